@@ -1,0 +1,68 @@
+# `make help` lists what there is. `make demo` and `make test` set up whatever is missing by themselves.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PY := .venv/bin/python
+SOURCES := function_app orchestrations activities shared cli local_stack training benchmarks tests function_app.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format bench lock
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
+
+.venv/.installed: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "Python 3.11 is needed; name it with: make PYTHON=/path/to/python3.11"; exit 2; }
+	@echo "setup: Python packages into .venv (once, about a minute)"
+	@$(PYTHON) -m venv .venv || { echo "install python3-venv first"; exit 2; }
+	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+setup: .venv/.installed ## Install what is missing: Python packages, Azurite, Debian packages
+	@$(PY) -m local_stack.setup
+
+demo: setup ## Tell the whole story on this machine, from a file that lands to a model that answers
+	@$(PY) -m local_stack.demo
+
+up: setup ## Start the local stack and leave it running; .local/endpoints.json says where everything is
+	@$(PY) -m local_stack up --detach
+
+down: ## Stop the local stack; everything it knows stays in .local/
+	@if [ -x $(PY) ]; then $(PY) -m local_stack down; else echo "nothing is set up"; fi
+
+status: ## Say what runs where
+	@if [ -x $(PY) ]; then $(PY) -m local_stack status; else echo "nothing is set up"; fi
+
+clean: ## Stop the local stack and wipe .local/
+	@if [ -x $(PY) ]; then $(PY) -m local_stack clean; else rm -rf .local; fi
+
+test: setup check ## Lint, types, import rules and every test
+	@$(PY) -m pytest tests
+
+test-unit: .venv/.installed ## Unit and replay tests only, in seconds
+	@$(PY) -m pytest tests/unit tests/replay
+
+test-integration: setup ## Adapters and stand-ins against real servers
+	@$(PY) -m pytest tests/integration
+
+test-e2e: setup ## The whole stack
+	@$(PY) -m pytest tests/e2e
+
+check: .venv/.installed ## ruff, mypy --strict, import-linter
+	@.venv/bin/ruff check $(SOURCES)
+	@.venv/bin/ruff format --check --quiet $(SOURCES)
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
+
+format: .venv/.installed ## Format the code
+	@.venv/bin/ruff check --fix $(SOURCES)
+	@.venv/bin/ruff format $(SOURCES)
+
+bench: setup ## Measure, side by side with a baseline; writes benchmarks/results.md
+	@$(PY) -m benchmarks
+
+lock: .venv/.installed ## Write the pinned requirement files anew from the *.in files
+	@.venv/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" requirements.in -o requirements.txt
+	@.venv/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" requirements-dev.in -c requirements.txt -o requirements-dev.txt

@@ -1,0 +1,122 @@
+"""Put the model of a run into an image: one layer on top of the pipeline's dependency image.
+
+Nothing is run and no engine is needed; only the new layer is sent. The same command makes the same digest.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from shared.errors import Code, PermanentError
+from shared.messages import BuildImage, BuiltImage
+from shared.oci.images import Image, Layer, append, describe, timestamp
+from shared.oci.layers import Entry, folder_entries, model_level, write_layer
+from shared.oci.references import ImageName
+from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, push_image
+from shared.scoring_images import APP_ROOT, MODEL_ROOT, ScoringParts
+
+
+class ModelArtifacts(Protocol):
+    """The files that a training left behind."""
+
+    def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
+        """Download everything below ``model_path`` in the run's outputs; nothing when there is nothing."""
+
+
+class DependencyImages(Protocol):
+    """Knows what a pipeline's images stand on."""
+
+    def parts(self, pipeline: str) -> ScoringParts:
+        """The dependency image's name and the scoring script; raises :class:`PermanentError`."""
+
+
+def build_image(
+    command: BuildImage,
+    *,
+    artifacts: ModelArtifacts,
+    dependencies: DependencyImages,
+    registry: ImageRegistry,
+) -> BuiltImage:
+    """Append the model, push it and tag it with the run id; a repeated command finds the image of the first one."""
+    pipeline = command.lineage.pipeline
+    parts = dependencies.parts(pipeline)
+    base = _dependency_image(registry, parts, pipeline)
+    facts = _facts(command, parts, base)
+    name = ImageName(f"models/{pipeline}", command.lineage.run_id)
+
+    # What a run left behind never changes, so an image with the same facts has the same model.
+    known = _find(registry, name)
+    if known is not None and known.image.annotations == facts:
+        return _built(registry, name, known.image, known.digest)
+
+    with TemporaryDirectory(prefix="edgetrain-image-") as folder:
+        work = Path(folder)
+        layer, file = _model_layer(command, parts, artifacts, work)
+        comment = f"model of run {command.lineage.run_id}"
+        image = describe(append(base.image, layer, created=command.created_at, comment=comment), facts)
+        sources = Parts(files={layer.descriptor.digest: file}, repository=base.repository)
+        push_image(registry, image, name, sources)
+    return _built(registry, name, image, image.digest)
+
+
+def _dependency_image(registry: ImageRegistry, parts: ScoringParts, pipeline: str) -> FoundImage:
+    name = parts.dependency_image
+    remedy = f"make it with `python -m cli.dependency_image --pipeline {pipeline}`"
+    try:
+        found = find_image(registry, name)
+    except ValueError as error:
+        reason = f"the dependency image {name} in {registry.host} cannot be used: {error}; {remedy} --rebuild"
+        raise PermanentError(reason, code=Code.DEPENDENCY_IMAGE_MISSING) from None
+    if found is None:
+        reason = f"the registry {registry.host} has no dependency image {name}; {remedy}"
+        raise PermanentError(reason, code=Code.DEPENDENCY_IMAGE_MISSING)
+    return found
+
+
+def _find(registry: ImageRegistry, name: ImageName) -> FoundImage | None:
+    try:
+        return find_image(registry, name)
+    except ValueError:
+        return None  # whatever the tag points at, it is not ours; it will be
+
+
+def _facts(command: BuildImage, parts: ScoringParts, base: FoundImage) -> dict[str, str]:
+    """Where the image comes from; both a person and :func:`build_image` can tell from it what is inside."""
+    lineage = command.lineage
+    return {
+        "org.opencontainers.image.created": timestamp(command.created_at),
+        "org.opencontainers.image.title": lineage.pipeline,
+        "org.opencontainers.image.description": f"Scores with the model of pipeline {lineage.pipeline}",
+        "org.opencontainers.image.version": lineage.run_id,
+        "org.opencontainers.image.base.name": str(parts.dependency_image),
+        "org.opencontainers.image.base.digest": base.digest,
+        "io.edgetrain.run-id": lineage.run_id,
+        "io.edgetrain.pipeline": lineage.pipeline,
+        "io.edgetrain.fingerprint": lineage.fingerprint,
+        "io.edgetrain.snapshot-digest": lineage.snapshot_digest,
+        "io.edgetrain.metrics": json.dumps(lineage.metrics, sort_keys=True, separators=(",", ":")),
+        "io.edgetrain.environment": parts.environment,
+        "io.edgetrain.score-script": hashlib.sha256(parts.score_script.read_bytes()).hexdigest(),
+    }
+
+
+def _model_layer(command: BuildImage, parts: ScoringParts, artifacts: ModelArtifacts, work: Path) -> tuple[Layer, Path]:
+    run_id, path = command.lineage.run_id, command.model_path
+    model = work / "model"
+    model.mkdir()
+    artifacts.fetch(run_id, command.lineage.pipeline, path, into=model)
+    files = [file for file in model.rglob("*") if file.is_file()]
+    if not files:
+        raise PermanentError(f"run {run_id} left no file below {path}", code=Code.MODEL_MISSING)
+    packed = work / "layer.tar.gz"
+    script = Entry(f"{APP_ROOT}/score.py".lstrip("/"), parts.score_script)
+    with packed.open("wb") as into:
+        layer = write_layer([script, *folder_entries(model, at=MODEL_ROOT.lstrip("/"))], into, level=model_level(files))
+    return layer, packed
+
+
+def _built(registry: ImageRegistry, name: ImageName, image: Image, digest: str) -> BuiltImage:
+    reference = f"{registry.host}/{name.repository}@{digest}"
+    return BuiltImage(repository=name.repository, digest=digest, reference=reference, size=image.size)

@@ -1,0 +1,25 @@
+"""The app: triggers, orchestrations and activities, composed here and nowhere else."""
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from function_app import steps, workflows
+from function_app.services import Services
+from function_app.triggers import data_arrival, operations, training_status
+
+
+def build_app(services: Services) -> df.DFApp:
+    """One app over these services; called once per process."""
+    built = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+    for blueprint in (
+        data_arrival.blueprint(services),
+        training_status.blueprint(),
+        operations.blueprint(services),
+        workflows.blueprint(),
+        steps.blueprint(services),
+    ):
+        built.register_functions(blueprint)
+    return built
+
+
+app = build_app(Services())

@@ -1,0 +1,28 @@
+"""Registers every orchestration under its name."""
+
+from collections.abc import Callable
+from typing import Any
+
+import azure.durable_functions as df
+
+from orchestrations.await_training import await_training
+from orchestrations.guarded_step import guarded_step
+from orchestrations.retrain_model import retrain_model
+from orchestrations.roll_out import roll_out
+from orchestrations.settle_arrivals import settle_arrivals
+
+ORCHESTRATIONS: tuple[Callable[[df.DurableOrchestrationContext], Any], ...] = (
+    settle_arrivals,
+    retrain_model,
+    await_training,
+    guarded_step,
+    roll_out,
+)
+
+
+def blueprint() -> df.Blueprint:
+    """All orchestrations; the host knows each by its Python name."""
+    bp = df.Blueprint()
+    for orchestration in ORCHESTRATIONS:
+        bp.orchestration_trigger(context_name="context")(orchestration)
+    return bp

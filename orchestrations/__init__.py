@@ -1,0 +1,1 @@
+"""Deterministic workflows, one a file: no clock, no environment, no client; what they need comes in their input."""

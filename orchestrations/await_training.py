@@ -1,0 +1,99 @@
+"""Submit a training and poll it to its end, with bounded history.
+
+A round is a check and a wait. The wait ends with a durable timer, or early with the external event
+``training_status``. After :data:`ROUNDS_PER_EXECUTION` rounds, or when woken, the orchestration continues as new: a
+replay's cost grows with the history, and one open wait per execution is what the SDK handles without surprises.
+"""
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+import azure.durable_functions as df
+
+from orchestrations.progress import first_line
+from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, SUBMIT_TRAINING
+from shared.decisions.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe
+from shared.errors import PermanentError
+from shared.messages import Phase, TrainingEnd, TrainingPoll, TrainingRef, TrainingStatus
+from shared.wire import from_wire, to_wire
+
+WAKE_UP = "training_status"
+
+
+def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    """Output: a ``TrainingEnd``. Never raises for trouble outside; that is an end too."""
+    poll = from_wire(TrainingPoll, context.get_input())
+    ref = TrainingRef(run_id=poll.order.run_id, pipeline=poll.order.pipeline)
+    try:
+        if not poll.submitted:
+            yield from SUBMIT_TRAINING.call(context, poll.order)
+            poll = replace(poll, submitted=True)
+        outcome = yield from _rounds(context, poll, ref)
+    except PermanentError as error:
+        return to_wire(TrainingEnd(phase=Phase.FAILED, reason=error.reason, rounds=poll.rounds))
+    except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
+        return to_wire((yield from _give_up(context, poll, ref, first_line(error))))
+    if isinstance(outcome, TrainingPoll):
+        context.continue_as_new(to_wire(outcome))
+        return None
+    return to_wire(outcome)
+
+
+def _rounds(
+    context: df.DurableOrchestrationContext, poll: TrainingPoll, ref: TrainingRef
+) -> Generator[Any, Any, TrainingPoll | TrainingEnd]:
+    """Poll until the end, or give back the state to continue from."""
+    event = context.wait_for_external_event(WAKE_UP)
+    woken = False
+    for _ in range(ROUNDS_PER_EXECUTION):
+        status = yield from CHECK_TRAINING.call(context, ref)
+        now = context.current_utc_datetime
+        poll = observe(poll, status, now)
+        step = next_step(poll, status, now)
+        if isinstance(step, Ended):
+            return TrainingEnd(phase=step.phase, reason=step.reason, rounds=poll.rounds)
+        if isinstance(step, Cancel):
+            yield from CANCEL_TRAINING.call(context, ref)
+            poll = replace(poll, cancelling=step.reason, cancel_asked_at=now)
+            continue
+        _report(context, poll, status)
+        if woken:
+            # Not before a check: right after the cancelled timer, continuing as new would have the host deliver the
+            # event to every next execution again (durable extension, issue 2606).
+            break
+        timer = context.create_timer(step.until)
+        first = yield context.task_any([event, timer])
+        if first is event:
+            timer.cancel()
+            woken = True
+    return poll
+
+
+def _give_up(
+    context: df.DurableOrchestrationContext, poll: TrainingPoll, ref: TrainingRef, reason: str
+) -> Generator[Any, Any, TrainingEnd]:
+    """The training system does not answer: try once more to stop what may be running, so that the VM is freed."""
+    left = "it was cancelled"
+    try:
+        yield from CANCEL_TRAINING.call(context, ref)
+    except Exception:  # noqa: BLE001 - as above; the first reason is the one that matters
+        left = f"it could not be cancelled either: look for run {ref.run_id} there"
+    return TrainingEnd(phase=Phase.FAILED, reason=f"{reason}; {left}", rounds=poll.rounds)
+
+
+def _report(context: df.DurableOrchestrationContext, poll: TrainingPoll, status: TrainingStatus) -> None:
+    since = poll.phase_since or context.current_utc_datetime
+    context.set_custom_status(
+        {
+            "stage": "training",
+            "since": since.isoformat(),
+            "progress": {
+                "phase": status.phase.value,
+                "detail": poll.cancelling or status.detail,
+                "checks": poll.rounds,
+                "queue_position": status.queue_position,
+                "expected_seconds": poll.limits.expected_seconds,
+            },
+        }
+    )

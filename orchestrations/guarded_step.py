@@ -1,0 +1,49 @@
+"""One activity as an orchestration of its own that answers with its error instead of failing.
+
+A fan-out needs that: after a caught failure inside ``task_all`` with retried children, the Durable SDK and the host
+number later steps differently (see docs/adr/0007-fan-out-over-guarded-steps.md).
+"""
+
+from collections.abc import Generator
+from typing import Any
+
+import azure.durable_functions as df
+
+from orchestrations.progress import first_line
+from shared.contracts import ACTIVITIES, Activity, Command, Result
+from shared.errors import EdgetrainError, PermanentError
+from shared.wire import from_wire, to_wire
+
+NAME = "guarded_step"
+
+
+class StepFailedError(EdgetrainError):
+    """A guarded step ended with an error; the text names what to do."""
+
+
+def guarded_step(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:
+    """Input ``{"activity": name, "command": {...}}``; output ``{"value": {...}}`` or ``{"failed": reason}``."""
+    asked = context.get_input()
+    activity = next(row for row in ACTIVITIES if row.name == asked["activity"])
+    try:
+        value = yield from activity.call(context, from_wire(activity.accepts, asked["command"]))
+    except PermanentError as error:
+        return {"failed": error.reason}
+    except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
+        return {"failed": first_line(error)}
+    return {"value": to_wire(value)}
+
+
+def start(
+    context: df.DurableOrchestrationContext, activity: Activity[Command, Result], command: Command, instance_id: str
+) -> Any:
+    """The task of a guarded activity, for ``task_all``."""
+    asked = {"activity": activity.name, "command": to_wire(command)}
+    return context.call_sub_orchestrator(NAME, asked, instance_id)
+
+
+def outcome(activity: Activity[Command, Result], reply: dict[str, Any]) -> Result:
+    """The result in a guarded step's reply; raises :class:`StepFailedError`."""
+    if "failed" in reply:
+        raise StepFailedError(reply["failed"])
+    return from_wire(activity.returns, reply["value"])

@@ -1,0 +1,211 @@
+"""The story of one run: train, judge, register and containerize, roll out, record.
+
+Whatever happens outside, a run ends with exactly one outcome in the ledger; ``not_promoted`` is a success.
+"""
+
+from collections.abc import Generator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import azure.durable_functions as df
+
+from orchestrations import guarded_step
+from orchestrations.progress import first_line, report
+from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
+from shared.decisions.promotion import judge
+from shared.errors import EdgetrainError, PermanentError
+from shared.messages import (
+    BuildImage,
+    BuiltImage,
+    ChampionQuery,
+    Lineage,
+    Outcome,
+    Phase,
+    RegisteredModel,
+    RegisterModel,
+    Rollout,
+    RunRecord,
+    RunRequest,
+    Stage,
+    TargetResult,
+    TrainedModel,
+    TrainingEnd,
+    TrainingOrder,
+    TrainingPoll,
+    TrainingRef,
+)
+from shared.wire import from_wire, to_wire
+
+Steps = Generator[Any, Any, Any]
+
+
+class RunEndedError(EdgetrainError):
+    """The run is over before its last stage; not always a failure."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+
+
+def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
+    """Input: a ``RunRequest`` whose fingerprint is claimed. Output: the ``RunRecord`` that the ledger holds."""
+    request = from_wire(RunRequest, context.get_input())
+    run = _Run(context, request)
+    try:
+        yield from run.train()
+        yield from run.judge()
+        yield from run.deliver()
+        yield from run.roll_out()
+    except RunEndedError as end:
+        run.end(end.outcome, str(end))
+    except PermanentError as error:
+        run.end(Outcome.FAILED, f"{run.record.stage.value}: {error.reason}")
+    except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
+        run.end(Outcome.FAILED, f"{run.record.stage.value}: {first_line(error)}")
+    yield from run.keep()
+    return to_wire(run.record)
+
+
+class _Run:
+    """The stages of one run, over the record that grows with them."""
+
+    def __init__(self, context: df.DurableOrchestrationContext, request: RunRequest) -> None:
+        self.context = context
+        self.request = request
+        self.trained: TrainedModel | None = None
+        self.image: BuiltImage | None = None
+        self.record = RunRecord(
+            run_id=request.run_id,
+            pipeline=request.pipeline,
+            outcome=None,
+            reason="",
+            cause=request.cause,
+            fingerprint=request.fingerprint,
+            attempt=request.attempt,
+            snapshot_digest=request.snapshot.digest,
+            requested_at=request.requested_at,
+            window_id=request.window_id,
+        )
+
+    def enter(self, stage: Stage, **progress: Any) -> None:
+        self.record = replace(self.record, stage=stage)
+        report(self.context, stage, **progress)
+
+    def end(self, outcome: Outcome, reason: str) -> None:
+        self.record = replace(self.record, outcome=outcome, reason=reason)
+
+    def train(self) -> Steps:
+        request = self.request
+        self.enter(Stage.TRAINING, details=f"{request.run_id}-training")
+        order = TrainingOrder(
+            run_id=request.run_id,
+            pipeline=request.pipeline,
+            compute=request.plan.compute,
+            snapshot=request.snapshot,
+            parameters=request.parameters,
+            fingerprint=request.fingerprint,
+        )
+        poll = TrainingPoll(order=order, limits=request.plan.limits)
+        reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), f"{request.run_id}-training")
+        end = from_wire(TrainingEnd, reply)
+        if end.phase is not Phase.COMPLETED:
+            outcome = Outcome.CANCELLED if end.phase is Phase.CANCELLED else Outcome.FAILED
+            raise RunEndedError(outcome, f"training: {end.reason or 'it was cancelled in Azure ML'}")
+        self.trained = yield from COLLECT_TRAINING.call(
+            self.context, TrainingRef(run_id=request.run_id, pipeline=request.pipeline)
+        )
+        self.record = replace(self.record, metrics=self.trained.metrics)
+
+    def judge(self) -> Steps:
+        self.enter(Stage.JUDGING)
+        champion = yield from READ_CHAMPION.call(self.context, ChampionQuery(pipeline=self.request.pipeline))
+        judgement = judge(self.request.plan.rule, self.record.metrics, champion)
+        self.record = replace(self.record, champion_run_id=champion.run_id, reason=judgement.reason)
+        if not judgement.promoted:
+            raise RunEndedError(Outcome.NOT_PROMOTED, judgement.reason)
+
+    def deliver(self) -> Steps:
+        """Registration and containerization at the same time; the run goes on when both have worked."""
+        assert self.trained is not None  # noqa: S101 - train() came before; for the type checker
+        context, path, lineage = self.context, self.trained.model_path, self._lineage()
+        self.enter(Stage.DELIVERING, doing=["registering the model", "building the image"])
+        created = self.trained.ended_at or self.request.requested_at
+        replies = yield context.task_all(
+            [
+                guarded_step.start(
+                    context,
+                    REGISTER_MODEL,
+                    RegisterModel(lineage=lineage, model_path=path),
+                    f"{lineage.run_id}-registration",
+                ),
+                guarded_step.start(
+                    context,
+                    BUILD_IMAGE,
+                    BuildImage(lineage=lineage, model_path=path, created_at=created),
+                    f"{lineage.run_id}-image",
+                ),
+            ]
+        )
+        registered: RegisteredModel = guarded_step.outcome(REGISTER_MODEL, replies[0])
+        self.record = replace(self.record, model=registered.name, version=registered.version)
+        self.image = guarded_step.outcome(BUILD_IMAGE, replies[1])
+        self.record = replace(self.record, image=self.image.reference)
+
+    def roll_out(self) -> Steps:
+        """One roll-out per target, side by side; a target that fails keeps what it served before."""
+        assert self.image is not None  # noqa: S101 - deliver() came before; for the type checker
+        plans = self.request.plan.targets
+        self.enter(Stage.ROLLING_OUT, targets=[plan.name for plan in plans])
+        replies = yield self.context.task_all(
+            [
+                self.context.call_sub_orchestrator(
+                    "roll_out",
+                    to_wire(
+                        Rollout(
+                            run_id=self.request.run_id,
+                            pipeline=self.request.pipeline,
+                            target=plan.name,
+                            image=self.image.reference,
+                            health_seconds=plan.health_seconds,
+                        )
+                    ),
+                    f"{self.request.run_id}-{plan.name}",
+                )
+                for plan in plans
+            ]
+        )
+        results = tuple(from_wire(TargetResult, reply) for reply in replies)
+        self.record = replace(self.record, targets=results)
+        failed = "; ".join(f"{result.target}: {result.reason}" for result in results if not result.deployed)
+        if not any(result.deployed for result in results):
+            raise RunEndedError(Outcome.ROLLED_BACK, f"rolling_out: {failed}")
+        reason = self.record.reason + (f"; not rolled out to {failed}" if failed else "")
+        self.end(Outcome.PROMOTED, reason)
+
+    def keep(self) -> Steps:
+        now: datetime = self.context.current_utc_datetime
+        seconds = round((now - self.request.requested_at).total_seconds(), 3)
+        self.record = replace(self.record, ended_at=now, seconds=seconds)
+        report(self.context, Stage.RECORDING)
+        yield from RECORD_RUN.call(self.context, self.record)
+        self.context.set_custom_status(
+            {
+                "stage": Stage.DONE.value,
+                "since": now.isoformat(),
+                "progress": {"outcome": self.record.outcome, "reason": self.record.reason},
+            }
+        )
+
+    def _lineage(self) -> Lineage:
+        request = self.request
+        return Lineage(
+            run_id=request.run_id,
+            pipeline=request.pipeline,
+            fingerprint=request.fingerprint,
+            snapshot_digest=request.snapshot.digest,
+            blobs=request.snapshot.blobs,
+            metrics=self.record.metrics,
+            parameters=request.parameters,
+            cause=request.cause,
+        )

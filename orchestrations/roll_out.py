@@ -1,0 +1,57 @@
+"""Bring an image to one target: candidate beside the live container, verify, switch, keep the old one for roll-back.
+
+Traffic moves only after the candidate has passed its health check and answered the stored sample; until then the
+only thing to undo is the candidate itself.
+"""
+
+from collections.abc import Generator
+from typing import Any
+
+import azure.durable_functions as df
+
+from orchestrations.progress import first_line, report
+from shared.contracts import REMOVE_CANDIDATE, START_CANDIDATE, SWITCH_TRAFFIC, VERIFY_CANDIDATE
+from shared.errors import PermanentError
+from shared.messages import Candidate, CandidateStep, Release, Rollout, Stage, TargetResult
+from shared.wire import from_wire, to_wire
+
+
+def roll_out(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    """Output: a ``TargetResult``. Never raises for trouble outside; the target then serves what it served before."""
+    rollout = from_wire(Rollout, context.get_input())
+    candidate: Candidate | None = None
+    try:
+        _step(context, rollout, "starting the candidate")
+        candidate = yield from START_CANDIDATE.call(context, rollout)
+        release = yield from _take_over(context, CandidateStep(rollout=rollout, candidate=candidate))
+    except PermanentError as error:
+        reason = error.reason
+    except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
+        reason = first_line(error)
+    else:
+        return to_wire(TargetResult(target=rollout.target, deployed=True, endpoint=release.endpoint))
+    if candidate is not None:
+        reason += yield from _remove(context, CandidateStep(rollout=rollout, candidate=candidate))
+    return to_wire(TargetResult(target=rollout.target, deployed=False, reason=reason))
+
+
+def _take_over(context: df.DurableOrchestrationContext, step: CandidateStep) -> Generator[Any, Any, Release]:
+    if not step.candidate.already_live:
+        _step(context, step.rollout, "verifying the candidate")
+        yield from VERIFY_CANDIDATE.call(context, step)
+    _step(context, step.rollout, "switching traffic")
+    release = yield from SWITCH_TRAFFIC.call(context, step)
+    return release
+
+
+def _remove(context: df.DurableOrchestrationContext, step: CandidateStep) -> Generator[Any, Any, str]:
+    _step(context, step.rollout, "removing the candidate")
+    try:
+        yield from REMOVE_CANDIDATE.call(context, step)
+    except Exception as error:  # noqa: BLE001 - the first error is the one to tell; this one is added to it
+        return f"; candidate {step.candidate.name} is left behind: {first_line(error)}"
+    return ""
+
+
+def _step(context: df.DurableOrchestrationContext, rollout: Rollout, doing: str) -> None:
+    report(context, Stage.ROLLING_OUT, target=rollout.target, doing=doing)

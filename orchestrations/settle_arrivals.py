@@ -1,0 +1,73 @@
+"""Wait until a pipeline's arrivals are quiet, then ask for a run of what lies in its container.
+
+Events wake, the listing decides: the window is closed *before* the snapshot lists the container, so an arrival that
+comes in between opens the next window and is never lost.
+"""
+
+from collections.abc import Generator
+from typing import Any
+
+import azure.durable_functions as df
+from shared.decisions.settling import WaitUntil, next_step
+
+from shared.contracts import ADMIT_RUN, CLOSE_WINDOW, READ_WINDOW, RECORD_VERDICT
+from shared.errors import PermanentError
+from shared.messages import Admission, AdmissionRequest, ArrivalWindow, Cause, Verdict, WindowVerdict
+from shared.wire import from_wire, to_wire
+
+ROUNDS_PER_EXECUTION = 20
+
+
+def settle_arrivals(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    """Settle one window; its output is the admission, or the run's record when this window started one."""
+    window = from_wire(ArrivalWindow, context.get_input())
+
+    settled = yield from _wait_until_quiet(context, window)
+    if not settled:
+        context.continue_as_new(to_wire(window))
+        return None
+
+    yield from CLOSE_WINDOW.call(context, window)
+    admission = yield from _admit(context, window)
+    yield from RECORD_VERDICT.call(
+        context,
+        WindowVerdict(
+            window_id=window.window_id,
+            pipeline=window.pipeline,
+            verdict=admission.verdict,
+            reason=admission.reason,
+            run_id=admission.run_id,
+        ),
+    )
+    if not admission.start or admission.run is None:
+        return to_wire(admission)
+    record = yield context.call_sub_orchestrator("retrain_model", to_wire(admission.run), admission.run.run_id)
+    return record
+
+
+def _wait_until_quiet(context: df.DurableOrchestrationContext, window: ArrivalWindow) -> Generator[Any, Any, bool]:
+    for _ in range(ROUNDS_PER_EXECUTION):
+        state = yield from READ_WINDOW.call(context, window)
+        step = next_step(state, context.current_utc_datetime)
+        if not isinstance(step, WaitUntil):
+            return True
+        context.set_custom_status(
+            {"stage": "settling", "since": window.opened_at.isoformat(), "progress": {"arrivals": state.arrivals}}
+        )
+        yield context.create_timer(step.until)
+    return False
+
+
+def _admit(context: df.DurableOrchestrationContext, window: ArrivalWindow) -> Generator[Any, Any, Admission]:
+    request = AdmissionRequest(
+        pipeline=window.pipeline,
+        cause=Cause.NEW_DATA,
+        requested_by=window.window_id,
+        requested_at=context.current_utc_datetime,
+        window_id=window.window_id,
+    )
+    try:
+        admission = yield from ADMIT_RUN.call(context, request)
+    except PermanentError as error:
+        return Admission(start=False, run_id=None, verdict=Verdict.REJECTED, reason=error.reason)
+    return admission

@@ -1,0 +1,158 @@
+"""The training driver that speaks to Azure ML; the protocol is :class:`shared.training_driver.TrainingDriver`.
+
+A run id is chosen by us and is Azure ML's run id too, so every look-up is one request. Whether the service itself
+refuses a second run of the same id is not documented; the look-up before and after the submit makes it rare to ask.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from shared.clients.azure_ml.compute import attach_compute, interpreter_path
+from shared.clients.azure_ml.errors import shortened, translated
+from shared.clients.azure_ml.statuses import finite_metrics, message_of, phase_of, with_remedy
+from shared.clients.azure_ml.workspace import AzureMlWorkspace
+from shared.errors import Code, PermanentError, TransientError
+from shared.job_folders import ENTRY, JobFolders
+from shared.messages import Phase, TrainedModel, TrainingRef, TrainingStatus
+from shared.settings import Compute
+from shared.training_driver import TrainingJob
+
+MODEL_PATH = "outputs/model"  # where every job leaves its model
+FAILURE_TAG = "edgetrain.failure"  # written by training/common/job_runtime.py
+LOG = "user_logs/std_log.txt"
+LOG_LINES = 5
+
+
+class AzureMlDriver:
+    """Runs trainings as script runs on an attached VM, one experiment per pipeline."""
+
+    def __init__(self, workspace: AzureMlWorkspace, computes: Callable[[str], Compute], jobs: JobFolders) -> None:
+        self._workspace = workspace
+        self._compute = computes
+        self._jobs = jobs
+
+    def submit(self, job: TrainingJob) -> TrainingStatus:
+        """Start the job, or adopt the run of this id that an earlier attempt started."""
+        run = self._find(job) or self._start(job)
+        with translated(f"tag run {job.run_id}"):
+            # Tags are written after the start; a crash in between leaves a run without them. Merging is safe.
+            run.set_tags(job.tags)
+        return _status(run)
+
+    def check(self, training: TrainingRef) -> TrainingStatus:
+        """Where a training is now; one request while it is under way."""
+        return _status(self._workspace.run(training.pipeline, training.run_id))
+
+    def cancel(self, training: TrainingRef) -> None:
+        """Ask Azure ML to stop the run, unless it has ended."""
+        run = self._workspace.run(training.pipeline, training.run_id)
+        if not phase_of(run.status).terminal:
+            with translated(f"cancel run {training.run_id}"):
+                run.cancel()
+
+    def collect(self, training: TrainingRef) -> TrainedModel:
+        """Metrics and model path of a completed run; raises :class:`PermanentError` if it left no model."""
+        run = self._workspace.run(training.pipeline, training.run_id)
+        with translated(f"read the outcome of run {training.run_id}"):
+            files, logged, details = run.get_file_names(), run.get_metrics(), run.get_details()
+        if not any(name.startswith(f"{MODEL_PATH}/") for name in files):
+            reason = f"run {training.run_id} is {run.status} but left nothing under {MODEL_PATH}/; job.py must write it"
+            raise PermanentError(reason, code=Code.TRAINING_OUTPUT_MISSING)
+        return TrainedModel(
+            run_id=training.run_id,
+            pipeline=training.pipeline,
+            metrics=finite_metrics(logged),
+            model_path=MODEL_PATH,
+            started_at=_instant(details.get("startTimeUtc")),
+            ended_at=_instant(details.get("endTimeUtc")),
+        )
+
+    def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
+        """Write the files below ``model_path`` in the run's outputs into a folder, without that prefix."""
+        run = self._workspace.run(pipeline, run_id)
+        with translated(f"download the model of run {run_id}"):
+            if any(name.startswith(f"{model_path}/") for name in run.get_file_names()):
+                run.download_files(prefix=model_path, output_directory=str(into), append_prefix=False)
+
+    def _find(self, job: TrainingJob) -> Any:
+        try:
+            return self._workspace.run(job.pipeline, job.run_id)
+        except PermanentError as error:
+            if error.code is Code.TRAINING_UNKNOWN:
+                return None
+            raise
+
+    def _start(self, job: TrainingJob) -> Any:
+        attach_compute(self._workspace.open(), job.compute, self._compute(job.compute))
+        with tempfile.TemporaryDirectory(prefix="edgetrain-job-") as folder:
+            self._jobs.stage(job.folder, Path(folder))
+            try:
+                with translated(f"submit run {job.run_id}"):
+                    configuration = self._configuration(job, folder)
+                    return self._workspace.experiment(job.pipeline).submit(configuration, run_id=job.run_id)
+            except TransientError:
+                # Somebody else may have started it meanwhile, or the answer to our own request was lost.
+                run = self._find(job)
+                if run is None:
+                    raise
+                return run
+
+    def _configuration(self, job: TrainingJob, folder: str) -> Any:
+        from azureml.core import Environment, ScriptRunConfig
+
+        environment = Environment(f"edgetrain-{job.folder}-{job.environment}")
+        environment.python.user_managed_dependencies = True
+        environment.python.interpreter_path = interpreter_path(self._compute(job.compute), job.environment)
+        configuration = ScriptRunConfig(
+            folder,
+            script=ENTRY,
+            arguments=list(job.arguments),
+            compute_target=job.compute,
+            environment=environment,
+            max_run_duration_seconds=job.most_seconds,
+        )
+        configuration.run_config.environment_variables = {"PYTHONUNBUFFERED": "1"}  # progress shows while it happens
+        return configuration
+
+
+def _status(run: Any) -> TrainingStatus:
+    phase = phase_of(run.status)
+    if phase is not Phase.FAILED:
+        return TrainingStatus(phase=phase, detail=run.status)
+    with translated(f"read why run {run.id} failed"):
+        reason = with_remedy(shortened(_reason(run)), run.experiment.name)
+        return TrainingStatus(phase=phase, detail=reason)
+
+
+def _reason(run: Any) -> str:
+    """The job's own words if it left any, else the service's, with the end of the log."""
+    told = run.get_tags().get(FAILURE_TAG)
+    if told:
+        return str(told)
+    message = message_of(run.get_details().get("error")) or "Azure ML gives no reason"
+    lines = _last_log_lines(run)
+    if not lines or lines[-1] in message:
+        return message
+    return f"{message} | log: {' / '.join(lines)}"
+
+
+def _last_log_lines(run: Any) -> list[str]:
+    from azureml.exceptions import AzureMLException, ServiceException
+
+    with tempfile.TemporaryDirectory(prefix="edgetrain-log-") as folder:
+        path = Path(folder) / "log.txt"
+        # A run that never reached the VM has no log.
+        with contextlib.suppress(AzureMLException, ServiceException):
+            run.download_file(LOG, str(path))
+        if not path.is_file():
+            return []
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return [line.strip() for line in lines if line.strip()][-LOG_LINES:]
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

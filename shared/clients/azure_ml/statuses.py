@@ -1,0 +1,55 @@
+"""Azure ML's words for the state of a run, and ours. Pure."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from shared.messages import Phase
+
+_PHASES = {
+    "NotStarted": Phase.QUEUED,
+    "Queued": Phase.QUEUED,
+    "Preparing": Phase.PREPARING,
+    "Provisioning": Phase.PREPARING,
+    "Starting": Phase.PREPARING,
+    "Running": Phase.RUNNING,
+    "NotResponding": Phase.RUNNING,
+    "CancelRequested": Phase.FINALIZING,
+    "Finalizing": Phase.FINALIZING,
+    "Completed": Phase.COMPLETED,
+    "Failed": Phase.FAILED,
+    "Canceled": Phase.CANCELLED,
+}
+
+
+_NO_ENVIRONMENT = re.compile(r"/[0-9a-f]{16}/bin/python\S*\s+(not found|No such file)", re.IGNORECASE)
+
+
+def phase_of(status: str) -> Phase:
+    """Our phase; a word that is not known counts as running, so that the limits on a run still end it."""
+    return _PHASES.get(status, Phase.RUNNING)
+
+
+def finite_metrics(logged: Mapping[str, Any]) -> dict[str, float]:
+    """The finite numbers among what a run logged; of a series, its last value."""
+    last = {name: value[-1] if isinstance(value, list) and value else value for name, value in logged.items()}
+    return {
+        name: float(value)
+        for name, value in sorted(last.items())
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }
+
+
+def with_remedy(reason: str, pipeline: str) -> str:
+    """Say what to do about a reason that we know."""
+    if _NO_ENVIRONMENT.search(reason):
+        return f"{reason}; prepare the VM: python -m cli.prepare_vm --pipeline {pipeline}"
+    return reason
+
+
+def message_of(error: object) -> str:
+    """The text in a run's error record, which is ``{"error": {"code", "message"}}``; empty if there is none."""
+    inner = error.get("error", error) if isinstance(error, Mapping) else None
+    message = inner.get("message") if isinstance(inner, Mapping) else None
+    return str(message or "")

@@ -1,0 +1,303 @@
+"""A container registry by the OCI distribution API (distribution-spec 1.1): manifests, blobs, tags.
+
+Works the same against Azure Container Registry and Distribution. Why not ``azure-containerregistry``:
+``docs/adr/0006-own-registry-client.md``.
+"""
+
+import ipaddress
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, BinaryIO
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.auth import AuthBase
+
+from shared.clients.registry_login import (
+    AnonymousLogin,
+    EntraLogin,
+    Login,
+    PasswordLogin,
+    Scopes,
+    managed_identity_token,
+)
+from shared.errors import Code, PermanentError, TransientError
+from shared.oci.media_types import INDEXES, MANIFESTS
+from shared.oci.references import digest_of, is_digest
+from shared.oci.transfer import StoredManifest
+from shared.settings import ContainerRegistry
+
+PIECE = 4 * 1024 * 1024  # bytes a request; ACR refuses bodies above some 20 MB, and this is also our memory
+SMALL_BLOB = 4 * 1024 * 1024  # get_blob reads configurations, never layers
+TIMEOUT = (10.0, 120.0)  # to connect, to answer; seconds
+_REASON_LENGTH = 500
+
+
+class ContainerRegistryClient:
+    """One registry. Implements :class:`shared.oci.transfer.ImageRegistry`. Close it, or use it in ``with``.
+
+    Raises :class:`TransientError` when the registry does not answer or says that it cannot now, and
+    :class:`PermanentError` when it refuses.
+    """
+
+    def __init__(self, url: str, login: Login | None = None) -> None:
+        self._url = checked_url(url)
+        self._login = login or AnonymousLogin()
+        self._session = requests.Session()
+
+    def __enter__(self) -> "ContainerRegistryClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._session.close()
+
+    @property
+    def host(self) -> str:
+        """The registry's name in image references."""
+        return urlsplit(self._url).netloc
+
+    def get_manifest(self, repository: str, reference: str) -> StoredManifest | None:
+        """The manifest or index behind a tag or digest, or None; its content is checked against its digest."""
+        accept = ", ".join((*MANIFESTS, *INDEXES))
+        with self._ask(
+            "GET", f"{repository}/manifests/{reference}", _pull(repository), headers={"Accept": accept}
+        ) as response:
+            if response.status_code == 404:
+                return None
+            self._require(response, {200}, f"give manifest {repository}:{reference}")
+            body = response.content
+            media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        digest = digest_of(body)
+        if is_digest(reference) and digest != reference:
+            raise TransientError(f"the registry {self.host} gave other bytes than {repository}@{reference}")
+        return StoredManifest(media_type=media_type, digest=digest, body=body)
+
+    def put_manifest(self, repository: str, tag: str, body: bytes, *, media_type: str) -> None:
+        """Store a manifest under its digest, and point the tag at it."""
+        path = f"{repository}/manifests/{tag}"
+        headers = {"Content-Type": media_type}
+        with self._ask("PUT", path, _push(repository), data=body, headers=headers) as response:
+            self._require(response, {201}, f"take manifest {repository}:{tag}")
+
+    def list_tags(self, repository: str) -> list[str]:
+        """Every tag of a repository; none when there is no such repository."""
+        tags: list[str] = []
+        path = f"{repository}/tags/list"
+        while path:
+            with self._ask("GET", path, _pull(repository)) as response:
+                if response.status_code == 404:
+                    return tags
+                self._require(response, {200}, f"list the tags of {repository}")
+                tags += response.json().get("tags") or ()
+                following = response.links.get("next", {}).get("url")
+                path = self._same_host(response, following) if following else ""
+        return sorted(tags)
+
+    def has_blob(self, repository: str, digest: str) -> bool:
+        """Whether the repository holds the blob."""
+        with self._ask("HEAD", f"{repository}/blobs/{digest}", _pull(repository)) as response:
+            if response.status_code == 404:
+                return False
+            # A registry that keeps blobs elsewhere redirects there, and HEAD need not follow.
+            self._require(response, {200, 307}, f"say whether {repository} holds {digest}")
+            return True
+
+    def get_blob(self, repository: str, digest: str) -> bytes:
+        """A blob of at most 4 MiB, checked against its digest."""
+        content = b""
+        for piece in self._download(repository, digest):
+            content += piece
+            if len(content) > SMALL_BLOB:
+                raise PermanentError(f"{repository}@{digest} is larger than {SMALL_BLOB} bytes", code=Code.BAD_REQUEST)
+        if digest_of(content) != digest:
+            raise TransientError(f"the registry {self.host} gave other bytes than {repository}@{digest}")
+        return content
+
+    def put_blob(self, repository: str, digest: str, content: BinaryIO) -> None:
+        """Upload a blob in pieces of 4 MiB; the registry checks it against the digest."""
+        self._upload(repository, digest, iter(partial(content.read, PIECE), b""))
+
+    def mount_blob(self, repository: str, digest: str, *, source: str) -> bool:
+        """Ask the registry to share a blob of the repository ``source``; false when it will not."""
+        path = f"{repository}/blobs/uploads/?mount={digest}&from={source}"
+        scopes = (*_push(repository), *_pull(source))
+        with self._ask("POST", path, scopes) as response:
+            if response.status_code == 202:  # it opened an upload instead, which nobody is going to use
+                self._ask("DELETE", self._location(response), scopes).close()
+                return False
+            self._require(response, {201}, f"mount {digest} of {source} in {repository}")
+            return True
+
+    def copy_blob(self, repository: str, digest: str, *, source: str) -> None:
+        """Mount a blob of another repository, or send it through here when the registry does not mount."""
+        if not self.mount_blob(repository, digest, source=source):
+            self._upload(repository, digest, self._download(source, digest))
+
+    def _download(self, repository: str, digest: str) -> Iterator[bytes]:
+        with self._ask("GET", f"{repository}/blobs/{digest}", _pull(repository), stream=True) as response:
+            self._require(response, {200}, f"give blob {repository}@{digest}")
+            try:
+                yield from response.iter_content(PIECE)
+            except requests.RequestException as error:
+                raise self._unanswered(error) from error
+
+    def _upload(self, repository: str, digest: str, pieces: Iterable[bytes]) -> None:
+        """One session: POST opens it, each PATCH adds a piece, PUT names the digest (with the last piece)."""
+        scopes, doing = _push(repository), f"take blob {digest} into {repository}"
+        with self._ask("POST", f"{repository}/blobs/uploads/", scopes) as response:
+            self._require(response, {202}, doing)
+            location = self._location(response)
+        sent, waiting = 0, b""
+        for piece in pieces:
+            if waiting:
+                location = self._patch(location, waiting, sent, scopes, doing)
+                sent += len(waiting)
+            waiting = piece
+        separator = "&" if urlsplit(location).query else "?"
+        finish = f"{location}{separator}digest={digest}"
+        with self._ask("PUT", finish, scopes, data=waiting, headers=_range(sent, waiting)) as response:
+            self._require(response, {201}, doing, lost={404, 416})
+
+    def _patch(self, location: str, piece: bytes, start: int, scopes: Scopes, doing: str) -> str:
+        with self._ask("PATCH", location, scopes, data=piece, headers=_range(start, piece)) as response:
+            # A registry that restarted has forgotten the session; the next attempt opens a new one.
+            self._require(response, {202}, doing, lost={404, 416})
+            return self._location(response)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        scopes: Scopes,
+        *,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        """One request, repeated once when the login learns something from a refusal."""
+        url = urljoin(f"{self._url}/v2/", path)
+        for attempt in (1, 2):
+            try:
+                response = self._session.request(
+                    method,
+                    url,
+                    data=data,
+                    headers=headers,
+                    auth=_Authorization(self._login.header(scopes)),
+                    timeout=TIMEOUT,
+                    stream=stream,
+                    allow_redirects=method == "GET",  # a blob's bytes may lie elsewhere; requests drops the login then
+                )
+            except requests.RequestException as error:
+                raise self._unanswered(error) from error
+            if response.status_code != 401 or attempt == 2:
+                break
+            if not self._login.refused(response.headers.get("WWW-Authenticate", ""), scopes):
+                break
+            response.close()
+        return response
+
+    def _location(self, response: requests.Response) -> str:
+        """Where an upload goes on."""
+        return self._same_host(response, response.headers.get("Location", ""))
+
+    def _same_host(self, response: requests.Response, url: str) -> str:
+        """An address that the registry gave, absolute or relative; never another host, which would get our login."""
+        address = urljoin(response.request.url or self._url, url)
+        if urlsplit(address)[:2] != urlsplit(self._url)[:2]:
+            reason = f"the registry {self.host} sends us to another host, {urlsplit(address).netloc}; not followed"
+            raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
+        return address
+
+    def _require(self, response: requests.Response, good: set[int], doing: str, *, lost: Iterable[int] = ()) -> None:
+        status = response.status_code
+        if status in good:
+            return
+        reason = f"the registry {self.host} did not {doing}: {status} {_said(response)}".rstrip()[:_REASON_LENGTH]
+        # A manifest whose blobs a clean-up took away meanwhile is fine the next time: they are uploaded again.
+        blob_gone = "BLOB_UNKNOWN" in reason and response.request.method == "PUT"
+        if status in {408, 429, *lost} or status >= 500 or blob_gone:
+            raise TransientError(reason)
+        if status in {401, 403}:
+            reason += "; check the registry's credentials and that they may push"
+        raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
+
+    def _unanswered(self, error: requests.RequestException) -> TransientError:
+        return TransientError(f"the registry {self.host} did not answer: {error}"[:_REASON_LENGTH])
+
+
+class _Authorization(AuthBase):
+    """Sets our header; without an ``auth`` of its own, requests would take one from a ``.netrc``."""
+
+    def __init__(self, header: str | None) -> None:
+        self._header = header
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._header is not None:
+            request.headers["Authorization"] = self._header
+        return request
+
+
+def connect(settings: ContainerRegistry) -> ContainerRegistryClient:
+    """The registry of the settings: with a password, anonymous on loopback, else as the app's managed identity."""
+    url = checked_url(settings.url)
+    login: Login
+    if settings.username:
+        login = PasswordLogin(url, settings.username, settings.password.get_secret_value())
+    elif _on_loopback(url):
+        login = AnonymousLogin()
+    else:
+        login = EntraLogin(url, partial(managed_identity_token, os.environ))
+    return ContainerRegistryClient(url, login)
+
+
+def checked_url(url: str) -> str:
+    """The registry's address without a trailing slash; raises :class:`PermanentError` for http beyond loopback."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
+        reason = f"the registry's url must be like https://name.azurecr.io, not {parts.scheme}://{parts.hostname}..."
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+    if parts.scheme != "https" and not (parts.scheme == "http" and _on_loopback(url)):
+        reason = f"the registry at {parts.hostname} must be reached by https; http is for loopback only"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _on_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _pull(repository: str) -> Scopes:
+    return (f"repository:{repository}:pull",)
+
+
+def _push(repository: str) -> Scopes:
+    return (f"repository:{repository}:pull,push",)
+
+
+def _range(start: int, piece: bytes) -> dict[str, str]:
+    headers = {"Content-Type": "application/octet-stream"}
+    if piece:
+        headers["Content-Range"] = f"{start}-{start + len(piece) - 1}"
+    return headers
+
+
+def _said(response: requests.Response) -> str:
+    """The first error that the registry names (distribution-spec, "Error Codes")."""
+    try:
+        first: dict[str, Any] = response.json()["errors"][0]
+        return f"{first.get('code', '')} {first.get('message', '')}".strip()
+    except (ValueError, KeyError, IndexError, TypeError):
+        return ""

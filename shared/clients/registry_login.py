@@ -1,0 +1,199 @@
+"""Who we are at a container registry: the ``Authorization`` header of each request, known before it is sent.
+
+A header sent at once matters: a registry that refuses first makes every piece of an upload travel twice.
+
+Two ways in, besides none:
+
+- :class:`PasswordLogin`: Basic, until the registry points to a token service; from then on Bearer tokens from there
+  (distribution "Token Authentication Specification"; at ACR "Access Tokens - Get From Login").
+- :class:`EntraLogin`: a Microsoft Entra token, exchanged at ACR for a refresh token, and that for an access token
+  (ACR "Refresh Tokens - Get From Exchange", "Access Tokens - Get").
+
+Neither service says reliably how long its tokens live, so they are used for a time that is short by any setting, and
+fetched anew when one is refused.
+"""
+
+import base64
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from shared.errors import Code, PermanentError, TransientError
+
+ACCESS_SECONDS = 55.0  # the distribution specification lets a token live 60 s when nothing is said
+REFRESH_SECONDS = 3600.0  # at ACR they live three hours
+TIMEOUT = (10.0, 60.0)  # to connect, to answer; seconds
+
+Scopes = tuple[str, ...]
+"""What a request needs, each like ``repository:models/digits:pull,push``."""
+
+
+class Login(Protocol):
+    """Knows what to put into the ``Authorization`` header."""
+
+    def header(self, scopes: Scopes) -> str | None:
+        """The header's value for a request that needs these scopes, or None to send none."""
+
+    def refused(self, challenge: str, scopes: Scopes) -> bool:
+        """Take in a 401 and its ``WWW-Authenticate``; true when the request is worth one more try."""
+
+
+class AnonymousLogin:
+    """Nobody in particular."""
+
+    def header(self, scopes: Scopes) -> str | None:  # noqa: ARG002 - the protocol's
+        """Sends none."""
+        return None
+
+    def refused(self, challenge: str, scopes: Scopes) -> bool:  # noqa: ARG002 - the protocol's
+        """There is nothing else to try."""
+        return False
+
+
+class _TokenCache:
+    """Tokens by what they are for, each for a limited time. Safe to share between threads."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._tokens: dict[Scopes, tuple[str, float]] = {}
+
+    def get(self, key: Scopes, seconds: float, fetch: Callable[[], str]) -> str:
+        with self._lock:  # held while fetching: parallel uploads then share one token
+            token, expires = self._tokens.get(key, ("", 0.0))
+            if not token or self._clock() >= expires:
+                token = fetch()
+                self._tokens[key] = (token, self._clock() + seconds)
+            return token
+
+    def drop(self, key: Scopes) -> bool:
+        """Forget a token; false when there was none."""
+        with self._lock:
+            return self._tokens.pop(key, None) is not None
+
+
+class PasswordLogin:
+    """A user name and password: of a local registry, an ACR token with a scope map, or a service principal."""
+
+    def __init__(
+        self, registry: str, username: str, password: str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._registry = registry
+        pair = base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
+        self._basic = f"Basic {pair}"
+        self._service: tuple[str, str] | None = None  # address and name of the token service
+        self._tokens = _TokenCache(clock)
+
+    def header(self, scopes: Scopes) -> str | None:
+        """Basic, or Bearer once a token service is known."""
+        if self._service is None:
+            return self._basic
+        return f"Bearer {self._tokens.get(scopes, ACCESS_SECONDS, lambda: self._fetch(scopes))}"
+
+    def refused(self, challenge: str, scopes: Scopes) -> bool:
+        """True when the registry names a token service for the first time, or refuses a token that may be too old."""
+        if self._service is not None:
+            return self._tokens.drop(scopes)
+        service = _token_service(challenge)
+        if service is None:
+            return False
+        realm = urljoin(self._registry, service[0])
+        if _origin(realm) != _origin(self._registry):
+            # The password would go to whatever address the reply names.
+            reason = f"the registry {self._registry} sends logins to another host, {_origin(realm)}; not followed"
+            raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
+        self._service = (realm, service[1])
+        return True
+
+    def _fetch(self, scopes: Scopes) -> str:
+        assert self._service is not None  # noqa: S101 - set before a token is ever asked for
+        realm, service = self._service
+        query = [("service", service), *(("scope", scope) for scope in scopes)]
+        reply = _ask("GET", realm, params=query, headers={"Authorization": self._basic})
+        return str(reply.get("access_token") or reply["token"])
+
+
+class EntraLogin:
+    """An identity of Microsoft Entra at an Azure Container Registry. ``entra_token`` gives a token for ARM."""
+
+    def __init__(
+        self, registry: str, entra_token: Callable[[], str], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._registry = registry
+        self._entra_token = entra_token
+        self._refresh = _TokenCache(clock)
+        self._access = _TokenCache(clock)
+
+    def header(self, scopes: Scopes) -> str | None:
+        """Always Bearer."""
+        return f"Bearer {self._access.get(scopes, ACCESS_SECONDS, lambda: self._fetch(scopes))}"
+
+    def refused(self, challenge: str, scopes: Scopes) -> bool:  # noqa: ARG002 - the protocol's
+        """True the first time that a token is refused: it may be too old."""
+        self._refresh.drop(())
+        return self._access.drop(scopes)
+
+    def _fetch(self, scopes: Scopes) -> str:
+        refresh = self._refresh.get((), REFRESH_SECONDS, self._exchange)
+        form = [("grant_type", "refresh_token"), ("service", self._host), ("refresh_token", refresh)]
+        form += [("scope", scope) for scope in scopes]
+        return str(_ask("POST", f"{self._registry}/oauth2/token", data=form)["access_token"])
+
+    def _exchange(self) -> str:
+        form = [("grant_type", "access_token"), ("service", self._host), ("access_token", self._entra_token())]
+        return str(_ask("POST", f"{self._registry}/oauth2/exchange", data=form)["refresh_token"])
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self._registry).netloc
+
+
+def managed_identity_token(environment: Mapping[str, str]) -> str:
+    """A token for ARM of the identity that the app runs as, from the endpoint that App Service gives each app.
+
+    https://learn.microsoft.com/azure/app-service/overview-managed-identity, "REST endpoint reference".
+    """
+    try:
+        endpoint, secret = environment["IDENTITY_ENDPOINT"], environment["IDENTITY_HEADER"]
+    except KeyError:
+        reason = (
+            "there is no login for the container registry: give the app a managed identity with the role AcrPush, or"
+            " set EDGETRAIN_CONTAINER_REGISTRY__USERNAME and __PASSWORD"
+        )
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
+    query = [("resource", "https://management.azure.com/"), ("api-version", "2019-08-01")]
+    return str(_ask("GET", endpoint, params=query, headers={"X-IDENTITY-HEADER": secret})["access_token"])
+
+
+def _ask(method: str, url: str, **options: Any) -> Any:
+    """One request to a token service. Its replies hold tokens, so no text of theirs is repeated in errors."""
+    try:
+        response = requests.request(method, url, timeout=TIMEOUT, allow_redirects=False, **options)
+    except requests.RequestException as error:
+        raise TransientError(f"the login service {_origin(url)} did not answer: {type(error).__name__}") from error
+    status = response.status_code
+    if status in {408, 429} or status >= 500:
+        raise TransientError(f"the login service {_origin(url)} answered {status}")
+    if status != 200:
+        reason = f"the login service {_origin(url)} refused us with {status}; check the registry's credentials and role"
+        raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
+    return response.json()
+
+
+def _token_service(challenge: str) -> tuple[str, str] | None:
+    """Address and name of the token service that a Bearer challenge names."""
+    scheme, _, parameters = challenge.partition(" ")
+    if scheme.lower() != "bearer":
+        return None
+    values = dict(re.findall(r'(\w+)="([^"]*)"', parameters))
+    return (values["realm"], values.get("service", "")) if "realm" in values else None
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,122 @@
+"""A VM that serves models: what the roll-out activities ask of it, put together from SSH, containers and HAProxy."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+
+from shared.clients.ssh import SshSession, connected
+from shared.clients.vm_containers import ContainerEngine, LoopbackHttp
+from shared.clients.vm_haproxy import HaproxyRuntime
+from shared.errors import Code, PermanentError
+from shared.serving.containers import Container, ContainerSpec
+from shared.serving.slots import Colour, Slot, parse_slot, slot_path, slot_text
+from shared.settings import ServingTarget
+
+HEALTH_TIMEOUT: Final = 5.0
+SCORE_TIMEOUT: Final = 60.0
+ADMIT_SECONDS: Final = 15.0
+DRAIN_SECONDS: Final = 10.0
+
+
+class ServingVm:
+    """One connection to a serving VM. Everything is addressed by pipeline, colour or container name."""
+
+    def __init__(self, session: SshSession, target: ServingTarget) -> None:
+        self._session = session
+        self._target = target
+        self._engine = ContainerEngine(
+            session,
+            pull_username=target.pull_username,
+            pull_password=target.pull_password.get_secret_value(),
+        )
+        self._http = LoopbackHttp(session)
+        self._haproxy = HaproxyRuntime(session)
+
+    def locked(self, pipeline: str) -> AbstractContextManager[None]:
+        """Keep every other roll-out of this pipeline off this VM for the time of a ``with`` block."""
+        return self._session.lock(f"serving/locks/{pipeline}")
+
+    def slot(self, pipeline: str) -> Slot:
+        """The pipeline's slot; raises :class:`PermanentError` naming the command that makes one."""
+        text = self._session.read_text(slot_path(pipeline))
+        remedy = f"run: python -m cli.prepare_vm --pipeline {pipeline}"
+        if text is None:
+            reason = f"{self._session.label}: the VM has no serving slot for pipeline {pipeline}; {remedy}"
+            raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
+        try:
+            return parse_slot(text)
+        except ValueError as error:
+            reason = f"{self._session.label}: ~/{slot_path(pipeline)} cannot be read ({error}); remove it and {remedy}"
+            raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED) from error
+
+    def save_slot(self, slot: Slot) -> None:
+        """Replace the slot file in one step: from then on, this is what serves."""
+        self._session.write_text(slot_path(slot.pipeline), slot_text(slot))
+
+    def endpoint(self, slot: Slot) -> str:
+        """Where clients score."""
+        address = f"[{self._target.address}]" if ":" in self._target.address else self._target.address
+        return f"http://{address}:{slot.frontend_port}"
+
+    def container(self, name: str) -> Container | None:
+        """What the engine says of a container, or None when there is none."""
+        return self._engine.inspect(name)
+
+    def pull(self, image: str) -> None:
+        """Bring an image onto the VM."""
+        self._engine.pull(image)
+
+    def start_container(self, spec: ContainerSpec) -> None:
+        """Start a container whose image is on the VM."""
+        self._engine.start(spec)
+
+    def remove_container(self, name: str) -> None:
+        """Stop and remove a container; none is fine."""
+        self._engine.remove(name)
+
+    def last_log(self, name: str) -> str:
+        """The end of what a container wrote, shortened."""
+        return self._engine.last_log(name)
+
+    def smoke_text(self, name: str) -> str | None:
+        """The text of the smoke sample that a container carries."""
+        return self._engine.smoke_text(name)
+
+    def healthy(self, port: int) -> bool:
+        """Whether the scoring server on that port answers its health check now."""
+        return self._http.get_status(port, "/", timeout=HEALTH_TIMEOUT) == 200
+
+    def score(self, port: int, request: Any) -> tuple[int, Any]:
+        """The status and the JSON value (None if it is none) of one scoring request."""
+        status, body = self._http.post_json(port, "/score", json.dumps(request).encode(), timeout=SCORE_TIMEOUT)
+        try:
+            return status, json.loads(body)
+        except ValueError:
+            return status, None
+
+    def admit(self, pipeline: str, colour: Colour) -> bool:
+        """Let HAProxy send traffic to a colour; False when its health check did not pass in time."""
+        return self._haproxy.admit(pipeline, colour, seconds=ADMIT_SECONDS)
+
+    def take_out(self, pipeline: str, colour: Colour) -> None:
+        """Let HAProxy send no more traffic to a colour, and let requests under way end."""
+        self._haproxy.take_out(pipeline, colour, seconds=DRAIN_SECONDS)
+
+    def write_config(self, slot: Slot) -> None:
+        """Make HAProxy's configuration keep the slot's choice over a restart."""
+        self._haproxy.write_config(slot)
+
+
+class ServingVms:
+    """Opens serving VMs by the name of their target; the ``lookup`` is :meth:`shared.settings.Settings.target`."""
+
+    def __init__(self, lookup: Callable[[str], ServingTarget]) -> None:
+        self._lookup = lookup
+
+    @contextmanager
+    def open(self, target: str) -> Iterator[ServingVm]:
+        """A connection for the time of a ``with`` block."""
+        settings = self._lookup(target)
+        with connected(settings) as session:
+            yield ServingVm(session, settings)

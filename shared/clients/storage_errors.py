@@ -1,0 +1,43 @@
+"""Azure Storage's errors (tables and blobs) in our two families."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from shared.errors import Code, PermanentError, TransientError
+
+LONGEST_TEXT = 500  # characters of a foreign error text that we pass on
+
+_MAY_RECOVER = {408, 429}
+
+
+@contextmanager
+def translated(store: str, setting: str) -> Iterator[None]:
+    """Raise the errors of the block as :class:`TransientError` or :class:`PermanentError`.
+
+    ``store`` names what was asked, ``setting`` the app setting to look at when it refuses. Statuses that carry a
+    meaning (404, 409, 412) are the caller's to catch inside the block.
+    """
+    try:
+        yield
+    except HttpResponseError as error:
+        raise _of_status(error, store, setting) from error
+    except AzureError as error:  # no answer: refused, reset, timed out, name not found
+        raise TransientError(f"{store} did not answer: {shortened(error)}") from error
+
+
+def _of_status(error: HttpResponseError, store: str, setting: str) -> TransientError | PermanentError:
+    status = error.status_code
+    if status is None or status >= 500 or status in _MAY_RECOVER:
+        return TransientError(f"{store} answered {status}: {shortened(error)}")
+    if status in {401, 403}:
+        reason = f"{store} refused the credentials ({status}); check {setting}: {shortened(error)}"
+        return PermanentError(reason, code=Code.BAD_CONFIGURATION)
+    reason = f"{store} refused the request ({status}); check {setting}: {shortened(error)}"
+    return PermanentError(reason, code=Code.BAD_CONFIGURATION)
+
+
+def shortened(error: Exception) -> str:
+    """A foreign error on one line, at most :data:`LONGEST_TEXT` characters."""
+    return " ".join(str(error).split())[:LONGEST_TEXT]

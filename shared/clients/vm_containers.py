@@ -1,0 +1,191 @@
+"""The container engine of a VM, spoken to over SSH: podman where it is installed, else docker."""
+
+import io
+import tarfile
+from contextlib import closing
+from functools import cached_property
+from http.client import HTTPConnection, HTTPException
+from typing import BinaryIO, Final, cast
+
+import paramiko
+
+from shared.clients.ssh import Finished, SshSession
+from shared.errors import Code, PermanentError, TransientError
+from shared.serving.containers import SMOKE_PATH, Container, ContainerSpec, parse_inspect, run_arguments
+
+PULL_SECONDS: Final = 600.0  # a first dependency layer is some hundred megabytes
+_REPLY_LIMIT: Final = 1024 * 1024
+
+_FIND_ENGINE: Final = """\
+for engine in podman docker; do
+    command -v "$engine" >/dev/null 2>&1 && exec echo "$engine"
+done
+echo "neither podman nor docker is installed" >&2
+exit 1
+"""
+
+# The password comes on stdin, and goes into a folder that is gone when the script ends: it is never an argument, and
+# nobody who logs in to the VM later can pull with it. $1 engine, $2 image, $3 registry, $4 user (empty: no login).
+_PULL: Final = """\
+umask 077
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+printf '{}' > "$folder/auth.json"
+export REGISTRY_AUTH_FILE="$folder/auth.json" DOCKER_CONFIG="$folder"
+if [ -n "$4" ]; then
+    "$1" login --username "$4" --password-stdin "$3" >/dev/null || exit 1
+fi
+"$1" pull --quiet "$2" >/dev/null
+"""
+
+
+class ContainerEngine:
+    """Runs, watches and removes containers on the VM of an SSH session."""
+
+    def __init__(self, session: SshSession, *, pull_username: str, pull_password: str) -> None:
+        self._session = session
+        self._pull_username = pull_username
+        self._pull_password = pull_password
+
+    @cached_property
+    def _engine(self) -> str:
+        found = self._session.script(_FIND_ENGINE)
+        if found.status != 0:
+            reason = f"{self._session.label}: {found.said}; install podman on the VM"
+            raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
+        return found.stdout.decode().strip()
+
+    def _call(self, *arguments: str, timeout: float = 60.0) -> Finished:
+        return self._session.run([self._engine, *arguments], timeout=timeout)
+
+    def inspect(self, name: str) -> Container | None:
+        """What runs, or ran, under that name; None when there is no such container."""
+        result = self._call("container", "inspect", name)
+        if result.status != 0:
+            if "no such container" in result.stderr.lower():
+                return None
+            self._session.expect(result, f"inspecting container {name}")
+        try:
+            return parse_inspect(result.stdout.decode("utf-8"))
+        except ValueError as error:
+            raise TransientError(f"{self._session.label}: inspecting container {name}: {error}") from error
+
+    def pull(self, image: str) -> None:
+        """Bring an image (by digest) onto the VM, unless it is there.
+
+        Raises :class:`PermanentError` when the registry does not have it or refuses the credentials.
+        """
+        if self._call("image", "inspect", "--format", "{{.Id}}", image).status == 0:
+            return
+        registry = image.split("/", 1)[0]
+        result = self._session.script(
+            _PULL,
+            *(self._engine, image, registry, self._pull_username),
+            stdin=self._pull_password.encode("utf-8"),
+            timeout=PULL_SECONDS,
+        )
+        if result.status == 0:
+            return
+        said = result.stderr.lower()
+        if "manifest unknown" in said or "name unknown" in said:
+            reason = f"{self._session.label}: the registry has no image {image}; build it again"
+            raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
+        if "unauthorized" in said or "invalid username/password" in said or "authentication required" in said:
+            reason = (
+                f"{self._session.label}: registry {registry} refuses user {self._pull_username!r}; "
+                "correct PULL_USERNAME and PULL_PASSWORD of this target in the app settings"
+            )
+            raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
+        self._session.expect(result, f"pulling {image}")
+
+    def start(self, spec: ContainerSpec) -> None:
+        """Start a container in the background; its image must be on the VM."""
+        self._session.expect(self._call(*run_arguments(spec), timeout=120.0), f"starting container {spec.name}")
+
+    def remove(self, name: str) -> None:
+        """Stop and remove a container that gets no traffic any more. No such container is fine."""
+        if self.inspect(name) is None:
+            return
+        removed = self._call("rm", "--force", name)
+        if self.inspect(name) is not None:
+            self._session.expect(removed, f"removing container {name}")
+            raise TransientError(f"{self._session.label}: container {name} is still there after its removal")
+
+    def last_log(self, name: str, *, lines: int = 20) -> str:
+        """The end of what a container wrote, on one line and at most 500 characters; empty when that is not known."""
+        result = self._call("logs", "--tail", str(lines), name)
+        if result.status != 0:
+            return ""
+        text = " | ".join((result.stdout.decode("utf-8", "replace") + result.stderr).strip().splitlines())
+        return text if len(text) <= 500 else "..." + text[-497:]
+
+    def smoke_text(self, name: str) -> str | None:
+        """The text of the smoke sample in a container, or None when its image has none."""
+        result = self._call("cp", f"{name}:{SMOKE_PATH}", "-")
+        if result.status != 0:
+            if any(
+                words in result.stderr.lower() for words in ("could not find", "could not be found", "no such file")
+            ):
+                return None
+            self._session.expect(result, f"reading the smoke sample of {name}")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(result.stdout)) as archive:
+                for member in archive:
+                    if member.isfile() and (content := archive.extractfile(member)) is not None:
+                        return content.read().decode("utf-8")
+        except (tarfile.TarError, UnicodeDecodeError):
+            return None
+        return None
+
+
+class LoopbackHttp:
+    """HTTP to the VM's loopback through the SSH connection: nothing needs an open port, or curl on the VM."""
+
+    def __init__(self, session: SshSession) -> None:
+        self._session = session
+
+    def get_status(self, port: int, path: str, *, timeout: float) -> int | None:
+        """The status of a GET, or None while nothing there speaks HTTP."""
+        try:
+            return self._exchange(port, "GET", path, None, timeout)[0]
+        except TransientError:
+            return None
+
+    def post_json(self, port: int, path: str, body: bytes, *, timeout: float) -> tuple[int, bytes]:
+        """Status and body of a POST; raises :class:`TransientError` when no answer comes."""
+        return self._exchange(port, "POST", path, body, timeout)
+
+    def _exchange(self, port: int, method: str, path: str, body: bytes | None, timeout: float) -> tuple[int, bytes]:
+        headers = {"Host": "localhost", "Connection": "close"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        with closing(self._session.open_tcp(port, timeout=timeout)) as channel:
+            connection = HTTPConnection("localhost", port)
+            connection.sock = _Stream(channel)
+            try:
+                connection.request(method, path, body=body, headers=headers)
+                response = connection.getresponse()
+                return response.status, response.read(_REPLY_LIMIT)
+            except (OSError, EOFError, HTTPException) as error:
+                told = " ".join(str(error).split()) or type(error).__name__
+                raise TransientError(f"{self._session.label}: {method} {path} on port {port}: {told[:500]}") from error
+
+
+class _Stream:
+    """A channel in the part of a socket, as ``http.client`` uses one.
+
+    It closes the socket before it reads the body, for which a socket stays open behind its file. A channel would not,
+    so closing is left to the channel's owner.
+    """
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+
+    def sendall(self, data: bytes) -> None:
+        self._channel.sendall(data)
+
+    def makefile(self, mode: str) -> BinaryIO:
+        return cast(BinaryIO, self._channel.makefile(mode))
+
+    def close(self) -> None:
+        pass

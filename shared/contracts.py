@@ -1,0 +1,87 @@
+"""The table of activities: name, input, output and retry policy, one row each.
+
+Orchestrations call through a row; ``function_app.steps`` registers from it. A permanent error is a reply, never an
+exception, because an exception would be retried and would arrive as bare text.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import azure.durable_functions as df
+
+from shared import messages as m
+from shared.errors import PermanentError
+from shared.retries import AZURE_ML, LEDGER, REGISTRY, STACK_HUB, RetryPolicy
+from shared.wire import from_wire, to_wire
+
+Command = TypeVar("Command")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Activity(Generic[Command, Result]):
+    """One row: what an orchestration may ask of the outside world."""
+
+    name: str
+    accepts: type[Command]
+    returns: type[Result]
+    retry: RetryPolicy
+
+    def call(self, context: df.DurableOrchestrationContext, command: Command) -> Generator[Any, Any, Result]:
+        """Run the activity; raises :class:`PermanentError` for a rejected reply, ``Exception`` when retries ran out."""
+        reply = yield context.call_activity_with_retry(self.name, self.retry.options(), to_wire(command))
+        if "rejected" in reply:
+            raise PermanentError(reply["reason"], code=reply["rejected"])
+        return from_wire(self.returns, reply["value"])
+
+
+def accepted(value: object) -> dict[str, Any]:
+    """The reply of an activity that worked."""
+    return {"value": to_wire(value)}
+
+
+def rejected(error: PermanentError) -> dict[str, Any]:
+    """The reply of an activity that must not be tried again."""
+    return {"rejected": error.code.value, "reason": error.reason}
+
+
+READ_WINDOW = Activity("read_window", m.ArrivalWindow, m.WindowState, LEDGER)
+CLOSE_WINDOW = Activity("close_window", m.ArrivalWindow, m.Done, LEDGER)
+ADMIT_RUN = Activity("admit_run", m.AdmissionRequest, m.Admission, LEDGER)
+RECORD_VERDICT = Activity("record_verdict", m.WindowVerdict, m.Done, LEDGER)
+
+SUBMIT_TRAINING = Activity("submit_training", m.TrainingOrder, m.TrainingStatus, AZURE_ML)
+CHECK_TRAINING = Activity("check_training", m.TrainingRef, m.TrainingStatus, AZURE_ML)
+CANCEL_TRAINING = Activity("cancel_training", m.TrainingRef, m.Done, AZURE_ML)
+COLLECT_TRAINING = Activity("collect_training", m.TrainingRef, m.TrainedModel, AZURE_ML)
+
+READ_CHAMPION = Activity("read_champion", m.ChampionQuery, m.Champion, LEDGER)
+REGISTER_MODEL = Activity("register_model", m.RegisterModel, m.RegisteredModel, AZURE_ML)
+BUILD_IMAGE = Activity("build_image", m.BuildImage, m.BuiltImage, REGISTRY)
+
+START_CANDIDATE = Activity("start_candidate", m.Rollout, m.Candidate, STACK_HUB)
+VERIFY_CANDIDATE = Activity("verify_candidate", m.CandidateStep, m.Verification, STACK_HUB)
+SWITCH_TRAFFIC = Activity("switch_traffic", m.CandidateStep, m.Release, STACK_HUB)
+REMOVE_CANDIDATE = Activity("remove_candidate", m.CandidateStep, m.Done, STACK_HUB)
+
+RECORD_RUN = Activity("record_run", m.RunRecord, m.Done, LEDGER)
+
+ACTIVITIES: tuple[Activity[Any, Any], ...] = (
+    READ_WINDOW,
+    CLOSE_WINDOW,
+    ADMIT_RUN,
+    RECORD_VERDICT,
+    SUBMIT_TRAINING,
+    CHECK_TRAINING,
+    CANCEL_TRAINING,
+    COLLECT_TRAINING,
+    READ_CHAMPION,
+    REGISTER_MODEL,
+    BUILD_IMAGE,
+    START_CANDIDATE,
+    VERIFY_CANDIDATE,
+    SWITCH_TRAFFIC,
+    REMOVE_CANDIDATE,
+    RECORD_RUN,
+)

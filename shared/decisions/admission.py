@@ -1,0 +1,73 @@
+"""Whether a fingerprint is trained now, was trained already, or is being trained. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.errors import Code, PermanentError
+from shared.messages import Outcome, Parameters, RunRecord, Scalar, Verdict
+
+MAY_TRY_AGAIN = frozenset({Outcome.FAILED, Outcome.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Train it, as this attempt (from 1)."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Do not train it: ``run_id`` did, or is doing so."""
+
+    run_id: str
+    verdict: Verdict
+    reason: str
+
+
+def decide(previous: Sequence[RunRecord]) -> Start | Refuse:
+    """What to do about a fingerprint, given the records of every earlier attempt at it.
+
+    One that failed or was cancelled may be tried again; one that led to a verdict on its model may not, since the same
+    data, code and parameters would lead to the same.
+    """
+    if not previous:
+        return Start(attempt=1)
+    last = max(previous, key=lambda run: run.attempt)
+    if last.outcome is None:
+        return under_way(last.run_id)
+    if last.outcome in MAY_TRY_AGAIN:
+        return Start(attempt=last.attempt + 1)
+    ended = last.outcome.value.replace("_", " ")
+    reason = f"nothing changed: run {last.run_id} already trained exactly this data, code and parameters ({ended})"
+    return Refuse(run_id=last.run_id, verdict=Verdict.UNCHANGED, reason=reason)
+
+
+def under_way(run_id: str) -> Refuse:
+    """The answer while another run trains the same."""
+    reason = f"run {run_id} is training exactly this data, code and parameters now"
+    return Refuse(run_id=run_id, verdict=Verdict.TRAINED, reason=reason)
+
+
+def effective_parameters(declared: Parameters, overrides: Parameters) -> Parameters:
+    """The pipeline's parameters with the request's own; raises :class:`PermanentError` naming a bad one.
+
+    Only declared parameters may be given, each of its declared kind; a whole number will do for a number.
+    """
+    merged = dict(declared)
+    for name, value in overrides.items():
+        if name not in declared:
+            known = ", ".join(sorted(declared)) or "none"
+            raise PermanentError(f"parameters: there is no {name!r}; declared: {known}", code=Code.BAD_REQUEST)
+        merged[name] = _as_declared(name, declared[name], value)
+    return merged
+
+
+def _as_declared(name: str, declared: Scalar, value: Scalar) -> Scalar:
+    if type(declared) is float and type(value) is int:
+        return float(value)
+    if type(declared) is not type(value):
+        wanted = type(declared).__name__
+        reason = f"parameters: {name} must be of kind {wanted}, not {type(value).__name__}"
+        raise PermanentError(reason, code=Code.BAD_REQUEST)
+    return value

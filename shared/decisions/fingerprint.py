@@ -1,0 +1,41 @@
+"""What makes one training different from another: data, code, parameters and libraries. Pure."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+from shared.messages import Parameters
+
+LAYOUT = "edgetrain fingerprint 1"  # part of every fingerprint: change it when the recipe changes
+
+
+def fingerprint(
+    *, manifest_digest: str, code_digest: str, parameters: Parameters, environment_locks: Iterable[str]
+) -> str:
+    """SHA-256 in hex over everything that a training depends on; equal inputs need no second training."""
+    # JSON writes 1, 1.0, true and "1" differently, as they should be: a training may tell them apart.
+    settings = json.dumps(parameters, sort_keys=True, separators=(",", ":"))
+    return _digest_of([LAYOUT, manifest_digest, code_digest, settings, *map(_with_plain_lines, environment_locks)])
+
+
+def code_digest(files: Mapping[str, bytes]) -> str:
+    """SHA-256 in hex over a folder's files: names (with ``/`` between folders) and contents, in any order."""
+    return _digest_of(part for name in sorted(files) for part in (name, files[name]))
+
+
+def run_id(pipeline: str, fingerprint_: str, attempt: int) -> str:
+    """The id of a run; the same wherever it is computed, so that its claim is its name."""
+    return f"{pipeline}-{fingerprint_[:12]}-{attempt}"
+
+
+def _with_plain_lines(text: str) -> str:
+    return "\n".join(text.splitlines())  # a checkout on Windows must not ask for another training
+
+
+def _digest_of(parts: Iterable[str | bytes]) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        body = part.encode("utf-8") if isinstance(part, str) else part
+        total.update(len(body).to_bytes(8, "big"))  # so that no two lists of parts run together to the same bytes
+        total.update(body)
+    return total.hexdigest()

@@ -1,0 +1,26 @@
+"""From a pipeline's file to the plan that a run carries. Pure."""
+
+from shared.messages import Plan, PromotionRule, TargetPlan, TrainingLimits
+from shared.pipelines import Pipeline
+
+
+def plan_of(pipeline: Pipeline) -> Plan:
+    """What a run needs of the pipeline's file, frozen at admission."""
+    train, judge = pipeline.train, pipeline.judge
+    return Plan(
+        compute=train.compute,
+        limits=TrainingLimits(
+            queued_seconds=train.queued_limit_seconds,
+            running_seconds=train.running_limit_seconds,
+            expected_seconds=train.expected_seconds,
+        ),
+        rule=PromotionRule(
+            metric=judge.metric,
+            higher_is_better=judge.direction == "higher",
+            floor=judge.floor,
+            margin=judge.margin,
+        ),
+        targets=tuple(
+            TargetPlan(name=target.name, health_seconds=target.health_seconds) for target in pipeline.deliver.targets
+        ),
+    )

@@ -1,0 +1,118 @@
+"""How a training is polled: how long to wait, when a limit has passed, what comes next. Pure.
+
+The interval follows the expected duration: long while nothing can have happened yet, short around the expected end,
+growing again when the training takes longer than thought. A limit for being queued (and prepared) and one for running
+are kept apart, since a busy VM is no fault of the training.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared.messages import Phase, TrainingPoll, TrainingStatus
+
+ROUNDS_PER_EXECUTION = 20  # then continue as new: a replay's cost grows with the history
+SHORTEST = timedelta(seconds=1)
+LONGEST = timedelta(seconds=60)
+CANCEL_GRACE = timedelta(minutes=10)  # how long a cancelled training may take to stop before we say so and go on
+
+_WAITING = {Phase.QUEUED, Phase.PREPARING}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The training is over."""
+
+    phase: Phase
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """A limit has passed: the training must be cancelled remotely, so that the compute is freed."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Ask again at ``until``, or earlier when woken."""
+
+    until: datetime
+
+
+def observe(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> TrainingPoll:
+    """The poll's state after a status was seen."""
+    changed = status.phase != poll.phase or poll.phase_since is None
+    running = poll.running_since
+    if running is None and status.phase not in _WAITING:
+        running = now
+    return replace(
+        poll,
+        phase=status.phase,
+        phase_since=now if changed else poll.phase_since,
+        queued_since=poll.queued_since or now,
+        running_since=running,
+        rounds=poll.rounds + 1,
+    )
+
+
+def next_step(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Ended | Cancel | Wait:
+    """What to do after :func:`observe`; ``poll`` is the state it returned."""
+    if status.phase.terminal:
+        return _ended(poll, status)
+    if poll.cancelling:
+        asked = poll.cancel_asked_at or now
+        if now - asked > CANCEL_GRACE:
+            return Ended(
+                Phase.FAILED,
+                f"{poll.cancelling}; and it did not stop within {_minutes(CANCEL_GRACE)} after it was cancelled",
+            )
+        return Wait(now + interval(poll, now))
+    over = _limit_passed(poll, now)
+    if over:
+        return Cancel(over)
+    return Wait(now + interval(poll, now))
+
+
+def _ended(poll: TrainingPoll, status: TrainingStatus) -> Ended:
+    if poll.cancelling and status.phase is not Phase.COMPLETED:
+        return Ended(Phase.FAILED, poll.cancelling)
+    return Ended(status.phase, status.detail)
+
+
+def _limit_passed(poll: TrainingPoll, now: datetime) -> str:
+    limits = poll.limits
+    if poll.running_since is not None:
+        if now - poll.running_since > timedelta(seconds=limits.running_seconds):
+            return (
+                f"training ran for more than {limits.running_seconds:g} s and was cancelled; "
+                "raise train.running_limit_seconds if it needs longer"
+            )
+        return ""
+    if poll.queued_since is not None and now - poll.queued_since > timedelta(seconds=limits.queued_seconds):
+        return (
+            f"training waited for compute {poll.order.compute} for more than {limits.queued_seconds:g} s and was "
+            "cancelled; look what occupies the VM, or raise train.queued_limit_seconds"
+        )
+    return ""
+
+
+def interval(poll: TrainingPoll, now: datetime) -> timedelta:
+    """How long to wait before the next check, between :data:`SHORTEST` and :data:`LONGEST`."""
+    expected = timedelta(seconds=poll.limits.expected_seconds)
+    if poll.cancelling:
+        return _clamp(expected / 20)
+    if poll.running_since is None:
+        return _clamp(expected / 10)
+    elapsed = now - poll.running_since
+    if elapsed < expected:
+        return _clamp(max((expected - elapsed) / 3, expected / 20))
+    return _clamp((elapsed - expected) / 4 + expected / 20)
+
+
+def _clamp(value: timedelta) -> timedelta:
+    return min(max(value, SHORTEST), LONGEST)
+
+
+def _minutes(value: timedelta) -> str:
+    return f"{value / timedelta(minutes=1):g} minutes"

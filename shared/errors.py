@@ -1,0 +1,50 @@
+"""The two families of errors, and the codes that survive the wire.
+
+::
+
+    EdgetrainError
+    ├── TransientError      the outside world may recover: raised, and retried by the durable retry policy
+    └── PermanentError      trying again cannot help: becomes the reply {"rejected": code, "reason": text}
+
+Durable Functions hands an activity's exception to the orchestration as a bare ``Exception`` with text, so a
+type cannot cross; a reply with a code can (see ``shared.contracts``).
+"""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """What went wrong for good; stable, because it is stored in histories and shown to people."""
+
+    BAD_PIPELINE = "bad_pipeline"
+    UNKNOWN_PIPELINE = "unknown_pipeline"
+    BAD_REQUEST = "bad_request"
+    NO_DATA = "no_data"
+    BAD_CONFIGURATION = "bad_configuration"
+    TRAINING_UNKNOWN = "training_unknown"
+    TRAINING_OUTPUT_MISSING = "training_output_missing"
+    MODEL_MISSING = "model_missing"
+    DEPENDENCY_IMAGE_MISSING = "dependency_image_missing"
+    REGISTRY_REFUSED = "registry_refused"
+    TARGET_NOT_PREPARED = "target_not_prepared"
+    CANDIDATE_FAILED = "candidate_failed"
+
+
+class EdgetrainError(Exception):
+    """Root of everything this project raises on purpose."""
+
+
+class TransientError(EdgetrainError):
+    """The outside world did not answer as it should, and may do so later."""
+
+
+class PermanentError(EdgetrainError):
+    """Trying the same again cannot help.
+
+    ``code`` says what kind of trouble it is; the text says what is wrong and what to do about it.
+    """
+
+    def __init__(self, reason: str, *, code: Code | str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = Code(code)

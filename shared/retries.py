@@ -1,0 +1,28 @@
+"""Named retry policies: how often an activity is tried again, and for how long at the worst.
+
+Azure ML's SDK retries inside each call and can block for minutes on a failing service, so policies for it are short.
+The Durable SDK offers a fixed interval only.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import azure.durable_functions as df
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """``attempts`` tries in all, ``interval`` apart."""
+
+    interval: timedelta
+    attempts: int
+
+    def options(self) -> df.RetryOptions:
+        """The SDK's form of the policy."""
+        return df.RetryOptions(int(self.interval / timedelta(milliseconds=1)), self.attempts)
+
+
+LEDGER = RetryPolicy(timedelta(seconds=5), attempts=12)  # tables and blobs: rides out a minute
+AZURE_ML = RetryPolicy(timedelta(seconds=15), attempts=6)  # the SDK adds 0.5 to 4 minutes of its own to each
+REGISTRY = RetryPolicy(timedelta(seconds=10), attempts=12)  # rides out two minutes of a registry restart
+STACK_HUB = RetryPolicy(timedelta(seconds=15), attempts=8)  # rides out two minutes of a lost link to the VM

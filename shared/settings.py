@@ -1,0 +1,123 @@
+"""The typed environment of the app. Read when first asked for; secrets stay wrapped until the client that needs them.
+
+Sites and targets are maps by name; their fields are separate variables, so that secrets can be Key Vault references:
+``EDGETRAIN_SITES__FACTORY__CONNECTION_STRING``, ``EDGETRAIN_TARGETS__VM__PRIVATE_KEY`` and so on. Names are matched in
+lower case with ``-`` written as ``_``.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import Code, PermanentError
+
+Part = TypeVar("Part")
+
+HUB_API_VERSION = "2019-07-07"  # the newest an Azure Stack Hub's storage answers
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Site(_Part):
+    """A hub's blob storage, as the app reaches it: it lists data and writes manifests, it never reads rows."""
+
+    connection_string: SecretStr
+    api_version: str = HUB_API_VERSION
+
+
+class SshHost(_Part):
+    """A VM reached by SSH with a key and a pinned host key (one ``type base64`` line)."""
+
+    address: str
+    port: int = 22
+    username: str
+    private_key: SecretStr
+    host_key: str = ""
+
+    @field_validator("private_key", mode="before")
+    @classmethod
+    def _newlines(cls, value: object) -> object:
+        # App settings are single lines: a PEM text may be given with \n written out.
+        return value.replace("\\n", "\n") if isinstance(value, str) else value
+
+
+class Compute(SshHost):
+    """A training VM, attached to Azure ML as a compute target of the same name."""
+
+    environments: str = Field(
+        "edgetrain/environments", description="folder on the VM, below its home, with Python environments"
+    )
+
+
+class ServingTarget(SshHost):
+    """A VM that serves models from containers behind HAProxy. ``pull_*``: what it pulls images with."""
+
+    pull_username: str = ""
+    pull_password: SecretStr = SecretStr("")
+
+
+class AzureMl(_Part):
+    """The Azure ML workspace and the service principal that speaks to it."""
+
+    metadata_url: str = Field("", description="cloud metadata; empty only for the public Azure cloud")
+    cloud: str = "AzureCloud"
+    tenant_id: str
+    client_id: str
+    client_secret: SecretStr
+    subscription_id: str
+    resource_group: str
+    workspace: str
+
+
+class ContainerRegistry(_Part):
+    """Where images are pushed to. ``url`` with scheme; http only on loopback."""
+
+    url: str
+    username: str = ""
+    password: SecretStr = SecretStr("")
+
+
+class Settings(BaseSettings):
+    """Everything the app reads from its environment."""
+
+    model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", env_nested_delimiter="__", frozen=True, extra="ignore")
+
+    ledger_connection_string: SecretStr = Field(validation_alias="AzureWebJobsStorage")
+    ledger_prefix: str = Field("edgetrain", pattern=r"^[a-z][a-z0-9]{0,20}$")
+    app_root: Path = Path(__file__).resolve().parent.parent
+    sites: dict[str, Site]
+    computes: dict[str, Compute]
+    targets: dict[str, ServingTarget]
+    azure_ml: AzureMl
+    container_registry: ContainerRegistry
+
+    def site(self, name: str) -> Site:
+        """The hub of that name; raises :class:`PermanentError` naming the missing setting."""
+        return _named(self.sites, name, "SITES")
+
+    def compute(self, name: str) -> Compute:
+        """The compute target of that name; raises :class:`PermanentError` naming the missing setting."""
+        return _named(self.computes, name, "COMPUTES")
+
+    def target(self, name: str) -> ServingTarget:
+        """The serving target of that name; raises :class:`PermanentError` naming the missing setting."""
+        return _named(self.targets, name, "TARGETS")
+
+
+def _named(parts: dict[str, Part], name: str, variable: str) -> Part:
+    key = name.replace("-", "_").lower()
+    if key not in parts:
+        setting = f"EDGETRAIN_{variable}__{key.upper()}__..."
+        raise PermanentError(f"the app settings have no {setting}; add them for {name!r}", code=Code.BAD_CONFIGURATION)
+    return parts[key]
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,62 @@
+"""What stands between a run and whatever trains for it.
+
+A driver starts one process per training on a compute target, and tells later how it went. The one that exists speaks to
+Azure ML (``shared.clients.azure_ml``). Others fit the same five methods:
+
+* an agent on the VM that only dials out: ``submit`` writes the job where the agent polls, ``check`` reads its report;
+* Kubernetes: ``submit`` creates a Job named after the run, ``check`` reads its conditions.
+
+What every driver owes its callers:
+
+* The run id is chosen by the caller. ``submit`` may be called again, also after a crash; it starts one training.
+* Nothing blocks until a training ends: the caller polls with durable timers.
+* Errors are :class:`shared.errors.TransientError` or :class:`shared.errors.PermanentError`, never the vendor's own.
+* A failed training is a status, not an error; its ``detail`` is fit to be shown and quotes no data.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from shared.messages import TrainedModel, TrainingRef, TrainingStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob:
+    """One training, in terms that every driver understands.
+
+    ``folder`` names the code below ``training/``; ``environment`` the libraries on the compute target;
+    ``arguments`` follow ``job.py`` on the command line. After ``most_seconds`` of running the driver's side should end
+    it by itself: a backstop for the case that nobody polls any more.
+    """
+
+    run_id: str
+    pipeline: str
+    compute: str
+    folder: str
+    environment: str
+    arguments: tuple[str, ...]
+    most_seconds: int
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class TrainingDriver(Protocol):
+    """Starts trainings and tells how they went."""
+
+    def submit(self, job: TrainingJob) -> TrainingStatus:
+        """Start the job, or find it if it was started before."""
+
+    def check(self, training: TrainingRef) -> TrainingStatus:
+        """Where a training is; raises :class:`PermanentError` (training_unknown) if it was never started."""
+
+    def cancel(self, training: TrainingRef) -> None:
+        """Ask a training to stop; no error if it has ended. ``check`` tells when it has stopped."""
+
+    def collect(self, training: TrainingRef) -> TrainedModel:
+        """What a completed training left; raises :class:`PermanentError` (training_output_missing) without a model."""
+
+    def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
+        """Write the files below ``model_path`` in a training's outputs into a folder, without that prefix.
+
+        Nothing when there is nothing.
+        """
