@@ -1,0 +1,199 @@
+"""Make the image that a pipeline's models are put on: a base, Python libraries, the scoring server. Once per lock file.
+
+    python -m cli.dependency_image --pipeline NAME --base base/python:3.11-slim
+    python -m cli.dependency_image --pipeline NAME --base-tar FILE
+    python -m cli.dependency_image --pipeline NAME --mmdebstrap
+
+Its name is ``scoring/<training folder>:<environment key>``, in the registry of the app's settings
+(EDGETRAIN_CONTAINER_REGISTRY__URL, __USERNAME, __PASSWORD). What is there already stays.
+"""
+
+import argparse
+import gzip
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cli.base_image import BUILD_TIME, SUITE, base_layer
+from cli.layer_cache import DEFAULT, CachedLayer, LayerCache, Say
+from cli.site_layer import SITE, site_layer
+from cli.terminal import progress, run_tool
+from shared.clients.container_registry import connect
+from shared.errors import Code, PermanentError
+from shared.oci.images import Image, Layer, append, configure, describe, empty_image, timestamp
+from shared.oci.layers import compress_layer
+from shared.oci.references import parse_name
+from shared.oci.transfer import ImageRegistry, Parts, find_image, push_image
+from shared.pipelines import Pipelines
+from shared.scoring_images import APP_ROOT, MODEL_ROOT, SCORING_PORT, ScoringImages, ScoringParts
+from shared.settings import ContainerRegistry
+
+USER = "10001:10001"  # a number, because the base image need not know the user
+_ENVIRONMENT = {
+    "PYTHONPATH": SITE,
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "HOME": "/tmp",  # noqa: S108 - in the container, where nothing else can be written to
+    "AML_APP_ROOT": APP_ROOT,
+    "AZUREML_ENTRY_SCRIPT": f"{APP_ROOT}/score.py",
+    "AZUREML_MODEL_DIR": MODEL_ROOT,
+}
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # where a bare root file system has programs
+_ENTRYPOINT = ("python3", "-m", "azureml_inference_server_http", "--entry_script", f"{APP_ROOT}/score.py")
+_COMMAND = ("--port", str(SCORING_PORT))
+
+
+class Environment(BaseSettings):
+    """The part of the app's settings that names the registry."""
+
+    model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", env_nested_delimiter="__", frozen=True, extra="ignore")
+
+    container_registry: ContainerRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """What the libraries are put on, where its layers are, and what it is called."""
+
+    image: Image
+    parts: Parts
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+BaseMaker = Callable[[], Base]
+
+
+def ensure_dependency_image(
+    parts: ScoringParts,
+    *,
+    registry: ImageRegistry,
+    make_base: BaseMaker,
+    cache: LayerCache,
+    say: Say,
+    rebuild: bool = False,
+) -> str:
+    """Make and push the dependency image unless it is there; returns its digest."""
+    name = parts.dependency_image
+    if not rebuild:
+        known = find_image(registry, name)
+        if known is not None:
+            say(f"{registry.host}/{name} is there already ({known.digest})")
+            return known.digest
+    base = make_base()
+    site = site_layer(cache, parts.locks, parts.environment, say)
+    image = append(base.image, site.layer, created=BUILD_TIME, comment=f"libraries {parts.environment}")
+    image = configure(
+        image, environment=_ENVIRONMENT, user=USER, port=SCORING_PORT, entrypoint=_ENTRYPOINT, command=_COMMAND
+    )
+    image = describe(image, _facts(parts) | base.facts)
+    say(f"pushing {registry.host}/{name} ({image.size / 1e6:.0f} MB)")
+    files = {**base.parts.files, site.layer.descriptor.digest: site.file}
+    push_image(registry, image, name, Parts(files=files, repository=base.parts.repository))
+    say(f"{registry.host}/{name} is ready ({image.digest})")
+    return image.digest
+
+
+def debian_base(cache: LayerCache, say: Say) -> Base:
+    """A base made from Debian packages."""
+    return _single_layer(base_layer(cache, say), f"debian:{SUITE} (mmdebstrap)")
+
+
+def tar_base(tar: Path, cache: LayerCache, say: Say) -> Base:
+    """A base made from a tar file, compressed or not, with a root file system."""
+    say(f"reading {tar.name}")
+    try:
+        with tar.open("rb") as content:
+            key = f"tar-{hashlib.file_digest(content, 'sha256').hexdigest()}"
+    except OSError as error:
+        raise PermanentError(f"--base-tar {tar}: {error.strerror}", code=Code.BAD_CONFIGURATION) from None
+
+    return _single_layer(cache.get_or_make(key, lambda into, _: _repack(tar, into)), tar.name)
+
+
+def registry_base(reference: str, registry: ImageRegistry) -> Base:
+    """An image of the same registry as the base."""
+    try:
+        name = parse_name(reference.removeprefix(f"{registry.host}/"))
+        found = find_image(registry, name)
+    except ValueError as error:
+        raise PermanentError(f"--base {reference}: {error}", code=Code.BAD_CONFIGURATION) from None
+    if found is None:
+        reason = f"the registry {registry.host} has no image {name}; import it, or use --base-tar or --mmdebstrap"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+    facts = {"org.opencontainers.image.base.name": str(name), "org.opencontainers.image.base.digest": found.digest}
+    return Base(image=found.image, parts=Parts(repository=found.repository), facts=facts)
+
+
+def _single_layer(layer: CachedLayer, title: str) -> Base:
+    image = append(empty_image(), layer.layer, created=BUILD_TIME, comment=title)
+    image = replace(image, config={**image.config, "config": {"Env": [f"PATH={_PATH}"]}})
+    parts = Parts(files={layer.layer.descriptor.digest: layer.file})
+    return Base(image=image, parts=parts, facts={"org.opencontainers.image.base.name": title})
+
+
+def _repack(tar: Path, into: BinaryIO) -> Layer:
+    with tar.open("rb") as content:
+        packed = content.read(2) == b"\x1f\x8b"
+        content.seek(0)
+        return compress_layer(gzip.open(content) if packed else content, into)
+
+
+def _facts(parts: ScoringParts) -> dict[str, str]:
+    return {
+        "org.opencontainers.image.created": timestamp(BUILD_TIME),
+        "org.opencontainers.image.title": parts.dependency_image.repository,
+        "org.opencontainers.image.description": "Scoring server and libraries, waiting for a model",
+        "io.edgetrain.environment": parts.environment,
+    }
+
+
+def _main(arguments: list[str]) -> None:
+    options = _parser().parse_args(arguments)
+    say = progress()
+    cache = LayerCache(options.cache)
+    parts = ScoringImages(options.app_root, Pipelines(options.app_root / "pipelines")).parts(options.pipeline)
+    with connect(_registry_settings()) as registry:
+
+        def make_base() -> Base:
+            if options.base:
+                return registry_base(options.base, registry)
+            return tar_base(options.base_tar, cache, say) if options.base_tar else debian_base(cache, say)
+
+        ensure_dependency_image(
+            parts, registry=registry, make_base=make_base, cache=cache, say=say, rebuild=options.rebuild
+        )
+
+
+def _registry_settings() -> ContainerRegistry:
+    try:
+        return Environment().container_registry
+    except ValidationError:
+        reason = "say where the registry is: set EDGETRAIN_CONTAINER_REGISTRY__URL (and __USERNAME, __PASSWORD)"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cli.dependency_image",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--pipeline", required=True, metavar="NAME", help="of a file in pipelines/")
+    base = parser.add_mutually_exclusive_group(required=True)
+    base.add_argument("--base", metavar="REPOSITORY:TAG", help="an image with Python 3.11 in the same registry")
+    base.add_argument("--base-tar", metavar="FILE", type=Path, help="a root file system with Python 3.11")
+    base.add_argument("--mmdebstrap", action="store_true", help="make one from Debian packages")
+    parser.add_argument("--rebuild", action="store_true", help="make it anew: after updates of the base")
+    parser.add_argument("--cache", metavar="DIR", type=Path, default=DEFAULT, help=f"for layers (default {DEFAULT})")
+    root = Path(__file__).resolve().parent.parent
+    parser.add_argument("--app-root", metavar="DIR", type=Path, default=root, help="has pipelines/ and training/")
+    return parser
+
+
+if __name__ == "__main__":
+    run_tool(_main)

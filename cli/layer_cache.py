@@ -1,0 +1,63 @@
+"""Layers that were made before, in a folder: named by what they were made from, stored by their digest."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+from shared.oci.images import Descriptor, Layer
+
+DEFAULT = Path(".local/cache")
+
+Say = Callable[[str], None]
+"""Tells the person at the terminal how far it is."""
+
+Make = Callable[[BinaryIO, Path], Layer]
+"""Writes a layer; may use the given folder, which goes away afterwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedLayer:
+    """A layer and the file that holds it."""
+
+    layer: Layer
+    file: Path
+
+
+class LayerCache:
+    """Keeps layers. An interrupted run leaves no half file, and two runs at once do each other no harm."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "layers"
+
+    def get(self, key: str) -> CachedLayer | None:
+        """The layer of that key, if it was made before and is still whole."""
+        try:
+            noted = json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))
+            layer = Layer(Descriptor(noted["mediaType"], noted["digest"], noted["size"]), noted["diffId"])
+            file = self._file(layer)
+            return CachedLayer(layer=layer, file=file) if file.stat().st_size == layer.descriptor.size else None
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+
+    def get_or_make(self, key: str, make: Make) -> CachedLayer:
+        """The layer of that key, made now if need be."""
+        return self.get(key) or self._make(key, make)
+
+    def _make(self, key: str, make: Make) -> CachedLayer:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self._folder, prefix="making-") as name:
+            work = Path(name)
+            unfinished, note = work / "layer", work / "note"
+            with unfinished.open("wb") as into:
+                layer = make(into, work)
+            note.write_text(json.dumps(layer.descriptor.to_json() | {"diffId": layer.diff_id}), encoding="utf-8")
+            file = self._file(layer)
+            unfinished.replace(file)
+            note.replace(self._folder / f"{key}.json")  # last: whoever sees it finds the file
+        return CachedLayer(layer=layer, file=file)
+
+    def _file(self, layer: Layer) -> Path:
+        return self._folder / f"{layer.descriptor.digest.removeprefix('sha256:')}.tar.gz"

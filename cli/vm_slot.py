@@ -1,0 +1,101 @@
+"""Make the serving slot of a pipeline on a VM: ports, slot file, HAProxy's frontend and backend."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from shared.clients.ssh import SshSession
+from shared.clients.vm_haproxy import HaproxyRuntime
+from shared.errors import Code, EdgetrainError, PermanentError
+from shared.serving.haproxy import RELOAD_COMMAND
+from shared.serving.slots import Colour, Slot, parse_slot, slot_path, slot_text
+
+_RELOAD_SECONDS: Final = 30.0
+
+# Ports below the range that the kernel gives to outgoing connections, so that nothing takes them while the VM is down.
+# $1 address of the frontend. Prints three ports that are free, and in no other slot.
+_FREE_PORTS: Final = """\
+import glob, json, random, socket, sys
+taken = set()
+for path in glob.glob("serving/*.json"):
+    with open(path, encoding="utf-8") as stream:
+        slot = json.load(stream)
+    taken |= {slot["frontend_port"], *slot["ports"].values()}
+def free(port, address):
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+found = []
+for port in random.sample(range(20000, 30000), 10000):
+    if port not in taken and free(port, "127.0.0.1") and free(port, sys.argv[1]):
+        found.append(port)
+    if len(found) == 3:
+        break
+print(*found)
+"""
+
+
+def ensure_slot(session: SshSession, pipeline: str, *, say: Callable[[str], None]) -> Slot:
+    """The pipeline's slot on the VM, made if there is none, and known to the running HAProxy.
+
+    A slot that exists is kept as it is, and HAProxy is reloaded only when its configuration had to change.
+    """
+    haproxy = HaproxyRuntime(session)
+    with session.lock("serving/locks/prepare", wait=60), session.lock(f"serving/locks/{pipeline}", wait=60):
+        slot = _existing(session, pipeline)
+        if slot is None:
+            slot = _new(session, pipeline)
+            session.write_text(slot_path(pipeline), slot_text(slot))
+            say(f"{session.label}: made a serving slot for {pipeline}, frontend {slot.bind}:{slot.frontend_port}")
+        else:
+            say(f"{session.label}: the serving slot of {pipeline} is there, {slot.bind}:{slot.frontend_port}")
+        before = haproxy.config(pipeline)
+        if haproxy.write_config(slot) or not haproxy.knows(pipeline):
+            try:
+                _reload(session, haproxy, pipeline)
+            except EdgetrainError:
+                haproxy.restore_config(pipeline, before)
+                raise
+            say(f"{session.label}: HAProxy has loaded the configuration of {pipeline}")
+    return slot
+
+
+def _existing(session: SshSession, pipeline: str) -> Slot | None:
+    text = session.read_text(slot_path(pipeline))
+    if text is None:
+        return None
+    try:
+        return parse_slot(text)
+    except ValueError as error:
+        reason = (
+            f"{session.label}: ~/{slot_path(pipeline)} cannot be read ({error}); "
+            f"remove it and the containers edgetrain-{pipeline}-*, then run this again"
+        )
+        raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED) from error
+
+
+def _new(session: SshSession, pipeline: str) -> Slot:
+    # The address at which this connection reached the VM is one that clients can reach too, also behind NAT.
+    reached = session.expect(session.script("echo $SSH_CONNECTION"), "asking for the VM's address").stdout.split()
+    bind = reached[2].decode() if len(reached) == 4 else "127.0.0.1"
+    ports = session.expect(session.run(["python3", "-c", _FREE_PORTS, bind]), "looking for free ports").stdout.split()
+    if len(ports) != 3:
+        raise PermanentError(f"{session.label}: no three free ports on {bind}", code=Code.TARGET_NOT_PREPARED)
+    frontend, blue, green = map(int, ports)
+    return Slot(pipeline=pipeline, bind=bind, frontend_port=frontend, ports={Colour.BLUE: blue, Colour.GREEN: green})
+
+
+def _reload(session: SshSession, haproxy: HaproxyRuntime, pipeline: str) -> None:
+    reloaded = session.run([RELOAD_COMMAND], timeout=_RELOAD_SECONDS)
+    if reloaded.status != 0:
+        reason = f"{session.label}: ~/{RELOAD_COMMAND.removeprefix('./')} failed: {reloaded.said}"
+        raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
+    deadline = time.monotonic() + _RELOAD_SECONDS
+    while not haproxy.knows(pipeline):
+        if time.monotonic() >= deadline:
+            reason = f"{session.label}: HAProxy was reloaded, but does not read ~/serving/conf.d/{pipeline}.cfg"
+            raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
+        time.sleep(0.25)
