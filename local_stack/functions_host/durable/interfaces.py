@@ -5,11 +5,14 @@ instance is a method of ``task_hub.TaskHub``, described with the types below. Ev
 came or will go over the wire: the engine never re-encodes a value it does not own.
 """
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 MAX_INSTANCE_ID_LENGTH: Final = 256
+CORES: Final = os.cpu_count() or 1
 
 TERMINAL_STATUSES: Final = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 
@@ -18,7 +21,7 @@ HistoryEvent = dict[str, Any]
 
 
 class OrchestratorFailedError(Exception):
-    """The worker raised. ``str(error)`` is ``"<ExceptionType>: <text>"`` and may hold the ``$OutOfProcData$:`` marker."""
+    """The worker raised. ``str(error)`` is ``"<ExceptionType>: <text>"``, with a reply behind ``$OutOfProcData$:``."""
 
 
 class ActivityFailedError(Exception):
@@ -53,6 +56,24 @@ class Invoker(Protocol):
         Raises :class:`ActivityFailedError` when the function raised.
         """
         ...
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class HubOptions:
+    """Limits of one task hub. The defaults are the real host's: ten of each kind per core."""
+
+    max_activities: int = 10 * CORES
+    max_orchestrators: int = 10 * CORES
+    longest_timer: timedelta = timedelta(days=6)
+    """The SDK splits what is longer into pieces of ``long_timer_interval``."""
+    long_timer_interval: timedelta = timedelta(days=3)
+    now: Callable[[], datetime] = utc_now
+    """The clock; a test that moves it calls ``TaskHub.clock_moved``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +135,20 @@ class InvalidInstanceIdError(InstanceError):
 
 
 class UnknownFunctionError(Exception):
-    """The app has no enabled orchestrator or activity of this name; the text is the host's own."""
+    """The app has no enabled function of this name and kind ("orchestrator", "activity"); clients show the text."""
 
-    def __init__(self, name: str, kind: str) -> None:
-        # The article and the wording are the extension's; clients show this text to people.
-        article = "an" if kind[0] in "aeiou" else "a"
+    def __init__(self, name: str, kind: str, known: frozenset[str]) -> None:
+        names = "', '".join(sorted(known))
+        listed = (
+            f"The following are the known {kind} functions: '{names}'."
+            if known
+            else f"No {kind} functions are currently registered!"
+        )
         super().__init__(
-            f"The function '{name}' doesn't exist, is disabled, or is not {article} {kind} function. "
-            f"Additional info: the known {kind} functions are listed by the admin API."
+            f"The function '{name}' doesn't exist, is disabled, or is not an {kind} function. Additional info: {listed}"
         )
         self.name = name
+
+
+class HubInUseError(Exception):
+    """Another process owns the task hub's file."""

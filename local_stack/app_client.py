@@ -1,0 +1,194 @@
+"""Talks to the running app as the outside world does: Event Grid, an operator, a client of the model."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+from azure.storage.blob import BlobServiceClient
+
+Endpoints = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A blob as the hub's storage has it after an upload."""
+
+    container: str
+    name: str
+    etag: str
+    size: int
+
+
+def land(endpoints: Endpoints, container: str, name: str, content: bytes) -> Landed:
+    """Put a blob into the hub's storage, as the data owner does; makes the container when it is not there."""
+    hub = endpoints["hub_storage"]
+    with BlobServiceClient.from_connection_string(hub["connection_string"], api_version=hub["api_version"]) as service:
+        client = service.get_container_client(container)
+        if not client.exists():
+            client.create_container()
+        answer = client.upload_blob(name, content, overwrite=True)
+        properties = answer.get_blob_properties()
+    return Landed(container, name, str(properties.etag).strip('"'), len(content))
+
+
+def blob_created(endpoints: Endpoints, blob: Landed, *, event_id: str | None = None) -> dict[str, Any]:
+    """The ``Microsoft.Storage.BlobCreated`` event of an upload, in the Event Grid schema."""
+    hub = endpoints["hub_storage"]
+    return {
+        "id": event_id or str(uuid.uuid4()),
+        "topic": f"/subscriptions/hub/resourceGroups/hub/providers/Microsoft.Storage/storageAccounts/{hub['account']}",
+        "subject": f"/blobServices/default/containers/{blob.container}/blobs/{blob.name}",
+        "eventType": "Microsoft.Storage.BlobCreated",
+        "eventTime": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "data": {
+            "api": "PutBlob",
+            "requestId": str(uuid.uuid4()),
+            "eTag": blob.etag,
+            "contentType": "text/csv",
+            "contentLength": blob.size,
+            "blobType": "BlockBlob",
+            "url": f"{hub['blob_endpoint'].rstrip('/')}/{blob.container}/{blob.name}",
+            "sequencer": f"{time.time_ns():032X}",
+        },
+        "dataVersion": "",
+        "metadataVersion": "1",
+    }
+
+
+class AppClient:
+    """The app's front doors on one host. Errors of HTTP raise ``requests.HTTPError`` with the answer's text."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self.endpoints = endpoints
+        host = endpoints["functions_host"]
+        self._url: str = host["url"].rstrip("/")
+        self._event_grid_key: str = host["event_grid_key"]
+        self._session = requests.Session()
+        self._session.headers["x-functions-key"] = host["function_key"]
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._session.close()
+
+    def deliver(self, *events: dict[str, Any], function: str = "on_data_arrival", attempts: int = 1) -> int:
+        """Deliver events to the webhook as Event Grid does, one request each; the last status code.
+
+        ``attempts`` above 1 delivers again after a failure, as the service would.
+        """
+        status = 0
+        for event in events:
+            for attempt in range(attempts):
+                try:
+                    status = self._notify([event], function, delivery_count=attempt)
+                except requests.ConnectionError:
+                    status = 0
+                if 200 <= status < 300:
+                    break
+                time.sleep(0.3)  # the service backs off too; here only as long as a restart of the host takes
+        return status
+
+    def _notify(self, body: list[dict[str, Any]], function: str, *, delivery_count: int) -> int:
+        answer = requests.post(
+            f"{self._url}/runtime/webhooks/EventGrid",
+            params={"functionName": function, "code": self._event_grid_key},
+            headers={"aeg-event-type": "Notification", "aeg-delivery-count": str(delivery_count)},
+            json=body,
+            timeout=60,
+        )
+        return answer.status_code
+
+    def handshake(self, function: str = "on_data_arrival") -> bool:
+        """Whether the webhook proves that it wants the events, as Event Grid asks when a subscription is made."""
+        code = str(uuid.uuid4())
+        event = {
+            "id": str(uuid.uuid4()),
+            "topic": "hub",
+            "subject": "",
+            "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+            "eventTime": datetime.now(UTC).isoformat(),
+            "data": {"validationCode": code},
+            "dataVersion": "1",
+        }
+        answer = requests.post(
+            f"{self._url}/runtime/webhooks/EventGrid",
+            params={"functionName": function, "code": self._event_grid_key},
+            headers={"aeg-event-type": "SubscriptionValidation"},
+            json=[event],
+            timeout=30,
+        )
+        return answer.status_code == 200 and answer.json().get("validationResponse") == code
+
+    def get(self, path: str, **params: str) -> requests.Response:
+        """A GET with the function key; ``path`` starts with ``/api``."""
+        return self._session.get(self._url + path, params=params, timeout=60)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> requests.Response:
+        """A POST with the function key and a JSON body."""
+        return self._session.post(self._url + path, json=body, headers=headers, timeout=120)
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        """What the app says of a run."""
+        answer = self.get(f"/api/runs/{run_id}")
+        answer.raise_for_status()
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def runs(self, pipeline: str) -> list[dict[str, Any]]:
+        """The runs of a pipeline, newest first."""
+        answer = self.get("/api/runs", pipeline=pipeline)
+        answer.raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["runs"]
+        return found
+
+    def wait_for_new_run(self, pipeline: str, known: set[str], *, seconds: float = 120) -> str:
+        """The id of a run that is not among ``known``; raises ``TimeoutError``."""
+        for _ in deadline(seconds, f"a new run of {pipeline}"):
+            fresh = [
+                run["run_id"] for run in self._quietly(lambda: self.runs(pipeline), []) if run["run_id"] not in known
+            ]
+            if fresh:
+                return str(fresh[0])
+        raise AssertionError  # deadline() raises first
+
+    def wait_for_outcome(
+        self, run_id: str, *, seconds: float = 300, seen: Callable[[dict[str, Any]], None] | None = None
+    ) -> dict[str, Any]:
+        """The run once it has ended; ``seen`` gets every status on the way. Rides out a restart of the host."""
+        for _ in deadline(seconds, f"the outcome of {run_id}"):
+            run: dict[str, Any] = self._quietly(lambda: self.run(run_id), {})
+            if run and seen:
+                seen(run)
+            if run.get("outcome"):
+                return run
+        raise AssertionError  # deadline() raises first
+
+    @staticmethod
+    def _quietly(call: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return call()
+        except requests.RequestException:
+            return otherwise
+
+
+def deadline(seconds: float, what: str, pause: float = 0.2) -> Iterator[None]:
+    """Yield until ``seconds`` have passed, then raise ``TimeoutError`` naming ``what`` was waited for."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(pause)
+    raise TimeoutError(f"{what} did not come within {seconds:g} s")
+
+
+@contextmanager
+def app_client(endpoints: Endpoints) -> Iterator[AppClient]:
+    """An :class:`AppClient` that is closed at the end."""
+    client = AppClient(endpoints)
+    try:
+        yield client
+    finally:
+        client.close()

@@ -1,0 +1,123 @@
+"""Compute targets: VMs attached by address. Their private keys lie in files of their own and are never shown."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from local_stack.azure_ml.answers import WS, ServiceError, body_of
+from local_stack.azure_ml.workspace import Workspace, now_text
+from local_stack.files import write_private
+
+KIND = "compute"
+
+
+@dataclass(frozen=True, slots=True)
+class Vm:
+    """How the execution service reaches a compute target."""
+
+    name: str
+    address: str
+    port: int
+    username: str
+    key_file: Path
+
+
+def vm(workspace: Workspace, name: str) -> Vm | None:
+    """The attached VM of that name, or None."""
+    compute = workspace.store.get(KIND, name)
+    if compute is None:
+        return None
+    return Vm(name, compute["address"], compute["port"], compute["username"], _key_file(workspace, name))
+
+
+def routes(workspace: Workspace) -> list[web.RouteDef]:
+    """Attach, read, list, detach."""
+
+    async def attach(request: web.Request) -> web.Response:
+        name, body = request.match_info["name"], await body_of(request)
+        details = _details(body)
+        account = details.get("administratorAccount") or {}
+        if not details.get("address") or not account.get("username") or not account.get("privateKeyData"):
+            reason = "attach needs address, administratorAccount.username and .privateKeyData; passwords are refused"
+            raise ServiceError(400, "BadArgument", reason)
+        write_private(_key_file(workspace, name), account["privateKeyData"])
+        compute = {
+            "name": name,
+            "address": details["address"],
+            "port": int(details.get("sshPort") or 22),
+            "username": account["username"],
+            "createdOn": now_text(),
+        }
+        workspace.store.put(KIND, name, compute)
+        return _accepted(workspace, _view(workspace, compute))
+
+    async def detach(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if not workspace.store.remove(KIND, name):
+            raise ServiceError(404, "ComputeNotFound", f"Compute {name} was not found.")
+        _key_file(workspace, name).unlink(missing_ok=True)
+        return _accepted(workspace, {})
+
+    async def operation(_: web.Request) -> web.Response:
+        return web.json_response({"status": "Succeeded"})
+
+    async def read(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        compute = workspace.store.get(KIND, name)
+        if compute is None:
+            raise ServiceError(404, "ComputeNotFound", f"Compute {name} was not found.")
+        return web.json_response(_view(workspace, compute))
+
+    async def read_all(_: web.Request) -> web.Response:
+        # No nextLink at all: its mere presence means another page.
+        return web.json_response({"value": [_view(workspace, compute) for compute in workspace.store.all(KIND)]})
+
+    return [
+        web.put(f"{WS}/computes/{{name}}", attach),
+        web.delete(f"{WS}/computes/{{name}}", detach),
+        web.get(f"{WS}/computeOperations/done", operation),
+        web.get(f"/rp/workspaces{WS}/computes/{{name}}", read),
+        web.get(f"/rp/workspaces{WS}/computes", read_all),
+    ]
+
+
+def _details(body: dict[str, Any]) -> dict[str, Any]:
+    properties = body.get("properties") or {}
+    if properties.get("computeType") != "VirtualMachine":
+        raise ServiceError(400, "BadArgument", "only computeType VirtualMachine can be attached here")
+    details: dict[str, Any] = properties.get("properties") or {}
+    return details
+
+
+def _accepted(workspace: Workspace, body: dict[str, Any]) -> web.Response:
+    operation = f"{workspace.url}{workspace.scope}/computeOperations/done?api-version=2020-02-02"
+    return web.json_response(body, status=200, headers={"Azure-AsyncOperation": operation})
+
+
+def _key_file(workspace: Workspace, name: str) -> Path:
+    return workspace.folder / f"compute-{hashlib.sha256(name.encode()).hexdigest()[:16]}.key"
+
+
+def _view(workspace: Workspace, compute: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": f"{workspace.scope}/computes/{compute['name']}",
+        "name": compute["name"],
+        "location": "local",
+        "tags": {},
+        "type": "Microsoft.MachineLearningServices/workspaces/computes",
+        "properties": {
+            "computeType": "VirtualMachine",
+            "computeLocation": "local",
+            "description": None,
+            "resourceId": None,
+            "provisioningState": "Succeeded",
+            "provisioningErrors": None,
+            "isAttachedCompute": True,
+            "createdOn": compute["createdOn"],
+            "modifiedOn": compute["createdOn"],
+            "properties": {"address": compute["address"], "sshPort": compute["port"]},
+        },
+    }

@@ -1,0 +1,69 @@
+"""Injected faults: answer a path with a status for a while, or late. Only with the stand-in's own key."""
+
+import asyncio
+import hmac
+import re
+import time
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from local_stack.azure_ml.answers import ServiceError, body_of
+from local_stack.azure_ml.workspace import Workspace
+
+
+@dataclass(slots=True)
+class Fault:
+    """``status`` 0: only ``delay`` seconds. Ends after ``count`` requests or at ``ends``, whichever comes first."""
+
+    path: re.Pattern[str]
+    status: int
+    delay: float
+    count: int
+    ends: float
+
+
+class Faults:
+    """The faults that are set now."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._key = workspace.identity["faults_key"]
+        self._faults: list[Fault] = []
+
+    async def strike(self, request: web.Request) -> None:
+        """Delay or refuse this request if a fault says so."""
+        for fault in self._faults:
+            if fault.count > 0 and time.monotonic() < fault.ends and fault.path.search(request.path):
+                fault.count -= 1
+                await asyncio.sleep(fault.delay)
+                if fault.status:
+                    raise ServiceError(fault.status, "InjectedFault", "a fault was injected here")
+
+    def routes(self) -> list[web.RouteDef]:
+        """``POST /_faults`` sets one, ``DELETE /_faults`` clears all; header ``x-faults-key``."""
+
+        def check(request: web.Request) -> None:
+            if not hmac.compare_digest(request.headers.get("x-faults-key", ""), self._key):
+                raise ServiceError(401, "Unauthorized", "x-faults-key is missing or wrong")
+
+        async def add(request: web.Request) -> web.Response:
+            check(request)
+            body = await body_of(request)
+            seconds = float(body.get("seconds", 3600))
+            self._faults.append(
+                Fault(
+                    path=re.compile(body["path"]),
+                    status=int(body.get("status", 0)),
+                    delay=float(body.get("delay", 0)),
+                    count=int(body.get("count", 1_000_000)),
+                    ends=time.monotonic() + seconds,
+                )
+            )
+            return web.json_response({"faults": len(self._faults)})
+
+        async def clear(request: web.Request) -> web.Response:
+            check(request)
+            self._faults.clear()
+            return web.json_response({"faults": 0})
+
+        return [web.post("/_faults", add), web.delete("/_faults", clear)]

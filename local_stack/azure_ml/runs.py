@@ -1,0 +1,63 @@
+"""Experiments and runs: their state, apart from HTTP."""
+
+import uuid
+from typing import Any
+
+from local_stack.azure_ml.workspace import Workspace, now_text
+
+EXPERIMENT, RUN, EXECUTION = "experiment", "run", "execution"
+TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
+
+
+def experiment(workspace: Workspace, name: str) -> dict[str, Any]:
+    """The experiment of that name, made when it is new."""
+    workspace.store.add(EXPERIMENT, name, {"experimentId": str(uuid.uuid4()), "name": name, "createdUtc": now_text()})
+    found = workspace.store.get(EXPERIMENT, name)
+    assert found is not None  # noqa: S101 - just added
+    return found
+
+
+def create_run(workspace: Workspace, experiment_name: str, run_id: str, **fields: Any) -> bool:
+    """Create a run; False when the id is taken, also by another experiment."""
+    owner = experiment(workspace, experiment_name)
+    number = len([run for run in workspace.store.all(RUN) if run["experimentId"] == owner["experimentId"]]) + 1
+    run = {
+        "runId": run_id,
+        "rootRunId": run_id,
+        "runNumber": number,
+        "experimentId": owner["experimentId"],
+        "experimentName": experiment_name,
+        "status": "NotStarted",
+        "properties": {"azureml.runsource": "experiment"},
+        "tags": {},
+        "dataContainerId": f"dcid.{run_id}",
+        "createdUtc": now_text(),
+        "createdBy": {"userName": "service principal"},
+        "runType": "azureml.scriptrun",
+        **fields,
+    }
+    return workspace.store.add(RUN, run_id, run)
+
+
+def set_status(workspace: Workspace, run_id: str, status: str, *, error: str | None = None) -> None:
+    """Move a run to ``status``; a terminal status is never left, and CancelRequested only for a terminal one."""
+
+    def edit(run: dict[str, Any]) -> None:
+        current = run["status"]
+        if current in TERMINAL or (current == "CancelRequested" and status not in TERMINAL):
+            return
+        run["status"] = status
+        if status == "Running":
+            run.setdefault("startTimeUtc", now_text())
+        if status in TERMINAL:
+            run["endTimeUtc"] = now_text()
+            if error:
+                run["error"] = {"error": {"code": "UserError", "message": error, "details": []}}
+
+    workspace.store.change(RUN, run_id, edit)
+
+
+def view(workspace: Workspace, run: dict[str, Any]) -> dict[str, Any]:
+    """A run as the history service shows it."""
+    experiment_url = f"{workspace.url}/execution/v1.0{workspace.scope}/experiments/{run['experimentName']}"
+    return run | {"cancelUri": f"{experiment_url}/runId/{run['runId']}/cancel"}

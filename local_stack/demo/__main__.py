@@ -1,0 +1,72 @@
+"""Tell the whole story: ``python -m local_stack.demo`` (or ``make demo``)."""
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from local_stack.demo.screen import Screen
+from local_stack.demo.story import Story
+from local_stack.prepare import prepare
+from local_stack.supervisor import Stack
+
+
+def main() -> int:
+    """Run the story in a state folder of its own; 0 only if everything in it held."""
+    arguments = _arguments()
+    # A second way to be asked to stop: behave as for Ctrl-C, so that everything is taken down.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    screen = Screen()
+    began = time.monotonic()
+    try:
+        summary = _tell(screen, arguments.state, arguments.cache)
+    except KeyboardInterrupt:
+        screen.say("stopped; nothing is left running")
+        return 130
+    except Exception as error:  # noqa: BLE001 - the end of the program: whatever went wrong is told, not traced
+        screen.say(f"the demo failed: {error}")
+        screen.say(f"logs: {arguments.state}/logs")
+        summary = {"demo": "failed", "error": str(error).splitlines()[0][:300] if str(error) else type(error).__name__}
+    screen.say(f"took {time.monotonic() - began:.0f} s")
+    sys.stdout.write(json.dumps(summary) + "\n")
+    return 0 if summary["demo"] == "ok" else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local_stack.demo", description=__doc__)
+    parser.add_argument("--state", type=Path, default=Path(".local/demo"), help="wiped first (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, default=Path(".local/cache"), help="kept between runs")
+    return parser.parse_args()
+
+
+def _tell(screen: Screen, state: Path, cache: Path) -> dict[str, Any]:
+    with screen.showing():
+        if state.exists():
+            with screen.step("wipe what the last demo left"):
+                Stack.clean(state)
+                shutil.rmtree(state, ignore_errors=True)
+        with screen.step("start the local stack") as step:
+            stack = Stack.start(state, cache=cache, progress=lambda text: screen.note(step, text))
+        try:
+            with screen.step("prepare images and the VM (long only the first time)") as step:
+                prepare(
+                    stack.endpoints,
+                    ["breast-cancer"],
+                    cache=cache,
+                    progress=lambda text, step=step: screen.note(step, text),  # type: ignore[misc]
+                )
+            story = Story(screen, stack.endpoints, stack.state)
+            summary = story.tell()
+            story.where_to_look()
+        finally:
+            with screen.step("stop everything that was started"):
+                stack.stop()
+    return summary
+
+
+if __name__ == "__main__":
+    sys.exit(main())

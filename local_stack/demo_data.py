@@ -1,0 +1,107 @@
+"""The data of the demo and of the tests: real data sets that scikit-learn ships, cut into drops. Pure and repeatable.
+
+Each data set is shuffled once with a fixed seed and cut into a hold-out, a first drop and a second drop. The bad drop
+repeats rows from the rest, with their labels shuffled among them, as if a column had been sorted by mistake.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_breast_cancer, load_digits
+
+from training.breast_cancer import train as breast_cancer_train
+from training.digits import train as digits_train
+
+SEED = 7
+HOLDOUT_BLOB = "holdout/holdout.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class DataStory:
+    """What lands on the hub, drop by drop (blob name -> CSV bytes), and what to ask the deployed model.
+
+    The requests speak the pipeline's scoring format; every pipeline answers with ``{"predictions": [...], ...}``.
+    ``sample_request`` asks about one held-out row, ``holdout_request`` about all of them; ``holdout_truths`` are what
+    they really are.
+    """
+
+    pipeline: str
+    holdout_name: str
+    holdout: bytes
+    first: dict[str, bytes]
+    second: dict[str, bytes]
+    bad: dict[str, bytes]
+    sample_request: dict[str, Any]
+    holdout_request: dict[str, Any]
+    holdout_truths: tuple[int, ...]
+
+
+BreastCancerStory = DataStory
+
+
+def breast_cancer_story() -> DataStory:
+    """119 rows held out; drops of 200 rows (two files), 150 rows (one file) and 200 shuffled rows."""
+    data = load_breast_cancer()
+    return _cut(
+        _Source("breast-cancer", data.data, data.target, breast_cancer_train.FEATURES),
+        sizes=(119, 200, 150, 200),
+        request=lambda rows: {"rows": rows.tolist()},
+    )
+
+
+def digits_story() -> DataStory:
+    """397 images held out; drops of 500 images (two files), 400 images (one file) and 500 shuffled images."""
+    data = load_digits()
+    side = digits_train.SIDE
+    return _cut(
+        _Source("digits", data.data, data.target, digits_train.FEATURES),
+        sizes=(397, 500, 400, 500),
+        request=lambda rows: {"images": rows.reshape(-1, side, side).tolist()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    pipeline: str
+    features: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    columns: Sequence[str]
+
+    def take(self, rows: NDArray[np.int64]) -> "_Source":
+        return _Source(self.pipeline, self.features[rows], self.labels[rows], self.columns)
+
+    def csv(self) -> bytes:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([*self.columns, "label"])
+        for row, label in zip(self.features.tolist(), self.labels.tolist(), strict=True):
+            writer.writerow([*row, label])
+        return text.getvalue().encode()
+
+
+def _cut(
+    source: _Source, *, sizes: tuple[int, int, int, int], request: Callable[[NDArray[np.float64]], dict[str, Any]]
+) -> DataStory:
+    chance = np.random.default_rng(SEED)
+    order = chance.permutation(len(source.labels))
+    held_out, first, second, bad = sizes
+    parts = np.split(order, np.cumsum([held_out, first // 2, first - first // 2, second]))
+    rest = source.take(order[-bad:])
+    shuffled = _Source(rest.pipeline, rest.features, chance.permutation(rest.labels), rest.columns)
+    holdout = source.take(parts[0])
+    return DataStory(
+        pipeline=source.pipeline,
+        holdout_name=HOLDOUT_BLOB,
+        holdout=holdout.csv(),
+        first={f"landing/part-{number}.csv": source.take(parts[number]).csv() for number in (1, 2)},
+        second={"landing/part-3.csv": source.take(parts[3]).csv()},
+        bad={"landing/part-4.csv": shuffled.csv()},
+        sample_request=request(holdout.features[:1]),
+        holdout_request=request(holdout.features),
+        holdout_truths=tuple(holdout.labels.tolist()),
+    )

@@ -1,0 +1,55 @@
+"""What the host knows about one function of the app."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+HTTP_TRIGGER: Final = "httpTrigger"
+EVENT_GRID_TRIGGER: Final = "eventGridTrigger"
+TIMER_TRIGGER: Final = "timerTrigger"
+SERVICE_BUS_TRIGGER: Final = "serviceBusTrigger"
+ORCHESTRATION_TRIGGER: Final = "orchestrationTrigger"
+ACTIVITY_TRIGGER: Final = "activityTrigger"
+DURABLE_CLIENT: Final = "durableClient"
+RETURN_BINDING: Final = "$return"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One binding as the app declared it; ``attributes`` has the camel-case keys of a ``function.json``."""
+
+    name: str
+    type: str
+    direction: str
+    """``IN`` or ``OUT``."""
+    attributes: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HostedFunction:
+    """A function that passed the worker's load-time checks and can be invoked."""
+
+    name: str
+    trigger: Binding
+    bindings: tuple[Binding, ...]
+    callable: Callable[..., Any] = field(repr=False)
+    directory: str
+    takes_context: bool = False
+    disabled: bool = False
+    has_retry_policy: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name as it is compared: the host ignores case."""
+        return self.name.lower()
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the call must run on the event loop; everything else runs on the thread pool."""
+        return inspect.iscoroutinefunction(self.callable)
+
+    @property
+    def returns_explicitly(self) -> bool:
+        """Whether a ``$return`` binding takes the function's value (HTTP functions have one)."""
+        return any(binding.name == RETURN_BINDING for binding in self.bindings)

@@ -1,0 +1,174 @@
+"""The Durable Task extension's HTTP API, served on two listeners.
+
+The keyless one on its own loopback port is what the SDK's client calls (``rpcBaseUrl``); the other hangs below
+``/runtime/webhooks/durabletask`` on the public port and needs the extension's key. Status codes and bodies follow the
+extension's ``HttpApiHandler``.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import web
+
+from local_stack.functions_host.addresses import Addresses
+from local_stack.functions_host.durable.interfaces import (
+    TERMINAL_STATUSES,
+    InstanceConflictError,
+    InstanceGoneError,
+    InstanceNotFoundError,
+    InvalidInstanceIdError,
+    UnknownFunctionError,
+)
+from local_stack.functions_host.durable.task_hub import TaskHub
+from local_stack.functions_host.keys import ANYONE, Access
+from local_stack.functions_host.routes.durable_queries import BadQueryError, flag, status_query
+from local_stack.functions_host.routes.durable_views import status_body
+from local_stack.functions_host.routing import Handler, RouteTable, RouteValues
+
+log = logging.getLogger("functions_host.durable_api")
+
+_CONTINUATION: Final = "x-ms-continuation-token"
+_NOT_SERVED: Final = "this local host does not serve rewind, restart and entities"
+
+
+class DurableApi:
+    """Handlers over a task hub."""
+
+    def __init__(self, hub: TaskHub, addresses: Addresses) -> None:
+        self._hub = hub
+        self._addresses = addresses
+
+    def add_to(self, table: RouteTable, prefix: str, access: Access = ANYONE) -> None:
+        """Add the whole API below ``prefix``."""
+
+        def add(method: str, path: str, handler: Handler) -> None:
+            table.add(method, f"{prefix}/{path}", _answering_errors(handler), access)
+
+        add("POST", "orchestrators/{functionName}/{instanceId?}", self.start)
+        add("GET", "instances", self.list_instances)
+        add("DELETE", "instances", self.purge_many)
+        add("GET", "instances/{instanceId}", self.status)
+        add("DELETE", "instances/{instanceId}", self.purge)
+        add("POST", "instances/{instanceId}/raiseEvent/{eventName}", self.raise_event)
+        for operation in ("terminate", "suspend", "resume"):
+            add("POST", f"instances/{{instanceId}}/{operation}", self._control(getattr(self._hub, operation)))
+        add("POST", "instances/{instanceId}/rewind", _not_served)
+        add("POST", "instances/{instanceId}/restart", _not_served)
+        table.add(None, f"{prefix}/entities/{{*rest}}", _not_served, access)
+
+    async def start(self, request: web.Request, values: RouteValues) -> web.Response:
+        """Start an instance and answer 202 with all links.
+
+        ``?timeout=`` is not waited for: 202 is then what the real extension answers once the time is over.
+        """
+        text = await request.text()
+        if text and not _is_json(text):
+            return _exception(400, "System.ArgumentException", "The request body is not valid JSON.")
+        started = await self._hub.start_new(values["functionName"], values.get("instanceId"), text or None)
+        log.info("orchestration started name=%s instance=%s", values["functionName"], started)
+        links = self._addresses.management_links(started)
+        headers = {"Location": links["statusQueryGetUri"], "Retry-After": "10"}
+        return web.json_response(links, status=202, headers=headers)
+
+    async def status(self, request: web.Request, values: RouteValues) -> web.Response:
+        """One instance: 202 while it runs, 200 once it ended, 404 with an empty body when unknown."""
+        query = request.query
+        return await self._status_response(
+            values["instanceId"],
+            show_input=flag(query, "showInput", default=True),
+            show_history=flag(query, "showHistory"),
+            show_history_output=flag(query, "showHistoryOutput"),
+            failed_is_500=flag(query, "returnInternalServerErrorOnFailure"),
+        )
+
+    async def list_instances(self, request: web.Request, _values: RouteValues) -> web.Response:
+        """Instances that match the filter, a page at a time."""
+        query = status_query(request.query, request.headers.get(_CONTINUATION))
+        try:
+            found, continuation = await self._hub.query(query)
+        except ValueError as error:
+            raise BadQueryError(f"the {_CONTINUATION} header is not one this host gave") from error
+        headers = {_CONTINUATION: continuation} if continuation else {}
+        return web.json_response([status_body(item, show_input=query.show_input) for item in found], headers=headers)
+
+    async def raise_event(self, request: web.Request, values: RouteValues) -> web.Response:
+        """Hand an external event to an instance."""
+        text = await request.text()
+        if request.content_type != "application/json":
+            return web.Response(status=400, text="Only application/json request content is supported")
+        if text and not _is_json(text):
+            return web.Response(status=400, text="Invalid JSON content")
+        await self._hub.raise_event(values["instanceId"], values["eventName"], text or "null")
+        return web.Response(status=202)
+
+    async def purge(self, _request: web.Request, values: RouteValues) -> web.Response:
+        """Delete one instance with its history."""
+        return _purged(await self._hub.purge(values["instanceId"]))
+
+    async def purge_many(self, request: web.Request, _values: RouteValues) -> web.Response:
+        """Delete the ended instances that match the filter; ``createdTimeFrom`` is required."""
+        query = status_query(request.query, None)
+        if query.created_from is None:
+            return web.Response(status=400, text="Please provide value for 'createdTimeFrom' parameter.")
+        return _purged(await self._hub.purge_by(query))
+
+    def _control(self, operation: Callable[[str, str], Awaitable[None]]) -> Handler:
+        async def handle(request: web.Request, values: RouteValues) -> web.Response:
+            await operation(values["instanceId"], request.query.get("reason", ""))
+            return web.Response(status=202)
+
+        return handle
+
+    async def _status_response(self, instance_id: str, *, failed_is_500: bool = False, **shown: bool) -> web.Response:
+        status = await self._hub.get(instance_id, with_history=shown.get("show_history", False))
+        body = status_body(status, **shown)
+        if status.runtime_status not in TERMINAL_STATUSES:
+            headers = {"Location": self._addresses.management_links(instance_id)["statusQueryGetUri"]}
+            return web.json_response(body, status=202, headers={**headers, "Retry-After": "5"})
+        failed = failed_is_500 and status.runtime_status == "Failed"
+        return web.json_response(body, status=500 if failed else 200)
+
+
+def _answering_errors(handler: Handler) -> Handler:
+    async def handle(request: web.Request, values: RouteValues) -> web.StreamResponse:
+        try:
+            return await handler(request, values)
+        except InstanceNotFoundError:
+            # The SDK parses every body as JSON and takes an empty one for "no such instance".
+            return web.Response(status=404)
+        except InstanceGoneError:
+            return web.Response(status=410)
+        except (UnknownFunctionError, InvalidInstanceIdError, BadQueryError) as error:
+            return _exception(400, "System.ArgumentException", str(error))
+        except InstanceConflictError as error:
+            return _exception(500, "System.InvalidOperationException", str(error))
+
+    return handle
+
+
+def _exception(status: int, exception_type: str, text: str) -> web.Response:
+    summary = "One or more of the arguments submitted is incorrect" if status == 400 else "Something went wrong"
+    body = {"Message": summary, "ExceptionMessage": text, "ExceptionType": exception_type, "StackTrace": ""}
+    return web.json_response(body, status=status)
+
+
+async def _not_served(_request: web.Request, _values: RouteValues) -> web.Response:
+    return web.json_response({"Message": _NOT_SERVED}, status=501)
+
+
+def _purged(count: int) -> web.Response:
+    return web.json_response({"instancesDeleted": count}) if count else web.Response(status=404)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text, parse_constant=_refuse_constant)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

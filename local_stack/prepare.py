@@ -1,0 +1,85 @@
+"""Makes a running stack ready for pipelines, with the same tools that prepare a production site.
+
+Per pipeline: the dependency image in the registry, the Python environment and the serving slot on the VM.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from local_stack.supervisor.app_settings import app_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class PreparationError(Exception):
+    """A preparing tool failed; the text holds its last lines."""
+
+
+def prepare(
+    endpoints: dict[str, Any], pipelines: Iterable[str], *, cache: Path, progress: Callable[[str], None]
+) -> None:
+    """Prepare the pipelines; images and the VM side by side. Raises :class:`PreparationError`."""
+    names = list(pipelines)
+    environment = dict(os.environ) | app_settings(endpoints)
+    _share_environments(Path(endpoints["vm"]["home"]), cache)
+    vm = [sys.executable, "-m", "cli.prepare_vm", *(word for name in names for word in ("--pipeline", name))]
+    running = [_Tool(vm, environment, progress)]
+    try:
+        for name in names:
+            image = [sys.executable, "-m", "cli.dependency_image", "--pipeline", name, "--mmdebstrap"]
+            running.append(_Tool([*image, "--cache", str(cache)], environment, progress))
+            running[-1].wait()  # one after the other: they share the layers they find in the cache
+        failed = [tool for tool in running if tool.wait() != 0]
+    except BaseException:
+        for tool in running:
+            tool.stop()
+        raise
+    if failed:
+        raise PreparationError("\n".join(tool.last_lines() for tool in failed))
+
+
+def _share_environments(home: Path, cache: Path) -> None:
+    """Keep the VM's Python environments in the cache: a new state's VM finds them on its disk."""
+    shared, place = (cache / "environments").resolve(), home / "edgetrain" / "environments"
+    shared.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.is_symlink():
+        place.symlink_to(shared)
+
+
+class _Tool:
+    """One running tool whose lines are passed on as they come."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], progress: Callable[[str], None]) -> None:
+        self._name = command[2]
+        self._lines: list[str] = []
+        self._progress = progress
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - a pipe was asked for
+        for line in self._process.stdout:
+            self._lines.append(line.rstrip())
+            if line.strip():
+                self._progress(line.strip())
+
+    def wait(self) -> int:
+        status = self._process.wait()
+        self._reader.join(timeout=5)
+        return status
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def last_lines(self) -> str:
+        return f"{self._name} failed:\n" + "\n".join(self._lines[-15:])

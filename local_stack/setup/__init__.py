@@ -1,0 +1,1 @@
+"""Installs what the local stack needs: Debian packages and Azurite."""

@@ -1,0 +1,132 @@
+"""The hub's front: a reverse proxy that refuses what :mod:`guard_rules` says and passes everything else untouched.
+
+Untouched matters: requests are signed (SharedKey) over method, path, query and headers, so none of them may change.
+Bodies stream in both directions. Run as ``python -m local_stack.stack_hub.guard --port N --backend-port N``.
+"""
+
+import argparse
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Final
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from local_stack.stack_hub.guard_rules import Refusal, new_request_id, refusal
+
+HOST: Final = "127.0.0.1"
+_CHUNK: Final = 256 * 1024
+# These speak about one connection, not about the message (RFC 9110, 7.6.1); Expect was answered by this server.
+_HOP_BY_HOP: Final = (
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+)
+_BACKEND: Final = web.AppKey("backend", URL)
+_SESSION: Final = web.AppKey("session", aiohttp.ClientSession)
+_log = logging.getLogger("guard")
+
+
+def create_app(backend: URL) -> web.Application:
+    """The guard in front of the blob service at ``backend`` (scheme, host and port)."""
+    app = web.Application(client_max_size=0)
+    app[_BACKEND] = backend
+    app.cleanup_ctx.append(_session)
+    app.router.add_route("*", "/{path:.*}", _handle)
+    return app
+
+
+async def _session(app: web.Application) -> AsyncIterator[None]:
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
+    async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
+        app[_SESSION] = session
+        yield
+
+
+async def _handle(request: web.Request) -> web.StreamResponse:
+    reason = refusal(request.headers, request.query)
+    if reason is not None:
+        _log.warning("refused %s %s: %s", request.method, request.path, reason.code)
+        return _refuse(reason)
+    try:
+        return await _pass(request)
+    except aiohttp.ClientConnectionError:
+        _log.warning("%s %s: the storage behind the guard does not answer", request.method, request.path)
+        return _refuse(Refusal(503, "ServerBusy", "The server is currently unable to receive requests."))
+
+
+def _refuse(reason: Refusal) -> web.Response:
+    request_id = new_request_id()
+    return web.Response(
+        status=reason.status,
+        headers=reason.headers(request_id),
+        body=reason.body(request_id, datetime.now(UTC)).encode(),
+        content_type="application/xml",
+    )
+
+
+async def _pass(request: web.Request) -> web.StreamResponse:
+    async with request.app[_SESSION].request(
+        request.method,
+        # The target exactly as it came: decoding and encoding again could change what was signed.
+        URL(f"{request.app[_BACKEND]}{request.raw_path}", encoded=True),
+        headers=_end_to_end(request.headers),
+        data=request.content.iter_chunked(_CHUNK) if request.body_exists else None,
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+        allow_redirects=False,
+    ) as answer:
+        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=_end_to_end(answer.headers))
+        await response.prepare(request)
+        if request.method != "HEAD":
+            async for chunk in answer.content.iter_chunked(_CHUNK):
+                await response.write(chunk)
+        await response.write_eof()
+        return response
+
+
+def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    kept = headers.copy()
+    for name in _HOP_BY_HOP:
+        kept.popall(name, None)
+    return kept
+
+
+async def serve(port: int, backend_port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, done.set)
+    app = create_app(URL(f"http://{HOST}:{backend_port}"))
+    # Bodies are passed on as they are, so a compressed one must not be unpacked here.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2, auto_decompress=False)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, HOST, port).start()
+        await done.wait()
+    finally:
+        await runner.cleanup()
+
+
+def main() -> None:
+    """Parse the command line and serve."""
+    parser = argparse.ArgumentParser(description="Azure Stack Hub's limits in front of a blob service")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--backend-port", type=int, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    asyncio.run(serve(arguments.port, arguments.backend_port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The app's settings on the local stack: what the app settings of the Function App are in Azure.
+
+Names and meaning are in ``shared/settings.py``; that module is the app's, so it is not imported here, and a test keeps
+the two together.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+_SITE: Final = "EDGETRAIN_SITES__FACTORY__"
+_COMPUTE: Final = "EDGETRAIN_COMPUTES__HUB_VM__"
+_TARGET: Final = "EDGETRAIN_TARGETS__HUB_VM__"
+_AZURE_ML: Final = "EDGETRAIN_AZURE_ML__"
+_REGISTRY: Final = "EDGETRAIN_CONTAINER_REGISTRY__"
+_AZURE_ML_FIELDS: Final = (
+    "metadata_url",
+    "cloud",
+    "tenant_id",
+    "client_id",
+    "client_secret",
+    "subscription_id",
+    "resource_group",
+    "workspace",
+)
+
+
+def app_settings(endpoints: dict[str, Any]) -> dict[str, str]:
+    """The environment of the app for the stack with these endpoints (the content of ``endpoints.json``)."""
+    return {
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        "AZURE_FUNCTIONS_DURABLE_STRICT_TYPING": "1",
+        "AzureWebJobsStorage": endpoints["cloud_storage"]["connection_string"],
+        f"{_SITE}CONNECTION_STRING": endpoints["hub_storage"]["connection_string"],
+        f"{_SITE}API_VERSION": endpoints["hub_storage"]["api_version"],
+        **_vm(endpoints),
+        **_azure_ml(endpoints["azure_ml"]),
+        f"{_REGISTRY}URL": endpoints["container_registry"]["url"],
+        f"{_REGISTRY}USERNAME": endpoints["container_registry"]["username"],
+        f"{_REGISTRY}PASSWORD": endpoints["container_registry"]["password"],
+    }
+
+
+def _vm(endpoints: dict[str, Any]) -> dict[str, str]:
+    """One VM, as compute and as target."""
+    vm, registry = endpoints["vm"], endpoints["container_registry"]
+    key = Path(vm["private_key_file"]).read_text(encoding="ascii")
+    host = {
+        "ADDRESS": vm["address"],
+        "PORT": str(vm["port"]),
+        "USERNAME": vm["username"],
+        "PRIVATE_KEY": key.replace("\n", "\\n"),  # a setting is one line
+        "HOST_KEY": vm["host_key"],
+    }
+    return {
+        **{f"{_COMPUTE}{name}": value for name, value in host.items()},
+        # Azure ML wants an absolute interpreter path, and this VM's home is not where its user's name suggests.
+        f"{_COMPUTE}ENVIRONMENTS": f"{vm['home']}/edgetrain/environments",
+        **{f"{_TARGET}{name}": value for name, value in host.items()},
+        f"{_TARGET}PULL_USERNAME": registry["username"],
+        f"{_TARGET}PULL_PASSWORD": registry["password"],
+    }
+
+
+def _azure_ml(azure_ml: dict[str, Any]) -> dict[str, str]:
+    settings = {f"{_AZURE_ML}{name.upper()}": str(azure_ml[name]) for name in _AZURE_ML_FIELDS if name in azure_ml}
+    if bundle := azure_ml.get("ca_bundle"):
+        # The stand-in speaks TLS with an authority of its own: requests reads the one variable, urllib the other.
+        settings |= dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), bundle)
+    return settings

@@ -1,0 +1,192 @@
+"""The services of the local stack, in full: command, environment, readiness, order."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from local_stack.files import private_folder
+from local_stack.processes.client import REPOSITORY
+from local_stack.registry import distribution
+from local_stack.stack_hub import engine
+from local_stack.storage import azurite
+from local_stack.supervisor.app_settings import app_settings
+from local_stack.supervisor.blueprint import HOST, SITE, Blueprint
+from local_stack.supervisor.endpoints import collect
+from local_stack.supervisor.environment import outward, service_environment
+from local_stack.supervisor.probes import answers, every, exists, greets, listens
+from local_stack.supervisor.service import Service
+
+
+def services(plan: Blueprint) -> list[Service]:
+    """Every service of the stack."""
+    return [
+        _cloud_storage(plan),
+        _hub_backend(plan),
+        _hub_storage(plan),
+        _container_registry(plan),
+        _containers(plan),
+        _vm(plan),
+        _haproxy(plan),
+        _azure_ml(plan),
+        _functions_host(plan),
+    ]
+
+
+def _module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]
+
+
+def _environment(plan: Blueprint, service: str, extra: Mapping[str, str] | None = None) -> Callable[[], dict[str, str]]:
+    home = private_folder(plan.layout.folder(service) / "home")
+    return lambda: {**service_environment(home), **(extra or {})}
+
+
+def _cloud_storage(plan: Blueprint) -> Service:
+    ports = {kind: plan.ports[f"cloud_{kind}"] for kind in ("blob", "queue", "table")}
+    return Service(
+        name="cloud_storage",
+        command=azurite.all_services(data=plan.layout.folder("cloud_storage") / "data", **ports),
+        environment=_environment(plan, "cloud_storage", azurite.accounts_environment(plan.cloud)),
+        ready=every(*(listens(port) for port in ports.values())),
+        url=azurite.endpoint(plan.cloud, ports["blob"]),
+    )
+
+
+def _hub_backend(plan: Blueprint) -> Service:
+    port = plan.ports["hub_backend"]
+    return Service(
+        name="hub_backend",
+        command=azurite.blobs_only(data=plan.layout.folder("hub_storage") / "data", blob=port),
+        environment=_environment(plan, "hub_storage", azurite.accounts_environment(plan.hub)),
+        ready=listens(port),
+        url=azurite.endpoint(plan.hub, port),
+    )
+
+
+def _hub_storage(plan: Blueprint) -> Service:
+    port, behind = plan.ports["hub_blob"], plan.ports["hub_backend"]
+    return Service(
+        name="hub_storage",
+        command=_module("local_stack.stack_hub.guard", "--port", str(port), "--backend-port", str(behind)),
+        environment=_environment(plan, "hub_storage"),
+        ready=listens(port),
+        depends_on=frozenset({"hub_backend"}),
+        url=azurite.endpoint(plan.hub, port),
+    )
+
+
+def _container_registry(plan: Blueprint) -> Service:
+    folder = plan.layout.folder("container_registry")
+
+    def prepare() -> None:
+        distribution.configure(
+            folder,
+            address=plan.registry_host,
+            username=plan.credentials.registry_username,
+            password=plan.credentials.registry_password,
+            secret=plan.credentials.registry_secret,
+        )
+
+    url = f"http://{plan.registry_host}"
+    return Service(
+        name="container_registry",
+        command=distribution.command(folder),
+        environment=_environment(plan, "container_registry"),
+        prepare=prepare,
+        ready=answers(f"{url}/v2/", {401}),  # it wants the password: so it serves, and it is locked
+        url=url,
+    )
+
+
+def _containers(plan: Blueprint) -> Service:
+    vm, ready = plan.vm, plan.layout.folder("vm") / "containers-ready"
+
+    def prepare() -> None:
+        ready.unlink(missing_ok=True)
+        engine.configure_podman(
+            vm.engine_configuration, storage=vm.storage, runtime=vm.engine_runtime, registry=plan.registry_host
+        )
+
+    folders = ["--storage", str(vm.storage), "--runtime", str(vm.engine_runtime)]
+    arguments = ["--engine", plan.engine.name, *folders, "--ready", str(ready)]
+    return Service(
+        name="containers",
+        command=_module("local_stack.stack_hub.containers", *arguments),
+        environment=_environment(plan, "vm", plan.engine.environment),
+        prepare=prepare,
+        ready=exists(ready),
+        start_within=120,
+        grace=40,  # the containers get their own time to end
+        url="",
+    )
+
+
+def _vm(plan: Blueprint) -> Service:
+    vm = plan.vm
+
+    def prepare() -> None:
+        pip_cache = {"PIP_CACHE_DIR": str(private_folder(plan.cache / "pip"))}
+        vm.configure({**outward(), **pip_cache, **plan.engine.environment}, marker=plan.marker)
+        connection = azurite.connection_string(plan.hub, plan.hub.key2, blob=plan.ports["hub_blob"])
+        vm.grant_hub_access(SITE, connection)
+
+    return Service(
+        name="vm",
+        command=vm.command(),
+        environment=_environment(plan, "vm"),
+        prepare=prepare,
+        ready=greets(vm.port, b"SSH-2.0-"),
+        depends_on=frozenset({"containers"}),
+        url=f"ssh://{vm.username}@{HOST}:{vm.port}",
+    )
+
+
+def _haproxy(plan: Blueprint) -> Service:
+    haproxy = plan.haproxy
+    return Service(
+        name="haproxy",
+        command=haproxy.command(),
+        environment=_environment(plan, "vm"),
+        prepare=haproxy.configure,
+        ready=answers(haproxy.health_url, {200}),
+        depends_on=frozenset({"containers"}),
+        url=haproxy.health_url,
+    )
+
+
+def _azure_ml(plan: Blueprint) -> Service:
+    folder, port = plan.layout.folder("azure_ml"), plan.ports["azure_ml"]
+    arguments = ["--state", str(folder), "--port", str(port), "--known-hosts", str(plan.vm.known_hosts)]
+    return Service(
+        name="azure_ml",
+        command=_module("local_stack.azure_ml", *arguments),
+        environment=_environment(plan, "azure_ml"),
+        prepare=lambda: _forget_endpoints(folder),
+        ready=every(exists(folder / "endpoints.json"), listens(port)),
+        depends_on=frozenset({"vm"}),
+        url=f"https://{HOST}:{port}",
+    )
+
+
+def _functions_host(plan: Blueprint) -> Service:
+    folder, port = plan.layout.folder("functions_host"), plan.ports["functions_host"]
+    rpc_port = plan.ports["functions_host_rpc"]
+    home = private_folder(folder / "home")
+    url = f"http://{HOST}:{port}"
+    places = ["--app-root", str(REPOSITORY), "--state", str(folder)]
+    ports = ["--port", str(port), "--rpc-port", str(rpc_port)]
+    return Service(
+        name="functions_host",
+        command=_module("local_stack.functions_host", *places, *ports, "--enforce-keys"),
+        environment=lambda: {**service_environment(home), **outward(), **app_settings(collect(plan))},
+        prepare=lambda: _forget_endpoints(folder),
+        ready=every(exists(folder / "endpoints.json"), answers(url, {200})),
+        depends_on=frozenset({"cloud_storage", "hub_storage", "container_registry", "vm", "haproxy", "azure_ml"}),
+        grace=15,
+        url=url,
+    )
+
+
+def _forget_endpoints(folder: Path) -> None:
+    # Written by the service at every start; a file of an earlier one must not pass for it.
+    (folder / "endpoints.json").unlink(missing_ok=True)

@@ -1,0 +1,74 @@
+"""``endpoints.json``: every URL, key and path that a client of the running stack needs."""
+
+from pathlib import Path
+from typing import Any
+
+from local_stack.files import read_object
+from local_stack.storage.azurite import connection_string, endpoint
+from local_stack.supervisor.blueprint import HOST, Blueprint
+
+Endpoints = dict[str, dict[str, Any]]
+HUB_API_VERSION = "2019-07-07"
+
+
+def collect(plan: Blueprint) -> Endpoints:
+    """What is known now. Sections of services that write their own are empty until these have started."""
+    return {
+        "functions_host": _functions_host(plan),
+        "hub_storage": {
+            "account": plan.hub.name,
+            "blob_endpoint": endpoint(plan.hub, plan.ports["hub_blob"]),
+            "connection_string": connection_string(plan.hub, plan.hub.key1, blob=plan.ports["hub_blob"]),
+            "api_version": HUB_API_VERSION,
+        },
+        "cloud_storage": _cloud_storage(plan),
+        "container_registry": {
+            "url": f"http://{plan.registry_host}",
+            "host": plan.registry_host,
+            "username": plan.credentials.registry_username,
+            "password": plan.credentials.registry_password,
+        },
+        "azure_ml": read_object(plan.layout.folder("azure_ml") / "endpoints.json"),
+        "vm": _vm(plan),
+        "serving": _serving(plan.vm.home / "serving"),
+    }
+
+
+def _functions_host(plan: Blueprint) -> dict[str, Any]:
+    written = read_object(plan.layout.folder("functions_host") / "endpoints.json")
+    system_keys = written.get("system_keys", {})
+    return {
+        "url": f"http://{HOST}:{plan.ports['functions_host']}",
+        "master_key": written.get("master_key", ""),
+        "function_key": written.get("function_key", ""),
+        "event_grid_key": system_keys.get("eventgrid_extension", ""),
+        "durable_task_key": system_keys.get("durabletask_extension", ""),
+    }
+
+
+def _cloud_storage(plan: Blueprint) -> dict[str, Any]:
+    ports = {kind: plan.ports[f"cloud_{kind}"] for kind in ("blob", "queue", "table")}
+    return {
+        "account": plan.cloud.name,
+        **{f"{kind}_endpoint": endpoint(plan.cloud, port) for kind, port in ports.items()},
+        "connection_string": connection_string(plan.cloud, plan.cloud.key1, **ports),
+    }
+
+
+def _vm(plan: Blueprint) -> dict[str, Any]:
+    vm = plan.vm
+    return {
+        "address": HOST,
+        "port": vm.port,
+        "username": vm.username,
+        "private_key_file": str(vm.client_key),
+        "known_hosts_file": str(vm.known_hosts),
+        "host_key": vm.host_key(),
+        "home": str(vm.home),
+    }
+
+
+def _serving(folder: Path) -> dict[str, Any]:
+    """Where each pipeline that has a slot on the VM is scored."""
+    slots = {file.stem: read_object(file).get("frontend_port") for file in sorted(folder.glob("*.json"))}
+    return {pipeline: f"http://{HOST}:{port}" for pipeline, port in slots.items() if port}
