@@ -1,0 +1,65 @@
+"""What the ledger says when its storage account does not do what it should."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from azure.data.tables import TableServiceClient
+
+from shared.clients.ledger import Ledger
+from shared.errors import Code, PermanentError, TransientError
+from tests.support.azurite import a_storage_key, running_azurite
+from tests.support.builders import a_run_request
+
+
+def test_an_account_that_does_not_answer_is_transient() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound but not listening: refused at once
+        port = bound.getsockname()[1]
+        ledger = Ledger(f"AccountName=a;AccountKey=aGk=;TableEndpoint=http://127.0.0.1:{port}/a;", "test")
+        with pytest.raises(TransientError, match="did not answer"):
+            ledger.champions.champion("breast-cancer")
+
+
+def test_a_wrong_key_is_permanent_and_names_the_setting(tables: str) -> None:
+    wrong = ";".join(
+        f"AccountKey={a_storage_key()}" if part.startswith("AccountKey") else part for part in tables.split(";")
+    )
+    ledger = Ledger(wrong, "test")
+    with pytest.raises(PermanentError, match="AzureWebJobsStorage") as refused:
+        ledger.champions.champion("breast-cancer")
+    assert refused.value.code is Code.BAD_CONFIGURATION
+    assert "AccountKey" not in refused.value.reason
+
+
+@pytest.mark.parametrize("text", ["", "AccountKey=c2VjcmV0", "nonsense"])
+def test_a_broken_connection_string_is_permanent_and_not_repeated(text: str) -> None:
+    with pytest.raises(PermanentError) as refused:
+        Ledger(text, "test")
+    assert refused.value.code is Code.BAD_CONFIGURATION
+    assert "c2VjcmV0" not in refused.value.reason
+
+
+def test_a_table_removed_under_a_running_app_comes_back_on_the_next_try(
+    tables: str, ledger: Ledger, prefix: str
+) -> None:
+    request = a_run_request()
+    ledger.runs.claim_run(request)
+    with TableServiceClient.from_connection_string(tables) as service:
+        service.delete_table(f"{prefix}runs")
+
+    with pytest.raises(TransientError, match="created again"):
+        ledger.runs.claim_run(request)
+    assert ledger.runs.claim_run(request) == request
+
+
+def test_everything_is_still_known_after_a_restart(tmp_path: Path) -> None:
+    accounts = {"kept": a_storage_key()}
+    request = a_run_request()
+    for life in range(2):
+        with running_azurite(tmp_path, services=["table"], accounts=accounts) as connection_strings:
+            ledger = Ledger(connection_strings["kept"], "test")
+            if life == 0:
+                ledger.runs.claim_run(request)
+            assert ledger.runs.claimed_by(request.pipeline, request.requested_by) == request
+            ledger.close()

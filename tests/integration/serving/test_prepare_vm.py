@@ -1,0 +1,120 @@
+"""``cli.prepare_vm`` against a real VM."""
+
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from cli.prepare_vm import prepare
+from cli.vm_slot import ensure_slot
+from shared.clients.ssh import connected
+from shared.decisions.environments import environment_key
+from shared.errors import PermanentError
+from shared.pipelines import Pipeline
+from shared.serving.slots import parse_slot
+from shared.settings import AzureMl, Compute, ContainerRegistry, Settings
+from tests.support.serving_host import ServingHost
+
+
+@pytest.fixture
+def app_root(tmp_path: Path) -> Path:
+    """An app with one training folder, whose lock names one small wheel that lies beside it."""
+    wheel = tmp_path / "probe-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("probe.py", "ANSWER = 42\n")
+        archive.writestr("probe-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: probe\nVersion: 1.0\n")
+        archive.writestr("probe-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("probe-1.0.dist-info/RECORD", "")
+    folder = tmp_path / "training" / "probe"
+    (tmp_path / "training" / "common").mkdir(parents=True)
+    folder.mkdir()
+    (folder / "requirements.txt").write_text(f"probe @ file://{wheel}\n", encoding="utf-8")
+    (tmp_path / "training" / "common" / "requirements-job.txt").write_text("# nothing more\n", encoding="utf-8")
+    return tmp_path
+
+
+def settings_for(host: ServingHost, app_root: Path) -> Settings:
+    compute = Compute.model_validate({**host.target.model_dump(include=set(Compute.model_fields))})
+    azure_ml = AzureMl(
+        tenant_id="t", client_id="c", client_secret="s", subscription_id="s", resource_group="g", workspace="w"
+    )
+    return Settings(
+        AzureWebJobsStorage="UseDevelopmentStorage=true",
+        app_root=app_root,
+        sites={},
+        computes={"gpu": compute},
+        targets={"vm": host.target},
+        azure_ml=azure_ml,
+        container_registry=ContainerRegistry(url="http://127.0.0.1:1"),
+    )
+
+
+def a_pipeline(name: str) -> Pipeline:
+    return Pipeline.model_validate(
+        {
+            "name": name,
+            "data": {"site": "factory", "container": name, "holdout": "h.csv"},
+            "train": {"folder": "probe", "compute": "gpu"},
+            "judge": {"metric": "auc", "floor": 0.5},
+            "deliver": {"model": name, "targets": [{"name": "vm"}]},
+        }
+    )
+
+
+def test_prepare_twice(host: ServingHost, app_root: Path) -> None:
+    lines: list[str] = []
+    settings = settings_for(host, app_root)
+    pipelines = [a_pipeline("first"), a_pipeline("second")]
+
+    prepare(pipelines, settings, say=lines.append)
+
+    locks = [app_root / "training" / "probe" / "requirements.txt", app_root / "training/common/requirements-job.txt"]
+    key = environment_key(*(lock.read_text(encoding="utf-8") for lock in locks))
+    environments = host.home / "edgetrain" / "environments"
+    python = environments / key / "bin" / "python"
+    answer = subprocess.run([python, "-I", "-c", "import probe; print(probe.ANSWER)"], capture_output=True, check=True)
+    assert answer.stdout == b"42\n"
+    assert (environments / f"{key}.log").stat().st_size > 0
+    assert not list(environments.glob(".building-*"))
+    assert sum("building Python environment" in line for line in lines) == 1
+    slots = [(host.home / f"serving/{name}.json").read_text(encoding="utf-8") for name in ("first", "second")]
+    assert all(parse_slot(text).live is None for text in slots)
+
+    before = python.parent.parent.stat().st_mtime_ns
+    again: list[str] = []
+    prepare(pipelines, settings, say=again.append)
+
+    assert python.parent.parent.stat().st_mtime_ns == before
+    assert [(host.home / f"serving/{name}.json").read_text(encoding="utf-8") for name in ("first", "second")] == slots
+    assert not [line for line in again if "HAProxy has loaded" in line]
+
+
+def test_an_environment_that_cannot_be_built(host: ServingHost, app_root: Path) -> None:
+    lock = app_root / "training" / "probe" / "requirements.txt"
+    lock.write_text("probe @ file:///nowhere/probe-1.0-py3-none-any.whl\n", encoding="utf-8")
+
+    with pytest.raises(PermanentError, match="cannot be built") as caught:
+        prepare([a_pipeline("first")], settings_for(host, app_root), serving=False, say=lambda line: None)
+
+    assert "/nowhere/probe-1.0" in caught.value.reason
+    environments = host.home / "edgetrain" / "environments"
+    key = environment_key(lock.read_text(encoding="utf-8"), "# nothing more\n")
+    assert not (environments / key).exists()
+    assert not list(environments.glob(".building-*"))
+
+
+def test_a_configuration_that_haproxy_refuses_does_not_stay(host: ServingHost) -> None:
+    with connected(host.target) as session:
+        slot = ensure_slot(session, "refused", say=lambda line: None)
+        text = json.loads((host.home / "serving/refused.json").read_text(encoding="utf-8"))
+        session.write_text("serving/refused.json", json.dumps({**text, "bind": "not an address"}))
+        config = (host.home / "serving/conf.d/refused.cfg").read_text(encoding="utf-8")
+
+        with pytest.raises(PermanentError, match="reload-haproxy failed"):
+            ensure_slot(session, "refused", say=lambda line: None)
+
+        assert (host.home / "serving/conf.d/refused.cfg").read_text(encoding="utf-8") == config
+        session.write_text("serving/refused.json", json.dumps(text))
+        assert ensure_slot(session, "refused", say=lambda line: None) == slot

@@ -1,0 +1,115 @@
+"""The SSH session against a real sshd."""
+
+import subprocess
+import threading
+import time
+
+import paramiko
+import pytest
+from pydantic import SecretStr
+
+from shared.clients.ssh import connected
+from shared.errors import Code, PermanentError, TransientError
+from shared.settings import ServingTarget
+from tests.support.serving_host import ServingHost, free_port
+
+
+def other(target: ServingTarget, **changes: object) -> ServingTarget:
+    return target.model_copy(update=changes)
+
+
+def test_commands(host: ServingHost) -> None:
+    with connected(host.target) as session:
+        echoed = session.run(["sh", "-c", 'cat; echo "$1" >&2; exit 3', "sh", "it's; $(dangerous)"], stdin=b"a\0b")
+        assert (echoed.status, echoed.stdout, echoed.said) == (3, b"a\0b", "it's; $(dangerous)")
+        assert session.run(["pwd"]).stdout.decode().strip() == str(host.home)
+        big = session.run(["head", "-c", "1000000", "/dev/zero"])
+        assert len(big.stdout) == 1_000_000
+        # A program that does not read its input has its own say.
+        assert session.run(["sh", "-c", "echo no >&2; exit 4"], stdin=b"x" * 5_000_000).said == "no"
+
+
+def test_a_command_that_hangs_ends(host: ServingHost) -> None:
+    with connected(host.target) as session:
+        started = time.monotonic()
+        with pytest.raises(TransientError, match="sleep did not end within 1 s"):
+            session.run(["sleep", "217"], timeout=1)
+        assert time.monotonic() - started < 8
+        assert session.run(["true"]).status == 0
+    assert not subprocess.run(["pgrep", "-f", "^sleep 217$"], capture_output=True, text=True, check=False).stdout
+
+
+def test_files(host: ServingHost) -> None:
+    with connected(host.target) as session:
+        assert session.read_text("files/a.txt") is None
+        session.write_text("files/a.txt", "grüß\n" * 50_000)
+        session.write_text("files/a.txt", "two\n")
+        assert session.read_text("files/a.txt") == "two\n"
+        with pytest.raises(TransientError, match="writing /proc/nothing"):
+            session.write_text("/proc/nothing", "x")
+    written = host.home / "files" / "a.txt"
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in written.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_lock_excludes_and_dies_with_its_holder(host: ServingHost) -> None:
+    with connected(host.target) as first, connected(host.target) as second:
+        with first.lock("locks/l"):
+            with pytest.raises(TransientError, match="somebody else holds the lock"), second.lock("locks/l", wait=1):
+                pass
+            waiting = threading.Timer(0.5, first.close)  # as when the process is killed: nothing is said, the link ends
+            waiting.start()
+            with second.lock("locks/l", wait=10):
+                waiting.join()
+        with second.lock("locks/l", wait=1):
+            pass
+
+
+def test_another_host_key_is_refused(host: ServingHost) -> None:
+    for key in (paramiko.RSAKey.generate(2048), paramiko.ECDSAKey.generate()):
+        pinned = f"{key.get_name()} {key.get_base64()}"
+        with pytest.raises(PermanentError, match="host key is not the pinned one") as caught:
+            _connect(other(host.target, host_key=pinned))
+        assert caught.value.code is Code.BAD_CONFIGURATION
+    ours, _, base64 = host.target.host_key.partition(" ")
+    swapped = base64[:-6] + ("A" * 6 if base64[-6:] != "A" * 6 else "B" * 6)
+    with pytest.raises(PermanentError, match="host key is not the pinned one"):
+        _connect(other(host.target, host_key=f"{ours} {swapped}"))
+
+
+@pytest.mark.parametrize("pinned", ["", "ssh-ed25519", "ssh-ed25519 not/base64", "nonsense AAAA"])
+def test_without_a_pinned_key_nothing_is_tried(host: ServingHost, pinned: str) -> None:
+    with pytest.raises(PermanentError, match="HOST_KEY"):
+        _connect(other(host.target, host_key=pinned))
+
+
+def test_wrong_keys(host: ServingHost) -> None:
+    with pytest.raises(PermanentError, match="PRIVATE_KEY") as caught:
+        _connect(other(host.target, private_key=SecretStr("canary-no-key")))
+    assert "canary" not in str(caught.value)
+    stranger = host.vm.folder / "keys" / "stranger"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stranger)], check=True)
+    with pytest.raises(PermanentError, match="refuses the key of user"):
+        _connect(other(host.target, private_key=SecretStr(stranger.read_text(encoding="utf-8"))))
+
+
+def test_nobody_answers(host: ServingHost) -> None:
+    port = free_port()
+    with pytest.raises(TransientError, match=f"127.0.0.1:{port}"):
+        _connect(other(host.target, port=port))
+
+
+def test_the_link_breaks(host: ServingHost) -> None:
+    with connected(host.target) as session:
+        breaking = threading.Timer(0.3, session.close)
+        breaking.start()
+        with pytest.raises(TransientError):
+            session.run(["sleep", "3"])
+        breaking.join()
+        with pytest.raises(TransientError):
+            session.run(["true"])
+
+
+def _connect(target: ServingTarget) -> None:
+    with connected(target) as session:
+        session.run(["true"])

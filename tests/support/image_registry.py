@@ -1,0 +1,90 @@
+"""A registry in memory, and the other collaborators of ``build_image``."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.oci.images import Descriptor, Image, Layer, append, configure, describe, empty_image
+from shared.oci.references import ImageName, digest_of
+from shared.oci.transfer import Parts, StoredManifest, push_image
+from shared.scoring_images import ScoringParts
+from tests.support.workflow import START
+
+
+@dataclass
+class InMemoryRegistry:
+    """Implements ``shared.oci.transfer.ImageRegistry``; refuses what a real one refuses, and keeps count."""
+
+    host: str = "registry.example"
+    manifests: dict[tuple[str, str], StoredManifest] = field(default_factory=dict)
+    blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    uploaded: list[str] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
+
+    def get_manifest(self, repository: str, reference: str) -> StoredManifest | None:
+        return self.manifests.get((repository, reference))
+
+    def put_manifest(self, repository: str, tag: str, body: bytes, *, media_type: str) -> None:
+        stored = StoredManifest(media_type=media_type, digest=digest_of(body), body=body)
+        self.manifests[repository, tag] = self.manifests[repository, stored.digest] = stored
+
+    def get_blob(self, repository: str, digest: str) -> bytes:
+        return self.blobs[repository, digest]
+
+    def has_blob(self, repository: str, digest: str) -> bool:
+        return (repository, digest) in self.blobs
+
+    def put_blob(self, repository: str, digest: str, content: BinaryIO) -> None:
+        blob = content.read()
+        assert digest_of(blob) == digest
+        self.blobs[repository, digest] = blob
+        self.uploaded.append(digest)
+
+    def copy_blob(self, repository: str, digest: str, *, source: str) -> None:
+        self.blobs[repository, digest] = self.blobs[source, digest]
+        self.copied.append(digest)
+
+
+@dataclass
+class StoredArtifacts:
+    """A run's outputs: path below the model's folder -> content."""
+
+    files: dict[str, bytes]
+    fetched: list[str] = field(default_factory=list)
+
+    def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
+        self.fetched.append(run_id)
+        for name, content in self.files.items():
+            path = into / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+@dataclass
+class OneDependencyImage:
+    """The same parts for every pipeline."""
+
+    score_script: Path
+    name: ImageName = field(default_factory=lambda: ImageName("scoring/breast_cancer", "0123456789abcdef"))
+
+    def parts(self, pipeline: str) -> ScoringParts:
+        return ScoringParts(dependency_image=self.name, score_script=self.score_script, locks=())
+
+
+def a_base_image(folder: Path, content: bytes = b"a base layer") -> tuple[Image, Parts]:
+    """An image with one layer, whose file lies in ``folder``."""
+    file = folder / "base-layer"
+    file.write_bytes(content)
+    digest = digest_of(content)
+    descriptor = Descriptor("application/vnd.oci.image.layer.v1.tar", digest, len(content))
+    image = append(empty_image(), Layer(descriptor, digest), created=START, comment="base")
+    image = configure(image, environment={"A": "1"}, user="1:1", port=5001, entrypoint=["/server"], command=["--x"])
+    return describe(image, {"org.opencontainers.image.title": "base"}), Parts(files={digest: file})
+
+
+def with_dependency_image(registry: InMemoryRegistry, folder: Path, dependencies: OneDependencyImage) -> Image:
+    """Push a small dependency image; forgets that it was uploaded."""
+    image, parts = a_base_image(folder)
+    push_image(registry, image, dependencies.name, parts)
+    registry.uploaded.clear()
+    return image

@@ -1,0 +1,53 @@
+"""A training driver and a model registry in memory; they keep what they were told."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.errors import Code, PermanentError
+from shared.messages import Lineage, Phase, RegisteredModel, TrainedModel, TrainingRef, TrainingStatus
+from shared.training_driver import TrainingJob
+
+
+@dataclass
+class MemoryDriver:
+    """Fulfils ``TrainingDriver``; a test moves a training on by setting ``statuses[run_id]``."""
+
+    jobs: dict[str, TrainingJob] = field(default_factory=dict)
+    statuses: dict[str, TrainingStatus] = field(default_factory=dict)
+    models: dict[str, TrainedModel] = field(default_factory=dict)
+
+    def submit(self, job: TrainingJob) -> TrainingStatus:
+        self.jobs.setdefault(job.run_id, job)
+        return self.statuses.setdefault(job.run_id, TrainingStatus(phase=Phase.QUEUED))
+
+    def check(self, training: TrainingRef) -> TrainingStatus:
+        if training.run_id not in self.statuses:
+            raise PermanentError(f"no run {training.run_id}", code=Code.TRAINING_UNKNOWN)
+        return self.statuses[training.run_id]
+
+    def cancel(self, training: TrainingRef) -> None:
+        if not self.check(training).phase.terminal:
+            self.statuses[training.run_id] = TrainingStatus(phase=Phase.CANCELLED)
+
+    def collect(self, training: TrainingRef) -> TrainedModel:
+        return self.models[training.run_id]
+
+    def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
+        """There is nothing."""
+
+
+@dataclass
+class MemoryRegistry:
+    """Fulfils ``ModelRegistry``: every ``register`` makes a version, as the real one does."""
+
+    versions: list[tuple[str, Lineage, str]] = field(default_factory=list)
+
+    def version_of(self, run_id: str, *, name: str) -> RegisteredModel | None:
+        numbers = [
+            n for n, (known, lineage, _) in enumerate(self.versions, 1) if (known, lineage.run_id) == (name, run_id)
+        ]
+        return RegisteredModel(name=name, version=str(numbers[0])) if numbers else None
+
+    def register(self, lineage: Lineage, *, name: str, path: str) -> RegisteredModel:
+        self.versions.append((name, lineage, path))
+        return RegisteredModel(name=name, version=str(len(self.versions)))

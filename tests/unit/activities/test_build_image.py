@@ -1,0 +1,161 @@
+import gzip
+import io
+import json
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from activities.build_image import build_image
+from shared.errors import Code, PermanentError
+from shared.messages import BuildImage, BuiltImage, Lineage
+from shared.oci.references import ImageName
+from shared.oci.transfer import FoundImage, find_image
+from tests.support.builders import FINGERPRINT, a_run_request
+from tests.support.image_registry import (
+    InMemoryRegistry,
+    OneDependencyImage,
+    StoredArtifacts,
+    with_dependency_image,
+)
+from tests.support.workflow import START
+
+RUN = a_run_request().run_id
+MODEL = {"model.joblib": b"weights", "smoke.json": b"{}"}
+
+
+class Bench:
+    """``build_image`` with collaborators that can be looked into."""
+
+    def __init__(self, folder: Path) -> None:
+        script = folder / "score.py"
+        script.write_text("def run(body): ...\n")
+        self.registry = InMemoryRegistry()
+        self.artifacts = StoredArtifacts(dict(MODEL))
+        self.dependencies = OneDependencyImage(script)
+        self.base = with_dependency_image(self.registry, folder, self.dependencies)
+
+    def build(self, command: BuildImage) -> BuiltImage:
+        return build_image(command, artifacts=self.artifacts, dependencies=self.dependencies, registry=self.registry)
+
+    def image(self) -> FoundImage:
+        found = find_image(self.registry, ImageName("models/breast-cancer", RUN))
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def a_command() -> BuildImage:
+    lineage = Lineage(
+        run_id=RUN,
+        pipeline="breast-cancer",
+        fingerprint=FINGERPRINT,
+        snapshot_digest="cd" * 32,
+        blobs=3,
+        metrics={"log_loss": 0.1, "accuracy": 0.95},
+    )
+    return BuildImage(lineage=lineage, model_path="outputs/model", created_at=START)
+
+
+def test_the_image_is_the_dependency_image_with_a_layer_of_model_and_script(bench: Bench) -> None:
+    built = bench.build(a_command())
+
+    image = bench.image().image
+    assert image.layers[:-1] == bench.base.layers
+    blob = bench.registry.get_blob("models/breast-cancer", image.layers[-1].digest)
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob))) as archive:
+        names = [member.name for member in archive.getmembers() if member.isfile()]
+    assert names == [
+        "var/azureml-app/model/model.joblib",
+        "var/azureml-app/model/smoke.json",
+        "var/azureml-app/score.py",
+    ]
+    assert image.config["config"]["Entrypoint"] == ["/server"]
+    assert built.reference == f"registry.example/models/breast-cancer@{built.digest}"
+    assert built.digest == bench.image().digest
+    assert built.size == image.size
+
+
+def test_labels_and_annotations_say_where_it_comes_from(bench: Bench) -> None:
+    bench.build(a_command())
+
+    image = bench.image().image
+    facts = dict(image.annotations)
+    assert facts["io.edgetrain.run-id"] == RUN
+    assert facts["io.edgetrain.pipeline"] == "breast-cancer"
+    assert facts["io.edgetrain.fingerprint"] == FINGERPRINT
+    assert facts["io.edgetrain.snapshot-digest"] == "cd" * 32
+    assert json.loads(facts["io.edgetrain.metrics"]) == {"accuracy": 0.95, "log_loss": 0.1}
+    assert facts["org.opencontainers.image.created"] == "2026-05-01T10:00:00Z"
+    assert facts["org.opencontainers.image.base.digest"] == bench.base.digest
+    assert image.config["config"]["Labels"].items() >= facts.items()
+
+
+def test_a_repeat_finds_the_image_and_moves_nothing(bench: Bench) -> None:
+    first = bench.build(a_command())
+    bench.registry.uploaded.clear()
+    bench.artifacts.fetched.clear()
+
+    assert bench.build(a_command()) == first
+    assert bench.registry.uploaded == []
+    assert bench.artifacts.fetched == []
+
+
+def test_after_a_kill_before_the_tag_the_same_image_is_made(bench: Bench) -> None:
+    first = bench.build(a_command())
+    del bench.registry.manifests["models/breast-cancer", RUN]
+    bench.registry.uploaded.clear()
+
+    assert bench.build(a_command()) == first
+    assert bench.registry.uploaded == []
+
+
+def test_a_new_dependency_image_makes_a_new_image_under_the_same_tag(bench: Bench, tmp_path: Path) -> None:
+    first = bench.build(a_command())
+    other = replace(bench.base, annotations={"rebuilt": "yes"})
+    name = bench.dependencies.name
+    bench.registry.put_manifest(
+        name.repository, name.reference, other.manifest, media_type="application/vnd.oci.image.manifest.v1+json"
+    )
+
+    second = bench.build(a_command())
+
+    assert second.digest != first.digest
+    assert bench.image().digest == second.digest
+
+
+def test_a_missing_dependency_image_names_the_command_that_makes_it(bench: Bench) -> None:
+    bench.dependencies.name = ImageName("scoring/breast_cancer", "feedfeedfeedfeed")
+
+    with pytest.raises(PermanentError) as caught:
+        bench.build(a_command())
+
+    assert caught.value.code == Code.DEPENDENCY_IMAGE_MISSING
+    assert "has no dependency image scoring/breast_cancer:feedfeedfeedfeed" in caught.value.reason
+    assert "`python -m cli.dependency_image --pipeline breast-cancer`" in caught.value.reason
+
+
+def test_an_unusable_dependency_image_is_to_be_rebuilt(bench: Bench) -> None:
+    name = bench.dependencies.name
+    key = (name.repository, name.reference)
+    bench.registry.manifests[key] = replace(bench.registry.manifests[key], media_type="text/plain")
+
+    with pytest.raises(PermanentError, match=r"cannot be used: it is a text/plain.* --rebuild") as caught:
+        bench.build(a_command())
+
+    assert caught.value.code == Code.DEPENDENCY_IMAGE_MISSING
+
+
+def test_a_run_without_a_model_is_refused(bench: Bench) -> None:
+    bench.artifacts.files.clear()
+
+    with pytest.raises(PermanentError, match=f"run {RUN} left no file below outputs/model") as caught:
+        bench.build(a_command())
+
+    assert caught.value.code == Code.MODEL_MISSING
+    assert bench.registry.uploaded == []

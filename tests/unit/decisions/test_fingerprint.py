@@ -1,0 +1,87 @@
+from itertools import permutations
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.decisions.fingerprint import code_digest, fingerprint, run_id
+from shared.messages import RUN_ID
+
+texts = st.text(max_size=12)
+files = st.dictionaries(texts, st.binary(max_size=12), max_size=5)
+scalars = st.one_of(texts, st.integers(), st.floats(allow_nan=False), st.booleans())
+inputs = st.fixed_dictionaries(
+    {
+        "manifest_digest": texts,
+        "code_digest": texts,
+        "parameters": st.dictionaries(texts, scalars, max_size=4),
+        "environment_locks": st.lists(texts, max_size=3),
+    }
+)
+
+
+def _recipe(**changes: Any) -> str:
+    recipe: dict[str, Any] = {
+        "manifest_digest": "m",
+        "code_digest": "c",
+        "parameters": {"depth": 3, "rate": 0.1},
+        "environment_locks": ["numpy==2.0\n", "scipy==1.0\n"],
+    }
+    return fingerprint(**(recipe | changes))
+
+
+@given(inputs)
+def test_it_is_64_hex_digits_and_the_same_every_time(recipe: dict[str, Any]) -> None:
+    assert len(bytes.fromhex(fingerprint(**recipe))) == 32
+    assert fingerprint(**recipe) == fingerprint(**recipe)
+
+
+@given(inputs, inputs)
+def test_different_inputs_differ(one: dict[str, Any], other: dict[str, Any]) -> None:
+    same = repr(_comparable(one)) == repr(_comparable(other))
+    assert (fingerprint(**one) == fingerprint(**other)) == same
+
+
+def _comparable(recipe: dict[str, Any]) -> Any:
+    locks = ["\n".join(lock.splitlines()) for lock in recipe["environment_locks"]]
+    return recipe["manifest_digest"], recipe["code_digest"], sorted(recipe["parameters"].items()), locks
+
+
+def test_the_order_of_parameters_does_not_matter() -> None:
+    assert _recipe(parameters={"rate": 0.1, "depth": 3}) == _recipe()
+
+
+def test_each_ingredient_matters() -> None:
+    changed = [
+        _recipe(manifest_digest="n"),
+        _recipe(code_digest="d"),
+        _recipe(parameters={"depth": 3.0, "rate": 0.1}),
+        _recipe(parameters={"depth": "3", "rate": 0.1}),
+        _recipe(environment_locks=["numpy==2.0\nscipy==1.0\n"]),
+    ]
+    assert len({_recipe(), *changed}) == len(changed) + 1
+
+
+def test_line_endings_of_lock_files_do_not_matter() -> None:
+    assert _recipe(environment_locks=["numpy==2.0\r\n", "scipy==1.0"]) == _recipe()
+
+
+@given(files)
+def test_code_digest_ignores_the_order_of_files(content: dict[str, bytes]) -> None:
+    digests = {code_digest(dict(order)) for order in list(permutations(content.items()))[:6]}
+    assert len(digests) == 1
+
+
+@given(files, files)
+def test_code_digest_tells_any_two_folders_apart(one: dict[str, bytes], other: dict[str, bytes]) -> None:
+    assert (code_digest(one) == code_digest(other)) == (one == other)
+
+
+def test_bytes_that_move_between_name_and_content_are_a_change() -> None:
+    assert code_digest({"a": b"bc"}) != code_digest({"ab": b"c"})
+
+
+def test_a_run_id_names_pipeline_fingerprint_and_attempt() -> None:
+    made = run_id("breast-cancer", _recipe(), 2)
+    assert made == f"breast-cancer-{_recipe()[:12]}-2"
+    assert RUN_ID.match(made)

@@ -1,0 +1,88 @@
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.decisions.polling import (
+    CANCEL_GRACE,
+    LONGEST,
+    SHORTEST,
+    Cancel,
+    Ended,
+    Wait,
+    interval,
+    next_step,
+    observe,
+)
+from shared.messages import Phase, TrainingLimits, TrainingStatus
+from tests.support.builders import a_training_poll
+from tests.support.workflow import START
+
+PHASES = st.sampled_from(list(Phase))
+SECONDS = st.floats(0.1, 50_000)
+
+
+@given(st.floats(0, 1e6), st.floats(1, 1e6), st.booleans())
+def test_the_interval_stays_in_its_bounds(elapsed: float, expected: float, running: bool) -> None:
+    limits = TrainingLimits(queued_seconds=10, running_seconds=10, expected_seconds=expected)
+    poll = a_training_poll(limits=limits, running_since=START if running else None)
+
+    assert SHORTEST <= interval(poll, START + timedelta(seconds=elapsed)) <= LONGEST
+
+
+def test_the_interval_is_shortest_around_the_expected_end() -> None:
+    limits = TrainingLimits(queued_seconds=10, running_seconds=10_000, expected_seconds=600)
+    poll = a_training_poll(limits=limits, running_since=START)
+    at = [interval(poll, START + timedelta(seconds=second)) for second in (0, 300, 600, 900, 5000)]
+
+    assert min(at) == at[2]
+    assert at[0] == LONGEST
+    assert at[-1] == LONGEST
+
+
+@given(
+    st.lists(st.tuples(PHASES, SECONDS), min_size=1, max_size=40),
+    st.floats(1, 10_000),
+    st.floats(1, 10_000),
+)
+def test_any_sequence_of_statuses_ends_or_is_cancelled_within_the_limits(
+    statuses: list[tuple[Phase, float]], queued: float, running: float
+) -> None:
+    limits = TrainingLimits(queued_seconds=queued, running_seconds=running, expected_seconds=60)
+    poll, now = a_training_poll(limits=limits), START
+    for phase, seconds in statuses:
+        now += timedelta(seconds=seconds)
+        status = TrainingStatus(phase=phase)
+        poll = observe(poll, status, now)
+        step = next_step(poll, status, now)
+        if phase.terminal:
+            assert isinstance(step, Ended)
+            return
+        if isinstance(step, Cancel):
+            waited = now - (poll.running_since or poll.queued_since or now)
+            assert waited > timedelta(seconds=min(queued, running))
+            return
+        assert isinstance(step, Wait)
+        assert step.until > now
+
+
+def test_time_in_the_queue_does_not_count_as_running() -> None:
+    limits = TrainingLimits(queued_seconds=1000, running_seconds=100, expected_seconds=60)
+    poll = observe(a_training_poll(limits=limits), TrainingStatus(phase=Phase.QUEUED), START)
+    later = START + timedelta(seconds=900)
+    status = TrainingStatus(phase=Phase.RUNNING)
+    poll = observe(poll, status, later)
+
+    assert isinstance(next_step(poll, status, later + timedelta(seconds=99)), Wait)
+    assert isinstance(next_step(poll, status, later + timedelta(seconds=101)), Cancel)
+
+
+def test_a_training_that_completes_although_it_was_being_cancelled_counts_as_completed() -> None:
+    poll = a_training_poll(cancelling="too long", cancel_asked_at=START)
+    completed = TrainingStatus(phase=Phase.COMPLETED)
+
+    assert next_step(poll, completed, START) == Ended(Phase.COMPLETED, "")
+    assert next_step(poll, TrainingStatus(phase=Phase.CANCELLED), START) == Ended(Phase.FAILED, "too long")
+    late = next_step(poll, TrainingStatus(phase=Phase.RUNNING), START + CANCEL_GRACE * 2)
+    assert isinstance(late, Ended)
+    assert "did not stop" in late.reason

@@ -1,0 +1,128 @@
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from local_stack.supervisor.app_settings import app_settings
+from local_stack.supervisor.credentials import Credentials
+from local_stack.supervisor.environment import outward, service_environment
+from local_stack.supervisor.layout import InUseError, Layout
+from shared.settings import Settings
+
+DEVELOPER = {"PATH": "/bin", "HOME": "/home/dev", "AWS_SECRET_ACCESS_KEY": "canary", "PIP_INDEX_URL": "https://index"}
+
+
+def test_services_see_nothing_of_the_developer_but_the_path() -> None:
+    environment = service_environment(Path("/state/home"), DEVELOPER)
+
+    assert environment["PATH"] == "/bin"
+    assert environment["HOME"] == "/state/home"
+    assert "canary" not in environment.values()
+    assert "PIP_INDEX_URL" not in environment
+
+
+def test_what_reaches_outside_gets_pip_and_proxy_settings_but_never_proxies_loopback() -> None:
+    settings = outward({**DEVELOPER, "HTTPS_PROXY": "http://proxy", "NO_PROXY": "intranet"})
+
+    assert settings["PIP_INDEX_URL"] == "https://index"
+    assert settings["HTTPS_PROXY"] == "http://proxy"
+    assert settings["NO_PROXY"] == settings["no_proxy"] == "intranet,127.0.0.1,localhost"
+    assert "AWS_SECRET_ACCESS_KEY" not in settings
+
+
+def test_pips_own_file_is_named_because_home_is_another(tmp_path: Path) -> None:
+    file = tmp_path / ".config" / "pip" / "pip.conf"
+    file.parent.mkdir(parents=True)
+    file.touch()
+
+    assert outward({"HOME": str(tmp_path)})["PIP_CONFIG_FILE"] == str(file)
+    assert outward({"HOME": str(tmp_path), "PIP_CONFIG_FILE": "/mine"})["PIP_CONFIG_FILE"] == "/mine"
+
+
+def test_credentials_are_made_once_and_only_the_owner_reads_them(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+
+    made = Credentials.load_or_create(file)
+
+    assert Credentials.load_or_create(file) == made
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert made.hub_key1 != made.hub_key2
+    assert made.hub_key1 not in repr(made)
+
+
+def test_missing_credentials_are_added_to_an_older_file(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    file.write_text(json.dumps({"hub_account": "kept", "from_the_past": 1}))
+
+    assert Credentials.load_or_create(file).hub_account == "kept"
+    assert json.loads(file.read_text())["registry_password"]
+
+
+def test_a_state_folder_has_one_supervisor(tmp_path: Path) -> None:
+    layout = Layout.at(tmp_path / "state")
+    layout.create()
+
+    with layout.held(), pytest.raises(InUseError, match="already runs"), layout.held():
+        pass
+    with layout.held():
+        pass  # given back
+
+
+def test_runtime_folders_are_short_and_differ(tmp_path: Path) -> None:
+    first, second = Layout.at(tmp_path / "a").runtime, Layout.at(tmp_path / "b").runtime
+
+    assert first != second
+    assert len(f"{first}/haproxy-master.sock") < 80
+
+
+@pytest.fixture
+def endpoints(tmp_path: Path) -> dict[str, object]:
+    key = tmp_path / "key"
+    key.write_text("-----BEGIN\nabc\n-----END\n")
+    return {
+        "cloud_storage": {"connection_string": "cloud"},
+        "hub_storage": {"connection_string": "hub", "api_version": "2019-07-07"},
+        "container_registry": {"url": "http://127.0.0.1:5000", "username": "user", "password": "secret"},
+        "vm": {
+            "address": "127.0.0.1",
+            "port": 2222,
+            "username": "me",
+            "private_key_file": str(key),
+            "host_key": "ssh-ed25519 AAAA",
+            "home": "/vm/home",
+        },
+        "azure_ml": {
+            "metadata_url": "https://127.0.0.1:1/metadata/endpoints",
+            "cloud": "Local",
+            "tenant_id": "adfs",
+            "client_id": "id",
+            "client_secret": "s",
+            "subscription_id": "sub",
+            "resource_group": "rg",
+            "workspace": "ws",
+            "ca_bundle": "/ca.pem",
+            "signing": "not for the app",
+        },
+    }
+
+
+def test_the_app_reads_exactly_what_the_stack_sets(
+    endpoints: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = app_settings(endpoints)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    settings = Settings()
+
+    assert settings.ledger_connection_string.get_secret_value() == "cloud"
+    assert settings.site("factory").connection_string.get_secret_value() == "hub"
+    assert settings.compute("hub-vm").private_key.get_secret_value() == "-----BEGIN\nabc\n-----END\n"
+    assert settings.compute("hub-vm").environments == "/vm/home/edgetrain/environments"
+    assert settings.target("hub-vm").pull_password.get_secret_value() == "secret"
+    assert settings.target("hub-vm").host_key == "ssh-ed25519 AAAA"
+    assert settings.azure_ml.metadata_url == "https://127.0.0.1:1/metadata/endpoints"
+    assert settings.container_registry.password.get_secret_value() == "secret"
+    assert given["REQUESTS_CA_BUNDLE"] == "/ca.pem"
+    assert "not for the app" not in given.values()

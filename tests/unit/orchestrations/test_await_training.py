@@ -1,0 +1,132 @@
+import json
+
+import pytest
+
+from orchestrations.await_training import await_training
+from shared.errors import Code
+from shared.messages import Done, Phase, TrainingEnd, TrainingLimits, TrainingPoll, TrainingStatus
+from shared.wire import from_wire
+from tests.support.builders import a_training_poll
+from tests.support.workflow import START, Answer, play, refusal, value
+
+QUEUED = value(TrainingStatus(phase=Phase.QUEUED, detail="Queued"))
+RUNNING = value(TrainingStatus(phase=Phase.RUNNING, detail="Running"))
+COMPLETED = value(TrainingStatus(phase=Phase.COMPLETED))
+CANCELLED = value(TrainingStatus(phase=Phase.CANCELLED))
+SHORT = TrainingLimits(queued_seconds=100, running_seconds=200, expected_seconds=60)
+
+
+def test_submits_once_and_polls_to_the_end() -> None:
+    run = play(
+        await_training,
+        a_training_poll(),
+        answers={"submit_training": QUEUED, "check_training": [QUEUED, RUNNING, RUNNING, COMPLETED]},
+    )
+
+    assert from_wire(TrainingEnd, run.output) == TrainingEnd(phase=Phase.COMPLETED, rounds=4)
+    assert run.asked == ["submit_training"] + ["check_training"] * 4
+    assert [status["progress"]["phase"] for status in run.context.statuses] == ["queued", "running", "running"]
+
+
+def test_continues_as_new_after_twenty_rounds_and_does_not_submit_again() -> None:
+    first = play(await_training, a_training_poll(), answers={"submit_training": QUEUED, "check_training": RUNNING})
+
+    assert first.output is None
+    carried = from_wire(TrainingPoll, first.context.continued_with)
+    assert (carried.rounds, carried.submitted, carried.phase) == (20, True, Phase.RUNNING)
+
+    second = play(await_training, carried, answers={"check_training": COMPLETED})
+    assert second.asked == ["check_training"]
+    assert from_wire(TrainingEnd, second.output).rounds == 21
+
+
+def test_an_event_wakes_it_early_and_frees_the_timer() -> None:
+    run = play(
+        await_training,
+        a_training_poll(),
+        answers={"submit_training": QUEUED, "check_training": RUNNING},
+        events=frozenset({1}),
+    )
+
+    assert run.asked.count("check_training") == 3, "it must look once more before it continues as new"
+    assert [timer.cancelled for timer in run.context.timers] == [False, True]
+    assert from_wire(TrainingPoll, run.context.continued_with).rounds == 3
+
+
+@pytest.mark.parametrize(
+    ("stuck", "said"),
+    [(QUEUED, "train.queued_limit_seconds"), (RUNNING, "train.running_limit_seconds")],
+)
+def test_an_expired_limit_cancels_remotely_and_fails_with_the_remedy(stuck: dict[str, object], said: str) -> None:
+    cancelled = False
+
+    def check(_: object) -> object:
+        return CANCELLED if cancelled else stuck
+
+    def cancel(_: object) -> object:
+        nonlocal cancelled
+        cancelled = True
+        return value(Done())
+
+    poll, clock = a_training_poll(limits=SHORT), START
+    for _ in range(50):
+        answers: dict[str, Answer] = {"submit_training": QUEUED, "check_training": check, "cancel_training": cancel}
+        run = play(await_training, poll, answers=answers, start=clock)
+        if run.output is not None:
+            break
+        poll, clock = from_wire(TrainingPoll, run.context.continued_with), run.context.current_utc_datetime
+
+    end = from_wire(TrainingEnd, run.output)
+    assert cancelled
+    assert end.phase is Phase.FAILED
+    assert said in end.reason
+
+
+def test_a_cancelled_training_that_does_not_stop_is_told_apart() -> None:
+    poll, clock = a_training_poll(submitted=True, limits=SHORT), START
+    for _ in range(50):
+        run = play(
+            await_training, poll, answers={"check_training": RUNNING, "cancel_training": value(Done())}, start=clock
+        )
+        if run.output is not None:
+            break
+        poll, clock = from_wire(TrainingPoll, run.context.continued_with), run.context.current_utc_datetime
+
+    end = from_wire(TrainingEnd, run.output)
+    assert end.phase is Phase.FAILED
+    assert "did not stop" in end.reason
+
+
+def test_a_refused_order_is_an_end_with_its_reason() -> None:
+    run = play(
+        await_training,
+        a_training_poll(),
+        answers={"submit_training": refusal(Code.BAD_CONFIGURATION, "no compute hub-vm; attach it")},
+    )
+
+    end = from_wire(TrainingEnd, run.output)
+    assert (end.phase, end.reason) == (Phase.FAILED, "no compute hub-vm; attach it")
+
+
+def test_when_azure_ml_stops_answering_the_training_is_cancelled_and_the_stack_stays_out_of_the_reason() -> None:
+    run = play(
+        await_training,
+        a_training_poll(submitted=True),
+        answers={
+            "check_training": [RUNNING, Exception("Azure ML answers 500\n  File secret.py, line 3")],
+            "cancel_training": value(Done()),
+        },
+    )
+
+    end = from_wire(TrainingEnd, run.output)
+    assert end == TrainingEnd(phase=Phase.FAILED, reason="Azure ML answers 500; it was cancelled")
+    assert "cancel_training" in run.asked
+
+
+def test_its_custom_status_fits_the_hosts_limit() -> None:
+    long = value(TrainingStatus(phase=Phase.RUNNING, detail="x" * 500))
+    run = play(
+        await_training, a_training_poll(), answers={"submit_training": QUEUED, "check_training": [long, COMPLETED]}
+    )
+
+    assert all(len(json.dumps(status).encode("utf-16")) < 16 * 1024 for status in run.context.statuses)

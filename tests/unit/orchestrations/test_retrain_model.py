@@ -1,0 +1,145 @@
+from typing import Any
+
+import pytest
+
+from orchestrations.guarded_step import guarded_step
+from orchestrations.retrain_model import retrain_model
+from shared.errors import Code
+from shared.messages import (
+    BuiltImage,
+    Done,
+    Outcome,
+    Phase,
+    RegisteredModel,
+    RunRecord,
+    Stage,
+    TargetPlan,
+    TargetResult,
+    TrainingEnd,
+)
+from shared.wire import from_wire, to_wire
+from tests.support.builders import a_champion, a_plan, a_run_request, a_trained_model
+from tests.support.workflow import Played, play, refusal, value
+
+IMAGE = BuiltImage(repository="models/breast-cancer", digest="sha256:1", reference="registry/models/x@sha256:1")
+DEPLOYED = to_wire(TargetResult(target="hub-vm", deployed=True, endpoint="http://vm:8400"))
+
+
+def answers(**changes: Any) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "await_training": to_wire(TrainingEnd(phase=Phase.COMPLETED)),
+        "collect_training": value(a_trained_model()),
+        "read_champion": value(a_champion()),
+        "register_model": value(RegisteredModel(name="breast-cancer", version="2")),
+        "build_image": value(IMAGE),
+        "roll_out": DEPLOYED,
+        "record_run": value(Done()),
+    }
+    usual.update(changes)
+    # The fan-out's children run for real, over the same answers.
+    usual["guarded_step"] = lambda asked: play(guarded_step, asked["input"], answers=usual).output
+    return usual
+
+
+def story(**changes: Any) -> tuple[Played, RunRecord]:
+    run = play(retrain_model, a_run_request(**changes.pop("request", {})), answers=answers(**changes))
+    return run, from_wire(RunRecord, run.output)
+
+
+def test_a_better_challenger_is_registered_containerized_and_rolled_out() -> None:
+    run, record = story()
+
+    assert record.outcome is Outcome.PROMOTED
+    assert (record.model, record.version, record.image) == ("breast-cancer", "2", IMAGE.reference)
+    assert record.targets[0].endpoint == "http://vm:8400"
+    assert run.asked == [
+        "await_training",
+        "collect_training",
+        "read_champion",
+        "guarded_step",
+        "guarded_step",
+        "roll_out",
+        "record_run",
+    ]
+    stages = [status["stage"] for status in run.context.statuses]
+    assert stages == ["training", "judging", "delivering", "rolling_out", "recording", "done"]
+
+
+def test_a_weak_challenger_is_never_registered() -> None:
+    run, record = story(collect_training=value(a_trained_model(metrics={"accuracy": 0.41})))
+
+    assert record.outcome is Outcome.NOT_PROMOTED
+    assert "misses the floor" in record.reason
+    assert "guarded_step" not in run.asked
+    assert run.asked[-1] == "record_run"
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome", "stage", "reason"),
+    [
+        (
+            {"await_training": to_wire(TrainingEnd(phase=Phase.FAILED, reason="job.py exited with 1"))},
+            Outcome.FAILED,
+            Stage.TRAINING,
+            "training: job.py exited with 1",
+        ),
+        (
+            {"await_training": to_wire(TrainingEnd(phase=Phase.CANCELLED))},
+            Outcome.CANCELLED,
+            Stage.TRAINING,
+            "training: it was cancelled in Azure ML",
+        ),
+        (
+            {"collect_training": refusal(Code.TRAINING_OUTPUT_MISSING, "no outputs/model")},
+            Outcome.FAILED,
+            Stage.TRAINING,
+            "training: no outputs/model",
+        ),
+        ({"read_champion": Exception("tables down\nstack")}, Outcome.FAILED, Stage.JUDGING, "judging: tables down"),
+        (
+            {"build_image": refusal(Code.DEPENDENCY_IMAGE_MISSING, "build it first")},
+            Outcome.FAILED,
+            Stage.DELIVERING,
+            "delivering: build it first",
+        ),
+        (
+            {"register_model": Exception("Azure ML answers 503")},
+            Outcome.FAILED,
+            Stage.DELIVERING,
+            "delivering: Azure ML answers 503",
+        ),
+        (
+            {"roll_out": to_wire(TargetResult(target="hub-vm", deployed=False, reason="unhealthy"))},
+            Outcome.ROLLED_BACK,
+            Stage.ROLLING_OUT,
+            "rolling_out: hub-vm: unhealthy",
+        ),
+    ],
+)
+def test_trouble_ends_in_one_recorded_outcome_that_names_the_stage(
+    change: dict[str, Any], outcome: Outcome, stage: Stage, reason: str
+) -> None:
+    run, record = story(**change)
+
+    assert (record.outcome, record.stage, record.reason) == (outcome, stage, reason)
+    assert run.asked.count("record_run") == 1
+    assert from_wire(RunRecord, run.commands["record_run"][0]) == record
+
+
+def test_when_registration_worked_and_the_image_did_not_the_record_still_names_the_version() -> None:
+    _, record = story(build_image=refusal(Code.REGISTRY_REFUSED, "wrong password"))
+
+    assert (record.outcome, record.version, record.image) == (Outcome.FAILED, "2", None)
+
+
+def test_one_failing_target_of_two_leaves_the_other_and_is_named() -> None:
+    targets = (TargetPlan(name="hub-vm", health_seconds=9), TargetPlan(name="line-2", health_seconds=9))
+    results = {"hub-vm": DEPLOYED, "line-2": to_wire(TargetResult(target="line-2", deployed=False, reason="no SSH"))}
+
+    _, record = story(
+        request={"plan": a_plan(targets=targets)}, roll_out=lambda asked: results[asked["input"]["target"]]
+    )
+
+    assert record.outcome is Outcome.PROMOTED
+    assert record.reason.endswith("not rolled out to line-2: no SSH")
+    assert [result.deployed for result in record.targets] == [True, False]

@@ -1,0 +1,86 @@
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared import messages
+from shared.contracts import ACTIVITIES
+from shared.messages import Arrival, RunRequest, Snapshot, TrainingPoll
+from shared.wire import from_wire, to_text, to_wire
+from tests.support.builders import a_run_request, a_training_poll
+
+MESSAGES = [
+    kind
+    for kind in vars(messages).values()
+    if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == messages.__name__
+]
+
+st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))
+st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
+
+
+def some(kind: type[Any]) -> st.SearchStrategy[Any]:
+    """Any value of a message type; run ids keep to their pattern."""
+    if "run_id" in {field.name for field in fields(kind)} and kind is RunRequest:
+        return st.builds(kind, run_id=st.from_regex(messages.RUN_ID, fullmatch=True).map(str.strip).filter(bool))
+    return st.builds(kind)
+
+
+@pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_every_message_survives_the_wire(kind: type[Any], data: st.DataObject) -> None:
+    message = data.draw(some(kind))
+
+    assert from_wire(kind, to_wire(message)) == message
+
+
+def test_unknown_fields_are_ignored_and_missing_ones_take_their_default() -> None:
+    wire = to_wire(a_training_poll())
+    wire["added_next_year"] = 1
+    del wire["rounds"]
+
+    assert from_wire(TrainingPoll, wire) == a_training_poll()
+
+
+def test_a_bad_value_names_its_field() -> None:
+    wire = to_wire(a_run_request())
+    wire["snapshot"]["size"] = "large"
+
+    with pytest.raises(ValueError, match=r"RunRequest: field snapshot\.size"):
+        from_wire(RunRequest, wire)
+
+
+def test_a_run_id_that_azure_ml_would_refuse_is_refused_here() -> None:
+    wire = to_wire(a_run_request())
+    wire["run_id"] = "no spaces"
+
+    with pytest.raises(ValueError, match="run_id"):
+        from_wire(RunRequest, wire)
+
+
+def test_text_is_canonical() -> None:
+    snapshot = Snapshot(site="s", container="c", manifest="m", digest="d", blobs=1, size=2)
+
+    assert to_text(snapshot) == (
+        '{"blobs":1,"container":"c","digest":"d","manifest":"m","newest":null,"site":"s","size":2}'
+    )
+
+
+def test_times_travel_in_utc() -> None:
+    tokyo = datetime(2026, 5, 1, 19, 0, tzinfo=timezone(timedelta(hours=9)))
+    arrival = Arrival(
+        event_id="1", account="a", container="c", blob="b", etag="e", size=1, occurred_at=tokyo, received_at=tokyo
+    )
+
+    assert from_wire(Arrival, to_wire(arrival)).occurred_at == tokyo
+
+
+def test_every_activity_has_a_name_of_its_own_and_messages_of_ours() -> None:
+    assert len({activity.name for activity in ACTIVITIES}) == len(ACTIVITIES)
+    for activity in ACTIVITIES:
+        assert activity.accepts in MESSAGES
+        assert activity.returns in MESSAGES
