@@ -26,12 +26,13 @@ demo: setup ## Tell the whole story on this machine, from a file that lands to a
 
 up: setup ## Start the local stack and leave it running; .local/endpoints.json says where everything is
 	@$(PY) -m local_stack up --detach
+	@$(PY) -m local_stack.prepare
 
 down: ## Stop the local stack; everything it knows stays in .local/
 	@if [ -x $(PY) ]; then $(PY) -m local_stack down; else echo "nothing is set up"; fi
 
 status: ## Say what runs where
-	@if [ -x $(PY) ]; then $(PY) -m local_stack status; else echo "nothing is set up"; fi
+	@if [ -x $(PY) ]; then $(PY) -m local_stack status || true; else echo "nothing is set up"; fi
 
 clean: ## Stop the local stack and wipe .local/
 	@if [ -x $(PY) ]; then $(PY) -m local_stack clean; else rm -rf .local; fi

@@ -1,8 +1,8 @@
 """Make the image that a pipeline's models are put on: a base, Python libraries, the scoring server. Once per lock file.
 
-    python -m cli.dependency_image --pipeline NAME --base base/python:3.11-slim
-    python -m cli.dependency_image --pipeline NAME --base-tar FILE
-    python -m cli.dependency_image --pipeline NAME --mmdebstrap
+    python -m cli.dependency_image --pipeline NAME                              base made from Debian packages
+    python -m cli.dependency_image --pipeline NAME --base base/python:3.11-slim  an image of the same registry
+    python -m cli.dependency_image --pipeline NAME --base-tar FILE               a root file system
 
 Its name is ``scoring/<training folder>:<environment key>``, in the registry of the app's settings
 (EDGETRAIN_CONTAINER_REGISTRY__URL, __USERNAME, __PASSWORD). What is there already stays.
@@ -184,10 +184,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--pipeline", required=True, metavar="NAME", help="of a file in pipelines/")
-    base = parser.add_mutually_exclusive_group(required=True)
+    base = parser.add_mutually_exclusive_group()
     base.add_argument("--base", metavar="REPOSITORY:TAG", help="an image with Python 3.11 in the same registry")
     base.add_argument("--base-tar", metavar="FILE", type=Path, help="a root file system with Python 3.11")
-    base.add_argument("--mmdebstrap", action="store_true", help="make one from Debian packages")
+    base.add_argument("--mmdebstrap", action="store_true", help="make one from Debian packages; the default")
     parser.add_argument("--rebuild", action="store_true", help="make it anew: after updates of the base")
     parser.add_argument("--cache", metavar="DIR", type=Path, default=DEFAULT, help=f"for layers (default {DEFAULT})")
     root = Path(__file__).resolve().parent.parent

@@ -1,42 +1,55 @@
-"""The composition root: settings to clients, each built on first use and kept for the life of the process."""
+"""The composition root: settings to clients, each built on first use and kept for the life of the process.
+
+Adapters are imported on first use too: a cold start must not wait for SDKs that the first event does not need
+(``benchmarks/`` keeps an eye on it).
+"""
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.clients.azure_ml import AzureMlDriver, AzureMlRegistry, AzureMlWorkspace
-from shared.clients.container_registry import ContainerRegistryClient, connect
-from shared.clients.hub_storage import Hubs
-from shared.clients.ledger import Ledger
-from shared.clients.serving_vm import ServingVms
-from shared.clients.training_code import TrainingCode
-from shared.job_folders import JobFolders
-from shared.pipelines import Pipelines
-from shared.scoring_images import ScoringImages
-from shared.settings import Settings, settings
+if TYPE_CHECKING:
+    from shared.clients.azure_ml import AzureMlDriver, AzureMlRegistry, AzureMlWorkspace
+    from shared.clients.container_registry import ContainerRegistryClient
+    from shared.clients.hub_storage import Hubs
+    from shared.clients.ledger import Ledger
+    from shared.clients.serving_vm import ServingVms
+    from shared.clients.training_code import TrainingCode
+    from shared.job_folders import JobFolders
+    from shared.pipelines import Pipelines
+    from shared.scoring_images import ScoringImages
+    from shared.settings import Settings
 
 
 class Services:
     """Everything the app's functions work with. Building it reads nothing: a bad setting shows when it is needed."""
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The environment, read once."""
+        from shared.settings import settings
+
         return settings()
 
     @cached_property
-    def pipelines(self) -> Pipelines:
+    def pipelines(self) -> "Pipelines":
         """The pipelines that the app was deployed with."""
+        from shared.pipelines import Pipelines
+
         return Pipelines(self.settings.app_root / "pipelines")
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> "Ledger":
         """The tables of the host's storage account."""
+        from shared.clients.ledger import Ledger
+
         return Ledger(self.settings.ledger_connection_string.get_secret_value(), self.settings.ledger_prefix)
 
     @cached_property
-    def hubs(self) -> Hubs:
+    def hubs(self) -> "Hubs":
         """The storage of every site."""
+        from shared.clients.hub_storage import Hubs
+
         return Hubs(self.settings.site)
 
     @property
@@ -45,42 +58,56 @@ class Services:
         return self.hubs.accounts({pipeline.data.site for pipeline in self.pipelines.all})
 
     @cached_property
-    def driver(self) -> AzureMlDriver:
+    def driver(self) -> "AzureMlDriver":
         """What trains."""
+        from shared.clients.azure_ml import AzureMlDriver
+
         return AzureMlDriver(self._workspace, self.settings.compute, self.job_folders)
 
     @cached_property
-    def model_registry(self) -> AzureMlRegistry:
+    def model_registry(self) -> "AzureMlRegistry":
         """Where models are registered."""
+        from shared.clients.azure_ml import AzureMlRegistry
+
         return AzureMlRegistry(self._workspace)
 
     @cached_property
-    def job_folders(self) -> JobFolders:
+    def job_folders(self) -> "JobFolders":
         """The files and environments of training jobs."""
+        from shared.job_folders import JobFolders
+
         return JobFolders(self.settings.app_root)
 
     @cached_property
-    def training_code(self) -> TrainingCode:
+    def training_code(self) -> "TrainingCode":
         """What the training code amounts to, for fingerprints."""
+        from shared.clients.training_code import TrainingCode
+
         return TrainingCode(self.settings.app_root)
 
     @cached_property
-    def scoring_images(self) -> ScoringImages:
+    def scoring_images(self) -> "ScoringImages":
         """What images are made from."""
+        from shared.scoring_images import ScoringImages
+
         return ScoringImages(self.settings.app_root, self.pipelines)
 
     @cached_property
-    def container_registry(self) -> ContainerRegistryClient:
+    def container_registry(self) -> "ContainerRegistryClient":
         """Where images are pushed to."""
+        from shared.clients.container_registry import connect
+
         return connect(self.settings.container_registry)
 
     @cached_property
-    def vms(self) -> ServingVms:
+    def vms(self) -> "ServingVms":
         """The serving targets."""
+        from shared.clients.serving_vm import ServingVms
+
         return ServingVms(self.settings.target)
 
     def admission(self) -> dict[str, Any]:
-        """The collaborators of ``admit_run``."""
+        """The collaborators of ``admit_run``, which windows and people go through alike."""
         return {
             "pipelines": self.pipelines,
             "snapshots": self.hubs,
@@ -89,6 +116,7 @@ class Services:
         }
 
     @cached_property
-    def _workspace(self) -> AzureMlWorkspace:
-        return AzureMlWorkspace(self.settings.azure_ml)
+    def _workspace(self) -> "AzureMlWorkspace":
+        from shared.clients.azure_ml import AzureMlWorkspace
 
+        return AzureMlWorkspace(self.settings.azure_ml)

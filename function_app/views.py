@@ -1,12 +1,16 @@
 """What the HTTP API shows: the ledger's record, and while a run is under way what its orchestrations say."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import azure.durable_functions as df
 
 from shared.messages import Champion, RunRecord
-from shared.pipelines import Pipeline
 from shared.wire import to_wire
+
+if TYPE_CHECKING:
+    from shared.pipelines import Pipeline
 
 
 async def run_view(client: df.DurableOrchestrationClient | None, record: RunRecord) -> dict[str, Any]:

@@ -1,16 +1,21 @@
 """Makes a running stack ready for pipelines, with the same tools that prepare a production site.
 
+    python -m local_stack.prepare [--pipeline NAME ...]
+
 Per pipeline: the dependency image in the registry, the Python environment and the serving slot on the VM.
 """
 
+import argparse
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from local_stack.files import read_object
 from local_stack.supervisor.app_settings import app_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,3 +88,41 @@ class _Tool:
 
     def last_lines(self) -> str:
         return f"{self._name} failed:\n" + "\n".join(self._lines[-15:])
+
+
+def main() -> int:
+    """Prepare the stack that ``make up`` left running; all pipelines unless some are named."""
+    parser = argparse.ArgumentParser(prog="python -m local_stack.prepare", description=__doc__.splitlines()[0])
+    parser.add_argument("--pipeline", action="append", metavar="NAME", help="may be given again (default: all)")
+    parser.add_argument("--state", type=Path, default=Path(".local"), help="state folder (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, default=Path(".local/cache"), help="for downloads (default: %(default)s)")
+    options = parser.parse_args()
+    file = options.state / "endpoints.json"
+    endpoints = read_object(file)
+    if not endpoints:
+        print(f"{file} is not there: start the stack first, with `make up`", file=sys.stderr)
+        return 1
+    names = options.pipeline or sorted(path.stem for path in (ROOT / "pipelines").glob("*.yaml"))
+    try:
+        prepare(endpoints, names, cache=options.cache, progress=lambda line: print(line, flush=True))
+    except PreparationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the stack goes on, `make up` prepares the rest", file=sys.stderr)
+        return 130
+    _show(file, names)
+    return 0
+
+
+def _show(file: Path, names: list[str]) -> None:
+    """Wait until the supervisor has written where the pipelines are served, and say it."""
+    ends = time.monotonic() + 15
+    while time.monotonic() < ends and not set(names) <= read_object(file).get("serving", {}).keys():
+        time.sleep(0.2)
+    for name, url in read_object(file).get("serving", {}).items():
+        print(f"{name} will be served at {url}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

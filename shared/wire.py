@@ -5,18 +5,21 @@ newer one wrote, and a missing field takes its default.
 """
 
 import json
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Message = TypeVar("Message")
 
 
-_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+_ADAPTERS: dict[type[Any], "TypeAdapter[Any]"] = {}
 
 
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+def _adapter(kind: type[Any]) -> "TypeAdapter[Any]":
     if kind not in _ADAPTERS:
+        from pydantic import TypeAdapter  # a tenth of a second that the start of the app does not wait for
+
         _ADAPTERS[kind] = TypeAdapter(kind)
     return _ADAPTERS[kind]
 
@@ -33,6 +36,8 @@ def from_wire(kind: type[Message], value: Any) -> Message:
 
 def from_text(kind: type[Message], text: str) -> Message:
     """The message that a JSON text stands for; raises ``ValueError`` naming the bad field."""
+    from pydantic import ValidationError
+
     try:
         message: Message = _adapter(kind).validate_json(text)
     except ValidationError as error:

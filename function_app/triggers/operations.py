@@ -12,7 +12,7 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from activities.admit_run import admit_run
+from function_app import bodies
 from function_app.problems import answer, problem, problem_of
 from function_app.services import Services
 from function_app.starting import start_once
@@ -34,7 +34,7 @@ def blueprint(services: Services) -> df.Blueprint:
     @answers_problems
     async def start_run(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
         request = admission_request(req, str(req.route_params["name"]), datetime.now(UTC))
-        admission = await asyncio.to_thread(admit, services, request)
+        admission = await asyncio.to_thread(bodies.admit_run, request, services)
         run_id = admission.run_id
         if run_id is None:
             return problem(409, Code.NO_DATA.value, admission.reason)
@@ -98,11 +98,6 @@ def answers_problems(handler: Handler) -> Handler:
             return problem(500, "internal_error", f"this is our fault; the log has it as incident {incident}")
 
     return guarded
-
-
-def admit(services: Services, request: AdmissionRequest) -> Any:
-    """Admission with this app's collaborators; the same code that windows go through."""
-    return admit_run(request, **services.admission())
 
 
 def admission_request(req: func.HttpRequest, pipeline: str, now: datetime) -> AdmissionRequest:

@@ -1,7 +1,13 @@
 """From a pipeline's file to the plan that a run carries. Pure."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from shared.messages import Plan, PromotionRule, TargetPlan, TrainingLimits
-from shared.pipelines import Pipeline
+
+if TYPE_CHECKING:
+    from shared.pipelines import Pipeline
 
 
 def plan_of(pipeline: Pipeline) -> Plan:

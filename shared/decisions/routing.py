@@ -1,11 +1,16 @@
 """Which pipelines an arrival concerns, or why none; the reason is a sentence for the data's owner. Pure."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared.decisions.selection import below_prefix, matches_pattern
 from shared.messages import Arrival
-from shared.pipelines import Pipeline
+
+if TYPE_CHECKING:
+    from shared.pipelines import Pipeline
 
 # These tell that an upload has begun; its end is told by FlushWithClose or SftpCommit.
 # https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
@@ -38,8 +43,8 @@ def route(arrival: Arrival, pipelines: Iterable[Pipeline], accounts: Mapping[str
     return Routing(candidates)
 
 
-_Test = Callable[[Pipeline], bool]
-_Refusal = Callable[[Sequence[Pipeline]], str]
+_Test = Callable[["Pipeline"], bool]
+_Refusal = Callable[[Sequence["Pipeline"]], str]
 
 
 def _steps(arrival: Arrival, accounts: Mapping[str, str]) -> tuple[tuple[_Test, _Refusal], ...]:

@@ -1,8 +1,12 @@
 """Which blobs a pipeline means; events and listings ask the same function, so that they agree. Pure."""
 
-from fnmatch import fnmatchcase
+from __future__ import annotations
 
-from shared.pipelines import Data
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shared.pipelines import Data
 
 
 def below_prefix(data: Data, blob: str) -> bool:

@@ -1,0 +1,64 @@
+"""Put one model into an image, in a process of its own, and say how long it took and how much memory the process used.
+
+python -m benchmarks.append_once REGISTRY_URL RUN_ID MODEL_FOLDER
+"""
+
+import json
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from activities.build_image import build_image
+from shared.clients.container_registry import ContainerRegistryClient
+from shared.messages import BuildImage, BuiltImage, Lineage
+from shared.pipelines import Pipelines
+from shared.scoring_images import ScoringImages
+
+ROOT = Path(__file__).resolve().parents[1]
+PIPELINE = "digits"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Copies what lies in a folder; stands for the download."""
+
+    source: Path
+
+    def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:  # noqa: ARG002 - the protocol's
+        shutil.copytree(self.source, into, dirs_exist_ok=True)
+
+
+def append_model(client: ContainerRegistryClient, run_id: str, folder: Path) -> BuiltImage:
+    lineage = Lineage(
+        run_id=run_id,
+        pipeline=PIPELINE,
+        fingerprint="ab" * 32,
+        snapshot_digest="cd" * 32,
+        blobs=1,
+        metrics={"accuracy": 0.95},
+    )
+    command = BuildImage(lineage=lineage, model_path="outputs/model", created_at=datetime(2026, 5, 1, tzinfo=UTC))
+    images = ScoringImages(ROOT, Pipelines(ROOT / "pipelines"))
+    return build_image(command, artifacts=Folder(folder), dependencies=images, registry=client)
+
+
+def peak_megabytes(process: str = "self") -> float:
+    """The most memory that a process had at once. Not ``ru_maxrss``, which starts at what the parent had."""
+    status = Path("/proc", process, "status").read_text(encoding="ascii")
+    return float(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
+
+
+def main() -> None:
+    url, run_id, folder = sys.argv[1:]
+    with ContainerRegistryClient(url) as client:
+        start = time.perf_counter()
+        built = append_model(client, run_id, Path(folder))
+        seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "megabytes": peak_megabytes(), "digest": built.digest}))
+
+
+if __name__ == "__main__":
+    main()

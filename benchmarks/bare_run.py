@@ -1,0 +1,111 @@
+"""The same steps as a run, one after the other in a plain script, with the same code: the baseline for a run's time.
+
+    python -m benchmarks.bare_run PIPELINE PARAMETER VALUE [VALUE ...]
+
+Prints the seconds of each run as JSON. Needs the app's settings in the environment.
+"""
+
+import json
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+
+from function_app import bodies
+from function_app.services import Services
+from shared.decisions.promotion import judge
+from shared.messages import (
+    AdmissionRequest,
+    BuildImage,
+    CandidateStep,
+    Cause,
+    ChampionQuery,
+    Lineage,
+    Outcome,
+    Phase,
+    RegisterModel,
+    Rollout,
+    RunRecord,
+    RunRequest,
+    TrainingOrder,
+    TrainingRef,
+)
+
+POLL_SECONDS = 0.25
+
+
+def main() -> None:
+    pipeline, parameter, *values = sys.argv[1:]
+    services = Services()
+    taken = []
+    for value in values:
+        began = time.perf_counter()
+        request = AdmissionRequest(
+            pipeline=pipeline,
+            cause=Cause.OPERATOR,
+            requested_by=uuid.uuid4().hex,
+            requested_at=datetime.now(UTC),
+            parameters={parameter: float(value)},
+        )
+        admission = bodies.admit_run(request, services)
+        assert admission.run is not None, admission.reason
+        _run(admission.run, services)
+        taken.append(time.perf_counter() - began)
+    print(json.dumps(taken))
+
+
+def _run(run: RunRequest, services: Services) -> None:
+    order = TrainingOrder(
+        run_id=run.run_id,
+        pipeline=run.pipeline,
+        compute=run.plan.compute,
+        snapshot=run.snapshot,
+        parameters=run.parameters,
+        fingerprint=run.fingerprint,
+    )
+    training = TrainingRef(run_id=run.run_id, pipeline=run.pipeline)
+    bodies.submit_training(order, services)
+    while not (status := bodies.check_training(training, services)).phase.terminal:
+        time.sleep(POLL_SECONDS)
+    assert status.phase is Phase.COMPLETED, status.detail
+    trained = bodies.collect_training(training, services)
+    champion = bodies.read_champion(ChampionQuery(pipeline=run.pipeline), services)
+    judgement = judge(run.plan.rule, trained.metrics, champion)
+    assert judgement.promoted, judgement.reason
+    lineage = Lineage(
+        run_id=run.run_id,
+        pipeline=run.pipeline,
+        fingerprint=run.fingerprint,
+        snapshot_digest=run.snapshot.digest,
+        blobs=run.snapshot.blobs,
+        metrics=trained.metrics,
+    )
+    created = trained.ended_at or run.requested_at
+    registered = bodies.register_model(RegisterModel(lineage=lineage, model_path=trained.model_path), services)
+    image = bodies.build_image(BuildImage(lineage=lineage, model_path=trained.model_path, created_at=created), services)
+    target = run.plan.targets[0]
+    rollout = Rollout(run_id=run.run_id, pipeline=run.pipeline, target=target.name, image=image.reference)
+    step = CandidateStep(rollout=rollout, candidate=bodies.start_candidate(rollout, services))
+    bodies.verify_candidate(step, services)
+    bodies.switch_traffic(step, services)
+    record = RunRecord(
+        run_id=run.run_id,
+        pipeline=run.pipeline,
+        outcome=Outcome.PROMOTED,
+        reason=judgement.reason,
+        cause=run.cause,
+        fingerprint=run.fingerprint,
+        attempt=run.attempt,
+        snapshot_digest=run.snapshot.digest,
+        requested_at=run.requested_at,
+        ended_at=datetime.now(UTC),
+        metrics=trained.metrics,
+        model=registered.name,
+        version=registered.version,
+        image=image.reference,
+    )
+    bodies.record_run(record, services)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""How a model gets into an image: one layer appended by HTTP, against ``buildah`` building and pushing, both warm.
+
+    python -m benchmarks.containerize
+
+Both start from the same dependency image in the same registry, both copy the model into a work folder first (for the
+download that production does), and each repetition has a new model. Needs root, buildah, docker-registry, mmdebstrap.
+"""
+
+import json
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.append_once import PIPELINE, ROOT, peak_megabytes
+from cli.dependency_image import debian_base, ensure_dependency_image
+from cli.layer_cache import LayerCache
+from local_stack.stack_hub.engine import configure_podman, find
+from shared.pipelines import Pipelines
+from shared.scoring_images import ScoringImages, ScoringParts
+from tests.support.registry import RunningRegistry, running_registry
+
+SIZES = {"4 kB": 4_000, "200 MB": 200_000_000}  # random bytes: nothing to gain by compressing, the worst case
+REPETITIONS = 3
+MOST_MEGABYTES = 150.0  # what appending may use, whatever the size of the model
+
+DOCKERFILE = """\
+FROM {base}
+COPY score.py /var/azureml-app/score.py
+COPY model /var/azureml-app/model
+LABEL io.edgetrain.run-id={run_id}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The median over the repetitions; memory is the highest peak."""
+
+    model: str
+    method: str
+    seconds: float
+    megabytes: float
+
+
+Measured = tuple[float, float]
+"""Seconds, and megabytes at the peak."""
+
+
+def run() -> list[Row]:
+    """Measure everything; about a minute, and another one when the dependency image is not in the cache yet."""
+    cache = LayerCache(ROOT / ".local" / "cache")
+    parts = ScoringImages(ROOT, Pipelines(ROOT / "pipelines")).parts(PIPELINE)
+    with TemporaryDirectory(prefix="containerize-") as folder, running_registry(Path(folder, "registry")) as registry:
+        with registry.client() as client:
+            base = partial(debian_base, cache, _quiet)
+            ensure_dependency_image(parts, registry=client, make_base=base, cache=cache, say=_quiet)
+        work = Path(folder, "work")
+        buildah = Buildah(Path(folder, "engine"), registry, parts)
+        methods: dict[str, Callable[[str, Path], Measured]] = {
+            "append": partial(_append, registry),
+            "append again": partial(_append, registry),  # the same command: a retry after a lost reply
+            "buildah": buildah.build_and_push,
+        }
+        buildah.build_and_push("warm-up", _new_model(work, 10))
+        rows = [row for label, size in SIZES.items() for row in _compare(label, size, work, methods)]
+        buildah.clean()
+    return rows
+
+
+def _compare(label: str, size: int, work: Path, methods: Mapping[str, Callable[[str, Path], Measured]]) -> list[Row]:
+    measured: dict[str, list[Measured]] = {method: [] for method in methods}
+    for repetition in range(REPETITIONS):
+        model = _new_model(work, size)
+        for method, measure in methods.items():
+            measured[method].append(measure(f"run-{size}-{repetition}", model))
+    return [
+        Row(
+            model=label,
+            method=method,
+            seconds=statistics.median(seconds for seconds, _ in values),
+            megabytes=max(peak for _, peak in values),
+        )
+        for method, values in measured.items()
+    ]
+
+
+def _append(registry: RunningRegistry, run_id: str, model: Path) -> Measured:
+    command = [sys.executable, "-m", "benchmarks.append_once", registry.url, run_id, str(model)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    answer = json.loads(done.stdout)
+    return answer["seconds"], answer["megabytes"]
+
+
+class Buildah:
+    """The usual way, with a storage of its own."""
+
+    def __init__(self, folder: Path, registry: RunningRegistry, parts: ScoringParts) -> None:
+        self._registry, self._parts, self._context = registry, parts, folder / "context"
+        runtime = folder / "run"
+        runtime.mkdir(parents=True)
+        configure_podman(folder / "etc", storage=folder / "storage", runtime=runtime, registry=registry.host)
+        self._environment = os.environ | dict(find(folder / "etc").environment)
+
+    def build_and_push(self, run_id: str, model: Path) -> Measured:
+        shutil.rmtree(self._context, ignore_errors=True)
+        image = f"{self._registry.host}/buildah/{PIPELINE}:{run_id}"
+        base = f"{self._registry.host}/{self._parts.dependency_image}"
+        start = time.perf_counter()
+        shutil.copytree(model, self._context / "model")
+        shutil.copy(self._parts.score_script, self._context / "score.py")
+        file = self._context / "Dockerfile"
+        file.write_text(DOCKERFILE.format(base=base, run_id=run_id), encoding="utf-8")
+        peaks = [
+            self._run("bud", "--quiet", "--layers", "--tag", image, str(self._context)),
+            self._run("push", "--quiet", image),
+        ]
+        seconds = time.perf_counter() - start
+        self._run("rmi", image)  # so that the disk does not fill; the dependency image stays
+        return seconds, max(peaks)
+
+    def clean(self) -> None:
+        self._run("rmi", "--all", "--force")
+
+    def _run(self, *arguments: str) -> float:
+        """Run one command to its end; returns its peak of memory."""
+        process = subprocess.Popen(
+            ["buildah", *arguments], env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        peak = 0.0
+        while process.poll() is None:
+            try:
+                peak = max(peak, peak_megabytes(str(process.pid)))
+            except (OSError, IndexError):  # it has just ended
+                break
+            time.sleep(0.01)
+        _, errors = process.communicate()
+        if process.returncode != 0:
+            raise RuntimeError(f"buildah {arguments[0]} failed: {errors.decode(errors='replace')[-500:]}")
+        return peak
+
+
+def _new_model(work: Path, size: int) -> Path:
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    with (work / "model.joblib").open("wb") as into:
+        for _ in range(0, size, 1_000_000):
+            into.write(random.randbytes(min(size, 1_000_000)))
+    return work
+
+
+def _quiet(line: str) -> None:
+    del line
+
+
+def table(rows: list[Row]) -> str:
+    """The rows, with each method's time against buildah's."""
+    baseline = {row.model: row.seconds for row in rows if row.method == "buildah"}
+    lines = ["| model | method | seconds | buildah takes | peak memory |", "| --- | --- | --- | --- | --- |"]
+    for row in rows:
+        factor = baseline[row.model] / row.seconds
+        lines.append(
+            f"| {row.model} | {row.method} | {row.seconds:.2f} | {factor:.1f} times that | {row.megabytes:.0f} MB |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    rows = run()
+    print(table(rows))
+    worst = max(row.megabytes for row in rows if row.method.startswith("append"))
+    if worst > MOST_MEGABYTES:
+        sys.exit(f"appending used {worst:.0f} MB; {MOST_MEGABYTES:.0f} MB is the most it may")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What poll 1,000 of one training costs against poll 10: history rows and CPU, in the local host's engine.
+
+The real ``await_training`` over the real SDK's replay; only the activity's answer ("still running") is made up, and the
+clock is moved instead of waited for.
+"""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.report import Row
+from orchestrations.await_training import await_training
+from shared.contracts import accepted
+from shared.decisions.polling import LONGEST, ROUNDS_PER_EXECUTION
+from shared.messages import Phase, TrainingLimits, TrainingPoll, TrainingStatus
+from shared.wire import to_wire
+from tests.support.builders import a_training_poll
+from tests.unit.functions_host.durable.harness import Host, Stage
+
+POLLS = 1_000
+RUNNING = accepted(TrainingStatus(phase=Phase.RUNNING, detail="Running"))
+
+
+def run() -> list[Row]:
+    """Polls in blocks of one execution each; the first full blocks against the last ones."""
+    with TemporaryDirectory(prefix="polling-") as folder:
+        blocks = _poll(Path(folder) / "hub.sqlite")
+    early, late = blocks[:3], blocks[-3:]
+    rows = [sum(block[0] for block in part) / (3 * ROUNDS_PER_EXECUTION) for part in (early, late)]
+    cpu = [min(block[1] for block in part) / ROUNDS_PER_EXECUTION for part in (early, late)]
+    return [
+        Row(
+            what="history rows per poll, at poll 1,000 against poll 10",
+            ours=f"{rows[1]:.2f}",
+            baseline=f"{rows[0]:.2f}",
+            ratio=rows[1] / rows[0],
+            goal=1.0,
+        ),
+        Row(
+            what="CPU per poll, at poll 1,000 against poll 10",
+            ours=f"{cpu[1] * 1000:.1f} ms",
+            baseline=f"{cpu[0] * 1000:.1f} ms",
+            ratio=cpu[1] / cpu[0],
+            goal=1.0,
+            remark="nothing grows with the number of polls; what differs from 1 is noise",
+        ),
+    ]
+
+
+def _poll(path: Path) -> list[tuple[int, float]]:
+    """History rows and CPU seconds of each block of polls."""
+    stage = Stage(path)
+    stage.orchestrator(await_training)
+    asked = 0
+
+    def check_training(value: Any) -> Any:
+        nonlocal asked
+        asked += bool(value)
+        return RUNNING
+
+    def submit_training(value: Any) -> Any:
+        return RUNNING if value else None
+
+    stage.activity(check_training)
+    stage.activity(submit_training)
+    endless = TrainingLimits(queued_seconds=1e9, running_seconds=1e9, expected_seconds=600)
+    poll: TrainingPoll = a_training_poll(limits=endless)
+    blocks: list[tuple[int, float]] = []
+
+    async def scenario(host: Host) -> None:
+        await host.start("await_training", to_wire(poll))
+        while asked < POLLS:
+            target = (asked // ROUNDS_PER_EXECUTION + 1) * ROUNDS_PER_EXECUTION
+            rows, cpu = host.hub.metrics()["history_rows_written"], time.process_time()
+            while asked < target:
+                await host.advance(LONGEST + timedelta(seconds=1))
+            blocks.append((host.hub.metrics()["history_rows_written"] - rows, time.process_time() - cpu))
+
+    stage.play(scenario)
+    return blocks[1:]  # the first one also loads and submits
