@@ -60,6 +60,7 @@ format: .venv/.installed ## Format the code
 	@.venv/bin/ruff format $(SOURCES)
 
 bench: setup ## Measure, side by side with a baseline; writes benchmarks/results.md
+	@$(PY) -m local_stack.setup --benchmarks
 	@$(PY) -m benchmarks
 
 lock: .venv/.installed ## Write the pinned requirement files anew from the *.in files

@@ -18,23 +18,29 @@ async def run_view(client: df.DurableOrchestrationClient | None, record: RunReco
     shown: dict[str, Any] = to_wire(record)
     if client is None or record.outcome is not None:
         return shown
-    status = await client.get_status(record.run_id)
-    custom = status.custom_status if status.runtime_status is not None else None
-    if isinstance(custom, dict):
-        shown |= custom
-        shown["progress"] = await _progress(client, custom)
+    custom = await _custom_status(client, record.run_id)
+    shown |= custom
+    progress = custom.get("progress")
+    if isinstance(progress, dict):
+        shown["progress"] = progress | await _details(client, record.run_id, progress)
     return shown
 
 
-async def _progress(client: df.DurableOrchestrationClient, custom: dict[str, Any]) -> dict[str, Any]:
-    """A stage that runs as an orchestration of its own names it under ``details``; that one knows more."""
-    progress: dict[str, Any] = dict(custom.get("progress") or {})
-    details = progress.get("details")
-    if isinstance(details, str):
-        child = await client.get_status(details)
-        if isinstance(child.custom_status, dict):
-            progress |= child.custom_status.get("progress") or {}
-    return progress
+async def _details(client: df.DurableOrchestrationClient, run_id: str, progress: dict[str, Any]) -> dict[str, Any]:
+    """What the orchestrations of a stage's own know: the training's, or one per target of the roll-out."""
+    if isinstance(progress.get("details"), str):
+        found = (await _custom_status(client, progress["details"])).get("progress")
+        return found if isinstance(found, dict) else {}
+    if isinstance(progress.get("targets"), list):
+        children = {name: await _custom_status(client, f"{run_id}-{name}") for name in progress["targets"]}
+        doing = {name: (child.get("progress") or {}).get("doing", "waiting") for name, child in children.items()}
+        return {"targets": doing, "doing": ", ".join(sorted(set(doing.values())))}
+    return {}
+
+
+async def _custom_status(client: df.DurableOrchestrationClient, instance_id: str) -> dict[str, Any]:
+    status = await client.get_status(instance_id)
+    return status.custom_status if isinstance(status.custom_status, dict) else {}
 
 
 def pipeline_view(pipeline: Pipeline, champion: Champion) -> dict[str, Any]:

@@ -30,7 +30,9 @@ def prepare(
 ) -> None:
     """Prepare the pipelines; images and the VM side by side. Raises :class:`PreparationError`."""
     names = list(pipelines)
-    environment = dict(os.environ) | app_settings(endpoints)
+    # Without the certificate authorities of the stack: the tools fetch packages from outside, as this machine does.
+    settings = {key: value for key, value in app_settings(endpoints).items() if not key.endswith(("_BUNDLE", "_FILE"))}
+    environment = dict(os.environ) | settings
     _share_environments(Path(endpoints["vm"]["home"]), cache)
     vm = [sys.executable, "-m", "cli.prepare_vm", *(word for name in names for word in ("--pipeline", name))]
     running = [_Tool(vm, environment, progress)]

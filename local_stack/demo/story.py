@@ -1,6 +1,7 @@
 """The story: data lands three times; two versions go live, the bad batch does not."""
 
 import math
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import requests
 
 from local_stack.app_client import AppClient, Endpoints, app_client, blob_created, land
-from local_stack.demo.screen import Screen, Step
+from local_stack.demo.screen import Screen
 from local_stack.demo.traffic import SteadyClient
 from local_stack.demo_data import DataStory, breast_cancer_story
 from local_stack.files import read_object
@@ -18,6 +19,28 @@ PIPELINE = "breast-cancer"
 
 class StoryError(Exception):
     """Something did not go as the story says."""
+
+
+@dataclass(slots=True)
+class Stages:
+    """The stages a run has been seen in, and for how long."""
+
+    _began: dict[str, float] = field(default_factory=dict)
+
+    def see(self, run: dict[str, Any]) -> str:
+        """Take note of a status; what to show of it."""
+        stage = str(run["stage"])
+        self._began.setdefault(stage, time.monotonic())
+        progress = run.get("progress") or {}
+        doing = progress.get("phase") or progress.get("doing") or ""
+        return f"{stage}: {', '.join(doing) if isinstance(doing, list) else doing}".removesuffix(": ")
+
+    def summary(self) -> str:
+        """Each stage with its seconds, as far as the polling of the run could see it."""
+        ends = [*list(self._began.values())[1:], time.monotonic()]
+        return ", ".join(
+            f"{stage} {end - began:.1f} s" for (stage, began), end in zip(self._began.items(), ends, strict=True)
+        )
 
 
 @dataclass(slots=True)
@@ -82,18 +105,15 @@ class Story:
                 blob = land(self.endpoints, PIPELINE, name, content)
                 status = app.deliver(blob_created(self.endpoints, blob))
                 self._expect(status in {200, 202}, f"the webhook answered {status} to the event of {name}")
+            self.screen.note(step, "settling: waiting until no more files come")
             run_id = app.wait_for_new_run(PIPELINE, known)
-            run = app.wait_for_outcome(run_id, seen=lambda seen: self._show(step, seen))
+            stages = Stages()
+            run = app.wait_for_outcome(run_id, seen=lambda seen: self.screen.note(step, stages.see(seen)))
             self._expect(run["outcome"] == expect, f"run {run_id} ended as {run['outcome']}: {run['reason']}")
-            step.note = f"{run['outcome']}: {run['reason']}"
+            step.note = f"{run['outcome']}: {run['reason']} ({stages.summary()})"
         self.runs.append(
             {key: run[key] for key in ("run_id", "outcome", "model", "version", "image", "metrics", "seconds")}
         )
-
-    def _show(self, step: Step, run: dict[str, Any]) -> None:
-        progress = run.get("progress") or {}
-        detail = progress.get("phase") or progress.get("doing") or ""
-        self.screen.note(step, f"{run['stage']} {', '.join(detail) if isinstance(detail, list) else detail}".strip())
 
     def _score(self, data: DataStory, title: str) -> None:
         with self.screen.step(title) as step:

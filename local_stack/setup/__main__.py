@@ -8,18 +8,21 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from local_stack.setup import node, packages
 
 
 def main() -> int:
     """Check everything; install what is missing; say so only when there is something to say."""
-    argparse.ArgumentParser(prog="python -m local_stack.setup", description=__doc__).parse_args()
-    return _packages() or _node()
+    parser = argparse.ArgumentParser(prog="python -m local_stack.setup", description=__doc__)
+    parser.add_argument("--benchmarks", action="store_true", help="also what only the benchmarks compare with")
+    chosen = packages.PACKAGES + (packages.FOR_BENCHMARKS if parser.parse_args().benchmarks else ())
+    return _packages(chosen) or _node()
 
 
-def _packages() -> int:
-    wanted = packages.missing(root=os.geteuid() == 0, docker=packages.docker_runs())
+def _packages(chosen: Sequence[packages.Package]) -> int:
+    wanted = packages.missing(root=os.geteuid() == 0, docker=packages.docker_runs(), packages=chosen)
     if not wanted:
         return 0
     names = ", ".join(package.name for package in wanted)

@@ -37,6 +37,8 @@ PACKAGES = (
     Package("slirp4netns", ("slirp4netns",), rootless=True),
     Package("fuse-overlayfs", ("fuse-overlayfs",), rootless=True),
 )
+FOR_BENCHMARKS = (Package("buildah", ("buildah",)),)
+"""What ``make bench`` compares with; nothing else needs it."""
 _OF_PODMAN = {"podman", "runc", "containernetworking-plugins", "iptables", "uidmap", "slirp4netns", "fuse-overlayfs"}
 
 

@@ -34,6 +34,8 @@ def app_settings(endpoints: dict[str, Any]) -> dict[str, str]:
         f"{_SITE}API_VERSION": endpoints["hub_storage"]["api_version"],
         **_vm(endpoints),
         **_azure_ml(endpoints["azure_ml"]),
+        # Otherwise one call on a failing service blocks for up to four minutes (429).
+        **dict.fromkeys(("AZUREML_DEFAULT_BACKOFF", "AZUREML_DEFAULT_500_BACKOFF", "AZUREML_DEFAULT_503_BACKOFF"), "1"),
         f"{_REGISTRY}URL": endpoints["container_registry"]["url"],
         f"{_REGISTRY}USERNAME": endpoints["container_registry"]["username"],
         f"{_REGISTRY}PASSWORD": endpoints["container_registry"]["password"],

@@ -40,6 +40,8 @@ class Blueprint:
     stack_id: str
     ports: dict[str, int]
     credentials: Credentials = field(repr=False)
+    app_settings: dict[str, str] = field(default_factory=dict, repr=False)
+    """What the app gets besides, or instead of, the settings that lead to this stack; read when the host starts."""
 
     @classmethod
     def draw(cls, layout: Layout, cache: Path) -> "Blueprint":

@@ -178,7 +178,12 @@ def _functions_host(plan: Blueprint) -> Service:
     return Service(
         name="functions_host",
         command=_module("local_stack.functions_host", *places, *ports, "--enforce-keys"),
-        environment=lambda: {**service_environment(home), **outward(), **app_settings(collect(plan))},
+        environment=lambda: {
+            **service_environment(home),
+            **outward(),
+            **app_settings(collect(plan)),
+            **plan.app_settings,
+        },
         prepare=lambda: _forget_endpoints(folder),
         ready=every(exists(folder / "endpoints.json"), answers(url, {200})),
         depends_on=frozenset({"cloud_storage", "hub_storage", "container_registry", "vm", "haproxy", "azure_ml"}),

@@ -87,6 +87,14 @@ class Stack:
             write_object(self._plan.layout.endpoints, endpoints)
         return endpoints
 
+    @property
+    def app_settings(self) -> dict[str, str]:
+        """Settings of the app besides those that lead to this stack; to be changed at will.
+
+        They count from the next start of ``functions_host``, as a change of app settings restarts the app in Azure.
+        """
+        return self._plan.app_settings
+
     def status(self) -> Sequence[Status]:
         """Every service as it is now."""
         return self._running().statuses()
