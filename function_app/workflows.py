@@ -7,12 +7,14 @@ import azure.durable_functions as df
 
 from orchestrations.await_training import await_training
 from orchestrations.guarded_step import guarded_step
+from orchestrations.request_run import request_run
 from orchestrations.retrain_model import retrain_model
 from orchestrations.roll_out import roll_out
 from orchestrations.settle_arrivals import settle_arrivals
 
 ORCHESTRATIONS: tuple[Callable[[df.DurableOrchestrationContext], Any], ...] = (
     settle_arrivals,
+    request_run,
     retrain_model,
     await_training,
     guarded_step,

@@ -8,9 +8,9 @@ from collections.abc import Generator
 from typing import Any
 
 import azure.durable_functions as df
-from shared.decisions.settling import WaitUntil, next_step
 
 from shared.contracts import ADMIT_RUN, CLOSE_WINDOW, READ_WINDOW, RECORD_VERDICT
+from shared.decisions.settling import WaitUntil, next_step
 from shared.errors import PermanentError
 from shared.messages import Admission, AdmissionRequest, ArrivalWindow, Cause, Verdict, WindowVerdict
 from shared.wire import from_wire, to_wire

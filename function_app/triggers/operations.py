@@ -12,17 +12,21 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import bodies
 from function_app.problems import answer, problem, problem_of
 from function_app.services import Services
 from function_app.starting import start_once
 from function_app.views import pipeline_view, run_view
+from orchestrations.request_run import NAME as REQUEST_RUN
+from shared.decisions.admission import effective_parameters
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import AdmissionRequest, Cause, Parameters
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[..., Awaitable[func.HttpResponse]]
+
+ADMISSION_SECONDS = 200.0  # the platform cuts answers at 230 s
+ADMISSION_POLL_SECONDS = 0.1
 
 
 def blueprint(services: Services) -> df.Blueprint:
@@ -34,17 +38,9 @@ def blueprint(services: Services) -> df.Blueprint:
     @answers_problems
     async def start_run(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
         request = admission_request(req, str(req.route_params["name"]), datetime.now(UTC))
-        admission = await asyncio.to_thread(bodies.admit_run, request, services)
-        run_id = admission.run_id
-        if run_id is None:
-            return problem(409, Code.NO_DATA.value, admission.reason)
-        if admission.start:
-            await start_once(client, "retrain_model", run_id, admission.run)
-        return answer(
-            {"run_id": run_id, "started": admission.start, "reason": admission.reason},
-            status=202 if admission.start else 200,
-            headers={"Location": f"/api/runs/{run_id}"},
-        )
+        await asyncio.to_thread(check, services, request)
+        await start_once(client, REQUEST_RUN, request.requested_by, request)
+        return admission_answer(await admission_of(client, request.requested_by))
 
     @bp.route(route="runs/{run_id}", methods=["GET"])
     @bp.durable_client_input(client_name="client")
@@ -98,6 +94,42 @@ def answers_problems(handler: Handler) -> Handler:
             return problem(500, "internal_error", f"this is our fault; the log has it as incident {incident}")
 
     return guarded
+
+
+def check(services: Services, request: AdmissionRequest) -> None:
+    """Refuse at once what can never be admitted; raises :class:`PermanentError`."""
+    pipeline = services.pipelines.get(request.pipeline)
+    effective_parameters(pipeline.train.parameters, request.parameters)
+
+
+async def admission_of(client: df.DurableOrchestrationClient, instance_id: str) -> dict[str, Any]:
+    """What ``request_run`` says of the admission, once it does; ``{}`` when it takes too long to wait for."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + ADMISSION_SECONDS
+    while loop.time() < ends:
+        status = await client.get_status(instance_id)
+        if isinstance(status.custom_status, dict):
+            return status.custom_status
+        await asyncio.sleep(ADMISSION_POLL_SECONDS)
+    return {}
+
+
+def admission_answer(said: dict[str, Any]) -> func.HttpResponse:
+    """202 for a run that was started, 200 for one that was there already, a problem otherwise."""
+    if "rejected" in said:
+        return problem_of(PermanentError(said["reason"], code=said["rejected"]))
+    if "admission" not in said:
+        waited = said.get("failed", f"the data was not listed within {ADMISSION_SECONDS:g} s; the request goes on")
+        return problem_of(TransientError(f"{waited}; look at GET /api/runs?pipeline=... before asking again"))
+    admission = said["admission"]
+    run_id, started = admission["run_id"], admission["start"]
+    if run_id is None:
+        return problem(409, Code.NO_DATA.value, admission["reason"])
+    return answer(
+        {"run_id": run_id, "started": started, "reason": admission["reason"]},
+        status=202 if started else 200,
+        headers={"Location": f"/api/runs/{run_id}"},
+    )
 
 
 def admission_request(req: func.HttpRequest, pipeline: str, now: datetime) -> AdmissionRequest:
