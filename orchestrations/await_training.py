@@ -11,11 +11,11 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.progress import first_line
+from orchestrations.progress import first_line, report
 from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, SUBMIT_TRAINING
 from shared.decisions.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe
 from shared.errors import PermanentError
-from shared.messages import Phase, TrainingEnd, TrainingPoll, TrainingRef, TrainingStatus
+from shared.messages import Phase, Stage, TrainingEnd, TrainingPoll, TrainingRef, TrainingStatus
 from shared.wire import from_wire, to_wire
 
 WAKE_UP = "training_status"
@@ -27,6 +27,7 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
     ref = TrainingRef(run_id=poll.order.run_id, pipeline=poll.order.pipeline)
     try:
         if not poll.submitted:
+            report(context, Stage.TRAINING, phase="submitting", compute=poll.order.compute)
             yield from SUBMIT_TRAINING.call(context, poll.order)
             poll = replace(poll, submitted=True)
         outcome = yield from _rounds(context, poll, ref)

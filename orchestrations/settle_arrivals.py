@@ -27,6 +27,7 @@ def settle_arrivals(context: df.DurableOrchestrationContext) -> Generator[Any, A
         context.continue_as_new(to_wire(window))
         return None
 
+    _show(context, "admitting")
     yield from CLOSE_WINDOW.call(context, window)
     admission = yield from _admit(context, window)
     yield from RECORD_VERDICT.call(
@@ -41,6 +42,7 @@ def settle_arrivals(context: df.DurableOrchestrationContext) -> Generator[Any, A
     )
     if not admission.start or admission.run is None:
         return to_wire(admission)
+    _show(context, "running", run_id=admission.run.run_id)
     record = yield context.call_sub_orchestrator("retrain_model", to_wire(admission.run), admission.run.run_id)
     return record
 
@@ -51,11 +53,14 @@ def _wait_until_quiet(context: df.DurableOrchestrationContext, window: ArrivalWi
         step = next_step(state, context.current_utc_datetime)
         if not isinstance(step, WaitUntil):
             return True
-        context.set_custom_status(
-            {"stage": "settling", "since": window.opened_at.isoformat(), "progress": {"arrivals": state.arrivals}}
-        )
+        _show(context, "settling", arrivals=state.arrivals, opened_at=window.opened_at.isoformat())
         yield context.create_timer(step.until)
     return False
+
+
+def _show(context: df.DurableOrchestrationContext, stage: str, **progress: Any) -> None:
+    since = context.current_utc_datetime.isoformat()
+    context.set_custom_status({"stage": stage, "since": since, "progress": progress})
 
 
 def _admit(context: df.DurableOrchestrationContext, window: ArrivalWindow) -> Generator[Any, Any, Admission]:

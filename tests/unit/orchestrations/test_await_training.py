@@ -25,7 +25,12 @@ def test_submits_once_and_polls_to_the_end() -> None:
 
     assert from_wire(TrainingEnd, run.output) == TrainingEnd(phase=Phase.COMPLETED, rounds=4)
     assert run.asked == ["submit_training"] + ["check_training"] * 4
-    assert [status["progress"]["phase"] for status in run.context.statuses] == ["queued", "running", "running"]
+    assert [status["progress"]["phase"] for status in run.context.statuses] == [
+        "submitting",
+        "queued",
+        "running",
+        "running",
+    ]
 
 
 def test_continues_as_new_after_twenty_rounds_and_does_not_submit_again() -> None:
