@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+
+import pytest
+
+from local_stack.app_client import AppClient, app_client
+from local_stack.supervisor import Stack
+from tests.support.stack import running_stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """One running stack for all end-to-end tests; a test that stops a service starts it again."""
+    with running_stack("breast-cancer", "digits") as stack:
+        yield stack
+
+
+@pytest.fixture
+def app(stack: Stack) -> Iterator[AppClient]:
+    with app_client(stack.endpoints) as client:
+        yield client

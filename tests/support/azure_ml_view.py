@@ -1,0 +1,59 @@
+"""What Azure ML has, asked through its SDK in a process of its own (the SDK knows one cloud per process)."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from local_stack.app_client import Endpoints
+from local_stack.supervisor.app_settings import app_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+_MODELS = """
+import json, sys
+from shared.clients.azure_ml import AzureMlWorkspace
+from shared.settings import settings
+workspace = AzureMlWorkspace(settings().azure_ml).open()
+from azureml.core import Model  # not before the workspace's cloud is chosen
+models = Model.list(workspace, name=sys.argv[1], run_id=sys.argv[2] or None)
+print(json.dumps([{"version": str(m.version), "tags": m.tags, "properties": m.properties} for m in models]))
+"""
+
+
+def models(endpoints: Endpoints, name: str, run_id: str = "") -> list[dict[str, Any]]:
+    """Versions of a model with tags and properties, newest first; only those of a run if one is named."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _MODELS, name, run_id],
+        cwd=ROOT,
+        env=dict(os.environ) | app_settings(endpoints),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def model_versions(endpoints: Endpoints, name: str, run_id: str) -> list[str]:
+    """The versions that a run registered."""
+    return [model["version"] for model in models(endpoints, name, run_id)]
+
+
+def trainings(endpoints: Endpoints) -> dict[str, int]:
+    """Run id -> how often a training process was started for it, by the stand-in's own count."""
+    azure_ml = endpoints["azure_ml"]
+    credentials = {"grant_type": "client_credentials"} | {key: azure_ml[key] for key in ("client_id", "client_secret")}
+    # ``verify`` with each request: a variable of the environment would win over a session's.
+    url, verify = azure_ml["url"], azure_ml["ca_bundle"]
+    token = requests.post(f"{url}/adfs/oauth2/token", data=credentials, verify=verify, timeout=30).json()
+    bearer = {"Authorization": f"Bearer {token['access_token']}"}
+    answer = requests.get(f"{url}/_stats", headers=bearer, verify=verify, timeout=30)
+    answer.raise_for_status()
+    found: dict[str, int] = answer.json()["trainings"]
+    return found
