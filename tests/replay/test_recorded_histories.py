@@ -1,0 +1,119 @@
+"""Recorded histories of real runs, replayed through the SDK against today's code.
+
+The SDK replays a history whose activity was renamed without a word. So what the code schedules now is compared, name by
+name and in order, with what the history scheduled then.
+"""
+
+import json
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import azure.durable_functions as df
+import pytest
+
+from function_app import workflows
+from local_stack.functions_host.durable.history import EventType, as_played, orchestrator_request
+from local_stack.functions_host.durable.interfaces import HubOptions
+
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+
+
+def _orchestrators() -> dict[str, Any]:
+    app = df.DFApp()
+    app.register_functions(workflows.blueprint())
+    return {function.get_function_name(): function.get_user_function() for function in app.get_functions()}
+
+
+ORCHESTRATORS = _orchestrators()
+SCHEDULES = {
+    EventType.TASK_SCHEDULED: "activity",
+    EventType.SUB_ORCHESTRATION_CREATED: "orchestration",
+    EventType.TIMER_CREATED: "timer",
+}
+ACTIVITY, ORCHESTRATION, TIMER, COMPOUND = {0, 1}, {2, 3}, {5}, {11, 12}
+Scheduled = list[tuple[str, str]]
+
+
+def test_there_are_histories_of_every_orchestration() -> None:
+    recorded = {path.name.split(".")[1] for path in HISTORIES}
+
+    assert recorded == set(ORCHESTRATORS)
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_todays_code_schedules_what_the_history_did(path: Path) -> None:
+    document = json.loads(path.read_text(encoding="utf-8"))
+
+    assert scheduled_by_code(document) == scheduled_in(document["history"])
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_todays_code_comes_to_the_same_end(path: Path) -> None:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    ended = [event for event in document["history"] if event["EventType"] == EventType.EXECUTION_COMPLETED]
+
+    assert reply(document)["output"] == json.loads(ended[-1]["Result"])
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_a_renamed_step_would_be_noticed(path: Path) -> None:
+    document = json.loads(path.read_text(encoding="utf-8"))
+    old = next(event["Name"] for event in document["history"] if event["EventType"] in SCHEDULES and event.get("Name"))
+    for event in document["history"]:
+        if event["EventType"] in SCHEDULES and event.get("Name") == old:
+            event["Name"] = f"{old}_as_it_was_called_before"
+
+    assert scheduled_by_code(document) != scheduled_in(document["history"])
+
+
+def scheduled_in(history: list[dict[str, Any]]) -> Scheduled:
+    """Kind and name of everything the history scheduled, in the order of the ids that the host gave.
+
+    The host tries a failed activity again by itself: after each failure come a timer and the same activity (only the
+    timer after the last one), which the code knows nothing of.
+    """
+    names: dict[int, str] = {}
+    retry_timers, retries, found = 0, Counter[str](), []
+    for event in history:
+        if event["EventType"] == EventType.TASK_FAILED:
+            retry_timers += 1
+            retries[names[event["TaskScheduledId"]]] += 1
+        if event["EventType"] not in SCHEDULES:
+            continue
+        kind, name = SCHEDULES[EventType(event["EventType"])], event.get("Name") or ""
+        names[event["EventId"]] = name
+        if kind == "timer" and retry_timers:
+            retry_timers -= 1
+        elif kind == "activity" and retries[name]:
+            retries[name] -= 1
+        else:
+            found.append((event["EventId"], (kind, name)))
+    return [entry for _, entry in sorted(found)]
+
+
+def scheduled_by_code(document: dict[str, Any]) -> Scheduled:
+    """The same of what the code asks for when it sees the history."""
+    (actions,) = reply(document)["actions"]
+    return [entry for action in actions for entry in _flat(action)]
+
+
+def reply(document: dict[str, Any]) -> dict[str, Any]:
+    """What the SDK answers to the whole history at once."""
+    history = [event for event in document["history"] if event["EventType"] != EventType.EXECUTION_COMPLETED]
+    request = orchestrator_request(as_played(history), HubOptions())
+    answer = ORCHESTRATORS[document["orchestrator"]](SimpleNamespace(body=request))
+    decoded: dict[str, Any] = json.loads(answer)
+    return decoded
+
+
+def _flat(action: dict[str, Any]) -> Scheduled:
+    kind = action["actionType"]
+    if kind in COMPOUND:
+        return [entry for child in action["compoundActions"] for entry in _flat(child)]
+    if kind in ACTIVITY:
+        return [("activity", action["functionName"])]
+    if kind in ORCHESTRATION:
+        return [("orchestration", action["functionName"])]
+    return [("timer", "")] if kind in TIMER else []
