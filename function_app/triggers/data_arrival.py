@@ -63,5 +63,5 @@ def payload_of(event: func.EventGridEvent | func.CloudEvent) -> dict[str, Any]:
         "subject": event.subject,
         "type": event.type if cloud else event.event_type,
         "time": moment.isoformat() if moment else None,
-        "data": event.data if cloud else event.get_json(),
+        "data": event.get_json(),
     }

@@ -1,0 +1,73 @@
+"""The app as the Functions worker finds it: a fresh interpreter, the root last on the path."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.contracts import ACTIVITIES
+
+ROOT = Path(__file__).resolve().parents[3]
+_INDEX = """
+import json, sys
+sys.path.append(sys.argv[1])
+import azure.functions as func
+import function_app
+registers = [name for name, value in vars(function_app).items() if isinstance(value, func.FunctionRegister)]
+functions = function_app.app.get_functions()
+print(json.dumps({
+    "file": function_app.__file__,
+    "registers": registers,
+    "functions": {f.get_function_name(): f.get_trigger().type for f in functions},
+    "anonymous": [f.get_function_name() for f in functions if '"authLevel": "ANONYMOUS"' in str(f.get_raw_bindings())],
+    "azureml": "azureml" in sys.modules,
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def index() -> dict[str, object]:
+    command = [sys.executable, "-I", "-W", "ignore", "-c", _INDEX, str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_the_marker_file_is_there_and_the_package_is_what_gets_imported(index: dict[str, object]) -> None:
+    assert (ROOT / "function_app.py").is_file()
+    assert index["file"] == str(ROOT / "function_app" / "__init__.py")
+
+
+def test_exactly_one_app_is_found(index: dict[str, object]) -> None:
+    assert index["registers"] == ["app"]
+
+
+def test_every_function_is_indexed(index: dict[str, object]) -> None:
+    functions = index["functions"]
+    assert isinstance(functions, dict)
+    by_kind: dict[str, set[str]] = {}
+    for name, kind in functions.items():
+        by_kind.setdefault(kind, set()).add(name)
+
+    assert by_kind["activityTrigger"] == {activity.name for activity in ACTIVITIES}
+    assert by_kind["orchestrationTrigger"] == {
+        "settle_arrivals",
+        "request_run",
+        "retrain_model",
+        "await_training",
+        "guarded_step",
+        "roll_out",
+    }
+    assert by_kind["eventGridTrigger"] == {"on_data_arrival", "on_training_status"}
+    assert by_kind["httpTrigger"] == {"start_run", "get_run", "list_runs", "list_pipelines", "health"}
+
+
+def test_only_the_health_check_is_open_to_everyone(index: dict[str, object]) -> None:
+    assert index["anonymous"] == ["health"]
+
+
+def test_the_azure_ml_sdk_is_not_imported_at_start(index: dict[str, object]) -> None:
+    assert index["azureml"] is False
