@@ -11,9 +11,13 @@ import azure.durable_functions as df
 
 from orchestrations.progress import first_line, report
 from shared.contracts import REMOVE_CANDIDATE, START_CANDIDATE, SWITCH_TRAFFIC, VERIFY_CANDIDATE
-from shared.errors import PermanentError
+from shared.errors import EdgetrainError, PermanentError
 from shared.messages import Candidate, CandidateStep, Release, Rollout, Stage, TargetResult
 from shared.wire import from_wire, to_wire
+
+
+class SwitchUnknownError(EdgetrainError):
+    """Retries of the switch ran out without an answer."""
 
 
 def roll_out(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
@@ -40,7 +44,13 @@ def _take_over(context: df.DurableOrchestrationContext, step: CandidateStep) -> 
         _step(context, step.rollout, "verifying the candidate")
         yield from VERIFY_CANDIDATE.call(context, step)
     _step(context, step.rollout, "switching traffic")
-    release = yield from SWITCH_TRAFFIC.call(context, step)
+    try:
+        release = yield from SWITCH_TRAFFIC.call(context, step)
+    except PermanentError:
+        raise
+    except Exception as error:
+        # The last answer may have been lost after the switch was made; then the candidate is live, and stays.
+        raise SwitchUnknownError(f"{first_line(error)}; look which release the target serves") from error
     return release
 
 

@@ -7,7 +7,11 @@ import signal
 import sys
 from pathlib import Path
 
+from local_stack.azure_ml.execution import Execution
 from local_stack.azure_ml.server import Server
+from local_stack.azure_ml.workspace import StateInUseError, Workspace
+
+log = logging.getLogger("azure_ml")
 
 
 def main() -> int:
@@ -15,16 +19,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local_stack.azure_ml", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="folder of the workspace; kept between runs")
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 chooses a free one")
-    parser.add_argument("--known-hosts", type=Path, help="host keys of compute targets; any is taken without")
+    parser.add_argument("--known-hosts", type=Path, help="host keys of VMs; without, the first one seen is pinned")
+    parser.add_argument("--client-id", default="", help="of the service principal; generated without")
+    parser.add_argument("--client-secret", default="", help="generated without")
+    parser.add_argument("--vm-patience", type=float, default=20.0, help="seconds a VM may be out of reach")
+    parser.add_argument("--slots", type=int, default=1, help="runs at a time on each compute target")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("paramiko").setLevel(logging.WARNING)
-    asyncio.run(_serve(arguments))
+    try:
+        asyncio.run(_serve(arguments))
+    except (StateInUseError, OSError) as error:
+        log.error("cannot start: %s", error)
+        return 2
     return 0
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    server = Server(arguments.state, arguments.port, arguments.known_hosts)
+    given = {"client_id": arguments.client_id, "client_secret": arguments.client_secret}
+    workspace = Workspace.open(arguments.state, **given)
+    execution = Execution(
+        workspace, known_hosts=arguments.known_hosts, patience=arguments.vm_patience, slots=arguments.slots
+    )
+    server = Server(workspace, execution, arguments.port)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -1,5 +1,6 @@
 """The artifact service, version 2: names of files in a run's or an upload's container, and URLs for their content."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,17 +16,8 @@ _BASE = f"/artifact/v2.0{WS}/artifacts"
 
 def add(workspace: Workspace, origin: str, container: str, path: str) -> bool:
     """Make a name; False when it exists."""
-    key = f"{origin}/{container}/{path}"
-    entry = {
-        "artifactId": key,
-        "origin": origin,
-        "container": container,
-        "path": path,
-        "dataPath": {"dataStoreName": "workspaceblobstore", "relativePath": key},
-        "createdTime": now_text(),
-        "etag": None,
-    }
-    return workspace.store.add(KIND, key, entry)
+    entry = _entry(origin, container, path)
+    return workspace.store.add(KIND, entry["artifactId"], entry)
 
 
 def content_url(workspace: Workspace, key: str) -> str:
@@ -40,16 +32,13 @@ def blob_path(key: str) -> str:
 
 def routes(workspace: Workspace) -> list[web.RouteDef]:
     """Create, list, and give content URLs, by exact path or by prefix."""
-    store = workspace.store
 
-    def container_of(request: web.Request) -> str:
-        return f"{request.match_info['origin']}/{request.match_info['container']}/"
+    def stored(request: web.Request, path: str) -> list[dict[str, Any]]:
+        place = f"{request.match_info['origin']}/{request.match_info['container']}/"
+        return _stored(workspace, place + path)
 
-    def content(entry: dict[str, Any], *, writable: bool = False) -> dict[str, Any]:
-        path = blob_path(entry["artifactId"])
-        make = blobs.upload_url if writable else blobs.download_url
-        named = {key: entry[key] for key in ("origin", "container", "path")}
-        return named | {"contentUri": make(workspace, path)}
+    def content(entry: dict[str, Any]) -> dict[str, Any]:
+        return _content(workspace, entry, blobs.download_url)
 
     async def create(request: web.Request) -> web.Response:
         origin, container = request.match_info["origin"], request.match_info["container"]
@@ -58,33 +47,28 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         errors: dict[str, Any] = {}
         for asked in (await body_of(request)).get("paths") or []:
             path, given = _clean(asked["path"]), asked["path"]
-            if not add(workspace, origin, container, path):
-                message = f"Resource Conflict: ArtifactId {origin}/{container}/{path} already exists."
+            entry = _entry(origin, container, path)
+            if _is_taken(workspace, entry):
+                message = f"Resource Conflict: ArtifactId {entry['artifactId']} already exists."
                 errors[given] = {"error": {"code": "UserError", "message": message, "details": []}}
-                continue
-            entry = store.get(KIND, f"{origin}/{container}/{path}")
-            assert entry is not None  # noqa: S101 - just added
-            made[given], contents[given] = entry, content(entry, writable=True)
+            else:
+                made[given], contents[given] = entry, _content(workspace, entry, blobs.upload_url)
         return web.json_response({"artifacts": made, "artifactContentInformation": contents, "errors": errors})
 
     async def list_all(request: web.Request) -> web.Response:
-        return web.json_response({"value": store.all(KIND, container_of(request)), "continuationToken": None})
+        return web.json_response({"value": stored(request, ""), "continuationToken": None})
 
     async def content_by_path(request: web.Request) -> web.Response:
         path = _clean(unquote(request.match_info.get("path") or request.query.get("path", "")))
-        entry = store.get(KIND, container_of(request) + path)
-        if entry is None:
+        found = {entry["path"]: entry for entry in stored(request, path)}
+        if path not in found:
             raise ServiceError(404, "UserError", f"Artifact {path} was not found")
-        return web.json_response(content(entry))
+        return web.json_response(content(found[path]))
 
     async def content_by_prefix(request: web.Request) -> web.Response:
         given = unquote(request.match_info.get("path") or request.query.get("path", ""))
         prefix = _clean(given).rstrip("/")
-        found = [
-            entry
-            for entry in store.all(KIND, container_of(request) + prefix)
-            if not prefix or entry["path"] == prefix or entry["path"].startswith(f"{prefix}/")
-        ]
+        found = [entry for entry in stored(request, prefix) if not prefix or _below(entry["path"], prefix)]
         return web.json_response({"value": [content(entry) for entry in found], "continuationToken": None})
 
     place = "{origin}/{container}"
@@ -96,6 +80,43 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         web.get(f"{_BASE}/contentinfo/{place}/{{path:.+}}", content_by_path),
         web.get(f"{_BASE}/{place}", list_all),
     ]
+
+
+def _entry(origin: str, container: str, path: str) -> dict[str, Any]:
+    key = f"{origin}/{container}/{path}"
+    return {
+        "artifactId": key,
+        "origin": origin,
+        "container": container,
+        "path": path,
+        "dataPath": {"dataStoreName": "workspaceblobstore", "relativePath": key},
+        "createdTime": now_text(),
+        "etag": None,
+    }
+
+
+def _is_taken(workspace: Workspace, entry: dict[str, Any]) -> bool:
+    """Make the name, unless there is a file by it; a name whose upload never came to its end may be taken again."""
+    key = entry["artifactId"]
+    return not workspace.store.add(KIND, key, entry) and _has_content(workspace, key)
+
+
+def _content(workspace: Workspace, entry: dict[str, Any], url: Callable[[Workspace, str], str]) -> dict[str, Any]:
+    named = {key: entry[key] for key in ("origin", "container", "path")}
+    return named | {"contentUri": url(workspace, blob_path(entry["artifactId"]))}
+
+
+def _stored(workspace: Workspace, prefix: str) -> list[dict[str, Any]]:
+    # A name is made before its content is uploaded, and that may never happen.
+    return [entry for entry in workspace.store.all(KIND, prefix) if _has_content(workspace, entry["artifactId"])]
+
+
+def _below(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")
+
+
+def _has_content(workspace: Workspace, key: str) -> bool:
+    return blobs.file_of(workspace, blob_path(key)).exists()
 
 
 def _clean(path: str) -> str:

@@ -18,16 +18,17 @@ from local_stack.azure_ml.answers import ServiceError
 from local_stack.azure_ml.workspace import Workspace
 
 _PIECE = 1 << 18
+_READ, _WRITE = "r", "rcw"
 
 
 def upload_url(workspace: Workspace, path: str) -> str:
     """A writable URL. The fake account stands in the user part: the SDK rebuilds the host from its first two dots."""
-    return f"https://emu.blob.local@{urlsplit(workspace.url).netloc}{_signed(workspace, path)}"
+    return f"https://emu.blob.local@{urlsplit(workspace.url).netloc}{_signed(workspace, path, _WRITE)}"
 
 
 def download_url(workspace: Workspace, path: str) -> str:
     """A readable URL."""
-    return f"{workspace.url}{_signed(workspace, path)}"
+    return f"{workspace.url}{_signed(workspace, path, _READ)}"
 
 
 def file_of(workspace: Workspace, path: str) -> Path:
@@ -40,9 +41,11 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
     workspace.blobs.mkdir(exist_ok=True)
 
     def target(request: web.Request) -> Path:
-        path = request.match_info["path"]
-        if not hmac.compare_digest(request.query.get("sig", ""), _signature(workspace, path)):
+        path, granted = request.match_info["path"], request.query.get("sp", "")
+        if not hmac.compare_digest(request.query.get("sig", ""), _signature(workspace, path, granted)):
             raise ServiceError(403, "AuthenticationFailed", "the signature does not fit the path")
+        if request.method == "PUT" and granted != _WRITE:
+            raise ServiceError(403, "AuthorizationPermissionMismatch", "this URL is for reading")
         return file_of(workspace, path)
 
     async def put(request: web.Request) -> web.Response:
@@ -66,21 +69,22 @@ async def _put(request: web.Request, file: Path) -> web.Response:
         await _receive(request, _block(file, request.query["blockid"]))
     elif part == "blocklist":
         _assemble(file, await request.read())
-    elif part == "appendblock":
-        raise ServiceError(501, "NotImplemented", "append blobs are not served here")
-    elif file.exists() and request.headers.get("If-None-Match") == "*":
+    elif part or request.headers.get("x-ms-blob-type") != "BlockBlob":
+        raise ServiceError(400, "UnsupportedHeader", "only block blobs are served here")  # a 5xx would be retried
+    elif _exists(file) and request.headers.get("If-None-Match") == "*":
         return _error(409, "BlobAlreadyExists")
     else:
         await _receive(request, file)
-    return web.Response(status=201, headers=_headers(file) if file.exists() else {})
+    return web.Response(status=201, headers=_headers(file) if _exists(file) else {})
 
 
-def _signed(workspace: Workspace, path: str) -> str:
-    return f"/blobs/{quote(path)}?sv=2021-08-06&sr=b&sp=rcw&sig={_signature(workspace, path)}"
+def _signed(workspace: Workspace, path: str, granted: str) -> str:
+    return f"/blobs/{quote(path)}?sv=2021-08-06&sr=b&sp={granted}&sig={_signature(workspace, path, granted)}"
 
 
-def _signature(workspace: Workspace, path: str) -> str:
-    return hmac.new(workspace.identity["signing_key"].encode(), path.encode(), hashlib.sha256).hexdigest()
+def _signature(workspace: Workspace, path: str, granted: str) -> str:
+    text = f"blob\n{granted}\n{path}"
+    return hmac.new(workspace.identity["signing_key"].encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 async def _receive(request: web.Request, file: Path) -> None:
@@ -92,6 +96,10 @@ async def _receive(request: web.Request, file: Path) -> None:
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _exists(file: Path) -> bool:
+    return file.exists()
 
 
 def _block(file: Path, block_id: str) -> Path:

@@ -14,13 +14,17 @@ from local_stack.azure_ml.workspace import Workspace
 
 @dataclass(slots=True)
 class Fault:
-    """``status`` 0: only ``delay`` seconds. Ends after ``count`` requests or at ``ends``, whichever comes first."""
+    """``status`` 0: only ``delay`` seconds. Ends after ``count`` requests or at ``ends``, whichever comes first.
+
+    ``after``: the request is carried out first, and then its answer is lost.
+    """
 
     path: re.Pattern[str]
     status: int
     delay: float
     count: int
     ends: float
+    after: bool
 
 
 class Faults:
@@ -30,10 +34,11 @@ class Faults:
         self._key = workspace.identity["faults_key"]
         self._faults: list[Fault] = []
 
-    async def strike(self, request: web.Request) -> None:
-        """Delay or refuse this request if a fault says so."""
+    async def strike(self, request: web.Request, *, after: bool = False) -> None:
+        """Delay or refuse this request, or (``after``) its answer, if a fault says so."""
         for fault in self._faults:
-            if fault.count > 0 and time.monotonic() < fault.ends and fault.path.search(request.path):
+            due = fault.after is after and fault.count > 0 and time.monotonic() < fault.ends
+            if due and fault.path.search(request.path):
                 fault.count -= 1
                 await asyncio.sleep(fault.delay)
                 if fault.status:
@@ -57,6 +62,7 @@ class Faults:
                     delay=float(body.get("delay", 0)),
                     count=int(body.get("count", 1_000_000)),
                     ends=time.monotonic() + seconds,
+                    after=bool(body.get("after", False)),
                 )
             )
             return web.json_response({"faults": len(self._faults)})

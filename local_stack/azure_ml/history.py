@@ -1,6 +1,5 @@
 """The history service: experiments and runs, read, tagged, queried."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -10,7 +9,7 @@ from local_stack.azure_ml.answers import WS, ServiceError, body_of
 from local_stack.azure_ml.artifacts import KIND as ARTIFACT
 from local_stack.azure_ml.artifacts import content_url
 from local_stack.azure_ml.filters import predicate
-from local_stack.azure_ml.workspace import TOKEN_SECONDS, Workspace
+from local_stack.azure_ml.workspace import TOKEN_SECONDS, Workspace, now_text
 
 _BASE = f"/history/v1.0{WS}"
 
@@ -45,8 +44,9 @@ class History:
         return found
 
     def _run_of(self, request: web.Request) -> dict[str, Any]:
-        run = self._workspace.store.get(runs.RUN, request.match_info["run"])
-        if run is None:
+        run, asked = self._workspace.store.get(runs.RUN, request.match_info["run"]), request.match_info
+        known = run and asked.get("exp", run["experimentName"]) == run["experimentName"]
+        if run is None or not known or asked.get("eid", run["experimentId"]) != run["experimentId"]:
             raise ServiceError(404, "UserError", f"Run {request.match_info['run']} was not found")
         return run
 
@@ -102,7 +102,8 @@ class History:
 
     async def _run_token(self, request: web.Request) -> web.Response:
         run = self._run_of(request)
-        return web.json_response({"token": self._workspace.token(run["runId"]), "expiryTimeUtc": expiry(TOKEN_SECONDS)})
+        token = self._workspace.token(run["runId"], run_id=run["runId"])
+        return web.json_response({"token": token, "expiryTimeUtc": now_text(in_seconds=TOKEN_SECONDS)})
 
     async def _query(self, request: web.Request) -> web.Response:
         body, name = await body_of(request), request.match_info["exp"]
@@ -114,8 +115,3 @@ class History:
 
     async def _ingest_wait(self, _: web.Request) -> web.Response:
         return web.json_response({})
-
-
-def expiry(seconds: int) -> str:
-    """The time in ``seconds`` from now, as the services write it."""
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from local_stack.azure_ml.answers import WS, ServiceError
+from local_stack.azure_ml.answers import WS
 from local_stack.azure_ml.workspace import CLOUD, TOKEN_SECONDS, Workspace
 
 _SERVICES = ("api", "experimentation", "history", "hyperdrive", "modelmanagement", "studio", "metrics", "artifacts")
@@ -41,8 +41,7 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         entry = {"subscriptionId": who, "displayName": "edgetrain", "state": "Enabled", "tenantId": "adfs"}
         return web.json_response({"value": [entry]})
 
-    async def get_workspace(request: web.Request) -> web.Response:
-        _check_scope(workspace, request)
+    async def get_workspace(_: web.Request) -> web.Response:
         who = workspace.identity
         return web.json_response(
             {
@@ -67,11 +66,6 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         web.get("/subscriptions", subscriptions),
         web.get(WS, get_workspace),
     ]
-
-
-def _check_scope(workspace: Workspace, request: web.Request) -> None:
-    if request.path.lower() != workspace.scope.lower():
-        raise ServiceError(404, "ResourceNotFound", f"The Resource '{request.match_info['ws']}' was not found.")
 
 
 def _cloud(workspace: Workspace, name: str) -> dict[str, object]:

@@ -1,15 +1,65 @@
 """One training on a VM: a folder, a detached process, and what it leaves. Every step can be repeated.
 
-The process outlives our connection, and our own restart: it writes its pid and, when it ends, its exit status.
+The process outlives our connection, and our own restart. In the run's folder it leaves::
+
+    code/          the snapshot, the working folder; outputs/ and logs/ in it are collected
+    environment    0600, what the process gets
+    launched/      made by the one who may start the process: nobody starts it again
+    process        its id, which is also its session's, and its start time in clock ticks after boot (proc(5))
+    std_log.txt    its standard output and error
+    exit           its exit status, once it has ended
 """
 
+import re
 import shlex
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Final
 
-from local_stack.azure_ml.vm_session import VmSession, quoted
+from local_stack.azure_ml.vm_session import CommandError, VmSession, quoted
 
-_GONE = "gone"  # neither running nor ended: killed, or the VM was restarted
+LOG: Final = "std_log.txt"
+VANISHED: Final = -1
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+# An id alone is not enough: the VM may have been restarted, and the id be somebody else's. Zombies do not count as
+# alive: where process 1 does not reap, they stay for ever. The third field after the name is the session.
+_PROCESS: Final = r"""
+fields() { sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null; }
+alive() { set -- $(fields); [ $# -ge 20 ] && [ "$1" != Z ] && [ "${20}" = "$began" ]; }
+members() {
+    set -- $(fields)
+    [ $# -ge 20 ] && [ "${20}" != "$began" ] && return
+    cat /proc/[0-9]*/stat 2>/dev/null | sed -n "s/^\([0-9]*\) (.*) [^ZX] [0-9-]* [0-9-]* $pid .*/\1/p"
+}
+"""
+_START: Final = """
+mkdir launched 2>/dev/null || { echo before; exit; }
+setsid sh ./run.sh </dev/null >/dev/null 2>&1 &
+for i in $(seq 100); do [ -e process ] && break; sleep 0.05; done
+echo now
+"""
+_POLL: Final = """
+for i in 1 2 3; do
+    [ -e exit ] && { cat exit; exit; }
+    [ -e process ] && read -r pid began <process && alive && { echo running; exit; }
+    sleep 0.2
+done
+echo gone
+"""
+_KILL: Final = """
+[ -e process ] || exit 0
+read -r pid began <process
+for signal in TERM KILL; do
+    for i in $(seq 30); do
+        living=$(members)
+        [ -z "$living" ] && exit 0
+        [ "$i" = 1 ] && kill -$signal $living 2>/dev/null
+        sleep 0.1
+    done
+done
+exit 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,73 +73,74 @@ class Job:
     environment: dict[str, str]
     files: dict[str, Path] = field(default_factory=dict)
 
-    @property
-    def folder(self) -> str:
-        """Below the home of the VM's user."""
-        return f"azureml/{self.run_id}"
+    def __post_init__(self) -> None:
+        for name in self.environment:
+            if not _VARIABLE.fullmatch(name):
+                raise ValueError(f"{name!r} cannot be the name of an environment variable")
+
+    def launcher(self) -> str:
+        """The shell script that becomes the process: it runs the training and keeps its exit status."""
+        return (
+            f'pid=$$\n{_PROCESS}set -- $(fields)\necho "$pid ${{20}}" >process.partial && mv process.partial process\n'
+            ". ./environment\n"
+            f"cd code && {quoted(self.interpreter, self.script, *self.arguments)} >../{LOG} 2>&1\n"
+            "echo $? >../exit.partial && mv ../exit.partial ../exit\n"
+        )
 
 
-def prepare(vm: VmSession, job: Job, ca_bundle: Path) -> None:
-    """Bring the files to the VM."""
-    folders = {f"{job.folder}/code"} | {f"{job.folder}/code/{Path(name).parent}" for name in job.files}
-    vm.run(f"umask 077; {quoted('mkdir', '-p', *sorted(folders))}")
-    for name, source in job.files.items():
-        vm.upload(source, f"{job.folder}/code/{name}")
-    vm.upload(ca_bundle, f"{job.folder}/ca-bundle.pem")
-    home = vm.run("pwd").strip()
-    environment = job.environment | {"REQUESTS_CA_BUNDLE": f"{home}/{job.folder}/ca-bundle.pem", "AZUREML_HOME": home}
-    lines = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in sorted(environment.items()))
-    vm.write(f"{job.folder}/environment", lines.encode())
-    vm.write(f"{job.folder}/run.sh", _script(job).encode())
+def folder(run_id: str) -> str:
+    """Where a run lies, below the home of the VM's user."""
+    return f"azureml/{run_id}"
 
 
-def start(vm: VmSession, job: Job) -> None:
-    """Start the process unless it was started before."""
-    launch = "setsid sh ./run.sh </dev/null >/dev/null 2>&1 & echo $! >pid"
-    vm.run(f"cd {shlex.quote(job.folder)} && {{ test -e pid || {{ {launch}; }}; }}")
+def start(vm: VmSession, job: Job, ca_bundle: Path) -> bool:
+    """Bring the files to the VM and start the process; False when that had been done before."""
+    place = folder(job.run_id)
+    if "yes" in vm.run(f"[ ! -e {quoted(f'{place}/launched')} ] || echo yes"):
+        return False
+    _bring(vm, job, place, ca_bundle)
+    return "now" in vm.run(_inside(place, _START))
 
 
-def poll(vm: VmSession, run_id: str) -> int | None:
-    """The exit status, or None while it runs; -1 when it vanished without one."""
-    folder = f"azureml/{run_id}"
-    look = (
-        f"cd {shlex.quote(folder)} 2>/dev/null || {{ echo {_GONE}; exit; }}; "
-        "test -e exit && { cat exit; exit; }; "
-        'test -e pid && kill -0 -"$(cat pid)" 2>/dev/null && { echo running; exit; }; '
-        f"sleep 0.2; test -e exit && cat exit || echo {_GONE}"
-    )
-    said = vm.run(look).strip()
+def poll(vm: VmSession, run_id: str, log: Path) -> int | None:
+    """The exit status, or None while it runs; :data:`VANISHED` if there is none. Brings ``log`` up to date."""
+    try:
+        said = vm.run(_inside(folder(run_id), _PROCESS + _POLL)).strip()
+    except CommandError:  # the folder is gone
+        return VANISHED
+    vm.follow(f"{folder(run_id)}/{LOG}", log)
     if said == "running":
         return None
-    return -1 if said == _GONE else int(said)
+    return int(said) if said.isdigit() else VANISHED
 
 
 def kill(vm: VmSession, run_id: str) -> bool:
-    """End the process group, softly, then hard; whether nothing of it is left."""
-    folder = shlex.quote(f"azureml/{run_id}")
-    end = (
-        f'cd {folder} 2>/dev/null || exit 0; test -e pid || exit 0; group=-"$(cat pid)"; '
-        'kill -TERM "$group" 2>/dev/null; '
-        'for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$group" 2>/dev/null || exit 0; sleep 0.3; done; '
-        'kill -KILL "$group" 2>/dev/null; sleep 0.3; ! kill -0 "$group" 2>/dev/null'
-    )
+    """End every process of the session, softly, then hard; whether nothing of it is left."""
+    place = folder(run_id)
     try:
-        vm.run(end)
-    except OSError:
+        vm.run(f"[ ! -e {quoted(place)} ] || ({_inside(place, _PROCESS + _KILL)})")
+    except CommandError:
         return False
     return True
 
 
 def remove(vm: VmSession, run_id: str) -> None:
     """Leave nothing of the run on the VM: it may have written data there."""
-    vm.run(quoted("rm", "-rf", f"azureml/{run_id}"))
+    vm.run(quoted("rm", "-rf", folder(run_id)))
 
 
-def _script(job: Job) -> str:
-    command = quoted(job.interpreter, job.script, *job.arguments)
-    return (
-        ". ./environment\n"
-        "cd code\n"
-        f"{command} >../std_log.txt 2>&1\n"
-        "echo $? >../exit.partial && mv ../exit.partial ../exit\n"
-    )
+def _bring(vm: VmSession, job: Job, place: str, ca_bundle: Path) -> None:
+    folders = {f"{place}/code"} | {f"{place}/code/{PurePosixPath(name).parent}" for name in job.files}
+    vm.run(f"umask 077; {quoted('rm', '-rf', place)}; {quoted('mkdir', '-p', *sorted(folders))}")
+    for name, source in job.files.items():
+        vm.upload(source, f"{place}/code/{name}")
+    vm.upload(ca_bundle, f"{place}/ca-bundle.pem")
+    home = vm.run("pwd").strip()
+    environment = job.environment | {"REQUESTS_CA_BUNDLE": f"{home}/{place}/ca-bundle.pem"}
+    lines = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in sorted(environment.items()))
+    vm.write(f"{place}/environment", lines.encode())
+    vm.write(f"{place}/run.sh", job.launcher().encode())
+
+
+def _inside(place: str, script: str) -> str:
+    return f"cd {quoted(place)} || exit 1\n{script}"

@@ -7,6 +7,7 @@ from local_stack.azure_ml.workspace import Workspace, now_text
 
 EXPERIMENT, RUN, EXECUTION = "experiment", "run", "execution"
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
+WAITING = frozenset({"NotStarted", "Queued"})  # nothing has happened on a VM yet
 
 
 def experiment(workspace: Workspace, name: str) -> dict[str, Any]:

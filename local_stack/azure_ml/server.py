@@ -3,7 +3,6 @@
 import logging
 import ssl
 import time
-from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -21,21 +20,20 @@ from local_stack.files import write_object
 log = logging.getLogger("azure_ml")
 
 _OPEN = ("/metadata/", "/adfs/", "/discovery", "/blobs/", "/_faults")
-_MOST_BYTES = 1 << 30
+_FOR_CLIENTS_ONLY = ("/subscriptions", "/rp/", "/execution/", "/_stats")  # not with the token of a training
+_MOST_BYTES = 1 << 26  # of a JSON body; files are streamed
 
 
 class Server:
     """The stand-in: opened on a folder, listening until stopped."""
 
-    def __init__(self, folder: Path, port: int, known_hosts: Path | None) -> None:
-        self._folder, self._port = folder, port
-        self.workspace = Workspace.open(folder)
-        self._execution = Execution(self.workspace, known_hosts)
+    def __init__(self, workspace: Workspace, execution: Execution, port: int) -> None:
+        self.workspace, self._execution, self._port = workspace, execution, port
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
         """Listen, write ``endpoints.json`` and go on with runs that had not ended; the URL."""
-        chain, key, self.workspace.ca_bundle = (path.resolve() for path in ensure_certificates(self._folder))
+        chain, key, self.workspace.ca_bundle = (path.resolve() for path in ensure_certificates(self.workspace.folder))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain, key)
         self._runner = web.AppRunner(self._app(), access_log=None)
@@ -44,7 +42,7 @@ class Server:
         await site.start()
         port = self._runner.addresses[0][1]
         self.workspace.url = f"https://127.0.0.1:{port}"
-        write_object(self._folder / "endpoints.json", self.workspace.endpoints())
+        write_object(self.workspace.folder / "endpoints.json", self.workspace.endpoints())
         self._execution.resume()
         return self.workspace.url
 
@@ -68,13 +66,12 @@ class Server:
                 if not request.path.startswith(_OPEN):
                     self._authorise(request)
                 response = await handler(request)
-            except ServiceError as error:
-                response = error.response(flat=request.path.startswith("/modelmanagement"))
-            except web.HTTPNotFound:
-                log.warning("%s %s is not answered by this stand-in", request.method, request.path)
-                response = ServiceError(404, "NotFound", "this stand-in does not answer that").response()
-            status = response.status
-            log.info("%s %s %d %.0f ms", request.method, request.path, status, (time.monotonic() - began) * 1000)
+                await faults.strike(request, after=True)
+            except Exception as error:  # noqa: BLE001 - told apart, logged and answered there
+                response = _answer_to(request, error)
+            # The path only: queries carry signatures, bodies carry keys.
+            took = (time.monotonic() - began) * 1000
+            log.info("%s %s %d %.0f ms", request.method, request.path, response.status, took)
             return response
 
         app = web.Application(middlewares=[guard], client_max_size=_MOST_BYTES)
@@ -89,8 +86,13 @@ class Server:
 
     def _authorise(self, request: web.Request) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not self.workspace.is_token(token):
+        claims = self.workspace.claims(token) if scheme == "Bearer" else None
+        if claims is None:
             raise ServiceError(401, "Unauthorized", "the bearer token is missing, expired or not ours")
+        if "run" in claims and request.path.startswith(_FOR_CLIENTS_ONLY):
+            raise ServiceError(403, "AuthorizationFailed", "a training may not do that")
+        if "ws" in request.match_info and self.workspace.scope.lower() not in request.path.lower():
+            raise ServiceError(404, "ResourceNotFound", f"The workspace {request.match_info['ws']} was not found.")
 
     def _count(self, request: web.Request) -> None:
         service = request.path.split("/", 2)[1]
@@ -104,3 +106,19 @@ class Server:
             for run in store.all(runs.RUN)
         }
         return web.json_response({"trainings": trainings, "requests": self.workspace.requests_seen})
+
+
+def _answer_to(request: web.Request, error: Exception) -> web.Response:
+    """An error in the shape of the service. Never a 5xx by accident: clients retry those for minutes."""
+    if isinstance(error, ServiceError):
+        return error.response(flat=request.path.startswith("/modelmanagement"))
+    if isinstance(error, web.HTTPNotFound | web.HTTPMethodNotAllowed):
+        log.warning("%s %s is not answered by this stand-in", request.method, request.path)
+        return ServiceError(error.status, "NotFound", "this stand-in does not answer that").response()
+    if isinstance(error, web.HTTPException):
+        return ServiceError(error.status, "BadArgument", error.reason).response()
+    if isinstance(error, KeyError | TypeError | ValueError):
+        log.warning("%s %s was not understood", request.method, request.path, exc_info=error)
+        return ServiceError(400, "BadArgument", f"the request was not understood: {error!r}").response()
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return ServiceError(500, "InternalError", "the stand-in failed; its log says why").response()

@@ -1,6 +1,7 @@
 """The content service: a snapshot is a tree of files, most of which an earlier snapshot may hold already."""
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -61,8 +62,10 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
     ]
 
 
-def _walk(node: dict[str, Any], folder: str) -> Any:
+def _walk(node: dict[str, Any], folder: str) -> Iterator[str]:
     for name, child in (node.get("children") or {}).items():
+        if name in {"", ".", ".."} or "/" in name:
+            raise ServiceError(400, "BadArgument", f"{name!r} is no file name")
         path = f"{folder}{name}"
         if child.get("type") == "Directory":
             yield from _walk(child, f"{path}/")

@@ -1,21 +1,34 @@
-"""One SSH session to a compute target: run a command, move files. Blocking; called on worker threads."""
+"""SSH to a compute target: run a command, move files. Blocking; called on worker threads."""
 
+import contextlib
 import shlex
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Final, TypeVar
 
 import paramiko
 
 from local_stack.azure_ml.computes import Vm
 
-_CONNECT_SECONDS = 10
-_COMMAND_SECONDS = 60
+Result = TypeVar("Result")
+
+_CONNECT_SECONDS: Final = 10
+_COMMAND_SECONDS: Final = 60
+_KEY_TYPES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+_PIECE: Final = 1 << 18
 
 
 class UnreachableError(Exception):
-    """The VM did not let us in; the text says where and why."""
+    """The VM did not let us in, or the connection broke; it may work later. The text says where and why."""
+
+
+class RefusedError(UnreachableError):
+    """Trying again cannot help: the VM does not know our key, or we do not know the VM's."""
+
+
+class CommandError(Exception):
+    """A command on the VM failed; the text holds its status and what it complained of."""
 
 
 class VmSession:
@@ -25,13 +38,13 @@ class VmSession:
         self._client = client
         self._sftp = client.open_sftp()
 
-    def run(self, command: str, *, check: bool = True) -> str:
-        """Standard output of a shell command; raises ``OSError`` when it fails and ``check`` is set."""
+    def run(self, command: str) -> str:
+        """Standard output of a shell command; raises :class:`CommandError` when it fails."""
         _, stdout, stderr = self._client.exec_command(command, timeout=_COMMAND_SECONDS)
         text = stdout.read().decode(errors="replace")
         status = stdout.channel.recv_exit_status()
-        if status and check:
-            raise OSError(f"status {status}: {stderr.read().decode(errors='replace').strip()[-300:]}")
+        if status:
+            raise CommandError(f"status {status}: {stderr.read().decode(errors='replace').strip()[-300:]}")
         return text
 
     def write(self, path: str, content: bytes, mode: int = 0o600) -> None:
@@ -45,8 +58,17 @@ class VmSession:
         self._sftp.put(str(source), path)
 
     def download(self, path: str, target: Path) -> None:
-        """Copy a file from the VM."""
-        self._sftp.get(path, str(target))
+        """Copy a file from the VM; ``target`` is there whole or not at all."""
+        partial = target.with_name(f"{target.name}.partial")
+        self._sftp.get(path, str(partial))
+        partial.replace(target)
+
+    def follow(self, path: str, target: Path) -> None:
+        """Append what a growing file on the VM has gained; ``target`` is what was copied so far. It may not exist."""
+        with contextlib.suppress(FileNotFoundError), self._sftp.open(path, "rb") as source, target.open("ab") as copy:
+            source.seek(copy.tell())
+            while piece := source.read(_PIECE):
+                copy.write(piece)
 
     def files(self, folder: str) -> Iterator[str]:
         """Every regular file below ``folder``, relative to it; nothing when there is no such folder."""
@@ -62,16 +84,49 @@ class VmSession:
                 yield entry.filename
 
 
-@contextmanager
-def session(vm: Vm, known_hosts: Path | None) -> Iterator[VmSession]:
-    """Connect with the compute target's key; the host key must be known if a file of known hosts is given."""
-    client = paramiko.SSHClient()
-    if known_hosts is None:
-        client.set_missing_host_key_policy(paramiko.AutoAddPolicy())  # noqa: S507 - as the service does without pins
-    else:
-        client.load_host_keys(str(known_hosts))
-        client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    try:
+class VmLink:
+    """A connection that is kept between calls and opened again after it broke. Used by one thread at a time.
+
+    ``known_hosts`` pins host keys. Without, the first key a VM shows is pinned in ``own_hosts``.
+    """
+
+    def __init__(self, find: Callable[[], Vm], *, known_hosts: Path | None, own_hosts: Path) -> None:
+        self._find = find
+        self._known_hosts, self._own_hosts = known_hosts, own_hosts
+        self._client: paramiko.SSHClient | None = None
+        self._session: VmSession | None = None
+
+    def call(self, action: Callable[[VmSession], Result]) -> Result:
+        """Do something on the VM. Raises :class:`UnreachableError`, :class:`CommandError` and what ``action`` raises.
+
+        ``action`` may have been done, wholly or in part, when the connection broke.
+        """
+        vm = self._find()
+        try:
+            if self._session is None:
+                self._session = self._opened(vm)
+            return action(self._session)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self.close()
+            kind = RefusedError if isinstance(error, _HOPELESS) else UnreachableError
+            where = f"{vm.username}@{vm.address}:{vm.port}"
+            raise kind(f"SSH to {where} failed: {error or type(error).__name__}") from error
+
+    def close(self) -> None:
+        """End the connection; the next call opens another."""
+        if self._client is not None:
+            self._client.close()
+        self._client = self._session = None
+
+    def _opened(self, vm: Vm) -> VmSession:
+        client = self._client = paramiko.SSHClient()
+        if self._known_hosts is None:
+            self._own_hosts.touch(mode=0o600)
+            client.load_host_keys(str(self._own_hosts))  # also the file that a new key is written to
+            client.set_missing_host_key_policy(paramiko.AutoAddPolicy())  # noqa: S507 - pinned from then on
+        else:
+            client.load_system_host_keys(str(self._known_hosts))
+            client.set_missing_host_key_policy(_UnknownHost())
         client.connect(
             vm.address,
             vm.port,
@@ -83,24 +138,35 @@ def session(vm: Vm, known_hosts: Path | None) -> Iterator[VmSession]:
             allow_agent=False,
             look_for_keys=False,
         )
-        opened = VmSession(client)
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        client.close()
-        where = f"{vm.username}@{vm.address}:{vm.port}"
-        raise UnreachableError(f"SSH to {where} failed: {error or type(error).__name__}") from error
-    try:
-        yield opened
-    finally:
-        client.close()
+        return VmSession(client)
+
+
+class _UnknownHostError(paramiko.SSHException):
+    pass
+
+
+class _UnknownHost(paramiko.MissingHostKeyPolicy):
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
+        raise _UnknownHostError(f"no {key.get_name()} host key is known for {hostname}")
+
+
+class _UnknownKeyError(paramiko.SSHException):
+    pass
+
+
+_HOPELESS: Final = (
+    _UnknownHostError,
+    _UnknownKeyError,
+    paramiko.AuthenticationException,
+    paramiko.BadHostKeyException,
+)
 
 
 def _key(path: Path) -> paramiko.PKey:
-    for kind in (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey):
-        try:
+    for kind in _KEY_TYPES:
+        with contextlib.suppress(paramiko.SSHException):
             return kind.from_private_key_file(str(path))
-        except paramiko.SSHException:
-            continue
-    raise UnreachableError("the private key that the compute was attached with is of no known kind")
+    raise _UnknownKeyError("the private key that the compute was attached with is of no known kind")
 
 
 def quoted(*words: str) -> str:

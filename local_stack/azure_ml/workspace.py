@@ -1,11 +1,13 @@
 """One workspace: its identity, where its files lie, and what all its services share."""
 
+import fcntl
 import json
+import os
 import secrets
 import time
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ from local_stack.files import write_object
 TENANT = "adfs"  # with any other tenant MSAL first asks Microsoft's discovery host
 CLOUD = "EdgetrainLocal"
 TOKEN_SECONDS = 24 * 3600
+
+
+class StateInUseError(Exception):
+    """Another process serves this state."""
 
 
 @dataclass(slots=True)
@@ -31,9 +37,13 @@ class Workspace:
     requests_seen: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path) -> "Workspace":
-        """Open the state in ``folder``, or make a new workspace with an id of its own: clients cache by it."""
+    def open(cls, folder: Path, *, client_id: str = "", client_secret: str = "") -> "Workspace":
+        """Open the state in ``folder``, or make a new workspace with an id of its own: clients cache by it.
+
+        A client id or secret that is given replaces the one that was known. Raises :class:`StateInUseError`.
+        """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _hold(folder)
         path = folder / "identity.json"
         if not path.exists():
             identity = {
@@ -47,7 +57,12 @@ class Workspace:
                 "faults_key": secrets.token_urlsafe(16),
             }
             write_object(path, identity)
-        return cls(folder, json.loads(path.read_text()), Store(folder / "workspace.sqlite"))
+        identity = json.loads(path.read_text(encoding="utf-8"))
+        given = {"client_id": client_id, "client_secret": client_secret}
+        if chosen := {name: value for name, value in given.items() if value and identity[name] != value}:
+            identity |= chosen
+            write_object(path, identity)
+        return cls(folder, identity, Store(folder / "workspace.sqlite"))
 
     @property
     def scope(self) -> str:
@@ -63,19 +78,21 @@ class Workspace:
         """Where uploaded files lie."""
         return self.folder / "blobs"
 
-    def token(self, subject: str) -> str:
-        """A bearer token; the SDK reads ``exp`` and ``tid``."""
+    def token(self, subject: str, *, run_id: str = "") -> str:
+        """A bearer token; the SDK reads ``exp`` and ``tid``. With ``run_id`` it is good for what a training needs."""
         now = int(time.time())
         claims = {"sub": subject, "tid": TENANT, "iat": now, "nbf": now - 60, "exp": now + TOKEN_SECONDS}
+        if run_id:
+            claims["run"] = run_id
         return jwt.encode(claims, self.identity["signing_key"], algorithm="HS256")
 
-    def is_token(self, text: str) -> bool:
-        """Whether we issued it and it is still good."""
+    def claims(self, token: str) -> dict[str, Any] | None:
+        """What a token says; None if we did not issue it or it is no longer good."""
         try:
-            jwt.decode(text, self.identity["signing_key"], algorithms=["HS256"])
+            claims: dict[str, Any] = jwt.decode(token, self.identity["signing_key"], algorithms=["HS256"])
         except jwt.InvalidTokenError:
-            return False
-        return True
+            return None
+        return claims
 
     def endpoints(self) -> dict[str, Any]:
         """What a client needs to know."""
@@ -91,6 +108,16 @@ class Workspace:
         }
 
 
-def now_text() -> str:
-    """The time as the services write it: ISO 8601, UTC, Z."""
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+def _hold(folder: Path) -> None:
+    """Be the only stand-in on this folder until the process ends: two would start everything twice."""
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise StateInUseError(f"another stand-in runs on {folder}") from None
+
+
+def now_text(*, in_seconds: float = 0) -> str:
+    """The time, now or later, as the services write it: ISO 8601, UTC, Z."""
+    return (datetime.now(UTC) + timedelta(seconds=in_seconds)).isoformat().replace("+00:00", "Z")

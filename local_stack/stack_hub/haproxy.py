@@ -67,7 +67,7 @@ class HaProxy:
         private_folder(self.runtime)
         self._link_admin_socket()
         write_private(self.main_file, self._main())
-        check = [shutil.which("haproxy") or "/usr/sbin/haproxy", "-c", "-q", *self._files()]
+        check = [shutil.which("haproxy") or "/usr/sbin/haproxy", "-c", *self._files()]
         reload = [sys.executable, "-I", str(_RELOAD_PROGRAM), str(self.master_socket), "--", *check]
         comment = "# Checks HAProxy's configuration, then loads it without losing a request."
         write_private(

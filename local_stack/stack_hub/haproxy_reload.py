@@ -37,6 +37,12 @@ def parse(text: str) -> Master:
     return Master(int(found[1]), int(found[2] or 0), _CURRENT_WORKER.search(text) is not None)
 
 
+def complaints(output: str) -> str:
+    """What a refused check has to say: its alerts, without the notices around them."""
+    alerts = [line for line in output.splitlines() if line.startswith("[ALERT]")]
+    return "\n".join(alerts) or output.strip() or "the configuration check failed"
+
+
 def ask(path: str, command: str) -> str:
     """Send one command to the master's socket and return all it says."""
     with socket.socket(socket.AF_UNIX) as connection:
@@ -75,7 +81,7 @@ def main(arguments: list[str]) -> int:
     try:
         checked = subprocess.run(check, capture_output=True, text=True, check=False)
         if checked.returncode:
-            raise ReloadError(checked.stderr.strip() or checked.stdout.strip())
+            raise ReloadError(complaints(checked.stderr))
         reload(path)
     except (ReloadError, OSError) as error:
         print(f"reload-haproxy: {error}", file=sys.stderr)

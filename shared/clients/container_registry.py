@@ -8,6 +8,7 @@ import ipaddress
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
@@ -46,6 +47,8 @@ class ContainerRegistryClient:
         self._url = checked_url(url)
         self._login = login or AnonymousLogin()
         self._session = requests.Session()
+        # Nothing of one request may reach another: activities share this client between threads.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def __enter__(self) -> "ContainerRegistryClient":
         return self

@@ -98,7 +98,7 @@ def parse_servers(answer: str) -> dict[Colour, ServerState]:
         states = {
             Colour(row["svname"]): ServerState(status=row["status"], sessions=int(row["scur"] or 0)) for row in rows
         }
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, csv.Error) as error:
         raise ValueError(f"HAProxy's answer is not a table of servers: {' '.join(answer.split())[:200]}") from error
     missing = set(Colour) - set(states)
     if missing:

@@ -73,7 +73,8 @@ class ImageRegistry:
     def push(self, repository: str, *, version: int, smoke: Any = None, **behaviour: Any) -> str:
         """Push an image whose model is of that version; returns its reference by digest.
 
-        ``behaviour``: ``dies`` (last words), ``unhealthy``, ``status`` (of scores), ``seconds`` (a score takes). ``smoke``: the sample, ``none`` for no file.
+        ``behaviour``: ``dies`` (last words), ``unhealthy``, ``status`` (of scores), ``seconds`` (a score takes).
+        ``smoke``: the sample to put into the image, ``none`` for none.
         """
         model = {"version": version, **behaviour}
         files = {"var/azureml-app/model/model.json": json.dumps(model).encode()}

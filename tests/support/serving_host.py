@@ -97,9 +97,6 @@ def running_serving_host(folder: Path) -> Iterator[ServingHost]:
         engine_environment = dict(engine.find(configuration).environment)
         vm.configure(engine_environment, marker={})
         haproxy.configure()
-        link = vm.home / "serving" / "haproxy.sock"
-        if not link.is_symlink() and haproxy.admin_socket != link:
-            link.symlink_to(haproxy.admin_socket)
         target = ServingTarget(
             address="127.0.0.1",
             port=vm.port,

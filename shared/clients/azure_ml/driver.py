@@ -6,6 +6,7 @@ refuses a second run of the same id is not documented; the look-up before and af
 
 import contextlib
 import tempfile
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,10 @@ MODEL_PATH = "outputs/model"  # where every job leaves its model
 FAILURE_TAG = "edgetrain.failure"  # written by training/common/job_runtime.py
 LOG = "user_logs/std_log.txt"
 LOG_LINES = 5
+
+# While it submits, the SDK changes the working directory of the whole process to the job's folder, and then back to
+# where it was. Side by side, one thread would go back to the folder of another, which is gone.
+_ONE_SUBMIT = threading.Lock()
 
 
 class AzureMlDriver:
@@ -88,7 +93,7 @@ class AzureMlDriver:
 
     def _start(self, job: TrainingJob) -> Any:
         attach_compute(self._workspace.open(), job.compute, self._compute(job.compute))
-        with tempfile.TemporaryDirectory(prefix="edgetrain-job-") as folder:
+        with _ONE_SUBMIT, tempfile.TemporaryDirectory(prefix="edgetrain-job-") as folder:
             self._jobs.stage(job.folder, Path(folder))
             try:
                 with translated(f"submit run {job.run_id}"):
@@ -121,6 +126,10 @@ class AzureMlDriver:
 
 def _status(run: Any) -> TrainingStatus:
     phase = phase_of(run.status)
+    if phase is Phase.CANCELLED:
+        # The service cancels by itself too, for example after the longest time a run may take, and says why.
+        with translated(f"read why run {run.id} was cancelled"):
+            return TrainingStatus(phase=phase, detail=shortened(message_of(run.get_details().get("error"))))
     if phase is not Phase.FAILED:
         return TrainingStatus(phase=phase, detail=run.status)
     with translated(f"read why run {run.id} failed"):

@@ -6,8 +6,6 @@ The SDK has retried by itself, for up to minutes, before anything arrives here.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import requests
-
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
 
 LONGEST_TEXT = 500  # characters of a text from outside that go into ours
@@ -20,6 +18,7 @@ _CHECK_PRINCIPAL = "check the service principal's secret and its role on the wor
 @contextmanager
 def translated(action: str, *, absent: PermanentError | None = None) -> Iterator[None]:
     """Let only our errors out; ``action`` completes "Azure ML could not ...". ``absent`` is raised for a 404."""
+    import requests
     from azureml.exceptions import AzureMLException, ServiceException, UserErrorException
     from msrest.exceptions import ClientException
 

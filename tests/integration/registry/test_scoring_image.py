@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from activities.build_image import build_image
 from cli.dependency_image import debian_base, ensure_dependency_image
 from cli.layer_cache import LayerCache
+from local_stack.stack_hub import containers
 from local_stack.stack_hub.engine import configure_podman, find
 from shared.messages import BuildImage, BuiltImage, Lineage
 from shared.pipelines import Pipelines
@@ -61,13 +62,15 @@ class Podman:
 def podman(tmp_path: Path, open_registry: RunningRegistry) -> Iterator[Podman]:
     if shutil.which("podman") is None or os.geteuid() != 0:
         pytest.skip("needs podman and root, for containers with published ports")
-    runtime = tmp_path / "run"
+    storage, runtime = tmp_path / "storage", tmp_path / "run"
     runtime.mkdir()
-    configure_podman(tmp_path / "etc", storage=tmp_path / "storage", runtime=runtime, registry=open_registry.host)
-    podman = Podman(os.environ | dict(find(tmp_path / "etc").environment))
-    yield podman
-    podman("rm", "--all", "--force", "--time", "1")
-    podman("rmi", "--all", "--force")
+    configure_podman(tmp_path / "etc", storage=storage, runtime=runtime, registry=open_registry.host)
+    environment = os.environ | dict(find(tmp_path / "etc").environment)
+    try:
+        yield Podman(environment)
+    finally:
+        containers.Podman(storage, runtime, environment).halt()  # stops, unmounts
+        shutil.rmtree(storage)
 
 
 @pytest.fixture

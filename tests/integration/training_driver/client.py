@@ -6,7 +6,7 @@ and the registry live in a worker, which tests call, and which a test can kill.
 
 import multiprocessing
 import os
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from typing import Any
 from shared.clients.azure_ml import AzureMlDriver, AzureMlRegistry, AzureMlWorkspace
 from shared.errors import EdgetrainError, PermanentError
 from shared.job_folders import JobFolders
+from shared.messages import TrainingStatus
 from shared.settings import AzureMl, Compute
+from shared.training_driver import TrainingJob
 
 APP_ROOT = Path(__file__).resolve().parents[3]
 _parts: dict[str, Any] = {}
@@ -89,10 +91,15 @@ def _call(part: str, method: str, arguments: tuple[Any, ...], named: dict[str, A
 
 
 class _Facts:
-    """What the SDK knows that our adapters do not show."""
+    """What tests want of this process that our adapters do not offer."""
 
     def __init__(self, workspace: AzureMlWorkspace) -> None:
         self._workspace = workspace
+
+    def submit_side_by_side(self, jobs: list[TrainingJob]) -> list[TrainingStatus]:
+        """As the host does: activities run on threads of one process."""
+        with ThreadPoolExecutor(len(jobs)) as threads:
+            return list(threads.map(_parts["driver"].submit, jobs))
 
     def resource_manager(self) -> str:
         """Where the SDK believes Azure Resource Manager to be; a private name, used nowhere but in this test."""

@@ -122,6 +122,22 @@ def test_a_submitted_job_is_started_once_however_often_it_is_submitted(site: Sit
     assert azure_ml.trainings(job.run_id) == 1
 
 
+def test_jobs_submitted_at_the_same_moment_each_run_their_own_code(
+    azure_ml: AzureMlStandIn, vm: TrainingVm, hub: str, tmp_path: Path
+) -> None:
+    site = Site(new_client(azure_ml, vm, tmp_path), hub)  # a cold one: the workspace is opened by all of them at once
+    try:
+        jobs = [site.job("breast-cancer"), site.job("digits"), site.job("digits")]
+
+        site.client.begin("facts", "submit_side_by_side", jobs).result(timeout=60)
+
+        assert [site.end(job).phase for job in jobs] == [Phase.COMPLETED] * 3
+        metrics = [site.client.driver("collect", ref(job)).metrics for job in jobs]
+        assert ["macro_f1" in logged for logged in metrics] == [False, True, True]
+    finally:
+        site.client.close()
+
+
 def test_a_completed_training_has_metrics_times_and_a_model(
     client: Client, trained: TrainingJob, vm: TrainingVm
 ) -> None:

@@ -27,7 +27,7 @@ def test_a_service_comes_after_all_it_depends_on() -> None:
 
 
 def test_a_circle_is_named() -> None:
-    with pytest.raises(ServiceError, match="circle: (a -> b -> a|b -> a -> b)"):
+    with pytest.raises(ServiceError, match=r"circle: (a -> b -> a|b -> a -> b)"):
         in_start_order([a_service("a", "b"), a_service("b", "a")])
 
 

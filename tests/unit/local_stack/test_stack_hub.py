@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from local_stack.stack_hub.guard_rules import refusal
-from local_stack.stack_hub.haproxy_reload import Master, ReloadError, parse
+from local_stack.stack_hub.haproxy_reload import Master, ReloadError, complaints, parse
 from local_stack.stack_hub.ssh_keys import known_hosts_line
 from local_stack.storage.azurite import Account, connection_string
 
@@ -65,6 +65,13 @@ def test_haproxys_table_of_processes_is_read() -> None:
 def test_another_answer_of_haproxy_is_an_error() -> None:
     with pytest.raises(ReloadError, match="something else"):
         parse("Permission denied")
+
+
+def test_a_refused_check_is_told_by_its_alerts() -> None:
+    output = "[NOTICE]   (1) : version\n[ALERT]    (1) : config : unknown keyword 'x'\n[NOTICE] bye\n"
+
+    assert complaints(output) == "[ALERT]    (1) : config : unknown keyword 'x'"
+    assert complaints(" cannot open \n") == "cannot open"
 
 
 def test_known_hosts_writes_the_port_unless_it_is_the_usual_one() -> None:

@@ -54,3 +54,10 @@ def test_nothing_to_remove_when_no_candidate_started() -> None:
 
     assert (result.deployed, result.reason) == (False, "SSH refused")
     assert run.asked == ["start_candidate"]
+
+
+def test_a_switch_without_an_answer_says_that_it_may_have_happened() -> None:
+    run, result = story(switch_traffic=Exception("SSH timed out\nstack"))
+
+    assert result.reason == "SSH timed out; look which release the target serves"
+    assert run.asked[-1] == "remove_candidate", "which leaves alone what is live"
