@@ -38,7 +38,7 @@ clean: ## Stop the local stack and wipe .local/
 	@if [ -x $(PY) ]; then $(PY) -m local_stack clean; else rm -rf .local; fi
 
 test: setup check ## Lint, types, import rules and every test
-	@$(PY) -m pytest tests
+	@$(PY) -m pytest tests/unit tests/replay tests/integration tests/e2e
 
 test-unit: .venv/.installed ## Unit and replay tests only, in seconds
 	@$(PY) -m pytest tests/unit tests/replay
