@@ -35,6 +35,16 @@ class HostConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceBusOptions:
+    """``extensions.serviceBus``, as far as this host acts on it."""
+
+    max_concurrent_calls: int = 16 * (os.cpu_count() or 1)
+    """For each function."""
+    max_lock_renewal: timedelta = timedelta(minutes=5)
+    """How long the lock of a message is renewed while its function runs; zero: not at all."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostConfig:
     """The part of ``host.json`` this host acts on."""
 
@@ -44,6 +54,7 @@ class HostConfig:
     """``None``: unbounded (``-1`` in the file)."""
     max_activities: int
     max_orchestrators: int
+    service_bus: ServiceBusOptions
 
 
 def load_settings(root: Path, environment: MutableMapping[str, str]) -> None:
@@ -85,6 +96,7 @@ def load_host_config(root: Path, settings: Mapping[str, str]) -> HostConfig:
         function_timeout=_timeout(document.get("functiontimeout")),
         max_activities=_count(durable, "maxConcurrentActivityFunctions", per_host),
         max_orchestrators=_count(durable, "maxConcurrentOrchestratorFunctions", per_host),
+        service_bus=_service_bus(_section(document, "extensions", "servicebus")),
     )
 
 
@@ -161,13 +173,27 @@ def _hub_name(text: str, settings: Mapping[str, str]) -> str:
 def _timeout(value: object) -> timedelta | None:
     if value is None:
         return _DEFAULT_TIMEOUT
-    if str(value) == "-1":
-        return None
+    return None if str(value) == "-1" else _time_span("functionTimeout", value, also=" or -1")
+
+
+def _time_span(key: str, value: object, also: str = "") -> timedelta:
     match = _TIME_SPAN.fullmatch(str(value))
     if match is None:
-        raise HostConfigError(f"host.json: functionTimeout must be hh:mm:ss or -1, got {value!r}")
+        raise HostConfigError(f"host.json: {key} must be hh:mm:ss{also}, got {value!r}")
     parts = {name: int(digits) for name, digits in match.groupdict(default="0").items()}
     return timedelta(**parts)
+
+
+def _service_bus(section: dict[str, Any]) -> ServiceBusOptions:
+    if str(section.get("autocompletemessages", True)).lower() != "true":
+        # A Python function has no way to settle: each message would come back when its lock expires.
+        raise HostConfigError("host.json: serviceBus.autoCompleteMessages must be left on")
+    defaults = ServiceBusOptions()
+    renewal = section.get("maxautolockrenewalduration", defaults.max_lock_renewal)
+    if not isinstance(renewal, timedelta):
+        renewal = _time_span("serviceBus.maxAutoLockRenewalDuration", renewal)
+    calls = _count(section, "maxConcurrentCalls", defaults.max_concurrent_calls)
+    return ServiceBusOptions(max_concurrent_calls=calls, max_lock_renewal=renewal)
 
 
 def _count(section: dict[str, Any], key: str, default: int) -> int:

@@ -79,7 +79,7 @@ class FunctionsHost:
             self._invoker,
             HubOptions(max_activities=config.max_activities, max_orchestrators=config.max_orchestrators),
         )
-        self._triggers = build_listeners(Surroundings(self._invoker, settings, options.state))
+        self._triggers = build_listeners(Surroundings(self._invoker, settings, options.state, config.service_bus))
         self._admin = AdminApi(self._invoker, self._keys, config.hub_name.lower(), public_url, config.route_prefix)
         self._public, self._rpc = self._http_listeners(config)
 

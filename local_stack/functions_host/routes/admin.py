@@ -15,6 +15,7 @@ from local_stack.functions_host.functions import HostedFunction
 from local_stack.functions_host.invoker import AppInvoker, FunctionFailedError, error_type
 from local_stack.functions_host.keys import MASTER_ONLY, KeyRing
 from local_stack.functions_host.routing import RouteTable, RouteValues
+from local_stack.functions_host.triggers.service_bus_message import made_by_hand
 from local_stack.functions_host.triggers.timer import timer_datum
 
 log = logging.getLogger("functions_host.admin")
@@ -108,7 +109,7 @@ class AdminApi:
                 # Activities return values, which nobody takes here.
                 await self._invoker.run_activity(function.name, text, instance_id="")
             else:
-                await self._invoker.run_trigger(function, _datum(function, text))
+                await self._invoker.run_trigger(function, _datum(function, text), _metadata(function))
         except Exception as error:  # noqa: BLE001 - reported; nobody waits for this task
             stack = error.stack if isinstance(error, FunctionFailedError) else ""
             log.error("function run by hand failed name=%s error=%s\n%s", function.name, error_type(error), stack)
@@ -135,6 +136,10 @@ def _datum(function: HostedFunction, text: str) -> Datum:
     if function.trigger.type == kinds.TIMER_TRIGGER:
         return timer_datum(None, past_due=False)
     return Datum(text, "json" if function.trigger.type == kinds.EVENT_GRID_TRIGGER else "string")
+
+
+def _metadata(function: HostedFunction) -> dict[str, Datum]:
+    return made_by_hand() if function.trigger.type == kinds.SERVICE_BUS_TRIGGER else {}
 
 
 async def _input_text(request: web.Request) -> str | None:

@@ -87,7 +87,7 @@ def _unknown(request: web.Request) -> web.Response:
 async def _events(request: web.Request) -> list[dict[str, Any]]:
     try:
         body = json.loads(await request.read())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _MalformedError("the body is not JSON") from None
     events = body if isinstance(body, list) else [body]
     if not events or not all(isinstance(event, dict) for event in events):

@@ -1,19 +1,20 @@
 """Which function gets which listener.
 
-To serve another trigger, write its :class:`Listener` beside ``timer.py`` and add a row to ``_BUILDERS``: the Service
-Bus trigger, for one, is loaded and can be run by hand, but nothing receives messages for it.
+To serve another trigger, write its :class:`Listener` beside ``timer.py`` and add a row to ``_BUILDERS``.
 """
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
 from local_stack.functions_host import functions as kinds
+from local_stack.functions_host.config import ServiceBusOptions
 from local_stack.functions_host.functions import HostedFunction
 from local_stack.functions_host.invoker import AppInvoker
+from local_stack.functions_host.triggers.service_bus import ServiceBusListener
 from local_stack.functions_host.triggers.timer import TimerListener
 
 log = logging.getLogger("functions_host.triggers")
@@ -38,6 +39,7 @@ class Surroundings:
     invoker: AppInvoker
     settings: Mapping[str, str]
     state: Path
+    service_bus: ServiceBusOptions = field(default_factory=ServiceBusOptions)
 
 
 _PUSHED: Final = frozenset(
@@ -49,7 +51,12 @@ def _timer(function: HostedFunction, host: Surroundings) -> Listener:
     return TimerListener.for_function(function, host.invoker, host.settings, host.state / "timers")
 
 
-_BUILDERS: Final[Mapping[str, Callable[[HostedFunction, Surroundings], Listener]]] = {
+def _service_bus(function: HostedFunction, host: Surroundings) -> Listener | None:
+    return ServiceBusListener.for_function(function, host.invoker, host.settings, host.service_bus)
+
+
+_BUILDERS: Final[Mapping[str, Callable[[HostedFunction, Surroundings], Listener | None]]] = {
+    kinds.SERVICE_BUS_TRIGGER: _service_bus,
     kinds.TIMER_TRIGGER: _timer,
 }
 
@@ -62,9 +69,9 @@ def build_listeners(host: Surroundings) -> list[Listener]:
             continue
         if function.has_retry_policy:
             log.warning("retry policy ignored function=%s", function.name)
-        builder = _BUILDERS.get(function.trigger.type)
-        if builder is None:
-            log.warning("nothing listens for function=%s trigger=%s", function.name, function.trigger.type)
+        listener = _BUILDERS[function.trigger.type](function, host)
+        if listener is None:
+            log.error("NOTHING LISTENS FOR function=%s trigger=%s", function.name, function.trigger.type)
             continue
-        listeners.append(builder(function, host))
+        listeners.append(listener)
     return listeners

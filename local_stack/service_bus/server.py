@@ -1,0 +1,77 @@
+"""The broker as a server: journal, entities, key and listener put together; start and stop."""
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Final
+
+from local_stack.files import private_folder, read_object, write_object
+from local_stack.service_bus.config import Entities
+from local_stack.service_bus.connection import Connection
+from local_stack.service_bus.core import Broker
+from local_stack.service_bus.journal import SqliteJournal
+from local_stack.service_bus.tokens import AccessKey
+
+log = logging.getLogger("service_bus")
+
+HOST: Final = "127.0.0.1"
+ENDPOINTS_FILE: Final = "endpoints.json"
+_TICK: Final = 0.05  # seconds between looks at locks and lifetimes
+
+
+class ServiceBus:
+    """A running namespace."""
+
+    def __init__(self, state: Path, entities: Entities) -> None:
+        self._state = private_folder(state)
+        self._key = _key(state / "key.json")
+        self._journal = SqliteJournal(state / "journal.sqlite3")
+        self._journal.forget_before(time.time())
+        self._broker: Broker = entities.broker(self._journal, time.time)
+        self._clients: set[asyncio.Task[None]] = set()
+
+    async def start(self, port: int) -> int:
+        """Listen, on a free port if ``port`` is 0, and say so in ``endpoints.json``; gives the port."""
+        self._server = await asyncio.start_server(self._serve, HOST, port)
+        self._ticker = asyncio.create_task(self._tick())
+        bound = int(self._server.sockets[0].getsockname()[1])
+        endpoints = {
+            "pid": os.getpid(),
+            "url": f"sb://{HOST}:{bound}",
+            "connection_string": self._key.connection_string(HOST, bound),
+        }
+        write_object(self._state / ENDPOINTS_FILE, endpoints)
+        return bound
+
+    async def stop(self) -> None:
+        """Let no more clients in, leave those that are there, close the journal."""
+        (self._state / ENDPOINTS_FILE).unlink(missing_ok=True)
+        self._server.close()
+        for task in (self._ticker, *self._clients):
+            task.cancel()
+        await asyncio.gather(self._ticker, *self._clients, return_exceptions=True)
+        self._journal.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.create_task(Connection(reader, writer, self._broker, self._key).serve())
+        self._clients.add(serving)
+        serving.add_done_callback(self._clients.discard)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            try:
+                self._broker.expire()
+            except Exception:
+                log.exception("locks and lifetimes could not be looked at")
+
+
+def _key(path: Path) -> AccessKey:
+    stored = read_object(path).get("key")
+    if not isinstance(stored, str):
+        stored = secrets.token_urlsafe(32)
+        write_object(path, {"key": stored})
+    return AccessKey(stored)
