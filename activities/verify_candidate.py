@@ -100,5 +100,8 @@ def _smoke_sample(step: CandidateStep, vm: Vm) -> SmokeSample:
 
 def _failed(step: CandidateStep, what: str, vm: Vm | None = None) -> PermanentError:
     reason = f"candidate {step.candidate.name} of run {step.rollout.run_id} on {step.rollout.target} {what}"
-    log = vm.last_log(step.candidate.name) if vm is not None else ""
-    return PermanentError(f"{reason}; its log ends: {log}" if log else reason, code=Code.CANDIDATE_FAILED)
+    if vm is not None:
+        log = vm.last_log(step.candidate.name)
+        told = f"; its log ends: {log}" if log else ""
+        reason = f"{reason}{told}; correct the pipeline's score.py or its requirements"
+    return PermanentError(reason, code=Code.CANDIDATE_FAILED)

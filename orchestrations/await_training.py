@@ -11,10 +11,10 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.progress import first_line, report
+from orchestrations.progress import gave_up, report
 from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, SUBMIT_TRAINING
 from shared.decisions.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe
-from shared.errors import PermanentError
+from shared.errors import Code, PermanentError
 from shared.messages import Phase, Stage, TrainingEnd, TrainingPoll, TrainingRef, TrainingStatus
 from shared.wire import from_wire, to_wire
 
@@ -34,7 +34,7 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
     except PermanentError as error:
         return to_wire(TrainingEnd(phase=Phase.FAILED, reason=error.reason, rounds=poll.rounds))
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        return to_wire((yield from _give_up(context, poll, ref, first_line(error))))
+        return to_wire((yield from _give_up(context, poll, ref, gave_up(error))))
     if isinstance(outcome, TrainingPoll):
         context.continue_as_new(to_wire(outcome))
         return None
@@ -75,11 +75,14 @@ def _give_up(
     context: df.DurableOrchestrationContext, poll: TrainingPoll, ref: TrainingRef, reason: str
 ) -> Generator[Any, Any, TrainingEnd]:
     """The training system does not answer: try once more to stop what may be running, so that the VM is freed."""
-    left = "it was cancelled"
+    left = "the training was cancelled"
     try:
         yield from CANCEL_TRAINING.call(context, ref)
+    except PermanentError as error:
+        never_began = error.code is Code.TRAINING_UNKNOWN
+        left = "no training had begun" if never_began else f"the training could not be cancelled: {error.reason}"
     except Exception:  # noqa: BLE001 - as above; the first reason is the one that matters
-        left = f"it could not be cancelled either: look for run {ref.run_id} there"
+        left = f"the training could not be cancelled either: look for run {ref.run_id} there"
     return TrainingEnd(phase=Phase.FAILED, reason=f"{reason}; {left}", rounds=poll.rounds)
 
 

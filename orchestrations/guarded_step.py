@@ -9,7 +9,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.progress import first_line
+from orchestrations.progress import gave_up
 from shared.contracts import ACTIVITIES, Activity, Command, Result
 from shared.errors import EdgetrainError, PermanentError
 from shared.wire import from_wire, to_wire
@@ -30,7 +30,7 @@ def guarded_step(context: df.DurableOrchestrationContext) -> Generator[Any, Any,
     except PermanentError as error:
         return {"failed": error.reason}
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        return {"failed": first_line(error)}
+        return {"failed": gave_up(error)}
     return {"value": to_wire(value)}
 
 

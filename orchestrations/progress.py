@@ -5,6 +5,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from shared.messages import Stage
+from shared.texts import shortened
 
 
 def report(context: df.DurableOrchestrationContext, stage: Stage, **progress: Any) -> None:
@@ -14,6 +15,12 @@ def report(context: df.DurableOrchestrationContext, stage: Stage, **progress: An
     )
 
 
+def gave_up(error: BaseException) -> str:
+    """The reason when an activity's retries ran out: the last error, and what a person can do about it."""
+    return f"{first_line(error)}; it was tried again in vain, so see to that and then start the run again"
+
+
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, shortened: what comes after it is a stack that helps nobody outside."""
-    return str(error).splitlines()[0].strip()[:500] if str(error).strip() else type(error).__name__
+    lines = str(error).strip().splitlines()
+    return shortened(lines[0]) if lines else type(error).__name__

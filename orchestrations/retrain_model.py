@@ -11,10 +11,10 @@ from typing import Any
 import azure.durable_functions as df
 
 from orchestrations import guarded_step
-from orchestrations.progress import first_line, report
+from orchestrations.progress import gave_up, report
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.promotion import judge
-from shared.errors import EdgetrainError, PermanentError
+from shared.errors import EdgetrainError
 from shared.messages import (
     BuildImage,
     BuiltImage,
@@ -59,10 +59,10 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
         yield from run.roll_out()
     except RunEndedError as end:
         run.end(end.outcome, str(end))
-    except PermanentError as error:
-        run.end(Outcome.FAILED, f"{run.record.stage.value}: {error.reason}")
+    except EdgetrainError as error:
+        run.end(Outcome.FAILED, f"{run.record.stage.value}: {error}")
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        run.end(Outcome.FAILED, f"{run.record.stage.value}: {first_line(error)}")
+        run.end(Outcome.FAILED, f"{run.record.stage.value}: {gave_up(error)}")
     yield from run.keep()
     return to_wire(run.record)
 

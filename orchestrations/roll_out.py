@@ -9,7 +9,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.progress import first_line, report
+from orchestrations.progress import first_line, gave_up, report
 from shared.contracts import REMOVE_CANDIDATE, START_CANDIDATE, SWITCH_TRAFFIC, VERIFY_CANDIDATE
 from shared.errors import EdgetrainError, PermanentError
 from shared.messages import Candidate, CandidateStep, Release, Rollout, Stage, TargetResult
@@ -28,10 +28,10 @@ def roll_out(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any
         _step(context, rollout, "starting the candidate")
         candidate = yield from START_CANDIDATE.call(context, rollout)
         release = yield from _take_over(context, CandidateStep(rollout=rollout, candidate=candidate))
-    except PermanentError as error:
-        reason = error.reason
+    except EdgetrainError as error:
+        reason = str(error)
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        reason = first_line(error)
+        reason = gave_up(error)
     else:
         return to_wire(TargetResult(target=rollout.target, deployed=True, endpoint=release.endpoint))
     if candidate is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -149,7 +150,7 @@ def parameters_of(body: bytes) -> Parameters:
         return {}
     try:
         asked = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second for brackets within brackets within brackets
         raise PermanentError(
             'the body is not JSON; send {"parameters": {...}} or nothing', code=Code.BAD_REQUEST
         ) from None
@@ -161,4 +162,6 @@ def parameters_of(body: bytes) -> Parameters:
     for name, value in parameters.items():
         if not isinstance(value, str | int | float | bool):
             raise PermanentError(f"parameters.{name} must be a string, a number or a boolean", code=Code.BAD_REQUEST)
+        if isinstance(value, float) and not math.isfinite(value):  # Python reads NaN and 1e999, JSON has neither
+            raise PermanentError(f"parameters.{name} must be a finite number", code=Code.BAD_REQUEST)
     return parameters

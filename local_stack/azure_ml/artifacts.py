@@ -20,6 +20,15 @@ def add(workspace: Workspace, origin: str, container: str, path: str) -> bool:
     return workspace.store.add(KIND, entry["artifactId"], entry)
 
 
+def stored(workspace: Workspace, prefix: str) -> list[dict[str, Any]]:
+    """The artifacts whose ``origin/container/path`` starts so, and whose content is there.
+
+    A name is made before its content is uploaded, and that may never happen. The SDK, given a name without content, asks
+    for it again and again, for minutes.
+    """
+    return [entry for entry in workspace.store.all(KIND, prefix) if _has_content(workspace, entry["artifactId"])]
+
+
 def content_url(workspace: Workspace, key: str) -> str:
     """Where the content of ``origin/container/path`` can be read."""
     return blobs.download_url(workspace, f"artifacts/{key}")
@@ -33,9 +42,9 @@ def blob_path(key: str) -> str:
 def routes(workspace: Workspace) -> list[web.RouteDef]:
     """Create, list, and give content URLs, by exact path or by prefix."""
 
-    def stored(request: web.Request, path: str) -> list[dict[str, Any]]:
+    def asked_for(request: web.Request, path: str) -> list[dict[str, Any]]:
         place = f"{request.match_info['origin']}/{request.match_info['container']}/"
-        return _stored(workspace, place + path)
+        return stored(workspace, place + path)
 
     def content(entry: dict[str, Any]) -> dict[str, Any]:
         return _content(workspace, entry, blobs.download_url)
@@ -56,11 +65,11 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         return web.json_response({"artifacts": made, "artifactContentInformation": contents, "errors": errors})
 
     async def list_all(request: web.Request) -> web.Response:
-        return web.json_response({"value": stored(request, ""), "continuationToken": None})
+        return web.json_response({"value": asked_for(request, ""), "continuationToken": None})
 
     async def content_by_path(request: web.Request) -> web.Response:
         path = _clean(unquote(request.match_info.get("path") or request.query.get("path", "")))
-        found = {entry["path"]: entry for entry in stored(request, path)}
+        found = {entry["path"]: entry for entry in asked_for(request, path)}
         if path not in found:
             raise ServiceError(404, "UserError", f"Artifact {path} was not found")
         return web.json_response(content(found[path]))
@@ -68,7 +77,7 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
     async def content_by_prefix(request: web.Request) -> web.Response:
         given = unquote(request.match_info.get("path") or request.query.get("path", ""))
         prefix = _clean(given).rstrip("/")
-        found = [entry for entry in stored(request, prefix) if not prefix or _below(entry["path"], prefix)]
+        found = [entry for entry in asked_for(request, prefix) if not prefix or _below(entry["path"], prefix)]
         return web.json_response({"value": [content(entry) for entry in found], "continuationToken": None})
 
     place = "{origin}/{container}"
@@ -104,11 +113,6 @@ def _is_taken(workspace: Workspace, entry: dict[str, Any]) -> bool:
 def _content(workspace: Workspace, entry: dict[str, Any], url: Callable[[Workspace, str], str]) -> dict[str, Any]:
     named = {key: entry[key] for key in ("origin", "container", "path")}
     return named | {"contentUri": url(workspace, blob_path(entry["artifactId"]))}
-
-
-def _stored(workspace: Workspace, prefix: str) -> list[dict[str, Any]]:
-    # A name is made before its content is uploaded, and that may never happen.
-    return [entry for entry in workspace.store.all(KIND, prefix) if _has_content(workspace, entry["artifactId"])]
 
 
 def _below(path: str, folder: str) -> bool:

@@ -3,10 +3,14 @@
 Files are streamed to disk. A URL's signature authorises it: blob requests carry no bearer.
 """
 
-import base64
+import asyncio
 import hashlib
 import hmac
+import shutil
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -19,6 +23,7 @@ from local_stack.azure_ml.workspace import Workspace
 
 _PIECE = 1 << 18
 _READ, _WRITE = "r", "rcw"
+_UNCOMMITTED_SECONDS = 7 * 86400  # as long as the real service keeps blocks that nobody committed
 
 
 def upload_url(workspace: Workspace, path: str) -> str:
@@ -37,8 +42,9 @@ def file_of(workspace: Workspace, path: str) -> Path:
 
 
 def routes(workspace: Workspace) -> list[web.RouteDef]:
-    """Put (whole, by blocks, appended), head, get."""
+    """Put (whole or by blocks), head, get."""
     workspace.blobs.mkdir(exist_ok=True)
+    _sweep(workspace.blobs)
 
     def target(request: web.Request) -> Path:
         path, granted = request.match_info["path"], request.query.get("sp", "")
@@ -67,15 +73,17 @@ async def _put(request: web.Request, file: Path) -> web.Response:
     part = request.query.get("comp")
     if part == "block":
         await _receive(request, _block(file, request.query["blockid"]))
-    elif part == "blocklist":
-        _assemble(file, await request.read())
-    elif part or request.headers.get("x-ms-blob-type") != "BlockBlob":
+        return web.Response(status=201)
+    if part != "blocklist" and (part or request.headers.get("x-ms-blob-type") != "BlockBlob"):
         raise ServiceError(400, "UnsupportedHeader", "only block blobs are served here")  # a 5xx would be retried
-    elif _exists(file) and request.headers.get("If-None-Match") == "*":
+    if request.headers.get("If-None-Match") == "*" and file.exists():  # noqa: ASYNC240 - one stat of a local file
         return _error(409, "BlobAlreadyExists")
+    if part == "blocklist":
+        blocks = _listed(file, await request.read())
+        await asyncio.to_thread(_assemble, file, blocks)
     else:
         await _receive(request, file)
-    return web.Response(status=201, headers=_headers(file) if _exists(file) else {})
+    return web.Response(status=201, headers=_headers(file))
 
 
 def _signed(workspace: Workspace, path: str, granted: str) -> str:
@@ -88,37 +96,53 @@ def _signature(workspace: Workspace, path: str, granted: str) -> str:
 
 
 async def _receive(request: web.Request, file: Path) -> None:
+    with _replacing(file) as partial, partial.open("wb") as stream:
+        async for piece in request.content.iter_chunked(_PIECE):
+            stream.write(piece)
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    """A path to write to, which becomes ``file`` when all went well and is gone when it did not."""
     partial = file.with_name(f"{file.name}.{uuid.uuid4().hex}.partial")
     try:
-        with partial.open("wb") as stream:
-            async for piece in request.content.iter_chunked(_PIECE):
-                stream.write(piece)
+        yield partial
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _exists(file: Path) -> bool:
-    return file.exists()
 
 
 def _block(file: Path, block_id: str) -> Path:
     return file.with_name(f"{file.name}.{hashlib.sha256(block_id.encode()).hexdigest()[:24]}.block")
 
 
-def _assemble(file: Path, body: bytes) -> None:
-    # Our own client wrote this XML on loopback and the signature was checked; it holds block ids only.
-    names = [element.text or "" for element in ET.fromstring(body)]  # noqa: S314
-    blocks = [_block(file, base64.b64encode(base64.b64decode(name)).decode()) for name in names]
-    partial = file.with_name(f"{file.name}.partial")
-    with partial.open("wb") as stream:
+def _listed(file: Path, body: bytes) -> list[Path]:
+    """The blocks that a block list names, in its order; each must have been uploaded."""
+    try:
+        # Our own client wrote this XML on loopback and the signature was checked; it holds block ids only.
+        names = [element.text or "" for element in ET.fromstring(body)]  # noqa: S314
+    except ET.ParseError:
+        raise ServiceError(400, "InvalidXmlDocument", "the block list is not XML") from None
+    blocks = [_block(file, name) for name in names]
+    if not all(block.exists() for block in blocks):
+        raise ServiceError(400, "InvalidBlockList", "the block list names a block that was not uploaded")
+    return blocks
+
+
+def _assemble(file: Path, blocks: list[Path]) -> None:
+    with _replacing(file) as partial, partial.open("wb") as stream:
         for block in blocks:
             with block.open("rb") as source:
-                while piece := source.read(_PIECE):
-                    stream.write(piece)
-    partial.replace(file)
+                shutil.copyfileobj(source, stream, _PIECE)
     for block in blocks:
         block.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what uploads left that never came to their end."""
+    oldest = time.time() - _UNCOMMITTED_SECONDS
+    for path in [*folder.glob("*.partial"), *(p for p in folder.glob("*.block") if p.stat().st_mtime < oldest)]:
+        path.unlink()
 
 
 def _headers(file: Path) -> dict[str, str]:

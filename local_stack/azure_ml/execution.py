@@ -1,6 +1,9 @@
 """The execution service: accepts a run once per id and queues it per compute target."""
 
 import asyncio
+import secrets
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,10 @@ class Execution:
         pending = [run for run in self._workspace.store.all(runs.RUN) if run["status"] not in runs.TERMINAL]
         for run in sorted(pending, key=lambda run: run["status"] in runs.WAITING):
             self._launch(run["runId"])
+        for run in self._workspace.store.all(runs.RUN):
+            execution = self._workspace.store.get(runs.EXECUTION, run["runId"]) or {}
+            if run["status"] in runs.TERMINAL and execution.get("left_on_vm"):
+                self._keep(self._sweep(run["runId"]), f"sweep {run['runId']}")
 
     async def stop(self) -> None:
         """Stop watching; processes on VMs go on and are found again by :meth:`resume`."""
@@ -58,7 +65,12 @@ class Execution:
             raise ServiceError(400, "UserError", f"Compute target {configuration.get('target')} was not found")
         # The execution first: a run that exists can be executed, also after a crash right here. Nothing is awaited
         # between the look-up and the creation, so an id is taken once.
-        execution = {"snapshot": body["SnapshotId"], "definition": configuration, "trainings": 0}
+        execution = {
+            "owner": secrets.token_hex(16),
+            "snapshot": body["SnapshotId"],
+            "definition": configuration,
+            "trainings": 0,
+        }
         self._workspace.store.put(runs.EXECUTION, run_id, execution)
         runs.create_run(self._workspace, name, run_id, target=configuration["target"])
         self._launch(run_id)
@@ -75,7 +87,10 @@ class Execution:
         return web.json_response({})
 
     def _launch(self, run_id: str) -> None:
-        task = asyncio.create_task(self._take_turn(run_id), name=f"run {run_id}")
+        self._keep(self._take_turn(run_id), f"run {run_id}")
+
+    def _keep(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -86,15 +101,25 @@ class Execution:
         async with self._turns.setdefault(run["target"], asyncio.Semaphore(self._slots)):
             if self._run(run_id)["status"] in runs.TERMINAL:
                 return
-            link = VmLink(
-                lambda: self._vm(run["target"]),
-                known_hosts=self._known_hosts,
-                own_hosts=self._workspace.folder / "known_hosts",
-            )
-            try:
-                await Runner(self._workspace, run_id, link, self._patience).execute()
-            finally:
-                link.close()
+            with self._runner(run_id) as runner:
+                await runner.execute()
+        # Outside the turn: a VM that is away must not hold up the runs behind.
+        await self._sweep(run_id)
+
+    async def _sweep(self, run_id: str) -> None:
+        with self._runner(run_id) as runner:
+            await runner.sweep()
+
+    @contextmanager
+    def _runner(self, run_id: str) -> Iterator[Runner]:
+        target = self._run(run_id)["target"]
+        link = VmLink(
+            lambda: self._vm(target), known_hosts=self._known_hosts, own_hosts=self._workspace.folder / "known_hosts"
+        )
+        try:
+            yield Runner(self._workspace, run_id, link, self._patience)
+        finally:
+            link.close()
 
     def _vm(self, target: str) -> computes.Vm:
         vm = computes.vm(self._workspace, target)

@@ -35,7 +35,9 @@ class Faults:
         self._faults: list[Fault] = []
 
     async def strike(self, request: web.Request, *, after: bool = False) -> None:
-        """Delay or refuse this request, or (``after``) its answer, if a fault says so."""
+        """Delay or refuse this request, or (``after``) its answer, if a fault says so. Never our own paths."""
+        if request.path.startswith("/_"):
+            return
         for fault in self._faults:
             due = fault.after is after and fault.count > 0 and time.monotonic() < fault.ends
             if due and fault.path.search(request.path):
@@ -55,9 +57,13 @@ class Faults:
             check(request)
             body = await body_of(request)
             seconds = float(body.get("seconds", 3600))
+            try:
+                path = re.compile(body["path"])
+            except re.error as error:
+                raise ServiceError(400, "BadArgument", f"path is no regular expression: {error}") from None
             self._faults.append(
                 Fault(
-                    path=re.compile(body["path"]),
+                    path=path,
                     status=int(body.get("status", 0)),
                     delay=float(body.get("delay", 0)),
                     count=int(body.get("count", 1_000_000)),

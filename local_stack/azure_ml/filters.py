@@ -1,4 +1,8 @@
-"""The query language of the history service, as far as the SDK writes it for tags, properties and run types."""
+"""The query language of the history service, as far as the SDK writes it for tags, properties and run types.
+
+The SDK asks for runs that have a tag, whatever its value, by ``(Tags/x ne null or Tags/x eq null)``. So a comparison
+with a tag or a property that a run does not have is false, either way.
+"""
 
 import re
 from collections.abc import Callable
@@ -9,6 +13,8 @@ from local_stack.azure_ml.answers import ServiceError
 Run = dict[str, Any]
 Predicate = Callable[[Run], bool]
 
+_DEEPEST = 20  # nested parentheses; the SDK writes two
+_GROUPS = frozenset({"tags", "properties"})
 _TOKEN = re.compile(r'\s*(\(|\)|and\b|or\b|[\w./-]+\s+(?:eq|ne)\s+(?:"[^"]*"|[\w.-]+))')
 
 
@@ -37,6 +43,7 @@ def _tokens(text: str) -> list[str]:
 class _Parser:
     def __init__(self, tokens: list[str]) -> None:
         self.rest = tokens
+        self._depth = 0
 
     def either(self) -> Predicate:
         parts = [self.both()]
@@ -52,9 +59,13 @@ class _Parser:
 
     def one(self) -> Predicate:
         if self._take("("):
+            self._depth += 1
+            if self._depth > _DEEPEST:
+                raise _unknown("(" * self._depth)
             inner = self.either()
             if not self._take(")"):
                 raise _unknown(")")
+            self._depth -= 1
             return inner
         if not self.rest:
             raise _unknown("end")
@@ -72,15 +83,20 @@ def _comparison(text: str) -> Predicate:
         field, operator, value = text.split(None, 2)
     except ValueError:
         raise _unknown(text) from None
-    wanted: str | None = None if value == "null" else value.strip('"')
+    wanted = None if value == "null" else value.strip('"')
     equal = operator == "eq"
-    return lambda run: (_value(run, field) == wanted) is equal
-
-
-def _value(run: Run, field: str) -> str | None:
     group, _, key = field.partition("/")
-    found = (run.get(group.lower()) or {}).get(key) if key else run.get(field[0].lower() + field[1:])
-    return None if found is None else str(found)
+    if key:
+        name = group.lower()
+        if name not in _GROUPS:
+            raise _unknown(text)
+        return lambda run: key in run[name] and (_text(run[name][key]) == wanted) is equal
+    name = field[0].lower() + field[1:]
+    return lambda run: (_text(run.get(name)) == wanted) is equal
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _unknown(text: str) -> ServiceError:

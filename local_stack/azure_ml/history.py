@@ -4,10 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from local_stack.azure_ml import runs
+from local_stack.azure_ml import artifacts, runs
 from local_stack.azure_ml.answers import WS, ServiceError, body_of
-from local_stack.azure_ml.artifacts import KIND as ARTIFACT
-from local_stack.azure_ml.artifacts import content_url
 from local_stack.azure_ml.filters import predicate
 from local_stack.azure_ml.workspace import TOKEN_SECONDS, Workspace, now_text
 
@@ -83,17 +81,13 @@ class History:
     async def _details(self, request: web.Request) -> web.Response:
         run = self._run_of(request)
         execution = self._workspace.store.get(runs.EXECUTION, run["runId"]) or {}
-        names = [
-            item["path"] for item in self._workspace.store.all(ARTIFACT, f"ExperimentRun/{run['dataContainerId']}/")
-        ]
-        logs = [name for name in names if name.startswith(("user_logs/", "system_logs/"))]
+        container = f"ExperimentRun/{run['dataContainerId']}/"
+        files = artifacts.stored(self._workspace, container)
+        logs = [file for file in files if file["path"].startswith(("user_logs/", "system_logs/"))]
         return web.json_response(
             runs.view(self._workspace, run)
             | {
-                "logFiles": {
-                    name: content_url(self._workspace, f"ExperimentRun/{run['dataContainerId']}/{name}")
-                    for name in logs
-                },
+                "logFiles": {file["path"]: artifacts.content_url(self._workspace, file["artifactId"]) for file in logs},
                 "runDefinition": execution.get("definition"),
                 "inputDatasets": [],
                 "outputDatasets": [],

@@ -4,6 +4,7 @@ The process outlives our connection, and our own restart. In the run's folder it
 
     code/          the snapshot, the working folder; outputs/ and logs/ in it are collected
     environment    0600, what the process gets
+    owner          whose run this is: an earlier workspace may have left a run of the same id
     launched/      made by the one who may start the process: nobody starts it again
     process        its id, which is also its session's, and its start time in clock ticks after boot (proc(5))
     std_log.txt    its standard output and error
@@ -12,6 +13,7 @@ The process outlives our connection, and our own restart. In the run's folder it
 
 import re
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -48,6 +50,10 @@ done
 echo gone
 """
 _KILL: Final = """
+for i in $(seq 20); do
+    if [ -e process ] || [ ! -e launched ]; then break; fi
+    sleep 0.1
+done
 [ -e process ] || exit 0
 read -r pid began <process
 for signal in TERM KILL; do
@@ -64,9 +70,10 @@ exit 1
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to run. ``files``: path in the working folder -> local file."""
+    """What to run. ``files``: path in the working folder -> local file. ``owner``: a text like no other run's."""
 
     run_id: str
+    owner: str
     interpreter: str
     script: str
     arguments: tuple[str, ...]
@@ -74,9 +81,7 @@ class Job:
     files: dict[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in self.environment:
-            if not _VARIABLE.fullmatch(name):
-                raise ValueError(f"{name!r} cannot be the name of an environment variable")
+        check_variables(self.environment)
 
     def launcher(self) -> str:
         """The shell script that becomes the process: it runs the training and keeps its exit status."""
@@ -88,6 +93,13 @@ class Job:
         )
 
 
+def check_variables(names: Iterable[str]) -> None:
+    """Raises ``ValueError`` for a name that a shell would not take as that of a variable."""
+    for name in names:
+        if not _VARIABLE.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of an environment variable")
+
+
 def folder(run_id: str) -> str:
     """Where a run lies, below the home of the VM's user."""
     return f"azureml/{run_id}"
@@ -96,8 +108,10 @@ def folder(run_id: str) -> str:
 def start(vm: VmSession, job: Job, ca_bundle: Path) -> bool:
     """Bring the files to the VM and start the process; False when that had been done before."""
     place = folder(job.run_id)
-    if "yes" in vm.run(f"[ ! -e {quoted(f'{place}/launched')} ] || echo yes"):
+    if vm.run(f"[ ! -e {quoted(f'{place}/launched')} ] || cat {quoted(f'{place}/owner')}").strip() == job.owner:
         return False
+    if not kill(vm, job.run_id):
+        raise CommandError(f"a process of an earlier run {job.run_id} on the VM could not be ended")
     _bring(vm, job, place, ca_bundle)
     return "now" in vm.run(_inside(place, _START))
 
@@ -138,6 +152,7 @@ def _bring(vm: VmSession, job: Job, place: str, ca_bundle: Path) -> None:
     home = vm.run("pwd").strip()
     environment = job.environment | {"REQUESTS_CA_BUNDLE": f"{home}/{place}/ca-bundle.pem"}
     lines = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in sorted(environment.items()))
+    vm.write(f"{place}/owner", job.owner.encode())
     vm.write(f"{place}/environment", lines.encode())
     vm.write(f"{place}/run.sh", job.launcher().encode())
 

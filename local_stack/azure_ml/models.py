@@ -68,7 +68,10 @@ class Models:
         found = [model for model in self._workspace.store.all(MODEL) if _matches(model, request.query)]
         found.reverse()  # newest first: Model(ws, name) takes the first
         if request.query.get("latestVersionOnly") == "true":
-            found = list({model["name"]: model for model in reversed(found)}.values())
+            newest: dict[str, dict[str, Any]] = {}
+            for model in found:
+                newest.setdefault(model["name"], model)
+            found = list(newest.values())
         count = int(request.query.get("count", "255"))
         return web.json_response({"value": found[:count], "continuationToken": None, "nextLink": None})
 

@@ -1,7 +1,8 @@
 """One run, from its turn on the VM to its end. Can be left at any point and taken up again, also by another process.
 
-What has been reached is in the run's execution document: ``started``, then ``ended`` (exit status and our reason), then
-``tail`` (everything was collected). The process on the VM is started once, see :mod:`local_stack.azure_ml.job`.
+What has been reached is in the run's execution document: ``touched`` (something may be on the VM), ``started``, then
+``ended`` (exit status and our reason), then ``tail`` (everything was collected). The process on the VM is started once,
+see :mod:`local_stack.azure_ml.job`.
 """
 
 import asyncio
@@ -47,14 +48,35 @@ class Runner:
         except CancelledBeforeStartError:
             self._set("Canceled")
         except UnreachableError as error:
-            remark = "; its process may still run there" if self._execution().get("started") else ""
+            touched = self._execution().get("touched", False)
+            remark = "; its process may still run there" if touched else ""
+            self._note(left_on_vm=touched)
             self._set("Failed", error=f"{error}; check that the VM is up and that its key is right{remark}")
         except Exception as error:
             log.exception("run %s", self.run_id)
+            if self._execution().get("touched"):
+                await self._clean_up()
             self._set("Failed", error=f"the execution service failed: {error}")
 
+    async def sweep(self) -> None:
+        """Remove what a run left on a VM that was out of reach when it ended, as soon as the VM lets us in again."""
+        while self._execution().get("left_on_vm"):
+            try:
+                await asyncio.to_thread(self.link.call, lambda vm: job.kill(vm, self.run_id))
+                await asyncio.to_thread(self.link.call, lambda vm: job.remove(vm, self.run_id))
+            except RefusedError as error:
+                log.warning("run %s: %s stays on the VM: %s", self.run_id, job.folder(self.run_id), error)
+                return
+            except (UnreachableError, CommandError):
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                self._note(left_on_vm=False)
+
     async def _execute(self) -> None:
-        if not self._execution().get("started"):
+        if self._cancelled():
+            if not self._execution().get("touched"):
+                raise CancelledBeforeStartError
+        elif not self._execution().get("started"):
             await self._start()
         self._set("Running")
         if "ended" not in self._execution():
@@ -66,11 +88,14 @@ class Runner:
         self._end(self._execution()["ended"], self._execution()["tail"])
 
     async def _start(self) -> None:
-        if self._cancelled():
-            raise CancelledBeforeStartError
         self._set("Preparing")
         asked = job_of(self.workspace, self._run(), self._execution())
-        now = await self._on_vm(lambda vm: job.start(vm, asked, self.workspace.ca_bundle))
+
+        def begin(vm: VmSession) -> bool:
+            self._note(touched=True)
+            return job.start(vm, asked, self.workspace.ca_bundle)
+
+        now = await self._on_vm(begin)
         # "Before" with no count: our predecessor died between the start and this line.
         trainings = self._execution()["trainings"]
         self._note(started=True, trainings=trainings + 1 if now else max(trainings, 1))
@@ -108,7 +133,8 @@ class Runner:
             await self._on_vm(lambda vm: job.kill(vm, self.run_id))  # what the script left running
             await self._on_vm(lambda vm: job.remove(vm, self.run_id))
         except (UnreachableError, CommandError) as error:
-            log.warning("run %s: %s stays on the VM: %s", self.run_id, job.folder(self.run_id), error)
+            log.warning("run %s: %s stays on the VM for now: %s", self.run_id, job.folder(self.run_id), error)
+            self._note(left_on_vm=True)
 
     def _end(self, ended: dict[str, Any], tail: str) -> None:
         status, reason = ended.get("status"), ended.get("reason")
@@ -133,7 +159,7 @@ class Runner:
             except RefusedError:
                 raise
             except UnreachableError:
-                if self._cancelled() and not self._execution().get("started"):
+                if self._cancelled() and not self._execution().get("touched"):
                     raise CancelledBeforeStartError from None
                 if loop.time() >= deadline:
                     raise

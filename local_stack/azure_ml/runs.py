@@ -8,6 +8,7 @@ from local_stack.azure_ml.workspace import Workspace, now_text
 EXPERIMENT, RUN, EXECUTION = "experiment", "run", "execution"
 TERMINAL = frozenset({"Completed", "Failed", "Canceled"})
 WAITING = frozenset({"NotStarted", "Queued"})  # nothing has happened on a VM yet
+_ORDER = ("NotStarted", "Queued", "Preparing", "Running", "Finalizing", "CancelRequested")
 
 
 def experiment(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -41,11 +42,11 @@ def create_run(workspace: Workspace, experiment_name: str, run_id: str, **fields
 
 
 def set_status(workspace: Workspace, run_id: str, status: str, *, error: str | None = None) -> None:
-    """Move a run to ``status``; a terminal status is never left, and CancelRequested only for a terminal one."""
+    """Move a run to ``status``. It only moves on: a terminal status is never left, and CancelRequested only for one."""
 
     def edit(run: dict[str, Any]) -> None:
         current = run["status"]
-        if current in TERMINAL or (current == "CancelRequested" and status not in TERMINAL):
+        if current in TERMINAL or (status not in TERMINAL and _ORDER.index(status) <= _ORDER.index(current)):
             return
         run["status"] = status
         if status == "Running":

@@ -21,6 +21,7 @@ log = logging.getLogger("azure_ml")
 
 _OPEN = ("/metadata/", "/adfs/", "/discovery", "/blobs/", "/_faults")
 _FOR_CLIENTS_ONLY = ("/subscriptions", "/rp/", "/execution/", "/_stats")  # not with the token of a training
+_GRACE_SECONDS = 2  # for requests that are under way when we stop
 _MOST_BYTES = 1 << 26  # of a JSON body; files are streamed
 
 
@@ -36,7 +37,7 @@ class Server:
         chain, key, self.workspace.ca_bundle = (path.resolve() for path in ensure_certificates(self.workspace.folder))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chain, key)
-        self._runner = web.AppRunner(self._app(), access_log=None)
+        self._runner = web.AppRunner(self._app(), access_log=None, shutdown_timeout=_GRACE_SECONDS)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=context)
         await site.start()
@@ -61,8 +62,7 @@ class Server:
             began = time.monotonic()
             try:
                 self._count(request)
-                if not request.path.startswith("/_"):
-                    await faults.strike(request)
+                await faults.strike(request)
                 if not request.path.startswith(_OPEN):
                     self._authorise(request)
                 response = await handler(request)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from local_stack.azure_ml import snapshots
 from local_stack.azure_ml.answers import ServiceError
-from local_stack.azure_ml.job import Job
+from local_stack.azure_ml.job import Job, check_variables
 from local_stack.azure_ml.workspace import TOKEN_SECONDS, Workspace, now_text
 
 # The pattern of the public REST description; the id also becomes a folder's name on the VM.
@@ -40,6 +40,11 @@ def check_supported(configuration: Mapping[str, Any]) -> None:
     script = PurePosixPath(configuration.get("script") or "..")
     if script.is_absolute() or ".." in script.parts:
         raise ServiceError(400, "UserError", "script must be a path in the snapshot")
+    try:
+        for variables in (environment.get("environmentVariables"), configuration.get("environmentVariables")):
+            check_variables(variables or {})
+    except ValueError as error:
+        raise ServiceError(400, "UserError", str(error)) from None
 
 
 def job_of(workspace: Workspace, run: Mapping[str, Any], execution: Mapping[str, Any]) -> Job:
@@ -48,6 +53,7 @@ def job_of(workspace: Workspace, run: Mapping[str, Any], execution: Mapping[str,
     environment = definition.get("environment") or {}
     return Job(
         run_id=run["runId"],
+        owner=execution["owner"],
         interpreter=str((environment.get("python") or {}).get("interpreterPath") or "python"),
         script=definition["script"],
         arguments=tuple(str(argument) for argument in definition.get("arguments") or []),

@@ -17,6 +17,10 @@ _CONNECT_SECONDS: Final = 10
 _COMMAND_SECONDS: Final = 60
 _KEY_TYPES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _PIECE: Final = 1 << 18
+_READ: Final = 1 << 15  # the most that SFTP servers answer at once
+_WINDOW: Final = (
+    1 << 22
+)  # asked for ahead of its answers: all at once fills the memory, one by one takes ten times as long
 
 
 class UnreachableError(Exception):
@@ -43,6 +47,8 @@ class VmSession:
         _, stdout, stderr = self._client.exec_command(command, timeout=_COMMAND_SECONDS)
         text = stdout.read().decode(errors="replace")
         status = stdout.channel.recv_exit_status()
+        if status < 0:  # paramiko's word for a connection that ended without one
+            raise EOFError("the connection broke")
         if status:
             raise CommandError(f"status {status}: {stderr.read().decode(errors='replace').strip()[-300:]}")
         return text
@@ -60,7 +66,12 @@ class VmSession:
     def download(self, path: str, target: Path) -> None:
         """Copy a file from the VM; ``target`` is there whole or not at all."""
         partial = target.with_name(f"{target.name}.partial")
-        self._sftp.get(path, str(partial))
+        with self._sftp.open(path, "rb") as source, partial.open("wb") as copy:
+            size = source.stat().st_size or 0
+            for window in range(0, size, _WINDOW):
+                end = min(window + _WINDOW, size)
+                for piece in source.readv([(at, min(_READ, end - at)) for at in range(window, end, _READ)]):
+                    copy.write(piece)
         partial.replace(target)
 
     def follow(self, path: str, target: Path) -> None:
@@ -106,6 +117,8 @@ class VmLink:
             if self._session is None:
                 self._session = self._opened(vm)
             return action(self._session)
+        except (FileNotFoundError, PermissionError):
+            raise  # of a file, here or there; the connection is fine
         except (OSError, EOFError, paramiko.SSHException) as error:
             self.close()
             kind = RefusedError if isinstance(error, _HOPELESS) else UnreachableError

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from shared.errors import Code, PermanentError, TransientError
-
-LONGEST_TEXT = 500  # characters of a foreign error text that we pass on
+from shared.texts import shortened
 
 _MAY_RECOVER = {408, 429}
 
@@ -36,8 +35,3 @@ def _of_status(error: HttpResponseError, store: str, setting: str) -> TransientE
         return PermanentError(reason, code=Code.BAD_CONFIGURATION)
     reason = f"{store} refused the request ({status}); check {setting}: {shortened(error)}"
     return PermanentError(reason, code=Code.BAD_CONFIGURATION)
-
-
-def shortened(error: Exception) -> str:
-    """A foreign error on one line, at most :data:`LONGEST_TEXT` characters."""
-    return " ".join(str(error).split())[:LONGEST_TEXT]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.errors import Code, PermanentError
 from shared.messages import Outcome, Parameters, RunRecord, Scalar, Verdict
 
-MAY_TRY_AGAIN = frozenset({Outcome.FAILED, Outcome.CANCELLED})
+MAY_TRY_AGAIN = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.ROLLED_BACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,9 @@ class Refuse:
 def decide(previous: Sequence[RunRecord]) -> Start | Refuse:
     """What to do about a fingerprint, given the records of every earlier attempt at it.
 
-    One that failed or was cancelled may be tried again; one that led to a verdict on its model may not, since the same
-    data, code and parameters would lead to the same.
+    One that failed, was cancelled or could not be rolled out may be tried again: what was in its way, such as a VM
+    that was away, can be repaired without any change of the data. One that led to a verdict on its model may not, since
+    the same data, code and parameters would lead to the same.
     """
     if not previous:
         return Start(attempt=1)

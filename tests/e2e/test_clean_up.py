@@ -1,89 +1,108 @@
-"""Ctrl-C at any moment, or worse, leaves no process and no container behind."""
+"""Whatever ends the demo or the stack, and whenever: no process, no container and no mount stays."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from local_stack.app_client import deadline
-from local_stack.files import read_object
-from local_stack.supervisor.layout import MARKER
+from local_stack.processes import identities
+from local_stack.stack_hub.containers import mounts_below
+from local_stack.supervisor import Stack, record
+from local_stack.supervisor.layout import MARKER, Layout
+from tests.support import leftovers
 from tests.support.stack import CACHE, ROOT
+
+INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
 
 
 @pytest.fixture
 def state() -> Iterator[Path]:
+    """A folder with a short path, because sockets lie in it; gone at the end with all that runs in it."""
     folder = Path(tempfile.mkdtemp(prefix="edgetrain-end-"))
-    yield folder / "state"
-    subprocess.run(local_stack("clean", folder / "state"), cwd=ROOT, check=False, capture_output=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder
+    finally:
+        Stack.clean(folder)
 
 
-def local_stack(command: str, state: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "local_stack", command, "--state", str(state), *more]
+@pytest.mark.parametrize(
+    "signs",
+    [
+        pytest.param(["cloud_storage is ready"], id="while the stack starts"),
+        pytest.param(["training: running"], id="while a model is trained"),
+        pytest.param(["more data lands", "rolling_out: verifying"], id="while a candidate is beside a live container"),
+    ],
+)
+def test_ctrl_c_at_any_moment_of_the_demo_leaves_nothing(state: Path, signs: list[str]) -> None:
+    """``signs``: what the demo says, one after the other, before it is interrupted."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "local_stack.demo", "--state", str(state), "--cache", str(CACHE)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # a terminal's Ctrl-C reaches the whole group; here, that of the demo alone
+    ) as demo:
+        assert demo.stdout is not None
+        said: list[str] = []
+        for sign in signs:
+            said += read_until(demo.stdout, sign)
+        os.killpg(demo.pid, signal.SIGINT)
+        said.extend(demo.stdout)
+
+    assert demo.returncode == INTERRUPTED, "".join(said[-30:])
+    assert said[-1] == "stopped; nothing is left running\n"
+    assert "Traceback" not in "".join(said)
+    assert what_is_left(state) == []
 
 
-def left_behind(state: Path) -> list[str]:
-    """Processes of the state's stack: by the marker in their environment, or the folder on their command line."""
-    stack_id = (state / "stack-id").read_text().strip() if (state / "stack-id").exists() else "none"
-    found = []
-    for process in psutil.process_iter():
-        try:
-            ours = process.environ().get(MARKER) == stack_id or str(state) in " ".join(process.cmdline())
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-        if ours and process.pid != os.getpid():
-            found.append(f"{process.pid} {process.name()}")
-    return found
+def test_a_supervisor_that_is_killed_leaves_nothing_and_the_next_start_works(state: Path) -> None:
+    up = ("up", "--detach", "--cache", str(CACHE))
+    assert call(state, *up) == 0
+    running = record.read(Layout.at(state))
+    assert running is not None
+    assert running.is_supervised()
+    assert what_is_left(state), "what runs is seen"
 
+    identities.send(running.supervisor, signal.SIGKILL)
 
-def assert_nothing_left(state: Path) -> None:
-    for _ in deadline(30, f"the end of {left_behind(state)}"):
-        if not left_behind(state):
-            return
-
-
-@pytest.mark.parametrize("moment", ["start the local stack", "training: running", "rolling_out: verifying"])
-def test_the_demo_interrupted_leaves_nothing(state: Path, moment: str) -> None:
-    command = [sys.executable, "-u", "-m", "local_stack.demo", "--state", str(state), "--cache", str(CACHE)]
-    demo = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    assert demo.stdout is not None
-    said = []
-    for line in demo.stdout:
-        said.append(line)
-        if moment in line:
-            os.killpg(demo.pid, signal.SIGINT)  # as a terminal does it: the whole group hears it
+    for _ in deadline(30, "the end of everything that the supervisor had started"):
+        if not what_is_left(state):
             break
-    rest, _ = demo.communicate(timeout=60)
+    assert call(state, *up) == 0
+    assert call(state, "status") == 0
+    assert call(state, "down") == 0
+    assert what_is_left(state) == []
 
-    assert demo.returncode == 130, "".join(said) + rest
-    assert "Traceback" not in rest
-    assert_nothing_left(state)
+
+def read_until(lines: Iterable[str], sign: str) -> list[str]:
+    """Every line up to the one with the sign."""
+    said = []
+    for line in lines:
+        said.append(line)
+        if sign in line:
+            return said
+    pytest.fail(f"it ended before {sign!r}:\n{''.join(said[-30:])}")
 
 
-def test_a_supervisor_that_is_killed_takes_everything_with_it_and_the_next_up_works(state: Path) -> None:
-    up = local_stack("up", state, "--detach", "--cache", str(CACHE))
-    subprocess.run(up, cwd=ROOT, check=True, capture_output=True, timeout=90)
-    before = read_object(state / "endpoints.json")
-    supervisor = next(
-        process for process in psutil.process_iter() if str(state) in (words := process.cmdline()) and "up" in words
-    )
+def call(state: Path, command: str, *options: str) -> int:
+    """The exit status of ``python -m local_stack``."""
+    words = [sys.executable, "-m", "local_stack", command, "--state", str(state), *options]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, check=False, timeout=120).returncode
 
-    supervisor.kill()
-    assert_nothing_left(state)
 
-    subprocess.run(up, cwd=ROOT, check=True, capture_output=True, timeout=90)
-    assert read_object(state / "endpoints.json")["functions_host"] == before["functions_host"], "the same place again"
-    status = subprocess.run(local_stack("status", state), cwd=ROOT, check=False, capture_output=True, text=True)
-    assert status.returncode == 0, status.stdout
-    subprocess.run(local_stack("down", state), cwd=ROOT, check=True, capture_output=True, timeout=60)
-    assert_nothing_left(state)
+def what_is_left(state: Path) -> list[str]:
+    """Processes of the stack, or of a container in it, and mounts; whoever started them."""
+    layout = Layout.at(state)
+    return [
+        *(f"process {process.pid}" for process in identities.marked(MARKER, layout.stack_id() or "none")),
+        *leftovers.processes(str(layout.root)),
+        *leftovers.processes(str(layout.runtime)),
+        *mounts_below(layout.root, layout.runtime),
+    ]

@@ -1,151 +1,241 @@
-"""No row of data and no secret ends up where it does not belong.
+"""No key, no password and no data row gets where it does not belong.
 
-Canaries are planted in the data, and every real credential of the stack is one too. After a run, every file of the
-orchestration store, the logs, Azure ML, the registry (layers unpacked) and the cloud-side storage is searched.
+Canaries are planted in the data; the credentials are those of the running stack. After a run that went well and one
+that the data broke, every place outside the hub and the VM is searched, and each search proves that it finds what is
+there.
 """
 
-import gzip
-import json
-import re
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
 
-from local_stack.app_client import AppClient, blob_created, land
+from local_stack.app_client import AppClient, app_client, blob_created, land
 from local_stack.demo_data import breast_cancer_story
+from local_stack.files import read_object
 from local_stack.supervisor import Stack
+from tests.support.azure_ml_view import models
+from tests.support.canaries import (
+    Needles,
+    files_below,
+    found_in,
+    found_in_database,
+    found_in_files,
+    found_in_text,
+    number,
+    secret,
+)
+from tests.support.changed_app import ChangedApp
 
-PIPELINE = "breast-cancer"
-CANARIES = (b"17.42918374651", b"20.91827364558")  # values that no file of the data set has
-# Where a credential may lie: with the service that issued it, readable by its owner only.
-OWNERS = {"endpoints.json", "keys.json", "identity.json", "credentials.json"}
+PIPELINE = "canaries"
+NUMBERS = (1234.5678901234, 987.6543210987, 1357.2468013579)
+PATIENT = "canary-patient-{:04d}"
+BROKEN_CELL = "canary-cell-not-a-number"
+BROKEN_LABEL = 7731905
+
 Run = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def run(stack: Stack) -> Run:
-    """A run over data with canaries, promoted and rolled out."""
-    app, data = AppClient(stack.endpoints), breast_cancer_story()
-    known = {found["run_id"] for found in app.runs(PIPELINE)}
-    land(stack.endpoints, PIPELINE, data.holdout_name, planted(data.holdout, CANARIES[0]))
+def client(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
+    app = ChangedApp.copied_to(tmp_path_factory.mktemp("canaries") / "app")
+    app.add_pipeline(PIPELINE, data={"container": PIPELINE})
+    app.prepare_serving(stack, PIPELINE)
+    with app.deployed(stack), app_client(stack.endpoints) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def run(stack: Stack, client: AppClient) -> Run:
+    """A complete run on data with canaries in them."""
+    data = breast_cancer_story()
+    land(stack.endpoints, PIPELINE, data.holdout_name, marked(data.holdout))
+    known = {run["run_id"] for run in client.runs(PIPELINE)}
     for name, content in data.first.items():
-        blob = land(stack.endpoints, PIPELINE, name, planted(content, CANARIES[1]))
-        app.deliver(blob_created(stack.endpoints, blob))
-    ended = app.wait_for_outcome(app.wait_for_new_run(PIPELINE, known))
-    app.close()
-    land(stack.endpoints, PIPELINE, data.holdout_name, data.holdout)
+        blob = land(stack.endpoints, PIPELINE, name, marked(content))
+        assert client.deliver(blob_created(stack.endpoints, blob)) in {200, 202}
+    ended = client.wait_for_outcome(client.wait_for_new_run(PIPELINE, known))
+    assert ended["outcome"] == "promoted", ended["reason"]
     return ended
 
 
-def planted(content: bytes, canary: bytes) -> bytes:
-    """The CSV with the first value of its first row replaced."""
-    header, row, rest = content.split(b"\n", 2)
-    return b"\n".join([header, canary + b"," + row.partition(b",")[2], rest])
-
-
-def places(stack: Stack) -> dict[str, Path]:
-    """Everything that may know of a run, but must not know its data."""
-    names = ("functions_host", "logs", "azure_ml", "container_registry", "cloud_storage")
-    return {name: stack.state / name for name in names}
-
-
-def contents(folder: Path) -> Iterator[tuple[Path, bytes]]:
-    """Every file below a folder, and once more unpacked if it is compressed."""
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file():
-            continue
-        content = path.read_bytes()
-        yield path, content
-        if content[:2] == b"\x1f\x8b" and len(content) < 20_000_000:
-            yield path, gzip.decompress(content)
-
-
-def found(folder: Path, needle: bytes, *, but: frozenset[str] = frozenset()) -> list[str]:
-    """Files that hold the needle, in plain or JSON-escaped form."""
-    escaped = json.dumps(needle.decode()).strip('"').encode()
-    return [
-        str(path.relative_to(folder.parent))
-        for path, content in contents(folder)
-        if path.name not in but and (needle in content or escaped in content)
+@pytest.fixture(scope="module", autouse=True)
+def failed_runs(stack: Stack, client: AppClient, run: Run) -> list[Run]:
+    """Runs that the data broke: errors like to quote what they choke on."""
+    part = next(iter(breast_cancer_story().second.values()))
+    header, row, *_ = part.decode().splitlines()
+    cells = row.split(",")
+    bad_rows = [
+        ",".join([cells[0], BROKEN_CELL, *cells[2:]]),
+        ",".join([*cells[:-1], str(BROKEN_LABEL)]),
     ]
+    ended = []
+    for bad in bad_rows:
+        content = f"{header}\n{row}\n{bad}\n".encode()
+        land(stack.endpoints, PIPELINE, "landing/part-3.csv", content)
+        answer = client.post(f"/api/pipelines/{PIPELINE}/runs")
+        assert answer.status_code == 202, answer.text
+        ended.append(client.wait_for_outcome(answer.json()["run_id"]))
+    assert [run["outcome"] for run in ended] == ["failed", "failed"]
+    return ended
 
 
-def secrets(stack: Stack) -> dict[str, bytes]:
-    """Every credential of the running stack, by what it is for."""
-    ends = stack.endpoints
-    host, vm = ends["functions_host"], ends["vm"]
-    site = json.loads((Path(vm["home"]) / ".config" / "edgetrain" / "sites" / "factory.json").read_text())
-    key = Path(vm["private_key_file"]).read_text().splitlines()
-    named = {
-        "hub storage, the app's key": account_key(ends["hub_storage"]["connection_string"]),
-        "hub storage, the VM's key": account_key(site["connection_string"]),
-        "cloud storage": account_key(ends["cloud_storage"]["connection_string"]),
-        "registry": ends["container_registry"]["password"],
-        "Azure ML": ends["azure_ml"]["client_secret"],
-        "SSH": key[len(key) // 2],
-        **{name: host[name] for name in ("master_key", "function_key", "event_grid_key", "durable_task_key")},
-    }
-    assert all(len(value) >= 16 for value in named.values()), "a secret this short would be found anywhere"
-    return {name: value.encode() for name, value in named.items()}
+@pytest.fixture(scope="module")
+def data() -> Needles:
+    """What was in the rows."""
+    needles = {"a patient": PATIENT[:15].encode(), "a broken cell": BROKEN_CELL.encode()}
+    needles["a broken label"] = str(BROKEN_LABEL).encode()
+    for position, value in enumerate(NUMBERS):
+        needles |= number(f"measurement {position}", value)
+    return needles
 
 
-def account_key(connection_string: str) -> str:
-    match = re.search(r"AccountKey=([^;]+)", connection_string)
-    assert match is not None
-    return match.group(1)
+@pytest.fixture(scope="module")
+def credentials(stack: Stack) -> Needles:
+    """What opens something."""
+    endpoints = stack.endpoints
+    secrets = {name: value for name, value in endpoints["functions_host"].items() if name.endswith("_key")}
+    secrets |= {f"azure_ml {name}": endpoints["azure_ml"][name] for name in ("client_secret", "faults_key")}
+    secrets["signing key"] = read_object(stack.state / "azure_ml" / "identity.json")["signing_key"]
+    stored = read_object(stack.state / "credentials.json")
+    secrets |= {name: value for name, value in stored.items() if not name.endswith(("_account", "_username")) and value}
+    for name in ("client", "host"):
+        # Any line will do: texts are wrapped, escaped and cut in many ways.
+        lines = (stack.state / "vm" / "keys" / name).read_text(encoding="ascii").splitlines()
+        secrets |= {f"{name} key, line {at}": line for at, line in enumerate(lines) if len(line) == 70 and at > 1}
+    assert len(secrets) >= 13
+    needles = {form: needle for name, value in secrets.items() for form, needle in secret(name, value).items()}
+    return needles | {"a bearer token": b"eyJhbGciOi"}
 
 
-def test_the_search_finds_what_is_there(stack: Stack, run: Run) -> None:
-    """The control: by the same search, every place knows the run."""
-    assert run["outcome"] == "promoted", run["reason"]
-    for name, folder in places(stack).items():
-        assert found(folder, run["run_id"].encode()), f"{name} does not know the run: the search is broken"
-    assert found(stack.state / "hub_storage", CANARIES[1]), "the hub must have the data"
+@pytest.fixture(scope="module")
+def forbidden(data: Needles, credentials: Needles) -> Needles:
+    return {**data, **credentials}
 
 
-@pytest.mark.usefixtures("run")
-@pytest.mark.parametrize("canary", CANARIES)
-def test_no_row_of_data_leaves_the_hub_and_the_vm(stack: Stack, canary: bytes) -> None:
-    assert {name: hits for name, folder in places(stack).items() if (hits := found(folder, canary))} == {}
+def test_the_search_finds_what_is_there(stack: Stack, data: Needles, credentials: Needles) -> None:
+    """The hub holds the data, and the file with the credentials holds them; so all needles can be found."""
+    hub = found_in_files(files_below(stack.state / "hub_storage"), data)
+    known = found_in_files([stack.state / "credentials.json", stack.state / "endpoints.json"], credentials)
+
+    assert {find.partition(" in ")[0] for find in hub} >= {"a patient", "a broken cell", "a broken label"}
+    assert {f"measurement {position}" for position in range(len(NUMBERS))} <= {f.partition(" in ")[0] for f in hub}
+    for name in ("master_key", "function_key", "hub_key1", "hub_key2", "registry_password", "azure_ml client_secret"):
+        assert any(find.startswith(f"{name} in /") for find in known), name
+    assert found_in(io.BytesIO(b"x" * 5_000_000 + data["measurement 0 in binary"]), data) == {"measurement 0 in binary"}
 
 
-@pytest.mark.usefixtures("run")
-def test_no_data_stays_on_the_vm_after_the_training(stack: Stack) -> None:
-    home = Path(stack.endpoints["vm"]["home"])
+def test_the_orchestration_store_holds_references_only(stack: Stack, run: Run, forbidden: Needles) -> None:
+    files = list((stack.state / "functions_host").glob("*.sqlite3*"))
+    (database,) = (stack.state / "functions_host").glob("*.sqlite3")
 
-    assert [path for canary in CANARIES for path in found(home, canary)] == []
-
-
-@pytest.mark.usefixtures("run")
-def test_no_secret_is_where_it_does_not_belong(stack: Stack) -> None:
-    leaks = {
-        f"{secret} in {name}": hits
-        for name, folder in places(stack).items()
-        for secret, value in secrets(stack).items()
-        if (hits := [hit for hit in found(folder, value, but=frozenset(OWNERS)) if not is_compute_key(hit)])
-    }
-
-    assert leaks == {}
+    assert found_in_database(database, {"control": run["run_id"].encode()})
+    assert found_in_database(database, forbidden) == []
+    assert found_in_files(files, forbidden) == []
 
 
-def is_compute_key(path: str) -> bool:
-    """Azure ML keeps the key that it logs in to an attached VM with, in a file of its own."""
-    return re.fullmatch(r"azure_ml/compute-[0-9a-f]+\.key", path) is not None
+def test_no_log_has_a_secret_or_a_row(stack: Stack, run: Run, forbidden: Needles) -> None:
+    logs = files_below(stack.state / "logs")
+
+    assert {path.stem for path in logs} >= {"functions_host", "azure_ml", "vm", "container_registry", "hub_storage"}
+    assert found_in_files(logs, {"control": run["run_id"].encode()})
+    assert found_in_files(logs, forbidden) == []
 
 
-@pytest.mark.usefixtures("run")
-def test_the_vms_key_to_the_hub_is_on_the_vm_only(stack: Stack) -> None:
-    key = secrets(stack)["hub storage, the VM's key"]
-    holders = [hit for hit in found(stack.state, key) if "/vm/" not in f"/{hit.partition('/')[2]}"]
+def test_azure_ml_knows_metrics_and_models_but_no_row(
+    stack: Stack, run: Run, failed_runs: list[Run], forbidden: Needles
+) -> None:
+    """Tags, properties, metrics, logs, snapshots of code, artifacts: all that it keeps, and as its SDK shows it."""
+    folder = stack.state / "azure_ml"
+    own_secrets = ("identity.json", "endpoints.json", "compute-*.key")  # 0600, the stand-in's own
+    shown = models(stack.endpoints, PIPELINE)
 
-    # credentials.json is where the local stack itself keeps what it generated; hub_storage/ is the hub.
-    assert [hit for hit in holders if Path(hit).name != "credentials.json" and "/hub_storage/" not in hit] == []
+    for ended in (run, *failed_runs):
+        assert found_in_database(folder / "workspace.sqlite", {"control": ended["run_id"].encode()})
+    assert found_in_files(files_below(folder / "blobs"), {"control": b"sklearn"}), "a model is among the files"
+    assert found_in_database(folder / "workspace.sqlite", forbidden) == []
+    assert found_in_files(files_below(folder, without=own_secrets), forbidden) == []
+    assert found_in_text("models", shown, {"control": run["run_id"].encode()})
+    assert found_in_text("models", shown, forbidden) == []
 
 
-def test_files_with_secrets_are_private(stack: Stack, app: AppClient) -> None:
-    assert app.get("/api/pipelines").status_code == 200
-    for name in OWNERS:
-        for path in stack.state.rglob(name):
-            assert path.stat().st_mode & 0o077 == 0, path
+def test_the_image_holds_the_model_and_nothing_else(stack: Stack, run: Run, forbidden: Needles) -> None:
+    """Manifests, configurations and layers, these uncompressed too."""
+    blobs = files_below(stack.state / "container_registry" / "data")
+    forbidden = {name: needle for name, needle in forbidden.items() if name != "a bearer token"}  # tests of PyJWT
+
+    assert found_in_files(blobs, {"control": run["run_id"].encode()}), "the manifest"
+    assert found_in_files(blobs, {"control": b"Answers scoring requests inside the model's container"}), "in a layer"
+    assert found_in_files(blobs, forbidden) == []
+
+
+def test_cloud_storage_and_the_ledger_hold_references_only(stack: Stack, run: Run, forbidden: Needles) -> None:
+    connection = stack.endpoints["cloud_storage"]["connection_string"]
+    raw = files_below(stack.state / "cloud_storage")
+    with TableServiceClient.from_connection_string(connection) as tables:
+        rows = [
+            dict(row) for table in tables.list_tables() for row in tables.get_table_client(table.name).list_entities()
+        ]
+    with BlobServiceClient.from_connection_string(connection) as service:
+        blobs = [
+            service.get_container_client(container.name).download_blob(blob.name).readall()
+            for container in service.list_containers()
+            for blob in service.get_container_client(container.name).list_blobs()
+        ]
+
+    assert found_in_text("the ledger", rows, {"control": run["run_id"].encode()})
+    assert found_in_files(raw, {"control": run["run_id"].encode()})
+    assert found_in_text("the ledger", rows, forbidden) == []
+    assert [find for blob in blobs for find in found_in_text("a blob", blob, forbidden)] == []
+    assert found_in_files(raw, forbidden) == []
+
+
+def test_what_the_app_answers_holds_no_secret_and_no_row(client: AppClient, forbidden: Needles) -> None:
+    answers = [client.get("/api/runs", pipeline=PIPELINE), client.get("/api/pipelines"), client.get("/api/health")]
+    answers += [client.get(f"/api/runs/{run['run_id']}") for run in client.runs(PIPELINE)]
+
+    for answer in answers:
+        assert answer.status_code == 200
+        assert found_in_text(str(answer.url), answer.content, forbidden) == []
+
+
+def test_the_vm_holds_its_own_credentials_only(stack: Stack, credentials: Needles) -> None:
+    """The hub's second key is the VM's; the keys of the cloud side never get there, and no pull password stays."""
+    home = files_below(Path(stack.endpoints["vm"]["home"]))
+    own = {name: needle for name, needle in credentials.items() if name.startswith("hub_key2")}
+    others = {name: needle for name, needle in credentials.items() if name not in own}
+
+    assert [find.partition(" in /")[0] for find in found_in_files(home, own)] == ["hub_key2"]
+    assert found_in_files([*home, *files_below(stack.state / "vm" / "etc")], others) == []
+
+
+def test_no_process_shows_a_secret_on_its_command_line(stack: Stack, credentials: Needles) -> None:
+    lines = b"\n".join(command_lines())
+
+    assert str(stack.state).encode() in lines
+    assert found_in_text("a command line", lines, credentials) == []
+
+
+def command_lines() -> Iterator[bytes]:
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield entry.read_bytes().replace(b"\0", b" ")
+        except OSError:  # it has ended meanwhile
+            continue
+
+
+def marked(content: bytes) -> bytes:
+    """A CSV file with a column that nobody asked for, and with measurements that occur nowhere else."""
+    header, *rows = content.decode().splitlines()
+    area = header.split(",").index("mean_area")
+    lines = [f"{header},patient"]
+    for position, row in enumerate(rows):
+        cells = row.split(",")
+        if position < len(NUMBERS):
+            cells[area] = repr(NUMBERS[position])
+        lines.append(",".join([*cells, PATIENT.format(position)]))
+    return ("\n".join(lines) + "\n").encode()

@@ -1,4 +1,4 @@
-"""What Azure ML has, asked through its SDK in a process of its own (the SDK knows one cloud per process)."""
+"""What Azure ML has, asked through its SDK in a process of its own (it knows one cloud per process); and its faults."""
 
 import json
 import os
@@ -57,3 +57,26 @@ def trainings(endpoints: Endpoints) -> dict[str, int]:
     answer.raise_for_status()
     found: dict[str, int] = answer.json()["trainings"]
     return found
+
+
+def answer_late(endpoints: Endpoints, path: str, *, seconds: float) -> None:
+    """Carry out the next request to a path (a regular expression), and answer that much later."""
+    _faults(endpoints, "POST", {"path": path, "delay": seconds, "after": True, "count": 1})
+
+
+def answer_in_time(endpoints: Endpoints) -> None:
+    """No faults any more."""
+    _faults(endpoints, "DELETE", None)
+
+
+def _faults(endpoints: Endpoints, method: str, body: Any) -> None:
+    azure_ml = endpoints["azure_ml"]
+    answer = requests.request(
+        method,
+        f"{azure_ml['url']}/_faults",
+        json=body,
+        headers={"x-faults-key": azure_ml["faults_key"]},
+        verify=azure_ml["ca_bundle"],
+        timeout=30,
+    )
+    answer.raise_for_status()

@@ -1,20 +1,29 @@
 """Record histories of real runs for ``tests/replay``: ``python -m tests.support.history_recorder``.
 
 Starts a local stack, lets runs end in every way, and writes each orchestration's last execution as the host stored it.
-Takes about two minutes. Addresses of this machine are replaced; histories hold references only, no data and no secret.
+Takes about four minutes. Addresses of this machine are replaced; histories hold references only, no data, no secret.
 """
 
 import json
+import os
 import re
-import sqlite3
+import subprocess
 import sys
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_stack.app_client import AppClient, app_client, blob_created, deadline, land
+from local_stack.app_client import AppClient, app_client, blob_created, land
 from local_stack.demo_data import breast_cancer_story
+from local_stack.functions_host.durable.history import EventType, event, from_stamp
+from local_stack.stack_hub.engine import find
+from local_stack.stack_hub.vm import Vm
 from local_stack.supervisor import Stack
+from local_stack.supervisor.layout import Layout
+from tests.support.host_store import HistoryEvent, HostStore, wait_until
 from tests.support.stack import running_stack
 
 FOLDER = Path(__file__).resolve().parents[1] / "replay" / "histories"
@@ -26,72 +35,157 @@ Run = dict[str, Any]
 
 def main() -> None:
     """Play every scenario and write its histories."""
-    FOLDER.mkdir(exist_ok=True)
+    for file in FOLDER.glob("*.json"):
+        file.unlink()
     with running_stack(PIPELINE) as stack, app_client(stack.endpoints) as app:
+        recorder = Recorder(stack, app)
         data = breast_cancer_story()
+        second = data.second["landing/part-3.csv"]
         land(stack.endpoints, PIPELINE, data.holdout_name, data.holdout)
-        record(stack, "promoted", drop(stack, app, data.first))
-        record(stack, "woken", drop(stack, app, data.second, wake=True))
-        record(stack, "not_promoted", drop(stack, app, data.bad))
-        broken = {"landing/part-4.csv": b"not,what,was,agreed\n1,2,3,4\n"}
-        record(stack, "training_failed", drop(stack, app, broken))
+        recorder.scenario("promoted", data.first)
+        with recorder.telling_of_the_training():
+            recorder.scenario("woken", data.second)
+        recorder.asked("asked", parameters={"inverse_regularisation": 0.29})
+        recorder.asked("asked_again", parameters={"inverse_regularisation": 0.29})
+        recorder.scenario("not_promoted", data.bad)
+        recorder.scenario("training_failed", {"landing/part-4.csv": b"not,what,was,agreed\n1,2,3,4\n"})
+        with recorder.losing_the_candidate():
+            recorder.scenario("candidate_lost", {"landing/part-4.csv": second})
         stack.stop_service("haproxy")
-        again = {"landing/part-4.csv": data.second["landing/part-3.csv"]}
-        record(stack, "rolled_back", drop(stack, app, again))
-        asked = app.post(f"/api/pipelines/{PIPELINE}/runs").json()
-        record(stack, "asked_again", {"run_id": asked["run_id"]}, only="request_run")
+        recorder.scenario("rolled_back", {"landing/part-4.csv": second.rstrip(b"\n").rpartition(b"\n")[0] + b"\n"})
 
 
-def drop(stack: Stack, app: AppClient, parts: dict[str, bytes], *, wake: bool = False) -> Run:
-    """Let files land and wait for the outcome; ``wake``: Azure ML tells of every change meanwhile."""
-    known = {run["run_id"] for run in app.runs(PIPELINE)}
-    for name, content in parts.items():
-        app.deliver(blob_created(stack.endpoints, land(stack.endpoints, PIPELINE, name, content)))
-    run_id = app.wait_for_new_run(PIPELINE, known)
-    if wake:
-        for _ in deadline(60, "the training"):
-            if (app.run(run_id).get("progress") or {}).get("phase") in {"preparing", "running"}:
-                break
-        event = {**blob_created(stack.endpoints, land(stack.endpoints, "other", "x", b"x")), "data": {"runId": run_id}}
-        event["eventType"] = "Microsoft.MachineLearningServices.RunStatusChanged"
-        app.deliver(event, function="on_training_status")
-    return app.wait_for_outcome(run_id)
+@dataclass(slots=True)
+class Recorder:
+    """Plays scenarios on a stack and writes what the host kept of them."""
+
+    stack: Stack
+    app: AppClient
+    _store: HostStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._store = HostStore(self.stack.state)
+
+    def scenario(self, name: str, parts: dict[str, bytes]) -> None:
+        """Let files land, wait for the outcome, and write the histories of all that happened."""
+        known = {run["run_id"] for run in self.app.runs(PIPELINE)}
+        for blob, content in parts.items():
+            landed = land(self.stack.endpoints, PIPELINE, blob, content)
+            self.app.deliver(blob_created(self.stack.endpoints, landed))
+        run_id = self.app.wait_for_new_run(PIPELINE, known)
+        self._write_at_the_end(name, run_id)
+
+    def asked(self, name: str, **body: Any) -> None:
+        """The same for a run that a person asks for, or is told of."""
+        self._write_at_the_end(name, self.app.post(f"/api/pipelines/{PIPELINE}/runs", body).json()["run_id"])
+
+    @contextmanager
+    def telling_of_the_training(self) -> Iterator[None]:
+        """Meanwhile Azure ML tells of the training once, and the execution that this ends is kept as well."""
+
+        def tell() -> None:
+            wait_until(lambda: self._store.answered("check_training"), "the training")
+            (instance_id,) = self._store.instances("await_training")
+            about = {"data": {"runId": instance_id.removesuffix("-training")}}
+            nowhere = land(self.stack.endpoints, "elsewhere", "a", b"a")
+            kind = {"eventType": "Microsoft.MachineLearningServices.RunStatusChanged"}
+            self.app.deliver(blob_created(self.stack.endpoints, nowhere) | kind | about, function="on_training_status")
+            self._keep_until_it_continues_as_new(instance_id)
+
+        with _meanwhile(tell):
+            yield
+
+    @contextmanager
+    def losing_the_candidate(self) -> Iterator[None]:
+        """Meanwhile the candidate is removed from the VM while it is verified."""
+
+        def lose() -> None:
+            wait_until(lambda: self._store.running("verify_candidate"), "a candidate")
+            (run_id,) = self._store.instances("retrain_model")
+            self._remove_container(run_id)
+
+        with _meanwhile(lose):
+            yield
+
+    def _remove_container(self, run_id: str) -> None:
+        engine = find(Vm(self.stack.state / "vm", Layout.at(self.stack.state).runtime, port=0).engine_configuration)
+        listing = [engine.name, "ps", "--quiet", "--filter", f"label=edgetrain.run-id={run_id}"]
+        environment = {**os.environ, **engine.environment}
+        found = subprocess.run(listing, env=environment, capture_output=True, text=True, check=True, timeout=60)
+        remove = [engine.name, "rm", "--force", "--time", "0", *found.stdout.split()]
+        subprocess.run(remove, env=environment, capture_output=True, check=True, timeout=60)
+
+    def _write_at_the_end(self, scenario: str, run_id: str) -> None:
+        """Write the last execution of every instance that began since the last scenario, once all have ended."""
+        run, store = self.app.wait_for_outcome(run_id, seconds=600), self._store
+        sys.stdout.write(f"{scenario}: {run['outcome']}: {run['reason']}\n")
+        wait_until(lambda: set(store.statuses().values()) == {"Completed"}, "the end of all orchestrations")
+        for instance_id in store.statuses():
+            _write(scenario, instance_id, store.history(instance_id))
+        self._store = HostStore(self.stack.state)
+
+    def _keep_until_it_continues_as_new(self, instance_id: str) -> None:
+        """Keep the execution of an instance that the host deletes when the next one begins.
+
+        Its last turn is put together from the message that caused it, seen in the inbox, and its time, which is that of
+        the next execution's start.
+        """
+        seen: tuple[list[HistoryEvent], list[HistoryEvent]] = ([], [])
+
+        def over() -> bool:
+            nonlocal seen
+            now = self._store.history_and_inbox(instance_id)
+            started = [each for part in now for each in part if each["EventType"] == EventType.EXECUTION_STARTED]
+            if started[0].get("Generation", 0) == 0:
+                seen = now
+                return False
+            self._write_continued(instance_id, *seen, started[0])
+            return True
+
+        wait_until(over, "the next execution")
+
+    @staticmethod
+    def _write_continued(
+        instance_id: str, history: list[HistoryEvent], inbox: list[HistoryEvent], following: HistoryEvent
+    ) -> None:
+        if [each["EventType"] for each in inbox] != [EventType.TASK_COMPLETED]:
+            raise RuntimeError("the message that ended the execution was not seen; record again")
+        turn = event(EventType.ORCHESTRATOR_STARTED, from_stamp(following["Timestamp"]))
+        _write("wake_up", instance_id, [*history, turn, *inbox], continued_with=following["Input"])
 
 
-def record(stack: Stack, scenario: str, run: Run, *, only: str = "") -> None:
-    """Write the histories of a run's orchestrations once the last of them has ended."""
-    sys.stdout.write(f"{scenario}: {run.get('outcome', run['run_id'])}\n")
-    for name, instance_id, history in _histories(stack, run["run_id"]):
-        if only in ("", name):
-            document = {"orchestrator": name, "instance_id": instance_id, "history": history}
-            text = _ADDRESS.sub("vm.example:8400", json.dumps(document, indent=1, sort_keys=True))
-            (FOLDER / f"{scenario}.{name}.json").write_text(text + "\n", encoding="utf-8")
+@contextmanager
+def _meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Do something while the block runs; what it raises is raised at the end."""
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - raised again below
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    thread.join()
+    if failed:
+        raise failed[0]
 
 
-def _histories(stack: Stack, run_id: str) -> list[tuple[str, str, list[dict[str, Any]]]]:
-    """Name, id and events of every ended orchestration that has to do with the run."""
-    file = next((stack.state / "functions_host").glob("*.sqlite3"))
-    query = (
-        "SELECT name, instance_id FROM instances WHERE status = 'Completed' AND (instance_id LIKE ? OR output LIKE ?)"
-    )
-    for _ in deadline(30, f"the end of the orchestrations of {run_id}"):
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
-            running = connection.execute("SELECT count(*) FROM instances WHERE status = 'Running'").fetchone()[0]
-            if running:
-                continue
-            found = connection.execute(query, (f"{run_id}%", f"%{run_id}%")).fetchall()
-            return [(name, instance_id, _events(connection, instance_id)) for name, instance_id in found]
-    raise AssertionError  # deadline() raises first
+def _write(scenario: str, instance_id: str, history: list[HistoryEvent], **more: Any) -> None:
+    name = next(each["Name"] for each in history if each["EventType"] == EventType.EXECUTION_STARTED)
+    document = {"orchestrator": name, "instance_id": instance_id, "history": [_bare(each) for each in history], **more}
+    text = _ADDRESS.sub("vm.example:8400", json.dumps(document, indent=1, sort_keys=True))
+    asked = next((each for each in history if each["EventType"] == EventType.TASK_SCHEDULED), {})
+    # Guarded steps share a name; what they guard tells them apart.
+    parts = [scenario, name, *([asked["Name"]] if name == "guarded_step" else []), "json"]
+    (FOLDER / ".".join(parts)).write_text(text + "\n", encoding="utf-8")
 
 
-def _events(connection: sqlite3.Connection, instance_id: str) -> list[dict[str, Any]]:
-    turns = connection.execute("SELECT events FROM history WHERE instance_id = ? ORDER BY turn", (instance_id,))
-    return [_without_stack(event) for (events,) in turns for event in json.loads(events)]
-
-
-def _without_stack(event: dict[str, Any]) -> dict[str, Any]:
+def _bare(each: HistoryEvent) -> HistoryEvent:
     """A failure's details are a stack with paths of this machine; nothing in the app reads them."""
-    return event | {key: None for key in ("Details", "FailureDetails") if key in event}
+    return each | {key: None for key in ("Details", "FailureDetails") if key in each}
 
 
 if __name__ == "__main__":

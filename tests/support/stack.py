@@ -15,12 +15,18 @@ CACHE = ROOT / ".local" / "cache"
 
 @contextmanager
 def running_stack(*pipelines: str) -> Iterator[Stack]:
-    """A stack in a folder of its own (with a short path: UNIX sockets lie there), prepared for the pipelines."""
+    """A stack in a folder of its own, prepared for the pipelines."""
+    with state_folder() as state, Stack.start(state, cache=CACHE) as stack:
+        prepare(stack.endpoints, pipelines, cache=CACHE, progress=lambda _: None)
+        yield stack
+
+
+@contextmanager
+def state_folder() -> Iterator[Path]:
+    """A new state folder with a short path, for UNIX sockets lie there; at the end nothing of it runs or is left."""
     state = Path(tempfile.mkdtemp(prefix="edgetrain-e2e-"))
     try:
-        with Stack.start(state, cache=CACHE) as stack:
-            prepare(stack.endpoints, pipelines, cache=CACHE, progress=lambda _: None)
-            yield stack
+        yield state
     finally:
         Stack.clean(state)
         shutil.rmtree(state, ignore_errors=True)

@@ -73,7 +73,7 @@ class ScriptedContext:
         return Task("all", children=tuple(tasks))
 
 
-Answer = Callable[[Any], Any] | list[Any] | dict[str, Any]
+Answer = Callable[[Any], Any] | list[Any] | dict[str, Any] | Exception
 
 
 @dataclass(slots=True)

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from shared.clients.azure_ml.compute import attach_compute, interpreter_path
-from shared.clients.azure_ml.errors import shortened, translated
+from shared.clients.azure_ml.errors import translated
 from shared.clients.azure_ml.statuses import finite_metrics, message_of, phase_of, with_remedy
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.errors import Code, PermanentError, TransientError
 from shared.job_folders import ENTRY, JobFolders
 from shared.messages import Phase, TrainedModel, TrainingRef, TrainingStatus
 from shared.settings import Compute
+from shared.texts import shortened
 from shared.training_driver import TrainingJob
 
 MODEL_PATH = "outputs/model"  # where every job leaves its model

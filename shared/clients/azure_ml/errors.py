@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
-
-LONGEST_TEXT = 500  # characters of a text from outside that go into ours
+from shared.texts import shortened
 
 # The authority's words for a service principal that is unknown, or whose secret is wrong or has expired.
 _REFUSED = ("AADSTS700016", "AADSTS7000215", "AADSTS7000222", "invalid_client")
@@ -36,12 +35,6 @@ def translated(action: str, *, absent: PermanentError | None = None) -> Iterator
         if any(code in text for code in _REFUSED):
             raise PermanentError(f"{reason}; {_CHECK_PRINCIPAL}", code=Code.BAD_CONFIGURATION) from error
         raise TransientError(reason) from error
-
-
-def shortened(text: object) -> str:
-    """A text from outside on one line, at most :data:`LONGEST_TEXT` characters."""
-    line = " ".join(str(text).split())
-    return line if len(line) <= LONGEST_TEXT else f"{line[: LONGEST_TEXT - 3]}..."
 
 
 def _from_status(action: str, status: int, text: str, absent: PermanentError | None) -> EdgetrainError:

@@ -9,6 +9,7 @@ Table ``runs``, partition = pipeline. A run has three rows, inserted in one tran
 - ``t-<newest first>-<run id>``: the record again, in order of time.
 """
 
+import re
 from itertools import islice
 
 from shared.clients.ledger.keys import digest, end_of, newest_first
@@ -17,6 +18,7 @@ from shared.errors import TransientError
 from shared.messages import Outcome, RunRecord, RunRequest
 from shared.wire import from_text, to_text
 
+_RUN_ID = re.compile(r"[a-z0-9-]{1,100}")
 _ROUNDS = 8  # lost races in a row before the caller is told to come back
 
 
@@ -54,7 +56,9 @@ class RunLedger:
         return sorted((run for run in records if run.fingerprint == fingerprint), key=lambda run: run.attempt)
 
     def run(self, run_id: str) -> RunRecord | None:
-        """The record of a run, or None when no such run was claimed or recorded."""
+        """The record of a run, or None when no such run was claimed or recorded; any text may be asked for."""
+        if not _RUN_ID.fullmatch(run_id):  # not asked of the tables, which refuse keys with a slash
+            return None
         row = self._runs.get(_pipeline_of(run_id), _run_key(run_id))
         return _record(row) if row else None
 

@@ -1,3 +1,6 @@
+import contextlib
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -45,6 +48,16 @@ class Lab:
         found: dict[str, Any] = self.sdk(calls.facts, run_id)
         return found
 
+    def cut_off_vm(self) -> None:
+        """Stop the VM's sshd and break the connections it has; what runs on the VM goes on."""
+        assert self.vm.process is not None
+        pid = self.vm.process.pid
+        connections = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+        self.vm.stop()
+        for connection in connections:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(connection), signal.SIGKILL)
+
     def leftovers(self) -> list[str]:
         folder = self.vm.home / "azureml"
         return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
@@ -56,6 +69,9 @@ def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
         pytest.skip("needs OpenSSH's server: apt-get install openssh-server")
     with running_sshd(tmp_path_factory.mktemp("vm")) as server:
         yield server
+        for process in server.home.glob("azureml/*/process"):  # of tests that did not come to their end
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(int(process.read_text(encoding="utf-8").split()[0]), signal.SIGKILL)
 
 
 @contextmanager
@@ -71,6 +87,7 @@ def running_lab(folder: Path, vm: SshServer) -> Iterator[Lab]:
         lab = Lab(azure_ml, vm, sdk)
         lab.attach("vm", vm)
         yield lab
+        assert sdk(calls.strangers) == []
 
 
 @pytest.fixture(scope="package")
@@ -81,9 +98,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory, vm: SshServer) -> Iterator[Lab
 
 @pytest.fixture
 def own_lab(tmp_path: Path, vm: SshServer) -> Iterator[Lab]:
-    """One whose stand-in a test may kill."""
+    """One whose stand-in a test may kill, and whose VM it may cut off."""
     with running_lab(tmp_path, vm) as opened:
         yield opened
+        if vm.process is None:
+            vm.start()
 
 
 @pytest.fixture

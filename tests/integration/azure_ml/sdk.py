@@ -1,7 +1,9 @@
 """Calls of the unmodified azureml-core, in a process of their own: it settles on one cloud when it is imported."""
 
+import hashlib
 import multiprocessing
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -9,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 EXPERIMENT = "pumps"
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _known: dict[str, Any] = {}
+_strangers: set[str] = set()
 
 
 class Sdk:
@@ -27,7 +31,36 @@ class Sdk:
         self._pool.shutdown()
 
 
+def confine() -> None:
+    """From now on this process reaches loopback only; whom else it called is remembered."""
+
+    def guard(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "socket.getaddrinfo":
+            host = arguments[0]
+        elif event == "socket.connect" and isinstance(arguments[1], tuple):
+            host = arguments[1][0]
+        else:
+            return
+        host = host.decode() if isinstance(host, bytes) else str(host)
+        if host not in LOOPBACK:
+            _strangers.add(host)
+            raise ConnectionRefusedError(f"{host} is not on this machine")
+
+    sys.addaudithook(guard)
+
+
+def strangers() -> list[str]:
+    """Hosts that this process wanted to reach, other than its own."""
+    return sorted(_strangers)
+
+
+def resource_manager() -> str:
+    """Where the SDK believes Azure Resource Manager to be; a private name, used nowhere but in tests."""
+    return str(_known["workspace"]._auth._get_arm_end_point())
+
+
 def _begin(endpoints: dict[str, Any], home: str) -> None:
+    confine()
     os.environ |= {
         "HOME": home,
         "ARM_CLOUD_METADATA_URL": endpoints["metadata_url"],
@@ -169,6 +202,11 @@ def download(run_id: str, prefix: str) -> dict[str, bytes]:
         return {
             path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()
         }
+
+
+def digests(run_id: str, prefix: str) -> dict[str, str]:
+    """As :func:`download`, but without the files: SHA-256 of each."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in download(run_id, prefix).items()}
 
 
 def register(run_id: str, name: str, path: str, tags: dict[str, str]) -> int:

@@ -77,6 +77,10 @@ class StandIn:
         headers = {"x-faults-key": self.endpoints["faults_key"]}
         self.request("POST", "/_faults", headers=headers, json={"path": path, **how}).raise_for_status()
 
+    def clear_faults(self) -> None:
+        headers = {"x-faults-key": self.endpoints["faults_key"]}
+        self.request("DELETE", "/_faults", headers=headers).raise_for_status()
+
     def trainings(self, run_id: str) -> int:
         """Processes that were started on a VM for a run."""
         count: int = self.request("GET", "/_stats", token=self.token()).json()["trainings"].get(run_id, 0)

@@ -45,7 +45,8 @@ print("released", flush=True)
 """
 STUBBORN = """
 import os, pathlib, signal, subprocess, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "polite" not in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 pathlib.Path("outputs").mkdir()
 pathlib.Path("outputs/partial.txt").write_text("so far")
@@ -236,7 +237,7 @@ def test_a_run_that_waits_is_cancelled_without_ever_starting(lab: Lab, source: S
 
 
 def test_the_time_limit_ends_a_training(lab: Lab, source: Source) -> None:
-    lab.submit("limit-1", source(STUBBORN), "limit-1", seconds=1)
+    lab.submit("limit-1", source(STUBBORN), "limit-1", "polite", seconds=1)
 
     end = lab.end("limit-1")
 
@@ -310,10 +311,28 @@ def test_a_vm_that_is_away_for_a_moment_costs_nothing(own_lab: Lab, source: Sour
     own_lab.submit("away-1", source(WITNESSED), "away-1")
     wait_for(lambda: starts(own_lab, "away-1") != [], "the training")
 
-    own_lab.vm.stop()
+    own_lab.cut_off_vm()
     time.sleep(1)  # the length of the outage; patience is two seconds
     own_lab.vm.start()
     (own_lab.vm.home / "away-1.go").touch()
 
     assert own_lab.end("away-1")["status"] == "Completed"
     assert len(starts(own_lab, "away-1")) == 1
+
+
+def test_what_runs_on_a_vm_that_stayed_away_is_ended_when_it_is_back(own_lab: Lab, source: Source) -> None:
+    own_lab.submit("stray-1", source(WITNESSED), "stray-1")
+    own_lab.submit("stray-2", source("print('never')"))
+    wait_for(lambda: starts(own_lab, "stray-1") != [], "the training")
+    (pid,) = starts(own_lab, "stray-1")
+
+    own_lab.cut_off_vm()
+    end, next_end = own_lab.end("stray-1"), own_lab.end("stray-2")
+    assert is_alive(pid)
+    own_lab.vm.start()
+
+    assert (end["status"], next_end["status"]) == ("Failed", "Failed")
+    assert end["error"].endswith("its process may still run there")
+    assert "may still run" not in next_end["error"]
+    wait_for(lambda: not is_alive(pid), "the end of the process")
+    wait_for(lambda: own_lab.leftovers() == [], "an empty VM")

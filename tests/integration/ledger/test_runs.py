@@ -2,6 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from shared.clients.ledger import Ledger
 from shared.decisions.fingerprint import run_id
 from shared.messages import Outcome, RunRecord, RunRequest, Stage
@@ -26,6 +28,11 @@ def _record(request: RunRequest, **changes: Any) -> RunRecord:
         requested_at=request.requested_at,
         **changes,
     )
+
+
+@pytest.mark.parametrize("run_id", ["", "a/b", "a#b", "\0", "../a", "x" * 2000, "Ä-1-1", "no-such-run"])
+def test_any_text_may_be_asked_for_as_a_run(ledger: Ledger, run_id: str) -> None:
+    assert ledger.runs.run(run_id) is None
 
 
 def test_a_claimed_run_is_known_at_once(ledger: Ledger) -> None:

@@ -122,7 +122,7 @@ def test_a_repeat_after_the_run_has_ended_starts_nothing() -> None:
     assert again.reason == f"run {run.run_id} was trained for this very request (promoted)"
 
 
-@pytest.mark.parametrize("outcome", [Outcome.PROMOTED, Outcome.NOT_PROMOTED, Outcome.ROLLED_BACK])
+@pytest.mark.parametrize("outcome", [Outcome.PROMOTED, Outcome.NOT_PROMOTED])
 def test_the_same_data_again_is_unchanged(outcome: Outcome) -> None:
     world = World()
     run = _started(world.admit())
@@ -144,7 +144,7 @@ def test_the_same_data_while_it_is_trained_names_that_run() -> None:
     assert (other.start, other.run_id, other.verdict) == (False, run.run_id, Verdict.TRAINED)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.CANCELLED])
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.CANCELLED, Outcome.ROLLED_BACK])
 def test_what_failed_may_be_tried_again_as_another_attempt(outcome: Outcome) -> None:
     world = World()
     first = _started(world.admit())

@@ -2,8 +2,11 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local_stack.azure_ml import runs
 from local_stack.azure_ml.answers import ServiceError
@@ -82,6 +85,26 @@ def test_the_start_is_remembered_from_the_first_time(workspace: Workspace) -> No
     runs.set_status(workspace, "r-1", "Running")
 
     assert (workspace.store.get(runs.RUN, "r-1") or {})["startTimeUtc"] == began
+
+
+STATUSES = ["Queued", "Preparing", "Running", "Finalizing", "CancelRequested", *sorted(runs.TERMINAL)]
+
+
+@given(moves=st.lists(st.sampled_from(STATUSES), max_size=12))
+def test_a_run_only_moves_on(moves: list[str]) -> None:
+    with TemporaryDirectory() as folder:
+        workspace = Workspace.open(Path(folder))
+        runs.create_run(workspace, "pumps", "r-1")
+        seen = ["NotStarted"]
+        for status in moves:
+            runs.set_status(workspace, "r-1", status)
+            if status_of(workspace) != seen[-1]:
+                seen.append(status_of(workspace))
+        workspace.store.close()
+
+    assert len(seen) == len(set(seen))
+    assert not runs.TERMINAL.intersection(seen[:-1])
+    assert "CancelRequested" not in seen[:-2]
 
 
 def test_a_run_id_is_taken_in_the_whole_workspace(workspace: Workspace) -> None:

@@ -41,6 +41,7 @@ def test_a_plain_script_is_supported() -> None:
         {"data": {"input": {}}},
         {"outputData": {"output": {}}},
         {"command": "python job.py"},
+        {"environmentVariables": {"A;reboot": "1"}},
         {"script": None},
         {"script": "/etc/job.py"},
         {"script": "a/../../job.py"},
@@ -63,7 +64,7 @@ def made(tmp_path: Path) -> Job:
         "environment": {"python": {"interpreterPath": "/opt/python"}, "environmentVariables": {"A": "1", "B": "1"}},
         "environmentVariables": {"B": 2, "AZUREML_RUN_ID": "another"},
     }
-    return job_of(workspace, RUN, {"definition": definition, "snapshot": "none"})
+    return job_of(workspace, RUN, {"owner": "o-1", "definition": definition, "snapshot": "none"})
 
 
 def test_arguments_become_texts(made: Job) -> None:
@@ -84,12 +85,12 @@ def test_the_job_knows_nothing_of_the_cloud_metadata(made: Job) -> None:
 @pytest.mark.parametrize("name", ["A B", "A;reboot", "1A", "", "A\n"])
 def test_a_variable_cannot_smuggle_in_a_command(name: str) -> None:
     with pytest.raises(ValueError, match="cannot be the name"):
-        Job("r-1", "python", "job.py", (), {name: "x"})
+        Job("r-1", "o-1", "python", "job.py", (), {name: "x"})
 
 
 def test_no_argument_reaches_the_shell_unquoted() -> None:
     hostile = "$(reboot) 'x' ; `y`"
 
-    text = Job("r-1", "/a b/python", "job.py", (hostile,), {}).launcher()
+    text = Job("r-1", "o-1", "/a b/python", "job.py", (hostile,), {}).launcher()
 
     assert f"'/a b/python' job.py {shlex.quote(hostile)} >../{job.LOG}" in text

@@ -7,8 +7,8 @@ from shared.errors import Code, PermanentError
 from shared.messages import Outcome, RunRecord, Verdict
 from tests.support.arrivals import a_run_record
 
-FINAL = [Outcome.PROMOTED, Outcome.NOT_PROMOTED, Outcome.ROLLED_BACK]
-AGAIN = [Outcome.FAILED, Outcome.CANCELLED]
+FINAL = [Outcome.PROMOTED, Outcome.NOT_PROMOTED]
+AGAIN = [Outcome.FAILED, Outcome.CANCELLED, Outcome.ROLLED_BACK]
 
 
 def _attempts(*outcomes: Outcome | None) -> list[RunRecord]:
@@ -23,7 +23,7 @@ def test_a_new_fingerprint_is_trained() -> None:
 
 
 @pytest.mark.parametrize("outcome", AGAIN)
-def test_a_failed_or_cancelled_attempt_may_be_tried_again(outcome: Outcome) -> None:
+def test_an_attempt_that_told_nothing_about_its_model_may_be_tried_again(outcome: Outcome) -> None:
     assert decide(_attempts(outcome)) == Start(attempt=2)
 
 

@@ -51,6 +51,9 @@ def test_both_schemas_become_the_same_arrival() -> None:
         (b'{"parameters": {"c": [1]}}', "parameters.c must be"),
         (b'{"parameters": {"c": null}}', "parameters.c must be"),
         (b"\xff\xfe", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"parameters": {"c": NaN}}', "parameters.c must be a finite number"),
+        (b'{"parameters": {"c": 1e999}}', "parameters.c must be a finite number"),
     ],
 )
 def test_a_bad_body_names_the_field(body: bytes, says: str) -> None:

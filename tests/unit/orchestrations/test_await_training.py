@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -124,8 +125,31 @@ def test_when_azure_ml_stops_answering_the_training_is_cancelled_and_the_stack_s
     )
 
     end = from_wire(TrainingEnd, run.output)
-    assert end == TrainingEnd(phase=Phase.FAILED, reason="Azure ML answers 500; it was cancelled")
+    assert end.phase is Phase.FAILED
+    assert end.reason == (
+        "Azure ML answers 500; it was tried again in vain, so see to that and then start the run again; "
+        "the training was cancelled"
+    )
     assert "cancel_training" in run.asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (refusal(Code.TRAINING_UNKNOWN, "Azure ML has no such run"), "no training had begun"),
+        (Exception("Azure ML answers 500"), "the training could not be cancelled either: look for run "),
+    ],
+)
+def test_when_azure_ml_takes_no_order_it_says_whether_something_may_run_there(answer: Any, told: str) -> None:
+    run = play(
+        await_training,
+        a_training_poll(),
+        answers={"submit_training": Exception("Azure ML answers 500"), "cancel_training": answer},
+    )
+
+    end = from_wire(TrainingEnd, run.output)
+    assert end.phase is Phase.FAILED
+    assert f"start the run again; {told}" in end.reason
 
 
 def test_its_custom_status_fits_the_hosts_limit() -> None:

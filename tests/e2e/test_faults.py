@@ -1,0 +1,262 @@
+"""Trouble outside, on the running stack: each ends in the documented outcome and leaves nothing behind.
+
+The table under test is "What happens when" in ``docs/architecture.md``. The retry policies are those of production, so
+the long outages run side by side, on pipelines of their own.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from local_stack.app_client import AppClient, Endpoints, app_client, deadline, land
+from local_stack.demo_data import breast_cancer_story
+from local_stack.files import read_object
+from local_stack.supervisor import Stack
+from tests.support import leftovers
+from tests.support.azure_ml_view import trainings
+from tests.support.changed_app import ChangedApp
+
+CONTAINER = "faults"
+DELIVERED = ("azure-flaky", "ssh-blip", "registry-blip", "served")
+UNDELIVERED = ("azure-down", "ssh-outage", "overlong")
+# The documented knobs of azureml-core: its own retries end sooner, ours stay as they are.
+QUICK_SDK = dict.fromkeys(
+    ("AZUREML_DEFAULT_BACKOFF", "AZUREML_DEFAULT_500_BACKOFF", "AZUREML_DEFAULT_503_BACKOFF"), "1"
+)
+
+Run = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def changed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangedApp]:
+    """An app whose pipelines are quick to poll, and whose training takes as long as it is told."""
+    app = ChangedApp.copied_to(tmp_path_factory.mktemp("faults") / "app")
+    app.let_training_pause()
+    train = {"expected_seconds": 2, "parameters": {"inverse_regularisation": 0.3, "pause_seconds": 0.01}}
+    for name in (*DELIVERED, *UNDELIVERED):
+        app.add_pipeline(name, data={"container": CONTAINER}, train=train)
+    app.add_pipeline("overlong", data={"container": CONTAINER}, train={**train, "running_limit_seconds": 3})
+    app.prepare_serving(stack, *DELIVERED)
+    data = breast_cancer_story()
+    for name, content in {data.holdout_name: data.holdout, **data.first}.items():
+        land(stack.endpoints, CONTAINER, name, content)
+    with app.deployed(stack, **QUICK_SDK):
+        yield app
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack, changed: ChangedApp) -> Iterator[AppClient]:
+    with app_client(stack.endpoints) as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def azure_ml(stack: Stack) -> Iterator["AzureMlFaults"]:
+    faults = AzureMlFaults(stack.endpoints)
+    yield faults
+    faults.clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def early(client: AppClient, azure_ml: "AzureMlFaults") -> dict[str, str]:
+    """Pipeline -> run, for what takes a while: trouble with Azure ML, and a first release. They start at once."""
+    azure_ml.set(r"/experiments/azure-down/snapshotrun$", status=500)
+    azure_ml.set(r"/experiments/azure-flaky", status=500, seconds=15)
+    return {name: start(client, name) for name in ("azure-down", "azure-flaky", "served")}
+
+
+@pytest.fixture(scope="module")
+def first_release(client: AppClient, early: dict[str, str]) -> Run:
+    """What the pipeline ``served`` serves before anything happens to it."""
+    return outcome(client, early["served"], "promoted")
+
+
+def test_an_ssh_server_that_is_away_for_a_moment_delays_a_training(client: AppClient, stack: Stack) -> None:
+    run_id = start(client, "ssh-blip", pause_seconds=6)
+    wait_for(client, run_id, lambda run: phase_of(run) == "running")
+
+    stack.restart("vm")
+
+    outcome(client, run_id, "promoted")
+    assert trainings(stack.endpoints)[run_id] == 1
+
+
+def test_a_training_over_its_limit_is_cancelled_and_its_process_ends(client: AppClient, stack: Stack) -> None:
+    run_id = start(client, "overlong", pause_seconds=120)
+
+    run = outcome(client, run_id, "failed")
+
+    assert run["reason"].startswith("training: training ran for more than 3 s and was cancelled")
+    assert "train.running_limit_seconds" in run["reason"]
+    assert_nothing_left(stack, run_id)
+
+
+def test_a_registry_that_is_down_for_a_while_delays_a_run(client: AppClient, stack: Stack) -> None:
+    run_id = start(client, "registry-blip")
+    wait_for(client, run_id, lambda run: phase_of(run) == "running")
+
+    stack.stop_service("container_registry")
+    try:
+        wait_for_failed_activity(stack.endpoints, f"{run_id}-image", "build_image")
+    finally:
+        stack.start_service("container_registry")
+
+    run = outcome(client, run_id, "promoted")
+    assert run["image"]
+
+
+def test_azure_ml_that_answers_500_for_a_while_delays_a_run(
+    client: AppClient, stack: Stack, early: dict[str, str]
+) -> None:
+    run_id = early["azure-flaky"]
+
+    outcome(client, run_id, "promoted")
+
+    assert trainings(stack.endpoints)[run_id] == 1
+
+
+def test_a_candidate_that_fails_its_health_check_is_removed(
+    client: AppClient, stack: Stack, changed: ChangedApp, first_release: Run
+) -> None:
+    score = changed.root / "training" / "breast_cancer" / "score.py"
+    good = score.read_text(encoding="utf-8")
+    changed.append("training/breast_cancer/score.py", '\n\ndef init():\n    raise RuntimeError("not today")\n')
+    try:
+        run_id = start(client, "served", inverse_regularisation=0.31)
+        run = outcome(client, run_id, "rolled_back")
+    finally:
+        score.write_text(good, encoding="utf-8")
+
+    assert run["reason"].startswith("rolling_out: hub-vm: candidate edgetrain-served-")
+    assert run["reason"].endswith("correct the pipeline's score.py or its requirements")
+    assert_nothing_left(stack, run_id)
+    assert_serves(stack, "served", first_release)
+
+
+def test_a_vm_without_ssh_fails_a_training_and_keeps_what_is_served(
+    client: AppClient, stack: Stack, azure_ml: "AzureMlFaults", first_release: Run
+) -> None:
+    """One outage, two runs: one is training, the other about to roll out."""
+    azure_ml.set(r"/modelmanagement/.*models$", delay=12, count=1)
+    rolling_out = start(client, "served", inverse_regularisation=0.32)
+    wait_for(client, rolling_out, lambda run: run["stage"] == "delivering")
+    training = start(client, "ssh-outage", pause_seconds=60)
+    wait_for(client, training, lambda run: phase_of(run) == "running")
+
+    stack.stop_service("vm")
+    try:
+        failed = outcome(client, training, "failed")
+        rolled_back = outcome(client, rolling_out, "rolled_back")
+    finally:
+        stack.start_service("vm")
+
+    assert failed["reason"].startswith("training: SSH to ")
+    assert "check that the VM is up" in failed["reason"]
+    assert rolled_back["reason"].startswith("rolling_out: hub-vm: Activity function 'start_candidate' failed")
+    assert f"SSH to {stack.endpoints['vm']['address']}" in rolled_back["reason"]
+    assert rolled_back["reason"].endswith("see to that and then start the run again")
+    assert_serves(stack, "served", first_release)
+    assert_nothing_left(stack, rolling_out)
+    assert_nothing_left(stack, training)
+    again = start(client, "served", inverse_regularisation=0.32)
+    assert again == f"{rolling_out.rpartition('-')[0]}-2"
+    outcome(client, again, "promoted")
+
+
+def test_azure_ml_that_answers_500_for_good_fails_the_run(
+    client: AppClient, stack: Stack, early: dict[str, str]
+) -> None:
+    run_id = early["azure-down"]
+    run = outcome(client, run_id, "failed")
+
+    assert run["reason"].startswith("training: Activity function 'submit_training' failed")
+    assert f"Azure ML could not submit run {run_id}" in run["reason"]
+    assert "a fault was injected here" in run["reason"], "what the service said"
+    assert run["reason"].endswith("see to that and then start the run again; no training had begun")
+    assert_nothing_left(stack, run_id)
+    assert leftovers.running_orchestrations(stack.endpoints) == []
+
+
+class AzureMlFaults:
+    """The stand-in's own door for faults, see ``local_stack/azure_ml/faults.py``."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        self._azure_ml = endpoints["azure_ml"]
+        self._url = self._azure_ml["url"]
+
+    def set(self, path: str, **fault: float) -> None:
+        self._call("POST", {"path": path, **fault})
+
+    def clear(self) -> None:
+        self._call("DELETE", None)
+
+    def _call(self, method: str, body: Any) -> Any:
+        answer = requests.request(
+            method,
+            f"{self._url}/_faults",
+            json=body,
+            headers={"x-faults-key": self._azure_ml["faults_key"]},
+            verify=self._azure_ml["ca_bundle"],
+            timeout=30,
+        )
+        answer.raise_for_status()
+
+
+def start(app: AppClient, pipeline: str, **parameters: float) -> str:
+    """Start a run by hand; different parameters make it a different training."""
+    answer = app.post(f"/api/pipelines/{pipeline}/runs", {"parameters": parameters})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["run_id"])
+
+
+def outcome(app: AppClient, run_id: str, expected: str) -> Run:
+    run = app.wait_for_outcome(run_id, seconds=290)
+    assert run["outcome"] == expected, f"{run_id}: {run['outcome']}: {run['reason']}"
+    return run
+
+
+def wait_for(app: AppClient, run_id: str, reached: Callable[[Run], bool]) -> None:
+    """Return when the run has got there; it must not have ended before."""
+    for _ in deadline(90, f"run {run_id} getting there"):
+        run = app.run(run_id)
+        if reached(run):
+            return
+        assert run.get("outcome") is None, f"{run_id} ended before: {run['outcome']}: {run['reason']}"
+
+
+def phase_of(run: Run) -> str:
+    return str((run.get("progress") or {}).get("phase") or "")
+
+
+def wait_for_failed_activity(endpoints: Endpoints, instance_id: str, activity: str) -> None:
+    """Return when the orchestration's history has a failed attempt of the activity."""
+    for _ in deadline(60, f"a failed {activity} in {instance_id}"):
+        if any(entry["EventType"] == "TaskFailed" for entry in leftovers.history(endpoints, instance_id)):
+            return
+
+
+def assert_nothing_left(stack: Stack, run_id: str) -> None:
+    """No process, folder or candidate of the run on the VM, and no orchestration of it that goes on."""
+    pipeline = run_id.rsplit("-", 2)[0]
+    left: list[str] = []
+    for _ in deadline(30, f"the end of what run {run_id} started"):
+        left = [
+            *leftovers.processes(run_id),
+            *(f"~/azureml/{name}" for name in leftovers.training_folders(stack.endpoints) if name == run_id),
+            *(f"container of {name}" for name in leftovers.containers(stack.state, pipeline) if name == run_id),
+            *(name for name in leftovers.running_orchestrations(stack.endpoints) if name.startswith(run_id)),
+        ]
+        if not left:
+            return
+
+
+def assert_serves(stack: Stack, pipeline: str, release: Run) -> None:
+    """The release is what is live, and it answers."""
+    slot = read_object(Path(stack.endpoints["vm"]["home"]) / "serving" / f"{pipeline}.json")
+    assert release["run_id"] in str(slot)
+    data = breast_cancer_story()
+    answer = requests.post(f"{stack.endpoints['serving'][pipeline]}/score", json=data.sample_request, timeout=30)
+    assert answer.status_code == 200, answer.text
