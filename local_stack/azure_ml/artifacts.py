@@ -23,7 +23,7 @@ def add(workspace: Workspace, origin: str, container: str, path: str) -> bool:
 def stored(workspace: Workspace, prefix: str) -> list[dict[str, Any]]:
     """The artifacts whose ``origin/container/path`` starts so, and whose content is there.
 
-    A name is made before its content is uploaded, and that may never happen. The SDK, given a name without content, asks
+    A name is made before its content is uploaded, and that may never happen. Given a name without content, the SDK asks
     for it again and again, for minutes.
     """
     return [entry for entry in workspace.store.all(KIND, prefix) if _has_content(workspace, entry["artifactId"])]

@@ -76,3 +76,19 @@ def test_a_name_that_is_taken_is_a_conflict(lab: Lab, source: Source) -> None:
     assert end["status"] == "Failed"
     assert "Resource Conflict: ArtifactId ExperimentRun/dcid.taken-1/kept/x already exists" in end["error"]
     assert lab.sdk(calls.digests, "taken-1", "kept") == {"x": hashlib.sha256(b"first").hexdigest()}
+
+
+def test_a_name_whose_content_never_came_is_not_offered(lab: Lab, source: Source) -> None:
+    lab.submit("nameless-1", source("print('done')"))
+    lab.end("nameless-1")
+    send, token = lab.azure_ml.request, lab.azure_ml.token()
+    place = lab.azure_ml.service("artifact/v2.0") + "/artifacts"
+    history = f"{lab.azure_ml.service('history/v1.0')}/experiments/{calls.EXPERIMENT}"
+    container, never = "ExperimentRun/dcid.nameless-1", "user_logs/never.txt"
+
+    send("POST", f"{place}/batch/metadata/{container}", json={"paths": [{"path": never}]}, token=token)
+
+    details = send("GET", f"{history}/runs/nameless-1/details", token=token).json()
+    assert details["logFiles"].keys() == {"user_logs/std_log.txt"}
+    assert send("GET", f"{place}/contentinfo/{container}/{never}", token=token).status_code == 404
+    assert lab.sdk(calls.facts, "nameless-1")["files"] == ["user_logs/std_log.txt"]
