@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--client-id", default="", help="of the service principal; generated without")
     parser.add_argument("--client-secret", default="", help="generated without")
     parser.add_argument("--vm-patience", type=float, default=20.0, help="seconds a VM may be out of reach")
+    parser.add_argument("--pace", type=float, default=0.5, help="seconds between two looks at a training")
     parser.add_argument("--slots", type=int, default=1, help="runs at a time on each compute target")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
@@ -39,7 +40,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
     given = {"client_id": arguments.client_id, "client_secret": arguments.client_secret}
     workspace = Workspace.open(arguments.state, **given)
     execution = Execution(
-        workspace, known_hosts=arguments.known_hosts, patience=arguments.vm_patience, slots=arguments.slots
+        workspace,
+        known_hosts=arguments.known_hosts,
+        patience=arguments.vm_patience,
+        pace=arguments.pace,
+        slots=arguments.slots,
     )
     server = Server(workspace, execution, arguments.port)
     stopped = asyncio.Event()

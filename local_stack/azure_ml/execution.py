@@ -18,12 +18,14 @@ from local_stack.azure_ml.workspace import Workspace
 
 
 class Execution:
-    """Submissions, and a queue per compute target of which ``slots`` run at a time."""
+    """Submissions, and a queue per compute target of which ``slots`` run at a time; the rest as of :class:`Runner`."""
 
-    def __init__(self, workspace: Workspace, *, known_hosts: Path | None, patience: float, slots: int) -> None:
+    def __init__(
+        self, workspace: Workspace, *, known_hosts: Path | None, patience: float, pace: float, slots: int
+    ) -> None:
         self._workspace = workspace
         self._known_hosts = known_hosts
-        self._patience, self._slots = patience, slots
+        self._patience, self._pace, self._slots = patience, pace, slots
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -117,7 +119,7 @@ class Execution:
             lambda: self._vm(target), known_hosts=self._known_hosts, own_hosts=self._workspace.folder / "known_hosts"
         )
         try:
-            yield Runner(self._workspace, run_id, link, self._patience)
+            yield Runner(self._workspace, run_id, link, self._patience, self._pace)
         finally:
             link.close()
 

@@ -22,8 +22,6 @@ log = logging.getLogger("azure_ml.runner")
 
 Result = TypeVar("Result")
 
-POLL_SECONDS: Final = 0.5
-PAUSE_SECONDS: Final = 1.0
 LOG_ARTIFACT: Final = "user_logs/std_log.txt"
 _LOG_LINES: Final = 8
 
@@ -34,12 +32,17 @@ class CancelledBeforeStartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Executes one run. ``patience``: seconds for which a VM may be out of reach before the run fails."""
+    """Executes one run.
+
+    ``patience``: seconds for which a VM may be out of reach before the run fails. ``pace``: seconds between two looks
+    at the process, and half of those between two attempts to reach the VM.
+    """
 
     workspace: Workspace
     run_id: str
     link: VmLink
     patience: float
+    pace: float
 
     async def execute(self) -> None:
         """Do what is left to do; the run has a terminal status afterwards."""
@@ -68,7 +71,7 @@ class Runner:
                 log.warning("run %s: %s stays on the VM: %s", self.run_id, job.folder(self.run_id), error)
                 return
             except (UnreachableError, CommandError):
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(2 * self.pace)
             else:
                 self._note(left_on_vm=False)
 
@@ -112,7 +115,7 @@ class Runner:
             status = await self._on_vm(lambda vm: job.poll(vm, self.run_id, self._log_file()))
             if status is not None:
                 return {"status": status}
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(self.pace)
 
     async def _kill(self, reason: str) -> dict[str, Any]:
         return {"reason": reason, "gone": await self._on_vm(lambda vm: job.kill(vm, self.run_id))}
@@ -163,7 +166,7 @@ class Runner:
                     raise CancelledBeforeStartError from None
                 if loop.time() >= deadline:
                     raise
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(2 * self.pace)
 
     def _running_for(self) -> float:
         """Seconds since the run reached Running, also across a restart of ours."""

@@ -78,7 +78,7 @@ def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 def running_lab(folder: Path, vm: SshServer) -> Iterator[Lab]:
     home = folder / "home"
     home.mkdir()
-    azure_ml = StandIn(folder, ("--known-hosts", str(vm.known_hosts_file), "--vm-patience", "2"))
+    azure_ml = StandIn(folder, ("--known-hosts", str(vm.known_hosts_file), "--vm-patience", "2", "--pace", "0.1"))
     with ExitStack() as stack:
         azure_ml.start()
         stack.callback(azure_ml.stop)

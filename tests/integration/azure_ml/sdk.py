@@ -70,7 +70,10 @@ def _begin(endpoints: dict[str, Any], home: str) -> None:
         **dict.fromkeys(("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"), endpoints["ca_bundle"]),
         **{f"AZUREML_DEFAULT_{name}BACKOFF": "1" for name in ("", "500_", "503_")},
     }
+    from azureml.core import Experiment
+
     _known["workspace"] = _workspace(endpoints)
+    _known["experiment"] = Experiment(_known["workspace"], EXPERIMENT)
 
 
 def _workspace(endpoints: dict[str, Any]) -> Any:
@@ -85,10 +88,9 @@ def _workspace(endpoints: dict[str, Any]) -> Any:
 
 
 def _run(run_id: str) -> Any:
-    from azureml.core import Experiment
     from azureml.core.run import get_run
 
-    return get_run(Experiment(_known["workspace"], EXPERIMENT), run_id, clean_up=False)
+    return get_run(_known["experiment"], run_id, clean_up=False)
 
 
 def opening_error(endpoints: dict[str, Any]) -> str:
@@ -132,7 +134,7 @@ def submit(
     tags: dict[str, str] | None = None,
 ) -> str:
     """The id of the started run, or what the SDK said instead."""
-    from azureml.core import Environment, Experiment, ScriptRunConfig
+    from azureml.core import Environment, ScriptRunConfig
     from azureml.exceptions import AzureMLException
 
     environment = Environment("here")
@@ -148,7 +150,7 @@ def submit(
     )
     configuration.run_config.environment_variables = variables or {}
     try:
-        run = Experiment(_known["workspace"], EXPERIMENT).submit(configuration, run_id=run_id, tags=tags)
+        run = _known["experiment"].submit(configuration, run_id=run_id, tags=tags)
     except AzureMLException as error:
         return f"{type(error).__name__}: {error}"
     return str(run.id)
@@ -190,9 +192,7 @@ def tag(run_id: str, tags: dict[str, str], properties: dict[str, str]) -> None:
 
 
 def runs_with(tags: dict[str, str] | None = None, properties: dict[str, str] | None = None) -> list[str]:
-    from azureml.core import Experiment
-
-    found = Experiment(_known["workspace"], EXPERIMENT).get_runs(tags=tags, properties=properties)
+    found = _known["experiment"].get_runs(tags=tags, properties=properties)
     return sorted(run.id for run in found)
 
 

@@ -62,7 +62,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def execute(workspace: Workspace, vm: ScriptedVm, *, patience: float = 0) -> dict[str, Any]:
-    asyncio.run(Runner(workspace, "r-1", cast("VmLink", vm), patience).execute())
+    asyncio.run(Runner(workspace, "r-1", cast("VmLink", vm), patience, pace=0).execute())
     return workspace.store.get(runs.RUN, "r-1") or {}
 
 
@@ -211,19 +211,16 @@ def test_what_cannot_get_better_is_not_tried_again(workspace: Workspace) -> None
     assert "may still run" not in message(run)
 
 
-def test_what_a_run_left_on_a_vm_out_of_reach_is_removed_once_it_is_back(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("local_stack.azure_ml.runner.PAUSE_SECONDS", 0)
+def test_what_a_run_left_on_a_vm_out_of_reach_is_removed_once_it_is_back(workspace: Workspace) -> None:
     note(workspace, "Running", touched=True, started=True, trainings=1)
     vm = ScriptedVm(trouble=[UnreachableError("away")])
     assert execute(workspace, vm)["status"] == "Failed"
 
     vm.trouble = [UnreachableError("still away")]
-    asyncio.run(Runner(workspace, "r-1", cast("VmLink", vm), 0).sweep())
+    asyncio.run(Runner(workspace, "r-1", cast("VmLink", vm), 0, pace=0).sweep())
 
     assert "process" in vm.commands[-2], "what still runs is ended first"
     assert vm.commands[-1] == "rm -rf azureml/r-1"
     commands = len(vm.commands)
-    asyncio.run(Runner(workspace, "r-1", cast("VmLink", vm), 0).sweep())
+    asyncio.run(Runner(workspace, "r-1", cast("VmLink", vm), 0, pace=0).sweep())
     assert len(vm.commands) == commands, "nothing is left to remove"
