@@ -1,0 +1,80 @@
+"""Puts the stand-in together: store, grid, couriers, watchers and listener; start and stop."""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from local_stack.event_grid import blob_watch, routes
+from local_stack.event_grid.delivery import Couriers
+from local_stack.event_grid.grid import Grid
+from local_stack.event_grid.models import Config
+from local_stack.event_grid.store import Store
+from local_stack.files import private_folder, write_object
+
+log = logging.getLogger("event_grid")
+
+HOST: Final = "127.0.0.1"
+_GRACE: Final = 3.0  # seconds that deliveries under way get when the stand-in stops
+
+
+class EventGrid:
+    """The running stand-in on a state folder."""
+
+    def __init__(self, state: Path, config: Config, *, scale: float = 1.0) -> None:
+        self._state, self._config = private_folder(state), config
+        self._store = Store(state / "event_grid.sqlite3")
+        self._grid = Grid(self._store, config, scale=scale)
+        self._control_key = self._store.key("control", lambda: secrets.token_urlsafe(32))
+        self._watchers: list[asyncio.Task[None]] = []
+
+    async def start(self, port: int) -> str:
+        """Listen, on a free port if ``port`` is 0, go on with what was under way, write ``endpoints.json``; the URL."""
+        listener = socket.create_server((HOST, port))
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        self._couriers = Couriers(self._grid)
+        app = routes.application(self._grid, self._couriers, base_url=url, control_key=self._control_key)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+        self._watchers = [asyncio.create_task(self._watch(index)) for index in range(len(self._config.blob_sources))]
+        write_object(self._state / "endpoints.json", self._endpoints(url))
+        return url
+
+    async def stop(self) -> None:
+        """Take no more events, end deliveries in good order, close the store."""
+        (self._state / "endpoints.json").unlink(missing_ok=True)
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        await self._runner.cleanup()
+        await self._couriers.stop(_GRACE)
+        self._store.close()
+
+    async def _watch(self, index: int) -> None:
+        source = self._config.blob_sources[index]
+        try:
+            await blob_watch.watch(self._grid, source)
+        except Exception:
+            log.exception("BLOBS ARE NOT WATCHED ANY MORE topic=%s", source.topic)
+
+    def _endpoints(self, url: str) -> dict[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "url": url,
+            "control_url": f"{url}/control",
+            "control_key": self._control_key,
+            "topics": {
+                name: {
+                    "endpoint": routes.endpoint_of(url, name),
+                    "key": self._grid.topic_key(name),
+                    "input_schema": topic.input_schema,
+                }
+                for name, topic in self._grid.topics.items()
+            },
+        }

@@ -1,0 +1,224 @@
+"""What must outlive the process: keys, subscriptions, events on their way, what was counted, blobs that were seen."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from local_stack.event_grid.events import Event
+from local_stack.event_grid.models import Schema, Subscription
+
+_VERSION: Final = 1
+# - deliveries: one row per copy that is still to be delivered or dead-lettered (then it has a reason).
+# - watched: containers that were listed once; what was in them then is no news.
+_SCHEMA: Final = """
+CREATE TABLE keys (name TEXT PRIMARY KEY, key TEXT NOT NULL) STRICT;
+CREATE TABLE subscriptions (name TEXT PRIMARY KEY, definition TEXT NOT NULL, agreed INTEGER NOT NULL) STRICT;
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, schema TEXT NOT NULL, body TEXT NOT NULL, published_at REAL NOT NULL
+) STRICT;
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, subscription TEXT NOT NULL, event INTEGER NOT NULL REFERENCES events (id),
+    due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, attempted_at REAL, outcome TEXT NOT NULL DEFAULT '',
+    reason TEXT
+) STRICT;
+CREATE INDEX deliveries_due ON deliveries (subscription, due, id);
+CREATE INDEX deliveries_event ON deliveries (event);
+CREATE TABLE counters (
+    subscription TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (subscription, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE watched (topic TEXT NOT NULL, container TEXT NOT NULL, PRIMARY KEY (topic, container)) STRICT;
+CREATE TABLE blobs (
+    topic TEXT NOT NULL, container TEXT NOT NULL, name TEXT NOT NULL, etag TEXT NOT NULL,
+    PRIMARY KEY (topic, container, name)
+) STRICT, WITHOUT ROWID;
+"""
+_DUE: Final = """
+SELECT deliveries.*, schema, body, published_at FROM deliveries JOIN events ON events.id = deliveries.event
+WHERE subscription = ? AND due <= ? ORDER BY due, deliveries.id LIMIT ?
+"""
+_COUNT: Final = """
+INSERT INTO counters VALUES (?, ?, 1) ON CONFLICT (subscription, name) DO UPDATE SET value = value + 1
+"""
+
+
+class StoreError(Exception):
+    """The file cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One copy of an event on its way to one subscription."""
+
+    id: int
+    subscription: str
+    event_number: int
+    event: Event
+    published_at: float
+    due: float
+    attempts: int
+    attempted_at: float | None
+    outcome: str
+    reason: str | None
+    """Why it goes to the dead letters; None while it is to be delivered."""
+
+
+class Store:
+    """A SQLite file that one process has open. Every change is durable when its method, or transaction, has ended.
+
+    Raises :class:`StoreError` when another process has the file or it is of another format.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.touch(mode=0o600)  # before SQLite makes it (and its log) readable for all
+        try:
+            self._db = _connect(path)
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"{path.name} cannot be opened, another stand-in may have it: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All changes inside are kept, or none. Not to be left for another task (no ``await`` inside)."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+
+    def key(self, name: str, make: Callable[[], str]) -> str:
+        """The key of this name, made at the first time."""
+        self._db.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (name, make()))
+        return str(self._db.execute("SELECT key FROM keys WHERE name = ?", (name,)).fetchone()["key"])
+
+    def put_subscription(self, subscription: Subscription, *, agreed: bool) -> None:
+        """Keep a definition, and whether its endpoint has agreed to it."""
+        row = (subscription.name, subscription.model_dump_json(by_alias=True), agreed)
+        self._db.execute("INSERT OR REPLACE INTO subscriptions VALUES (?, ?, ?)", row)
+
+    def subscriptions(self) -> list[tuple[Subscription, bool]]:
+        """Every definition, and whether its endpoint has agreed."""
+        rows = self._db.execute("SELECT definition, agreed FROM subscriptions ORDER BY name")
+        return [(Subscription.model_validate_json(row["definition"]), bool(row["agreed"])) for row in rows]
+
+    def remove_subscription(self, name: str) -> None:
+        """Forget a subscription with all that was on its way to it."""
+        with self.transaction():
+            for table, column in (
+                ("subscriptions", "name"),
+                ("deliveries", "subscription"),
+                ("counters", "subscription"),
+            ):
+                self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608  names from above
+            self._db.execute("DELETE FROM events WHERE id NOT IN (SELECT event FROM deliveries)")
+
+    def add_event(self, event: Event, published_at: float) -> int:
+        """Keep an event; its number. It goes when its last delivery has gone."""
+        row = (event.schema, json.dumps(event.body), published_at)
+        return int(self._db.execute("INSERT INTO events VALUES (NULL, ?, ?, ?)", row).lastrowid or 0)
+
+    def add_delivery(self, subscription: str, event_number: int, due: float) -> None:
+        """Put one copy of an event on its way."""
+        row = (subscription, event_number, due)
+        self._db.execute("INSERT INTO deliveries (subscription, event, due) VALUES (?, ?, ?)", row)
+
+    def due(self, subscription: str, now: float, limit: int) -> list[Delivery]:
+        """What is to be done now, the longest due first."""
+        return [_delivery(row) for row in self._db.execute(_DUE, (subscription, now, limit))]
+
+    def next_due(self, subscription: str, after: float) -> float | None:
+        """When there will be more to do."""
+        query = "SELECT min(due) AS due FROM deliveries WHERE subscription = ? AND due > ?"
+        row = self._db.execute(query, (subscription, after)).fetchone()
+        return None if row["due"] is None else float(row["due"])
+
+    def update(self, delivery: Delivery) -> None:
+        """Keep what an attempt changed."""
+        self._db.execute(
+            "UPDATE deliveries SET due = ?, attempts = ?, attempted_at = ?, outcome = ?, reason = ? WHERE id = ?",
+            (
+                delivery.due,
+                delivery.attempts,
+                delivery.attempted_at,
+                delivery.outcome,
+                delivery.reason,
+                delivery.id,
+            ),
+        )
+
+    def finish(self, delivery: Delivery) -> None:
+        """Forget a delivery, and its event with the last one."""
+        self._db.execute("DELETE FROM deliveries WHERE id = ?", (delivery.id,))
+        self.forget_unless_awaited(delivery.event_number)
+
+    def forget_unless_awaited(self, event_number: int) -> None:
+        """Forget an event that nobody is to get."""
+        query = "DELETE FROM events WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = ?1)"
+        self._db.execute(query, (event_number,))
+
+    def count(self, subscription: str, name: str) -> int:
+        """Add one to a counter; its new value."""
+        self._db.execute(_COUNT, (subscription, name))
+        return self.counters(subscription)[name]
+
+    def counters(self, subscription: str) -> dict[str, int]:
+        """A subscription's counters, those above zero."""
+        rows = self._db.execute("SELECT name, value FROM counters WHERE subscription = ?", (subscription,))
+        return {row["name"]: row["value"] for row in rows}
+
+    def pending(self, subscription: str) -> int:
+        """Copies that are on their way."""
+        query = "SELECT count(*) AS n FROM deliveries WHERE subscription = ?"
+        return int(self._db.execute(query, (subscription,)).fetchone()["n"])
+
+    def seen_blobs(self, topic: str, container: str) -> dict[str, str] | None:
+        """Name and ETag of the blobs there were; None when the container was never listed."""
+        where = "WHERE topic = ? AND container = ?"
+        if self._db.execute(f"SELECT 1 FROM watched {where}", (topic, container)).fetchone() is None:  # noqa: S608
+            return None
+        rows = self._db.execute(f"SELECT name, etag FROM blobs {where}", (topic, container))  # noqa: S608  constants
+        return {row["name"]: row["etag"] for row in rows}
+
+    def note_blobs(self, topic: str, container: str, changed: Mapping[str, str], gone: set[str]) -> None:
+        """Keep what a listing changed."""
+        place = (topic, container)
+        self._db.execute("INSERT OR IGNORE INTO watched VALUES (?, ?)", place)
+        rows = [(*place, name, etag) for name, etag in changed.items()]
+        self._db.executemany("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)", rows)
+        query = "DELETE FROM blobs WHERE topic = ? AND container = ? AND name = ?"
+        self._db.executemany(query, [(*place, name) for name in gone])
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=2.0)
+    connection.row_factory = sqlite3.Row
+    # One owner, and a write-ahead log: what is committed is with the kernel and survives this process, however it
+    # ends. Only a power cut may take the last transactions with it, which FULL would prevent at an fsync each.
+    for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+        connection.execute(f"PRAGMA {pragma}")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+    elif version != _VERSION:
+        connection.close()
+        raise StoreError(f"{path.name} has format {version}, this stand-in reads {_VERSION}; remove it")
+    return connection
+
+
+def _delivery(row: sqlite3.Row) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        subscription=row["subscription"],
+        event_number=row["event"],
+        event=Event(Schema(row["schema"]), json.loads(row["body"])),
+        published_at=row["published_at"],
+        due=row["due"],
+        attempts=row["attempts"],
+        attempted_at=row["attempted_at"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+    )
