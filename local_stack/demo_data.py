@@ -41,9 +41,6 @@ class DataStory:
     holdout_truths: tuple[int, ...]
 
 
-BreastCancerStory = DataStory
-
-
 def breast_cancer_story() -> DataStory:
     """119 rows held out; drops of 200 rows (two files), 150 rows (one file) and 200 shuffled rows."""
     data = load_breast_cancer()
