@@ -187,7 +187,8 @@ def test_events_do_not_live_for_ever(grid: StandIn, endpoint: Receiver, name: st
 
     found = grid.settled(name)
     assert found["dropped"] == 1
-    assert found["attempts"] <= 3  # at 0, 0.1 and 0.4 s; the next would be too late
+    # At 0, 0.1 and 0.4 s, and the next would be too late; a slow machine may not come to the third in time.
+    assert 1 <= found["attempts"] <= 3
 
 
 def test_a_subscription_has_so_many_requests_under_way_and_no_more(
