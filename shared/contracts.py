@@ -12,7 +12,7 @@ import azure.durable_functions as df
 
 from shared import messages as m
 from shared.errors import PermanentError
-from shared.retries import AZURE_ML, LEDGER, REGISTRY, STACK_HUB, RetryPolicy
+from shared.retries import ANNOUNCEMENT, AZURE_ML, LEDGER, MESSAGING, REGISTRY, STACK_HUB, RetryPolicy
 from shared.wire import from_wire, to_wire
 
 Command = TypeVar("Command")
@@ -50,6 +50,10 @@ READ_WINDOW = Activity("read_window", m.ArrivalWindow, m.WindowState, LEDGER)
 CLOSE_WINDOW = Activity("close_window", m.ArrivalWindow, m.Done, LEDGER)
 ADMIT_RUN = Activity("admit_run", m.AdmissionRequest, m.Admission, LEDGER)
 RECORD_VERDICT = Activity("record_verdict", m.WindowVerdict, m.Done, LEDGER)
+ANSWER_REQUEST = Activity("answer_request", m.AnswerRequest, m.Done, MESSAGING)
+
+ACQUIRE_COMPUTE = Activity("acquire_compute", m.ComputeTicket, m.ComputeTurn, LEDGER)
+RELEASE_COMPUTE = Activity("release_compute", m.ComputeRef, m.Done, LEDGER)
 
 SUBMIT_TRAINING = Activity("submit_training", m.TrainingOrder, m.TrainingStatus, AZURE_ML)
 CHECK_TRAINING = Activity("check_training", m.TrainingRef, m.TrainingStatus, AZURE_ML)
@@ -66,12 +70,16 @@ SWITCH_TRAFFIC = Activity("switch_traffic", m.CandidateStep, m.Release, STACK_HU
 REMOVE_CANDIDATE = Activity("remove_candidate", m.CandidateStep, m.Done, STACK_HUB)
 
 RECORD_RUN = Activity("record_run", m.RunRecord, m.Done, LEDGER)
+ANNOUNCE = Activity("announce", m.RunEvent, m.Done, ANNOUNCEMENT)
 
 ACTIVITIES: tuple[Activity[Any, Any], ...] = (
     READ_WINDOW,
     CLOSE_WINDOW,
     ADMIT_RUN,
     RECORD_VERDICT,
+    ANSWER_REQUEST,
+    ACQUIRE_COMPUTE,
+    RELEASE_COMPUTE,
     SUBMIT_TRAINING,
     CHECK_TRAINING,
     CANCEL_TRAINING,
@@ -84,4 +92,5 @@ ACTIVITIES: tuple[Activity[Any, Any], ...] = (
     SWITCH_TRAFFIC,
     REMOVE_CANDIDATE,
     RECORD_RUN,
+    ANNOUNCE,
 )

@@ -3,21 +3,45 @@
 Files lie in ``pipelines/<name>.yaml``; the training code in ``training/<folder>/``.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from shared.decisions.manifest import CONTAINER as MANIFESTS
 from shared.errors import Code, PermanentError
-from shared.messages import Scalar
+from shared.messages import QueuePolicy, Scalar
+
+
+def _blob_name(value: str) -> str:
+    """Storage keeps a backslash as a slash, and a slash at the start makes a folder without a name."""
+    if "\\" in value:
+        raise ValueError(f"must not contain a backslash; write {value.replace(chr(92), '/')}")
+    if value.startswith("/"):
+        raise ValueError(f"must not start with a slash; write {value.lstrip('/')}")
+    return value
+
 
 _Seconds = Annotated[float, Field(ge=0, le=30 * 86_400)]
+_Folder = Annotated[str, Field(max_length=500), AfterValidator(_blob_name)]
+_BlobName = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_blob_name)]
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$")]
+
+_MOST_LATEST = 10_000  # they are held in memory while a container is listed
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Latest(_Part):
+    """Only the newest files."""
+
+    latest: int = Field(ge=1, le=_MOST_LATEST, description="how many of the newest files a snapshot takes")
 
 
 class Data(_Part):
@@ -25,9 +49,40 @@ class Data(_Part):
 
     site: _Name = Field(description="the hub's name in the settings")
     container: _Name
-    prefix: str = Field("", description="only blobs below it; ends in / unless empty")
+    prefix: _Folder = Field("", description="only blobs below it; ends in / unless empty")
     pattern: str = Field("*", description="shell pattern that the rest of the name must match, such as *.csv")
-    holdout: str = Field(description="name of the blob with the held-out rows that every training is evaluated on")
+    holdout: _BlobName = Field(
+        description="name of the blob with the held-out rows that every training is evaluated on, and none trained on",
+    )
+    select: Literal["all", "new"] | Latest = Field(
+        "all", description="all: every file; new: files since the last training that got to a verdict; or latest: N"
+    )
+
+    @field_validator("container")
+    @classmethod
+    def _is_not_ours(cls, value: str) -> str:
+        if value == MANIFESTS:
+            raise ValueError(f"must not be {MANIFESTS}, where the app keeps its own manifests; choose another")
+        return value
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_a_folder(cls, value: str) -> str:
+        if value and not value.endswith("/"):
+            raise ValueError(f"must end in a slash; write {value}/")
+        return value
+
+    @field_validator("select", mode="before")
+    @classmethod
+    def _is_a_selection(cls, value: Any) -> Any:
+        if value in ("all", "new") or isinstance(value, Latest):
+            return value
+        if not isinstance(value, dict) or set(value) != {"latest"}:
+            raise ValueError(f"must be all, new, or {{latest: N}} such as {{latest: 5}}, not {value!r}")
+        most = value["latest"]
+        if type(most) is not int or not 1 <= most <= _MOST_LATEST:
+            raise ValueError(f"latest must be a whole number from 1 to {_MOST_LATEST}, not {most!r}")
+        return value
 
 
 class Settle(_Part):
@@ -35,6 +90,26 @@ class Settle(_Part):
 
     quiet_seconds: _Seconds = Field(30, description="no arrival for that long closes the window")
     longest_wait_seconds: _Seconds = Field(900, description="the window closes then at the latest")
+    done_marker: _BlobName | None = Field(
+        None,
+        description="name below data.prefix, such as _SUCCESS; its arrival closes the window at once",
+    )
+    least_files: int | None = Field(
+        None, ge=1, description="quiet and done-marker wait for so many files, or least_bytes"
+    )
+    least_bytes: int | None = Field(
+        None, ge=1, description="quiet and done-marker wait for so many bytes, or least_files"
+    )
+
+
+class Queue(_Part):
+    """What a run does when its compute is taken."""
+
+    policy: QueuePolicy = Field(
+        QueuePolicy.QUEUE,
+        description="queue: wait; latest-wins: wait in place of this pipeline's waiting runs; reject: end at once",
+    )
+    priority: int = Field(0, ge=-100, le=100, description="of the runs that wait, the higher goes first")
 
 
 class Train(_Part):
@@ -46,6 +121,10 @@ class Train(_Part):
     queued_limit_seconds: _Seconds = 4 * 3600
     running_limit_seconds: _Seconds = 2 * 3600
     expected_seconds: Annotated[float, Field(gt=0)] = Field(600, description="guides the polling interval")
+    queue: Queue = Queue()
+    quarantine_after: int = Field(
+        3, ge=1, le=20, description="so many failed trainings of the same data, code and parameters put them aside"
+    )
 
 
 class Judge(_Part):
@@ -76,17 +155,41 @@ class Pipeline(_Part):
 
     name: _Name
     description: str = ""
+    retrain_every: str | None = Field(
+        None, description="cron with five fields, in UTC, such as 0 3 * * 1: look at the data then, event or not"
+    )
     data: Data
     settle: Settle = Settle()
     train: Train
     judge: Judge
     deliver: Deliver
 
+    @field_validator("retrain_every")
+    @classmethod
+    def _cron(cls, value: str | None) -> str | None:
+        if value is None:
+            return value
+        example = "write five fields (minute, hour, day of month, month, day of week) such as 0 3 * * 1"
+        if len(value.split()) != 5:
+            raise ValueError(f"has {len(value.split())} fields; {example}")
+        try:
+            CronSim(value, _ANY_DAY)
+        except CronSimError as error:
+            raise ValueError(f"is no cron expression ({error}); {example}") from None
+        return value
+
     @model_validator(mode="after")
     def _targets_differ(self) -> "Pipeline":
         names = [target.name for target in self.deliver.targets]
         if len(set(names)) != len(names):
             raise ValueError("deliver.targets: each name only once")
+        return self
+
+    @model_validator(mode="after")
+    def _marker_is_no_data(self) -> "Pipeline":
+        marker = self.settle.done_marker
+        if marker is not None and self.data.prefix + marker == self.data.holdout:
+            raise ValueError("settle.done_marker: names the hold-out, which is data; give the marker a name of its own")
         return self
 
     def target(self, name: str) -> Target:
@@ -102,9 +205,9 @@ def parse_pipeline(text: str, *, source: str) -> Pipeline:
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise PermanentError(
-            f"{source}: not valid YAML: {' '.join(str(error).split())}", code=Code.BAD_PIPELINE
-        ) from None
+        text = " ".join(str(error).split())
+        hint = "; put a value that starts with * in quotes" if "alias" in text else ""
+        raise PermanentError(f"{source}: not valid YAML: {text}{hint}", code=Code.BAD_PIPELINE) from None
     if not isinstance(raw, dict):
         raise PermanentError(
             f"{source}: must be a mapping with name, data, train, judge, deliver", code=Code.BAD_PIPELINE
@@ -113,9 +216,13 @@ def parse_pipeline(text: str, *, source: str) -> Pipeline:
         return Pipeline.model_validate(raw)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc']) or 'pipeline'}: {item['msg']}" for item in error.errors()
+            ": ".join([*_field(item["loc"]), item["msg"].removeprefix("Value error, ")]) for item in error.errors()
         )
         raise PermanentError(f"{source}: {problems}", code=Code.BAD_PIPELINE) from None
+
+
+def _field(where: tuple[int | str, ...]) -> list[str]:
+    return [".".join(map(str, where))] if where else []  # what concerns several fields names them itself
 
 
 class Pipelines:

@@ -26,3 +26,5 @@ LEDGER = RetryPolicy(timedelta(seconds=5), attempts=12)  # tables and blobs: rid
 AZURE_ML = RetryPolicy(timedelta(seconds=15), attempts=6)  # the SDK adds 0.5 to 4 minutes of its own to each
 REGISTRY = RetryPolicy(timedelta(seconds=10), attempts=12)  # rides out two minutes of a registry restart
 STACK_HUB = RetryPolicy(timedelta(seconds=15), attempts=8)  # rides out two minutes of a lost link to the VM
+MESSAGING = RetryPolicy(timedelta(seconds=10), attempts=12)  # answers over Service Bus: rides out two minutes
+ANNOUNCEMENT = RetryPolicy(timedelta(seconds=5), attempts=3)  # news only: a run must not wait long for Event Grid

@@ -17,6 +17,7 @@ from shared.errors import Code, PermanentError
 Part = TypeVar("Part")
 
 HUB_API_VERSION = "2019-07-07"  # the newest an Azure Stack Hub's storage answers
+SERVICE_BUS_SETTING = "ServiceBusConnection"  # the name that the trigger's binding gives it
 
 
 class _Part(BaseModel):
@@ -47,11 +48,12 @@ class SshHost(_Part):
 
 
 class Compute(SshHost):
-    """A training VM, attached to Azure ML as a compute target of the same name."""
+    """A training VM, attached to Azure ML as a compute target of the same name. ``slots``: trainings at a time."""
 
     environments: str = Field(
         "edgetrain/environments", description="folder on the VM, below its home, with Python environments"
     )
+    slots: int = Field(1, ge=1, le=50, description="how many trainings the VM may run at the same time")
 
 
 class ServingTarget(SshHost):
@@ -82,6 +84,13 @@ class ContainerRegistry(_Part):
     password: SecretStr = SecretStr("")
 
 
+class Announcements(_Part):
+    """The Event Grid topic that runs are announced on, in the CloudEvents schema."""
+
+    endpoint: str
+    key: SecretStr
+
+
 class Settings(BaseSettings):
     """Everything the app reads from its environment."""
 
@@ -95,6 +104,12 @@ class Settings(BaseSettings):
     targets: dict[str, ServingTarget]
     azure_ml: AzureMl
     container_registry: ContainerRegistry
+    announcements: Announcements | None = Field(None, description="absent: runs are not announced")
+    service_bus_connection_string: SecretStr | None = Field(
+        None,
+        validation_alias=SERVICE_BUS_SETTING,
+        description="the namespace of training-requests and training-results; absent: no messages",
+    )
 
     def site(self, name: str) -> Site:
         """The hub of that name; raises :class:`PermanentError` naming the missing setting."""

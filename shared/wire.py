@@ -50,3 +50,8 @@ def from_text(kind: type[Message], text: str) -> Message:
 def to_text(message: object) -> str:
     """The compact JSON text of a message, with sorted keys."""
     return json.dumps(to_wire(message), sort_keys=True, separators=(",", ":"))
+
+
+def to_line(message: object) -> str:
+    """One line of JSON with the fields in their own order, for rows; several times quicker than the canonical text."""
+    return _adapter(type(message)).dump_json(message).decode("utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.messages import Plan, PromotionRule, TargetPlan, TrainingLimits
+from shared.messages import Plan, PromotionRule, QueueRule, TargetPlan, TrainingLimits
 
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
@@ -29,4 +29,6 @@ def plan_of(pipeline: Pipeline) -> Plan:
         targets=tuple(
             TargetPlan(name=target.name, health_seconds=target.health_seconds) for target in pipeline.deliver.targets
         ),
+        queue=QueueRule(policy=train.queue.policy, priority=train.queue.priority),
+        quarantine_after=train.quarantine_after,
     )

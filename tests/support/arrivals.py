@@ -9,14 +9,20 @@ from tests.support.builders import a_run_request
 from tests.support.workflow import START
 
 
-def a_pipeline(name: str = "breast-cancer", *, parameters: dict[str, Any] | None = None, **data: Any) -> Pipeline:
-    """``data`` changes the ``data`` part."""
+def a_pipeline(
+    name: str = "breast-cancer",
+    *,
+    parameters: dict[str, Any] | None = None,
+    settle: dict[str, Any] | None = None,
+    **data: Any,
+) -> Pipeline:
+    """``data`` changes the ``data`` part, ``settle`` the part of that name."""
     place = {"site": "factory", "container": "breast-cancer", "prefix": "landing/", "pattern": "*.csv"}
     return Pipeline.model_validate(
         {
             "name": name,
             "data": place | {"holdout": "holdout/holdout.csv"} | data,
-            "settle": {"quiet_seconds": 5, "longest_wait_seconds": 60},
+            "settle": {"quiet_seconds": 5, "longest_wait_seconds": 60} | (settle or {}),
             "train": {"folder": "breast_cancer", "compute": "hub-vm", "parameters": parameters or {}},
             "judge": {"metric": "accuracy", "floor": 0.9},
             "deliver": {"model": name, "targets": [{"name": "hub-vm"}]},

@@ -2,10 +2,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.decisions.planning import plan_of
 from shared.errors import Code, PermanentError
-from shared.pipelines import Pipeline, Pipelines, parse_pipeline
+from shared.messages import QueuePolicy, QueueRule
+from shared.pipelines import Latest, Pipeline, Pipelines, parse_pipeline
 
 GOOD = """
 name: churn
@@ -21,7 +24,7 @@ def changed(path: str, value: object) -> str:
     *folders, last = path.split(".")
     part = raw
     for folder in folders:
-        part = part[folder]
+        part = part.setdefault(folder, {})
     if value is None:
         del part[last]
     else:
@@ -46,7 +49,36 @@ def test_a_short_file_is_enough_and_the_rest_has_defaults() -> None:
         (changed("name", "Has Spaces"), "name: String should match pattern"),
         (changed("train.folder", "../etc"), "train.folder: String should match pattern"),
         (changed("deliver.targets", []), "deliver.targets: Tuple should have at least 1 item"),
-        (changed("deliver.targets", [{"name": "a"}, {"name": "a"}]), "each name only once"),
+        (
+            changed("deliver.targets", [{"name": "a"}, {"name": "a"}]),
+            "churn.yaml: deliver.targets: each name only once",
+        ),
+        (changed("data.container", "edgetrain-manifests"), "data.container: must not be edgetrain-manifests"),
+        (changed("data.prefix", "landing"), "data.prefix: must end in a slash; write landing/"),
+        (changed("data.prefix", "/landing/"), "data.prefix: must not start with a slash; write landing/"),
+        (changed("data.holdout", "hold\\out.csv"), "data.holdout: must not contain a backslash; write hold/out.csv"),
+        (changed("data.holdout", ""), "data.holdout: String should have at least 1 character"),
+        (changed("data.select", "newest"), "must be all, new, or {latest: N} such as {latest: 5}, not 'newest'"),
+        (changed("data.select", {"newest": 5}), "must be all, new, or {latest: N} such as {latest: 5}"),
+        (changed("data.select", {"latest": 0}), "data.select: latest must be a whole number from 1 to 10000, not 0"),
+        (changed("data.select", {"latest": True}), "latest must be a whole number from 1 to 10000, not True"),
+        (changed("settle.done_marker", "/done"), "settle.done_marker: must not start with a slash; write done"),
+        (changed("settle.done_marker", "a\\done"), "settle.done_marker: must not contain a backslash; write a/done"),
+        (changed("settle.done_marker", ""), "settle.done_marker: String should have at least 1 character"),
+        (changed("settle.least_files", 0), "settle.least_files: Input should be greater than or equal to 1"),
+        (
+            changed("train.queue.policy", "last"),
+            "train.queue.policy: Input should be 'queue', 'latest-wins' or 'reject'",
+        ),
+        (changed("train.quarantine_after", 0), "train.quarantine_after: Input should be greater than or equal to 1"),
+        (changed("retrain_every", "0 3 * *"), "retrain_every: has 4 fields; write five fields"),
+        (
+            changed("retrain_every", "61 3 * * 1"),
+            "retrain_every: is no cron expression (Bad minute); write five fields",
+        ),
+        (changed("retrain_every", "0 0 31 4 *"), "retrain_every: is no cron expression (Bad day-of-month)"),
+        ("retrain_every: */5 * * * *", "not valid YAML"),
+        ("retrain_every: */5 * * * *", "put a value that starts with * in quotes"),
         ("name: [", "not valid YAML"),
         ("- a list", "must be a mapping"),
         ("", "must be a mapping"),
@@ -82,3 +114,41 @@ def test_the_model_writes_the_schema_that_editors_use() -> None:
 
     assert schema["required"] == ["name", "data", "train", "judge", "deliver"]
     assert schema["additionalProperties"] is False
+
+
+def test_what_a_pipeline_asks_of_the_queue_goes_into_the_plan() -> None:
+    text = changed("train.queue", {"policy": "latest-wins", "priority": 7})
+    plan = plan_of(parse_pipeline(text, source="churn.yaml"))
+    assert plan.queue == QueueRule(policy=QueuePolicy.LATEST_WINS, priority=7)
+    assert plan.quarantine_after == 3
+    assert plan_of(parse_pipeline(changed("train.quarantine_after", 5), source="churn.yaml")).quarantine_after == 5
+
+
+@pytest.mark.parametrize(("value", "means"), [("all", "all"), ("new", "new"), ({"latest": 5}, Latest(latest=5))])
+def test_a_selection_is_a_word_or_a_number_of_files(value: object, means: object) -> None:
+    assert parse_pipeline(changed("data.select", value), source="churn.yaml").data.select == means
+
+
+def test_the_holdout_may_lie_with_the_data_but_may_not_be_the_marker() -> None:
+    with_the_data = changed("data.holdout", "landing/h.csv")
+    assert parse_pipeline(with_the_data, source="churn.yaml").data.holdout == "landing/h.csv"
+
+    raw = yaml.safe_load(with_the_data) | {"settle": {"done_marker": "h.csv"}}
+    with pytest.raises(PermanentError) as caught:
+        parse_pipeline(yaml.safe_dump(raw), source="churn.yaml")
+    assert caught.value.reason == (
+        "churn.yaml: settle.done_marker: names the hold-out, which is data; give the marker a name of its own"
+    )
+
+
+@given(st.sampled_from(["data.prefix", "data.holdout", "settle.done_marker"]), st.text("a/\\.*", max_size=6))
+def test_names_of_blobs_are_taken_as_they_are_or_refused(field: str, name: str) -> None:
+    try:
+        pipeline = parse_pipeline(changed(field, name), source="churn.yaml")
+    except PermanentError as error:
+        assert error.reason.startswith(f"churn.yaml: {field}: ")  # noqa: PT017 - either outcome is fine
+        return
+    part, last = field.split(".")
+    assert getattr(getattr(pipeline, part), last) == name
+    assert "\\" not in name
+    assert not name.startswith("/")

@@ -28,6 +28,8 @@ def test_secrets_do_not_show(settings: Settings) -> None:
     assert EXAMPLE["EDGETRAIN_AZURE_ML__CLIENT_SECRET"] not in shown
     assert EXAMPLE["EDGETRAIN_SITES__FACTORY__CONNECTION_STRING"] not in shown
     assert EXAMPLE["AzureWebJobsStorage"] not in shown
+    assert EXAMPLE["ServiceBusConnection"] not in shown
+    assert EXAMPLE["EDGETRAIN_ANNOUNCEMENTS__KEY"] not in shown
 
 
 def test_a_key_may_be_given_on_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,39 +1,33 @@
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import messages
 from shared.contracts import ACTIVITIES
 from shared.messages import Arrival, RunRequest, Snapshot, TrainingPoll
-from shared.wire import from_wire, to_text, to_wire
+from shared.wire import from_text, from_wire, to_line, to_text, to_wire
 from tests.support.builders import a_run_request, a_training_poll
+from tests.support.examples import examples
 
-MESSAGES = [
-    kind
-    for kind in vars(messages).values()
-    if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == messages.__name__
-]
+MESSAGES = [kind for kind in vars(messages).values() if isinstance(kind, type) and is_dataclass(kind)]
 
 st.register_type_strategy(datetime, st.datetimes(timezones=st.just(UTC)))
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 
 
-def some(kind: type[Any]) -> st.SearchStrategy[Any]:
-    """Any value of a message type; run ids keep to their pattern."""
-    if "run_id" in {field.name for field in fields(kind)} and kind is RunRequest:
-        return st.builds(kind, run_id=st.from_regex(messages.RUN_ID, fullmatch=True).map(str.strip).filter(bool))
-    return st.builds(kind)
+RUN_REQUESTS = st.builds(RunRequest, run_id=st.from_regex(messages.RUN_ID, fullmatch=True).map(str.strip).filter(bool))
+st.register_type_strategy(RunRequest, RUN_REQUESTS)  # run ids keep to their pattern
 
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@examples(15, deadline=None)
 def test_every_message_survives_the_wire(kind: type[Any], data: st.DataObject) -> None:
-    message = data.draw(some(kind))
+    message = data.draw(st.from_type(kind))
 
     assert from_wire(kind, to_wire(message)) == message
 
@@ -63,10 +57,11 @@ def test_a_run_id_that_azure_ml_would_refuse_is_refused_here() -> None:
 
 
 def test_text_is_canonical() -> None:
-    snapshot = Snapshot(site="s", container="c", manifest="m", digest="d", blobs=1, size=2)
+    snapshot = Snapshot(site="s", container="c", manifest="m", digest="d", blobs=1, size=2, listing="l")
 
     assert to_text(snapshot) == (
-        '{"blobs":1,"container":"c","digest":"d","manifest":"m","newest":null,"site":"s","size":2}'
+        '{"blobs":1,"container":"c","digest":"d","listing":"l","manifest":"m","newest":null,"seen":"","site":"s",'
+        '"size":2,"taken_at":null}'
     )
 
 
@@ -84,3 +79,12 @@ def test_every_activity_has_a_name_of_its_own_and_messages_of_ours() -> None:
     for activity in ACTIVITIES:
         assert activity.accepts in MESSAGES
         assert activity.returns in MESSAGES
+
+
+@given(text=st.text())
+def test_a_line_is_one_line_and_reads_back(text: str) -> None:
+    reason = text.encode("utf-8", "replace").decode()
+    verdict = messages.WindowVerdict(window_id="w", pipeline="p", verdict=messages.Verdict.TRAINED, reason=reason)
+
+    assert "\n" not in to_line(verdict)
+    assert from_text(messages.WindowVerdict, to_line(verdict)) == verdict

@@ -1,0 +1,74 @@
+"""Kinds of fields in what is asked from outside, by HTTP or by message: how they are read, described and refused."""
+
+import math
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, Field, PlainValidator, ValidationError, WithJsonSchema
+
+LARGEST_INTEGER: Final = 2**53  # JSON in other languages holds no larger one exactly
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, str | int | float):
+        raise ValueError("must be a string, a number or a boolean")
+    if isinstance(value, float) and not math.isfinite(value):  # the parser reads NaN and 1e999, JSON has neither
+        raise ValueError("must be a finite number")
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise ValueError(f"must be a whole number between -{LARGEST_INTEGER} and {LARGEST_INTEGER}")
+    return value
+
+
+def _one_line(value: str) -> str:
+    return " ".join(value.split())
+
+
+ParameterValue = Annotated[
+    Any,
+    PlainValidator(_scalar),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "boolean"},
+                {"type": "integer", "minimum": -LARGEST_INTEGER, "maximum": LARGEST_INTEGER},
+                {"type": "number"},
+            ]
+        }
+    ),
+]
+Note = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
+
+
+def trouble_in(error: ValidationError, model: type[BaseModel]) -> tuple[str, str, str]:
+    """The first thing that is wrong: its kind, the field ("" for the whole) and a sentence with the remedy.
+
+    Kinds are pydantic's; the sentence starts with the field. What ``json_invalid`` and ``model_type`` mean to the
+    caller depends on what the text is, so the sentence only says why.
+    """
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    return first["type"], field, _sentence(first["type"], first["msg"], field, model)
+
+
+def _sentence(kind: str, text: str, field: str, model: type[BaseModel]) -> str:
+    match kind:
+        case "json_invalid":
+            return text.partition(": ")[2] or "it ends too early"
+        case "extra_forbidden":
+            return f"{_shown(field)} is unknown; known: {known_fields(model)}"
+        case "missing":
+            return f"{field} is missing; add it"
+        case "value_error":
+            return f"{_shown(field)} {text.partition(', ')[2]}"
+        case _:
+            return f"{_shown(field)} {text[text.find('should') :] if ' should ' in text else text}"
+
+
+def known_fields(model: type[BaseModel]) -> str:
+    """The names that a sender may use."""
+    return ", ".join(part.alias or name for name, part in model.model_fields.items()) or "none"
+
+
+def _shown(field: str) -> str:
+    """A name from outside, made fit for a sentence."""
+    return field if field.isascii() and field.isprintable() and len(field) <= 100 else repr(field[:100])

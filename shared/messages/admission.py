@@ -1,0 +1,175 @@
+"""From a request to a run: what is asked for, what the snapshot holds, and what was decided."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.messages.vocabulary import RUN_ID, Cause, Parameters, QueuePolicy, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTo:
+    """Where the answers to a message go: kept with them are its correlation id and the sender's own reply-to."""
+
+    message_id: str
+    correlation_id: str = ""
+    reply_to: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionRequest:
+    """Ask for a training of what lies in a pipeline's container now. ``requested_by`` owns the claim it leads to.
+
+    ``force``: make a new attempt even if exactly this was trained already. ``note``: why, in the requester's words.
+    ``reply``: where the answers go, for requests that came as a message.
+    """
+
+    pipeline: str
+    cause: Cause
+    requested_by: str
+    requested_at: datetime
+    parameters: Parameters = field(default_factory=dict)
+    window_id: str | None = None
+    force: bool = False
+    note: str = ""
+    reply: ReplyTo | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """An immutable list of blobs: where its manifest lies on the hub, and what it amounts to.
+
+    ``digest`` is the SHA-256 of the manifest's bytes in hex; the manifest is named by it. ``size`` in bytes.
+    ``listing`` is the digest of everything the pipeline watches, whatever ``data.select`` takes of it: a later listing
+    with the same digest holds nothing new. ``newest``: when the newest blob of that listing was written; ``taken_at``:
+    the hub's own clock when it began. ``seen``: name of the list of late-written blobs that lies beside the manifest,
+    kept for ``select: new`` only. ``blobs`` is 0, and there is no manifest, when nothing is new.
+    """
+
+    site: str
+    container: str
+    manifest: str
+    digest: str
+    blobs: int
+    size: int
+    newest: datetime | None = None
+    listing: str = ""
+    taken_at: datetime | None = None
+    seen: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingLimits:
+    """How long a training may be queued (and prepared), how long it may run, and how long it usually runs; seconds."""
+
+    queued_seconds: float
+    running_seconds: float
+    expected_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionRule:
+    """When a challenger is promoted: at least ``floor``, and ``margin`` better than the champion."""
+
+    metric: str
+    higher_is_better: bool
+    floor: float
+    margin: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetPlan:
+    """One place to roll out to, and how long a candidate there may take to become healthy."""
+
+    name: str
+    health_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRule:
+    """How a run queues for its compute; of those that wait, a higher ``priority`` goes first."""
+
+    policy: QueuePolicy = QueuePolicy.QUEUE
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a pipeline's file said when the run was admitted; later edits do not touch a run under way."""
+
+    compute: str
+    limits: TrainingLimits
+    rule: PromotionRule
+    targets: tuple[TargetPlan, ...]
+    queue: QueueRule = field(default_factory=QueueRule)
+    quarantine_after: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """The input of ``retrain_model``: everything that was decided before the run was started.
+
+    ``plan`` comes from :func:`shared.decisions.planning.plan_of`. ``schema`` 1: runs from before the compute queue and
+    the announcements, which must go on as they began; 2: with both. ``own_parameters``: the request gave
+    some of its own.
+    """
+
+    run_id: str
+    pipeline: str
+    attempt: int
+    fingerprint: str
+    snapshot: Snapshot
+    plan: Plan
+    cause: Cause
+    requested_by: str
+    requested_at: datetime
+    parameters: Parameters = field(default_factory=dict)
+    window_id: str | None = None
+    forced: bool = False
+    note: str = ""
+    own_parameters: bool = False
+    schema: int = 1
+
+    def __post_init__(self) -> None:
+        if not RUN_ID.match(self.run_id):
+            raise ValueError(f"run_id {self.run_id!r} must match {RUN_ID.pattern}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """The answer to an :class:`AdmissionRequest`.
+
+    ``start`` is true for the one caller that owns the claim and must start ``run``; otherwise ``run_id`` names the
+    run that already trained, or is training, the same fingerprint. ``reason`` is a sentence for a data owner.
+    """
+
+    start: bool
+    run_id: str | None
+    verdict: Verdict
+    reason: str
+    run: RunRequest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a request would lead to, decided on the data as they are now; nothing was written.
+
+    ``would_start``: whether a run would start; ``run_id`` is then the id it would get, otherwise the run that trained
+    the same already.
+    """
+
+    would_start: bool
+    verdict: Verdict
+    reason: str
+    run_id: str | None = None
+    fingerprint: str | None = None
+    blobs: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRequest:
+    """Answer a request that came as a message: accepted, trained already, or rejected with the reason."""
+
+    request: AdmissionRequest
+    admission: Admission | None = None
+    rejected: str = ""

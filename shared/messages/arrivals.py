@@ -1,0 +1,88 @@
+"""Arrivals and the windows in which they are collected."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.messages.vocabulary import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One event saying that a blob was written. ``size`` in bytes, -1 when the event did not say.
+
+    ``api`` is the storage operation that raised the event, such as ``PutBlob``; empty when it did not say.
+    """
+
+    event_id: str
+    account: str
+    container: str
+    blob: str
+    etag: str
+    size: int
+    occurred_at: datetime
+    received_at: datetime
+    api: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedEvent:
+    """An event that is not understood. ``text`` is what could be read of it, shortened; never a blob's content."""
+
+    event_id: str
+    reason: str
+    received_at: datetime
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """What a listing showed that no event told: blobs that differ from the last settled listing; ``size`` in bytes."""
+
+    files: int
+    size: int
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalWindow:
+    """The input of ``settle_arrivals``: one claimed window of one pipeline.
+
+    ``schema`` 1: windows from before the done-marker, whose settling waits for time only; 2: for the marker too.
+    """
+
+    window_id: str
+    pipeline: str
+    opened_at: datetime
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowState:
+    """What the ledger knows of a window: how much joined, and when the last arrival did; sizes in bytes.
+
+    ``marked``: the pipeline's done-marker has been seen. ``least_files`` and ``least_bytes`` are None when the pipeline
+    asks for no minimum.
+    """
+
+    window_id: str
+    pipeline: str
+    opened_at: datetime
+    last_arrival_at: datetime
+    arrivals: int
+    quiet_seconds: float
+    longest_wait_seconds: float
+    size: int = 0
+    marked: bool = False
+    least_files: int | None = None
+    least_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowVerdict:
+    """Tell the ledger what became of every arrival that joined a window."""
+
+    window_id: str
+    pipeline: str
+    verdict: Verdict
+    reason: str
+    run_id: str | None = None

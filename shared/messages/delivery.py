@@ -1,0 +1,140 @@
+"""Judging a model and bringing it to where it serves."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.messages.vocabulary import Cause, Parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChampionQuery:
+    """Ask who the champion of a pipeline is."""
+
+    pipeline: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """The run whose model serves now; ``run_id`` is None while there is none."""
+
+    pipeline: str
+    run_id: str | None = None
+    model: str | None = None
+    version: str | None = None
+    image: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Whether a challenger is promoted, and the sentence that says why."""
+
+    promoted: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Where a model comes from; ends up as registry tags and image labels."""
+
+    run_id: str
+    pipeline: str
+    fingerprint: str
+    snapshot_digest: str
+    blobs: int
+    metrics: dict[str, float]
+    parameters: Parameters = field(default_factory=dict)
+    cause: Cause = Cause.NEW_DATA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterModel:
+    """Register the model that a run left under ``model_path`` in its outputs."""
+
+    lineage: Lineage
+    model_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredModel:
+    """A version in the Azure ML registry."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildImage:
+    """Append the model that a run left under ``model_path`` to the pipeline's dependency image."""
+
+    lineage: Lineage
+    model_path: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltImage:
+    """An image in the container registry. ``reference`` is ``host/repository@sha256:...``; ``size`` in bytes."""
+
+    repository: str
+    digest: str
+    reference: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """The input of ``roll_out``, and of each of its activities: this image of this run to this target."""
+
+    run_id: str
+    pipeline: str
+    target: str
+    image: str
+    health_seconds: float = 60.0
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A container that runs beside the live one and gets no traffic yet. ``port`` on the VM's loopback."""
+
+    name: str
+    colour: str
+    port: int
+    already_live: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateStep:
+    """What ``roll_out`` asks of a candidate: verify it, switch to it, remove it."""
+
+    rollout: Rollout
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What the candidate answered: its health after how many seconds, and the difference to the stored sample."""
+
+    seconds: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What serves on a target after a roll-out; ``previous_image`` stays there for roll-back."""
+
+    target: str
+    image: str
+    endpoint: str
+    previous_image: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetResult:
+    """How a roll-out to one target ended."""
+
+    target: str
+    deployed: bool
+    reason: str = ""
+    endpoint: str | None = None

@@ -1,0 +1,119 @@
+"""What is kept of a run, and what it tells the world."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from shared.messages.delivery import TargetResult
+from shared.messages.vocabulary import Cause, Outcome, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """The ledger's row of a run, and the output of ``retrain_model``. ``seconds`` is the wall time of the run.
+
+    ``note``: why it was asked for, in the requester's words. ``blobs``: files in its snapshot.
+    ``job_failed``: the training itself failed, not something around it.
+    """
+
+    run_id: str
+    pipeline: str
+    outcome: Outcome | None
+    reason: str
+    cause: Cause
+    fingerprint: str
+    attempt: int
+    snapshot_digest: str
+    requested_at: datetime
+    ended_at: datetime | None = None
+    seconds: float = 0.0
+    stage: Stage = Stage.ACCEPTED
+    metrics: dict[str, float] = field(default_factory=dict)
+    champion_run_id: str | None = None
+    model: str | None = None
+    version: str | None = None
+    image: str | None = None
+    targets: tuple[TargetResult, ...] = ()
+    window_id: str | None = None
+    forced: bool = False
+    note: str = ""
+    blobs: int = 0
+    job_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAttempt:
+    """A piece of the evidence for a quarantine."""
+
+    run_id: str
+    reason: str
+    ended_at: datetime | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """A fingerprint that failed too often, with the evidence. Other data, code or parameters are another fingerprint.
+
+    ``released_at``: since when it may be tried again; failures up to ``released_attempt`` count no more.
+    """
+
+    pipeline: str
+    fingerprint: str
+    snapshot_digest: str
+    since: datetime
+    failures: tuple[FailedAttempt, ...]
+    released_at: datetime | None = None
+    released_attempt: int = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether the fingerprint may not be tried now."""
+        return self.released_at is None
+
+
+class RunEventKind(StrEnum):
+    """The moments of a run that are announced; each at most once for a run."""
+
+    ACCEPTED = "accepted"
+    TRAINING_STARTED = "training_started"
+    TRAINED = "trained"
+    REGISTERED = "registered"
+    DEPLOYED = "deployed"
+    NOT_PROMOTED = "not_promoted"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @classmethod
+    def ending(cls, outcome: Outcome) -> "RunEventKind":
+        """The last event of a run with this outcome."""
+        return cls.DEPLOYED if outcome is Outcome.PROMOTED else cls(outcome.value)
+
+    @property
+    def final(self) -> bool:
+        """Whether the run is over."""
+        return self in {RunEventKind.ending(outcome) for outcome in Outcome}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEvent:
+    """A moment of a run: when it happened, and the record as it was then."""
+
+    kind: RunEventKind
+    occurred_at: datetime
+    record: RunRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """The input of ``wind_up_run``: a run whose orchestration is gone, and how it is to be recorded."""
+
+    record: RunRecord
+    compute: str
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The answer of an activity that has nothing to say."""

@@ -1,0 +1,79 @@
+"""A training: the order, how it is doing, what it left."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.messages.admission import Snapshot, TrainingLimits
+from shared.messages.vocabulary import Parameters, Phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOrder:
+    """Train this snapshot under this run id. Submitting the same order twice starts one training."""
+
+    run_id: str
+    pipeline: str
+    compute: str
+    snapshot: Snapshot
+    parameters: Parameters
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRef:
+    """Names a submitted training."""
+
+    run_id: str
+    pipeline: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingStatus:
+    """What a driver says of a training. ``detail`` is its own word for the phase, or why it failed."""
+
+    phase: Phase
+    detail: str = ""
+    queue_position: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPoll:
+    """The input of ``await_training``, carried across continue-as-new. Rounds count from 0 over all executions."""
+
+    order: TrainingOrder
+    limits: TrainingLimits
+    submitted: bool = False
+    phase: Phase = Phase.QUEUED
+    phase_since: datetime | None = None
+    running_since: datetime | None = None
+    queued_since: datetime | None = None
+    rounds: int = 0
+    cancelling: str = ""
+    cancel_asked_at: datetime | None = None
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingEnd:
+    """How ``await_training`` ended: completed, failed or cancelled, after how many polls, and why.
+
+    ``job_failed``: the training itself failed, which tells against its data, code or parameters; trouble around it
+    does not.
+    """
+
+    phase: Phase
+    reason: str = ""
+    rounds: int = 0
+    job_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel:
+    """What a completed training left behind. ``metrics`` holds finite numbers only."""
+
+    run_id: str
+    pipeline: str
+    metrics: dict[str, float]
+    model_path: str
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
