@@ -8,12 +8,11 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
+from function_app.intake import Intake
 from function_app.services import Services
 from function_app.starting import start_once
-from shared.decisions.arrivals import arrival_from
-from shared.decisions.routing import route
-from shared.errors import PermanentError
-from shared.messages import ArrivalWindow
+from orchestrations.settle_arrivals import DONE_MARKER
+from shared.texts import shortened
 
 log = logging.getLogger(__name__)
 
@@ -21,36 +20,27 @@ log = logging.getLogger(__name__)
 def blueprint(services: Services) -> df.Blueprint:
     """The trigger for ``Microsoft.Storage.BlobCreated``, in the Event Grid and the CloudEvents schema."""
     bp = df.Blueprint()
+    intake = Intake(services)
 
     @bp.event_grid_trigger(arg_name="event")
     @bp.durable_client_input(client_name="client")
     async def on_data_arrival(event: func.EventGridEvent, client: df.DurableOrchestrationClient) -> None:
-        # Raising makes Event Grid deliver again: right for transient trouble, useless for an event nobody understands.
-        try:
-            opened = await asyncio.to_thread(record, services, payload_of(event), datetime.now(UTC))
-        except PermanentError as error:
-            log.error("event %s is rejected: %s", event.id, error.reason)
-            return
-        for window in opened:
+        taken = await intake.take(payload_of(event), datetime.now(UTC))
+        for window in taken.start:
             await start_once(client, "settle_arrivals", window.window_id, window)
             await asyncio.to_thread(services.ledger.arrivals.window_started, window)
+        for window_id in taken.wake:
+            await _wake(client, window_id)
 
     return bp
 
 
-def record(services: Services, payload: dict[str, Any], received_at: datetime) -> list[ArrivalWindow]:
-    """Write the arrival to the ledger; the windows that the caller must start now, usually none.
-
-    Raises :class:`PermanentError` for an event that is not understood, :class:`TransientError` to be asked again.
-    """
-    arrival = arrival_from(payload, received_at=received_at)
-    routing = route(arrival, services.pipelines.all, services.accounts)
-    if not routing.pipelines:
-        services.ledger.arrivals.record_outside(arrival, routing.reason)
-        log.info("arrival of %s/%s is outside: %s", arrival.container, arrival.blob, routing.reason)
-        return []
-    joined = [services.ledger.arrivals.join_window(pipeline.name, arrival) for pipeline in routing.pipelines]
-    return [entry.start for entry in joined if entry.start is not None]
+async def _wake(client: df.DurableOrchestrationClient, window_id: str) -> None:
+    """Let a window look at once. No more than a hint: the marker is in the ledger, and the window looks anyway."""
+    try:
+        await client.raise_event(window_id, DONE_MARKER)
+    except Exception as error:  # noqa: BLE001 - the SDK knows no narrower type; not started yet, or over
+        log.info("window %s was not woken for its done-marker: %s", window_id, shortened(error))
 
 
 def payload_of(event: func.EventGridEvent | func.CloudEvent) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Azure Storage's errors (tables and blobs) in our two families."""
+"""Errors of Azure Storage (tables and blobs), and of Event Grid, in our two families."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,25 +1,64 @@
 """The ledger: what people ask about later, and the claims that make things happen once.
 
-Arrivals with their verdicts, windows, runs and champions, in Azure Tables of the host's storage account. Each part
-describes its rows.
+Arrivals with their verdicts, windows, requests, runs, compute queues and champions, in Azure Tables of the host's
+storage account. Each part describes its rows.
 """
 
-from shared.clients.ledger.arrivals import ArrivalLedger, JoinedWindow, RecordedArrival
-from shared.clients.ledger.champions import ChampionLedger
-from shared.clients.ledger.runs import RunLedger
-from shared.clients.ledger.tables import Tables
+from __future__ import annotations
 
-__all__ = ["ArrivalLedger", "ChampionLedger", "JoinedWindow", "Ledger", "RecordedArrival", "RunLedger"]
+from shared.clients.ledger.arrival_entries import RecordedArrival
+from shared.clients.ledger.arrivals import ArrivalLedger
+from shared.clients.ledger.azure_tables import AzureTables
+from shared.clients.ledger.champions import ChampionLedger
+from shared.clients.ledger.computes import ComputeLedger
+from shared.clients.ledger.followers import FollowerLedger
+from shared.clients.ledger.joining import JoinedWindow
+from shared.clients.ledger.listings import ListingLedger
+from shared.clients.ledger.pages import Page
+from shared.clients.ledger.quarantines import QuarantineLedger
+from shared.clients.ledger.requests import RequestLedger
+from shared.clients.ledger.runs import RunLedger
+from shared.clients.ledger.schedules import ScheduleLedger
+from shared.clients.ledger.tables import TableSource
+from shared.clients.ledger.windows import UnfinishedWindow
+
+__all__ = [
+    "ArrivalLedger",
+    "ChampionLedger",
+    "JoinedWindow",
+    "Ledger",
+    "Page",
+    "RecordedArrival",
+    "RunLedger",
+    "UnfinishedWindow",
+]
 
 
 class Ledger:
     """One client for the whole ledger; safe to share between threads."""
 
     def __init__(self, connection_string: str, prefix: str) -> None:
-        self._tables = Tables(connection_string, prefix)
-        self.arrivals = ArrivalLedger(self._tables.table("arrivals"), self._tables.table("claims"))
-        self.runs = RunLedger(self._tables.table("runs"))
-        self.champions = ChampionLedger(self._tables.table("champions"))
+        self._compose(AzureTables(connection_string, prefix))
+
+    @classmethod
+    def over(cls, tables: TableSource) -> Ledger:
+        """The ledger over tables from elsewhere."""
+        ledger = cls.__new__(cls)
+        ledger._compose(tables)  # noqa: SLF001 - our own
+        return ledger
+
+    def _compose(self, tables: TableSource) -> None:
+        self._tables = tables
+        claims, runs, requests = tables.table("claims"), tables.table("runs"), tables.table("requests")
+        self.arrivals = ArrivalLedger(tables.table("arrivals"), claims)
+        self.listings = ListingLedger(claims)
+        self.schedules = ScheduleLedger(claims)
+        self.runs = RunLedger(runs)
+        self.quarantines = QuarantineLedger(runs)
+        self.champions = ChampionLedger(tables.table("champions"))
+        self.computes = ComputeLedger(tables.table("queue"))
+        self.requests = RequestLedger(requests)
+        self.followers = FollowerLedger(requests)
 
     def close(self) -> None:
         """Close the connections."""

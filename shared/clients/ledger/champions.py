@@ -2,13 +2,12 @@
 
 from datetime import UTC, datetime
 
-from shared.clients.ledger.tables import Row, Table
+from shared.clients.ledger.tables import MOST_RACES, Row, Table
 from shared.errors import TransientError
 from shared.messages import Champion
 from shared.wire import from_text, to_text
 
 _CURRENT = "current"
-_ROUNDS = 8  # lost races in a row before the caller is told to come back
 
 
 class ChampionLedger:
@@ -28,7 +27,7 @@ class ChampionLedger:
         ``since`` is when its traffic was switched: a late repeat for an older run therefore changes nothing.
         """
         values = {"champion": to_text(champion), "since": since.astimezone(UTC).isoformat()}
-        for _ in range(_ROUNDS):
+        for _ in range(MOST_RACES):
             row = self._champions.get(champion.pipeline, _CURRENT)
             if row is None:
                 if self._champions.insert(Row(champion.pipeline, _CURRENT, values)):

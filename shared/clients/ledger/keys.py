@@ -27,3 +27,8 @@ def digest(*parts: str) -> str:
 def end_of(prefix: str) -> str:
     """The first key after every key that starts with ``prefix``."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as text, in UTC."""
+    return moment.astimezone(UTC).isoformat()

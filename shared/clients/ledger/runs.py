@@ -1,25 +1,30 @@
 """Runs: the claim to train a fingerprint, and the record of what became of it.
 
-Table ``runs``, partition = pipeline. A run has three rows, inserted in one transaction when it is claimed:
+Table ``runs``, partition = pipeline. A run has four rows, inserted in one transaction when it is claimed:
 
 - ``r-<run id>``: the request and the record. A run id is made of pipeline, fingerprint and attempt, so inserting this
   row is the claim: of all who want the same attempt at the same fingerprint, one gets it.
 - ``q-<digest of requested_by>``: names the run that a requester was granted. A repeat of an admission whose answer was
   lost finds it here, even when the data has changed since and would lead to another fingerprint.
 - ``t-<newest first>-<run id>``: the record again, in order of time.
+- ``o-<run id>``: the request of a run that has no outcome yet; goes in one transaction with the first outcome.
 """
 
 import re
-from itertools import islice
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from heapq import merge
 
 from shared.clients.ledger.keys import digest, end_of, newest_first
-from shared.clients.ledger.tables import Row, Table
+from shared.clients.ledger.pages import Page, page_of, start_after
+from shared.clients.ledger.tables import MOST_RACES, Change, Delete, Row, Table, Update
 from shared.errors import TransientError
 from shared.messages import Outcome, RunRecord, RunRequest
 from shared.wire import from_text, to_text
 
 _RUN_ID = re.compile(r"[a-z0-9-]{1,100}")
-_ROUNDS = 8  # lost races in a row before the caller is told to come back
+_TIME_KEY = r"t-\d{18}-[\w-]{1,255}"
 
 
 class RunLedger:
@@ -35,8 +40,10 @@ class RunLedger:
         """
         record = _record_of(request)
         owner = Row(request.pipeline, _owner_key(request.requested_by), {"run_id": request.run_id})
-        run = _run_row(record, request=to_text(request))
-        if self._runs.insert(owner, run, _time_row(record)):
+        text = to_text(request)
+        run = _run_row(record, request=text)
+        opened = Row(request.pipeline, _open_key(request.run_id), {"request": text})
+        if self._runs.insert(owner, run, _time_row(record), opened):
             return request
         mine = self.claimed_by(request.pipeline, request.requested_by)
         return mine or self._holder(request)
@@ -62,32 +69,60 @@ class RunLedger:
         row = self._runs.get(_pipeline_of(run_id), _run_key(run_id))
         return _record(row) if row else None
 
-    def list_runs(self, pipeline: str, *, limit: int = 50) -> list[RunRecord]:
-        """The newest runs of a pipeline, newest first."""
-        return [_record(row) for row in islice(self._runs.rows(pipeline, "t-", end_of("t-")), limit)]
+    def request(self, run_id: str) -> RunRequest | None:
+        """What was claimed under this run id, or None when nothing was; any text may be asked for."""
+        if not _RUN_ID.fullmatch(run_id):
+            return None
+        row = self._runs.get(_pipeline_of(run_id), _run_key(run_id))
+        return from_text(RunRequest, row.values["request"]) if row and row.values.get("request") else None
+
+    def open_runs(self, pipeline: str) -> list[RunRequest]:
+        """Every run of the pipeline that was claimed and has no outcome."""
+        return [from_text(RunRequest, row.values["request"]) for row in self._runs.rows(pipeline, "o-", end_of("o-"))]
+
+    def list_runs(
+        self,
+        pipelines: Sequence[str],
+        *,
+        outcome: Outcome | None = None,
+        since: datetime | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[RunRecord]:
+        """The runs of these pipelines, newest first; only those of one outcome, or asked for at ``since`` or later."""
+        start = start_after(after, first="t-", pattern=_TIME_KEY)
+        end = end_of("t-" if since is None else f"t-{newest_first(since)}-")
+        where = {"outcome": outcome.value} if outcome else None
+        lists = [self._runs.rows(pipeline, start, end, where=where, page=limit + 1) for pipeline in pipelines]
+        return page_of(merge(*lists, key=lambda row: row.key), limit, _record)
 
     def record_run(self, record: RunRecord) -> None:
-        """Keep the record, whether or not the run was claimed. An outcome is never taken back by an older record."""
-        for _ in range(_ROUNDS):
+        """Keep the record, whether or not the run was claimed. The first outcome stays, whatever is recorded later."""
+        for _ in range(MOST_RACES):
             run = self._runs.get(record.pipeline, _run_key(record.run_id))
             if run is None:
                 if self._runs.insert(_run_row(record), _time_row(record)):
                     return
                 continue
-            if record.outcome is None and _record(run).outcome is not None:
+            kept = _record(run)
+            record = replace(record, requested_at=kept.requested_at)  # the run is listed under that time
+            if kept.outcome is not None:
                 return
-            if self._replace(run, record):
+            if self._runs.transact(*self._replacing(run, record)) is None:
                 return
         raise TransientError(f"too many writers raced for the record of run {record.run_id}; try again")
 
-    def _replace(self, run: Row, record: RunRecord) -> bool:
-        listed = self._runs.get(record.pipeline, _time_key(_record(run)))
+    def _replacing(self, run: Row, record: RunRecord) -> list[Change]:
+        listed = self._runs.get(record.pipeline, _time_key(record))
         if listed is None:
             raise TransientError(f"the record of run {record.run_id} is incomplete; try again")
-        values = {"record": to_text(record)}
-        return self._runs.update(
-            Row(run.partition, run.key, values, run.etag), Row(listed.partition, listed.key, values, listed.etag)
-        )
+        values = _values(record)
+        changes: list[Change] = [
+            Update(Row(run.partition, run.key, values, run.etag)),
+            Update(Row(listed.partition, listed.key, values, listed.etag)),
+        ]
+        opened = self._runs.get(record.pipeline, _open_key(record.run_id)) if record.outcome else None
+        return [*changes, Delete(opened)] if opened else changes
 
     def _holder(self, request: RunRequest) -> RunRequest:
         row = self._runs.get(request.pipeline, _run_key(request.run_id))
@@ -109,6 +144,9 @@ def _record_of(request: RunRequest) -> RunRecord:
         snapshot_digest=request.snapshot.digest,
         requested_at=request.requested_at,
         window_id=request.window_id,
+        forced=request.forced,
+        note=request.note,
+        blobs=request.snapshot.blobs,
     )
 
 
@@ -120,16 +158,24 @@ def _owner_key(requested_by: str) -> str:
     return f"q-{digest(requested_by)}"
 
 
+def _open_key(run_id: str) -> str:
+    return f"o-{run_id}"
+
+
 def _time_key(record: RunRecord) -> str:
     return f"t-{newest_first(record.requested_at)}-{record.run_id}"
 
 
 def _run_row(record: RunRecord, **values: str) -> Row:
-    return Row(record.pipeline, _run_key(record.run_id), {"record": to_text(record)} | values)
+    return Row(record.pipeline, _run_key(record.run_id), _values(record) | values)
 
 
 def _time_row(record: RunRecord) -> Row:
-    return Row(record.pipeline, _time_key(record), {"record": to_text(record)})
+    return Row(record.pipeline, _time_key(record), _values(record))
+
+
+def _values(record: RunRecord) -> dict[str, str]:
+    return {"record": to_text(record), "outcome": record.outcome.value if record.outcome else ""}
 
 
 def _record(row: Row) -> RunRecord:

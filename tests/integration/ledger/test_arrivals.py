@@ -1,178 +1,113 @@
+"""The arrival ledger on real tables: many hosts at once. Its rules are tested in ``tests/unit/clients/ledger``."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import pairwise
 
-from shared.clients.ledger import Ledger
-from shared.clients.ledger.arrivals import STARTUP_GRACE
-from shared.messages import Arrival, ArrivalWindow, Verdict, WindowState, WindowVerdict
+import pytest
+
+from shared.clients.ledger import JoinedWindow, Ledger
+from shared.messages import Arrival, RejectedEvent, Sighting, Verdict
+from shared.pipelines import Settle
 from tests.support.arrivals import an_arrival
+from tests.support.ledger_arrivals import PIPELINE, a_twin_of, at, join_all, opened, verdict_on
 from tests.support.workflow import START
 
-PIPELINE = "breast-cancer"
+SETTLE = Settle(quiet_seconds=5, longest_wait_seconds=60)
+HOSTS = 4
 
 
-def _at(seconds: float, event: str = "") -> Arrival:
-    moment = START + timedelta(seconds=seconds)
-    return an_arrival(event_id=event or f"event-{seconds}", occurred_at=moment, received_at=moment)
-
-
-def _opened(ledger: Ledger, arrival: Arrival) -> ArrivalWindow:
-    start = ledger.arrivals.join_window(PIPELINE, arrival).start
-    assert start is not None
-    ledger.arrivals.window_started(start)
-    return start
-
-
-def _state(ledger: Ledger, window: ArrivalWindow) -> WindowState:
-    return ledger.arrivals.window_state(window, quiet_seconds=5, longest_wait_seconds=60)
-
-
-def _verdict(window: ArrivalWindow) -> WindowVerdict:
-    return WindowVerdict(
-        window_id=window.window_id, pipeline=PIPELINE, verdict=Verdict.TRAINED, reason="trained in run r", run_id="r"
-    )
-
-
-def test_the_first_arrival_opens_a_window_and_later_ones_join_it(ledger: Ledger) -> None:
-    window = _opened(ledger, _at(0))
-    later = ledger.arrivals.join_window(PIPELINE, _at(3))
-
-    assert (later.window_id, later.new, later.start) == (window.window_id, True, None)
-    state = _state(ledger, window)
-    assert (state.opened_at, state.last_arrival_at, state.arrivals) == (START, START + timedelta(seconds=3), 2)
-    assert (state.quiet_seconds, state.longest_wait_seconds) == (5, 60)
-
-
-def test_a_redelivered_event_is_the_same_row(ledger: Ledger) -> None:
-    window = _opened(ledger, _at(0, "one"))
-    again = ledger.arrivals.join_window(PIPELINE, _at(0, "one"))
-
-    assert (again.window_id, again.new, again.start) == (window.window_id, False, None)
-    assert _state(ledger, window).arrivals == 1
-
-
-def test_a_redelivery_after_the_close_opens_no_window(ledger: Ledger) -> None:
-    window = _opened(ledger, _at(0, "one"))
-    ledger.arrivals.close_window(window)
-
-    again = ledger.arrivals.join_window(PIPELINE, _at(0, "one"))
-
-    assert (again.window_id, again.new, again.start) == (window.window_id, False, None)
-
-
-def test_an_older_arrival_never_moves_the_last_one_back(ledger: Ledger) -> None:
-    window = _opened(ledger, _at(0))
-    ledger.arrivals.join_window(PIPELINE, _at(9))
-    ledger.arrivals.join_window(PIPELINE, _at(4))
-
-    assert _state(ledger, window).last_arrival_at == START + timedelta(seconds=9)
-
-
-def test_a_late_event_counts_though_it_occurred_long_before(ledger: Ledger) -> None:
-    window = _opened(ledger, _at(0))
-    late = an_arrival(event_id="late", occurred_at=START - timedelta(hours=20), received_at=START)
-    ledger.arrivals.join_window(PIPELINE, late)
-
-    assert _state(ledger, window).arrivals == 2
-
-
-def test_after_the_close_the_next_arrival_opens_another_window(ledger: Ledger) -> None:
-    first = _opened(ledger, _at(0))
-    ledger.arrivals.close_window(first)
-    second = _opened(ledger, _at(1))
-
-    assert second.window_id != first.window_id
-    ledger.arrivals.close_window(first)  # a repeat must not take the new window away
-    assert ledger.arrivals.join_window(PIPELINE, _at(2)).window_id == second.window_id
-    assert _state(ledger, first).last_arrival_at == START
-
-
-def test_pipelines_have_windows_of_their_own(ledger: Ledger) -> None:
-    _opened(ledger, _at(0))
-    assert ledger.arrivals.join_window("digits", _at(0)).start is not None
-
-
-def test_a_window_whose_opener_died_is_started_by_the_redelivery_of_its_event(ledger: Ledger) -> None:
-    opened = ledger.arrivals.join_window(PIPELINE, _at(0, "one")).start  # and then the host is killed
-    soon = an_arrival(event_id="one", occurred_at=START, received_at=START + timedelta(seconds=1))
-
-    assert ledger.arrivals.join_window(PIPELINE, soon).start == opened
-
-
-def test_a_window_whose_opener_died_is_started_by_a_later_arrival(ledger: Ledger) -> None:
-    opened = ledger.arrivals.join_window(PIPELINE, _at(0)).start
-
-    assert ledger.arrivals.join_window(PIPELINE, _at(1)).start is None
-    assert ledger.arrivals.join_window(PIPELINE, _at(STARTUP_GRACE.total_seconds() + 1)).start == opened
-
-
-def test_an_arrival_whose_handler_died_before_it_joined_joins_when_redelivered(ledger: Ledger) -> None:
-    first = _opened(ledger, _at(0, "one"))
-    ledger.arrivals.close_window(first)
-    # What a kill between the arrival's row and the claim leaves behind: a row without a window.
-    rows = ledger.arrivals._arrivals
-    [row] = rows.rows(PIPELINE, "a-", "a.")
-    row.values["window"] = ""
-    assert rows.update(row)
-
-    again = ledger.arrivals.join_window(PIPELINE, _at(0, "one"))
-
-    assert again.start is not None
-    assert again.start.window_id != first.window_id
-    assert _state(ledger, again.start).arrivals == 1
-
-
-def test_a_burst_opens_one_window_and_loses_no_arrival(tables: str, prefix: str) -> None:
-    ledgers = [Ledger(tables, prefix) for _ in range(4)]  # as many hosts
-    arrivals = [_at(n / 100, f"event-{n % 60}") for n in range(60)] * 2  # every event twice
-    with ThreadPoolExecutor(8) as pool:
-        joined = list(
-            pool.map(
-                lambda n: ledgers[n % 4].arrivals.join_window(PIPELINE, arrivals[n]),
-                range(len(arrivals)),
-            )
-        )
-
-    assert len({join.window_id for join in joined}) == 1
-    assert sum(join.new for join in joined) == 60
-    [start] = {join.start.window_id: join.start for join in joined if join.start}.values()
-    state = _state(ledgers[0], start)
-    assert state.arrivals == 60
-    assert START + timedelta(seconds=0.59) - state.last_arrival_at < timedelta(milliseconds=250)
+@pytest.fixture
+def hosts(tables: str, prefix: str) -> Iterator[list[Ledger]]:
+    ledgers = [Ledger(tables, prefix) for _ in range(HOSTS)]
+    yield ledgers
     for ledger in ledgers:
         ledger.close()
 
 
-def test_a_verdict_is_given_to_every_arrival_also_to_one_recorded_after_it(ledger: Ledger) -> None:
-    window = _opened(ledger, _at(0))
-    ledger.arrivals.join_window(PIPELINE, _at(1))
-    pending = ledger.arrivals.list_arrivals(PIPELINE)
-    assert [entry.verdict for entry in pending] == [Verdict.JOINED, Verdict.JOINED]
-
-    ledger.arrivals.record_verdict(_verdict(window))
-    ledger.arrivals.record_verdict(_verdict(window))
-    ledger.arrivals.join_window(PIPELINE, _at(2))  # joined before the close, recorded late
-
-    entries = ledger.arrivals.list_arrivals(PIPELINE)
-    assert [entry.arrival.event_id for entry in entries] == ["event-2", "event-1", "event-0"]
-    assert {(e.verdict, e.reason, e.run_id, e.window_id) for e in entries} == {
-        (Verdict.TRAINED, "trained in run r", "r", window.window_id)
-    }
+def _deliver(hosts: Sequence[Ledger], groups: Sequence[Sequence[Arrival]]) -> list[JoinedWindow]:
+    with ThreadPoolExecutor(2 * HOSTS) as pool:
+        joined = pool.map(lambda n: join_all(hosts[n % HOSTS], groups[n]), range(len(groups)))
+        return [entry for group in joined for entry in group]
 
 
-def test_an_arrival_outside_is_kept_with_its_reason(ledger: Ledger) -> None:
-    odd = an_arrival(event_id="/\\#?\x01é", blob="raw/\u2028é?.csv")
+def test_a_burst_opens_one_window_and_loses_no_arrival(hosts: list[Ledger]) -> None:
+    """Sixty events, each delivered twice, one by one."""
+    arrivals = [at(n / 100, f"event-{n % 60}") for n in range(60)] * 2
+    joined = _deliver(hosts, [[arrival] for arrival in arrivals])
 
-    assert ledger.arrivals.record_outside(odd, "outside every pipeline")
-    assert not ledger.arrivals.record_outside(odd, "outside every pipeline")
+    assert len({entry.window_id for entry in joined}) == 1
+    assert sum(entry.new for entry in joined) == 60
+    [start] = {entry.start.window_id: entry.start for entry in joined if entry.start}.values()
+    state = hosts[0].arrivals.window_state(start, settle=SETTLE)
+    assert (state.arrivals, state.last_arrival_at) == (60, START + timedelta(seconds=0.59))
+    assert len(hosts[1].arrivals.list_arrivals(PIPELINE).items) == 60
 
-    [entry] = ledger.arrivals.list_arrivals(None)
-    assert (entry.arrival, entry.verdict, entry.reason) == (odd, Verdict.OUTSIDE, "outside every pipeline")
+
+def test_groups_of_several_hosts_that_overlap_record_each_event_once(hosts: list[Ledger]) -> None:
+    """100 versions, each told of by two events, each event delivered twice, in groups of all sizes."""
+    events = [at(n / 1000, f"event-{n}") for n in range(100)]
+    events += [a_twin_of(event, f"twin-{event.event_id}", 0) for event in events]
+    shuffled = [events[(n * 79) % 200] for n in range(200)] + events[::-1]
+    cuts = [0, *(n * (n + 1) for n in range(1, 20)), 400]
+    joined = _deliver(hosts, [shuffled[a:b] for a, b in pairwise(cuts)])
+
+    assert len(joined) == 400
+    listed = [*hosts[0].arrivals.list_arrivals(PIPELINE, limit=1000).items]
+    assert Counter(entry.arrival.event_id for entry in listed) == Counter(event.event_id for event in events)
+    assert Counter(entry.verdict for entry in listed) == {Verdict.JOINED: 100, Verdict.DUPLICATE: 100}
+    assert len({entry.arrival.blob for entry in listed if entry.verdict is Verdict.JOINED}) == 100
+    [unfinished] = hosts[0].arrivals.unfinished_windows()
+    assert hosts[0].arrivals.window_state(unfinished.window, settle=SETTLE).arrivals == 100
 
 
-def test_the_newest_arrivals_come_first_and_only_as_many_as_asked_for(ledger: Ledger) -> None:
-    for seconds in (5, 1, 9, 3):
-        ledger.arrivals.join_window(PIPELINE, _at(seconds))
+def test_windows_that_close_meanwhile_leave_nobody_behind(hosts: list[Ledger]) -> None:
+    events = [at(n / 100, f"event-{n}") for n in range(120)]
 
-    newest = ledger.arrivals.list_arrivals(PIPELINE, limit=2)
+    def close_and_judge() -> None:
+        for unfinished in hosts[0].arrivals.unfinished_windows():
+            hosts[0].arrivals.close_window(unfinished.window)
+            hosts[0].arrivals.record_verdict(verdict_on(unfinished.window))
 
-    assert [entry.arrival.event_id for entry in newest] == ["event-9", "event-5"]
+    with ThreadPoolExecutor(2 * HOSTS) as pool:
+        joining = [pool.submit(join_all, hosts[n % HOSTS], events[n : n + 3]) for n in range(0, 120, 3)]
+        judging = [pool.submit(close_and_judge) for _ in range(20)]
+        assert sum(len(future.result()) for future in joining) == 120
+        for future in judging:
+            future.result()
+    close_and_judge()
+
+    listed = hosts[0].arrivals.list_arrivals(PIPELINE, limit=1000).items
+    assert {entry.verdict for entry in listed} == {Verdict.TRAINED}
+    assert len(listed) == 120
+    assert hosts[0].arrivals.unfinished_windows() == []
+
+
+def test_one_of_many_sightings_opens_the_window(hosts: list[Ledger]) -> None:
+    def sight(n: int) -> bool:
+        sighting = Sighting(files=n + 1, size=n)
+        return hosts[n % HOSTS].arrivals.open_window(PIPELINE, at=START, sighting=sighting) is not None
+
+    with ThreadPoolExecutor(2 * HOSTS) as pool:
+        assert sum(pool.map(sight, range(8))) == 1
+
+
+def test_everything_is_read_back_from_real_tables(ledger: Ledger) -> None:
+    odd = an_arrival(event_id="/\\#?\x01é", blob="raw/\u2028é?.csv", size=2**60)
+    window = opened(ledger, odd)
+    ledger.arrivals.open_window(PIPELINE, at=START, sighting=Sighting(files=9, size=1))
+    ledger.arrivals.join_window(PIPELINE, at(1), marked=True)
+    ledger.arrivals.record_outside(odd, "outside every pipeline")
+    event = RejectedEvent(event_id="é/?", reason="event: type is missing", received_at=START, text='{"a": 1}')
+    ledger.arrivals.record_rejected(event)
+
+    state = ledger.arrivals.window_state(window, settle=SETTLE)
+    assert (state.arrivals, state.size, state.marked) == (9, 2**60, True)
+    assert [entry.arrival for entry in ledger.arrivals.arrivals_of(PIPELINE, odd.blob)] == [odd]
+    assert [entry.arrival for entry in ledger.arrivals.list_arrivals(None).items] == [odd]
+    assert ledger.arrivals.list_rejected().items == (event,)
+    first = ledger.arrivals.list_arrivals(PIPELINE, limit=1)
+    rest = ledger.arrivals.list_arrivals(PIPELINE, limit=1, after=first.next)
+    assert [entry.arrival.event_id for entry in first.items + rest.items] == ["event-1", odd.event_id]

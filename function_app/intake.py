@@ -1,0 +1,124 @@
+"""Events into the ledger: understood, routed, and recorded together with whatever else arrives meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from function_app.group_commit import GroupCommit
+from function_app.services import Services
+from shared.decisions.arrivals import arrival_from
+from shared.decisions.routing import route
+from shared.decisions.selection import is_done_marker
+from shared.errors import PermanentError
+from shared.messages import Arrival, ArrivalWindow, RejectedEvent
+from shared.texts import shortened
+
+if TYPE_CHECKING:
+    from shared.clients.ledger import JoinedWindow
+    from shared.pipelines import Pipeline
+
+log = logging.getLogger(__name__)
+
+_LONGEST_ID = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What to do after an event was recorded.
+
+    ``start``: the windows whose settling must be started; ``wake``: those whose done-marker it is, under way already.
+    """
+
+    start: tuple[ArrivalWindow, ...] = ()
+    wake: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """The pipelines, and the storage account of each of their sites; both stay for the life of the process."""
+
+    pipelines: tuple[Pipeline, ...]
+    accounts: Mapping[str, str]
+
+
+class Intake:
+    """Takes events. Belongs to the event loop that the host runs its functions on."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._watched: _Watched | None = None
+        self._outside = GroupCommit(self._record_outside)
+        self._joining: dict[str, GroupCommit[tuple[Arrival, bool], JoinedWindow]] = {}
+
+    async def take(self, payload: Mapping[str, Any], received_at: datetime) -> Taken:
+        """Record an event; what the caller must do now, usually nothing.
+
+        What is raised makes Event Grid deliver again, which is right for everything but an event that nobody
+        understands: that one is recorded with the reason.
+        """
+        if self._watched is None:
+            self._watched = await asyncio.to_thread(self._watch)
+        try:
+            arrival = arrival_from(payload, received_at=received_at)
+        except PermanentError as error:
+            rejected = rejection_of(payload, error.reason, received_at)
+            log.error("event %s is rejected: %s", rejected.event_id, rejected.reason)
+            await asyncio.to_thread(self._services.ledger.arrivals.record_rejected, rejected)
+            return Taken()
+        routing = route(arrival, self._watched.pipelines, self._watched.accounts)
+        if not routing.pipelines:
+            log.info("arrival of %s/%s is outside: %s", arrival.container, arrival.blob, routing.reason)
+            await self._outside.submit((arrival, routing.reason))
+            return Taken()
+        if len(routing.pipelines) == 1:
+            return await self._join(routing.pipelines[0], arrival)
+        each = await asyncio.gather(*(self._join(pipeline, arrival) for pipeline in routing.pipelines))
+        return Taken(
+            start=tuple(window for taken in each for window in taken.start),
+            wake=tuple(window_id for taken in each for window_id in taken.wake),
+        )
+
+    def _watch(self) -> _Watched:
+        """Read what the first event needs, in a thread: it takes a moment that no other function should wait for."""
+        _ = self._services.ledger
+        return _Watched(self._services.pipelines.all, self._services.accounts)
+
+    async def _join(self, pipeline: Pipeline, arrival: Arrival) -> Taken:
+        marked = is_done_marker(pipeline, arrival.blob)
+        joined = await self._group(pipeline.name).submit((arrival, marked))
+        if joined.start is not None:
+            return Taken(start=(joined.start,))  # it sees a marker when it first looks
+        return Taken(wake=(joined.window_id,)) if marked and joined.new and joined.window_id else Taken()
+
+    def _group(self, pipeline: str) -> GroupCommit[tuple[Arrival, bool], JoinedWindow]:
+        if pipeline not in self._joining:
+
+            def join(arrivals: Sequence[tuple[Arrival, bool]]) -> Sequence[JoinedWindow]:
+                return self._services.ledger.arrivals.join_windows(pipeline, arrivals)
+
+            self._joining[pipeline] = GroupCommit(join)
+        return self._joining[pipeline]
+
+    def _record_outside(self, arrivals: Sequence[tuple[Arrival, str]]) -> Sequence[bool]:
+        return self._services.ledger.arrivals.record_all_outside(arrivals)
+
+
+def rejection_of(payload: Mapping[str, Any], reason: str, received_at: datetime) -> RejectedEvent:
+    """What is kept of an event that is not understood: the same for every delivery, and another for another event."""
+    try:
+        text = json.dumps(payload, sort_keys=True, default=str)
+    except (TypeError, ValueError, RecursionError) as error:
+        text = f"cannot be shown: {type(error).__name__}"
+    short = shortened(text)
+    if short != text:
+        # What was left out may be all that tells it from another.
+        short += f" (sha256 {hashlib.sha256(text.encode()).hexdigest()[:16]})"
+    event_id = str(payload.get("id") or "").encode("ascii", "backslashreplace").decode()
+    return RejectedEvent(event_id=shortened(event_id, _LONGEST_ID), reason=reason, received_at=received_at, text=short)

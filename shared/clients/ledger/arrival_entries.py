@@ -1,0 +1,98 @@
+"""What table ``arrivals`` holds, besides the rows of :mod:`shared.clients.ledger.journal`.
+
+Partition = pipeline, or one of these, since no pipeline's name starts with a dash: ``-outside`` for arrivals that no
+pipeline watches, ``-rejected`` for events that are not understood.
+
+- ``b-<blob>-<version>``: the first arrival of a version of a blob. The key is made of the event alone, so a redelivered
+  event finds its own row, and another event about the same version finds that it is a duplicate.
+- ``b-<blob>-<version>-<event>``: a duplicate, or an arrival outside. All rows of a blob lie together, so that "what
+  became of this blob?" is one range.
+- ``r-<digest>``: an event that was rejected.
+- ``w-<window>``: the verdict on a window. An arrival that joined a window has that window's verdict; it is looked up
+  when asked for, so that one write judges ten thousand arrivals, and none that joined late can miss it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.clients.ledger.journal import Entry
+from shared.clients.ledger.keys import digest
+from shared.decisions.arrivals import duplicate_reason
+from shared.messages import Arrival, RejectedEvent, Verdict
+from shared.texts import LONGEST, shortened
+from shared.wire import from_text, to_line
+
+OUTSIDE = "-outside"
+REJECTED = "-rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedArrival:
+    """An arrival with what became of it; ``verdict`` is ``JOINED`` until its window is judged."""
+
+    arrival: Arrival
+    verdict: Verdict
+    reason: str
+    window_id: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstArrival:
+    """What is known of the first arrival of a version: its event, its window, and when it came."""
+
+    event: str
+    window_id: str | None
+    seen_at: datetime
+
+
+def event_key(arrival: Arrival) -> str:
+    """Stands for the event, whose id is unique within its account."""
+    return digest(arrival.account, arrival.event_id)[:16]
+
+
+def blob_prefix(blob: str) -> str:
+    """What the keys of all rows of a blob start with, whatever the container."""
+    return f"b-{digest(blob)[:16]}-"
+
+
+def version_key(arrival: Arrival) -> str:
+    """The row of the blob's version. Without an ETag nothing tells versions apart, so every event is one."""
+    version = (arrival.etag,) if arrival.etag else ("", arrival.event_id)
+    return f"{blob_prefix(arrival.blob)}{digest(arrival.account, arrival.container, *version)[:16]}"
+
+
+def verdict_key(window_id: str) -> str:
+    """The row of a window's verdict."""
+    return f"w-{window_id}"
+
+
+def joined(arrival: Arrival, version: str, window_id: str, *, marked: bool) -> Entry:
+    """The first arrival of a version, in a window."""
+    text = to_line(RecordedArrival(arrival, Verdict.JOINED, "", window_id))
+    return Entry(version, arrival.received_at, text, window_id, max(0, arrival.size), marked)
+
+
+def duplicate(arrival: Arrival, version: str, first: FirstArrival) -> Entry:
+    """Another event about a version that is known."""
+    reason = duplicate_reason(arrival.received_at - first.seen_at)
+    text = to_line(RecordedArrival(arrival, Verdict.DUPLICATE, reason))
+    return Entry(f"{version}-{event_key(arrival)}", arrival.received_at, text)
+
+
+def outside(arrival: Arrival, reason: str) -> Entry:
+    """An arrival that no pipeline watches."""
+    short = reason if len(reason) <= LONGEST else shortened(reason)  # it may repeat a name that fills the row
+    text = to_line(RecordedArrival(arrival, Verdict.OUTSIDE, short))
+    return Entry(f"{version_key(arrival)}-{event_key(arrival)}", arrival.received_at, text)
+
+
+def rejected(event: RejectedEvent) -> Entry:
+    """An event that is not understood; one that reads the same is the same."""
+    return Entry(f"r-{digest(event.event_id, event.text)}", event.received_at, to_line(event))
+
+
+def first_of(text: str) -> FirstArrival:
+    """The first arrival of a version, from what was recorded of it."""
+    found = from_text(RecordedArrival, text)
+    return FirstArrival(event_key(found.arrival), found.window_id, found.arrival.received_at)

@@ -1,0 +1,46 @@
+"""Who waits for a run's outcome: table ``requests``, partition ``follower``, row = run id and digest of the message's.
+
+A row lasts from the first answer until the outcome was sent.
+"""
+
+from collections.abc import Iterable
+
+from shared.clients.ledger.keys import digest, end_of
+from shared.clients.ledger.tables import Row, Table
+from shared.messages import ReplyTo
+from shared.wire import from_text, to_text
+
+_FOLLOWERS = "follower"
+
+
+class FollowerLedger:
+    """Keeps who is still to be answered."""
+
+    def __init__(self, requests: Table) -> None:
+        self._requests = requests
+
+    def follow(self, run_id: str, reply: ReplyTo) -> None:
+        """Answer it too when the run has ended. Safe to repeat."""
+        self._requests.put(Row(_FOLLOWERS, _key(run_id, reply), {"run_id": run_id, "reply": to_text(reply)}))
+
+    def followers(self, run_id: str) -> list[ReplyTo]:
+        """Who waits for the outcome of a run."""
+        start = f"{run_id}-"
+        rows = self._requests.rows(_FOLLOWERS, start, end_of(start))
+        return [reply for found, reply in _read(rows) if found == run_id]
+
+    def answered(self, run_id: str, reply: ReplyTo) -> None:
+        """It was told the outcome. Safe to repeat."""
+        self._requests.delete(Row(_FOLLOWERS, _key(run_id, reply), {}))
+
+    def unanswered(self) -> list[tuple[str, ReplyTo]]:
+        """Everyone who waits, with the run; also of runs that are under way."""
+        return _read(self._requests.rows(_FOLLOWERS))
+
+
+def _key(run_id: str, reply: ReplyTo) -> str:
+    return f"{run_id}-{digest(reply.message_id)}"
+
+
+def _read(rows: Iterable[Row]) -> list[tuple[str, ReplyTo]]:
+    return [(row.values["run_id"], from_text(ReplyTo, row.values["reply"])) for row in rows]

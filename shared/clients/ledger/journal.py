@@ -1,0 +1,175 @@
+"""Things that are recorded once, and listed by the time they came.
+
+Each has a small row of its own, under a key that a repeat of it leads to as well. What it says stands in the row of
+its group, ``g-<newest first>-<random>``: all that was recorded in one transaction. So a burst costs little more than a
+small row for each, and a long list or a sum is read in few rows.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from shared.clients.ledger.keys import end_of, newest_first, stamp
+from shared.clients.ledger.pages import Page, refused_token
+from shared.clients.ledger.tables import MOST_CHANGES, UNKNOWN, Insert, Row, Table
+from shared.wire import from_text
+
+Message = TypeVar("Message")
+
+_LONGEST_LIST = 30_000  # bytes of one row's list; a column takes 32 Ki characters, and none is less than a byte
+_FIRST = "g-"
+_TOKEN = re.compile(r"(g-\d{18}-[0-9a-f]{8})\.(\d{1,3})", re.ASCII)
+_ROWS_AT_ONCE = 20  # of a list; each may hold many
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something to record: the key of its row, when it came, and its text in one line of at most 30,000 bytes.
+
+    ``window`` says what it counts for, ``size`` and ``marked`` for how much; all entries of a call count for the same.
+    """
+
+    key: str
+    at: datetime
+    text: str
+    window: str = ""
+    size: int = 0
+    marked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What counts for a window. The done-marker is told of, but is no file itself."""
+
+    files: int = 0
+    size: int = 0
+    marked: bool = False
+    last_at: datetime | None = None
+
+
+class Journal:
+    """Records and lists in one table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add(self, partition: str, entries: Sequence[Entry]) -> list[bool]:
+        """Record entries; for each, whether it is new. Of several with the same key, only the first can be.
+
+        A transaction takes as many as it may hold. One that meets a row that is there already records nothing: that
+        entry is set aside and the others go again, in smaller transactions while that keeps happening.
+        """
+        known: set[str] = set()
+        waiting = list({entry.key: entry for entry in reversed(entries)}.values())[::-1]
+        room = MOST_CHANGES - 1
+        while waiting:
+            group = _fitting(waiting, room)
+            failed = self._table.transact(*(Insert(row) for row in _rows(partition, group)))
+            if failed is None:
+                del waiting[: len(group)]
+                room = min(MOST_CHANGES - 1, room * 2)
+            elif failed == UNKNOWN and len(group) > 1:
+                room = 1
+            elif failed < len(group):
+                known.add(waiting.pop(max(0, failed)).key)
+                room = max(1, room // 2)
+        return [_is_new(known, entry.key) for entry in entries]
+
+    def text(self, partition: str, key: str) -> str | None:
+        """What was recorded under the key."""
+        row = self._table.get(partition, key)
+        return self._told(partition, [row])[0] if row else None
+
+    def texts(self, partition: str, prefix: str, *, newest: int) -> list[str]:
+        """What was recorded under the keys that start with the prefix: so many of the newest, newest first."""
+        rows = self._table.rows(partition, prefix, end_of(prefix))
+        return self._told(partition, sorted(rows, key=_newest_first)[:newest])
+
+    def page(self, partition: str, kind: type[Message], *, limit: int, after: str | None) -> Page[Message]:
+        """Part of what was recorded, newest first."""
+        found: list[tuple[str, str]] = []
+        for token, text in self._texts(partition, after, min(limit + 1, _ROWS_AT_ONCE)):
+            found.append((token, text))
+            if len(found) > limit:
+                break
+        shown = found[:limit]
+        more = shown[-1][0] if shown and len(found) > limit else None
+        return Page(tuple(from_text(kind, text) for _, text in shown), more)
+
+    def tally(self, partition: str, window: str, *, since: datetime) -> Tally:
+        """What counts for a window whose entries came at ``since`` or later."""
+        files, size, marked, last_at = 0, 0, False, None
+        columns = ["files", "size", "marked", "at"]
+        for row in self._table.rows(
+            partition, _FIRST, f"{_FIRST}{newest_first(since)}~", where={"window": window}, select=columns
+        ):
+            files += row.values["files"]
+            size += int(row.values["size"])
+            marked = marked or row.values["marked"]
+            last_at = last_at or datetime.fromisoformat(row.values["at"])
+        return Tally(files, size, marked, last_at)
+
+    def _told(self, partition: str, rows: Sequence[Row]) -> list[str]:
+        """What the rows say, as it stands in the rows of their groups; they were written together."""
+        groups = {key: self._table.get(partition, key) for key in {row.values["group"] for row in rows}}
+        lines = {key: group.values["entries"].split("\n") for key, group in groups.items() if group is not None}
+        return [lines[row.values["group"]][row.values["number"]] for row in rows]
+
+    def _texts(self, partition: str, after: str | None, rows_at_once: int) -> Iterator[tuple[str, str]]:
+        """Each text with the token that leads past it."""
+        start, seen = _position(after)
+        for row in self._table.rows(partition, start, end_of(_FIRST), page=rows_at_once):
+            for number, text in enumerate(reversed(row.values["entries"].split("\n"))):
+                if row.key != start or number > seen:
+                    yield f"{row.key}.{number}", text
+
+
+def _newest_first(row: Row) -> tuple[str, int]:
+    return row.values["group"], -row.values["number"]
+
+
+def _is_new(known: set[str], key: str) -> bool:
+    """Whether the key is new; from now on it is known."""
+    new = key not in known
+    known.add(key)
+    return new
+
+
+def _position(token: str | None) -> tuple[str, int]:
+    """The key to start at, and the number of its last entry that was shown."""
+    if token is None:
+        return _FIRST, -1
+    found = _TOKEN.fullmatch(token)
+    if found is None:
+        raise refused_token()
+    return found[1], int(found[2])
+
+
+def _fitting(entries: Sequence[Entry], room: int) -> Sequence[Entry]:
+    length = 0
+    for number, entry in enumerate(entries[:room]):
+        length += len(entry.text.encode()) + 1
+        if number and length > _LONGEST_LIST:
+            return entries[:number]
+    return entries[:room]
+
+
+def _rows(partition: str, entries: Sequence[Entry]) -> list[Row]:
+    """A small row for each, and the row of the group."""
+    counted = [entry for entry in entries if entry.window]
+    files = [entry for entry in counted if not entry.marked]
+    at = max(entry.at for entry in entries)
+    listed = {
+        "entries": "\n".join(entry.text for entry in entries),
+        "at": stamp(at),
+        "window": counted[0].window if counted else "",
+        "files": len(files),
+        "size": str(sum(entry.size for entry in files)),  # as text: a column's plain number has 32 bits
+        "marked": len(files) < len(counted),
+    }
+    group = f"{_FIRST}{newest_first(at)}-{secrets.token_hex(4)}"
+    own = [Row(partition, entry.key, {"group": group, "number": number}) for number, entry in enumerate(entries)]
+    return [*own, Row(partition, group, listed)]

@@ -1,0 +1,69 @@
+"""What was decided on last, trained last and seen last of each pipeline's data.
+
+Table ``claims``, row = pipeline, in three partitions:
+
+- ``settled``: the listing that the last admission decided on. A look that sees another one has found something new.
+- ``trained``: the snapshot of the last training that came to a verdict, for ``select: new``.
+- ``looked``: what the reconciler's last look saw, so that the next one can stop early.
+"""
+
+from datetime import datetime
+
+from shared.clients.ledger.tables import MOST_RACES, Row, Table
+from shared.decisions.listing import LookState, SettledListing
+from shared.decisions.news import Trained
+from shared.errors import TransientError
+from shared.wire import from_text, to_text
+
+_SETTLED, _TRAINED, _LOOKED = "settled", "trained", "looked"
+
+
+class ListingLedger:
+    """Keeps what is known of each pipeline's data."""
+
+    def __init__(self, claims: Table) -> None:
+        self._claims = claims
+
+    def settled(self, pipeline: str) -> SettledListing | None:
+        """The listing that the last admission decided on; None when there was none, or it was unsettled."""
+        row = self._claims.get(_SETTLED, pipeline)
+        return from_text(SettledListing, row.values["listing"]) if row and row.values["listing"] else None
+
+    def settle(self, pipeline: str, listing: str, newest: datetime | None) -> None:
+        """Note that this listing was decided on. A late note of an older one only makes the reconciler look again."""
+        text = to_text(SettledListing(listing=listing, newest=newest))
+        self._claims.put(Row(_SETTLED, pipeline, {"listing": text}))
+
+    def unsettle(self, pipeline: str) -> None:
+        """Let the reconciler ask for an admission again, although nothing has changed on the hub."""
+        self._claims.put(Row(_SETTLED, pipeline, {"listing": ""}))
+        self._claims.put(Row(_LOOKED, pipeline, {"look": ""}))
+
+    def trained(self, pipeline: str) -> Trained | None:
+        """The last training that came to a verdict."""
+        row = self._claims.get(_TRAINED, pipeline)
+        return from_text(Trained, row.values["trained"]) if row else None
+
+    def keep_trained(self, pipeline: str, trained: Trained) -> None:
+        """Note that this was trained through to a verdict, unless a training that covers it was noted already."""
+        values = {"trained": to_text(trained)}
+        for _ in range(MOST_RACES):
+            row = self._claims.get(_TRAINED, pipeline)
+            if row is None:
+                if self._claims.insert(Row(_TRAINED, pipeline, values)):
+                    return
+                continue
+            if from_text(Trained, row.values["trained"]).covers(trained):
+                return
+            if self._claims.update(Row(row.partition, row.key, values, row.etag)):
+                return
+        raise TransientError(f"too many runs of pipeline {pipeline} ended at once; try again")
+
+    def look(self, pipeline: str) -> LookState | None:
+        """What the last quick look saw."""
+        row = self._claims.get(_LOOKED, pipeline)
+        return from_text(LookState, row.values["look"]) if row and row.values["look"] else None
+
+    def keep_look(self, pipeline: str, look: LookState) -> None:
+        """Keep what a look saw, in place of the one before."""
+        self._claims.put(Row(_LOOKED, pipeline, {"look": to_text(look)}))

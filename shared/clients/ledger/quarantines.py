@@ -1,0 +1,72 @@
+"""Fingerprints that failed too often. Table ``runs``, partition = pipeline, row ``x-<fingerprint>``."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from shared.clients.ledger.keys import end_of
+from shared.clients.ledger.tables import MOST_RACES, Row, Table
+from shared.errors import TransientError
+from shared.messages import Quarantine
+from shared.wire import from_text, to_text
+
+_PREFIX = "x-"
+
+
+class QuarantineLedger:
+    """Keeps quarantines, active and released: a released one tells which failures count no more."""
+
+    def __init__(self, runs: Table) -> None:
+        self._runs = runs
+
+    def get(self, pipeline: str, fingerprint: str) -> Quarantine | None:
+        """The quarantine of a fingerprint, active or released."""
+        row = self._runs.get(pipeline, _key(fingerprint))
+        return _quarantine(row) if row else None
+
+    def of(self, pipeline: str) -> list[Quarantine]:
+        """Every quarantine of the pipeline, active or released, the newest first."""
+        rows = self._runs.rows(pipeline, _PREFIX, end_of(_PREFIX))
+        return sorted(map(_quarantine, rows), key=lambda quarantine: quarantine.since, reverse=True)
+
+    def put(self, quarantine: Quarantine) -> None:
+        """Keep it, unless the failures it rests on have been released meanwhile."""
+        values = {"quarantine": to_text(quarantine)}
+        for _ in range(MOST_RACES):
+            row = self._runs.get(quarantine.pipeline, _key(quarantine.fingerprint))
+            if row is None:
+                if self._runs.insert(Row(quarantine.pipeline, _key(quarantine.fingerprint), values)):
+                    return
+                continue
+            if _quarantine(row).released_attempt > quarantine.released_attempt:
+                return
+            if self._runs.update(Row(row.partition, row.key, values, row.etag)):
+                return
+        raise _busy(quarantine.pipeline)
+
+    def release(self, pipeline: str, fingerprint: str, at: datetime) -> Quarantine | None:
+        """Let the fingerprint be tried again; None when there is no active quarantine of it."""
+        for _ in range(MOST_RACES):
+            row = self._runs.get(pipeline, _key(fingerprint))
+            if row is None or not _quarantine(row).active:
+                return None
+            released = _released(_quarantine(row), at)
+            if self._runs.update(Row(row.partition, row.key, {"quarantine": to_text(released)}, row.etag)):
+                return released
+        raise _busy(pipeline)
+
+
+def _released(quarantine: Quarantine, at: datetime) -> Quarantine:
+    last = max((failure.attempt for failure in quarantine.failures), default=quarantine.released_attempt)
+    return replace(quarantine, released_at=at, released_attempt=last)
+
+
+def _key(fingerprint: str) -> str:
+    return f"{_PREFIX}{fingerprint}"
+
+
+def _quarantine(row: Row) -> Quarantine:
+    return from_text(Quarantine, row.values["quarantine"])
+
+
+def _busy(pipeline: str) -> TransientError:
+    return TransientError(f"too many writers raced for a quarantine of pipeline {pipeline}; try again")

@@ -1,0 +1,28 @@
+"""What was recorded lately, in memory: a redelivery usually follows soon, and to the same process."""
+
+import threading
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Value]):
+    """Remembers the latest ``most`` values by key; safe to share between threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: OrderedDict[tuple[str, str], Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, partition: str, key: str) -> Value | None:
+        """What is remembered under the key."""
+        with self._lock:
+            return self._values.get((partition, key))
+
+    def keep(self, partition: str, key: str, value: Value) -> None:
+        """Remember it, and forget the oldest when there are too many."""
+        with self._lock:
+            self._values[partition, key] = value
+            if len(self._values) > self._most:
+                self._values.popitem(last=False)

@@ -1,0 +1,58 @@
+"""Requests from outside, each claimed once: table ``requests``, partition = where from, row = digest of its key."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.clients.ledger.keys import stamp
+from shared.clients.ledger.tables import Row, Table
+from shared.errors import TransientError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestClaim:
+    """Who owns a request, and what it asked for. ``new``: this caller claimed it, and must start the instance.
+
+    ``started``: the instance was started, however long ago; then it must not be started again.
+    """
+
+    instance_id: str
+    body_digest: str
+    claimed_at: datetime
+    new: bool
+    started: bool
+
+
+class RequestLedger:
+    """Keeps the claims. They stay: a request that comes again after a year is the same request still."""
+
+    def __init__(self, requests: Table) -> None:
+        self._requests = requests
+
+    def claim(self, source: str, key: str, *, body_digest: str, instance_id: str, at: datetime) -> RequestClaim:
+        """Claim a request, or say who did before. ``source`` is a word of ours, ``key`` a digest."""
+        claimant = secrets.token_hex(8)
+        values = {
+            "instance_id": instance_id,
+            "body_digest": body_digest,
+            "claimed_at": stamp(at),
+            "claimant": claimant,  # an insert whose answer was lost is tried again, and finds itself
+            "started": False,
+        }
+        row = Row(source, key, values)
+        if not self._requests.insert(row):
+            found = self._requests.get(source, key)
+            if found is None:
+                raise TransientError(f"the claim of a {source} request was removed at this moment; it is made anew")
+            row = found
+        return RequestClaim(
+            instance_id=row.values["instance_id"],
+            body_digest=row.values["body_digest"],
+            claimed_at=datetime.fromisoformat(row.values["claimed_at"]),
+            new=row.values["claimant"] == claimant,
+            started=row.values["started"],
+        )
+
+    def started(self, source: str, key: str) -> None:
+        """Note that the claim's instance was started."""
+        self._requests.put(Row(source, key, {"started": True}))

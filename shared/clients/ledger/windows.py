@@ -1,0 +1,181 @@
+"""Claims on windows: table ``claims``, partition ``window``.
+
+- ``<pipeline>``: the pipeline's open window, at most one: the claim is an atomic insert.
+- ``~<window id>``: a window that is closed and not judged yet.
+
+A window leaves only when it was judged, so whatever dies on the way leaves a row that tells of it.
+"""
+
+import secrets
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from shared.clients.ledger.keys import stamp
+from shared.clients.ledger.tables import MOST_RACES, Delete, Insert, Row, Table
+from shared.errors import TransientError
+from shared.messages import ArrivalWindow, Sighting
+from shared.wire import from_text, to_text
+
+STARTUP_GRACE = timedelta(seconds=10)  # an opener that has not started its window by then is taken for dead
+
+_WINDOWS = "window"
+_CLOSED = "~"  # no pipeline's name starts with it, and it sorts after all of them
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedWindow:
+    """A window that is not judged yet.
+
+    ``started``: somebody noted that its settling runs. ``closed``: it takes no more arrivals.
+    """
+
+    window: ArrivalWindow
+    started: bool
+    closed: bool
+
+    @property
+    def opened_at(self) -> datetime:
+        """When the window was opened."""
+        return self.window.opened_at
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWindow:
+    """The claim on a pipeline's open window.
+
+    ``opened_by``: the event that opened it, empty for none. ``sighting``: what a listing showed, last at ``sighted_at``
+    something new.
+    """
+
+    window: ArrivalWindow
+    opened_by: str
+    started: bool
+    sighting: Sighting | None
+    sighted_at: datetime
+    row: Row
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether its opener seems to have died before it started the settling."""
+        return not self.started and now - self.window.opened_at > STARTUP_GRACE
+
+
+class WindowClaims:
+    """Opens, shows and closes windows."""
+
+    def __init__(self, claims: Table) -> None:
+        self._claims = claims
+
+    def current(self, pipeline: str) -> OpenWindow | None:
+        """The pipeline's open window."""
+        row = self._claims.get(_WINDOWS, pipeline)
+        return _open_window(row) if row else None
+
+    def of(self, window: ArrivalWindow) -> OpenWindow | None:
+        """The claim on this window, while it is open."""
+        claim = self.current(window.pipeline)
+        return claim if claim is not None and claim.window.window_id == window.window_id else None
+
+    def open(
+        self, pipeline: str, at: datetime, *, opened_by: str = "", sighting: Sighting | None = None
+    ) -> tuple[OpenWindow, bool]:
+        """Open a window if none is open; the one that is open now, and whether this call opened it."""
+        for _ in range(MOST_RACES):
+            window = _new_window(pipeline, at)
+            row = _claim_row(window, opened_by, sighting)
+            if self._claims.insert(row):
+                return _open_window(row), True
+            claim = self.current(pipeline)
+            if claim is not None:
+                # The same id: our own insert, whose first answer was lost.
+                return claim, claim.window.window_id == window.window_id
+        raise _busy(pipeline)
+
+    def sight(self, claim: OpenWindow, at: datetime, sighting: Sighting) -> bool:
+        """Keep what a listing showed; what differs from the last sighting has arrived since. False when too late."""
+        current: OpenWindow | None = claim
+        for _ in range(MOST_RACES):
+            if current is None:
+                return False
+            marked = sighting.marked or (current.sighting is not None and current.sighting.marked)
+            seen = replace(sighting, marked=marked)
+            if seen == current.sighting:
+                return True
+            if self._changed(current, sighting=to_text(seen), sighted_at=stamp(max(at, current.sighted_at))):
+                return True
+            current = self.of(claim.window)
+        raise _busy(claim.window.pipeline)
+
+    def started(self, window: ArrivalWindow) -> None:
+        """Note that the window's settling was started, so that no later arrival starts it again."""
+        for _ in range(MOST_RACES):
+            claim = self.of(window)
+            if claim is None or claim.started or self._changed(claim, started=True):
+                return
+        raise _busy(window.pipeline)
+
+    def close(self, window: ArrivalWindow) -> None:
+        """Let the next arrival open a new window. Closing twice, or after a newer one was opened, does nothing."""
+        for _ in range(MOST_RACES):
+            claim = self.of(window)
+            if claim is None:
+                return
+            closed = Row(_WINDOWS, _closed_key(window.window_id), {"claimed": to_text(claim.window)})
+            if self._claims.transact(Delete(claim.row), Insert(closed)) is None:
+                return
+        raise _busy(window.pipeline)
+
+    def finished(self, window_id: str) -> None:
+        """Forget a closed window, because it was judged."""
+        self._claims.delete(Row(_WINDOWS, _closed_key(window_id), {}))
+
+    def unfinished(self) -> list[UnfinishedWindow]:
+        """Every window that is open, or closed and not judged, of all pipelines."""
+        return [_unfinished(row) for row in self._claims.rows(_WINDOWS)]
+
+    def _changed(self, claim: OpenWindow, **values: object) -> bool:
+        # A claim that was only just inserted was not read, and has no etag that tells whether it is still the same.
+        return bool(claim.row.etag) and self._claims.update(replace(claim.row, values=values))
+
+
+def _unfinished(row: Row) -> UnfinishedWindow:
+    closed = row.key.startswith(_CLOSED)
+    window = from_text(ArrivalWindow, row.values["claimed"])
+    return UnfinishedWindow(window, started=closed or row.values["started"], closed=closed)
+
+
+def _open_window(row: Row) -> OpenWindow:
+    sighting = row.values.get("sighting")
+    return OpenWindow(
+        window=from_text(ArrivalWindow, row.values["claimed"]),
+        opened_by=row.values["opened_by"],
+        started=row.values["started"],
+        sighting=from_text(Sighting, sighting) if sighting else None,
+        sighted_at=datetime.fromisoformat(row.values["sighted_at"]),
+        row=row,
+    )
+
+
+def _new_window(pipeline: str, opened_at: datetime) -> ArrivalWindow:
+    # The random end tells our claim from one that another process inserts in the same microsecond.
+    second = opened_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+    window_id = f"{pipeline}-{second}-{secrets.token_hex(4)}"
+    return ArrivalWindow(window_id=window_id, pipeline=pipeline, opened_at=opened_at, schema=2)
+
+
+def _claim_row(window: ArrivalWindow, opened_by: str, sighting: Sighting | None) -> Row:
+    values = {
+        "claimed": to_text(window),
+        "opened_by": opened_by,
+        "started": False,
+        "sighting": to_text(sighting) if sighting else "",
+        "sighted_at": stamp(window.opened_at),
+    }
+    return Row(_WINDOWS, window.pipeline, values)
+
+
+def _closed_key(window_id: str) -> str:
+    return f"{_CLOSED}{window_id}"
+
+
+def _busy(pipeline: str) -> TransientError:
+    return TransientError(f"too many arrivals raced for the window of pipeline {pipeline}; try again")

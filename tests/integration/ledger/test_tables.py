@@ -1,0 +1,24 @@
+"""The contract of tables, kept by Azure's through our own encoding of transactions."""
+
+import pytest
+
+from shared.clients.ledger.azure_tables import AzureTable, AzureTables
+from shared.clients.ledger.tables import Insert, Row
+from shared.errors import PermanentError
+from tests.support.table_contract import TableContract
+
+
+@pytest.fixture
+def table(tables: str, prefix: str) -> AzureTable:
+    return AzureTables(tables, prefix).table("contract")
+
+
+class TestAzureTable(TableContract):
+    """The contract."""
+
+
+def test_a_transaction_that_the_service_cannot_take_is_permanent(table: AzureTable) -> None:
+    table.insert(Row("p", "made", {}))
+    with pytest.raises(PermanentError, match="AzureWebJobsStorage"):
+        table.transact(Insert(Row("p", "a", {"x": "x" * 40_000})), Insert(Row("p", "b", {})))
+    assert [row.key for row in table.rows("p")] == ["made"]
