@@ -4,42 +4,24 @@ The listing decides, not the events: by the time this runs, the window that aske
 ``close_window``), so whatever lands after the listing has opened a window of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from shared.decisions.admission import Refuse, decide, effective_parameters, under_way
-from shared.decisions.fingerprint import code_digest, fingerprint, run_id
-from shared.decisions.planning import plan_of
+from activities import weighing
+from shared.decisions.admission import Refuse, under_way
 from shared.errors import Code, PermanentError
 from shared.messages import Admission, AdmissionRequest, RunRecord, RunRequest, Snapshot, Verdict
 from shared.pipelines import Pipeline
 
 
-class PipelineCatalogue(Protocol):
-    """Knows the pipelines."""
-
-    def get(self, name: str) -> Pipeline:
-        """The pipeline of that name; raises :class:`shared.errors.PermanentError`."""
-
-
 class Snapshots(Protocol):
     """Takes snapshots of a pipeline's data."""
 
-    def take_snapshot(self, pipeline: Pipeline) -> Snapshot:
+    def take_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
         """List and keep what is there now; raises a permanent error with code ``NO_DATA`` for nothing."""
 
 
-class TrainingCode(Protocol):
-    """Reads the training code."""
-
-    def files(self, folder: str) -> Mapping[str, bytes]:
-        """Every source file, by name."""
-
-    def locks(self, folder: str) -> Sequence[str]:
-        """The texts that pin its libraries."""
-
-
-class RunClaims(Protocol):
+class RunClaims(weighing.Attempts, Protocol):
     """Knows and claims runs."""
 
     def claimed_by(self, pipeline: str, requested_by: str) -> RunRequest | None:
@@ -48,66 +30,63 @@ class RunClaims(Protocol):
     def run(self, run_id: str) -> RunRecord | None:
         """The record of a run."""
 
-    def runs_of(self, pipeline: str, fingerprint: str) -> Sequence[RunRecord]:
-        """Every attempt at a fingerprint."""
-
     def claim_run(self, request: RunRequest) -> RunRequest:
         """Claim the run; returns the request that holds it."""
+
+
+class Listings(weighing.Trainings, Protocol):
+    """Knows what was trained last, and which listing was decided on."""
+
+    def settle(self, pipeline: str, listing: str, newest: datetime | None) -> None:
+        """Note that this listing was decided on."""
 
 
 def admit_run(
     request: AdmissionRequest,
     *,
-    pipelines: PipelineCatalogue,
+    pipelines: weighing.PipelineCatalogue,
     snapshots: Snapshots,
-    code: TrainingCode,
+    code: weighing.TrainingCode,
     runs: RunClaims,
+    listings: Listings,
+    quarantines: weighing.Quarantines,
 ) -> Admission:
     """Grant a run to one requester per fingerprint; the same requester gets the same grant when it asks again."""
     granted = runs.claimed_by(request.pipeline, request.requested_by)
     if granted is not None:
+        _settle(request, granted.snapshot, listings)
         return _granted_before(granted, runs.run(granted.run_id))
-    pipeline = pipelines.get(request.pipeline)
     try:
-        wanted = _wanted(request, pipeline, snapshots, code, runs)
+        weighed = weighing.weigh(
+            request,
+            pipelines=pipelines,
+            take_snapshot=snapshots.take_snapshot,
+            code=code,
+            runs=runs,
+            trainings=listings,
+            quarantines=quarantines,
+        )
     except PermanentError as error:
         if error.code is not Code.NO_DATA:
             raise
         return Admission(start=False, run_id=None, verdict=Verdict.REJECTED, reason=error.reason)
+    admission = _claimed(weighed.decision, runs)
+    # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
+    _settle(request, weighed.snapshot, listings)
+    return admission
+
+
+def _claimed(wanted: RunRequest | Refuse, runs: RunClaims) -> Admission:
     if isinstance(wanted, Refuse):
         return _refused(wanted)
     granted = runs.claim_run(wanted)
-    if granted.requested_by != request.requested_by:
-        return _refused(under_way(granted.run_id))
-    return _granted(granted)
+    return _granted(granted) if granted.requested_by == wanted.requested_by else _refused(under_way(granted.run_id))
 
 
-def _wanted(
-    request: AdmissionRequest, pipeline: Pipeline, snapshots: Snapshots, code: TrainingCode, runs: RunClaims
-) -> RunRequest | Refuse:
-    train = pipeline.train
-    parameters = effective_parameters(train.parameters, request.parameters)
-    sources, locks = code_digest(code.files(train.folder)), code.locks(train.folder)
-    snapshot = snapshots.take_snapshot(pipeline)
-    identity = fingerprint(
-        manifest_digest=snapshot.digest, code_digest=sources, parameters=parameters, environment_locks=locks
-    )
-    decision = decide(runs.runs_of(pipeline.name, identity))
-    if isinstance(decision, Refuse):
-        return decision
-    return RunRequest(
-        run_id=run_id(pipeline.name, identity, decision.attempt),
-        pipeline=pipeline.name,
-        attempt=decision.attempt,
-        fingerprint=identity,
-        snapshot=snapshot,
-        plan=plan_of(pipeline),
-        cause=request.cause,
-        requested_by=request.requested_by,
-        requested_at=request.requested_at,
-        parameters=parameters,
-        window_id=request.window_id,
-    )
+def _settle(request: AdmissionRequest, snapshot: Snapshot, listings: Listings) -> None:
+    # A request with parameters of its own says nothing about what the pipeline as such has to train.
+    if not request.parameters:
+        listings.settle(request.pipeline, snapshot.listing, snapshot.newest)
 
 
 def _granted(run: RunRequest) -> Admission:

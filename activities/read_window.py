@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from shared.messages import ArrivalWindow, WindowState
-from shared.pipelines import Pipeline
+from shared.pipelines import Pipeline, Settle
 
 
 class PipelineCatalogue(Protocol):
@@ -16,13 +16,10 @@ class PipelineCatalogue(Protocol):
 class Windows(Protocol):
     """Knows the windows."""
 
-    def window_state(self, window: ArrivalWindow, *, quiet_seconds: float, longest_wait_seconds: float) -> WindowState:
-        """What joined so far."""
+    def window_state(self, window: ArrivalWindow, *, settle: Settle) -> WindowState:
+        """What joined so far, and how long the pipeline wants to wait."""
 
 
 def read_window(window: ArrivalWindow, *, pipelines: PipelineCatalogue, windows: Windows) -> WindowState:
     """The window's state now; the periods come from the pipeline's file as it is now."""
-    settle = pipelines.get(window.pipeline).settle
-    return windows.window_state(
-        window, quiet_seconds=settle.quiet_seconds, longest_wait_seconds=settle.longest_wait_seconds
-    )
+    return windows.window_state(window, settle=pipelines.get(window.pipeline).settle)

@@ -1,13 +1,26 @@
-"""Keep what became of a run; a promoted one becomes its pipeline's champion."""
+"""Keep what became of a run, and what follows from it for the next one."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from shared.messages import Champion, Done, Outcome, RunRecord
+from shared.decisions.admission import JUDGED
+from shared.decisions.news import Trained
+from shared.decisions.quarantine import failed_in_training, quarantine_for
+from shared.messages import Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
 
 
 class Runs(Protocol):
     """Keeps the records of runs."""
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """The record of a run."""
+
+    def request(self, run_id: str) -> RunRequest | None:
+        """What was claimed under this id."""
+
+    def runs_of(self, pipeline: str, fingerprint: str) -> Sequence[RunRecord]:
+        """Every attempt at a fingerprint."""
 
     def record_run(self, record: RunRecord) -> None:
         """Keep the record."""
@@ -20,17 +33,75 @@ class Champions(Protocol):
         """Make it the champion, unless one that took over later is there already."""
 
 
-def record_run(record: RunRecord, *, runs: Runs, champions: Champions) -> Done:
-    """Crown first: whoever reads "promoted" in the record then finds the champion. Safe to repeat."""
+class Listings(Protocol):
+    """Knows what was trained last."""
+
+    def keep_trained(self, pipeline: str, trained: Trained) -> None:
+        """Note that this was trained through to a verdict."""
+
+
+class Quarantines(Protocol):
+    """Knows what is put aside."""
+
+    def get(self, pipeline: str, fingerprint: str) -> Quarantine | None:
+        """The quarantine of a fingerprint, active or released."""
+
+    def put(self, quarantine: Quarantine) -> None:
+        """Put a fingerprint aside."""
+
+
+def record_run(
+    record: RunRecord, *, runs: Runs, champions: Champions, listings: Listings, quarantines: Quarantines
+) -> Done:
+    """The record comes last: whoever reads an outcome in it finds what follows from it done. Safe to repeat.
+
+    The first outcome stays, and nothing follows from a later one: whoever ended the run meanwhile has said how.
+    """
+    kept = runs.run(record.run_id)
+    if kept is not None and kept.outcome not in {None, record.outcome}:
+        return Done()
     if record.outcome is Outcome.PROMOTED:
-        champion = Champion(
-            pipeline=record.pipeline,
-            run_id=record.run_id,
-            model=record.model,
-            version=record.version,
-            image=record.image,
-            metrics=record.metrics,
-        )
-        champions.crown(champion, since=record.ended_at or record.requested_at)
+        _crown(record, champions)
+    if record.outcome in JUDGED:
+        _note_trained(record, runs, listings)
+    if failed_in_training(record):
+        _put_aside(record, runs, quarantines)
     runs.record_run(record)
     return Done()
+
+
+def _crown(record: RunRecord, champions: Champions) -> None:
+    champion = Champion(
+        pipeline=record.pipeline,
+        run_id=record.run_id,
+        model=record.model,
+        version=record.version,
+        image=record.image,
+        metrics=record.metrics,
+    )
+    champions.crown(champion, since=record.ended_at or record.requested_at)
+
+
+def _note_trained(record: RunRecord, runs: Runs, listings: Listings) -> None:
+    request = runs.request(record.run_id)
+    if request is None or request.own_parameters:  # a trial: the pipeline's own training has not seen these data
+        return
+    trained = Trained(
+        run_id=record.run_id,
+        snapshot=request.snapshot,
+        requested_at=request.requested_at,
+        ended_at=record.ended_at or record.requested_at,
+    )
+    listings.keep_trained(record.pipeline, trained)
+
+
+def _put_aside(record: RunRecord, runs: Runs, quarantines: Quarantines) -> None:
+    """Put the fingerprint aside when this was one failure too many."""
+    request = runs.request(record.run_id)
+    if request is None:
+        return
+    others = [run for run in runs.runs_of(record.pipeline, record.fingerprint) if run.run_id != record.run_id]
+    kept = quarantines.get(record.pipeline, record.fingerprint)
+    quarantine = quarantine_for([*others, record], most=request.plan.quarantine_after, released=kept)
+    if quarantine is not None:
+        quarantines.put(quarantine)

@@ -1,4 +1,4 @@
-"""Wait until a pipeline's arrivals are quiet, then ask for a run of what lies in its container.
+"""Wait until a pipeline's data are complete, then ask for a run of what lies in its container.
 
 Events wake, the listing decides: the window is closed *before* the snapshot lists the container, so an arrival that
 comes in between opens the next window and is never lost.
@@ -15,6 +15,9 @@ from shared.errors import PermanentError
 from shared.messages import Admission, AdmissionRequest, ArrivalWindow, Cause, Verdict, WindowVerdict
 from shared.wire import from_wire, to_wire
 
+DONE_MARKER = "done_marker"
+"""The event that says that the done-marker has arrived; only a hint, the ledger knows."""
+
 ROUNDS_PER_EXECUTION = 20
 
 
@@ -22,14 +25,18 @@ def settle_arrivals(context: df.DurableOrchestrationContext) -> Generator[Any, A
     """Settle one window; its output is the admission, or the run's record when this window started one."""
     window = from_wire(ArrivalWindow, context.get_input())
 
-    settled = yield from _wait_until_quiet(context, window)
-    if not settled:
-        context.continue_as_new(to_wire(window))
-        return None
-
-    _show(context, "admitting")
-    yield from CLOSE_WINDOW.call(context, window)
-    admission = yield from _admit(context, window)
+    try:
+        settled = yield from _wait_until_settled(context, window)
+    except PermanentError as error:  # the pipeline's file is gone or broken: its arrivals are told at once
+        yield from CLOSE_WINDOW.call(context, window)
+        admission = _rejected(error)
+    else:
+        if not settled:
+            context.continue_as_new(to_wire(window))
+            return None
+        _show(context, "admitting")
+        yield from CLOSE_WINDOW.call(context, window)
+        admission = yield from _admit(context, window)
     yield from RECORD_VERDICT.call(
         context,
         WindowVerdict(
@@ -47,14 +54,27 @@ def settle_arrivals(context: df.DurableOrchestrationContext) -> Generator[Any, A
     return record
 
 
-def _wait_until_quiet(context: df.DurableOrchestrationContext, window: ArrivalWindow) -> Generator[Any, Any, bool]:
-    for _ in range(ROUNDS_PER_EXECUTION):
+def _wait_until_settled(context: df.DurableOrchestrationContext, window: ArrivalWindow) -> Generator[Any, Any, bool]:
+    """True when the window is to be closed; False when there is more to wait than one execution should."""
+    event = context.wait_for_external_event(DONE_MARKER) if window.schema >= 2 else None
+    rounds, woken = 0, False
+    # Never ends right after a cancelled timer: continuing as new then would have the host deliver the event to every
+    # next execution again (durable extension, issue 2606).
+    while rounds < ROUNDS_PER_EXECUTION or woken:
+        rounds, woken = rounds + 1, False
         state = yield from READ_WINDOW.call(context, window)
         step = next_step(state, context.current_utc_datetime)
         if not isinstance(step, WaitUntil):
             return True
         _show(context, "settling", arrivals=state.arrivals, opened_at=window.opened_at.isoformat())
-        yield context.create_timer(step.until)
+        timer = context.create_timer(step.until)
+        if event is None:
+            yield timer
+            continue
+        first = yield context.task_any([event, timer])
+        if first is event:
+            timer.cancel()
+            event, woken = None, True  # once: whether enough has come with it is a matter of time again
     return False
 
 
@@ -74,5 +94,9 @@ def _admit(context: df.DurableOrchestrationContext, window: ArrivalWindow) -> Ge
     try:
         admission = yield from ADMIT_RUN.call(context, request)
     except PermanentError as error:
-        return Admission(start=False, run_id=None, verdict=Verdict.REJECTED, reason=error.reason)
+        return _rejected(error)
     return admission
+
+
+def _rejected(error: PermanentError) -> Admission:
+    return Admission(start=False, run_id=None, verdict=Verdict.REJECTED, reason=error.reason)

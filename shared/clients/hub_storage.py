@@ -1,181 +1,206 @@
-"""The hub's blob storage as the app uses it: list blobs, look at the hold-out, write manifests. It never reads rows.
-
-The protocol version is pinned per site, because an Azure Stack Hub refuses every newer one.
-"""
+"""The hub's blob storage as the app uses it: snapshots, and looks that leave nothing behind. It never reads rows."""
 
 import hashlib
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import IO
+from typing import IO, Self, TypeVar
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, ContentSettings, LinearRetry
+from azure.storage.blob import BlobProperties
 
-from shared.clients.storage_errors import translated
-from shared.decisions.manifest import CONTAINER as MANIFESTS
-from shared.decisions.manifest import BlobEntry, DisorderError, manifest_pieces
-from shared.decisions.selection import selects
+from shared.clients.hub_blobs import BLOCK, HubBlobs, entry_of
+from shared.decisions.listing import ListedPage, Listing
+from shared.decisions.manifest import BlobEntry, DisorderError, ManifestWriter, Sink, listed_blobs
+from shared.decisions.news import Seen, seen_in
+from shared.decisions.selection import done_marker, selects
+from shared.decisions.taking import Taken, take
 from shared.errors import Code, PermanentError
 from shared.messages import Snapshot
-from shared.pipelines import Data, Pipeline
+from shared.pipelines import Pipeline
 from shared.settings import Site
 
-BLOCK = 4 * 1024 * 1024
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What a snapshot amounts to, counted while its manifest is written."""
-
-    blobs: int = 0
-    size: int = 0
-    newest: datetime | None = None
-
-    def count(self, entries: Iterable[BlobEntry]) -> Iterator[BlobEntry]:
-        self.blobs, self.size, self.newest = 0, 0, None
-        for entry in entries:
-            self.blobs += 1
-            self.size += entry.size
-            self.newest = max(self.newest or entry.last_modified, entry.last_modified)
-            yield entry
+Result = TypeVar("Result")
 
 
 class HubStorage:
-    """One site's blob storage.
-
-    ``page``: names asked for at once (None: as many as the service gives, 5,000). ``block``: bytes of a manifest
-    that are held in memory while it is uploaded.
-    """
+    """One site's blob storage. ``page`` and ``block`` as in :class:`HubBlobs`."""
 
     def __init__(self, name: str, site: Site, *, page: int | None = None, block: int = BLOCK) -> None:
-        self._page = page
+        self._blobs = HubBlobs(name, site, page=page, block=block)
         self._name = name
-        self._setting = f"EDGETRAIN_SITES__{name.replace('-', '_').upper()}__CONNECTION_STRING"
-        self._what = f"the blob storage of site {name}"
-        try:
-            self._service = BlobServiceClient.from_connection_string(
-                site.connection_string.get_secret_value(),
-                api_version=site.api_version,
-                # Short: the durable retry policy waits better than a call that blocks a worker's thread.
-                retry_policy=LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
-                connection_timeout=10,
-                read_timeout=60,
-                max_single_put_size=block,
-                max_block_size=block,
-            )
-        except ValueError as error:
-            # The text of a bad connection string may hold the key: keep it out of the reason.
-            reason = f"{self._setting} is not a storage connection string with a blob endpoint"
-            raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
+
+    @classmethod
+    def over(cls, blobs: HubBlobs) -> Self:
+        """The same over blobs that answer like :class:`HubBlobs`."""
+        storage = cls.__new__(cls)
+        storage._blobs, storage._name = blobs, blobs.site  # noqa: SLF001 - our own
+        return storage
 
     @property
     def account(self) -> str:
         """The name of the storage account."""
-        return str(self._service.account_name)
+        return self._blobs.account
 
-    def take_snapshot(self, pipeline: Pipeline) -> Snapshot:
-        """List the pipeline's blobs and keep the list on the hub as a manifest named by its digest.
+    def take_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None = None) -> Snapshot:
+        """List the pipeline's blobs and keep those that it selects on the hub, as a manifest named by its digest.
 
-        The same blobs give the same manifest, which is written once. Raises :class:`PermanentError` with code
-        ``NO_DATA`` when there is nothing to train on or no hold-out.
+        The same blobs give the same manifest, which is written once. ``since``: the last trained snapshot, for
+        ``select: new``; when nothing is new, the snapshot has no blobs and nothing is kept. Raises
+        :class:`PermanentError` with code ``NO_DATA`` when there is nothing to train on or no hold-out.
         """
-        data = pipeline.data
-        holdout = self._holdout(data)
-        tally = _Tally()
-        with tempfile.TemporaryFile(prefix="edgetrain-manifest-") as spool:
-            digest = self._spool(pipeline, holdout, tally, spool)
-            if tally.blobs == 0:
-                where = f"{data.container}/{data.prefix}{data.pattern}"
-                raise PermanentError(f"site {self._name} has no blob {where} with content yet", code=Code.NO_DATA)
-            manifest = f"{pipeline.name}/{digest}.json"
-            self._keep(manifest, spool)
-        return Snapshot(
-            site=self._name,
-            container=data.container,
-            manifest=manifest,
-            digest=digest,
-            blobs=tally.blobs,
-            size=tally.size,
-            newest=tally.newest,
-        )
+        with _spool() as manifest, _spool() as seen:
+            snapshot = self._list(pipeline, since, manifest, seen)
+            if snapshot.seen:
+                self._blobs.keep_manifest(snapshot.seen, seen)
+            if snapshot.blobs:
+                self._blobs.keep_manifest(snapshot.manifest, manifest)
+        return snapshot
+
+    def preview_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None = None) -> Snapshot:
+        """The snapshot that :meth:`take_snapshot` would take now; nothing is kept."""
+        return self._list(pipeline, since, None, None)
+
+    def listing(self, pipeline: Pipeline, *, newer_than: datetime | None = None) -> Listing:
+        """List everything that the pipeline watches; ``fresh`` counts what was written after ``newer_than``.
+
+        Raises :class:`PermanentError` as :meth:`take_snapshot` does.
+        """
+        holdout, _ = self._holdout(pipeline)
+
+        def list_all(blobs: Iterable[BlobEntry]) -> Listing:
+            everything = ManifestWriter(
+                _nowhere, pipeline=pipeline.name, container=pipeline.data.container, holdout=holdout
+            )
+            fresh_blobs = fresh_size = 0
+            for blob in blobs:
+                everything.add(blob)
+                if newer_than is None or blob.last_modified > newer_than:
+                    fresh_blobs += 1
+                    fresh_size += blob.size
+            if everything.newest is None:
+                raise self._nothing(pipeline)
+            return Listing(
+                digest=everything.end(),
+                blobs=everything.blobs,
+                size=everything.size,
+                newest=everything.newest,
+                fresh_blobs=fresh_blobs,
+                fresh_size=fresh_size,
+                marked_etag=self.done_marker(pipeline),
+            )
+
+        return self._in_order(pipeline, list_all)
+
+    def page(self, pipeline: Pipeline, marker: str | None = None) -> ListedPage:
+        """One page of the listing: the first, or the one that a marker asks for.
+
+        Raises :class:`PermanentError` with code ``NO_DATA`` when there is no such container.
+        """
+        total, count = hashlib.sha256(), 0
+        blobs, following = next(self._blobs.pages(pipeline.data, marker))
+        for blob in _selected(pipeline, blobs):
+            total.update(f"{blob.name}\n{blob.etag}\n".encode())
+            count += 1
+        return ListedPage(digest=total.hexdigest(), blobs=count, next_marker=following)
+
+    def blob(self, pipeline: Pipeline, name: str) -> BlobEntry | None:
+        """A blob in the pipeline's container as it is now."""
+        found = self._blobs.find(pipeline.data.container, name)
+        return found[0] if found else None
+
+    def done_marker(self, pipeline: Pipeline) -> str | None:
+        """The ETag of the pipeline's done-marker; None when it has none, or when it is not there."""
+        name = done_marker(pipeline)
+        found = self.blob(pipeline, name) if name else None
+        return found.etag if found else None
+
+    def find_in_manifest(self, manifest: str, blob: str) -> BlobEntry | None:
+        """The blob as a manifest lists it; None when it does not, or when there is no such manifest any more."""
+        chunks = self._blobs.read_manifest(manifest)
+        for entry in listed_blobs(chunks) if chunks else ():
+            if entry.name >= blob:  # they are in order of their names
+                return entry if entry.name == blob else None
+        return None
 
     def close(self) -> None:
         """Close the connections."""
-        self._service.close()
+        self._blobs.close()
 
-    def _spool(self, pipeline: Pipeline, holdout: BlobEntry, tally: _Tally, spool: IO[bytes]) -> str:
-        def write(entries: Iterable[BlobEntry]) -> str:
-            spool.seek(0)
-            spool.truncate()
-            total = hashlib.sha256()
-            for piece in manifest_pieces(
-                pipeline=pipeline.name, container=pipeline.data.container, holdout=holdout, blobs=tally.count(entries)
-            ):
-                total.update(piece)
-                spool.write(piece)
-            return total.hexdigest()
+    def _list(
+        self, pipeline: Pipeline, since: Snapshot | None, manifest: IO[bytes] | None, seen: IO[bytes] | None
+    ) -> Snapshot:
+        holdout, taken_at = self._holdout(pipeline)
 
+        def take_from(blobs: Iterable[BlobEntry]) -> Taken:
+            return take(
+                blobs,
+                pipeline=pipeline,
+                holdout=holdout,
+                taken_at=taken_at,
+                manifest=_emptied(manifest),
+                seen=_emptied(seen),
+                before=self._seen(pipeline, since),
+            )
+
+        taken = self._in_order(pipeline, take_from)
+        if taken.listed == 0:
+            raise self._nothing(pipeline)
+        return Snapshot(
+            site=self._name,
+            container=pipeline.data.container,
+            manifest=f"{pipeline.name}/{taken.digest}.json",
+            digest=taken.digest,
+            blobs=taken.blobs,
+            size=taken.size,
+            newest=taken.newest,
+            listing=taken.listing,
+            taken_at=taken_at,
+            seen=f"{pipeline.name}/{taken.seen}.seen.jsonl" if taken.seen and taken.blobs else "",
+        )
+
+    def _in_order(self, pipeline: Pipeline, walk: Callable[[Iterable[BlobEntry]], Result]) -> Result:
         try:
-            return write(self._entries(pipeline.data))
+            return walk(self._watched(pipeline))
         except DisorderError:
             # A service may order names beyond the basic plane in its own way. Rare enough to hold them in memory.
-            by_name = {entry.name: entry for entry in self._entries(pipeline.data)}
-            return write(by_name[name] for name in sorted(by_name))
+            by_name = {entry.name: entry for entry in self._watched(pipeline)}
+            return walk(by_name[name] for name in sorted(by_name))
 
-    def _entries(self, data: Data) -> Iterator[BlobEntry]:
-        container = self._service.get_container_client(data.container)
-        found = iter(container.list_blobs(name_starts_with=data.prefix or None, results_per_page=self._page))
-        while True:
-            with translated(self._what, self._setting):
-                try:
-                    blob = next(found, None)
-                except ResourceNotFoundError:
-                    raise self._no_container(data) from None
-            if blob is None:
-                return
-            if selects(data, blob.name, blob.size):
-                yield _entry(blob)
+    def _watched(self, pipeline: Pipeline) -> Iterator[BlobEntry]:
+        for blobs, _ in self._blobs.pages(pipeline.data):
+            yield from _selected(pipeline, blobs)
 
-    def _holdout(self, data: Data) -> BlobEntry:
-        with translated(self._what, self._setting):
-            try:
-                return _entry(self._service.get_blob_client(data.container, data.holdout).get_blob_properties())
-            except ResourceNotFoundError:
-                reason = f"site {self._name} has no hold-out {data.container}/{data.holdout}; upload it"
-                raise PermanentError(reason, code=Code.NO_DATA) from None
+    def _seen(self, pipeline: Pipeline, since: Snapshot | None) -> Seen | None:
+        """What ``since`` has seen. Without its list everything is new: rather train a blob twice than never."""
+        if pipeline.data.select != "new" or since is None or not since.seen or since.site != self._name:
+            return None
+        chunks = self._blobs.read_manifest(since.seen)
+        return seen_in(chunks) if chunks else None
 
-    def _no_container(self, data: Data) -> PermanentError:
-        return PermanentError(f"site {self._name} has no container {data.container}; create it", code=Code.NO_DATA)
+    def _holdout(self, pipeline: Pipeline) -> tuple[BlobEntry, datetime | None]:
+        data = pipeline.data
+        found = self._blobs.find(data.container, data.holdout)
+        if found is None:
+            reason = f"site {self._name} has no hold-out {data.container}/{data.holdout}; upload it"
+            raise PermanentError(reason, code=Code.NO_DATA)
+        return found
 
-    def _keep(self, manifest: str, spool: IO[bytes]) -> None:
-        blob = self._service.get_blob_client(MANIFESTS, manifest)
-        with translated(self._what, self._setting):
-            try:
-                self._upload(blob, spool)
-            except ResourceNotFoundError:
-                with suppress(ResourceExistsError):
-                    self._service.create_container(MANIFESTS)
-                self._upload(blob, spool)
-
-    @staticmethod
-    def _upload(blob: BlobClient, spool: IO[bytes]) -> None:
-        size = spool.seek(0, 2)
-        spool.seek(0)
-        # Named by its digest: what is there already is the same.
-        with suppress(ResourceExistsError):
-            settings = ContentSettings(content_type="application/json")
-            blob.upload_blob(spool, length=size, overwrite=False, content_settings=settings)
+    def _nothing(self, pipeline: Pipeline) -> PermanentError:
+        data = pipeline.data
+        where = f"{data.container}/{data.prefix}{data.pattern}"
+        return PermanentError(f"site {self._name} has no blob {where} with content yet", code=Code.NO_DATA)
 
 
 class Hubs:
     """The blob storage of every site, each client built on first use."""
 
-    def __init__(self, site_of: Callable[[str], Site]) -> None:
+    def __init__(
+        self, site_of: Callable[[str], Site], *, build: Callable[[str, Site], HubStorage] = HubStorage
+    ) -> None:
         self._site_of = site_of
+        self._build = build
         self._hubs: dict[str, HubStorage] = {}
         self._building = threading.Lock()
 
@@ -183,12 +208,16 @@ class Hubs:
         """The storage of that site; raises :class:`PermanentError` when the settings do not have it."""
         with self._building:
             if site not in self._hubs:
-                self._hubs[site] = HubStorage(site, self._site_of(site))
+                self._hubs[site] = self._build(site, self._site_of(site))
             return self._hubs[site]
 
-    def take_snapshot(self, pipeline: Pipeline) -> Snapshot:
+    def take_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
         """See :meth:`HubStorage.take_snapshot`."""
-        return self.hub(pipeline.data.site).take_snapshot(pipeline)
+        return self.hub(pipeline.data.site).take_snapshot(pipeline, since=since)
+
+    def preview_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
+        """See :meth:`HubStorage.preview_snapshot`."""
+        return self.hub(pipeline.data.site).preview_snapshot(pipeline, since=since)
 
     def accounts(self, sites: Iterable[str]) -> dict[str, str]:
         """Site -> name of its storage account, for those that the settings have and that can be read."""
@@ -204,13 +233,21 @@ class Hubs:
             hub.close()
 
 
-def _entry(blob: BlobProperties) -> BlobEntry:
-    md5 = blob.content_settings.content_md5
-    return BlobEntry(
-        name=blob.name,
-        # A listing gives it without quotes, an answer's header with them.
-        etag='"{}"'.format(blob.etag.strip('"')),
-        size=blob.size,
-        md5=bytes(md5).hex() if md5 else None,
-        last_modified=blob.last_modified,
-    )
+def _selected(pipeline: Pipeline, blobs: Iterable[BlobProperties]) -> Iterator[BlobEntry]:
+    return (entry_of(blob) for blob in blobs if selects(pipeline, blob.name, blob.size))
+
+
+def _spool() -> IO[bytes]:
+    return tempfile.TemporaryFile(prefix="edgetrain-manifest-")
+
+
+def _emptied(spool: IO[bytes] | None) -> Sink:
+    if spool is None:
+        return _nowhere
+    spool.seek(0)
+    spool.truncate()
+    return spool.write
+
+
+def _nowhere(_: bytes) -> None:
+    """Where a text goes of which only the digest matters."""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.decisions.standing import remedy
 from shared.errors import Code, PermanentError
-from shared.messages import Outcome, Parameters, RunRecord, Scalar, Verdict
+from shared.messages import Outcome, Parameters, Quarantine, RunRecord, Scalar, Verdict
 
-MAY_TRY_AGAIN = frozenset({Outcome.FAILED, Outcome.CANCELLED, Outcome.ROLLED_BACK})
+JUDGED = frozenset({Outcome.PROMOTED, Outcome.NOT_PROMOTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +26,39 @@ class Refuse:
     reason: str
 
 
-def decide(previous: Sequence[RunRecord]) -> Start | Refuse:
+def decide(
+    previous: Sequence[RunRecord], *, force: bool = False, quarantine: Quarantine | None = None
+) -> Start | Refuse:
     """What to do about a fingerprint, given the records of every earlier attempt at it.
 
     One that failed, was cancelled or could not be rolled out may be tried again: what was in its way, such as a VM
     that was away, can be repaired without any change of the data. One that led to a verdict on its model may not, since
-    the same data, code and parameters would lead to the same.
+    the same data, code and parameters would lead to the same; ``force`` does it all the same, on purpose. Nothing is
+    tried while it is being trained, or while a ``quarantine`` of it is active.
     """
     if not previous:
         return Start(attempt=1)
     last = max(previous, key=lambda run: run.attempt)
     if last.outcome is None:
         return under_way(last.run_id)
-    if last.outcome in MAY_TRY_AGAIN:
-        return Start(attempt=last.attempt + 1)
-    ended = last.outcome.value.replace("_", " ")
-    reason = f"nothing changed: run {last.run_id} already trained exactly this data, code and parameters ({ended})"
-    return Refuse(run_id=last.run_id, verdict=Verdict.UNCHANGED, reason=reason)
+    judged = [run for run in previous if run.outcome in JUDGED]
+    if judged and not force:
+        return _trained_already(max(judged, key=lambda run: run.attempt))
+    if quarantine is not None and quarantine.active:
+        return Refuse(run_id=last.run_id, verdict=Verdict.QUARANTINED, reason=remedy(quarantine))
+    return Start(attempt=last.attempt + 1)
+
+
+def _trained_already(run: RunRecord) -> Refuse:
+    ended = run.outcome.value.replace("_", " ") if run.outcome else ""
+    reason = f"nothing changed: run {run.run_id} already trained exactly this data, code and parameters ({ended})"
+    return Refuse(run_id=run.run_id, verdict=Verdict.UNCHANGED, reason=reason)
+
+
+def nothing_new(run_id: str) -> Refuse:
+    """The answer when a pipeline that takes only new files has none since that run."""
+    reason = f"nothing changed: no file is newer than those that run {run_id} trained, or that were trained before it"
+    return Refuse(run_id=run_id, verdict=Verdict.UNCHANGED, reason=reason)
 
 
 def under_way(run_id: str) -> Refuse:

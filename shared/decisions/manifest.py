@@ -1,17 +1,29 @@
 """The text of a manifest: canonical JSON, so that the same blobs always have the same digest. Pure.
 
-Sorted keys, no spaces, UTF-8, blobs in order of their names. Made piece by piece, because a container may hold many.
+Sorted keys, no spaces, UTF-8, blobs in order of their names. Written and read piece by piece, because a container may
+hold many.
 """
 
+import codecs
+import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
 
 CONTAINER = "edgetrain-manifests"  # on the hub, beside the data; no pipeline watches it
 SCHEMA = 1
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_HEAD = '{"blobs":['
+_PIECE = 1024  # entries that are written at once
+_LONGEST_ENTRY = 64 * 1024  # characters; a name has 1,024 at most
+
+_string: Callable[[str], str] = json.encoder.encode_basestring  # as json.dumps(..., ensure_ascii=False) writes a text
+_decode = json.JSONDecoder().raw_decode
+
+Sink = Callable[[bytes], object]
 
 
 class DisorderError(Exception):
@@ -33,28 +45,103 @@ class BlobEntry:
     last_modified: datetime
 
 
-def manifest_pieces(
-    *, pipeline: str, container: str, holdout: BlobEntry, blobs: Iterable[BlobEntry]
-) -> Iterator[bytes]:
-    """The manifest's bytes, a piece per blob. Raises :class:`DisorderError` when names do not strictly ascend."""
-    yield b'{"blobs":['
-    before = ""
-    for blob in blobs:
-        if blob.name <= before:
-            raise DisorderError(f"{blob.name!r} came after {before!r}")
-        yield (("," if before else "") + _entry(blob)).encode("utf-8")
-        before = blob.name
-    yield f'],"container":{_encode(container)},"holdout":{_entry(holdout)}'.encode()
-    yield f',"pipeline":{_encode(pipeline)},"schema":{SCHEMA}}}'.encode()
+class ManifestWriter:
+    """Writes a manifest to ``sink``, and counts what it holds: ``blobs``, their ``size``, when the ``newest`` is of."""
+
+    def __init__(self, sink: Sink, *, pipeline: str, container: str, holdout: BlobEntry) -> None:
+        self.blobs = 0
+        self.size = 0
+        self.newest: datetime | None = None
+        self._sink = sink
+        self._tail = (
+            f'],"container":{_string(container)},"holdout":{_entry(holdout)}'
+            f',"pipeline":{_string(pipeline)},"schema":{SCHEMA}}}'
+        )
+        self._total = hashlib.sha256()
+        self._last = ""
+        self._lead = _HEAD
+        self._waiting: list[str] = []
+
+    def add(self, blob: BlobEntry) -> None:
+        """Write one blob. Raises :class:`DisorderError` when its name does not come after the one before."""
+        if blob.name <= self._last:
+            raise DisorderError(f"{blob.name!r} came after {self._last!r}")
+        self._last = blob.name
+        self.blobs += 1
+        self.size += blob.size
+        if self.newest is None or blob.last_modified > self.newest:
+            self.newest = blob.last_modified
+        self._waiting.append(_entry(blob))
+        if len(self._waiting) == _PIECE:
+            self._write_waiting()
+
+    def end(self) -> str:
+        """Write the rest; the manifest's digest."""
+        if self._waiting or self.blobs == 0:
+            self._write_waiting()
+        self._write(self._tail)
+        return self._total.hexdigest()
+
+    def _write_waiting(self) -> None:
+        self._write(self._lead + ",".join(self._waiting))
+        self._lead = ","
+        self._waiting.clear()
+
+    def _write(self, text: str) -> None:
+        piece = text.encode("utf-8")
+        self._total.update(piece)
+        self._sink(piece)
+
+
+def listed_blobs(manifest: Iterable[bytes]) -> Iterator[BlobEntry]:
+    """The blobs of a manifest in order of their names, read from its bytes as they are needed.
+
+    Raises ``ValueError`` when it is none.
+    """
+    text, at, first = "", 0, True
+    for piece in codecs.iterdecode(manifest, "utf-8"):
+        text, at = text[at:] + piece, 0
+        if first:
+            if len(text) <= len(_HEAD):
+                continue
+            if not text.startswith(_HEAD):
+                raise ValueError("not a manifest")
+            at, first = len(_HEAD), False
+        while at < len(text):
+            if text[at] == "]":
+                return
+            try:
+                item, at = _decode(text, at + 1 if text[at] == "," else at)
+            except ValueError:  # the rest of it is in the next piece
+                break
+            yield _blob(item)
+        if len(text) - at > _LONGEST_ENTRY:
+            break
+    raise ValueError("not a whole manifest")
 
 
 def _entry(blob: BlobEntry) -> str:
-    return _encode(
-        {
-            "name": blob.name,
-            "etag": blob.etag,
-            "size": blob.size,
-            "md5": blob.md5,
-            "last_modified": blob.last_modified.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        }
+    md5 = "null" if blob.md5 is None else f'"{blob.md5}"'
+    return (
+        f'{{"etag":{_string(blob.etag)},"last_modified":"{_moment(blob.last_modified)}","md5":{md5}'
+        f',"name":{_string(blob.name)},"size":{blob.size}}}'
     )
+
+
+@lru_cache(maxsize=256)
+def _moment(moment: datetime) -> str:
+    # Storage counts whole seconds, and what was written together is listed together.
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _blob(item: Any) -> BlobEntry:
+    try:
+        return BlobEntry(
+            name=item["name"],
+            etag=item["etag"],
+            size=item["size"],
+            md5=item["md5"],
+            last_modified=datetime.fromisoformat(item["last_modified"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"not an entry of a manifest: {error}") from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.decisions.selection import below_prefix, matches_pattern
+from shared.decisions.selection import below_prefix, is_done_marker, matches_pattern
 from shared.messages import Arrival
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def route(arrival: Arrival, pipelines: Iterable[Pipeline], accounts: Mapping[str
 
     ``accounts`` maps a site to the name of its storage account; a site that is not in it takes events of any account,
     because a needless look at the container does no harm and a missed one would. The hold-out concerns its pipeline:
-    it is part of the snapshot, and a new one changes what a model is measured by.
+    it is part of the snapshot, and a new one changes what a model is measured by. So does the done-marker, which may
+    well be empty.
     """
     candidates = tuple(pipelines)
     if not candidates:
@@ -57,13 +58,14 @@ def _steps(arrival: Arrival, accounts: Mapping[str, str]) -> tuple[tuple[_Test, 
         return pipeline.data.container == arrival.container
 
     def prefix(pipeline: Pipeline) -> bool:
-        return _is_holdout(pipeline, arrival) or below_prefix(pipeline.data, arrival.blob)
+        return _has_a_role(pipeline, arrival) or below_prefix(pipeline.data, arrival.blob)
 
     def pattern(pipeline: Pipeline) -> bool:
-        return _is_holdout(pipeline, arrival) or matches_pattern(pipeline.data, arrival.blob)
+        return _has_a_role(pipeline, arrival) or matches_pattern(pipeline.data, arrival.blob)
 
-    def complete(pipeline: Pipeline) -> bool:  # noqa: ARG001 - concerns the arrival alone
-        return arrival.size != 0 and arrival.api not in IN_PROGRESS
+    def complete(pipeline: Pipeline) -> bool:
+        # A marker says what it says by being there; no further event tells of an empty one.
+        return is_done_marker(pipeline, arrival.blob) or (arrival.size != 0 and arrival.api not in IN_PROGRESS)
 
     return (
         (account, lambda near: _outside("storage account", arrival.account, _accounts(near, accounts))),
@@ -74,8 +76,8 @@ def _steps(arrival: Arrival, accounts: Mapping[str, str]) -> tuple[tuple[_Test, 
     )
 
 
-def _is_holdout(pipeline: Pipeline, arrival: Arrival) -> bool:
-    return arrival.blob == pipeline.data.holdout
+def _has_a_role(pipeline: Pipeline, arrival: Arrival) -> bool:
+    return arrival.blob == pipeline.data.holdout or is_done_marker(pipeline, arrival.blob)
 
 
 def _accounts(near: Iterable[Pipeline], accounts: Mapping[str, str]) -> set[str]:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.pipelines import Data
+    from shared.pipelines import Data, Pipeline
 
 
 def below_prefix(data: Data, blob: str) -> bool:
@@ -19,9 +19,27 @@ def matches_pattern(data: Data, blob: str) -> bool:
     return fnmatchcase(blob.removeprefix(data.prefix), data.pattern)
 
 
-def selects(data: Data, blob: str, size: int) -> bool:
-    """Whether a snapshot takes the blob. The hold-out is never trained on; an empty blob holds no rows.
+def is_done_marker(pipeline: Pipeline, blob: str) -> bool:
+    """Whether the blob says that a drop is complete; it is no data itself."""
+    return blob == done_marker(pipeline)
+
+
+def done_marker(pipeline: Pipeline) -> str | None:
+    """The full name of the done-marker; None when the pipeline has none."""
+    marker = pipeline.settle.done_marker
+    return None if marker is None else pipeline.data.prefix + marker
+
+
+def selects(pipeline: Pipeline, blob: str, size: int) -> bool:
+    """Whether a snapshot may take the blob. Neither hold-out nor done-marker are trained on; an empty blob has no rows.
 
     Empty blobs are also what a hierarchical namespace shows for folders and for uploads that have only begun.
     """
-    return size != 0 and blob != data.holdout and below_prefix(data, blob) and matches_pattern(data, blob)
+    data = pipeline.data
+    return (
+        size != 0
+        and blob != data.holdout
+        and below_prefix(data, blob)
+        and matches_pattern(data, blob)
+        and not is_done_marker(pipeline, blob)
+    )

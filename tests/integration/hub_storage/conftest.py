@@ -1,5 +1,5 @@
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
@@ -49,6 +49,20 @@ def service(accounts: dict[str, str]) -> Iterator[BlobServiceClient]:
     """The data owner's own client."""
     with BlobServiceClient.from_connection_string(accounts["hub"], api_version=HUB_API_VERSION) as client:
         yield client
+
+
+Fill = Callable[..., None]
+
+
+@pytest.fixture
+def fill(container: ContainerClient) -> Fill:
+    """Upload blobs of these names, all with the same few bytes unless told otherwise."""
+
+    def upload(*names: str, content: bytes = b"1,2\n") -> None:
+        for name in names:
+            container.upload_blob(name, content, overwrite=True)
+
+    return upload
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,6 +57,8 @@ def test_a_snapshot_lists_what_the_pipeline_selects(
     )
     [newest] = {max(blob["last_modified"] for blob in manifest["blobs"])}
     assert snapshot.newest is not None
+    assert snapshot.taken_at is not None  # the storage's clock, so never before what it has written
+    assert snapshot.newest <= snapshot.taken_at
     assert snapshot.newest.strftime("%Y-%m-%dT%H:%M:%SZ") == newest
     assert manifest["blobs"][0]["md5"] == hashlib.md5(b"1,2\n").hexdigest()
 
@@ -80,7 +83,10 @@ def test_the_same_blobs_give_the_same_manifest_and_any_change_another(
 ) -> None:
     _fill(container, ["landing/a.csv", "holdout/holdout.csv"])
     first = hub.take_snapshot(_pipeline(container))
-    assert hub.take_snapshot(_pipeline(container)) == first
+    again = hub.take_snapshot(_pipeline(container))
+    assert replace(again, taken_at=first.taken_at) == first
+    assert first.taken_at is not None
+    assert (first.listing, first.seen) == (first.digest, "")
 
     _fill(container, ["landing/b.csv"])
     second = hub.take_snapshot(_pipeline(container))

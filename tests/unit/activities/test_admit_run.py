@@ -1,119 +1,54 @@
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from activities.admit_run import admit_run
+from shared.decisions.news import Trained
 from shared.decisions.planning import plan_of
 from shared.errors import Code, PermanentError
-from shared.messages import (
-    Admission,
-    AdmissionRequest,
-    Cause,
-    Outcome,
-    RunRecord,
-    RunRequest,
-    Snapshot,
-    Verdict,
-)
-from shared.pipelines import Pipeline
-from tests.support.arrivals import a_pipeline, a_run_record
+from shared.messages import Admission, Cause, Outcome, RunRequest, Stage, Verdict
+from tests.support.arrivals import a_pipeline
 from tests.support.builders import a_snapshot
+from tests.support.examples import examples
 from tests.support.workflow import START
-
-PIPELINE = a_pipeline(parameters={"depth": 3, "rate": 0.5})
-
-
-@dataclass
-class World:
-    """Everything that ``admit_run`` touches, in memory, with the ledger's rules."""
-
-    snapshot: Snapshot = field(default_factory=a_snapshot)
-    trouble: PermanentError | None = None
-    sources: dict[str, bytes] = field(default_factory=lambda: {"train.py": b"pass"})
-    pins: tuple[str, ...] = ("numpy==2.0",)
-    claims: dict[str, RunRequest] = field(default_factory=dict)
-    records: dict[str, RunRecord] = field(default_factory=dict)
-    rival: str = ""
-    listings: int = 0
-
-    def get(self, name: str) -> Pipeline:
-        if name != PIPELINE.name:
-            raise PermanentError(f"there is no pipeline {name!r}", code=Code.UNKNOWN_PIPELINE)
-        return PIPELINE
-
-    def take_snapshot(self, pipeline: Pipeline) -> Snapshot:
-        self.listings += 1
-        if self.trouble is not None:
-            raise self.trouble
-        return self.snapshot
-
-    def files(self, folder: str) -> dict[str, bytes]:
-        return self.sources
-
-    def locks(self, folder: str) -> tuple[str, ...]:
-        return self.pins
-
-    def claimed_by(self, pipeline: str, requested_by: str) -> RunRequest | None:
-        return next((run for run in self.claims.values() if run.requested_by == requested_by), None)
-
-    def run(self, run_id: str) -> RunRecord | None:
-        return self.records.get(run_id)
-
-    def runs_of(self, pipeline: str, fingerprint: str) -> list[RunRecord]:
-        return [run for run in self.records.values() if run.fingerprint == fingerprint]
-
-    def claim_run(self, request: RunRequest) -> RunRequest:
-        if self.rival:  # somebody else claims it just before we do
-            self.claims[request.run_id] = replace(request, requested_by=self.rival)
-        return self.claims.setdefault(request.run_id, request)
-
-    def end(self, run: RunRequest, outcome: Outcome | None) -> None:
-        self.records[run.run_id] = a_run_record(
-            run_id=run.run_id, fingerprint=run.fingerprint, attempt=run.attempt, outcome=outcome
-        )
-
-    def admit(self, requested_by: str = "window-1", **changes: Any) -> Admission:
-        request = AdmissionRequest(
-            pipeline="breast-cancer", cause=Cause.NEW_DATA, requested_by=requested_by, requested_at=START
-        )
-        return admit_run(replace(request, **changes), pipelines=self, snapshots=self, code=self, runs=self)
+from tests.unit.activities.admission_world import NAME, World
 
 
-def _started(admission: Admission) -> RunRequest:
-    assert admission.start
-    assert admission.run is not None
-    assert admission.run_id == admission.run.run_id
-    return admission.run
+class CrashError(Exception):
+    """The process dies here."""
 
 
 def test_new_data_is_granted_a_run_that_carries_everything_it_needs() -> None:
     world = World()
-    admission = world.admit(window_id="window-1")
-    run = _started(admission)
+    admission = world.admit(window_id="window-1", note="why not")
+    run = admission.run
+    assert run is not None
 
     assert run.run_id == f"breast-cancer-{run.fingerprint[:12]}-1"
     assert (run.snapshot, run.plan, run.parameters) == (
         world.snapshot,
-        plan_of(PIPELINE),
+        plan_of(world.pipeline),
         {"depth": 3, "rate": 0.5},
     )
     assert (run.cause, run.requested_by, run.window_id) == (Cause.NEW_DATA, "window-1", "window-1")
+    assert (run.forced, run.note, run.schema) == (False, "why not", 2)
     assert (admission.verdict, admission.reason) == (Verdict.TRAINED, f"3 files are trained in run {run.run_id}")
 
 
 def test_a_repeat_gets_the_same_grant_though_new_data_landed_in_between() -> None:
     world = World()
     first = world.admit()
-    world.snapshot = a_snapshot(digest="ef" * 32)
+    world.snapshot = a_snapshot(digest="ef" * 32, listing="listing-2")
 
     assert world.admit() == first
-    assert len(world.claims) == 1
+    assert world.settled() == "listing-1"  # so that the reconciler sees what has landed since
 
 
 def test_a_repeat_after_the_run_has_ended_starts_nothing() -> None:
     world = World()
-    run = _started(world.admit())
+    run = world.start()
     world.end(run, Outcome.PROMOTED)
 
     again = world.admit()
@@ -125,7 +60,7 @@ def test_a_repeat_after_the_run_has_ended_starts_nothing() -> None:
 @pytest.mark.parametrize("outcome", [Outcome.PROMOTED, Outcome.NOT_PROMOTED])
 def test_the_same_data_again_is_unchanged(outcome: Outcome) -> None:
     world = World()
-    run = _started(world.admit())
+    run = world.start()
     world.end(run, outcome)
 
     other = world.admit("window-2")
@@ -136,8 +71,7 @@ def test_the_same_data_again_is_unchanged(outcome: Outcome) -> None:
 
 def test_the_same_data_while_it_is_trained_names_that_run() -> None:
     world = World()
-    run = _started(world.admit())
-    world.end(run, None)
+    run = world.start()
 
     other = world.admit("window-2")
 
@@ -147,22 +81,33 @@ def test_the_same_data_while_it_is_trained_names_that_run() -> None:
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.CANCELLED, Outcome.ROLLED_BACK])
 def test_what_failed_may_be_tried_again_as_another_attempt(outcome: Outcome) -> None:
     world = World()
-    first = _started(world.admit())
+    first = world.start()
     world.end(first, outcome)
 
     admission = world.admit("window-2")
-    second = _started(admission)
 
-    assert (second.attempt, second.fingerprint) == (2, first.fingerprint)
-    assert admission.reason.endswith(f"{second.run_id}, attempt 2")
+    assert admission.run is not None
+    assert (admission.run.attempt, admission.run.fingerprint) == (2, first.fingerprint)
+    assert admission.reason.endswith(f"{admission.run.run_id}, attempt 2")
 
 
 def test_whoever_loses_the_race_for_the_claim_starts_nothing() -> None:
-    admission = World(rival="window-0").admit()
+    world = World()
+    winners: list[RunRequest] = []
+
+    def rival(operation: str) -> None:
+        if operation == "insert" and not winners:
+            table.before = lambda _: None
+            winners.append(world.start("window-0"))
+
+    table = world.tables.table("runs")
+    table.before = rival
+    admission = world.admit()
 
     assert (admission.start, admission.run, admission.verdict) == (False, None, Verdict.TRAINED)
-    assert admission.run_id is not None
+    assert admission.run_id == winners[0].run_id
     assert "is training exactly this data" in admission.reason
+    assert world.settled() == "listing-1"
 
 
 @pytest.mark.parametrize(
@@ -175,18 +120,18 @@ def test_whoever_loses_the_race_for_the_claim_starts_nothing() -> None:
 )
 def test_a_change_of_data_code_or_libraries_is_another_fingerprint(change: dict[str, Any]) -> None:
     world = World()
-    first = _started(world.admit())
+    first = world.start()
     world.end(first, Outcome.PROMOTED)
     for name, value in change.items():
         setattr(world, name, value)
 
-    assert _started(world.admit("window-2")).fingerprint != first.fingerprint
+    assert world.start("window-2").fingerprint != first.fingerprint
 
 
 def test_an_override_is_part_of_the_fingerprint_and_of_the_run() -> None:
     world = World()
-    first = _started(world.admit())
-    second = _started(world.admit("person", parameters={"depth": 4}))
+    first = world.start()
+    second = world.start("person", parameters={"depth": 4})
 
     assert second.parameters == {"depth": 4, "rate": 0.5}
     assert second.fingerprint != first.fingerprint
@@ -196,7 +141,7 @@ def test_a_bad_override_is_refused_before_anything_is_listed() -> None:
     world = World()
     with pytest.raises(PermanentError, match="there is no 'deep'"):
         world.admit(parameters={"deep": 4})
-    assert world.listings == 0
+    assert world.sinces == []
 
 
 def test_no_data_rejects_the_arrivals_with_the_reason() -> None:
@@ -207,6 +152,7 @@ def test_no_data_rejects_the_arrivals_with_the_reason() -> None:
         verdict=Verdict.REJECTED,
         reason="site factory has no hold-out c/h.csv; upload it",
     )
+    assert world.settled() is None
 
 
 def test_other_trouble_is_the_activitys_own_reply() -> None:
@@ -215,3 +161,310 @@ def test_other_trouble_is_the_activitys_own_reply() -> None:
         world.admit()
     with pytest.raises(PermanentError, match="there is no pipeline"):
         world.admit(pipeline="nonsense")
+
+
+# Force
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PROMOTED, Outcome.NOT_PROMOTED, Outcome.FAILED])
+def test_force_makes_another_attempt_that_is_recorded_as_forced(outcome: Outcome) -> None:
+    world = World()
+    first = world.start()
+    world.end(first, outcome, stage=Stage.DONE)
+
+    second = world.start("person", force=True, note="the VM had a broken disk")
+
+    assert (second.fingerprint, second.attempt, second.forced) == (first.fingerprint, 2, True)
+    record = world.ledger.runs.run(second.run_id)
+    assert record is not None
+    assert (record.forced, record.note) == (True, "the VM had a broken disk")
+
+
+def test_force_does_not_double_what_is_under_way() -> None:
+    world = World()
+    run = world.start()
+    forced = world.admit("person", force=True)
+    assert (forced.start, forced.run_id, forced.verdict) == (False, run.run_id, Verdict.TRAINED)
+
+
+def test_a_forced_attempt_that_failed_leaves_the_fingerprint_trained() -> None:
+    world = World()
+    first = world.start()
+    world.end(first, Outcome.PROMOTED)
+    world.end(world.start("person", force=True), Outcome.FAILED)
+
+    later = world.admit("window-2")
+
+    assert (later.verdict, later.run_id) == (Verdict.UNCHANGED, first.run_id)
+
+
+# Quarantine
+
+
+def _fail(world: World, times: int, **changes: Any) -> list[RunRequest]:
+    runs = []
+    for number in range(times):
+        run = world.start(f"try-{len(world.sinces)}-{number}", **changes)
+        world.end(run, Outcome.FAILED, reason=f"landing/part-{number}.csv, line 2: not a number")
+        runs.append(run)
+    return runs
+
+
+def test_the_third_failed_training_is_the_last_and_says_so() -> None:
+    world = World()
+    failed = _fail(world, 3)
+
+    refused = world.admit("window-9")
+
+    assert (refused.start, refused.verdict, refused.run_id) == (False, Verdict.QUARANTINED, failed[-1].run_id)
+    assert all(run.run_id in refused.reason for run in failed)
+    assert "landing/part-2.csv, line 2: not a number" in refused.reason
+    assert "POST /api/pipelines/breast-cancer/release" in refused.reason
+    assert world.settled() == "listing-1"
+
+
+def test_force_does_not_get_around_a_quarantine() -> None:
+    world = World()
+    _fail(world, 3)
+    assert world.admit("person", force=True).verdict is Verdict.QUARANTINED
+
+
+def test_other_data_or_code_lift_it_and_the_same_again_does_not() -> None:
+    world = World()
+    _fail(world, 3)
+    world.sources = {"train.py": b"repaired"}
+    repaired = world.start("window-4")
+    world.sources = {"train.py": b"pass"}
+    assert world.admit("window-5").verdict is Verdict.QUARANTINED
+    assert repaired.attempt == 1
+
+
+def test_a_release_gives_it_as_many_attempts_again() -> None:
+    world = World()
+    first = _fail(world, 3)[0]
+    world.ledger.quarantines.release(NAME, first.fingerprint, START)
+
+    assert [run.attempt for run in _fail(world, 3)] == [4, 5, 6]
+    refused = world.admit("window-9")
+    assert refused.verdict is Verdict.QUARANTINED
+    assert f"{NAME}-{first.fingerprint[:12]}-3" not in refused.reason
+
+
+def test_what_was_trained_is_unchanged_rather_than_quarantined() -> None:
+    world = World()
+    first = world.start()
+    world.end(first, Outcome.PROMOTED)
+    _fail(world, 3, force=True)
+    assert world.admit("window-9").verdict is Verdict.UNCHANGED
+    assert world.admit("person", force=True).verdict is Verdict.QUARANTINED
+
+
+# Settling the listing
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.PROMOTED, Outcome.FAILED])
+def test_whatever_was_decided_settles_the_listing(outcome: Outcome | None) -> None:
+    world = World()
+    world.end(world.start(), outcome)
+    world.ledger.listings.unsettle(NAME)
+
+    world.admit("window-2")
+
+    settled = world.ledger.listings.settled(NAME)
+    assert settled is not None
+    assert (settled.listing, settled.newest) == ("listing-1", START)
+
+
+def test_a_request_with_parameters_of_its_own_settles_nothing() -> None:
+    world = World()
+    world.start("person", parameters={"depth": 9})
+    assert world.settled() is None
+    world.admit("person", parameters={"depth": 9})
+    assert world.settled() is None
+
+
+@pytest.mark.parametrize("dies_at", range(1, 5))
+def test_wherever_it_dies_a_repeat_comes_to_one_run_and_settles(dies_at: int) -> None:
+    world = World()
+    tables = [world.tables.table(word) for word in ("runs", "claims")]
+    operations = 0
+
+    def dies(operation: str) -> None:
+        nonlocal operations
+        operations += 1
+        if operations == dies_at:
+            raise CrashError
+
+    for table in tables:
+        table.before = dies
+    with pytest.raises(CrashError):
+        world.admit()
+    for table in tables:
+        table.before = lambda _: None
+
+    admission = world.admit()
+
+    assert admission.start
+    assert world.settled() == "listing-1"
+    assert [run.run_id for run in world.ledger.runs.open_runs(NAME)] == [admission.run_id]
+
+
+# Only what is new
+
+
+def _new() -> World:
+    return World(
+        pipeline=a_pipeline(select="new"),
+        snapshot=a_snapshot(listing="listing-1", taken_at=START, seen=f"{NAME}/x.seen.jsonl"),
+    )
+
+
+def test_new_is_asked_since_the_last_training_that_came_to_a_verdict() -> None:
+    world = _new()
+    first = world.start("window-1")
+    world.end(first, Outcome.FAILED)
+    second = world.start("window-2")
+    world.end(second, Outcome.NOT_PROMOTED)
+    world.snapshot = a_snapshot(digest="ef" * 32)
+    world.start("window-3")
+    assert world.sinces == [None, None, second.snapshot]
+
+
+def test_all_is_asked_since_nothing() -> None:
+    world = World()
+    world.end(world.start(), Outcome.PROMOTED)
+    world.admit("window-2")
+    assert world.sinces == [None, None]
+
+
+def test_nothing_new_is_unchanged_and_starts_no_run() -> None:
+    world = _new()
+    first = world.start()
+    world.end(first, Outcome.PROMOTED)
+    world.snapshot = a_snapshot(digest="00" * 32, blobs=0, size=0, listing="listing-2")
+
+    unchanged = world.admit("window-2")
+
+    assert (unchanged.start, unchanged.verdict, unchanged.run_id) == (False, Verdict.UNCHANGED, first.run_id)
+    assert unchanged.reason == (
+        f"nothing changed: no file is newer than those that run {first.run_id} trained, or that were trained before it"
+    )
+    assert world.settled() == "listing-2"
+    preview = world.preview()
+    assert (preview.would_start, preview.reason, preview.fingerprint) == (False, unchanged.reason, None)
+
+
+def test_force_without_anything_new_trains_the_last_snapshot_again() -> None:
+    world = _new()
+    first = world.start()
+    world.end(first, Outcome.PROMOTED)
+    world.snapshot = a_snapshot(digest="00" * 32, blobs=0, size=0, listing="listing-2")
+
+    again = world.start("person", force=True)
+
+    assert (again.fingerprint, again.attempt) == (first.fingerprint, 2)
+    assert again.snapshot == replace(first.snapshot, listing="listing-2", newest=None)
+
+
+# Any history
+
+
+class Histories(RuleBasedStateMachine):
+    """Data and code change, requests come, runs end somehow, quarantines are released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.number = 0
+        self.failed_since_release: dict[str, int] = {}
+        self.judged: set[str] = set()
+        self.running: dict[str, RunRequest] = {}
+
+    @rule(digest=st.sampled_from(["aa", "bb"]))
+    def data_changes(self, digest: str) -> None:
+        self.world.snapshot = a_snapshot(digest=digest * 32, listing=f"listing-{digest}")
+
+    @rule(force=st.booleans())
+    def request(self, force: bool) -> None:
+        self.number += 1
+        preview = self.world.preview(force=force)
+        admission = self.world.admit(f"window-{self.number}", force=force)
+        assert (preview.would_start, preview.verdict) == (admission.start, admission.verdict)
+        assert preview.run_id == admission.run_id
+        identity = preview.fingerprint or ""
+        assert admission.verdict is self._expected(identity, force)
+        assert admission.start == (admission.verdict is Verdict.TRAINED and identity not in self.running)
+        assert self.world.settled() == self.world.snapshot.listing
+        if admission.run is not None:
+            self.running[identity] = admission.run
+
+    def _expected(self, identity: str, force: bool) -> Verdict:
+        if identity in self.running:
+            return Verdict.TRAINED
+        if identity in self.judged and not force:
+            return Verdict.UNCHANGED
+        return Verdict.QUARANTINED if self.failed_since_release.get(identity, 0) >= 3 else Verdict.TRAINED
+
+    @precondition(lambda self: self.running)
+    @rule(
+        which=st.randoms(use_true_random=False),
+        outcome=st.sampled_from([*Outcome, Outcome.FAILED, Outcome.FAILED]),
+        stage=st.sampled_from([Stage.TRAINING, Stage.TRAINING, Stage.DELIVERING]),
+        twice=st.booleans(),
+    )
+    def end(self, which: Any, outcome: Outcome, stage: Stage, twice: bool) -> None:
+        identity = which.choice(sorted(self.running))
+        run = self.running.pop(identity)
+        for _ in range(1 + twice):
+            self.world.end(run, outcome, stage=stage, reason="it broke")
+        if outcome in {Outcome.PROMOTED, Outcome.NOT_PROMOTED}:
+            self.judged.add(identity)
+        if outcome is Outcome.FAILED and stage is Stage.TRAINING:
+            self.failed_since_release[identity] = self.failed_since_release.get(identity, 0) + 1
+
+    @rule()
+    def release(self) -> None:
+        for kept in self.world.ledger.quarantines.of(NAME):
+            if self.world.ledger.quarantines.release(NAME, kept.fingerprint, START) is not None:
+                self.failed_since_release[kept.fingerprint] = 0
+
+    @invariant()
+    def the_ledger_knows_what_is_put_aside(self) -> None:
+        active = {kept.fingerprint for kept in self.world.ledger.quarantines.of(NAME) if kept.active}
+        assert active == {identity for identity, failed in self.failed_since_release.items() if failed >= 3}
+
+    @invariant()
+    def what_is_under_way_is_known_and_once(self) -> None:
+        opened = self.world.ledger.runs.open_runs(NAME)
+        assert sorted(run.run_id for run in opened) == sorted(run.run_id for run in self.running.values())
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = examples(25, stateful_step_count=25, deadline=None)
+
+
+def test_a_preview_writes_nothing() -> None:
+    world = World()
+    preview = world.preview()
+    assert (preview.would_start, preview.verdict, preview.blobs, preview.size) == (True, Verdict.TRAINED, 3, 12_345)
+    assert preview.reason == f"3 files would be trained in run {preview.run_id}"
+    assert world.previews == 1
+    assert world.settled() is None
+    assert world.ledger.runs.list_runs([NAME]).items == ()
+    assert world.start().run_id == preview.run_id
+
+
+def test_a_preview_says_what_is_missing() -> None:
+    world = World(trouble=PermanentError("no hold-out; upload it", code=Code.NO_DATA))
+    preview = world.preview()
+    assert (preview.would_start, preview.verdict, preview.reason) == (False, Verdict.REJECTED, "no hold-out; upload it")
+    with pytest.raises(PermanentError, match="there is no 'deep'"):
+        world.preview(parameters={"deep": 1})
+
+
+def test_the_last_trained_snapshot_is_kept_for_select_new() -> None:
+    world = _new()
+    run = world.start()
+    world.end(run, Outcome.PROMOTED)
+    trained = Trained(run_id=run.run_id, snapshot=run.snapshot, requested_at=START, ended_at=START)
+    assert world.ledger.listings.trained(NAME) == trained

@@ -1,62 +1,203 @@
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from activities.read_champion import read_champion
 from activities.record_run import record_run
-from shared.messages import Champion, ChampionQuery, Done, Outcome, RunRecord
+from shared.clients.ledger import Ledger
+from shared.decisions.news import Trained
+from shared.messages import Champion, ChampionQuery, Done, Outcome, RunRecord, Stage
 from tests.support.arrivals import a_run_record
+from tests.support.builders import a_plan, a_run_request, a_snapshot
+from tests.support.memory_tables import MemoryTables
 from tests.support.workflow import START
 
-
-@dataclass
-class Book:
-    """Both collaborators; keeps what happened in order."""
-
-    entries: list[object] = field(default_factory=list)
-    crowned: dict[str, Champion] = field(default_factory=dict)
-
-    def record_run(self, record: RunRecord) -> None:
-        self.entries.append(record)
-
-    def crown(self, champion: Champion, *, since: datetime) -> None:
-        self.entries.append((champion, since))
-        self.crowned[champion.pipeline] = champion
-
-    def champion(self, pipeline: str) -> Champion:
-        return self.crowned.get(pipeline, Champion(pipeline=pipeline))
+NAME = "breast-cancer"
+LATER = START + timedelta(minutes=3)
+RUN = a_run_request(snapshot=a_snapshot(seen="x.seen.jsonl", taken_at=START))
+JUDGED = [Outcome.PROMOTED, Outcome.NOT_PROMOTED]
 
 
-def test_a_promoted_run_is_crowned_before_its_record_says_so() -> None:
-    book = Book()
+class CrashError(Exception):
+    """The process dies here."""
+
+
+@pytest.fixture
+def tables() -> MemoryTables:
+    return MemoryTables()
+
+
+@pytest.fixture
+def ledger(tables: MemoryTables) -> Ledger:
+    ledger = Ledger.over(tables)
+    ledger.runs.claim_run(RUN)
+    return ledger
+
+
+def _record(ledger: Ledger, record: RunRecord) -> None:
+    done = record_run(
+        record,
+        runs=ledger.runs,
+        champions=ledger.champions,
+        listings=ledger.listings,
+        quarantines=ledger.quarantines,
+    )
+    assert done == Done()
+
+
+def _of(attempt: int, outcome: Outcome | None, **changes: Any) -> RunRecord:
     record = a_run_record(
-        outcome=Outcome.PROMOTED,
-        ended_at=START + timedelta(minutes=3),
-        model="breast-cancer",
-        version="2",
-        image="registry/models/breast-cancer@sha256:00",
-        metrics={"accuracy": 0.97},
+        run_id=f"{NAME}-{RUN.fingerprint[:12]}-{attempt}", attempt=attempt, outcome=outcome, ended_at=LATER
     )
+    return replace(record, **changes)
 
-    assert record_run(record, runs=book, champions=book) == Done()
 
-    champion = Champion(
-        pipeline="breast-cancer",
-        run_id=record.run_id,
-        model="breast-cancer",
-        version="2",
-        image="registry/models/breast-cancer@sha256:00",
-        metrics={"accuracy": 0.97},
+def _failed(attempt: int) -> RunRecord:
+    return _of(attempt, Outcome.FAILED, stage=Stage.TRAINING, job_failed=True, reason=f"line {attempt}: not a number")
+
+
+def _claim(ledger: Ledger, attempt: int, *, quarantine_after: int = 3) -> None:
+    run_id = f"{NAME}-{RUN.fingerprint[:12]}-{attempt}"
+    plan = a_plan(quarantine_after=quarantine_after)
+    ledger.runs.claim_run(replace(RUN, run_id=run_id, attempt=attempt, requested_by=f"w-{attempt}", plan=plan))
+
+
+def test_a_promoted_run_is_crowned(ledger: Ledger) -> None:
+    image = "registry/models/breast-cancer@sha256:00"
+    record = _of(1, Outcome.PROMOTED, model=NAME, version="2", image=image, metrics={"accuracy": 0.97})
+
+    _record(ledger, record)
+
+    assert read_champion(ChampionQuery(pipeline=NAME), champions=ledger.champions) == Champion(
+        pipeline=NAME, run_id=record.run_id, model=NAME, version="2", image=image, metrics={"accuracy": 0.97}
     )
-    assert book.entries == [(champion, START + timedelta(minutes=3)), record]
-    assert read_champion(ChampionQuery(pipeline="breast-cancer"), champions=book) == champion
+    assert ledger.runs.run(record.run_id) == record
 
 
-@pytest.mark.parametrize("outcome", [None, *(set(Outcome) - {Outcome.PROMOTED})])
-def test_any_other_run_leaves_the_champion(outcome: Outcome | None) -> None:
-    book = Book()
-    record = a_run_record(outcome=outcome)
-    record_run(record, runs=book, champions=book)
-    assert book.entries == [record]
-    assert read_champion(ChampionQuery(pipeline="breast-cancer"), champions=book).run_id is None
+@pytest.mark.parametrize("outcome", [None, *(each for each in Outcome if each is not Outcome.PROMOTED)])
+def test_any_other_run_leaves_the_champion(ledger: Ledger, outcome: Outcome | None) -> None:
+    _record(ledger, _of(1, outcome))
+    assert ledger.champions.champion(NAME).run_id is None
+
+
+@pytest.mark.parametrize("outcome", [None, *Outcome])
+def test_what_came_to_a_verdict_is_trained(ledger: Ledger, outcome: Outcome | None) -> None:
+    _record(ledger, _of(1, outcome))
+    trained = Trained(run_id=RUN.run_id, snapshot=RUN.snapshot, requested_at=START, ended_at=LATER)
+    assert ledger.listings.trained(NAME) == (trained if outcome in JUDGED else None)
+
+
+def test_the_last_failure_that_is_allowed_puts_the_fingerprint_aside(ledger: Ledger) -> None:
+    for attempt in (2, 3):
+        _claim(ledger, attempt)
+    for attempt in (1, 2):
+        _record(ledger, _failed(attempt))
+        assert ledger.quarantines.of(NAME) == []
+
+    for _ in range(2):
+        _record(ledger, _failed(3))
+        [kept] = ledger.quarantines.of(NAME)
+        assert kept.active
+        assert kept.since == LATER
+        assert [failure.reason for failure in kept.failures] == [f"line {n}: not a number" for n in (1, 2, 3)]
+
+
+def test_the_plan_of_the_run_says_how_many(ledger: Ledger) -> None:
+    _claim(ledger, 2, quarantine_after=1)
+    _record(ledger, _failed(2))
+    assert len(ledger.quarantines.of(NAME)) == 1
+
+
+def test_a_late_repeat_after_the_release_puts_nothing_aside(ledger: Ledger) -> None:
+    _claim(ledger, 2, quarantine_after=1)
+    _record(ledger, _failed(2))
+    ledger.quarantines.release(NAME, RUN.fingerprint, LATER)
+
+    _record(ledger, _failed(2))
+
+    [kept] = ledger.quarantines.of(NAME)
+    assert not kept.active
+
+
+@pytest.mark.parametrize(
+    "record", [_of(1, Outcome.PROMOTED), _of(2, Outcome.FAILED, stage=Stage.TRAINING, job_failed=True)]
+)
+def test_the_record_comes_last_wherever_it_dies(tables: MemoryTables, ledger: Ledger, record: RunRecord) -> None:
+    _claim(ledger, 2, quarantine_after=1)
+    died = 0
+    while _dies(tables, died, lambda: _record(ledger, record)):
+        died += 1
+        written = ledger.runs.run(record.run_id)
+        assert written is not None
+        if written.outcome is not None:
+            assert _follows(ledger, record)
+    assert died > 4
+    assert _follows(ledger, record)
+
+
+def _follows(ledger: Ledger, record: RunRecord) -> bool:
+    if record.outcome is Outcome.PROMOTED:
+        return ledger.champions.champion(NAME).run_id == record.run_id and ledger.listings.trained(NAME) is not None
+    return len(ledger.quarantines.of(NAME)) == 1
+
+
+def _dies(tables: MemoryTables, after: int, act: Callable[[], None]) -> bool:
+    """Whether it died: after so many operations on the tables."""
+    operations = 0
+
+    def dies(_: str) -> None:
+        nonlocal operations
+        operations += 1
+        if operations > after:
+            raise CrashError
+
+    for table in tables.tables.values():
+        table.before = dies
+    try:
+        act()
+    except CrashError:
+        return True
+    finally:
+        for table in tables.tables.values():
+            table.before = lambda _: None
+    return False
+
+
+def test_a_run_that_nobody_claimed_is_recorded_all_the_same() -> None:
+    ledger = Ledger.over(MemoryTables())
+    for record in (_of(7, Outcome.NOT_PROMOTED), _of(8, Outcome.FAILED, stage=Stage.TRAINING, job_failed=True)):
+        _record(ledger, record)
+        assert ledger.runs.run(record.run_id) == record
+    assert ledger.listings.trained(NAME) is None
+    assert ledger.quarantines.of(NAME) == []
+
+
+def test_the_first_outcome_stays_and_nothing_follows_from_a_later_one(ledger: Ledger) -> None:
+    _record(ledger, _of(1, Outcome.CANCELLED))
+    _record(ledger, _of(1, Outcome.PROMOTED, model=NAME, version="2"))
+
+    kept = ledger.runs.run(RUN.run_id)
+    assert kept is not None
+    assert kept.outcome is Outcome.CANCELLED
+    assert ledger.champions.champion(NAME).run_id is None
+    assert ledger.listings.trained(NAME) is None
+
+
+def test_a_trial_with_parameters_of_its_own_is_not_the_training_that_new_data_are_told_by(ledger: Ledger) -> None:
+    trial = replace(RUN, run_id=f"{NAME}-{RUN.fingerprint[:12]}-5", requested_by="http-1", own_parameters=True)
+    ledger.runs.claim_run(trial)
+
+    _record(ledger, _of(5, Outcome.NOT_PROMOTED))
+
+    assert ledger.listings.trained(NAME) is None
+
+
+def test_trouble_around_a_training_puts_nothing_aside(ledger: Ledger) -> None:
+    for attempt in range(2, 7):
+        _claim(ledger, attempt)
+        _record(ledger, _of(attempt, Outcome.FAILED, stage=Stage.TRAINING, reason="Azure ML answered 500"))
+
+    assert ledger.quarantines.of(NAME) == []

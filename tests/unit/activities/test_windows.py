@@ -9,7 +9,7 @@ from activities.read_window import read_window
 from activities.record_verdict import record_verdict
 from shared.errors import Code, PermanentError
 from shared.messages import ArrivalWindow, Done, Verdict, WindowState, WindowVerdict
-from shared.pipelines import Pipeline
+from shared.pipelines import Pipeline, Settle
 from tests.support.arrivals import a_pipeline
 from tests.support.workflow import START
 
@@ -21,15 +21,15 @@ class Windows:
     closed: list[ArrivalWindow] = field(default_factory=list)
     verdicts: list[WindowVerdict] = field(default_factory=list)
 
-    def window_state(self, window: ArrivalWindow, *, quiet_seconds: float, longest_wait_seconds: float) -> WindowState:
+    def window_state(self, window: ArrivalWindow, *, settle: Settle) -> WindowState:
         return WindowState(
             window_id=window.window_id,
             pipeline=window.pipeline,
             opened_at=window.opened_at,
             last_arrival_at=window.opened_at,
             arrivals=7,
-            quiet_seconds=quiet_seconds,
-            longest_wait_seconds=longest_wait_seconds,
+            quiet_seconds=settle.quiet_seconds,
+            longest_wait_seconds=settle.longest_wait_seconds,
         )
 
     def close_window(self, window: ArrivalWindow) -> None:

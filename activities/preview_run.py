@@ -1,0 +1,57 @@
+"""Say what a request would lead to now, and why. Takes the way that ``admit_run`` takes, and writes nothing."""
+
+from typing import Protocol
+
+from activities import weighing
+from shared.decisions.admission import Refuse
+from shared.errors import Code, PermanentError
+from shared.messages import AdmissionRequest, Preview, Snapshot, Verdict
+from shared.pipelines import Pipeline
+
+
+class Snapshots(Protocol):
+    """Looks at a pipeline's data."""
+
+    def preview_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
+        """List what is there now; raises a permanent error with code ``NO_DATA`` for nothing."""
+
+
+def preview_run(
+    request: AdmissionRequest,
+    *,
+    pipelines: weighing.PipelineCatalogue,
+    snapshots: Snapshots,
+    code: weighing.TrainingCode,
+    runs: weighing.Attempts,
+    listings: weighing.Trainings,
+    quarantines: weighing.Quarantines,
+) -> Preview:
+    """What would be decided if the request came now; what comes later may be decided otherwise."""
+    try:
+        weighed = weighing.weigh(
+            request,
+            pipelines=pipelines,
+            take_snapshot=snapshots.preview_snapshot,
+            code=code,
+            runs=runs,
+            trainings=listings,
+            quarantines=quarantines,
+        )
+    except PermanentError as error:
+        if error.code is not Code.NO_DATA:
+            raise
+        return Preview(would_start=False, verdict=Verdict.REJECTED, reason=error.reason)
+    decision, snapshot = weighed.decision, weighed.snapshot
+    if isinstance(decision, Refuse):
+        verdict, reason = decision.verdict, decision.reason
+    else:
+        verdict, reason = Verdict.TRAINED, f"{snapshot.blobs} files would be trained in run {decision.run_id}"
+    return Preview(
+        would_start=not isinstance(decision, Refuse),
+        verdict=verdict,
+        reason=reason,
+        run_id=decision.run_id,
+        fingerprint=weighed.fingerprint,
+        blobs=snapshot.blobs,
+        size=snapshot.size,
+    )

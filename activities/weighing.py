@@ -1,0 +1,127 @@
+"""Weigh a request against the data as they are now: what ``admit_run`` acts on and ``preview_run`` only tells.
+
+Nothing is claimed here, so it may be repeated at will.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from shared.decisions.admission import Refuse, decide, effective_parameters, nothing_new
+from shared.decisions.fingerprint import code_digest, fingerprint, run_id
+from shared.decisions.news import Trained
+from shared.decisions.planning import plan_of
+from shared.decisions.quarantine import failed_in_training
+from shared.messages import AdmissionRequest, Quarantine, RunRecord, RunRequest, Snapshot
+from shared.pipelines import Pipeline
+
+SCHEMA = 2  # of run requests: with the compute queue and the announcements
+
+
+class PipelineCatalogue(Protocol):
+    """Knows the pipelines."""
+
+    def get(self, name: str) -> Pipeline:
+        """The pipeline of that name; raises :class:`shared.errors.PermanentError`."""
+
+
+class TakeSnapshot(Protocol):
+    """Takes snapshots of a pipeline's data."""
+
+    def __call__(self, pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
+        """What the pipeline selects now; raises a permanent error with code ``NO_DATA`` for nothing."""
+
+
+class TrainingCode(Protocol):
+    """Reads the training code."""
+
+    def files(self, folder: str) -> Mapping[str, bytes]:
+        """Every source file, by name."""
+
+    def locks(self, folder: str) -> Sequence[str]:
+        """The texts that pin its libraries."""
+
+
+class Attempts(Protocol):
+    """Knows the runs."""
+
+    def runs_of(self, pipeline: str, fingerprint: str) -> Sequence[RunRecord]:
+        """Every attempt at a fingerprint."""
+
+
+class Trainings(Protocol):
+    """Knows what was trained last."""
+
+    def trained(self, pipeline: str) -> Trained | None:
+        """The last training that came to a verdict."""
+
+
+class Quarantines(Protocol):
+    """Knows what is put aside."""
+
+    def get(self, pipeline: str, fingerprint: str) -> Quarantine | None:
+        """The quarantine of a fingerprint, active or released."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """What a request amounts to: the run to claim, or why there is none. No ``fingerprint``: nothing is new."""
+
+    snapshot: Snapshot
+    fingerprint: str | None
+    decision: RunRequest | Refuse
+
+
+def weigh(
+    request: AdmissionRequest,
+    *,
+    pipelines: PipelineCatalogue,
+    take_snapshot: TakeSnapshot,
+    code: TrainingCode,
+    runs: Attempts,
+    trainings: Trainings,
+    quarantines: Quarantines,
+) -> Weighed:
+    """Decide on the data as they are now.
+
+    Raises :class:`shared.errors.PermanentError`, with code ``NO_DATA`` when there is nothing to decide on.
+    """
+    pipeline = pipelines.get(request.pipeline)
+    train = pipeline.train
+    parameters = effective_parameters(train.parameters, request.parameters)
+    sources, locks = code_digest(code.files(train.folder)), code.locks(train.folder)
+
+    trained = trainings.trained(pipeline.name) if pipeline.data.select == "new" else None
+    snapshot = take_snapshot(pipeline, since=trained.snapshot if trained else None)
+    if trained is not None and snapshot.blobs == 0:
+        if not request.force:
+            return Weighed(snapshot=snapshot, fingerprint=None, decision=nothing_new(trained.run_id))
+        # On purpose: what was trained last is trained again.
+        snapshot = replace(trained.snapshot, listing=snapshot.listing, newest=snapshot.newest)
+
+    identity = fingerprint(
+        manifest_digest=snapshot.digest, code_digest=sources, parameters=parameters, environment_locks=locks
+    )
+    previous = runs.runs_of(pipeline.name, identity)
+    quarantine = quarantines.get(pipeline.name, identity) if any(map(failed_in_training, previous)) else None
+    decision = decide(previous, force=request.force, quarantine=quarantine)
+    if isinstance(decision, Refuse):
+        return Weighed(snapshot=snapshot, fingerprint=identity, decision=decision)
+    run = RunRequest(
+        run_id=run_id(pipeline.name, identity, decision.attempt),
+        pipeline=pipeline.name,
+        attempt=decision.attempt,
+        fingerprint=identity,
+        snapshot=snapshot,
+        plan=plan_of(pipeline),
+        cause=request.cause,
+        requested_by=request.requested_by,
+        requested_at=request.requested_at,
+        parameters=parameters,
+        window_id=request.window_id,
+        forced=request.force,
+        note=request.note,
+        own_parameters=bool(request.parameters),
+        schema=SCHEMA,
+    )
+    return Weighed(snapshot=snapshot, fingerprint=identity, decision=run)

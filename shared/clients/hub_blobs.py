@@ -1,0 +1,151 @@
+"""The requests that the app makes of a hub's blob storage: list, look at, and those about its own manifests.
+
+The protocol version is pinned per site, because an Azure Stack Hub refuses every newer one. Rows are never read.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import IO, Any
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, ContentSettings, LinearRetry
+
+from shared.clients.storage_errors import translated
+from shared.decisions.manifest import CONTAINER as MANIFESTS
+from shared.decisions.manifest import BlobEntry
+from shared.errors import Code, PermanentError
+from shared.pipelines import Data
+from shared.settings import Site
+
+BLOCK = 4 * 1024 * 1024
+
+
+class HubBlobs:
+    """One site's blobs.
+
+    ``page``: names asked for at once (None: as many as the service gives, 5,000). ``block``: bytes of a manifest that
+    are held in memory while it is sent or read.
+    """
+
+    def __init__(self, name: str, site: Site, *, page: int | None = None, block: int = BLOCK) -> None:
+        self.site = name
+        self._page = page
+        self._block = block
+        self._setting = f"EDGETRAIN_SITES__{name.replace('-', '_').upper()}__CONNECTION_STRING"
+        self._what = f"the blob storage of site {name}"
+        try:
+            self._service = BlobServiceClient.from_connection_string(
+                site.connection_string.get_secret_value(),
+                api_version=site.api_version,
+                # Short: the durable retry policy waits better than a call that blocks a worker's thread.
+                retry_policy=LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
+                connection_timeout=10,
+                read_timeout=60,
+                max_single_put_size=block,
+                max_block_size=block,
+                max_single_get_size=block,
+                max_chunk_get_size=block,
+            )
+        except ValueError as error:
+            # The text of a bad connection string may hold the key: keep it out of the reason.
+            reason = f"{self._setting} is not a storage connection string with a blob endpoint"
+            raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
+
+    @property
+    def account(self) -> str:
+        """The name of the storage account."""
+        return str(self._service.account_name)
+
+    def pages(self, data: Data, marker: str | None = None) -> Iterator[tuple[list[BlobProperties], str | None]]:
+        """All blobs below the prefix, in pages, each with the marker that asks for what follows; from a marker on.
+
+        Raises :class:`PermanentError` with code ``NO_DATA`` when there is no such container.
+        """
+        container = self._service.get_container_client(data.container)
+        listed = container.list_blobs(name_starts_with=data.prefix or None, results_per_page=self._page)
+        pages: Any = listed.by_page(marker)
+        while True:
+            with translated(self._what, self._setting):
+                try:
+                    page = next(pages, None)
+                except ResourceNotFoundError:
+                    reason = f"site {self.site} has no container {data.container}; create it"
+                    raise PermanentError(reason, code=Code.NO_DATA) from None
+            if page is None:
+                return
+            yield list(page), pages.continuation_token or None
+
+    def find(self, container: str, name: str) -> tuple[BlobEntry, datetime | None] | None:
+        """A blob as it is now, and what the storage's clock said; None when there is none of that name."""
+        clocks: list[datetime | None] = []
+        with translated(self._what, self._setting):
+            try:
+                blob = self._service.get_blob_client(container, name)
+                found = blob.get_blob_properties(raw_response_hook=lambda answer: clocks.append(_date_of(answer)))
+            except ResourceNotFoundError:
+                return None
+        return entry_of(found), clocks[-1] if clocks else None
+
+    def read_manifest(self, name: str) -> Iterator[bytes] | None:
+        """The bytes of a manifest, a block at a time; None when there is none of that name."""
+        with translated(self._what, self._setting):
+            try:
+                chunks = self._service.get_blob_client(MANIFESTS, name).download_blob().chunks()
+            except ResourceNotFoundError:
+                return None
+        return self._read(iter(chunks))
+
+    def keep_manifest(self, name: str, content: IO[bytes]) -> None:
+        """Keep a manifest on the hub. It is named by its digest, so what is there already is the same."""
+        blob = self._service.get_blob_client(MANIFESTS, name)
+        with translated(self._what, self._setting):
+            try:
+                self._upload(blob, content)
+            except ResourceNotFoundError:
+                with suppress(ResourceExistsError):
+                    self._service.create_container(MANIFESTS)
+                self._upload(blob, content)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._service.close()
+
+    def _read(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        while True:
+            with translated(self._what, self._setting):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
+
+    def _upload(self, blob: BlobClient, content: IO[bytes]) -> None:
+        size = content.seek(0, 2)
+        content.seek(0)
+        if size > self._block and blob.exists():  # would be refused only after all of it was sent
+            return
+        with suppress(ResourceExistsError):
+            settings = ContentSettings(content_type="application/json")
+            blob.upload_blob(content, length=size, overwrite=False, content_settings=settings)
+
+
+def entry_of(blob: BlobProperties) -> BlobEntry:
+    """What a manifest says of a blob."""
+    md5 = blob.content_settings.content_md5
+    return BlobEntry(
+        name=blob.name,
+        # A listing gives it without quotes, an answer's header with them.
+        etag='"' + blob.etag.strip('"') + '"',
+        size=blob.size,
+        md5=bytes(md5).hex() if md5 else None,
+        last_modified=blob.last_modified,
+    )
+
+
+def _date_of(answer: Any) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(str(answer.http_response.headers["Date"]))
+    except (KeyError, TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None

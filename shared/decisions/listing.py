@@ -1,0 +1,61 @@
+"""What a look at a pipeline's data amounts to; everything in it concerns only what the pipeline watches. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Everything that a pipeline watches, hold-out included, as it is now.
+
+    ``digest`` is :attr:`shared.messages.Snapshot.listing` of a snapshot taken of it. ``size`` in bytes; ``newest``:
+    when the newest blob was written. ``fresh_blobs`` and ``fresh_size``: what was written after the moment that the
+    caller asked about, or everything. ``marked_etag``: the done-marker's, None when it is not there or not configured.
+    """
+
+    digest: str
+    blobs: int
+    size: int
+    newest: datetime
+    fresh_blobs: int
+    fresh_size: int
+    marked_etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPage:
+    """One page of the blobs that a pipeline watches; without the hold-out, unless it lies there.
+
+    ``digest`` is over the ``blobs`` of this page. ``next_marker`` asks for the following page; None at the end.
+    """
+
+    digest: str
+    blobs: int
+    next_marker: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledListing:
+    """The listing that the last admission decided on."""
+
+    listing: str
+    newest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookState:
+    """What the last quick look saw.
+
+    Digests of the first and of the last page (``last_marker`` asks for it), and the done-marker's ETag. ``swept_at``:
+    when everything was listed last, and ``listing`` its digest, empty for nothing to train on. ``told``: the listing
+    that a window was opened for last, and when.
+    """
+
+    swept_at: datetime
+    first_page: str = ""
+    last_page: str = ""
+    last_marker: str | None = None
+    marked_etag: str | None = None
+    listing: str = ""
+    told: str = ""
+    told_at: datetime | None = None

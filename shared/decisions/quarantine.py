@@ -1,0 +1,47 @@
+"""When data that cannot be trained are put aside, so that the same failure is not paid for again and again. Pure."""
+
+from collections.abc import Iterable
+
+from shared.messages import FailedAttempt, Outcome, Quarantine, RunRecord
+from shared.texts import shortened
+
+# Characters of a failure's reason that are kept as evidence: all of it must fit one value of a table, escaped.
+_LONGEST_REASON = 100
+_LONGEST_LAST_REASON = 300
+
+
+def failed_in_training(run: RunRecord) -> bool:
+    """Whether the training itself failed, which tells against data, code or parameters.
+
+    What went wrong around it, such as a service that did not answer, or after it, does not.
+    """
+    return run.outcome is Outcome.FAILED and run.job_failed
+
+
+def quarantine_for(
+    attempts: Iterable[RunRecord], *, most: int, released: Quarantine | None = None
+) -> Quarantine | None:
+    """The quarantine that the attempts at one fingerprint lead to: ``most`` failures or more that still count.
+
+    ``released``: an earlier quarantine; failures that it was released for count no more.
+    """
+    spared = released.released_attempt if released else 0
+    failed = [run for run in attempts if failed_in_training(run) and run.attempt > spared]
+    failed.sort(key=lambda run: run.attempt)
+    if len(failed) < most:
+        return None
+    last = failed[-1]
+    reached = failed[most - 1]  # so that more failures, or a repeat, do not move the date
+    return Quarantine(
+        pipeline=last.pipeline,
+        fingerprint=last.fingerprint,
+        snapshot_digest=last.snapshot_digest,
+        since=reached.ended_at or reached.requested_at,
+        failures=(*(_evidence(run, _LONGEST_REASON) for run in failed[:-1]), _evidence(last, _LONGEST_LAST_REASON)),
+        released_attempt=spared,
+    )
+
+
+def _evidence(run: RunRecord, longest: int) -> FailedAttempt:
+    reason = shortened(run.reason, longest)
+    return FailedAttempt(run_id=run.run_id, reason=reason, ended_at=run.ended_at, attempt=run.attempt)

@@ -1,0 +1,134 @@
+"""Which of the blobs that a pipeline watches a snapshot takes: all, the new ones, or the latest. Pure.
+
+One walk through the listing, in order of names, that holds none of it in memory but the latest N.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from shared.decisions.manifest import BlobEntry, ManifestWriter, Sink
+from shared.decisions.news import News, Seen, SeenWriter, aim_of, horizon_of
+
+if TYPE_CHECKING:
+    from shared.pipelines import Pipeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a snapshot took, and what was there.
+
+    ``listing``: the digest that a manifest of everything would have; ``listed`` and ``newest`` are of everything too.
+    ``digest``, ``blobs`` and ``size`` are of what was taken; ``seen``: the digest of the list of what is seen.
+    """
+
+    listing: str
+    listed: int
+    newest: datetime | None
+    digest: str
+    blobs: int
+    size: int
+    seen: str = ""
+
+
+class _Choice(Protocol):
+    def offer(self, blob: BlobEntry) -> None: ...
+
+    def end(self) -> str: ...
+
+
+def take(
+    listed: Iterable[BlobEntry],
+    *,
+    pipeline: Pipeline,
+    holdout: BlobEntry,
+    taken_at: datetime | None,
+    manifest: Sink,
+    seen: Sink,
+    before: Seen | None = None,
+) -> Taken:
+    """Write the manifest of what the pipeline selects, and for ``select: new`` the list of what is seen.
+
+    ``before``: that list of the last trained snapshot. Raises :class:`shared.decisions.manifest.DisorderError`.
+    """
+
+    def writer(sink: Sink) -> ManifestWriter:
+        return ManifestWriter(sink, pipeline=pipeline.name, container=pipeline.data.container, holdout=holdout)
+
+    taken = writer(manifest)
+    if pipeline.data.select == "all":
+        for blob in listed:
+            taken.add(blob)
+        digest = taken.end()
+        return Taken(
+            listing=digest, listed=taken.blobs, newest=taken.newest, digest=digest, blobs=taken.blobs, size=taken.size
+        )
+    everything = writer(_nowhere)
+    choice = _choice(pipeline, taken, seen, before, taken_at)
+    for blob in listed:
+        everything.add(blob)
+        choice.offer(blob)
+    noted = choice.end()
+    return Taken(
+        listing=everything.end(),
+        listed=everything.blobs,
+        newest=everything.newest,
+        digest=taken.end(),
+        blobs=taken.blobs,
+        size=taken.size,
+        seen=noted,
+    )
+
+
+def _choice(
+    pipeline: Pipeline, taken: ManifestWriter, seen: Sink, before: Seen | None, taken_at: datetime | None
+) -> _Choice:
+    select = pipeline.data.select
+    if isinstance(select, str):
+        aim, horizon = aim_of(pipeline), horizon_of(taken_at)
+        same = before if before is not None and before.aim == aim else None
+        return _New(taken, News(same, horizon), SeenWriter(seen, aim=aim, horizon=horizon))
+    return _Latest(taken, select.latest)
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    taken: ManifestWriter
+    news: News
+    seen: SeenWriter
+
+    def offer(self, blob: BlobEntry) -> None:
+        self.seen.add(blob)
+        if self.news.is_new(blob):
+            self.taken.add(blob)
+
+    def end(self) -> str:
+        return self.seen.end()
+
+
+class _Latest:
+    """Keeps the newest; of those written in the same second, the last by name."""
+
+    def __init__(self, taken: ManifestWriter, most: int) -> None:
+        self._taken, self._most = taken, most
+        self._kept: list[tuple[datetime, str, BlobEntry]] = []  # a heap; names differ, so entries are never compared
+
+    def offer(self, blob: BlobEntry) -> None:
+        entry = (blob.last_modified, blob.name, blob)
+        if len(self._kept) < self._most:
+            heapq.heappush(self._kept, entry)
+        else:
+            heapq.heappushpop(self._kept, entry)
+
+    def end(self) -> str:
+        for _, _, blob in sorted(self._kept, key=lambda entry: entry[1]):
+            self._taken.add(blob)
+        return ""
+
+
+def _nowhere(_: bytes) -> None:
+    """Where text goes of which only the digest matters."""

@@ -1,0 +1,115 @@
+"""Everything that admission touches: the real ledger in memory, and data and code that a test sets."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from activities.admit_run import admit_run
+from activities.preview_run import preview_run
+from activities.record_run import record_run
+from shared.clients.ledger import Ledger
+from shared.errors import Code, PermanentError
+from shared.messages import (
+    Admission,
+    AdmissionRequest,
+    Cause,
+    Outcome,
+    Preview,
+    RunRecord,
+    RunRequest,
+    Snapshot,
+    Stage,
+)
+from shared.pipelines import Pipeline
+from tests.support.arrivals import a_pipeline
+from tests.support.builders import a_snapshot
+from tests.support.memory_tables import MemoryTables
+from tests.support.workflow import START
+
+NAME = "breast-cancer"
+
+
+@dataclass
+class World:
+    pipeline: Pipeline = field(default_factory=lambda: a_pipeline(parameters={"depth": 3, "rate": 0.5}))
+    snapshot: Snapshot = field(default_factory=lambda: a_snapshot(listing="listing-1", newest=START))
+    trouble: PermanentError | None = None
+    sources: dict[str, bytes] = field(default_factory=lambda: {"train.py": b"pass"})
+    pins: tuple[str, ...] = ("numpy==2.0",)
+    tables: MemoryTables = field(default_factory=MemoryTables)
+    sinces: list[Snapshot | None] = field(default_factory=list)
+    previews: int = 0
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger.over(self.tables)
+
+    def get(self, name: str) -> Pipeline:
+        if name != NAME:
+            raise PermanentError(f"there is no pipeline {name!r}", code=Code.UNKNOWN_PIPELINE)
+        return self.pipeline
+
+    def take_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
+        self.sinces.append(since)
+        if self.trouble is not None:
+            raise self.trouble
+        return self.snapshot
+
+    def preview_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
+        self.previews += 1
+        return self.take_snapshot(pipeline, since=since)
+
+    def files(self, folder: str) -> dict[str, bytes]:
+        return self.sources
+
+    def locks(self, folder: str) -> tuple[str, ...]:
+        return self.pins
+
+    def admit(self, requested_by: str = "window-1", **changes: Any) -> Admission:
+        return admit_run(request(requested_by, **changes), **self._collaborators())
+
+    def preview(self, requested_by: str = "person", **changes: Any) -> Preview:
+        return preview_run(request(requested_by, **changes), **self._collaborators())
+
+    def start(self, requested_by: str = "window-1", **changes: Any) -> RunRequest:
+        """The run that a request is granted."""
+        admission = self.admit(requested_by, **changes)
+        assert admission.start
+        assert admission.run is not None
+        assert admission.run_id == admission.run.run_id
+        return admission.run
+
+    def end(self, run: RunRequest, outcome: Outcome | None, *, stage: Stage = Stage.TRAINING, reason: str = "") -> None:
+        record = self.ledger.runs.run(run.run_id)
+        assert record is not None
+        failed = outcome is Outcome.FAILED and stage is Stage.TRAINING
+        self.record(replace(record, outcome=outcome, stage=stage, job_failed=failed, reason=reason, ended_at=START))
+
+    def record(self, record: RunRecord) -> None:
+        ledger = self.ledger
+        record_run(
+            record,
+            runs=ledger.runs,
+            champions=ledger.champions,
+            listings=ledger.listings,
+            quarantines=ledger.quarantines,
+        )
+
+    def settled(self) -> str | None:
+        settled = self.ledger.listings.settled(NAME)
+        return settled.listing if settled else None
+
+    def _collaborators(self) -> dict[str, Any]:
+        ledger = self.ledger
+        return {
+            "pipelines": self,
+            "snapshots": self,
+            "code": self,
+            "runs": ledger.runs,
+            "listings": ledger.listings,
+            "quarantines": ledger.quarantines,
+        }
+
+
+def request(requested_by: str, **changes: Any) -> AdmissionRequest:
+    asked = AdmissionRequest(pipeline=NAME, cause=Cause.NEW_DATA, requested_by=requested_by, requested_at=START)
+    return replace(asked, **changes)
