@@ -1,5 +1,7 @@
 """Each activity with its collaborators, imported when the activity first runs, so that the app starts quickly."""
 
+from datetime import UTC, datetime
+
 from function_app.services import Services
 from shared import messages as m
 
@@ -26,6 +28,25 @@ def record_verdict(verdict: m.WindowVerdict, s: Services) -> m.Done:
     from activities.record_verdict import record_verdict as body
 
     return body(verdict, windows=s.ledger.arrivals)
+
+
+def answer_request(answer: m.AnswerRequest, s: Services) -> m.Done:
+    from activities.answer_request import answer_request as body
+
+    return body(answer, answers=s.results, followers=s.ledger.followers, runs=s.ledger.runs)
+
+
+def acquire_compute(ticket: m.ComputeTicket, s: Services) -> m.ComputeTurn:
+    from activities.acquire_compute import acquire_compute as body
+
+    slots = s.settings.compute(ticket.compute).slots
+    return body(ticket, slots=slots, queues=s.ledger.computes, runs=s.ledger.runs, now=datetime.now(UTC))
+
+
+def release_compute(ref: m.ComputeRef, s: Services) -> m.Done:
+    from activities.release_compute import release_compute as body
+
+    return body(ref, queues=s.ledger.computes, now=datetime.now(UTC))
 
 
 def submit_training(order: m.TrainingOrder, s: Services) -> m.TrainingStatus:
@@ -97,4 +118,10 @@ def remove_candidate(step: m.CandidateStep, s: Services) -> m.Done:
 def record_run(record: m.RunRecord, s: Services) -> m.Done:
     from activities.record_run import record_run as body
 
-    return body(record, runs=s.ledger.runs, champions=s.ledger.champions)
+    return body(record, **s.recording())
+
+
+def announce(event: m.RunEvent, s: Services) -> m.Done:
+    from activities.announce import announce as body
+
+    return body(event, publisher=s.announcements, answers=s.results, followers=s.ledger.followers)

@@ -9,10 +9,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shared.clients.announcements import Announcements
     from shared.clients.azure_ml import AzureMlDriver, AzureMlRegistry, AzureMlWorkspace
     from shared.clients.container_registry import ContainerRegistryClient
     from shared.clients.hub_storage import Hubs
     from shared.clients.ledger import Ledger
+    from shared.clients.service_bus import TrainingResults
     from shared.clients.serving_vm import ServingVms
     from shared.clients.training_code import TrainingCode
     from shared.job_folders import JobFolders
@@ -106,6 +108,20 @@ class Services:
 
         return ServingVms(self.settings.target)
 
+    @cached_property
+    def announcements(self) -> "Announcements":
+        """Where runs are announced; without the setting, nowhere."""
+        from shared.clients.announcements import Announcements
+
+        return Announcements(self.settings.announcements)
+
+    @cached_property
+    def results(self) -> "TrainingResults":
+        """Where messages of upstream systems are answered."""
+        from shared.clients.service_bus import TrainingResults
+
+        return TrainingResults(self.settings.service_bus_connection_string)
+
     def admission(self) -> dict[str, Any]:
         """The collaborators of ``admit_run``, which windows and people go through alike."""
         return {
@@ -113,6 +129,17 @@ class Services:
             "snapshots": self.hubs,
             "code": self.training_code,
             "runs": self.ledger.runs,
+            "listings": self.ledger.listings,
+            "quarantines": self.ledger.quarantines,
+        }
+
+    def recording(self) -> dict[str, Any]:
+        """The collaborators of ``record_run``."""
+        return {
+            "runs": self.ledger.runs,
+            "champions": self.ledger.champions,
+            "listings": self.ledger.listings,
+            "quarantines": self.ledger.quarantines,
         }
 
     @cached_property

@@ -32,6 +32,8 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
             poll = replace(poll, submitted=True)
         outcome = yield from _rounds(context, poll, ref)
     except PermanentError as error:
+        if poll.submitted:  # it may be running still, such as when the credentials have expired
+            return to_wire((yield from _give_up(context, poll, ref, error.reason)))
         return to_wire(TrainingEnd(phase=Phase.FAILED, reason=error.reason, rounds=poll.rounds))
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
         return to_wire((yield from _give_up(context, poll, ref, gave_up(error))))
@@ -53,7 +55,8 @@ def _rounds(
         poll = observe(poll, status, now)
         step = next_step(poll, status, now)
         if isinstance(step, Ended):
-            return TrainingEnd(phase=step.phase, reason=step.reason, rounds=poll.rounds)
+            job_failed = status.phase is Phase.FAILED and not poll.cancelling
+            return TrainingEnd(phase=step.phase, reason=step.reason, rounds=poll.rounds, job_failed=job_failed)
         if isinstance(step, Cancel):
             yield from CANCEL_TRAINING.call(context, ref)
             poll = replace(poll, cancelling=step.reason, cancel_asked_at=now)
@@ -74,7 +77,7 @@ def _rounds(
 def _give_up(
     context: df.DurableOrchestrationContext, poll: TrainingPoll, ref: TrainingRef, reason: str
 ) -> Generator[Any, Any, TrainingEnd]:
-    """The training system does not answer: try once more to stop what may be running, so that the VM is freed."""
+    """The training system does not answer, or refuses: try once more to stop what may run, so that the VM is freed."""
     left = "the training was cancelled"
     try:
         yield from CANCEL_TRAINING.call(context, ref)

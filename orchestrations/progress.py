@@ -1,10 +1,13 @@
-"""What an orchestration tells about itself while it runs: its custom status, the same shape everywhere."""
+"""What an orchestration tells while it runs: its custom status, the same shape everywhere, and announcements."""
 
+from collections.abc import Generator
+from contextlib import suppress
 from typing import Any
 
 import azure.durable_functions as df
 
-from shared.messages import Stage
+from shared.contracts import ANNOUNCE
+from shared.messages import RunEvent, RunEventKind, RunRecord, Stage
 from shared.texts import shortened
 
 
@@ -13,6 +16,15 @@ def report(context: df.DurableOrchestrationContext, stage: Stage, **progress: An
     context.set_custom_status(
         {"stage": stage.value, "since": context.current_utc_datetime.isoformat(), "progress": progress}
     )
+
+
+def announce(
+    context: df.DurableOrchestrationContext, kind: RunEventKind, record: RunRecord
+) -> Generator[Any, Any, None]:
+    """Tell the world of a moment of a run. What cannot be told never fails the run."""
+    event = RunEvent(kind=kind, occurred_at=context.current_utc_datetime, record=record)
+    with suppress(Exception):
+        yield from ANNOUNCE.call(context, event)
 
 
 def gave_up(error: BaseException) -> str:

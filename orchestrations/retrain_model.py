@@ -1,6 +1,7 @@
-"""The story of one run: train, judge, register and containerize, roll out, record.
+"""The story of one run: wait for the compute, train, judge, register and containerize, roll out, record, and tell.
 
-Whatever happens outside, a run ends with exactly one outcome in the ledger; ``not_promoted`` is a success.
+Whatever happens outside, a run ends with exactly one outcome in the ledger; ``not_promoted`` is a success. Requests of
+schema 1 were made before there was a queue and announcements, and their runs go on as they began.
 """
 
 from collections.abc import Generator
@@ -10,8 +11,8 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations import guarded_step
-from orchestrations.progress import gave_up, report
+from orchestrations import await_compute, guarded_step
+from orchestrations.progress import announce, gave_up, report
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.promotion import judge
 from shared.errors import EdgetrainError
@@ -25,6 +26,7 @@ from shared.messages import (
     RegisteredModel,
     RegisterModel,
     Rollout,
+    RunEventKind,
     RunRecord,
     RunRequest,
     Stage,
@@ -34,10 +36,12 @@ from shared.messages import (
     TrainingOrder,
     TrainingPoll,
     TrainingRef,
+    Turn,
 )
 from shared.wire import from_wire, to_wire
 
 Steps = Generator[Any, Any, Any]
+QUEUED = 2  # the schema of requests whose runs queue for their compute and are announced
 
 
 class RunEndedError(EdgetrainError):
@@ -53,9 +57,12 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
     request = from_wire(RunRequest, context.get_input())
     run = _Run(context, request)
     try:
-        yield from run.train()
+        yield from run.tell(RunEventKind.ACCEPTED)
+        yield from (run.train_in_turn() if request.schema >= QUEUED else run.train())
+        yield from run.tell(RunEventKind.TRAINED)
         yield from run.judge()
         yield from run.deliver()
+        yield from run.tell(RunEventKind.REGISTERED)
         yield from run.roll_out()
     except RunEndedError as end:
         run.end(end.outcome, str(end))
@@ -64,6 +71,7 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
         run.end(Outcome.FAILED, f"{run.record.stage.value}: {gave_up(error)}")
     yield from run.keep()
+    yield from run.tell_the_end()
     return to_wire(run.record)
 
 
@@ -86,6 +94,9 @@ class _Run:
             snapshot_digest=request.snapshot.digest,
             requested_at=request.requested_at,
             window_id=request.window_id,
+            forced=request.forced,
+            note=request.note,
+            blobs=request.snapshot.blobs,
         )
 
     def enter(self, stage: Stage, **progress: Any) -> None:
@@ -94,6 +105,34 @@ class _Run:
 
     def end(self, outcome: Outcome, reason: str) -> None:
         self.record = replace(self.record, outcome=outcome, reason=reason)
+
+    def tell(self, kind: RunEventKind) -> Steps:
+        if self.request.schema >= QUEUED:
+            yield from announce(self.context, kind, self.record)
+
+    def tell_the_end(self) -> Steps:
+        if self.record.outcome is not None:
+            yield from self.tell(RunEventKind.ending(self.record.outcome))
+
+    def train_in_turn(self) -> Steps:
+        """Hold the compute for as long as the training takes, however that ends."""
+        try:
+            yield from self.wait_for_turn()
+            yield from self.tell(RunEventKind.TRAINING_STARTED)
+            yield from self.train()
+        except Exception:  # not in a finally: a generator that is being closed must not yield
+            yield from self.give_back()
+            raise
+        yield from self.give_back()
+
+    def wait_for_turn(self) -> Steps:
+        self.enter(Stage.WAITING, compute=self.request.plan.compute, details=await_compute.instance_of(self.request))
+        turn = await_compute.outcome((yield await_compute.start(self.context, self.request)))
+        if turn.turn is not Turn.GRANTED:
+            raise RunEndedError(Outcome.CANCELLED, f"waiting: {turn.reason}")
+
+    def give_back(self) -> Steps:
+        yield from await_compute.give_back(self.context, self.request.plan.compute, self.request.run_id)
 
     def train(self) -> Steps:
         request = self.request
@@ -110,6 +149,7 @@ class _Run:
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), f"{request.run_id}-training")
         end = from_wire(TrainingEnd, reply)
         if end.phase is not Phase.COMPLETED:
+            self.record = replace(self.record, job_failed=end.job_failed)
             outcome = Outcome.CANCELLED if end.phase is Phase.CANCELLED else Outcome.FAILED
             raise RunEndedError(outcome, f"training: {end.reason or 'it was cancelled in Azure ML'}")
         self.trained = yield from COLLECT_TRAINING.call(

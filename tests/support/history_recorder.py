@@ -1,7 +1,9 @@
 """Record histories of real runs for ``tests/replay``: ``python -m tests.support.history_recorder``.
 
 Starts a local stack, lets runs end in every way, and writes each orchestration's last execution as the host stored it.
-Takes about four minutes. Addresses of this machine are replaced; histories hold references only, no data, no secret.
+Histories in folders below (``schema_1``: from before the compute queue) are left as they are; nobody can record them
+any more. Takes about five minutes. Addresses of this machine are replaced; histories hold references only, no data, no
+secret.
 """
 
 import json
@@ -16,9 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_stack.app_client import AppClient, app_client, blob_created, land
+import requests
+
+from local_stack.app_client import AppClient, app_client, blob_created, deadline, land
 from local_stack.demo_data import breast_cancer_story
 from local_stack.functions_host.durable.history import EventType, event, from_stamp
+from local_stack.functions_host.durable.interfaces import TERMINAL_STATUSES
 from local_stack.stack_hub.engine import find
 from local_stack.stack_hub.vm import Vm
 from local_stack.supervisor import Stack
@@ -51,6 +56,8 @@ def main() -> None:
         recorder.scenario("training_failed", {"landing/part-4.csv": b"not,what,was,agreed\n1,2,3,4\n"})
         with recorder.losing_the_candidate():
             recorder.scenario("candidate_lost", {"landing/part-4.csv": second})
+        recorder.waited("waited", {"inverse_regularisation": 0.31}, {"inverse_regularisation": 0.32})
+        recorder.terminated("wound_up", {"inverse_regularisation": 0.33})
         stack.stop_service("haproxy")
         recorder.scenario("rolled_back", {"landing/part-4.csv": second.rstrip(b"\n").rpartition(b"\n")[0] + b"\n"})
 
@@ -77,7 +84,45 @@ class Recorder:
 
     def asked(self, name: str, **body: Any) -> None:
         """The same for a run that a person asks for, or is told of."""
-        self._write_at_the_end(name, self.app.post(f"/api/pipelines/{PIPELINE}/runs", body).json()["run_id"])
+        self._write_at_the_end(name, self._start(**body))
+
+    def waited(self, name: str, first: dict[str, Any], second: dict[str, Any]) -> None:
+        """Two runs with these parameters want the compute at once; how the second one waited is kept."""
+        ahead, run_id = self._start(parameters=first), self._start(parameters=second)
+        self._ended(name, ahead)
+        self._ended(name, run_id)
+        history = self._store.history(f"{run_id}-compute")
+        if not any(each["EventType"] == EventType.TIMER_CREATED for each in history):
+            raise RuntimeError(f"run {run_id} found the compute free; record again")
+        _write(name, f"{run_id}-compute", history)
+        self._begin_anew()
+
+    def terminated(self, name: str, parameters: dict[str, Any]) -> None:
+        """A run's orchestration is terminated while it trains; how the reconciler ended the run is kept."""
+        run_id = self._start(parameters=parameters)
+        wait_until(lambda: self._store.answered("submit_training"), "the training")
+        self._terminate(run_id)
+        wait_until(lambda: self._store.statuses()[run_id] == "Terminated", "the end of the run's orchestration")
+        for _ in deadline(120, "the winding-up", pause=2):
+            self.app.fire("keep_watch")
+            if self._store.instances("wind_up_run"):
+                break
+        self._ended(name, run_id)
+        wind_up = f"{run_id}-wind-up"
+        wait_until(lambda: self._store.statuses()[wind_up] == "Completed", "the end of the winding-up")
+        _write(name, wind_up, self._store.history(wind_up))
+        self._begin_anew()
+
+    def _start(self, **body: Any) -> str:
+        answer = self.app.post(f"/api/pipelines/{PIPELINE}/runs", body)
+        answer.raise_for_status()
+        return str(answer.json()["run_id"])
+
+    def _terminate(self, instance_id: str) -> None:
+        host = self.stack.endpoints["functions_host"]
+        url = f"{host['url'].rstrip('/')}/runtime/webhooks/durabletask/instances/{instance_id}/terminate"
+        query = {"reason": "to see what becomes of it", "code": host["master_key"]}
+        requests.post(url, params=query, timeout=30).raise_for_status()
 
     @contextmanager
     def telling_of_the_training(self) -> Iterator[None]:
@@ -117,11 +162,21 @@ class Recorder:
 
     def _write_at_the_end(self, scenario: str, run_id: str) -> None:
         """Write the last execution of every instance that began since the last scenario, once all have ended."""
-        run, store = self.app.wait_for_outcome(run_id, seconds=600), self._store
-        sys.stdout.write(f"{scenario}: {run['outcome']}: {run['reason']}\n")
+        self._ended(scenario, run_id)
+        store = self._store
         wait_until(lambda: set(store.statuses().values()) == {"Completed"}, "the end of all orchestrations")
         for instance_id in store.statuses():
             _write(scenario, instance_id, store.history(instance_id))
+        self._begin_anew()
+
+    def _ended(self, scenario: str, run_id: str) -> None:
+        run = self.app.wait_for_outcome(run_id, seconds=600)
+        sys.stdout.write(f"{scenario}: {run['outcome']}: {run['reason']}\n")
+
+    def _begin_anew(self) -> None:
+        """Wait until nothing goes on any more, and forget all that there was."""
+        store = self._store
+        wait_until(lambda: set(store.statuses().values()) <= TERMINAL_STATUSES, "the end of all orchestrations")
         self._store = HostStore(self.stack.state)
 
     def _keep_until_it_continues_as_new(self, instance_id: str) -> None:

@@ -114,6 +114,28 @@ def test_a_refused_order_is_an_end_with_its_reason() -> None:
     assert (end.phase, end.reason) == (Phase.FAILED, "no compute hub-vm; attach it")
 
 
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (value(Done()), "the training was cancelled"),
+        (refusal(Code.BAD_CONFIGURATION, "expired"), "the training could not be cancelled: expired"),
+    ],
+)
+def test_when_azure_ml_refuses_to_say_how_it_is_the_training_does_not_keep_the_vm(answer: Any, told: str) -> None:
+    run = play(
+        await_training,
+        a_training_poll(),
+        answers={
+            "submit_training": QUEUED,
+            "check_training": [RUNNING, refusal(Code.BAD_CONFIGURATION, "the secret has expired")],
+            "cancel_training": answer,
+        },
+    )
+
+    end = from_wire(TrainingEnd, run.output)
+    assert (end.phase, end.reason) == (Phase.FAILED, f"the secret has expired; {told}")
+
+
 def test_when_azure_ml_stops_answering_the_training_is_cancelled_and_the_stack_stays_out_of_the_reason() -> None:
     run = play(
         await_training,

@@ -1,3 +1,5 @@
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,13 +12,14 @@ from shared.wire import from_wire, to_wire
 from tests.support.builders import a_run_request
 from tests.support.workflow import START, Played, play, refusal, value
 
-WINDOW = ArrivalWindow(window_id="breast-cancer-w1", pipeline="breast-cancer", opened_at=START)
+WINDOW = ArrivalWindow(window_id="breast-cancer-w1", pipeline="breast-cancer", opened_at=START, schema=2)
+BEFORE_MARKERS = replace(WINDOW, schema=1)
 RUN = a_run_request(requested_by=WINDOW.window_id, window_id=WINDOW.window_id)
 GRANTED = Admission(start=True, run_id=RUN.run_id, verdict=Verdict.TRAINED, reason="3 files", run=RUN)
 
 
-def state(last_arrival: float, quiet: float = 30) -> dict[str, Any]:
-    return value(
+def state(last_arrival: float, quiet: float = 30, **changes: Any) -> dict[str, Any]:
+    seen = replace(
         WindowState(
             window_id=WINDOW.window_id,
             pipeline=WINDOW.pipeline,
@@ -25,11 +28,13 @@ def state(last_arrival: float, quiet: float = 30) -> dict[str, Any]:
             arrivals=3,
             quiet_seconds=quiet,
             longest_wait_seconds=900,
-        )
+        ),
+        **changes,
     )
+    return value(seen)
 
 
-def story(**changes: Any) -> Played:
+def story(window: ArrivalWindow = WINDOW, events: Collection[int] = (), **changes: Any) -> Played:
     answers: dict[str, Any] = {
         "read_window": state(0),
         "close_window": value(Done()),
@@ -37,7 +42,7 @@ def story(**changes: Any) -> Played:
         "record_verdict": value(Done()),
         "retrain_model": {"outcome": "promoted"},
     }
-    return play(settle_arrivals, WINDOW, answers=answers | changes)
+    return play(settle_arrivals, window, answers=answers | changes, events=frozenset(events))
 
 
 def test_a_quiet_window_is_closed_before_the_listing_and_starts_one_run() -> None:
@@ -54,12 +59,53 @@ def test_every_new_arrival_makes_it_wait_longer() -> None:
     assert [timer.due for timer in run.context.timers] == [START + timedelta(seconds=s) for s in (30, 50, 75)]
 
 
-def test_a_window_that_never_gets_quiet_continues_as_new_with_bounded_history() -> None:
+@pytest.mark.parametrize("window", [WINDOW, BEFORE_MARKERS])
+def test_a_window_that_never_gets_quiet_continues_as_new_with_bounded_history(window: ArrivalWindow) -> None:
     busy = [state(10 * number) for number in range(ROUNDS_PER_EXECUTION + 1)]
-    run = story(read_window=busy)
+    run = story(window, read_window=busy)
+
+    assert run.context.continued_with == to_wire(window)
+    assert run.asked == ["read_window"] * ROUNDS_PER_EXECUTION
+
+
+def test_the_done_marker_wakes_it() -> None:
+    run = story(read_window=[state(0), state(1, marked=True)], events={0})
+
+    assert run.asked[:3] == ["read_window", "read_window", "close_window"]
+    assert [timer.cancelled for timer in run.context.timers] == [True]
+    assert run.context.current_utc_datetime == START
+
+
+def test_a_marker_that_comes_before_the_minimum_wakes_it_once() -> None:
+    little = [state(0, least_files=9), state(1, least_files=9, marked=True), state(40, least_files=9, arrivals=9)]
+    run = story(read_window=[*little, little[-1]], events={0, 1})
+
+    assert run.asked.count("read_window") == 4
+    assert [timer.cancelled for timer in run.context.timers] == [True, False, False]
+
+
+def test_it_never_continues_as_new_right_after_it_was_woken() -> None:
+    busy = [state(10 * number, least_files=99) for number in range(ROUNDS_PER_EXECUTION + 2)]
+    run = story(read_window=busy, events={ROUNDS_PER_EXECUTION - 1})
 
     assert run.context.continued_with == to_wire(WINDOW)
-    assert "close_window" not in run.asked
+    assert run.asked == ["read_window"] * (ROUNDS_PER_EXECUTION + 1)
+    assert [timer.cancelled for timer in run.context.timers][-2:] == [True, False]
+
+
+def test_a_window_from_before_the_markers_waits_for_time_only() -> None:
+    run = story(BEFORE_MARKERS, read_window=[state(0), state(1, marked=True)], events={0})
+
+    assert [timer.cancelled for timer in run.context.timers] == [False]
+    assert run.context.current_utc_datetime == START + timedelta(seconds=30)
+
+
+def test_arrivals_of_a_pipeline_that_is_gone_get_their_verdict() -> None:
+    run = story(read_window=refusal(Code.UNKNOWN_PIPELINE, "there is no pipeline 'gone'"))
+
+    assert run.asked == ["read_window", "close_window", "record_verdict"]
+    recorded = from_wire(WindowVerdict, run.commands["record_verdict"][0])
+    assert (recorded.verdict, recorded.reason) == (Verdict.REJECTED, "there is no pipeline 'gone'")
 
 
 @pytest.mark.parametrize(

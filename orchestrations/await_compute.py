@@ -1,0 +1,82 @@
+"""Wait for a run's turn at its compute, with bounded history.
+
+A round is a question and a wait. Activities cannot wake an orchestration, so a waiting run asks again by itself: often
+when its turn is near, else seldom (``shared.decisions.compute_queue``). After :data:`ROUNDS_PER_EXECUTION` rounds it
+continues as new.
+"""
+
+from collections.abc import Generator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import azure.durable_functions as df
+
+from orchestrations.progress import gave_up, report
+from shared.contracts import ACQUIRE_COMPUTE, RELEASE_COMPUTE
+from shared.decisions.compute_queue import ask_again_at
+from shared.errors import EdgetrainError, PermanentError
+from shared.messages import ComputeRef, ComputeTicket, ComputeTurn, ComputeWait, RunRequest, Stage, Turn
+from shared.wire import from_wire, to_wire
+
+NAME = "await_compute"
+ROUNDS_PER_EXECUTION = 20
+
+
+class QueueFailedError(EdgetrainError):
+    """The queue could not be asked; the text names what to do."""
+
+
+def await_compute(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    """Output: a ``ComputeTurn`` that is granted or refused, or ``{"failed": reason}``. Never raises."""
+    wait = from_wire(ComputeWait, context.get_input())
+    try:
+        for _ in range(ROUNDS_PER_EXECUTION):
+            turn = yield from ACQUIRE_COMPUTE.call(context, wait.ticket)
+            if turn.turn is not Turn.WAITING:
+                return to_wire(turn)
+            wait = replace(wait, rounds=wait.rounds + 1)
+            _report(context, wait.ticket, turn)
+            yield context.create_timer(ask_again_at(turn, wait.ticket, context.current_utc_datetime))
+    except PermanentError as error:
+        return {"failed": error.reason}
+    except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
+        return {"failed": gave_up(error)}
+    context.continue_as_new(to_wire(wait))
+    return None
+
+
+def instance_of(request: RunRequest) -> str:
+    """The id under which a run waits."""
+    return f"{request.run_id}-compute"
+
+
+def start(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
+    """The task that waits for the run's turn. Whatever comes of it, the run must :func:`give_back`."""
+    ticket = ComputeTicket(
+        compute=request.plan.compute,
+        run_id=request.run_id,
+        pipeline=request.pipeline,
+        rule=request.plan.queue,
+        asked_at=request.requested_at,
+        expected_seconds=request.plan.limits.expected_seconds,
+    )
+    return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), instance_of(request))
+
+
+def outcome(reply: dict[str, Any]) -> ComputeTurn:
+    """The turn in the task's reply; raises :class:`QueueFailedError`."""
+    if "failed" in reply:
+        raise QueueFailedError(reply["failed"])
+    return from_wire(ComputeTurn, reply)
+
+
+def give_back(context: df.DurableOrchestrationContext, compute: str, run_id: str) -> Generator[Any, Any, None]:
+    """Let the next run have the compute. Trouble is no matter: a run with an outcome loses its place by itself."""
+    with suppress(Exception):
+        yield from RELEASE_COMPUTE.call(context, ComputeRef(compute=compute, run_id=run_id))
+
+
+def _report(context: df.DurableOrchestrationContext, ticket: ComputeTicket, turn: ComputeTurn) -> None:
+    free_at = turn.free_at.isoformat() if turn.free_at else None
+    report(context, Stage.WAITING, compute=ticket.compute, position=turn.position, reason=turn.reason, free_at=free_at)

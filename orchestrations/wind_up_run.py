@@ -1,0 +1,46 @@
+"""End a run whose orchestration is gone: nothing of it goes on, and whoever waits for it is told.
+
+Started by the reconciler, which knows how the run is to be recorded. The outcome comes before the compute is given
+back: what may be left of the run's orchestrations then gets no turn any more.
+"""
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+import azure.durable_functions as df
+
+from orchestrations.await_compute import give_back
+from orchestrations.progress import announce, first_line, report
+from shared.contracts import CANCEL_TRAINING, RECORD_RUN
+from shared.errors import Code, PermanentError
+from shared.messages import Outcome, RunEnd, RunEventKind, Stage, TrainingRef
+from shared.wire import from_wire, to_wire
+
+NAME = "wind_up_run"
+
+
+def wind_up_run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+    """Output: the ``RunRecord`` that the ledger holds. Fails only when the ledger does not take it."""
+    end = from_wire(RunEnd, context.get_input())
+    record, outcome = end.record, end.record.outcome or Outcome.FAILED
+    report(context, record.stage, doing="cancelling the training")
+    left = yield from _cancel(context, TrainingRef(run_id=record.run_id, pipeline=record.pipeline))
+    ended_at = record.ended_at or context.current_utc_datetime
+    record = replace(record, outcome=outcome, reason=f"{record.reason}{left}", ended_at=ended_at)
+    report(context, Stage.RECORDING)
+    yield from RECORD_RUN.call(context, record)
+    yield from give_back(context, end.compute, record.run_id)
+    yield from announce(context, RunEventKind.ending(outcome), record)
+    return to_wire(record)
+
+
+def _cancel(context: df.DurableOrchestrationContext, training: TrainingRef) -> Generator[Any, Any, str]:
+    """What is to be added to the reason."""
+    try:
+        yield from CANCEL_TRAINING.call(context, training)
+    except PermanentError as error:
+        return "" if error.code is Code.TRAINING_UNKNOWN else f"; its training was not cancelled: {error.reason}"
+    except Exception as error:  # noqa: BLE001 - retries ran out; the run must end all the same
+        return f"; its training was not cancelled, look for it in Azure ML: {first_line(error)}"
+    return ""

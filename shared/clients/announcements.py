@@ -1,0 +1,85 @@
+"""The Event Grid topic that runs are announced on, in the CloudEvents schema."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from azure.core.credentials import AzureKeyCredential
+from azure.core.exceptions import ResourceNotFoundError
+from azure.core.messaging import CloudEvent
+from azure.eventgrid import EventGridPublisherClient
+
+from shared.clients.storage_errors import translated
+from shared.decisions.announcements import announcement
+from shared.errors import Code, PermanentError
+
+if TYPE_CHECKING:
+    from shared import settings
+    from shared.messages import RunEvent
+
+log = logging.getLogger(__name__)
+
+SETTING = "EDGETRAIN_ANNOUNCEMENTS__ENDPOINT and __KEY"
+# Few tries of its own: the durable retry policy waits better than a blocked call.
+_CALL: dict[str, Any] = {
+    "retry_total": 2,
+    "retry_backoff_factor": 0.2,
+    "retry_backoff_max": 2,
+    "connection_timeout": 5,
+    "read_timeout": 30,
+}
+
+
+class Announcements:
+    """Publishes to the topic of the settings; without settings, to nobody."""
+
+    def __init__(self, topic: settings.Announcements | None) -> None:
+        self._topic = topic
+
+    def publish(self, event: RunEvent) -> None:
+        """Tell of a moment of a run. Subscribers tell a repeat by its id."""
+        told = announcement(event)
+        if self._topic is None:
+            log.debug("%s is told to nobody: %s are not set", told.id, SETTING)
+            return
+        message = CloudEvent(
+            id=told.id,
+            type=told.type,
+            source=told.source,
+            subject=told.subject,
+            time=told.time,
+            dataschema=told.dataschema,
+            datacontenttype="application/json",
+            data=told.data,
+        )
+        with translated("the Event Grid topic", SETTING), _endpoint_is_checked():
+            self._publisher.send(message)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if "_publisher" in self.__dict__:
+            self._publisher.close()
+
+    @cached_property
+    def _publisher(self) -> EventGridPublisherClient:
+        assert self._topic is not None  # noqa: S101 - for the type checker: publish() has looked
+        return EventGridPublisherClient(
+            self._topic.endpoint, AzureKeyCredential(self._topic.key.get_secret_value()), **_CALL
+        )
+
+
+@contextmanager
+def _endpoint_is_checked() -> Iterator[None]:
+    """The SDK refuses what is no URL when it is built, and shows a 404 without its status; neither names a setting."""
+    try:
+        yield
+    except (ValueError, ResourceNotFoundError) as error:
+        reason = (
+            "there is no Event Grid topic at EDGETRAIN_ANNOUNCEMENTS__ENDPOINT; it must be that of a topic, such as "
+            "https://TOPIC.REGION.eventgrid.azure.net/api/events"
+        )
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
