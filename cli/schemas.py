@@ -1,0 +1,92 @@
+"""Write the JSON Schemas of what others read and write, from the models that the app itself reads and writes with.
+
+python -m cli.schemas            write docs/schemas/
+python -m cli.schemas --check    only say whether they are current; exit status 1 when they are not
+
+A unit test checks it too, so that no model changes without its schema.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+from cli.terminal import run_tool
+from shared.decisions.announcements import SCHEMA as RUN_EVENT_SCHEMA
+from shared.decisions.announcements import RunEventData
+from shared.decisions.answers import TrainingAnswer
+from shared.decisions.upstream import TrainingRequest
+from shared.pipelines import Pipeline
+
+FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "schemas"
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A schema: its file, its name for ever, and the model it is made of.
+
+    ``mode``: ``validation`` for what we read, ``serialization`` for what we write.
+    """
+
+    file: str
+    identifier: str
+    model: type[Any]
+    mode: JsonSchemaMode
+
+
+DOCUMENTS: Final = (
+    Document("pipeline.json", "urn:edgetrain:schema:pipeline:1", Pipeline, "validation"),
+    Document("training-request.json", "urn:edgetrain:schema:training-request:1", TrainingRequest, "validation"),
+    Document("training-answer.json", "urn:edgetrain:schema:training-answer:1", TrainingAnswer, "serialization"),
+    Document("run-event.json", RUN_EVENT_SCHEMA, RunEventData, "serialization"),
+)
+
+
+class _Schemas(GenerateJsonSchema):
+    """Without a title per field, which only repeats its name; what we write always has all its fields."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the hook's signature
+        return False
+
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - the hook's signature
+        return self.mode == "serialization" or super().field_is_required(field, total)
+
+
+def text_of(document: Document) -> str:
+    """The schema as it stands in its file."""
+    schema = TypeAdapter(document.model).json_schema(mode=document.mode, schema_generator=_Schemas)
+    return json.dumps({"$schema": DIALECT, "$id": document.identifier} | schema, indent=2) + "\n"
+
+
+def outdated(folder: Path) -> list[str]:
+    """The files that do not say what the models say, and those that no model is behind any more."""
+    wanted = {document.file: text_of(document) for document in DOCUMENTS}
+    there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*")}
+    return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+
+
+def write(folder: Path) -> None:
+    """Bring the folder up to date."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for document in DOCUMENTS:
+        (folder / document.file).write_text(text_of(document), encoding="utf-8")
+
+
+def _main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m cli.schemas", description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, only say whether the files are current")
+    options = parser.parse_args(arguments)
+    if not options.check:
+        write(FOLDER)
+    elif old := outdated(FOLDER):
+        sys.exit(f"not current in docs/schemas: {', '.join(old)}; run `make schemas`")
+
+
+if __name__ == "__main__":
+    run_tool(_main)

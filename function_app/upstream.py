@@ -1,0 +1,127 @@
+"""Messages of upstream systems: understood, claimed and started, or answered as rejected and put aside."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from function_app.services import Services
+from function_app.starting import start_once
+from orchestrations.request_run import NAME as REQUEST_RUN
+from shared.clients.service_bus import Misfit
+from shared.decisions.admission import effective_parameters
+from shared.decisions.answers import rejection
+from shared.decisions.upstream import (
+    Envelope,
+    UpstreamRequest,
+    admission_request,
+    identity_of,
+    key_of,
+    reply_of,
+    request_from,
+)
+from shared.errors import EdgetrainError, PermanentError
+
+if TYPE_CHECKING:
+    from shared.clients.ledger.requests import RequestClaim
+    from shared.pipelines import Pipelines
+
+log = logging.getLogger(__name__)
+
+SOURCE = "bus"
+CLAIMANT_SECONDS = 5.0  # who claimed a request and has not started it by then is taken for dead
+_LOOK_SECONDS = 0.2
+
+
+def envelope_of(message: func.ServiceBusMessage) -> Envelope:
+    """A message as plain values; what it lacks is empty."""
+    return Envelope(
+        body=message.get_body(),
+        message_id=message.message_id or "",
+        correlation_id=message.correlation_id or "",
+        reply_to=message.reply_to or "",
+        sequence_number=message.sequence_number or 0,
+        enqueued_at=message.enqueued_time_utc,
+    )
+
+
+async def receive(received: func.ServiceBusMessage, services: Services, client: df.DurableOrchestrationClient) -> None:
+    """Take a message as the host hands it over. What is raised makes the broker deliver it again."""
+    message = envelope_of(received)
+    try:
+        await take(message, services, client, datetime.now(UTC))
+    except EdgetrainError as error:
+        log.error("message %r is left to the broker: %s", identity_of(message), error)
+        raise
+
+
+async def take(
+    message: Envelope, services: Services, client: df.DurableOrchestrationClient, received_at: datetime
+) -> None:
+    """Start what a message asks for, or reject it. Only a bad message is rejected; all other trouble is raised."""
+    pipelines = await asyncio.to_thread(lambda: services.pipelines)
+    asked: UpstreamRequest | None = None
+    try:
+        asked = request_from(message)
+        _check(asked, pipelines)
+    except PermanentError as error:
+        await asyncio.to_thread(_reject, services, message, error.reason, asked)
+        return
+    claim = await asyncio.to_thread(_claim, services, message, asked, received_at)
+    if claim.body_digest != asked.digest:
+        reason = f"MessageId {identity_of(message)!r} was used before, for another request; use a new one per request"
+        await asyncio.to_thread(_reject, services, message, reason, asked)
+    elif not claim.started:
+        await _start(services, message, asked, claim, client)
+
+
+def _check(asked: UpstreamRequest, pipelines: Pipelines) -> None:
+    """Refuse at once what can never be admitted; raises :class:`PermanentError`."""
+    pipeline = pipelines.get(asked.pipeline)
+    effective_parameters(pipeline.train.parameters, asked.parameters)
+
+
+def _claim(services: Services, message: Envelope, asked: UpstreamRequest, received_at: datetime) -> RequestClaim:
+    key = key_of(message)
+    return services.ledger.requests.claim(
+        SOURCE, key, body_digest=asked.digest, instance_id=f"{SOURCE}-{key}", at=received_at
+    )
+
+
+async def _start(
+    services: Services,
+    message: Envelope,
+    asked: UpstreamRequest,
+    claim: RequestClaim,
+    client: df.DurableOrchestrationClient,
+) -> None:
+    """Start the request, also when whoever claimed it died before that."""
+    if not claim.new:
+        await _give_way(client, claim)
+    request = admission_request(asked, claim.instance_id, claim.claimed_at)
+    if await start_once(client, REQUEST_RUN, claim.instance_id, request):
+        log.info("message %r asks for a run of pipeline %s", asked.reply.message_id, asked.pipeline)
+    await asyncio.to_thread(services.ledger.requests.started, SOURCE, key_of(message))
+
+
+async def _give_way(client: df.DurableOrchestrationClient, claim: RequestClaim) -> None:
+    """Another delivery of the message claimed the request, perhaps a moment ago: let it start it if it lives."""
+    age = (datetime.now(UTC) - claim.claimed_at).total_seconds()
+    looks = int(max(0.0, min(CLAIMANT_SECONDS - age, CLAIMANT_SECONDS)) / _LOOK_SECONDS)
+    for _ in range(looks):
+        if (await client.get_status(claim.instance_id)).runtime_status is not None:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _reject(services: Services, message: Envelope, reason: str, asked: UpstreamRequest | None) -> None:
+    """Answer first: a sender is told even if its message is too large for the queue that it is copied to."""
+    reply = reply_of(message)
+    log.warning("message %r is rejected: %s", reply.message_id, reason)
+    services.results.send(rejection(reply, asked.pipeline if asked else "", reason))
+    services.results.put_aside(Misfit(body=message.body, reason=reason, reply=reply))

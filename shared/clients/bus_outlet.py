@@ -1,0 +1,158 @@
+"""Where messages go out to one entity of a Service Bus namespace.
+
+A sender takes half a second to open, so it lives as long as the process; it keeps its state unguarded, so it sends one
+message at a time; after an error it is thrown away. The SDK's blocking client would wait for ever for a namespace that
+accepts the connection and then says nothing; its asynchronous one can be told to give up, so that one is used, in an
+event loop of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+from azure.servicebus.exceptions import (
+    MessageSizeExceededError,
+    MessagingEntityNotFoundError,
+    ServiceBusAuthenticationError,
+    ServiceBusAuthorizationError,
+    ServiceBusError,
+)
+
+from shared.errors import Code, PermanentError, TransientError
+from shared.settings import SERVICE_BUS_SETTING
+from shared.texts import shortened
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+Result = TypeVar("Result")
+
+SEND_SECONDS: Final = 20.0  # waiting for a turn, opening, sending, and the SDK's own retries
+_CLOSE_SECONDS: Final = 3.0
+# By its retries a connection comes back that the service closed because it was idle.
+_RETRIES: Final[dict[str, Any]] = {"retry_total": 2, "retry_backoff_factor": 0.2}
+
+
+class BusOutlet:
+    """Sends to one entity; safe to share between threads."""
+
+    def __init__(
+        self,
+        entity: str,
+        connection_string: SecretStr | None,
+        open_sender: Callable[[ServiceBusClient, str], ServiceBusSender],
+        *,
+        seconds: float = SEND_SECONDS,
+    ) -> None:
+        self._entity = entity
+        self._connection_string = connection_string
+        self._open_sender = open_sender
+        self._seconds = seconds
+        self._sender: ServiceBusSender | None = None
+        self._turn = asyncio.Lock()
+        self._loop = _LoopThread()
+
+    def send(self, message: ServiceBusMessage) -> None:
+        """Send one message, and return when the broker has it.
+
+        Raises :class:`TransientError` when the namespace does not answer, :class:`PermanentError` when it refuses.
+        """
+        try:
+            self._loop.run(self._send(message))
+        except TimeoutError as error:
+            reason = f"Service Bus did not take the message to {self._entity} within {self._seconds:g} s"
+            raise TransientError(reason) from error
+        except ServiceBusError as error:
+            raise _translated(error, self._entity) from error
+
+    def close(self) -> None:
+        """Close the connection, for good."""
+        self._loop.run(self._close())
+        self._loop.stop()
+
+    async def _send(self, message: ServiceBusMessage) -> None:
+        async with asyncio.timeout(self._seconds), self._turn:
+            if self._sender is None:
+                self._sender = self._open()
+            try:
+                await self._sender.send_messages(message)
+            except BaseException:
+                await self._drop()
+                raise
+
+    async def _close(self) -> None:
+        async with self._turn:
+            await self._drop()
+
+    def _open(self) -> ServiceBusSender:
+        if self._connection_string is None:
+            reason = f"the app settings have no {SERVICE_BUS_SETTING}; add it, so that {self._entity} can be reached"
+            raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+        try:
+            client = ServiceBusClient.from_connection_string(self._connection_string.get_secret_value(), **_RETRIES)
+            return self._open_sender(client, self._entity)
+        except ValueError:
+            # Its text may hold the key: keep it out of the reason, and the error out of the log.
+            reason = f"{SERVICE_BUS_SETTING} is no connection string of a Service Bus namespace; copy it anew"
+            raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
+
+    async def _drop(self) -> None:
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            with suppress(Exception):  # it is of no use any more, whatever it says
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await sender.close()
+
+
+class _LoopThread:
+    """An event loop in a thread of its own, from the first use on. The thread does not keep the process alive."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run it there, and wait for its result."""
+        with self._guard:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="bus-outlet", daemon=True)
+                self._thread.start()
+            result = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return result.result()
+
+    def stop(self) -> None:
+        """End the thread."""
+        if self._loop is not None and self._thread is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+
+def _translated(error: ServiceBusError, entity: str) -> PermanentError | TransientError:
+    """The SDK's error in one of our two families."""
+    remedy = _remedy(error, entity)
+    if not remedy:
+        return TransientError(f"Service Bus did not take the message to {entity}: {shortened(error)}")
+    reason = f"Service Bus refused the message to {entity}: {shortened(error)}; {remedy}"
+    return PermanentError(reason, code=Code.BAD_CONFIGURATION)
+
+
+def _remedy(error: ServiceBusError, entity: str) -> str:
+    """What a person can do about a refusal; empty for what may pass by itself."""
+    match error:
+        case MessagingEntityNotFoundError():
+            return f"create {entity}"
+        case MessageSizeExceededError():
+            return f"allow larger messages in {entity}"
+        case ServiceBusAuthenticationError() | ServiceBusAuthorizationError():
+            return f"the key in {SERVICE_BUS_SETTING} must be right, and have the right to send"
+        case _:
+            return ""

@@ -1,0 +1,89 @@
+"""Service Bus: answers to upstream systems, and the messages that nobody understood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.aio import ServiceBusClient
+
+from shared.clients.bus_outlet import BusOutlet
+from shared.decisions.answers import TrainingAnswer, message_id, outcome_of
+from shared.texts import shortened
+from shared.wire import to_text
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from shared.messages import ReplyTo, RunRecord
+
+RESULTS: Final = "training-results"
+QUARANTINE: Final = "training-requests-quarantine"
+
+_LONGEST_REASON: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misfit:
+    """A message that is put aside: its body byte for byte, why, and how to find its sender."""
+
+    body: bytes
+    reason: str
+    reply: ReplyTo
+
+
+class TrainingResults:
+    """Sends to the topic of answers and to the quarantine queue; safe to share between threads.
+
+    Raises :class:`TransientError` when the namespace does not answer, :class:`PermanentError` when it refuses.
+    """
+
+    def __init__(self, connection_string: SecretStr | None) -> None:
+        self._results = BusOutlet(RESULTS, connection_string, ServiceBusClient.get_topic_sender)
+        self._quarantine = BusOutlet(QUARANTINE, connection_string, ServiceBusClient.get_queue_sender)
+
+    def send(self, answer: TrainingAnswer) -> None:
+        """Send an answer; a repeat is dropped by the topic's duplicate detection."""
+        self._results.send(
+            ServiceBusMessage(
+                to_text(answer).encode("utf-8"),
+                message_id=message_id(answer),
+                correlation_id=answer.correlation_id,
+                content_type="application/json",
+                subject=answer.kind.value,
+                to=answer.reply_to or None,
+                application_properties={
+                    "kind": answer.kind.value,
+                    "pipeline": answer.pipeline,
+                    "reply_to": answer.reply_to,
+                },
+            )
+        )
+
+    def outcome(self, reply: ReplyTo, record: RunRecord) -> None:
+        """Tell the outcome of a run that has ended."""
+        self.send(outcome_of(reply, record))
+
+    def put_aside(self, misfit: Misfit) -> None:
+        """Copy a message to the quarantine queue; a repeat is dropped by its duplicate detection."""
+        reply = misfit.reply
+        correlation_id = reply.correlation_id or reply.message_id
+        self._quarantine.send(
+            ServiceBusMessage(
+                misfit.body,
+                message_id=reply.message_id,
+                correlation_id=correlation_id,
+                reply_to=reply.reply_to or None,
+                application_properties={
+                    "reason": shortened(misfit.reason, _LONGEST_REASON),
+                    "original_message_id": reply.message_id,
+                    "correlation_id": correlation_id,
+                },
+            )
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._results.close()
+        self._quarantine.close()
