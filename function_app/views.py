@@ -1,33 +1,30 @@
-"""What the HTTP API shows: the ledger's record, and while a run is under way what its orchestrations say."""
+"""A run as people see it: the ledger's record, and while it is under way what its orchestrations say."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
 
 import azure.durable_functions as df
 
-from shared.messages import Champion, RunRecord
-from shared.wire import to_wire
-
-if TYPE_CHECKING:
-    from shared.pipelines import Pipeline
+from function_app.api.models import RunView
+from shared.messages import RunRecord, Stage
 
 
-async def run_view(client: df.DurableOrchestrationClient | None, record: RunRecord) -> dict[str, Any]:
-    """A run as people see it. ``client`` is None for lists: they show the ledger only."""
-    shown: dict[str, Any] = to_wire(record)
-    if client is None or record.outcome is not None:
-        return shown
+async def run_view(client: df.DurableOrchestrationClient, record: RunRecord) -> RunView:
+    """The run, with its stage and progress while it has no outcome."""
+    shown = {part.name: getattr(record, part.name) for part in fields(RunRecord)}
+    if record.outcome is not None:
+        return RunView(**shown)
     custom = await _custom_status(client, record.run_id)
-    shown |= custom
+    shown |= {"stage": _stage(custom) or record.stage, "since": _since(custom)}
     progress = custom.get("progress")
     if isinstance(progress, dict):
         shown["progress"] = progress | await _details(client, record.run_id, progress)
-    return shown
+    return RunView(**shown)
 
 
 async def _details(client: df.DurableOrchestrationClient, run_id: str, progress: dict[str, Any]) -> dict[str, Any]:
-    """What the orchestrations of a stage's own know: the training's, or one per target of the roll-out."""
+    """What the orchestrations of a stage's own know: the queue's or the training's, or one per target."""
     if isinstance(progress.get("details"), str):
         found = (await _custom_status(client, progress["details"])).get("progress")
         return found if isinstance(found, dict) else {}
@@ -43,8 +40,13 @@ async def _custom_status(client: df.DurableOrchestrationClient, instance_id: str
     return status.custom_status if isinstance(status.custom_status, dict) else {}
 
 
-def pipeline_view(pipeline: Pipeline, champion: Champion) -> dict[str, Any]:
-    """A pipeline as its file says, and who its champion is."""
-    shown: dict[str, Any] = pipeline.model_dump(mode="json")
-    shown["champion"] = to_wire(champion) if champion.run_id else None
-    return shown
+def _stage(custom: dict[str, Any]) -> Stage | None:
+    """A stage that this version of the app does not know is left out, rather than in the way of the rest."""
+    return Stage(custom["stage"]) if custom.get("stage") in set(Stage) else None
+
+
+def _since(custom: dict[str, Any]) -> datetime | None:
+    try:
+        return datetime.fromisoformat(custom["since"])
+    except (KeyError, TypeError, ValueError):
+        return None

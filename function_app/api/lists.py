@@ -1,0 +1,132 @@
+"""What the ledger and the pipelines' files show: runs, pipelines, arrivals."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import azure.functions as func
+
+from function_app.api import models as m
+from function_app.api.reading import query_of
+from function_app.services import Services
+from shared.clients.ledger import RecordedArrival
+from shared.decisions.standing import closing
+from shared.messages import Arrival, Champion, Quarantine, WindowState
+from shared.pipelines import Pipeline
+
+View = TypeVar("View", bound=Pipeline)
+
+NEWEST_RUNS = 10
+
+
+def list_runs(req: func.HttpRequest, services: Services) -> m.RunsPage:
+    """Runs of one pipeline or of all."""
+    asked = query_of(m.RunsQuery, req.params)
+    page = services.ledger.runs.list_runs(
+        _names(asked.pipeline, services),
+        outcome=asked.outcome,
+        since=asked.since,
+        limit=asked.limit,
+        after=asked.continuation,
+    )
+    return m.RunsPage(runs=page.items, continuation=page.next)
+
+
+def list_pipelines(req: func.HttpRequest, services: Services) -> m.PipelineList:
+    """Every pipeline, and every file that is none."""
+    query_of(m.NothingAsked, req.params)
+    shown = tuple(_with(m.PipelineView, known, champion=_champion(known, services)) for known in services.pipelines.all)
+    return m.PipelineList(pipelines=shown, broken=services.pipelines.broken)
+
+
+def get_pipeline(req: func.HttpRequest, services: Services) -> m.PipelineDetail:
+    """A pipeline and how it stands."""
+    query_of(m.NothingAsked, req.params)
+    pipeline = services.pipelines.get(req.route_params["name"])
+    state = open_window(pipeline, services)
+    return _with(
+        m.PipelineDetail,
+        pipeline,
+        champion=_champion(pipeline, services),
+        window=_window_view(state) if state else None,
+        quarantines=active_quarantines(pipeline, services),
+        runs=services.ledger.runs.list_runs([pipeline.name], limit=NEWEST_RUNS).items,
+    )
+
+
+def list_arrivals(req: func.HttpRequest, services: Services) -> m.ArrivalsPage:
+    """What arrived for a pipeline."""
+    asked = query_of(m.PageQuery, req.params)
+    pipeline = services.pipelines.get(req.route_params["name"])
+    page = services.ledger.arrivals.list_arrivals(pipeline.name, limit=asked.limit, after=asked.continuation)
+    return m.ArrivalsPage(arrivals=arrival_views(page.items), continuation=page.next)
+
+
+def list_strays(req: func.HttpRequest, services: Services) -> m.StraysPage:
+    """Events that concern no pipeline."""
+    asked = query_of(m.StraysQuery, req.params)
+    ledger = services.ledger.arrivals
+    if asked.kind is m.StrayKind.REJECTED:
+        refused = ledger.list_rejected(limit=asked.limit, after=asked.continuation)
+        return m.StraysPage(kind=asked.kind, rejected=refused.items, continuation=refused.next)
+    page = ledger.list_arrivals(None, limit=asked.limit, after=asked.continuation)
+    return m.StraysPage(kind=asked.kind, arrivals=arrival_views(page.items), continuation=page.next)
+
+
+def open_window(pipeline: Pipeline, services: Services) -> WindowState | None:
+    """The pipeline's open window, with what has joined it."""
+    ledger = services.ledger.arrivals
+    for unfinished in ledger.unfinished_windows():
+        if unfinished.window.pipeline == pipeline.name and not unfinished.closed:
+            return ledger.window_state(unfinished.window, settle=pipeline.settle)
+    return None
+
+
+def active_quarantines(pipeline: Pipeline, services: Services) -> tuple[Quarantine, ...]:
+    """What is put aside and was not released."""
+    return tuple(kept for kept in services.ledger.quarantines.of(pipeline.name) if kept.active)
+
+
+def arrival_views(arrivals: Iterable[RecordedArrival]) -> tuple[m.ArrivalView, ...]:
+    """Arrivals as people see them: each with a sentence, also before its window is judged."""
+    return tuple(_arrival_view(recorded) for recorded in arrivals)
+
+
+def _arrival_view(recorded: RecordedArrival) -> m.ArrivalView:
+    told = {part.name: getattr(recorded.arrival, part.name) for part in fields(Arrival)}
+    return m.ArrivalView(
+        **told,
+        verdict=recorded.verdict,
+        reason=recorded.reason or f"joined window {recorded.window_id}, which is not decided on yet",
+        window_id=recorded.window_id,
+        run_id=recorded.run_id,
+    )
+
+
+def _window_view(state: WindowState) -> m.WindowView:
+    return m.WindowView(
+        window_id=state.window_id,
+        opened_at=state.opened_at,
+        last_arrival_at=state.last_arrival_at,
+        arrivals=state.arrivals,
+        size=state.size,
+        marked=state.marked,
+        closing=f"window {state.window_id}, {closing(state)}",
+    )
+
+
+def _names(pipeline: str | None, services: Services) -> list[str]:
+    """The pipelines whose runs are asked for; a file that is broken now may have had runs before."""
+    if pipeline is not None:
+        return [services.pipelines.get(pipeline).name]
+    return sorted({*(known.name for known in services.pipelines.all), *services.pipelines.broken})
+
+
+def _champion(pipeline: Pipeline, services: Services) -> Champion | None:
+    champion = services.ledger.champions.champion(pipeline.name)
+    return champion if champion.run_id else None
+
+
+def _with(model: type[View], pipeline: Pipeline, **more: Any) -> View:
+    """The pipeline's own fields, which were validated when its file was read, and more."""
+    return model.model_validate({**dict(pipeline), **more})

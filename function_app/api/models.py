@@ -1,0 +1,236 @@
+"""What the API takes and what it answers. One model each, which reads or writes it and describes it in OpenAPI."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from function_app.api.fields import BlobName, Continuation, Limit, Moment, PipelineName
+from shared.fields import Note, ParameterValue
+from shared.messages import Champion, Outcome, Quarantine, RejectedEvent, RunRecord, Verdict
+from shared.pipelines import Pipeline
+
+
+class _Asked(BaseModel):
+    """Fields that are not declared are refused by name: a misspelt one would silently do something else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StrayKind(StrEnum):
+    """Events that concern no pipeline."""
+
+    OUTSIDE = "outside"
+    REJECTED = "rejected"
+
+
+class NothingAsked(_Asked):
+    """An operation without parameters in its address."""
+
+
+class PageQuery(_Asked):
+    """A part of a list."""
+
+    limit: Limit = 50
+    continuation: Continuation | None = None
+
+
+class RunsQuery(PageQuery):
+    """Which runs."""
+
+    pipeline: PipelineName | None = Field(None, description="only this pipeline's")
+    outcome: Outcome | None = Field(None, description="only those that ended so")
+    since: Moment | None = None
+
+
+class StraysQuery(PageQuery):
+    """Which events."""
+
+    kind: StrayKind = Field(description="outside: no pipeline watches the blob; rejected: the event is not understood")
+
+
+class WhyQuery(_Asked):
+    """Which blob."""
+
+    pipeline: PipelineName
+    blob: BlobName
+
+
+class _Body(_Asked):
+    model_config = ConfigDict(strict=True)
+
+
+class RunBody(_Body):
+    """How to run. Everything may be left out, and so may the body."""
+
+    parameters: dict[str, ParameterValue] = Field(
+        default_factory=dict, description="overrides of the pipeline's parameters, each of its declared kind"
+    )
+    force: bool = Field(default=False, description="train although exactly this was trained already")
+    dry_run: bool = Field(default=False, description="say what would happen and why, and do nothing")
+    reason: Note = Field("", description="for people; kept with the run")
+
+
+class ReleaseBody(_Body):
+    """What to release. Everything that is put aside when left out."""
+
+    fingerprint: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="only this one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The host runs the app."""
+
+    status: str = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A problem document (RFC 9457). ``type`` is stable, ``detail`` is for people and says what to do about it.
+
+    ``field``: the field, parameter or header that is wrong, if it is one of them.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What a request led to. ``reason`` is a sentence for people.
+
+    ``started``: whether ``run_id`` is a new run; otherwise it is the one that trained the same, or null when there is
+    nothing new to train.
+    """
+
+    run_id: str | None
+    started: bool
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView(RunRecord):
+    """A run. While it is under way, ``stage``, ``since`` and ``progress`` say what its orchestrations do."""
+
+    since: datetime | None = None
+    progress: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsPage:
+    """Runs, newest first. ``continuation``: the token for the runs after these; null at the end."""
+
+    runs: tuple[RunRecord, ...]
+    continuation: str | None
+
+
+class PipelineView(Pipeline):
+    """A pipeline as its file says, and who its champion is."""
+
+    champion: Champion | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineList:
+    """The pipelines. ``broken``: files that are none, with what is wrong with them."""
+
+    pipelines: tuple[PipelineView, ...]
+    broken: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowView:
+    """An open window: what has arrived so far (``size`` in bytes), and a sentence that says when it closes."""
+
+    window_id: str
+    opened_at: datetime
+    last_arrival_at: datetime
+    arrivals: int
+    size: int
+    marked: bool
+    closing: str
+
+
+class PipelineDetail(PipelineView):
+    """A pipeline, and how it stands: its open window, what is put aside with the evidence, its newest runs."""
+
+    window: WindowView | None
+    quarantines: tuple[Quarantine, ...]
+    runs: tuple[RunRecord, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalView:
+    """An event that told of a blob, and what became of it. ``size`` in bytes, -1 when the event did not say."""
+
+    event_id: str
+    account: str
+    container: str
+    blob: str
+    etag: str
+    size: int
+    occurred_at: datetime
+    received_at: datetime
+    api: str
+    verdict: Verdict
+    reason: str
+    window_id: str | None
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalsPage:
+    """Arrivals, newest first. ``continuation``: the token for the arrivals before these; null at the end."""
+
+    arrivals: tuple[ArrivalView, ...]
+    continuation: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StraysPage:
+    """Events that concern no pipeline, newest first: ``arrivals`` that are outside, or events that are ``rejected``."""
+
+    kind: StrayKind
+    arrivals: tuple[ArrivalView, ...] = ()
+    rejected: tuple[RejectedEvent, ...] = ()
+    continuation: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobView:
+    """A blob as it is on the hub now; ``size`` in bytes."""
+
+    etag: str
+    size: int
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """What became of a blob: one verdict, or null when nothing was decided about it, and one sentence that says why.
+
+    ``blob_now``: null when it is not there. ``arrivals``: every event that told of it, newest first, to the pipeline or
+    outside of all. ``run``: the run that the verdict is about.
+    """
+
+    pipeline: str
+    blob: str
+    verdict: Verdict | None
+    sentence: str
+    blob_now: BlobView | None
+    arrivals: tuple[ArrivalView, ...]
+    run: RunView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """What may be tried again from now on."""
+
+    released: tuple[Quarantine, ...]
+    sentence: str

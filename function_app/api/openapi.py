@@ -1,0 +1,150 @@
+"""The OpenAPI 3.1 document, made of the table of operations and of the models that read and write."""
+
+import re
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
+
+from function_app.api.fields import LONGEST_KEY
+from function_app.api.models import Problem
+from function_app.api.operations import OPERATIONS, Operation
+from function_app.api.reading import IDEMPOTENCY_KEY, LARGEST_BODY
+from function_app.problems import PROBLEM_TYPE
+
+VERSION = "1.0.0"
+
+_JSON = "application/json"
+_REFERENCE = "#/components/schemas/{model}"
+_EVERYWHERE = (500, 503)
+_MEANING = {
+    400: "Something is wrong with the request; `field` names it",
+    401: "The function key is missing or wrong",
+    404: "There is no such thing",
+    409: "Things being as they are, it cannot be done; the detail says what to do about it",
+    413: f"The body has more than {LARGEST_BODY} bytes",
+    422: f"The {IDEMPOTENCY_KEY} was used before, for another request",
+    500: "A fault of the app; the log has it under the number in the detail",
+    503: "Something the app needs does not answer; try again later",
+}
+_IN_THE_PATH = {
+    "name": {"type": "string", "pattern": "^[a-z0-9-]{1,48}$", "description": "the pipeline's name"},
+    "run_id": {"type": "string", "pattern": "^[a-z0-9-]{1,100}$", "description": "the run's id"},
+}
+
+
+class _Schemas(GenerateJsonSchema):
+    """Without a title per field, which only repeats its name; what is answered always has all its fields."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - the hook's signature
+        return False
+
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 - the hook's signature
+        return self.mode == "serialization" or super().field_is_required(field, total)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The document. Made once, and not to be changed."""
+    described, components = _schemas()
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(f"/api/{operation.path}", {})[operation.method.lower()] = _operation(operation, described)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "edgetrain",
+            "version": VERSION,
+            "description": "Start runs, see runs, pipelines and arrivals, and ask why a file was trained or was not.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"function_key": {"type": "apiKey", "in": "header", "name": "x-functions-key"}},
+        },
+        "security": [{"function_key": []}],
+    }
+
+
+_Described = dict[tuple[type[Any], JsonSchemaMode], dict[str, Any]]
+
+
+def _schemas() -> tuple[_Described, dict[str, Any]]:
+    """The schema of every model, and those that are referred to. Queries stand in place, as single parameters."""
+    wanted: dict[tuple[type[Any], JsonSchemaMode], None] = {(Problem, "serialization"): None}
+    for operation in OPERATIONS:
+        wanted |= {(kind, "serialization"): None for _, kinds in operation.answers.values() for kind in kinds}
+        if operation.body is not None:
+            wanted[operation.body, "validation"] = None
+    found, shared = TypeAdapter.json_schemas(
+        [(key, key[1], TypeAdapter(key[0])) for key in wanted], ref_template=_REFERENCE, schema_generator=_Schemas
+    )
+    described: _Described = {key: schema for (key, _), schema in found.items()}
+    components: dict[str, Any] = dict(shared["$defs"])
+    for operation in OPERATIONS:
+        query = operation.query.model_json_schema(ref_template=_REFERENCE, schema_generator=_Schemas)
+        components |= query.pop("$defs", {})
+        described[operation.query, "validation"] = query
+    return described, components
+
+
+def _operation(operation: Operation, described: _Described) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": _parameters(operation, described),
+        "responses": {
+            str(status): _answer(operation, meaning, [described[kind, "serialization"] for kind in kinds])
+            for status, (meaning, kinds) in operation.answers.items()
+        }
+        | _problems(operation, described),
+    }
+    if operation.body is not None:
+        schema = described[operation.body, "validation"]
+        shown["requestBody"] = {"required": False, "content": {_JSON: {"schema": schema}}}
+    if not operation.keyed:
+        shown["security"] = []
+    return shown
+
+
+def _answer(operation: Operation, meaning: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
+    shown: dict[str, Any] = {"description": meaning, "content": {_JSON: {"schema": schema}}}
+    return shown | ({"links": dict(operation.links)} if operation.links else {})
+
+
+def _problems(operation: Operation, described: _Described) -> dict[str, Any]:
+    schema = described[Problem, "serialization"]
+    found: dict[str, Any] = {
+        str(status): {"description": _MEANING[status], "content": {PROBLEM_TYPE: {"schema": schema}}}
+        for status in (*operation.problems, *_EVERYWHERE)
+    }
+    return found | ({"401": {"description": _MEANING[401]}} if operation.keyed else {})
+
+
+def _parameters(operation: Operation, described: _Described) -> list[dict[str, Any]]:
+    path = [
+        {"name": name, "in": "path", "required": True, "schema": _IN_THE_PATH[name]}
+        for name in re.findall(r"{(\w+)}", operation.path)
+    ]
+    query = described[operation.query, "validation"]
+    asked = [
+        {"name": name, "in": "query", "required": name in query.get("required", ()), "schema": _given(schema)}
+        for name, schema in query.get("properties", {}).items()
+    ]
+    key = {
+        "name": IDEMPOTENCY_KEY,
+        "in": "header",
+        "required": False,
+        "description": "a repeat with the same key is the same request",
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"},
+    }
+    return [*path, *asked, *([key] if operation.idempotent else [])]
+
+
+def _given(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter that is given: leaving it out is another matter than null."""
+    kept = {name: value for name, value in schema.items() if not (name == "default" and value is None)}
+    choices = [choice for choice in kept.pop("anyOf", []) if choice != {"type": "null"}]
+    return {**(choices[0] if len(choices) == 1 else {"anyOf": choices}), **kept} if choices else kept

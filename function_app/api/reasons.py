@@ -1,0 +1,143 @@
+"""Collect what is known of a blob and say why it was trained, or was not; the rules are in ``explanations``."""
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from function_app.api import models as m
+from function_app.api.lists import active_quarantines, arrival_views, open_window
+from function_app.api.reading import query_of
+from function_app.services import Services
+from function_app.views import run_view
+from shared.clients.ledger import RecordedArrival
+from shared.decisions.evidence import Evidence, Explanation, Taken
+from shared.decisions.explanations import explain
+from shared.decisions.manifest import BlobEntry
+from shared.errors import PermanentError, TransientError
+from shared.messages import RejectedEvent, RunRecord
+from shared.pipelines import Pipeline
+
+NEWEST_RUNS = 20
+MOST_ENTRIES = 500_000  # of manifests that are read for one answer: a second or two
+_NEWEST_REJECTED = 100
+
+
+class SiteStorage(Protocol):
+    """A site's blob storage."""
+
+    def blob(self, pipeline: Pipeline, name: str) -> BlobEntry | None:
+        """The blob as it is now."""
+
+    def find_in_manifest(self, manifest: str, blob: str) -> BlobEntry | None:
+        """The blob as a manifest lists it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What the newest snapshots hold of a blob, and the runs whose snapshots were looked through."""
+
+    taken: Taken | None
+    searched: frozenset[str]
+
+
+async def why(req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient) -> m.Why:
+    """One verdict, one sentence, and everything they rest on."""
+    asked = query_of(m.WhyQuery, req.params)
+    evidence, told = await asyncio.to_thread(collect, asked, services, datetime.now(UTC))
+    found = explain(evidence)
+    run = await asyncio.to_thread(services.ledger.runs.run, found.run_id) if found.run_id else None
+    return _answer(evidence, found, told, await run_view(client, run) if run else None)
+
+
+def collect(asked: m.WhyQuery, services: Services, now: datetime) -> tuple[Evidence, Sequence[RecordedArrival]]:
+    """The evidence, and the events among it, newest first."""
+    pipeline = services.pipelines.get(asked.pipeline)
+    arrivals = services.ledger.arrivals
+    told = arrivals.arrivals_of(pipeline.name, asked.blob)
+    strays = arrivals.arrivals_of(None, asked.blob)
+    runs = services.ledger.runs.list_runs([pipeline.name], limit=NEWEST_RUNS).items
+    entry, found, trouble = _ask_the_hub(pipeline, asked.blob, runs, services)
+    evidence = Evidence(
+        pipeline=pipeline,
+        blob=asked.blob,
+        now=now,
+        told=told,
+        strays=strays,
+        misunderstood=_mentioning(asked.blob, arrivals.list_rejected(limit=_NEWEST_REJECTED).items),
+        entry=entry,
+        trouble=trouble,
+        taken=found.taken,
+        searched=found.searched,
+        runs=_named_by(told, runs, services),
+        window=open_window(pipeline, services),
+        quarantines=active_quarantines(pipeline, services),
+    )
+    return evidence, sorted([*told, *strays], key=lambda entry: entry.arrival.occurred_at, reverse=True)
+
+
+def search(storage: SiteStorage, pipeline: str, blob: str, runs: Sequence[RunRecord]) -> Search:
+    """Look for the blob in the snapshots of runs, newest first; each snapshot once, up to a bound on what is read."""
+    searched: set[str] = set()
+    absent: set[str] = set()
+    entries = 0
+    for run in runs:
+        if run.snapshot_digest not in absent:
+            entries += run.blobs
+            if absent and entries > MOST_ENTRIES:
+                break
+            entry = storage.find_in_manifest(f"{pipeline}/{run.snapshot_digest}.json", blob)
+            if entry is not None:
+                return Search(Taken(run=run, entry=entry), frozenset({*searched, run.run_id}))
+            absent.add(run.snapshot_digest)
+        searched.add(run.run_id)
+    return Search(None, frozenset(searched))
+
+
+def _ask_the_hub(
+    pipeline: Pipeline, blob: str, runs: Sequence[RunRecord], services: Services
+) -> tuple[BlobEntry | None, Search, str]:
+    """The blob now, and in snapshots. A site that does not answer leaves the ledger's half of the story."""
+    if not {".", ".."}.isdisjoint(blob.split("/")):  # HTTP resolves these, so no blob can be reached by such a name
+        return None, Search(None, frozenset()), ""
+    try:
+        storage: SiteStorage = services.hubs.hub(pipeline.data.site)
+        return storage.blob(pipeline, blob), search(storage, pipeline.name, blob, runs), ""
+    except PermanentError as error:
+        return None, Search(None, frozenset()), error.reason
+    except TransientError as error:
+        return None, Search(None, frozenset()), str(error)
+
+
+def _mentioning(blob: str, rejected: Iterable[RejectedEvent]) -> list[RejectedEvent]:
+    named = json.dumps(f"/blobs/{blob}")[1:]  # as it ends a subject in the event's text: escaped, with the quote
+    return [event for event in rejected if named in event.text]
+
+
+def _named_by(told: Iterable[RecordedArrival], runs: Iterable[RunRecord], services: Services) -> dict[str, RunRecord]:
+    """The runs that verdicts name, by id."""
+    known = {run.run_id: run for run in runs}
+    for run_id in {entry.run_id for entry in told if entry.run_id} - set(known):
+        run = services.ledger.runs.run(run_id)
+        if run is not None:
+            known[run_id] = run
+    return known
+
+
+def _answer(evidence: Evidence, found: Explanation, told: Sequence[RecordedArrival], run: m.RunView | None) -> m.Why:
+    entry = evidence.entry
+    now = m.BlobView(etag=entry.etag, size=entry.size, last_modified=entry.last_modified) if entry else None
+    return m.Why(
+        pipeline=evidence.pipeline.name,
+        blob=evidence.blob,
+        verdict=found.verdict,
+        sentence=found.sentence,
+        blob_now=now,
+        arrivals=arrival_views(told),
+        run=run,
+    )

@@ -1,0 +1,37 @@
+"""Let data that failed too often be tried again."""
+
+from datetime import UTC, datetime
+
+import azure.functions as func
+
+from function_app.api import models as m
+from function_app.api.lists import active_quarantines
+from function_app.api.reading import body_of, query_of
+from function_app.problems import RefusedError
+from function_app.services import Services
+
+
+def release(req: func.HttpRequest, services: Services) -> m.Released:
+    """Release one fingerprint or all, and have the reconciler look at the data again."""
+    query_of(m.NothingAsked, req.params)
+    asked = body_of(m.ReleaseBody, req.get_body())
+    pipeline = services.pipelines.get(req.route_params["name"])
+    active = active_quarantines(pipeline, services)
+    wanted = [kept for kept in active if asked.fingerprint in {None, kept.fingerprint}]
+    if asked.fingerprint is not None and not wanted:
+        known = ", ".join(kept.fingerprint for kept in active) or "nothing"
+        detail = f"fingerprint {asked.fingerprint} of pipeline {pipeline.name} is not put aside; put aside is: {known}"
+        raise RefusedError(404, "unknown_quarantine", detail, field="fingerprint")
+    now = datetime.now(UTC)
+    released = [services.ledger.quarantines.release(pipeline.name, kept.fingerprint, now) for kept in wanted]
+    # Also when nothing was put aside: a call that died half-way is repeated, and its listing must be looked at again.
+    services.ledger.listings.unsettle(pipeline.name)
+    done = tuple(kept for kept in released if kept is not None)  # None: somebody else released it just now
+    return m.Released(released=done, sentence=_sentence(pipeline.name, len(done)))
+
+
+def _sentence(pipeline: str, released: int) -> str:
+    if not released:
+        return f"nothing of pipeline {pipeline} is put aside; the reconciler looks at its data again within 2 minutes"
+    what = "1 fingerprint" if released == 1 else f"{released} fingerprints"
+    return f"{what} of pipeline {pipeline} may be tried again; the reconciler looks at the data within 2 minutes"

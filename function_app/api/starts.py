@@ -1,0 +1,151 @@
+"""Start a run, or say what would happen: the request is read, claimed if it has a key, admitted, and answered."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from function_app.api import models as m
+from function_app.api.reading import body_of, idempotency_key_of, query_of
+from function_app.problems import RefusedError, answer
+from function_app.services import Services
+from function_app.starting import start_once
+from orchestrations.request_run import NAME as REQUEST_RUN
+from shared.clients.ledger.keys import digest
+from shared.decisions.admission import effective_parameters
+from shared.errors import Code, PermanentError, TransientError
+from shared.messages import AdmissionRequest, Cause, Preview, Verdict
+from shared.wire import to_text, to_wire
+
+ADMISSION_SECONDS = 200.0  # the platform cuts answers at 230 s
+ADMISSION_POLL_SECONDS = 0.1
+
+_ENDED = frozenset(
+    {
+        df.OrchestrationRuntimeStatus.Completed,
+        df.OrchestrationRuntimeStatus.Failed,
+        df.OrchestrationRuntimeStatus.Terminated,
+        df.OrchestrationRuntimeStatus.Canceled,
+    }
+)
+
+
+async def start_run(
+    req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient
+) -> func.HttpResponse:
+    """Answer a request for a run."""
+    query_of(m.NothingAsked, req.params)
+    body = body_of(m.RunBody, req.get_body())
+    key = idempotency_key_of(req)
+    request = admission_request(req.route_params["name"], body, key, datetime.now(UTC))
+    await asyncio.to_thread(check, services, request)
+    if body.dry_run:
+        return answer(await asyncio.to_thread(preview, services, request))
+    if key is not None and not await asyncio.to_thread(claim, services, request, body, key):
+        detail = f"Idempotency-Key {key!r} was used before, for another request; use a new key, or repeat that request"
+        raise RefusedError(422, "idempotency_key_reused", detail, field="Idempotency-Key")
+    await start_unless_answered(client, request)
+    return admission_answer(await admission_of(client, request.requested_by))
+
+
+def admission_request(pipeline: str, body: m.RunBody, key: str | None, now: datetime) -> AdmissionRequest:
+    """What is asked for. With a key, everyone who asks with it is the same requester, who gets one run at most."""
+    requester = digest(pipeline, key) if key is not None else uuid.uuid4().hex
+    return AdmissionRequest(
+        pipeline=pipeline,
+        cause=Cause.OPERATOR,
+        requested_by=f"http-{requester}",
+        requested_at=now,
+        parameters=body.parameters,
+        force=body.force,
+        note=body.reason,
+    )
+
+
+def check(services: Services, request: AdmissionRequest) -> None:
+    """Refuse at once what can never be admitted; raises :class:`PermanentError`."""
+    pipeline = services.pipelines.get(request.pipeline)
+    effective_parameters(pipeline.train.parameters, request.parameters)
+
+
+def preview(services: Services, request: AdmissionRequest) -> Preview:
+    """What the request would lead to now."""
+    from activities.preview_run import preview_run
+
+    return preview_run(request, **services.admission())
+
+
+def claim(services: Services, request: AdmissionRequest, body: m.RunBody, key: str) -> bool:
+    """Claim the key for this request; False when it stands for another one."""
+    asked = hashlib.sha256(to_text(body).encode("utf-8")).hexdigest()
+    claimed = services.ledger.requests.claim(
+        "http",
+        digest(request.pipeline, key),
+        body_digest=asked,
+        instance_id=request.requested_by,
+        at=request.requested_at,
+    )
+    return claimed.body_digest == asked
+
+
+async def start_unless_answered(client: df.DurableOrchestrationClient, request: AdmissionRequest) -> None:
+    """Start the request, also again when its first try ended and led to no run: nothing has happened by it yet."""
+    instance_id = request.requested_by
+    if await start_once(client, REQUEST_RUN, instance_id, request):
+        return
+    status = await client.get_status(instance_id)
+    if status.runtime_status in _ENDED and may_try_again(status.custom_status):
+        try:
+            await client.start_new(REQUEST_RUN, instance_id, to_wire(request))
+        except Exception:  # the SDK knows no narrower type
+            # Whoever repeats the request at the same moment may have been first; anything else is trouble.
+            if (await client.get_status(instance_id)).runtime_status in _ENDED:
+                raise
+
+
+def may_try_again(said: object) -> bool:
+    """Whether a request that ended with this custom status led to no run, and may lead to one now."""
+    admission = said.get("admission") if isinstance(said, Mapping) else None
+    if not isinstance(admission, Mapping):
+        return True
+    return admission.get("run_id") is None or admission.get("verdict") == Verdict.QUARANTINED
+
+
+async def admission_of(client: df.DurableOrchestrationClient, instance_id: str) -> dict[str, Any]:
+    """What ``request_run`` says of the admission, once it does; ``{}`` when it takes too long to wait for."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + ADMISSION_SECONDS
+    while loop.time() < ends:
+        status = await client.get_status(instance_id)
+        if isinstance(status.custom_status, dict):
+            return status.custom_status
+        if status.runtime_status in _ENDED:
+            return {"failed": f"the request ended as {status.runtime_status.value} before it was admitted"}
+        await asyncio.sleep(ADMISSION_POLL_SECONDS)
+    return {}
+
+
+def admission_answer(said: dict[str, Any]) -> func.HttpResponse:
+    """202 for a run that was started, 200 for one that was there already; raises what the problem is otherwise."""
+    if "rejected" in said:
+        raise PermanentError(said["reason"], code=said["rejected"])
+    if "admission" not in said:
+        waited = said.get("failed", f"the data was not listed within {ADMISSION_SECONDS:g} s; the request goes on")
+        raise TransientError(f"{waited}; look at GET /api/runs?pipeline=... before asking again")
+    admission = said["admission"]
+    run_id, started = admission["run_id"], admission["start"]
+    verdict = Verdict(admission.get("verdict", Verdict.TRAINED))
+    if verdict is Verdict.QUARANTINED:
+        raise RefusedError(409, "quarantined", admission["reason"])
+    if verdict is Verdict.REJECTED:
+        raise PermanentError(admission["reason"], code=Code.NO_DATA)
+    return answer(
+        m.Accepted(run_id=run_id, started=started, verdict=verdict, reason=admission["reason"]),
+        status=202 if started else 200,
+        headers={"Location": f"/api/runs/{run_id}"} if run_id else None,
+    )

@@ -1,0 +1,226 @@
+"""Why a blob was trained, or was not: one verdict and one sentence that the data's owner understands. Pure.
+
+The rules are asked in order; the first that has something to say is the answer, and the last one always has. A verdict
+of None means that nothing was decided about this version of the blob yet, or that there is no such blob.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from shared.decisions.evidence import Evidence, Explanation, Told
+from shared.decisions.manifest import BlobEntry
+from shared.decisions.selection import below_prefix, is_done_marker, matches_pattern
+from shared.decisions.standing import closing, moment, remedy, standing
+from shared.messages import Verdict
+
+if TYPE_CHECKING:
+    from shared.pipelines import Pipeline
+
+LOOKS_EVERY = timedelta(minutes=2)  # the reconciler
+_OVERDUE = 5 * LOOKS_EVERY
+
+
+_Rule = Callable[[Evidence], Explanation | None]
+
+
+def explain(evidence: Evidence) -> Explanation:
+    """The one verdict on a blob, and the sentence that says why."""
+    for rule in _RULES:
+        found = rule(evidence)
+        if found is not None:
+            return found
+    return _absent(evidence)
+
+
+def _part_of_the_pipeline(e: Evidence) -> Explanation | None:
+    """The hold-out and the done-marker are no data, but their arrivals have verdicts too."""
+    if e.blob == e.pipeline.data.holdout:
+        role = "the hold-out: every model is measured on it, and none is trained on it"
+    elif is_done_marker(e.pipeline, e.blob):
+        role = "the done-marker: it says that the data are complete, and is no data itself"
+    else:
+        return None
+    said = f"{e.blob} is {role}"
+    if e.event is None:
+        known = "" if e.entry or e.trouble else ", and it is not there"
+        return Explanation(None, f"{said}{known}; no event told of it")
+    verdict, about, run_id = _what_became(e, e.event)
+    return Explanation(verdict, f"{said}; it {about}{e.gone}", run_id)
+
+
+def _put_aside(e: Evidence) -> Explanation | None:
+    """The run that took it was one failure too many."""
+    if e.taken is None or _changed(e.entry, e.taken.entry.etag):
+        return None
+    run = e.taken.run
+    for quarantine in e.quarantines:
+        if quarantine.fingerprint == run.fingerprint:
+            said = f"{e.blob} was in run {run.run_id}, {standing(run)}; {remedy(quarantine)}{e.gone}"
+            return Explanation(Verdict.QUARANTINED, said, run.run_id)
+    return None
+
+
+def _taken(e: Evidence) -> Explanation | None:
+    """A snapshot lists this version, and no event was judged since then."""
+    if e.taken is None or _changed(e.entry, e.taken.entry.etag):
+        return None
+    run = e.taken.run
+    if e.event is None:
+        how = "no event told of it, but its listing showed it"
+    elif _changed(e.entry, e.event.arrival.etag):
+        how = "no event told of this version, but its listing showed it"
+    elif run.run_id == e.event.run_id and e.event.verdict is Verdict.TRAINED:
+        how = f"its arrival at {moment(e.event.arrival.occurred_at)} led to it"
+    elif run.requested_at >= e.event.arrival.received_at:
+        how = f"it was asked for after the arrival at {moment(e.event.arrival.occurred_at)}"
+    else:
+        return None
+    return Explanation(Verdict.TRAINED, f"{e.blob} is in run {run.run_id}, {standing(run)} ({how}){e.gone}", run.run_id)
+
+
+def _told(e: Evidence) -> Explanation | None:
+    """An event told of this version."""
+    if e.event is None or _changed(e.entry, e.event.arrival.etag):
+        return None
+    verdict, about, run_id = _what_became(e, e.event)
+    return Explanation(verdict, f"{e.blob} {about}{e.gone}", run_id)
+
+
+def _written_again(e: Evidence) -> Explanation | None:
+    """What is known is known of an older version."""
+    if e.entry is None or e.entry.size == 0 or _unwatched(e.pipeline, e.blob):
+        return None
+    if e.taken is not None:
+        run = e.taken.run
+        older, run_id = f"is in run {run.run_id}, {standing(run)}", run.run_id
+    elif e.event is not None:
+        _, older, about = _what_became(e, e.event)
+        run_id = about or ""
+    else:
+        return None
+    written = f"{e.blob} was written again at {moment(e.entry.last_modified)}, of which no event told"
+    return Explanation(None, f"{written}; an older version {older}; {_soon(e)}", run_id or None)
+
+
+def _outside(e: Evidence) -> Explanation | None:
+    trouble = _unwatched(e.pipeline, e.blob)
+    return Explanation(Verdict.OUTSIDE, trouble) if trouble else None
+
+
+def _empty(e: Evidence) -> Explanation | None:
+    if e.entry is None or e.entry.size > 0:
+        return None
+    return Explanation(Verdict.OUTSIDE, f"{e.blob} is empty (0 bytes), so there is nothing to train on")
+
+
+def _misunderstood(e: Evidence) -> Explanation | None:
+    if not e.misunderstood:
+        return None
+    event = e.misunderstood[0]
+    said = f"an event that tells of {e.blob} was not understood at {moment(event.received_at)}: {event.reason}"
+    where = f"the blob is there, and {_soon(e)}" if e.entry else "there is no such blob"
+    return Explanation(Verdict.REJECTED, said if e.trouble else f"{said}; {where}")
+
+
+def _there(e: Evidence) -> Explanation | None:
+    if e.entry is None:
+        return None
+    since = f"{e.blob} is there since {moment(e.entry.last_modified)}"
+    stray = f"; when its event came it was {e.strays[0].reason}" if e.strays else ", and no event told of it"
+    return Explanation(None, f"{since}{stray}; it is in no snapshot yet: {_soon(e)}")
+
+
+def _not_asked(e: Evidence) -> Explanation | None:
+    if not e.trouble:
+        return None
+    return Explanation(None, f"no event told of {e.blob}, and whether it is there could not be seen: {e.trouble}")
+
+
+def _stray(e: Evidence) -> Explanation | None:
+    return Explanation(Verdict.OUTSIDE, e.strays[0].reason or f"{e.blob} is outside") if e.strays else None
+
+
+def _absent(e: Evidence) -> Explanation:
+    data = e.pipeline.data
+    where = f"container {data.container} of site {data.site}"
+    said = f"there is no blob {e.blob} in {where} and no event told of one; names tell upper from lower case"
+    return Explanation(None, said)
+
+
+_RULES: tuple[_Rule, ...] = (
+    _part_of_the_pipeline,
+    _put_aside,
+    _taken,
+    _told,
+    _written_again,
+    _outside,
+    _empty,
+    _misunderstood,
+    _there,
+    _stray,
+    _not_asked,
+)
+
+
+def _what_became(e: Evidence, event: Told) -> tuple[Verdict, str, str | None]:
+    """The verdict on an event, what to say of it, and the run it is about."""
+    window = f"window {event.window_id}" if event.window_id else "a window"
+    if event.verdict is Verdict.JOINED:
+        is_open = e.window is not None and e.window.window_id == event.window_id
+        then = closing(e.window) if is_open and e.window else "which is closed and is being decided on now"
+        return Verdict.JOINED, f"joined {window}, {then}", None
+    if event.verdict is Verdict.TRAINED:
+        return Verdict.TRAINED, f"joined {window}, {_trained(e, event)}", event.run_id
+    return event.verdict, f"was told of at {moment(event.arrival.occurred_at)}: {event.reason}", event.run_id
+
+
+def _trained(e: Evidence, event: Told) -> str:
+    run = e.runs.get(event.run_id or "")
+    if run is None:
+        return f"which led to run {event.run_id or 'unknown'}: {event.reason}"
+    missed = run.run_id in e.searched and (e.taken is None or e.taken.run.run_id != run.run_id)
+    if missed and e.blob != e.pipeline.data.holdout and not is_done_marker(e.pipeline, e.blob):
+        return f"which led to run {run.run_id}, whose snapshot does not hold it ({_selection(e.pipeline)})"
+    return f"trained in run {run.run_id}, {standing(run)}"
+
+
+def _selection(pipeline: Pipeline) -> str:
+    select = pipeline.data.select
+    if select == "all":
+        return "it had been replaced or deleted when the container was listed"
+    if select == "new":
+        return "the pipeline takes only what came since the last training"
+    return f"the pipeline takes only the newest {select.latest} files"
+
+
+def _soon(e: Evidence) -> str:
+    """When a version that is in no snapshot will be seen."""
+    if e.window is not None:
+        return f"the next listing comes with window {e.window.window_id}, {closing(e.window)}"
+    select = "" if e.pipeline.data.select == "all" else f"; {_selection(e.pipeline)}"
+    if e.entry is not None and e.now - e.entry.last_modified > _OVERDUE:
+        return (
+            f"the reconciler lists the container every {LOOKS_EVERY // timedelta(minutes=1)} minutes and should have"
+            f" seen it; see whether its timer keep_watch runs, or ask for a run{select}"
+        )
+    return f"the reconciler lists the container every {LOOKS_EVERY // timedelta(minutes=1)} minutes{select}"
+
+
+def _unwatched(pipeline: Pipeline, blob: str) -> str:
+    """Why the pipeline does not watch the blob; empty when it does."""
+    data = pipeline.data
+    if blob == data.holdout or is_done_marker(pipeline, blob):
+        return ""
+    if not below_prefix(data, blob):
+        return f"{blob} is outside pipeline {pipeline.name}, which watches what lies below {data.prefix}"
+    if not matches_pattern(data, blob):
+        return f"{blob} is outside pipeline {pipeline.name}, which watches {data.prefix}{data.pattern}"
+    return ""
+
+
+def _changed(entry: BlobEntry | None, etag: str) -> bool:
+    """Whether the blob is another version now than the one with this ETag; an unknown one counts as the same."""
+    return entry is not None and bool(etag) and entry.etag.strip('"') != etag.strip('"')

@@ -1,0 +1,78 @@
+"""The app's services over memory, and requests as the worker hands them to a function."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+
+from function_app.services import Services
+from shared.clients.ledger import Ledger
+from shared.decisions.manifest import BlobEntry
+from shared.pipelines import Pipeline, Pipelines
+from tests.support.memory_tables import memory_ledger
+
+PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
+
+
+class MemoryHub:
+    """A site's storage: its blobs, and the blobs that manifests list. ``trouble``: what it raises when asked."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, BlobEntry] = {}
+        self.manifests: dict[str, dict[str, BlobEntry]] = {}
+        self.read: list[str] = []
+        self.trouble: Exception | None = None
+
+    def hub(self, site: str) -> "MemoryHub":
+        return self
+
+    def blob(self, pipeline: Pipeline, name: str) -> BlobEntry | None:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.blobs.get(name)
+
+    def find_in_manifest(self, manifest: str, blob: str) -> BlobEntry | None:
+        self.read.append(manifest)
+        return self.manifests.get(manifest, {}).get(blob)
+
+
+class MemoryServices(Services):
+    """Services that need no settings: the repository's pipelines, a ledger and a hub in memory."""
+
+    def __init__(self, folder: Path = PIPELINES) -> None:
+        self.hub = MemoryHub()
+        self.__dict__["pipelines"] = _the_repositorys() if folder == PIPELINES else Pipelines(folder)
+        self.__dict__["ledger"] = memory_ledger()
+        self.__dict__["hubs"] = self.hub
+
+    ledger: Ledger
+    pipelines: Pipelines
+
+
+@cache
+def _the_repositorys() -> Pipelines:
+    """Read once: nobody changes them, and parsing them takes longer than most tests."""
+    return Pipelines(PIPELINES)
+
+
+def a_request(
+    method: str = "GET", *, body: Any = b"", headers: dict[str, str] | None = None, path: str = "", **params: str
+) -> func.HttpRequest:
+    """A request; ``path`` is the value of the route's one parameter, ``params`` are those of the address."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return func.HttpRequest(
+        method=method,
+        url="http://127.0.0.1/api",
+        headers=headers or {},
+        params=params,
+        route_params={"name": path, "run_id": path},
+        body=content,
+    )
+
+
+def text_of(answer: func.HttpResponse) -> dict[str, Any]:
+    """What an answer says."""
+    said: dict[str, Any] = json.loads(answer.get_body())
+    return said

@@ -1,0 +1,53 @@
+"""The durable client's few operations that triggers use, over instances in memory."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import azure.durable_functions as df
+
+RuntimeStatus = df.OrchestrationRuntimeStatus
+
+
+@dataclass
+class Instance:
+    """An orchestration: who it is, what it was given, what it shows.
+
+    ``message``: the empty answer that the SDK keeps of an instance that there is not.
+    """
+
+    name: str = ""
+    given: Any = None
+    runtime_status: Any = None
+    custom_status: Any = None
+    output: Any = None
+    last_updated_time: datetime | None = None
+    message: str = ""
+
+
+@dataclass
+class MemoryClient:
+    """Starts instances and shows them. ``shows``: the custom status that a new one has at once."""
+
+    shows: Any = None
+    instances: dict[str, Instance] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
+
+    async def get_status(self, instance_id: str) -> Instance:
+        return self.instances.get(instance_id, Instance())
+
+    async def start_new(self, name: str, instance_id: str, given: Any) -> str:
+        kept = self.instances.get(instance_id)
+        if kept is not None and kept.runtime_status is RuntimeStatus.Running:
+            raise Exception("409: it is running")
+        self.instances[instance_id] = Instance(name, given, RuntimeStatus.Running, self.shows)
+        self.started.append(instance_id)
+        return instance_id
+
+    async def terminate(self, instance_id: str, reason: str) -> None:
+        self.instances[instance_id].runtime_status = RuntimeStatus.Terminated
+        self.instances[instance_id].output = reason
+
+    def ended(self, instance_id: str, custom_status: Any, status: Any = RuntimeStatus.Completed) -> None:
+        """Let an instance be over."""
+        self.instances[instance_id] = Instance("request_run", None, status, custom_status)

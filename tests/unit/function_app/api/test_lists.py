@@ -1,0 +1,188 @@
+"""What the ledger and the pipelines' files show, page by page."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from function_app.api import lists
+from function_app.api import models as m
+from shared.errors import Code, PermanentError
+from shared.messages import Champion, FailedAttempt, Outcome, Quarantine, RejectedEvent, Verdict, WindowVerdict
+from shared.wire import to_wire
+from tests.support.api import PIPELINES, MemoryServices, a_request
+from tests.support.arrivals import an_arrival
+from tests.support.builders import a_run_request
+from tests.support.workflow import START
+
+PIPELINE = "breast-cancer"
+
+
+@pytest.fixture
+def services() -> MemoryServices:
+    return MemoryServices()
+
+
+def a_run(services: MemoryServices, pipeline: str, number: int, outcome: Outcome | None = None) -> str:
+    """A claimed run, asked for ``number`` minutes after the start."""
+    fingerprint = f"{number:064x}"
+    run_id = f"{pipeline}-{fingerprint[:12]}-{number}"
+    asked = START + timedelta(minutes=number)
+    request = a_run_request(
+        run_id=run_id, pipeline=pipeline, fingerprint=fingerprint, requested_by=run_id, requested_at=asked
+    )
+    services.ledger.runs.claim_run(request)
+    record = services.ledger.runs.run(run_id)
+    assert record is not None
+    if outcome is not None:
+        services.ledger.runs.record_run(replace(record, outcome=outcome, reason="told"))
+    return run_id
+
+
+def ids(page: m.RunsPage) -> list[str]:
+    return [run.run_id for run in page.runs]
+
+
+def test_runs_of_all_pipelines_come_newest_first_and_in_pages(services: MemoryServices) -> None:
+    runs = [a_run(services, pipeline, number) for number, pipeline in enumerate([PIPELINE, "digits"] * 3, 1)]
+
+    first = lists.list_runs(a_request(limit="4"), services)
+    second = lists.list_runs(a_request(limit="4", continuation=str(first.continuation)), services)
+
+    assert ids(first) + ids(second) == runs[::-1]
+    assert second.continuation is None
+
+
+def test_runs_are_chosen_by_pipeline_outcome_and_time(services: MemoryServices) -> None:
+    failed = a_run(services, PIPELINE, 1, Outcome.FAILED)
+    promoted = a_run(services, PIPELINE, 2, Outcome.PROMOTED)
+    other = a_run(services, "digits", 3, Outcome.FAILED)
+
+    def chosen(**params: Any) -> list[str]:
+        return ids(lists.list_runs(a_request(**params), services))
+
+    assert chosen(pipeline=PIPELINE) == [promoted, failed]
+    assert chosen(outcome="failed") == [other, failed]
+    assert chosen(since="2026-05-01T10:02:00Z") == [other, promoted]
+    assert chosen(since="2026-05-02") == []
+    assert chosen(pipeline="digits", outcome="promoted") == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "more"),
+    [
+        (lists.list_runs, {}),
+        (lists.list_arrivals, {}),
+        (lists.list_strays, {"kind": "outside"}),
+        (lists.list_strays, {"kind": "rejected"}),
+    ],
+)
+@pytest.mark.parametrize("token", ["x", "a-1", "t-", "\udcff", "r-000000000000000000-x", "a-٣"])
+def test_a_token_that_no_list_gave_is_refused(
+    services: MemoryServices, ask: Any, more: dict[str, Any], token: str
+) -> None:
+    with pytest.raises(PermanentError, match="continuation") as caught:
+        ask(a_request(path=PIPELINE, continuation=token, **more), services)
+
+    assert caught.value.code is Code.BAD_REQUEST
+
+
+def test_an_unknown_pipeline_is_named_with_the_known_ones(services: MemoryServices) -> None:
+    for ask in (lists.list_arrivals, lists.get_pipeline):
+        with pytest.raises(PermanentError, match="there is no pipeline 'none'; known: breast-cancer, digits") as caught:
+            ask(a_request(path="none"), services)
+        assert caught.value.code is Code.UNKNOWN_PIPELINE
+    with pytest.raises(PermanentError, match="there is no pipeline 'none'"):
+        lists.list_runs(a_request(pipeline="none"), services)
+
+
+def test_pipelines_are_shown_with_their_champions_and_what_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "digits.yaml").write_text((PIPELINES / "digits.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "garbled.yaml").write_text("name: [", encoding="utf-8")
+    services = MemoryServices(tmp_path)
+    champion = Champion(pipeline="digits", run_id="digits-1", model="digits", version="3")
+    services.ledger.champions.crown(champion, since=START)
+    gone = a_run(services, "garbled", 1)
+
+    shown = to_wire(lists.list_pipelines(a_request(), services))
+
+    (digits,) = shown["pipelines"]
+    assert (digits["name"], digits["data"]["container"], digits["champion"]["version"]) == ("digits", "digits", "3")
+    assert "not valid YAML" in shown["broken"]["garbled"]
+    assert ids(lists.list_runs(a_request(), services)) == [gone], "its runs are still there"
+
+
+def test_a_pipeline_shows_its_window_quarantines_and_runs(services: MemoryServices) -> None:
+    run_id = a_run(services, PIPELINE, 1, Outcome.FAILED)
+    services.ledger.arrivals.join_window(PIPELINE, an_arrival())
+    services.ledger.quarantines.put(a_quarantine())
+    services.ledger.quarantines.put(a_quarantine(fingerprint="ee" * 32, released_at=START))
+
+    shown = lists.get_pipeline(a_request(path=PIPELINE), services)
+
+    assert shown.champion is None
+    assert shown.window is not None
+    assert (shown.window.arrivals, shown.window.size) == (1, 1234)
+    assert "which is open since 2026-05-01 10:00:00 UTC and closes when nothing has arrived" in shown.window.closing
+    assert [kept.fingerprint for kept in shown.quarantines] == ["ab" * 32]
+    assert [run.run_id for run in shown.runs] == [run_id]
+    assert to_wire(shown)["train"]["folder"] == "breast_cancer"
+
+
+def test_a_quiet_pipeline_has_no_window(services: MemoryServices) -> None:
+    joined = services.ledger.arrivals.join_window(PIPELINE, an_arrival())
+    assert joined.start is not None
+    services.ledger.arrivals.close_window(joined.start)
+    services.ledger.arrivals.join_window("digits", an_arrival(container="digits"))
+
+    shown = lists.get_pipeline(a_request(path=PIPELINE), services)
+
+    assert (shown.window, shown.quarantines, shown.runs) == (None, (), ())
+
+
+def test_every_arrival_has_its_verdict_and_a_sentence(services: MemoryServices) -> None:
+    ledger = services.ledger.arrivals
+    joined = ledger.join_window(PIPELINE, an_arrival())
+    ledger.join_window(PIPELINE, an_arrival(event_id="2", received_at=START + timedelta(seconds=3)))
+
+    def shown() -> list[tuple[Verdict, str, str | None]]:
+        page = lists.list_arrivals(a_request(path=PIPELINE), services)
+        return sorted((entry.verdict, entry.reason, entry.run_id) for entry in page.arrivals)
+
+    assert shown() == [
+        (Verdict.DUPLICATE, "duplicate of an event seen 3 s earlier", None),
+        (Verdict.JOINED, f"joined window {joined.window_id}, which is not decided on yet", None),
+    ]
+    ledger.record_verdict(
+        WindowVerdict(
+            window_id=str(joined.window_id), pipeline=PIPELINE, verdict=Verdict.TRAINED, reason="in run r", run_id="r"
+        )
+    )
+    assert shown()[1] == (Verdict.TRAINED, "in run r", "r")
+
+
+def test_strays_are_listed_by_kind(services: MemoryServices) -> None:
+    ledger = services.ledger.arrivals
+    ledger.record_outside(an_arrival(container="attic"), "outside every pipeline: container is attic")
+    ledger.record_rejected(RejectedEvent(event_id="e", reason="event: id is missing", received_at=START, text="{}"))
+
+    outside = lists.list_strays(a_request(kind="outside"), services)
+    rejected = lists.list_strays(a_request(kind="rejected"), services)
+
+    assert [(entry.container, entry.verdict) for entry in outside.arrivals] == [("attic", Verdict.OUTSIDE)]
+    assert outside.rejected == ()
+    assert [event.reason for event in rejected.rejected] == ["event: id is missing"]
+    assert rejected.arrivals == ()
+
+
+def a_quarantine(**changes: Any) -> Quarantine:
+    quarantine = Quarantine(
+        pipeline=PIPELINE,
+        fingerprint="ab" * 32,
+        snapshot_digest="cd" * 32,
+        since=START,
+        failures=(FailedAttempt(run_id="r-1", reason="training: line 3"),),
+    )
+    return replace(quarantine, **changes)

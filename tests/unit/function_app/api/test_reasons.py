@@ -1,0 +1,172 @@
+"""From the ledger and the hub to one verdict and one sentence."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from function_app.api import models as m
+from function_app.api import reasons
+from function_app.api.reasons import Search, search, why
+from function_app.intake import rejection_of
+from shared.decisions.evidence import Taken
+from shared.decisions.manifest import BlobEntry
+from shared.errors import Code, PermanentError, TransientError
+from shared.messages import Outcome, RejectedEvent, RunRecord, Stage, Verdict, WindowVerdict
+from tests.support.api import MemoryHub, MemoryServices, a_request
+from tests.support.arrivals import a_run_record, an_arrival
+from tests.support.builders import a_run_request
+from tests.support.durable_client import Instance, MemoryClient
+from tests.support.workflow import START
+
+PIPELINE = "breast-cancer"
+BLOB = "landing/part-1.csv"
+ENTRY = BlobEntry(name=BLOB, etag='"0x8D1"', size=1234, md5=None, last_modified=START)
+RUN = a_run_request()
+
+
+@pytest.fixture
+def services() -> MemoryServices:
+    found = MemoryServices()
+    found.hub.blobs[BLOB] = ENTRY
+    return found
+
+
+def ask(services: MemoryServices, client: MemoryClient | None = None, blob: str = BLOB) -> m.Why:
+    return asyncio.run(why(a_request(pipeline=PIPELINE, blob=blob), services, client or MemoryClient()))
+
+
+def joined(services: MemoryServices) -> str:
+    return str(services.ledger.arrivals.join_window(PIPELINE, an_arrival()).window_id)
+
+
+def trained(services: MemoryServices, window_id: str, outcome: Outcome | None = None) -> None:
+    services.ledger.runs.claim_run(RUN)
+    record = services.ledger.runs.run(RUN.run_id)
+    assert record is not None
+    if outcome is not None:
+        services.ledger.runs.record_run(replace(record, outcome=outcome, reason="told"))
+    verdict = WindowVerdict(
+        window_id=window_id, pipeline=PIPELINE, verdict=Verdict.TRAINED, reason="in", run_id=RUN.run_id
+    )
+    services.ledger.arrivals.record_verdict(verdict)
+    services.hub.manifests[RUN.snapshot.manifest] = {BLOB: ENTRY}
+
+
+def test_a_blob_that_just_arrived_is_in_a_window(services: MemoryServices) -> None:
+    window_id = joined(services)
+
+    found = ask(services)
+
+    assert found.verdict is Verdict.JOINED
+    assert window_id in found.sentence
+    assert [entry.event_id for entry in found.arrivals] == ["event-1"]
+    assert found.blob_now == m.BlobView(etag='"0x8D1"', size=1234, last_modified=START)
+    assert found.run is None
+
+
+def test_a_blob_in_a_run_shows_the_run_and_what_it_does(services: MemoryServices) -> None:
+    trained(services, joined(services))
+    client = MemoryClient(instances={RUN.run_id: Instance(custom_status={"stage": "training"})})
+
+    found = ask(services, client)
+
+    assert (found.verdict, found.run and found.run.stage) == (Verdict.TRAINED, Stage.TRAINING)
+    assert f"{BLOB} is in run {RUN.run_id}, which is under way" in found.sentence
+
+
+def test_a_blob_that_was_trained_says_how_the_run_ended(services: MemoryServices) -> None:
+    trained(services, joined(services), Outcome.NOT_PROMOTED)
+
+    assert "whose model was not promoted: told" in ask(services).sentence
+
+
+def test_a_blob_outside_shows_the_event_that_told_of_it(services: MemoryServices) -> None:
+    reason = "outside every pipeline: container is attic, pipelines watch breast-cancer"
+    services.ledger.arrivals.record_outside(an_arrival(container="attic", blob="landing/x.csv"), reason)
+
+    found = ask(services, blob="landing/x.csv")
+
+    assert (found.verdict, found.sentence) == (Verdict.OUTSIDE, reason)
+    assert [entry.container for entry in found.arrivals] == ["attic"]
+
+
+def test_a_blob_whose_event_was_not_understood_says_so(services: MemoryServices) -> None:
+    text = f'{{"subject": "/blobServices/default/containers/breast-cancer/blobs/{BLOB}", "data": null}}'
+    event = RejectedEvent(event_id="e", reason="event: data must be an object", received_at=START, text=text)
+    services.ledger.arrivals.record_rejected(event)
+
+    found = ask(services)
+
+    assert found.verdict is Verdict.REJECTED
+    assert "event: data must be an object" in found.sentence
+
+
+@pytest.mark.parametrize(("told", "verdict"), [("landing/mäß.csv", Verdict.REJECTED), ("landing/mäß.csv.csv", None)])
+def test_an_event_that_was_not_understood_is_about_the_blob_it_names_only(
+    services: MemoryServices, told: str, verdict: Verdict | None
+) -> None:
+    payload = {"id": "e", "subject": f"/blobServices/default/containers/breast-cancer/blobs/{told}"}
+    event = rejection_of(payload, "event: type is missing", START)
+    services.ledger.arrivals.record_rejected(event)
+
+    assert ask(services, blob="landing/mäß.csv").verdict is verdict
+
+
+def test_a_blob_that_no_event_told_of_is_found_in_a_snapshot(services: MemoryServices) -> None:
+    services.ledger.runs.claim_run(RUN)
+    services.hub.manifests[RUN.snapshot.manifest] = {BLOB: ENTRY}
+
+    found = ask(services)
+
+    assert (found.verdict, found.run and found.run.run_id) == (Verdict.TRAINED, RUN.run_id)
+    assert "no event told of it, but its listing showed it" in found.sentence
+
+
+def test_a_blob_that_is_nowhere_is_said_to_be_nowhere(services: MemoryServices) -> None:
+    found = ask(services, blob="landing/none.csv")
+
+    assert (found.verdict, found.blob_now, found.arrivals) == (None, None, ())
+    assert "there is no blob landing/none.csv" in found.sentence
+
+
+@pytest.mark.parametrize(
+    "trouble", [TransientError("the site is away"), PermanentError("the site is away", code=Code.BAD_CONFIGURATION)]
+)
+def test_a_site_that_is_away_leaves_what_the_ledger_knows(services: MemoryServices, trouble: Exception) -> None:
+    trained(services, joined(services), Outcome.PROMOTED)
+    services.hub.trouble = trouble
+
+    assert "whose model was promoted" in ask(services).sentence
+    assert ask(services, blob="landing/other.csv").sentence.endswith("could not be seen: the site is away")
+
+
+def test_an_unknown_pipeline_is_refused(services: MemoryServices) -> None:
+    with pytest.raises(PermanentError, match="there is no pipeline 'none'"):
+        asyncio.run(why(a_request(pipeline="none", blob=BLOB), services, MemoryClient()))
+
+
+def runs(*digests: str, blobs: int = 1) -> list[RunRecord]:
+    return [
+        a_run_record(run_id=f"r-{number}", snapshot_digest=digest, blobs=blobs) for number, digest in enumerate(digests)
+    ]
+
+
+def test_the_newest_snapshot_that_holds_the_blob_is_what_counts() -> None:
+    hub = MemoryHub()
+    hub.manifests = {"p/bb.json": {BLOB: ENTRY}, "p/cc.json": {BLOB: ENTRY}}
+    known = runs("aa", "aa", "bb", "cc")
+
+    found = search(hub, "p", BLOB, known)
+
+    assert found == Search(Taken(run=known[2], entry=ENTRY), frozenset({"r-0", "r-1", "r-2"}))
+    assert hub.read == ["p/aa.json", "p/bb.json"], "each once, and no more than needed"
+
+
+def test_long_snapshots_are_not_all_read() -> None:
+    hub = MemoryHub()
+
+    found = search(hub, "p", BLOB, runs("aa", "bb", "cc", blobs=reasons.MOST_ENTRIES // 2 + 1))
+
+    assert found == Search(None, frozenset({"r-0"}))
+    assert hub.read == ["p/aa.json"]
