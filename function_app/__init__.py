@@ -5,7 +5,7 @@ import azure.functions as func
 
 from function_app import steps, workflows
 from function_app.services import Services
-from function_app.triggers import data_arrival, operations, training_status
+from function_app.triggers import data_arrival, operations, training_requests, training_status, watch
 
 
 def build_app(services: Services) -> df.DFApp:
@@ -13,8 +13,10 @@ def build_app(services: Services) -> df.DFApp:
     built = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
     for blueprint in (
         data_arrival.blueprint(services),
+        training_requests.blueprint(services),
         training_status.blueprint(),
         operations.blueprint(services),
+        watch.blueprint(services),
         workflows.blueprint(),
         steps.blueprint(services),
     ):

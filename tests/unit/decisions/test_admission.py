@@ -1,12 +1,25 @@
+from dataclasses import replace
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.admission import Refuse, Start, decide, effective_parameters, under_way
+from shared.decisions.admission import Refuse, Start, decide, effective_parameters, nothing_new, under_way
+from shared.decisions.standing import remedy
 from shared.errors import Code, PermanentError
-from shared.messages import Outcome, RunRecord, Verdict
+from shared.messages import FailedAttempt, Outcome, Quarantine, RunRecord, Verdict
 from tests.support.arrivals import a_run_record
+from tests.support.workflow import START
 
+QUARANTINE = Quarantine(
+    pipeline="breast-cancer",
+    fingerprint="ab" * 32,
+    snapshot_digest="cd" * 32,
+    since=START,
+    failures=(FailedAttempt(run_id="breast-cancer-abababababab-1", reason="line 3: not a number", attempt=1),),
+)
+RELEASED = replace(QUARANTINE, released_at=START, released_attempt=1)
 FINAL = [Outcome.PROMOTED, Outcome.NOT_PROMOTED]
 AGAIN = [Outcome.FAILED, Outcome.CANCELLED, Outcome.ROLLED_BACK]
 
@@ -42,16 +55,54 @@ def test_an_attempt_under_way_is_not_doubled() -> None:
     assert decide(_attempts(Outcome.FAILED, None)) == under_way("breast-cancer-abababababab-2")
 
 
-@given(st.lists(st.sampled_from(AGAIN), max_size=5), st.sampled_from([*FINAL, None]), st.randoms())
-def test_the_last_attempt_decides_in_whatever_order_they_come(
-    failed: list[Outcome], last: Outcome | None, random: object
+def test_force_tries_what_was_judged_again() -> None:
+    assert decide(_attempts(Outcome.PROMOTED), force=True) == Start(attempt=2)
+
+
+def test_force_doubles_nothing() -> None:
+    assert decide(_attempts(None), force=True) == under_way("breast-cancer-abababababab-1")
+
+
+def test_a_quarantine_refuses_with_the_evidence_and_the_remedy() -> None:
+    decision = decide(_attempts(*AGAIN), quarantine=QUARANTINE)
+    assert decision == Refuse(
+        run_id="breast-cancer-abababababab-3", verdict=Verdict.QUARANTINED, reason=remedy(QUARANTINE)
+    )
+
+
+def test_nothing_new_names_the_run_that_trained_last() -> None:
+    refusal = nothing_new("run-7")
+    assert (refusal.run_id, refusal.verdict) == ("run-7", Verdict.UNCHANGED)
+    assert "run-7" in refusal.reason
+
+
+@given(
+    st.lists(st.sampled_from([*AGAIN, *FINAL]), max_size=5),
+    st.none() | st.sampled_from([*AGAIN, *FINAL]),
+    st.booleans(),
+    st.sampled_from([None, QUARANTINE, RELEASED]),
+    st.randoms(use_true_random=False),
+)
+def test_any_history_leads_to_one_decision_in_whatever_order_it_comes(
+    ended: list[Outcome], last: Outcome | None, force: bool, quarantine: Quarantine | None, random: Random
 ) -> None:
-    previous = _attempts(*failed, last)
-    random.shuffle(previous)  # type: ignore[attr-defined]  # hypothesis types it as object
-    decision = decide(previous)
-    assert isinstance(decision, Refuse)
-    assert decision.run_id.endswith(f"-{len(failed) + 1}")
-    assert decide([run for run in previous if run.outcome in AGAIN]) == Start(attempt=len(failed) + 1)
+    previous = _attempts(*ended, last)
+    judged = [run for run in previous if run.outcome in FINAL]
+    following = len(previous) + 1
+    random.shuffle(previous)
+
+    decision = decide(previous, force=force, quarantine=quarantine)
+
+    if last is None:
+        assert decision == under_way(f"breast-cancer-abababababab-{following - 1}")
+    elif judged and not force:
+        assert isinstance(decision, Refuse)
+        assert (decision.verdict, decision.run_id) == (Verdict.UNCHANGED, judged[-1].run_id)
+    elif quarantine is QUARANTINE:
+        assert isinstance(decision, Refuse)
+        assert decision.verdict is Verdict.QUARANTINED
+    else:
+        assert decision == Start(attempt=following)
 
 
 def test_overrides_replace_declared_parameters() -> None:

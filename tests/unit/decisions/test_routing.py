@@ -1,3 +1,6 @@
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,7 +79,23 @@ def test_a_new_holdout_concerns_its_pipeline_though_it_is_never_trained_on() -> 
     pipeline = a_pipeline(holdout=holdout)
     assert _names(route(an_arrival(blob="holdout/holdout.csv"), [CANCER], ACCOUNTS).pipelines) == ["breast-cancer"]
     assert _names(route(an_arrival(blob=holdout), [pipeline], ACCOUNTS).pipelines) == ["breast-cancer"]
-    assert not selects(pipeline.data, holdout, 10)
+    assert not selects(pipeline, holdout, 10)
+
+
+@pytest.mark.parametrize("marker", ["_SUCCESS", "all/done.csv"])
+@pytest.mark.parametrize("change", [{}, {"size": 0}, {"size": 0, "api": "CreateFile"}])
+def test_the_done_marker_concerns_its_pipeline_and_is_no_data(marker: str, change: dict[str, Any]) -> None:
+    pipeline = a_pipeline(settle={"done_marker": marker})
+    arrival = an_arrival(blob=f"landing/{marker}", **change)
+    assert _names(route(arrival, [pipeline, DIGITS], ACCOUNTS).pipelines) == ["breast-cancer"]
+    assert not selects(pipeline, arrival.blob, 10)
+
+
+def test_a_done_marker_elsewhere_is_none() -> None:
+    pipeline = a_pipeline(settle={"done_marker": "_SUCCESS"})
+    routing = route(an_arrival(blob="landing/deep/_SUCCESS", size=0), [pipeline], ACCOUNTS)
+    assert routing.reason == "outside every pipeline: landing/deep/_SUCCESS does not match landing/*.csv"
+    assert not route(an_arrival(blob="landing/_SUCCESS", size=0), [CANCER], ACCOUNTS).pipelines
 
 
 def test_without_pipelines_everything_is_outside() -> None:
@@ -86,9 +105,16 @@ def test_without_pipelines_everything_is_outside() -> None:
 names = st.text("ab/.csv", min_size=1, max_size=8)
 
 
-@given(names, st.integers(-1, 2), st.sampled_from(["", "a/", "b/"]), st.sampled_from(["*", "*.csv", "a*"]))
-def test_events_and_listings_agree(name: str, size: int, prefix: str, pattern: str) -> None:
-    pipeline = a_pipeline(prefix=prefix, pattern=pattern, holdout="none")
+@given(
+    names,
+    st.integers(-1, 2),
+    st.sampled_from(["", "a/", "b/"]),
+    st.sampled_from(["*", "*.csv", "a*"]),
+    st.none() | st.sampled_from(["a", "b.csv"]),
+)
+def test_events_and_listings_agree(name: str, size: int, prefix: str, pattern: str, marker: str | None) -> None:
+    pipeline = a_pipeline(prefix=prefix, pattern=pattern, holdout="none", settle={"done_marker": marker})
     routing = route(an_arrival(blob=name, size=size), [pipeline], ACCOUNTS)
-    assert bool(routing.pipelines) == selects(pipeline.data, name, size)
+    marked = marker is not None and name == prefix + marker
+    assert bool(routing.pipelines) == (marked or selects(pipeline, name, size))
     assert bool(routing.pipelines) != bool(routing.reason)

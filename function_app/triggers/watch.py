@@ -1,0 +1,35 @@
+"""The reconciler's timer. What a pass does is in ``function_app.watching``, imported when it first runs."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from function_app.services import Services
+
+log = logging.getLogger(__name__)
+
+SCHEDULE = "0 */2 * * * *"  # every two minutes: 30 executions an hour, one for all steps and pipelines
+
+
+def blueprint(services: Services) -> df.Blueprint:
+    """The timer. The host runs it on one instance only, and never twice at a time; by hand it may run besides."""
+    bp = df.Blueprint()
+    passing = asyncio.Lock()
+
+    @bp.timer_trigger(schedule=SCHEDULE, arg_name="timer")
+    @bp.durable_client_input(client_name="client")
+    async def keep_watch(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+        from function_app.watching.steps import make_pass
+
+        if passing.locked():
+            log.warning("a pass is under way still; this one is left out")
+            return
+        async with passing:
+            if timer.past_due:
+                log.info("the app was away when a pass was due")
+            await make_pass(services, client, datetime.now(UTC))
+
+    return bp

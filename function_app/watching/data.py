@@ -1,0 +1,122 @@
+"""Data that no event told of: listed cheaply, and told to the pipeline's window."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from function_app.services import Services
+from function_app.starting import start_once
+from function_app.watching.passes import Pass
+from shared.decisions.looking import Glance, is_news, seen_now, sighting, sweep_is_due, told_now
+from shared.errors import Code, PermanentError
+from shared.messages import ArrivalWindow
+
+if TYPE_CHECKING:
+    from shared.clients.ledger import UnfinishedWindow
+    from shared.decisions.listing import ListedPage, Listing, LookState, SettledListing
+    from shared.pipelines import Pipeline
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4  # pipelines looked at side by side, so that a hub that does not answer keeps few waiting
+
+
+class Hub(Protocol):
+    """The looks at a site's storage that leave nothing behind; raise ``NO_DATA`` for nothing to train on."""
+
+    def done_marker(self, pipeline: Pipeline) -> str | None:
+        """The ETag of the pipeline's done-marker, None when it is not there."""
+
+    def page(self, pipeline: Pipeline, marker: str | None = None) -> ListedPage:
+        """One page of the blobs that the pipeline watches."""
+
+    def listing(self, pipeline: Pipeline, *, newer_than: datetime | None = None) -> Listing:
+        """All of them; what was written after ``newer_than`` is counted as fresh."""
+
+
+async def look_at_data(this: Pass, unfinished: Collection[UnfinishedWindow]) -> None:
+    """Look at every pipeline's data. ``unfinished``: the windows that are not judged, as the pass found them."""
+    # Their listing is being decided on right now; what it leaves open shows in the next pass.
+    judging = {found.window.pipeline for found in unfinished if found.closed}
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def look(pipeline: Pipeline) -> None:
+        async with room:
+            with this.guard(f"look at the data of pipeline {pipeline.name}"):
+                await _look_at(this, pipeline)
+
+    await asyncio.gather(*(look(each) for each in this.services.pipelines.all if each.name not in judging))
+
+
+async def _look_at(this: Pass, pipeline: Pipeline) -> None:
+    window = await asyncio.to_thread(window_for, this.services, pipeline, this.now)
+    if window is not None:
+        await start_once(this.client, "settle_arrivals", window.window_id, window)
+        await asyncio.to_thread(this.services.ledger.arrivals.window_started, window)
+        this.done["windows opened"] += 1
+
+
+def window_for(services: Services, pipeline: Pipeline, now: datetime) -> ArrivalWindow | None:
+    """The window that was opened for what a look showed; None when nothing is new, or the open window was told."""
+    listings, hub = services.ledger.listings, services.hubs.hub(pipeline.data.site)
+    before, settled = listings.look(pipeline.name), listings.settled(pipeline.name)
+    try:
+        glance = glance_at(hub, pipeline, before)
+    except PermanentError as error:
+        _nothing_there(pipeline, error)
+        return None
+    if not sweep_is_due(before, glance, settled, now):
+        return None
+    listing = _sweep(hub, pipeline, settled)
+    seen = seen_now(before, glance, listing, now)
+    # Asked again, because an admission may have decided on this very listing meanwhile.
+    if listing is None or not is_news(seen, listings.settled(pipeline.name), now):
+        listings.keep_look(pipeline.name, seen)
+        return None
+    window = services.ledger.arrivals.open_window(pipeline.name, at=now, sighting=sighting(before, listing))
+    # Only now, so that who dies before tells it again, which changes nothing.
+    listings.keep_look(pipeline.name, told_now(seen, now))
+    log.info("pipeline %s has data that no event told of, %d files", pipeline.name, listing.fresh_blobs)
+    return window
+
+
+def glance_at(hub: Hub, pipeline: Pipeline, before: LookState | None) -> Glance:
+    """One or two requests: the done-marker, or the first page and the last one, as far as it is known where it is."""
+    if pipeline.settle.done_marker is not None:
+        return Glance(marked_etag=hub.done_marker(pipeline))
+    first = hub.page(pipeline)
+    if first.next_marker is None:
+        return Glance(first_page=first.digest)
+    try:
+        marker, last = _last_page(hub, pipeline, (before and before.last_marker) or first.next_marker)
+    except PermanentError:
+        marker, last = _last_page(hub, pipeline, first.next_marker)  # the service takes the old marker no more
+    return Glance(first_page=first.digest, last_page=last.digest, last_marker=marker)
+
+
+def _last_page(hub: Hub, pipeline: Pipeline, marker: str) -> tuple[str, ListedPage]:
+    """The last page and its marker; without one to start from, all pages are walked through, once."""
+    while True:
+        page = hub.page(pipeline, marker)
+        if page.next_marker is None:
+            return marker, page
+        marker = page.next_marker
+
+
+def _sweep(hub: Hub, pipeline: Pipeline, settled: SettledListing | None) -> Listing | None:
+    try:
+        return hub.listing(pipeline, newer_than=settled.newest if settled else None)
+    except PermanentError as error:
+        _nothing_there(pipeline, error)
+        return None
+
+
+def _nothing_there(pipeline: Pipeline, error: PermanentError) -> None:
+    """Say so when there is nothing to train on, which is no failure; raises every other error."""
+    if error.code is not Code.NO_DATA:
+        raise error
+    log.debug("pipeline %s: %s", pipeline.name, error.reason)

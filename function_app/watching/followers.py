@@ -1,0 +1,35 @@
+"""Who asked by message and was not told the outcome, because the broker was away when the run ended."""
+
+import asyncio
+from functools import cache
+
+from function_app.services import Services
+from function_app.watching.passes import Pass
+from shared.decisions.watching import outcome_is_due
+from shared.messages import ReplyTo, RunRecord
+
+MOST_IN_VAIN = 3  # then the broker is away for everyone, and each try waits for it; the rest is for the next pass
+
+
+async def answer_followers(this: Pass) -> None:
+    """Send what is due, unless the broker is away."""
+    record_of = cache(this.services.ledger.runs.run)
+    unanswered: list[tuple[str, ReplyTo]] = []
+    with this.guard("list the requests that wait for an outcome"):
+        unanswered = await asyncio.to_thread(this.services.ledger.followers.unanswered)
+    in_vain = 0  # tries in a row
+    for run_id, reply in unanswered:
+        if in_vain == MOST_IN_VAIN:
+            return
+        failed = this.failed
+        with this.guard(f"answer message {reply.message_id} about run {run_id}"):
+            record = await asyncio.to_thread(record_of, run_id)
+            if record is not None and outcome_is_due(record, this.now):
+                await asyncio.to_thread(_answer, this.services, reply, record)
+                this.done["requests answered"] += 1
+        in_vain = in_vain + 1 if this.failed > failed else 0
+
+
+def _answer(services: Services, reply: ReplyTo, record: RunRecord) -> None:
+    services.results.outcome(reply, record)
+    services.ledger.followers.answered(record.run_id, reply)

@@ -1,0 +1,38 @@
+"""Orchestrations as the reconciler sees them."""
+
+from typing import Any, Protocol
+
+from function_app import starting
+from shared.decisions.watching import Instance, life_of
+from shared.messages import Stage
+from shared.wire import to_wire
+
+
+class DurableClient(starting.DurableClient, Protocol):
+    """The little that is needed of the Durable client."""
+
+    async def terminate(self, instance_id: str, reason: str, /) -> Any:
+        """End an instance where it stands; nothing when it has ended already."""
+
+
+async def look_up(client: DurableClient, instance_id: str) -> Instance:
+    """What is known of an instance."""
+    status = await starting.status_of(client, instance_id)
+    if status is None:
+        return Instance(life=life_of(None))
+    return Instance(
+        life=life_of(status.runtime_status.value),
+        said=status.output if isinstance(status.output, str) else "",
+        stage=_stage(status.custom_status),
+        updated_at=status.last_updated_time,
+    )
+
+
+async def start(client: DurableClient, name: str, instance_id: str, request: object) -> None:
+    """Start an orchestration that was found to be dead. The host refuses it when somebody else was quicker."""
+    await client.start_new(name, instance_id, to_wire(request))
+
+
+def _stage(custom_status: Any) -> Stage | None:
+    said = custom_status.get("stage") if isinstance(custom_status, dict) else None
+    return Stage(said) if said in set(Stage) else None

@@ -1,0 +1,47 @@
+"""``retrain_every``: a request when it is due, claimed before it is started."""
+
+import asyncio
+from datetime import UTC
+
+from function_app.starting import start_once
+from function_app.watching.passes import Pass
+from orchestrations.request_run import NAME as REQUEST_RUN
+from shared.decisions.scheduling import Begin, Counted, Resume, schedule_step
+from shared.messages import AdmissionRequest, Cause
+
+
+async def start_due(this: Pass) -> None:
+    """Start what is due, once, whoever else is looking."""
+    for pipeline in this.services.pipelines.all:
+        if pipeline.retrain_every is not None:
+            with this.guard(f"keep the schedule of pipeline {pipeline.name}"):
+                await _keep(this, pipeline.name, pipeline.retrain_every)
+
+
+async def _keep(this: Pass, pipeline: str, cron: str) -> None:
+    schedules = this.services.ledger.schedules
+    before = await asyncio.to_thread(schedules.counted, pipeline)
+    step = schedule_step(cron, before, this.now)
+    if step is None:
+        return
+    claims = not isinstance(step, Resume)
+    if claims and not await asyncio.to_thread(schedules.advance, pipeline, before, step.counted):
+        return  # another host was quicker
+    if isinstance(step, Begin):
+        return
+    request = request_of(pipeline, step.counted)
+    if await start_once(this.client, REQUEST_RUN, request.requested_by, request):
+        this.done["schedules started"] += 1
+    await asyncio.to_thread(schedules.started, pipeline, step.counted)
+
+
+def request_of(pipeline: str, counted: Counted) -> AdmissionRequest:
+    """The request for a due time: the same whenever it is made."""
+    due = counted.last.astimezone(UTC)
+    return AdmissionRequest(
+        pipeline=pipeline,
+        cause=Cause.SCHEDULE,
+        requested_by=f"schedule-{pipeline}-{due:%Y%m%dT%H%M}",
+        requested_at=counted.claimed_at,
+        note=f"retrain_every {counted.cron}, due {due:%Y-%m-%d %H:%M} UTC",
+    )

@@ -1,0 +1,35 @@
+"""A pass of the reconciler: what nobody told, what nobody started, what nobody ended.
+
+Everything here is somebody else's work that was left undone, so it is done only after a grace period, and each step may
+be repeated. No step, pipeline, window or run that fails stops the others.
+"""
+
+import logging
+import time
+from datetime import datetime
+
+from function_app.services import Services
+from function_app.watching.data import look_at_data
+from function_app.watching.followers import answer_followers
+from function_app.watching.instances import DurableClient
+from function_app.watching.passes import Pass
+from function_app.watching.runs import adopt_runs
+from function_app.watching.schedules import start_due
+from function_app.watching.windows import adopt_windows
+
+log = logging.getLogger(__name__)
+
+
+async def make_pass(services: Services, client: DurableClient, now: datetime) -> Pass:
+    """One pass over everything; what it did goes to the log in one line."""
+    began = time.monotonic()
+    this = Pass(services, client, now)
+    unfinished = await adopt_windows(this)
+    await adopt_runs(this)
+    await start_due(this)
+    await look_at_data(this, unfinished)
+    await answer_followers(this)  # last, because a broker that is away takes its time
+    log.info(
+        "pass over %d pipelines in %.1f s: %s", len(services.pipelines.all), time.monotonic() - began, this.summary
+    )
+    return this

@@ -1,0 +1,177 @@
+"""What the reconciler does about what it finds. Pure: time is a value.
+
+Adopting means doing what a dead owner has left. A claim is left alone while anybody may still act on it: while its own
+orchestration or its owner's is alive, and for a grace period after the last sign of life.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from shared.messages import (
+    ArrivalWindow,
+    Outcome,
+    RunRecord,
+    RunRequest,
+    Stage,
+    Verdict,
+    WindowVerdict,
+)
+from shared.texts import shortened
+
+GRACE = timedelta(minutes=1)  # who claimed something and has not acted on it by then is taken for dead
+GIVE_UP_AFTER = timedelta(hours=24)  # so long something that fails again and again is started again
+
+
+class Life(StrEnum):
+    """Whether an orchestration will still act. ``NEVER``: there is none of that id, or it was purged."""
+
+    NEVER = "never"
+    ALIVE = "alive"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    TERMINATED = "terminated"
+
+
+_HOSTS_WORDS = re.compile(r"^Orchestrator function '\w+' failed: +")  # a reason says so in its own
+
+_LIVES = {
+    None: Life.NEVER,
+    "Completed": Life.COMPLETED,
+    "Failed": Life.FAILED,
+    "Terminated": Life.TERMINATED,
+    "Canceled": Life.TERMINATED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """What the Durable client says of an orchestration.
+
+    ``said``: its output; for one that failed or was terminated, why. ``stage``: of its custom status.
+    """
+
+    life: Life
+    said: str = ""
+    stage: Stage | None = None
+    updated_at: datetime | None = None
+
+
+def life_of(runtime_status: str | None) -> Life:
+    """The life behind a runtime status. Suspended is alive, and so is what we have never heard of: leave it alone."""
+    return _LIVES.get(runtime_status, Life.ALIVE)
+
+
+def recent(moment: datetime, now: datetime) -> bool:
+    """Whether the moment is within the grace period.
+
+    One that lies far ahead is not: it was noted before the clock was set back, and must not wait until it comes again.
+    """
+    return abs(now - moment) <= GRACE
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start the orchestration, in place of one that is there and has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindUp:
+    """End the run: cancel its training, free its compute, record the outcome with the reason."""
+
+    outcome: Outcome
+    reason: str
+
+
+def owner_is_gone(claimed_at: datetime, owner: Instance, now: datetime) -> bool:
+    """Whether nobody will act on a claim any more that ``owner`` should act on."""
+    if owner.life is Life.ALIVE:
+        return False
+    return not recent(claimed_at, now) and not (owner.updated_at and recent(owner.updated_at, now))
+
+
+def window_step(
+    window: ArrivalWindow,
+    settling: Instance,
+    *,
+    judged: WindowVerdict | None,
+    run: RunRequest | None,
+    trouble: str,
+    now: datetime,
+) -> Start | WindowVerdict:
+    """What becomes of a window whose owner is gone, but which the ledger still has as unfinished.
+
+    ``judged``: the verdict, if its owner died just after it. ``run``: what was claimed for the window; then a verdict
+    is all that is missing, because runs are adopted too. ``trouble``: why its pipeline cannot be had. What is
+    rejected here is not lost: a later listing that was not decided on opens a window again.
+    """
+    if judged is not None:
+        return judged
+    if run is not None:
+        return _verdict(window, Verdict.TRAINED, f"{run.snapshot.blobs} files are trained in run {run.run_id}", run)
+    if trouble:
+        return _verdict(window, Verdict.REJECTED, trouble)
+    if settling.life is Life.FAILED and abs(now - window.opened_at) > GIVE_UP_AFTER:
+        hours = GIVE_UP_AFTER // timedelta(hours=1)
+        reason = f"the data could not be looked at for {hours} hours; the last time: {first_line(settling.said)}"
+        return _verdict(window, Verdict.REJECTED, reason)
+    return Start()
+
+
+def run_step(request: RunRequest, run: Instance, owner: Instance, *, now: datetime) -> Start | WindUp | None:
+    """What becomes of a run without an outcome; None: it is left alone.
+
+    ``run`` must have been looked at after ``owner``: an owner may start its run with its last breath. The record must
+    be read after both, because an orchestration records its outcome before it ends.
+    """
+    if run.life is Life.ALIVE:
+        return None
+    if run.life is Life.NEVER:
+        return Start() if owner_is_gone(request.requested_at, owner, now) else None
+    if run.life is Life.TERMINATED:
+        why = first_line(run.said)
+        return WindUp(Outcome.CANCELLED, "its orchestration was terminated" + (f": {why}" if why else ""))
+    if run.life is Life.COMPLETED:
+        return WindUp(Outcome.FAILED, "its orchestration ended without recording an outcome; start the run again")
+    # A run that only failed to record what became of it may serve already: its steps find what they did before.
+    if run.stage is Stage.RECORDING and abs(now - request.requested_at) <= GIVE_UP_AFTER:
+        return Start()
+    stage = f" in stage {run.stage.value}" if run.stage else ""
+    why = first_line(run.said) or "no reason given"
+    return WindUp(Outcome.FAILED, f"its orchestration failed{stage}: {why}; see to that and start the run again")
+
+
+def ended(record: RunRecord, end: WindUp, stage: Stage | None, now: datetime) -> RunRecord:
+    """The record of a run that is wound up now."""
+    return replace(
+        record,
+        outcome=end.outcome,
+        reason=end.reason,
+        stage=stage or record.stage,
+        ended_at=now,
+        seconds=round(max(0.0, (now - record.requested_at).total_seconds()), 3),
+    )
+
+
+def outcome_is_due(record: RunRecord, now: datetime) -> bool:
+    """Whether those who asked must be told now. Just after a run ended its own orchestration still does it."""
+    return record.outcome is not None and not (record.ended_at and recent(record.ended_at, now))
+
+
+def first_line(text: str) -> str:
+    """What is fit for a reason: the first line, shortened; what follows in an orchestration's output is a stack."""
+    lines = text.strip().splitlines()
+    return shortened(_HOSTS_WORDS.sub("", lines[0])) if lines else ""
+
+
+def _verdict(window: ArrivalWindow, verdict: Verdict, reason: str, run: RunRequest | None = None) -> WindowVerdict:
+    return WindowVerdict(
+        window_id=window.window_id,
+        pipeline=window.pipeline,
+        verdict=verdict,
+        reason=reason,
+        run_id=run.run_id if run else None,
+    )

@@ -1,0 +1,398 @@
+"""Why a blob was trained, or was not: every case in its own words, and no case without an answer."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.decisions.evidence import Evidence, Taken
+from shared.decisions.explanations import explain
+from shared.decisions.manifest import BlobEntry
+from shared.messages import (
+    Arrival,
+    FailedAttempt,
+    Outcome,
+    Quarantine,
+    RejectedEvent,
+    Verdict,
+    WindowState,
+)
+from shared.pipelines import Pipeline
+from tests.support.arrivals import a_pipeline, a_run_record, an_arrival
+from tests.support.workflow import START
+
+BLOB = "landing/part-1.csv"
+WINDOW = "breast-cancer-20260501T100000-aa"
+LATER = START + timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Told:
+    arrival: Arrival
+    verdict: Verdict = Verdict.JOINED
+    reason: str = ""
+    window_id: str | None = WINDOW
+    run_id: str | None = None
+
+
+PIPELINE = a_pipeline()
+MARKED = PIPELINE.model_copy(update={"settle": PIPELINE.settle.model_copy(update={"done_marker": "_SUCCESS"})})
+RUN = a_run_record(outcome=Outcome.PROMOTED, requested_at=LATER)
+ENTRY = BlobEntry(name=BLOB, etag='"0x8D1"', size=1234, md5=None, last_modified=START)
+NEWER = replace(ENTRY, etag='"0x8D2"', last_modified=LATER)
+JOINED = Told(an_arrival())
+TRAINED = Told(an_arrival(), Verdict.TRAINED, "3 files are trained in run", run_id=RUN.run_id)
+STRAY = Told(an_arrival(), Verdict.OUTSIDE, "outside every pipeline: container is attic", window_id=None)
+TAKEN = Taken(run=RUN, entry=ENTRY)
+OPEN = WindowState(
+    window_id=WINDOW,
+    pipeline="breast-cancer",
+    opened_at=START,
+    last_arrival_at=START,
+    arrivals=1,
+    quiet_seconds=5,
+    longest_wait_seconds=60,
+)
+FAILED = a_run_record(outcome=Outcome.FAILED, reason="training: line 3", requested_at=LATER)
+PUT_ASIDE = Quarantine(
+    pipeline="breast-cancer",
+    fingerprint=FAILED.fingerprint,
+    snapshot_digest=FAILED.snapshot_digest,
+    since=LATER,
+    failures=(FailedAttempt(run_id=FAILED.run_id, reason="training: line 3"),),
+)
+MISUNDERSTOOD = RejectedEvent(event_id="e", reason="event: data must be an object", received_at=START, text=BLOB)
+
+
+def evidence(**changes: Any) -> Evidence:
+    base = Evidence(pipeline=PIPELINE, blob=BLOB, now=LATER, entry=ENTRY, runs={RUN.run_id: RUN})
+    return replace(base, **changes)
+
+
+def selecting(select: Any) -> Pipeline:
+    return a_pipeline(select=select)
+
+
+CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
+    "joined an open window": (
+        {"told": [JOINED], "window": OPEN},
+        Verdict.JOINED,
+        [
+            f"{BLOB} joined window {WINDOW}",
+            "closes when nothing has arrived for 5 s",
+            "at the latest at 2026-05-01 10:01",
+        ],
+    ),
+    "joined a window that waits for more": (
+        {"told": [JOINED], "window": replace(OPEN, least_files=3, least_bytes=100)},
+        Verdict.JOINED,
+        ["and there are at least 3 files or 100 bytes"],
+    ),
+    "joined a window that is closed": (
+        {"told": [JOINED]},
+        Verdict.JOINED,
+        [f"joined window {WINDOW}, which is closed and is being decided on now"],
+    ),
+    "trained": (
+        {"told": [TRAINED], "taken": TAKEN, "searched": {RUN.run_id}},
+        Verdict.TRAINED,
+        [
+            f"{BLOB} is in run {RUN.run_id}, whose model was promoted",
+            "its arrival at 2026-05-01 10:00:00 UTC led to it",
+        ],
+    ),
+    "trained, and its snapshot was not looked through": (
+        {"told": [TRAINED]},
+        Verdict.TRAINED,
+        [f"joined window {WINDOW}, trained in run {RUN.run_id}, whose model was promoted"],
+    ),
+    "trained, not promoted": (
+        {"told": [TRAINED], "runs": {RUN.run_id: replace(RUN, outcome=Outcome.NOT_PROMOTED, reason="0.1 is worse")}},
+        Verdict.TRAINED,
+        ["whose model was not promoted: 0.1 is worse"],
+    ),
+    "being trained": (
+        {"told": [TRAINED], "runs": {RUN.run_id: replace(RUN, outcome=None)}},
+        Verdict.TRAINED,
+        ["which is under way"],
+    ),
+    "in a run that failed": (
+        {"told": [TRAINED], "runs": {RUN.run_id: FAILED}},
+        Verdict.TRAINED,
+        ["which failed: training: line 3"],
+    ),
+    "in a run that the ledger lost": (
+        {"told": [TRAINED], "runs": {}},
+        Verdict.TRAINED,
+        [f"which led to run {RUN.run_id}: 3 files are trained in run"],
+    ),
+    "its window's run took only the newest": (
+        {"told": [TRAINED], "searched": {RUN.run_id}, "pipeline": selecting({"latest": 2})},
+        Verdict.TRAINED,
+        ["whose snapshot does not hold it (the pipeline takes only the newest 2 files)"],
+    ),
+    "its window's run took only what is new": (
+        {"told": [TRAINED], "searched": {RUN.run_id}, "pipeline": selecting("new")},
+        Verdict.TRAINED,
+        ["does not hold it (the pipeline takes only what came since the last training)"],
+    ),
+    "replaced before the listing": (
+        {"told": [TRAINED], "searched": {RUN.run_id}},
+        Verdict.TRAINED,
+        ["does not hold it (it had been replaced or deleted when the container was listed)"],
+    ),
+    "trained and deleted since": (
+        {"told": [TRAINED], "taken": TAKEN, "entry": None},
+        Verdict.TRAINED,
+        ["it is not there any more"],
+    ),
+    "a duplicate counts for nothing beside the first event": (
+        {"told": [Told(an_arrival(event_id="2"), Verdict.DUPLICATE, "duplicate of"), JOINED], "window": OPEN},
+        Verdict.JOINED,
+        [f"joined window {WINDOW}"],
+    ),
+    "nothing but duplicates": (
+        {"told": [Told(an_arrival(), Verdict.DUPLICATE, "duplicate of an event seen 3 s earlier")]},
+        Verdict.DUPLICATE,
+        ["duplicate of an event seen 3 s earlier"],
+    ),
+    "unchanged": (
+        {"told": [Told(an_arrival(), Verdict.UNCHANGED, "nothing changed: run x", run_id=RUN.run_id)]},
+        Verdict.UNCHANGED,
+        ["was told of at 2026-05-01 10:00:00 UTC: nothing changed: run x"],
+    ),
+    "rejected, since there is no hold-out": (
+        {"told": [Told(an_arrival(), Verdict.REJECTED, "site factory has no hold-out; upload it")]},
+        Verdict.REJECTED,
+        ["site factory has no hold-out; upload it"],
+    ),
+    "rejected at first, and asked for later": (
+        {"told": [Told(an_arrival(), Verdict.REJECTED, "no hold-out")], "taken": TAKEN},
+        Verdict.TRAINED,
+        [f"is in run {RUN.run_id}", "it was asked for after the arrival at 2026-05-01 10:00:00 UTC"],
+    ),
+    "trained long ago, and unchanged since": (
+        {
+            "told": [Told(an_arrival(received_at=LATER), Verdict.UNCHANGED, "nothing changed", run_id=RUN.run_id)],
+            "taken": replace(TAKEN, run=replace(RUN, requested_at=START)),
+        },
+        Verdict.UNCHANGED,
+        ["nothing changed"],
+    ),
+    "quarantined by its window": (
+        {"told": [Told(an_arrival(), Verdict.QUARANTINED, "failed 3 times; POST .../release", run_id=RUN.run_id)]},
+        Verdict.QUARANTINED,
+        ["failed 3 times; POST .../release"],
+    ),
+    "quarantined though its window only saw it start": (
+        {"told": [TRAINED], "taken": Taken(run=FAILED, entry=ENTRY), "quarantines": [PUT_ASIDE]},
+        Verdict.QUARANTINED,
+        [FAILED.run_id, "which failed: training: line 3", "until a file or the code changes, or POST /api/pipelines/"],
+    ),
+    "quarantined and mended": (
+        {"told": [TRAINED], "taken": Taken(run=FAILED, entry=ENTRY), "quarantines": [PUT_ASIDE], "entry": NEWER},
+        None,
+        ["was written again", "an older version is in run"],
+    ),
+    "another set of data is put aside": (
+        {"taken": TAKEN, "quarantines": [replace(PUT_ASIDE, fingerprint="ee" * 32)]},
+        Verdict.TRAINED,
+        ["whose model was promoted"],
+    ),
+    "found by a listing only": (
+        {"taken": TAKEN},
+        Verdict.TRAINED,
+        [f"is in run {RUN.run_id}", "no event told of it, but its listing showed it"],
+    ),
+    "a newer version found by a listing": (
+        {"told": [TRAINED], "taken": Taken(run=RUN, entry=NEWER), "entry": NEWER},
+        Verdict.TRAINED,
+        ["no event told of this version, but its listing showed it"],
+    ),
+    "a newer version that joined": (
+        {"told": [Told(an_arrival(etag="0x8D2")), TRAINED], "taken": TAKEN, "entry": NEWER, "window": OPEN},
+        Verdict.JOINED,
+        [f"joined window {WINDOW}"],
+    ),
+    "a newer version that nobody saw": (
+        {"told": [TRAINED], "taken": TAKEN, "entry": NEWER},
+        None,
+        [
+            "was written again at 2026-05-01 10:01:00 UTC, of which no event told",
+            "older version is in run",
+            "every 2 minutes",
+        ],
+    ),
+    "a newer version that nobody saw, before the older was decided on": (
+        {"told": [JOINED], "entry": NEWER, "window": OPEN},
+        None,
+        ["an older version joined window", "the next listing comes with window"],
+    ),
+    "outside by its prefix": (
+        {"blob": "raw/a.csv", "entry": None},
+        Verdict.OUTSIDE,
+        ["raw/a.csv is outside pipeline breast-cancer, which watches what lies below landing/"],
+    ),
+    "outside by its pattern": (
+        {"blob": "landing/a.txt"},
+        Verdict.OUTSIDE,
+        ["landing/a.txt is outside pipeline breast-cancer, which watches landing/*.csv"],
+    ),
+    "in another container": (
+        {"entry": None, "strays": [STRAY]},
+        Verdict.OUTSIDE,
+        ["outside every pipeline: container is attic"],
+    ),
+    "outside when it came, watched now": (
+        {"strays": [STRAY]},
+        None,
+        ["when its event came it was outside every pipeline: container is attic", "in no snapshot yet"],
+    ),
+    "empty": ({"entry": replace(ENTRY, size=0)}, Verdict.OUTSIDE, ["is empty (0 bytes)"]),
+    "emptied": (
+        {"told": [TRAINED], "taken": TAKEN, "entry": replace(NEWER, size=0)},
+        Verdict.OUTSIDE,
+        ["is empty (0 bytes)"],
+    ),
+    "its event was not understood": (
+        {"misunderstood": [MISUNDERSTOOD]},
+        Verdict.REJECTED,
+        ["was not understood at 2026-05-01 10:00:00 UTC: event: data must be an object", "the blob is there"],
+    ),
+    "its event was not understood, and it is not there": (
+        {"misunderstood": [MISUNDERSTOOD], "entry": None},
+        Verdict.REJECTED,
+        ["there is no such blob"],
+    ),
+    "there and not seen yet": (
+        {},
+        None,
+        ["is there since 2026-05-01 10:00:00 UTC, and no event told of it", "every 2 minutes"],
+    ),
+    "there and not seen for too long": (
+        {"now": START + timedelta(hours=1)},
+        None,
+        ["should have seen it", "keep_watch"],
+    ),
+    "there, and a window is open": ({"window": OPEN}, None, [f"the next listing comes with window {WINDOW}"]),
+    "there, and only the newest are taken": (
+        {"pipeline": selecting({"latest": 2})},
+        None,
+        ["the pipeline takes only the newest 2 files"],
+    ),
+    "not there": (
+        {"entry": None},
+        None,
+        ["there is no blob landing/part-1.csv in container breast-cancer of site factory", "upper from lower case"],
+    ),
+    "the site does not answer": (
+        {"entry": None, "trouble": "the blob storage of site factory does not answer"},
+        None,
+        ["could not be seen: the blob storage of site factory does not answer"],
+    ),
+    "the site does not answer, the ledger knows": (
+        {"entry": None, "trouble": "no answer", "told": [TRAINED]},
+        Verdict.TRAINED,
+        ["whose model was promoted"],
+    ),
+    "the hold-out, told of": (
+        {"blob": "holdout/holdout.csv", "told": [Told(TRAINED.arrival, Verdict.TRAINED, "r", WINDOW, RUN.run_id)]},
+        Verdict.TRAINED,
+        ["is the hold-out: every model is measured on it, and none is trained on it; it joined window"],
+    ),
+    "the hold-out, never told of": ({"blob": "holdout/holdout.csv"}, None, ["no event told of it"]),
+    "the hold-out, missing": ({"blob": "holdout/holdout.csv", "entry": None}, None, ["and it is not there"]),
+    "the done-marker": (
+        {"blob": "landing/_SUCCESS", "pipeline": MARKED, "told": [JOINED], "window": OPEN},
+        Verdict.JOINED,
+        ["is the done-marker: it says that the data are complete, and is no data itself; it joined window"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_case_has_its_verdict_and_its_sentence(case: str) -> None:
+    changes, verdict, says = CASES[case]
+
+    found = explain(evidence(**changes))
+
+    assert found.verdict == verdict, found.sentence
+    for text in says:
+        assert text in found.sentence
+
+
+def test_a_run_is_named_whenever_the_verdict_rests_on_one() -> None:
+    assert explain(evidence(told=[TRAINED])).run_id == RUN.run_id
+    assert explain(evidence(taken=TAKEN)).run_id == RUN.run_id
+    assert explain(evidence(told=[TRAINED], taken=TAKEN, entry=NEWER)).run_id == RUN.run_id
+    assert explain(evidence(told=[JOINED])).run_id is None
+
+
+BLOBS = st.sampled_from(
+    [BLOB, "raw/a.csv", "landing/a.txt", "landing/_SUCCESS", "holdout/holdout.csv", "\x00", "é/" * 9]
+)
+TIMES = st.integers(-5000, 5000).map(lambda seconds: START + timedelta(seconds=seconds))
+ETAGS = st.sampled_from(["", "0x8D1", '"0x8D1"', '"0x8D2"'])
+RUN_IDS = st.sampled_from([None, "r-1", "r-2"])
+RUNS = st.builds(
+    a_run_record,
+    run_id=st.sampled_from(["r-1", "r-2"]),
+    outcome=st.none() | st.sampled_from(Outcome),
+    reason=st.text(max_size=5),
+    requested_at=TIMES,
+    fingerprint=st.sampled_from(["aa" * 32, "bb" * 32]),
+)
+TOLD = st.builds(
+    Told,
+    st.builds(an_arrival, etag=ETAGS, occurred_at=TIMES, received_at=TIMES),
+    st.sampled_from(Verdict),
+    st.text(max_size=5),
+    st.sampled_from([None, WINDOW]),
+    RUN_IDS,
+)
+ENTRIES = st.builds(replace, st.just(ENTRY), etag=ETAGS, size=st.integers(0, 2), last_modified=TIMES)
+EVIDENCE = st.builds(
+    Evidence,
+    pipeline=st.sampled_from([PIPELINE, MARKED, selecting("new"), selecting({"latest": 3})]),
+    blob=BLOBS,
+    now=TIMES,
+    told=st.lists(TOLD, max_size=3),
+    strays=st.lists(TOLD, max_size=2),
+    misunderstood=st.lists(st.just(MISUNDERSTOOD), max_size=1),
+    entry=st.none() | ENTRIES,
+    trouble=st.sampled_from(["", "no answer"]),
+    taken=st.none() | st.builds(Taken, run=RUNS, entry=ENTRIES),
+    searched=st.frozensets(st.sampled_from(["r-1", "r-2"])),
+    runs=st.lists(RUNS, max_size=2).map(lambda runs: {run.run_id: run for run in runs}),
+    window=st.none() | st.builds(replace, st.just(OPEN), window_id=st.sampled_from([WINDOW, "other"]), opened_at=TIMES),
+    quarantines=st.lists(
+        st.builds(replace, st.just(PUT_ASIDE), fingerprint=st.sampled_from(["aa" * 32, "bb" * 32])), max_size=2
+    ),
+)
+
+
+@given(known=EVIDENCE)
+def test_whatever_is_known_there_is_one_verdict_and_one_sentence_about_the_blob(known: Evidence) -> None:
+    found = explain(known)
+
+    assert found.verdict is None or found.verdict in set(Verdict)
+    assert known.blob in found.sentence or any(stray.reason == found.sentence for stray in known.strays)
+    assert "None" not in found.sentence
+
+
+@given(known=EVIDENCE)
+def test_a_verdict_always_rests_on_something(known: Evidence) -> None:
+    found = explain(known)
+
+    given_by_events = {event.verdict for event in [*known.told, *known.strays]}
+    if found.verdict in {Verdict.JOINED, Verdict.UNCHANGED, Verdict.DUPLICATE}:
+        assert found.verdict in given_by_events
+    if found.verdict is Verdict.TRAINED:
+        assert known.taken is not None or Verdict.TRAINED in given_by_events
+    if found.verdict is Verdict.QUARANTINED:
+        assert known.quarantines or Verdict.QUARANTINED in given_by_events
+    if found.verdict is Verdict.REJECTED:
+        assert known.misunderstood or Verdict.REJECTED in given_by_events

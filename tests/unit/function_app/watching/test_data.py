@@ -1,0 +1,407 @@
+"""Data that no event told of. The hub is in memory and answers as ``HubStorage`` does, page by page."""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from function_app.watching.data import glance_at, look_at_data
+from function_app.watching.passes import Pass
+from function_app.watching.windows import adopt_windows
+from shared.clients.ledger import UnfinishedWindow
+from shared.decisions.listing import ListedPage, Listing
+from shared.decisions.looking import SWEEP_EVERY
+from shared.errors import Code, PermanentError, TransientError
+from shared.messages import ArrivalWindow, Sighting
+from shared.pipelines import Pipeline
+from tests.support.watching import PIPELINE, WatchedWorld
+from tests.support.workflow import START
+
+PASS = timedelta(minutes=2)
+
+
+class PagedHub:
+    """Blobs by name: when each was written. ``page_size`` names a page; a marker is the name that a page ends with."""
+
+    def __init__(self, page_size: int = 100) -> None:
+        self.blobs: dict[str, datetime] = {}
+        self.page_size = page_size
+        self.marker_etag: str | None = None
+        self.trouble: Exception | None = None
+        self.asked: list[str] = []
+
+    def hub(self, site: str) -> "PagedHub":
+        return self
+
+    def lands(self, *names: str, at: datetime = START) -> None:
+        self.blobs |= dict.fromkeys(names, at)
+
+    def done_marker(self, pipeline: Pipeline) -> str | None:
+        self._asked("done_marker")
+        return self.marker_etag
+
+    def page(self, pipeline: Pipeline, marker: str | None = None) -> ListedPage:
+        self._asked("page")
+        if marker is not None and not marker.startswith("after "):
+            raise PermanentError("InvalidQueryParameterValue", code=Code.BAD_CONFIGURATION)
+        names = [name for name in sorted(self.blobs) if marker is None or name > marker.removeprefix("after ")]
+        shown = names[: self.page_size]
+        following = f"after {shown[-1]}" if len(names) > self.page_size else None
+        return ListedPage(digest=self._digest(shown), blobs=len(shown), next_marker=following)
+
+    def listing(self, pipeline: Pipeline, *, newer_than: datetime | None = None) -> Listing:
+        self._asked("listing")
+        if not self.blobs:
+            raise PermanentError("site factory has no blob with content yet", code=Code.NO_DATA)
+        fresh = [written for written in self.blobs.values() if newer_than is None or written > newer_than]
+        return Listing(
+            digest=self._digest(self.blobs),
+            blobs=len(self.blobs),
+            size=10 * len(self.blobs),
+            newest=max(self.blobs.values()),
+            fresh_blobs=len(fresh),
+            fresh_size=10 * len(fresh),
+            marked_etag=self.marker_etag,
+        )
+
+    def _asked(self, what: str) -> None:
+        self.asked.append(what)
+        if self.trouble is not None:
+            raise self.trouble
+
+    def _digest(self, names: Iterable[str]) -> str:
+        text = "".join(f"{name} {self.blobs[name].isoformat()}\n" for name in sorted(names))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def hub(world: WatchedWorld) -> PagedHub:
+    hub = PagedHub()
+    world.services.__dict__["hubs"] = hub
+    return hub
+
+
+def look(world: WatchedWorld, *unfinished: UnfinishedWindow) -> Pass:
+    """One pass's look, two minutes after the last."""
+    this, _ = world.passes(lambda this: look_at_data(this, unfinished))
+    world.now += PASS
+    return this
+
+
+def settles(world: WatchedWorld, hub: PagedHub, pipeline: str = PIPELINE) -> None:
+    """The window is judged: the admission has decided on what lies there now."""
+    for found in world.ledger.arrivals.unfinished_windows():
+        if found.window.pipeline == pipeline:
+            world.ledger.arrivals.close_window(found.window)
+            world.ledger.arrivals._windows.finished(found.window.window_id)
+    listing = hub.listing(world.services.pipelines.get(pipeline))
+    world.ledger.listings.settle(pipeline, listing.digest, listing.newest)
+    hub.asked.clear()
+
+
+def open_windows(world: WatchedWorld) -> list[ArrivalWindow]:
+    return [found.window for found in world.ledger.arrivals.unfinished_windows() if not found.closed]
+
+
+def sighted(world: WatchedWorld, pipeline: str = PIPELINE) -> Sighting | None:
+    claim = world.ledger.arrivals._windows.current(pipeline)
+    assert claim is not None
+    return claim.sighting
+
+
+def test_data_that_nobody_told_of_opens_a_window_and_starts_it(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.lands("a.csv", "b.csv")
+
+    this = look(world)
+
+    [window] = open_windows(world)
+    assert world.started(window.window_id) == "settle_arrivals"
+    assert sighted(world) == Sighting(files=2, size=20)
+    assert world.ledger.arrivals.unfinished_windows()[0].started
+    assert this.done == {"windows opened": 1}
+
+
+def test_an_empty_or_missing_container_is_no_failure_and_opens_nothing(world: WatchedWorld, hub: PagedHub) -> None:
+    for _ in range(3):
+        this = look(world)
+        assert (this.failed, this.done) == (0, {})
+
+    hub.lands("a.csv")
+    look(world)
+
+    assert len(open_windows(world)) == 1
+
+
+def test_a_container_that_is_not_there_is_no_failure(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.trouble = PermanentError("site factory has no container c; create it", code=Code.NO_DATA)
+
+    assert look(world).failed == 0
+
+
+def test_what_was_decided_on_costs_one_request_and_two_rows_a_pass(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.lands("a.csv")
+    look(world)
+    settles(world, hub)
+    tables = world.ledger._tables.tables["claims"]  # type: ignore[attr-defined]
+    before = tables.requests
+
+    for _ in range(20):
+        look(world)
+
+    assert hub.asked == ["page"] * 20
+    assert tables.requests - before == 40
+    assert world.client.started == [world.client.started[0]]
+
+
+def test_everything_is_listed_at_least_every_hour(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.lands("a.csv")
+    look(world)
+    settles(world, hub)
+
+    for _ in range(61):
+        look(world)
+
+    assert hub.asked.count("listing") == 2
+
+
+def test_only_what_came_since_counts(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.lands("a.csv", "b.csv")
+    settles(world, hub)
+    hub.lands("c.csv", at=START + PASS)
+
+    look(world)
+
+    assert sighted(world) == Sighting(files=1, size=10)
+
+
+def test_data_that_goes_on_coming_keeps_the_open_window_open(world: WatchedWorld, hub: PagedHub) -> None:
+    settle = world.services.pipelines.get(PIPELINE).settle
+    hub.lands("a.csv")
+    look(world)
+    [window] = open_windows(world)
+    seen_first = world.ledger.arrivals.window_state(window, settle=settle).last_arrival_at
+    hub.lands("b.csv")
+
+    look(world)
+
+    state = world.ledger.arrivals.window_state(window, settle=settle)
+    assert open_windows(world) == [window]
+    assert (state.arrivals, state.last_arrival_at) == (2, seen_first + PASS)
+    assert world.client.started == [window.window_id]
+
+
+def test_a_window_that_events_opened_is_told_and_not_started_again(world: WatchedWorld, hub: PagedHub) -> None:
+    _, window = world.arrives()
+    hub.lands("a.csv", "b.csv", "c.csv")
+
+    this = look(world)
+
+    assert open_windows(world) == [window]
+    assert sighted(world) == Sighting(files=3, size=30)
+    assert (world.client.started, this.done) == ([], {})
+
+
+def test_while_an_admission_decides_nothing_is_looked_at(world: WatchedWorld, hub: PagedHub) -> None:
+    _, window = world.arrives()
+    world.ledger.arrivals.close_window(window)
+    world.has_instance(window.window_id, None)
+    hub.lands("a.csv")
+    _, unfinished = world.passes(adopt_windows)
+
+    look(world, *unfinished)
+
+    assert hub.asked == []
+
+
+def test_what_an_admission_decided_on_during_the_sweep_opens_nothing(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.lands("a.csv")
+    listing = hub.listing
+
+    def while_admitting(pipeline: Pipeline, **options: Any) -> Listing:
+        found = listing(pipeline, **options)
+        world.ledger.listings.settle(pipeline.name, found.digest, found.newest)
+        return found
+
+    hub.listing = while_admitting  # type: ignore[method-assign]
+
+    look(world)
+
+    assert open_windows(world) == []
+
+
+def test_what_no_admission_can_decide_on_is_told_once_an_hour(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.lands("a.csv")
+    for _ in range(30):
+        look(world)
+        for window in open_windows(world):  # judged, but nothing settled: the pipeline's code is missing, say
+            world.ledger.arrivals.close_window(window)
+            world.ledger.arrivals._windows.finished(window.window_id)
+    assert len(world.client.started) == 1
+
+    look(world)
+
+    assert len(world.client.started) == 2
+
+
+def test_a_released_quarantine_is_looked_at_again_at_once(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.lands("a.csv")
+    look(world)
+    settles(world, hub)
+    world.ledger.listings.unsettle(PIPELINE)
+
+    look(world)
+
+    assert len(open_windows(world)) == 1
+
+
+def test_a_change_in_the_middle_of_a_large_container_is_seen_within_the_hour(
+    world: WatchedWorld, hub: PagedHub
+) -> None:
+    hub.page_size = 3
+    hub.lands(*(f"{number:02}.csv" for number in range(0, 60, 2)))
+    look(world)
+    settles(world, hub)
+    hub.lands("31.csv", at=START + PASS)
+
+    for _ in range(int(SWEEP_EVERY / PASS) + 1):
+        look(world)
+
+    assert len(open_windows(world)) == 1
+
+
+@pytest.mark.parametrize("name", ["00-before.csv", "zz-after.csv"])
+def test_the_first_and_the_last_page_are_seen_at_once(world: WatchedWorld, hub: PagedHub, name: str) -> None:
+    hub.page_size = 3
+    hub.lands(*(f"{number:02}.csv" for number in range(40)))
+    look(world)
+    settles(world, hub)
+    look(world)
+    assert hub.asked == ["page", "page"]  # the second asks for the last page where it was
+    hub.lands(name)
+
+    look(world)
+
+    assert len(open_windows(world)) == 1
+
+
+def test_a_large_container_that_grows_by_pages_is_followed(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.page_size = 3
+    pipeline = world.services.pipelines.get(PIPELINE)
+    hub.lands(*(f"{number:02}.csv" for number in range(10)))
+    look(world)
+    hub.lands(*(f"{number:02}.csv" for number in range(10, 20)))
+    look(world)
+
+    before = world.ledger.listings.look(PIPELINE)
+    assert before is not None
+    assert before.last_marker == "after 17.csv"
+    assert hub.page(pipeline, before.last_marker).next_marker is None
+
+
+def test_a_marker_that_the_service_takes_no_more_is_found_anew(world: WatchedWorld, hub: PagedHub) -> None:
+    from shared.decisions.listing import LookState
+
+    hub.page_size = 3
+    hub.lands(*(f"{number:02}.csv" for number in range(10)))
+    stale = LookState(swept_at=START, last_marker="from another version of the service")
+
+    glance = glance_at(hub, world.services.pipelines.get(PIPELINE), stale)
+
+    assert glance.last_marker == "after 08.csv"
+
+
+class TestDoneMarker:
+    @pytest.fixture
+    def marked(self, world: WatchedWorld, hub: PagedHub) -> WatchedWorld:
+        world.has_pipeline(PIPELINE, settle={"done_marker": "_SUCCESS", "quiet_seconds": 5})
+        return world
+
+    def test_its_etag_is_all_that_a_quiet_pass_asks_for(self, marked: WatchedWorld, hub: PagedHub) -> None:
+        hub.lands("a.csv")
+        hub.marker_etag = "0x1"
+        look(marked)
+        settles(marked, hub)
+
+        look(marked)
+
+        assert hub.asked == ["done_marker"]
+
+    def test_a_new_one_is_told(self, marked: WatchedWorld, hub: PagedHub) -> None:
+        hub.lands("a.csv")
+        hub.marker_etag = "0x1"
+        look(marked)
+        assert sighted(marked) == Sighting(files=1, size=10, marked=True)
+        settles(marked, hub)
+        hub.lands("b.csv", at=START + PASS)
+        look(marked)
+        assert open_windows(marked) == []
+        hub.marker_etag = "0x2"
+
+        look(marked)
+
+        assert sighted(marked) == Sighting(files=1, size=10, marked=True)
+
+    def test_an_old_one_marks_nothing(self, marked: WatchedWorld, hub: PagedHub) -> None:
+        hub.lands("a.csv")
+        hub.marker_etag = "0x1"
+        look(marked)
+        settles(marked, hub)
+        hub.lands("b.csv", at=START + PASS)
+        marked.now += SWEEP_EVERY
+
+        look(marked)
+
+        assert sighted(marked) == Sighting(files=1, size=10, marked=False)
+
+
+def test_one_hub_that_fails_does_not_keep_the_others(
+    world: WatchedWorld, hub: PagedHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Hubs:
+        def hub(self, site: str) -> PagedHub:
+            return down if site == "far" else hub
+
+    down = PagedHub()
+    down.trouble = TransientError("the blob storage of site far did not answer")
+    world.services.__dict__["hubs"] = Hubs()
+    place = {"container": "c", "holdout": "h.csv"}
+    world.has_pipeline("a-far-one", data=place | {"site": "far"})
+    hub.lands("a.csv")
+
+    with caplog.at_level(logging.WARNING):
+        this = look(world)
+
+    assert [window.pipeline for window in open_windows(world)] == [PIPELINE]
+    assert this.failed == 1
+    assert (
+        "could not look at the data of pipeline a-far-one: the blob storage of site far did not answer" in caplog.text
+    )
+
+
+def test_who_dies_after_opening_leaves_a_window_that_the_next_pass_starts(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.lands("a.csv")
+
+    async def killed(name: str, instance_id: str, given: Any) -> str:
+        raise ConnectionError("killed")
+
+    start, world.client.start_new = world.client.start_new, killed  # type: ignore[method-assign]
+    assert look(world).failed == 1
+    world.client.start_new = start  # type: ignore[method-assign]
+
+    world.passes(adopt_windows)
+
+    [window] = open_windows(world)
+    assert world.client.started == [window.window_id]
+
+
+def test_many_pipelines_are_looked_at_side_by_side(world: WatchedWorld, hub: PagedHub) -> None:
+    for number in range(9):
+        world.has_pipeline(f"p{number}")
+    hub.lands("a.csv")
+
+    look(world)
+
+    assert len(open_windows(world)) == 10

@@ -1,0 +1,235 @@
+import logging
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from function_app.watching.runs import adopt_runs
+from shared.decisions.compute_queue import ask
+from shared.messages import (
+    ComputeTicket,
+    Outcome,
+    QueueRule,
+    RunEnd,
+    RunRequest,
+    Stage,
+    Turn,
+)
+from shared.wire import from_wire
+from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
+from tests.support.watching import STATUSES, WatchedWorld
+from tests.support.workflow import START
+
+ALIVE = {RuntimeStatus.Pending, RuntimeStatus.Running, RuntimeStatus.Suspended, RuntimeStatus.ContinuedAsNew}
+ENDED = [RuntimeStatus.Completed, RuntimeStatus.Failed, RuntimeStatus.Terminated, RuntimeStatus.Canceled]
+
+
+def wound_up(world: WatchedWorld, run: RunRequest) -> RunEnd:
+    assert world.started(f"{run.run_id}-wind-up") == "wind_up_run"
+    return from_wire(RunEnd, world.client.instances[f"{run.run_id}-wind-up"].given)
+
+
+@pytest.mark.parametrize("owner", STATUSES)
+def test_a_run_nobody_started_is_started_once_its_owner_is_gone(
+    world: WatchedWorld, owner: RuntimeStatus | None
+) -> None:
+    run = world.claims()
+    if owner:
+        world.has_instance(run.requested_by, owner)
+
+    world.passes(adopt_runs)
+
+    if owner in ALIVE:
+        assert world.client.started == []
+    else:
+        assert world.started(run.run_id) == "retrain_model"
+        assert from_wire(RunRequest, world.client.instances[run.run_id].given) == run
+
+
+@pytest.mark.parametrize("owner", STATUSES)
+@pytest.mark.parametrize("status", sorted(ALIVE, key=str))
+def test_a_run_that_is_alive_is_left_alone(
+    world: WatchedWorld, status: RuntimeStatus, owner: RuntimeStatus | None
+) -> None:
+    run = world.claims()
+    world.has_instance(run.run_id, status)
+    if owner:
+        world.has_instance(run.requested_by, owner)
+
+    this, _ = world.passes(adopt_runs)
+
+    assert world.client.started == []
+    assert (this.done, this.failed) == ({}, 0)
+
+
+def test_a_run_that_was_claimed_just_now_is_left_to_its_owner(world: WatchedWorld) -> None:
+    world.claims()
+    world.now = START + timedelta(seconds=30)
+
+    world.passes(adopt_runs)
+
+    assert world.client.started == []
+
+
+@pytest.mark.parametrize("status", ENDED)
+def test_a_run_that_ended_without_an_outcome_is_wound_up_and_never_trained_again(
+    world: WatchedWorld, status: RuntimeStatus
+) -> None:
+    run = world.claims()
+    shown = {"stage": "training", "since": "", "progress": {}}
+    world.has_instance(run.run_id, status, custom_status=shown, output="somebody said stop")
+
+    this, _ = world.passes(adopt_runs)
+
+    end = wound_up(world, run)
+    terminated = status in {RuntimeStatus.Terminated, RuntimeStatus.Canceled}
+    assert end.record.outcome is (Outcome.CANCELLED if terminated else Outcome.FAILED)
+    assert (end.record.run_id, end.record.stage, end.record.ended_at) == (run.run_id, Stage.TRAINING, world.now)
+    assert end.compute == run.plan.compute
+    assert world.client.started == [f"{run.run_id}-wind-up"]
+    assert this.done == {"runs wound up": 1}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_winding_up_that_did_not_come_to_its_end_is_started_again(
+    world: WatchedWorld, status: RuntimeStatus | None
+) -> None:
+    run = world.claims()
+    world.has_instance(run.run_id, RuntimeStatus.Terminated)
+    if status:
+        world.has_instance(f"{run.run_id}-wind-up", status)
+
+    world.passes(adopt_runs)
+
+    assert world.client.started == ([] if status in ALIVE else [f"{run.run_id}-wind-up"])
+
+
+def test_the_children_of_a_dead_run_are_stopped_before_it_is_wound_up(world: WatchedWorld) -> None:
+    run = world.claims()
+    world.has_instance(run.run_id, RuntimeStatus.Terminated)
+    world.has_instance(f"{run.run_id}-compute", RuntimeStatus.Completed)
+    world.has_instance(f"{run.run_id}-training", RuntimeStatus.Running)
+
+    world.passes(adopt_runs)
+
+    assert world.client.instances[f"{run.run_id}-training"].runtime_status is RuntimeStatus.Terminated
+    assert world.client.instances[f"{run.run_id}-compute"].runtime_status is RuntimeStatus.Completed
+    wound_up(world, run)
+
+
+def test_a_run_that_failed_while_it_recorded_goes_on(world: WatchedWorld) -> None:
+    run = world.claims()
+    world.has_instance(run.run_id, RuntimeStatus.Failed, custom_status={"stage": "recording"}, output="no ledger")
+
+    this, _ = world.passes(adopt_runs)
+
+    assert world.started(run.run_id) == "retrain_model"
+    assert this.done == {"runs started": 1}
+
+
+class LateOwner(MemoryClient):
+    """An owner that starts its run, and ends, just when it is looked at."""
+
+    def __init__(self, world: WatchedWorld, run: RunRequest, status: RuntimeStatus) -> None:
+        super().__init__(instances=world.client.instances, started=world.client.started)
+        self.world, self.run, self.status = world, run, status
+
+    async def get_status(self, instance_id: str) -> Instance:
+        if instance_id == self.run.requested_by:
+            self.world.has_instance(self.run.run_id, self.status)
+            self.world.has_instance(self.run.requested_by, RuntimeStatus.Failed)
+        return await super().get_status(instance_id)
+
+
+def test_a_run_that_its_owner_started_with_its_last_breath_is_not_started_again(world: WatchedWorld) -> None:
+    run = world.claims()
+    late = LateOwner(world, run, RuntimeStatus.Running)
+
+    world.passes(lambda this: adopt_runs(replace(this, client=late)))
+
+    assert world.client.started == []
+
+
+def test_a_run_that_recorded_its_outcome_meanwhile_is_left_alone(world: WatchedWorld) -> None:
+    run = world.claims()
+    world.has_instance(run.run_id, RuntimeStatus.Completed)
+    record = world.ledger.runs.run(run.run_id)
+    assert record is not None
+    opened = world.ledger.runs.open_runs(run.pipeline)
+    world.ledger.runs.record_run(replace(record, outcome=Outcome.PROMOTED))
+    world.ledger.runs.open_runs = lambda pipeline: opened  # type: ignore[method-assign]  # as it was read before
+
+    world.passes(adopt_runs)
+
+    assert world.client.started == []
+
+
+def test_two_passes_at_once_start_a_run_once(world: WatchedWorld) -> None:
+    run = world.claims()
+
+    world.passes(adopt_runs)
+    again, _ = world.passes(adopt_runs)
+
+    assert world.client.started == [run.run_id]
+    assert again.done == {}
+
+
+def test_runs_of_a_pipeline_whose_file_is_gone_are_found_in_the_queue(world: WatchedWorld) -> None:
+    run = world.claims(pipeline="gone", run_id="gone-abababababab-1")
+    _asks(world, run)
+    world.has_instance(run.run_id, RuntimeStatus.Terminated)
+
+    world.passes(adopt_runs)
+
+    assert wound_up(world, run).record.pipeline == "gone"
+
+
+def test_a_dead_run_holds_its_compute_until_it_is_wound_up(world: WatchedWorld) -> None:
+    """The outcome that the winding-up records is what evicts it, even when giving back fails."""
+    dead = world.claims()
+    assert _asks(world, dead) is Turn.GRANTED
+    waiting = replace(dead, run_id="breast-cancer-cdcdcdcdcdcd-1", fingerprint="cd" * 32, requested_by="other")
+    world.ledger.runs.claim_run(waiting)
+    world.has_instance(waiting.run_id, RuntimeStatus.Running)
+    assert _asks(world, waiting) is Turn.WAITING
+    world.has_instance(dead.run_id, RuntimeStatus.Terminated)
+
+    world.passes(adopt_runs)
+    world.ledger.runs.record_run(wound_up(world, dead).record)
+
+    from activities.acquire_compute import acquire_compute
+
+    turn = acquire_compute(
+        _ticket(waiting), slots=1, queues=world.ledger.computes, runs=world.ledger.runs, now=world.now
+    )
+    assert turn.turn is Turn.GRANTED
+
+
+def test_one_run_that_cannot_be_adopted_does_not_keep_the_others(
+    world: WatchedWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = world.claims()
+    good = world.claims(run_id="breast-cancer-cdcdcdcdcdcd-1", fingerprint="cd" * 32, requested_by="other")
+    world.has_instance(bad.run_id, None, message="restarting")
+
+    with caplog.at_level(logging.WARNING):
+        this, _ = world.passes(adopt_runs)
+
+    assert world.client.started == [good.run_id]
+    assert this.failed == 1
+    assert f"could not adopt run {bad.run_id}" in caplog.text
+
+
+def _ticket(run: RunRequest) -> ComputeTicket:
+    return ComputeTicket(
+        compute=run.plan.compute,
+        run_id=run.run_id,
+        pipeline=run.pipeline,
+        rule=QueueRule(),
+        asked_at=START,
+        expected_seconds=60,
+    )
+
+
+def _asks(world: WatchedWorld, run: RunRequest) -> Turn:
+    return world.ledger.computes.change(run.plan.compute, lambda state: ask(state, _ticket(run), 1, START)).turn
