@@ -1,17 +1,23 @@
-"""Talks to the running app as the outside world does: Event Grid, an operator, a client of the model."""
+"""Talks to the running app by HTTP as the outside world does: Event Grid's webhook, an operator, a data owner."""
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import requests
 from azure.storage.blob import BlobServiceClient
 
+from local_stack.supervisor.event_grid import storage_account_id, webhook
+
 Endpoints = dict[str, Any]
+
+_UPLOADS_AT_ONCE: Final = 8
+_PAGE: Final = "100"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +32,25 @@ class Landed:
 
 def land(endpoints: Endpoints, container: str, name: str, content: bytes) -> Landed:
     """Put a blob into the hub's storage, as the data owner does; makes the container when it is not there."""
+    (landed,) = land_all(endpoints, container, {name: content})
+    return landed
+
+
+def land_all(endpoints: Endpoints, container: str, files: Mapping[str, bytes]) -> Iterator[Landed]:
+    """Put many blobs into the hub's storage, some at a time; yields each, in the order given, once it is there."""
     hub = endpoints["hub_storage"]
     with BlobServiceClient.from_connection_string(hub["connection_string"], api_version=hub["api_version"]) as service:
         client = service.get_container_client(container)
         if not client.exists():
             client.create_container()
-        answer = client.upload_blob(name, content, overwrite=True)
-        properties = answer.get_blob_properties()
-    return Landed(container, name, str(properties.etag).strip('"'), len(content))
+
+        def put(file: tuple[str, bytes]) -> Landed:
+            name, content = file
+            written = client.get_blob_client(name).upload_blob(content, overwrite=True)
+            return Landed(container, name, str(written["etag"]).strip('"'), len(content))
+
+        with ThreadPoolExecutor(max_workers=_UPLOADS_AT_ONCE) as pool:
+            yield from pool.map(put, files.items())
 
 
 def blob_created(endpoints: Endpoints, blob: Landed, *, event_id: str | None = None) -> dict[str, Any]:
@@ -41,7 +58,7 @@ def blob_created(endpoints: Endpoints, blob: Landed, *, event_id: str | None = N
     hub = endpoints["hub_storage"]
     return {
         "id": event_id or str(uuid.uuid4()),
-        "topic": f"/subscriptions/hub/resourceGroups/hub/providers/Microsoft.Storage/storageAccounts/{hub['account']}",
+        "topic": storage_account_id(hub["account"]),
         "subject": f"/blobServices/default/containers/{blob.container}/blobs/{blob.name}",
         "eventType": "Microsoft.Storage.BlobCreated",
         "eventTime": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
@@ -68,6 +85,7 @@ class AppClient:
         host = endpoints["functions_host"]
         self._url: str = host["url"].rstrip("/")
         self._event_grid_key: str = host["event_grid_key"]
+        self._master_key: str = host["master_key"]
         self._session = requests.Session()
         self._session.headers["x-functions-key"] = host["function_key"]
 
@@ -94,8 +112,7 @@ class AppClient:
 
     def _notify(self, body: list[dict[str, Any]], function: str, *, delivery_count: int) -> int:
         answer = requests.post(
-            f"{self._url}/runtime/webhooks/EventGrid",
-            params={"functionName": function, "code": self._event_grid_key},
+            webhook(self._url, self._event_grid_key, function),
             headers={"aeg-event-type": "Notification", "aeg-delivery-count": str(delivery_count)},
             json=body,
             timeout=60,
@@ -115,8 +132,7 @@ class AppClient:
             "dataVersion": "1",
         }
         answer = requests.post(
-            f"{self._url}/runtime/webhooks/EventGrid",
-            params={"functionName": function, "code": self._event_grid_key},
+            webhook(self._url, self._event_grid_key, function),
             headers={"aeg-event-type": "SubscriptionValidation"},
             json=[event],
             timeout=30,
@@ -144,6 +160,36 @@ class AppClient:
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()["runs"]
         return found
+
+    def why(self, pipeline: str, blob: str) -> dict[str, Any]:
+        """Why a blob was trained, or was not: a verdict, a sentence, and what they rest on."""
+        answer = self.get("/api/why", pipeline=pipeline, blob=blob)
+        answer.raise_for_status()
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def arrivals(self, pipeline: str) -> list[dict[str, Any]]:
+        """Every arrival of a pipeline, newest first, page by page."""
+        found: list[dict[str, Any]] = []
+        page: dict[str, str] = {"limit": _PAGE}
+        while True:
+            answer = self.get(f"/api/pipelines/{pipeline}/arrivals", **page)
+            answer.raise_for_status()
+            body = answer.json()
+            found += body["arrivals"]
+            if not body["continuation"]:
+                return found
+            page["continuation"] = body["continuation"]
+
+    def fire(self, function: str) -> None:
+        """Run a timer's function now, as a person with the master key can; returns when it is started."""
+        answer = requests.post(
+            f"{self._url}/admin/functions/{function}",
+            headers={"x-functions-key": self._master_key},
+            json={"input": ""},
+            timeout=30,
+        )
+        answer.raise_for_status()
 
     def wait_for_new_run(self, pipeline: str, known: set[str], *, seconds: float = 120) -> str:
         """The id of a run that is not among ``known``; raises ``TimeoutError``."""

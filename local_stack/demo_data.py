@@ -7,7 +7,7 @@ repeats rows from the rest, with their labels shuffled among them, as if a colum
 import csv
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,31 @@ def breast_cancer_story() -> DataStory:
         sizes=(119, 200, 150, 200),
         request=lambda rows: {"rows": rows.tolist()},
     )
+
+
+def breast_cancer_burst() -> DataStory:
+    """The same hold-out and bad drop; the first drop is 250 samples, each measured twice, in 500 files of one row.
+
+    The second drop has the 100 rows that are left.
+    """
+    data = load_breast_cancer()
+    source = _Source("breast-cancer", data.data, data.target, breast_cancer_train.FEATURES)
+    story = _cut(source, sizes=(119, 250, 100, 200), request=lambda rows: {"rows": rows.tolist()})
+    rows = [row for content in story.first.values() for row in content.splitlines()[1:]]
+    header = next(iter(story.first.values())).splitlines()[0]
+    files = {f"landing/part-{number:03d}.csv": b"%s\n%s\n" % (header, row) for number, row in enumerate(rows * 2, 1)}
+    return replace(
+        story,
+        first=files,
+        second={"landing/second-drop.csv": only(story.second)},
+        bad={"landing/bad-drop.csv": only(story.bad)},
+    )
+
+
+def only(files: dict[str, bytes]) -> bytes:
+    """The content of the one file."""
+    (content,) = files.values()
+    return content
 
 
 def digits_story() -> DataStory:

@@ -102,7 +102,8 @@ def _become_worker(app_root: Path) -> None:
 
 def _leave(code: int) -> None:
     """End the process even when a function's thread does not end: Python would wait for it for ever."""
-    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    # Python does not wait for daemon threads either.
+    others = [each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon]
     deadline = time.monotonic() + _THREADS_END_WITHIN
     for thread in others:
         thread.join(timeout=max(0.0, deadline - time.monotonic()))

@@ -44,7 +44,8 @@ class HttpListener:
         self._table = table
         self._guard = guard
         app = web.Application(client_max_size=_BODY_LIMIT)
-        app.router.add_route("*", "/{path:.*}", self._dispatch)
+        # Not ".*", which ends at a line's end: %0A is part of a path like anything else.
+        app.router.add_route("*", r"/{path:[\s\S]*}", self._dispatch)
         # No access log: request lines carry keys. On cleanup running requests get the grace period.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=grace.total_seconds())
 

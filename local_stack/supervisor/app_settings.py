@@ -12,6 +12,7 @@ _COMPUTE: Final = "EDGETRAIN_COMPUTES__HUB_VM__"
 _TARGET: Final = "EDGETRAIN_TARGETS__HUB_VM__"
 _AZURE_ML: Final = "EDGETRAIN_AZURE_ML__"
 _REGISTRY: Final = "EDGETRAIN_CONTAINER_REGISTRY__"
+_ANNOUNCEMENTS: Final = "EDGETRAIN_ANNOUNCEMENTS__"
 _AZURE_ML_FIELDS: Final = (
     "metadata_url",
     "cloud",
@@ -39,6 +40,8 @@ def app_settings(endpoints: dict[str, Any]) -> dict[str, str]:
         f"{_REGISTRY}URL": endpoints["container_registry"]["url"],
         f"{_REGISTRY}USERNAME": endpoints["container_registry"]["username"],
         f"{_REGISTRY}PASSWORD": endpoints["container_registry"]["password"],
+        "ServiceBusConnection": endpoints["service_bus"]["connection_string"],
+        **_announcements(endpoints["event_grid"]),
     }
 
 
@@ -61,6 +64,11 @@ def _vm(endpoints: dict[str, Any]) -> dict[str, str]:
         f"{_TARGET}PULL_USERNAME": registry["username"],
         f"{_TARGET}PULL_PASSWORD": registry["password"],
     }
+
+
+def _announcements(event_grid: dict[str, Any]) -> dict[str, str]:
+    topic = event_grid.get("topics", {}).get("announcements")
+    return {f"{_ANNOUNCEMENTS}ENDPOINT": topic["endpoint"], f"{_ANNOUNCEMENTS}KEY": topic["key"]} if topic else {}
 
 
 def _azure_ml(azure_ml: dict[str, Any]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from local_stack.service_bus.tokens import AccessKey
 from local_stack.stack_hub.engine import Engine, find
 from local_stack.stack_hub.haproxy import HaProxy
 from local_stack.stack_hub.vm import Vm
@@ -26,6 +27,8 @@ PORTS: Final = (
     "vm",
     "haproxy",
     "azure_ml",
+    "service_bus",
+    "event_grid",
     "functions_host",
     "functions_host_rpc",
 )
@@ -68,6 +71,16 @@ class Blueprint:
     def hub(self) -> Account:
         """The hub's storage account: the app holds its first key, the VM its second."""
         return Account(self.credentials.hub_account, self.credentials.hub_key1, self.credentials.hub_key2)
+
+    @property
+    def service_bus(self) -> str:
+        """The connection string of the messaging namespace."""
+        return AccessKey(self.credentials.service_bus_key).connection_string(HOST, self.ports["service_bus"])
+
+    @property
+    def host_url(self) -> str:
+        """The Functions host."""
+        return f"http://{HOST}:{self.ports['functions_host']}"
 
     @property
     def registry_host(self) -> str:

@@ -3,18 +3,35 @@
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
-from local_stack.files import private_folder
+from local_stack.files import private_folder, read_object, write_object
+from local_stack.functions_host.keys import EVENT_GRID_KEY
 from local_stack.processes.client import REPOSITORY
 from local_stack.registry import distribution
 from local_stack.stack_hub import engine
 from local_stack.storage import azurite
+from local_stack.supervisor import event_grid
 from local_stack.supervisor.app_settings import app_settings
 from local_stack.supervisor.blueprint import HOST, SITE, Blueprint
 from local_stack.supervisor.endpoints import collect
 from local_stack.supervisor.environment import outward, service_environment
 from local_stack.supervisor.probes import answers, every, exists, greets, listens
 from local_stack.supervisor.service import Service
+
+# Not the least it could start with: it answers when all that it talks to does.
+_THE_HOST_TALKS_TO: Final = frozenset(
+    {
+        "cloud_storage",
+        "hub_storage",
+        "container_registry",
+        "vm",
+        "haproxy",
+        "azure_ml",
+        "service_bus",
+        "event_grid",
+    }
+)
 
 
 def services(plan: Blueprint) -> list[Service]:
@@ -28,6 +45,8 @@ def services(plan: Blueprint) -> list[Service]:
         _vm(plan),
         _haproxy(plan),
         _azure_ml(plan),
+        _service_bus(plan),
+        _event_grid(plan),
         _functions_host(plan),
     ]
 
@@ -168,11 +187,53 @@ def _azure_ml(plan: Blueprint) -> Service:
     )
 
 
+def _service_bus(plan: Blueprint) -> Service:
+    folder, port = plan.layout.folder("service_bus"), plan.ports["service_bus"]
+
+    def prepare() -> None:
+        write_object(folder / "key.json", {"key": plan.credentials.service_bus_key})
+        _forget_endpoints(folder)
+
+    return Service(
+        name="service_bus",
+        command=_module("local_stack.service_bus", "--state", str(folder), "--port", str(port)),
+        environment=_environment(plan, "service_bus"),
+        prepare=prepare,
+        ready=every(exists(folder / "endpoints.json"), listens(port)),
+        url=f"sb://{HOST}:{port}",
+    )
+
+
+def _event_grid(plan: Blueprint) -> Service:
+    folder, port = plan.layout.folder("event_grid"), plan.ports["event_grid"]
+    config = folder / "config.json"
+
+    def prepare() -> None:
+        write_object(config, event_grid.configuration(plan))
+        _forget_endpoints(folder)
+
+    arguments = ["--state", str(folder), "--port", str(port), "--config", str(config)]
+    return Service(
+        name="event_grid",
+        command=_module("local_stack.event_grid", *arguments, "--retry-scale", str(event_grid.RETRY_SCALE)),
+        environment=_environment(plan, "event_grid"),
+        prepare=prepare,
+        ready=every(exists(folder / "endpoints.json"), listens(port)),
+        url=f"http://{HOST}:{port}",
+    )
+
+
 def _functions_host(plan: Blueprint) -> Service:
     folder, port = plan.layout.folder("functions_host"), plan.ports["functions_host"]
     rpc_port = plan.ports["functions_host_rpc"]
     home = private_folder(folder / "home")
-    url = f"http://{HOST}:{port}"
+
+    def prepare() -> None:
+        keys = read_object(folder / "keys.json")
+        keys.setdefault("system", {})[EVENT_GRID_KEY] = plan.credentials.webhook_key
+        write_object(folder / "keys.json", keys)
+        _forget_endpoints(folder)
+
     places = ["--app-root", str(REPOSITORY), "--state", str(folder)]
     ports = ["--port", str(port), "--rpc-port", str(rpc_port)]
     return Service(
@@ -184,11 +245,11 @@ def _functions_host(plan: Blueprint) -> Service:
             **app_settings(collect(plan)),
             **plan.app_settings,
         },
-        prepare=lambda: _forget_endpoints(folder),
-        ready=every(exists(folder / "endpoints.json"), answers(url, {200})),
-        depends_on=frozenset({"cloud_storage", "hub_storage", "container_registry", "vm", "haproxy", "azure_ml"}),
+        prepare=prepare,
+        ready=every(exists(folder / "endpoints.json"), answers(plan.host_url, {200})),
+        depends_on=_THE_HOST_TALKS_TO,
         grace=15,
-        url=url,
+        url=plan.host_url,
     )
 
 

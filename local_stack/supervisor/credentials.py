@@ -34,6 +34,9 @@ class Credentials:
     registry_username: str = "edgetrain"
     registry_password: str = field(default_factory=_password, repr=False)
     registry_secret: str = field(default_factory=_password, repr=False)
+    service_bus_key: str = field(default_factory=_password, repr=False)
+    webhook_key: str = field(default_factory=_password, repr=False)
+    """Opens the host's Event Grid webhook. Made beforehand, because the two start in the other order."""
 
     @classmethod
     def load_or_create(cls, file: Path) -> "Credentials":

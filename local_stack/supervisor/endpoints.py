@@ -12,7 +12,7 @@ HUB_API_VERSION = "2019-07-07"
 
 
 def collect(plan: Blueprint) -> Endpoints:
-    """What is known now. Sections of services that write their own are empty until these have started."""
+    """What is known now. What services write themselves is empty until they have started, and stays when they stop."""
     return {
         "functions_host": _functions_host(plan),
         "hub_storage": {
@@ -28,20 +28,29 @@ def collect(plan: Blueprint) -> Endpoints:
             "username": plan.credentials.registry_username,
             "password": plan.credentials.registry_password,
         },
-        "azure_ml": read_object(plan.layout.folder("azure_ml") / "endpoints.json"),
+        "azure_ml": _written(plan, "azure_ml"),
+        "service_bus": {"connection_string": plan.service_bus},
+        "event_grid": _written(plan, "event_grid"),
         "vm": _vm(plan),
         "serving": _serving(plan.vm.home / "serving"),
     }
+
+
+def _written(plan: Blueprint, service: str) -> dict[str, Any]:
+    """What a service says of itself, now or when it last ran: a host that starts meanwhile still needs the address."""
+    written = read_object(plan.layout.folder(service) / "endpoints.json")
+    written.pop("pid", None)
+    return written or dict(read_object(plan.layout.endpoints).get(service, {}))
 
 
 def _functions_host(plan: Blueprint) -> dict[str, Any]:
     written = read_object(plan.layout.folder("functions_host") / "endpoints.json")
     system_keys = written.get("system_keys", {})
     return {
-        "url": f"http://{HOST}:{plan.ports['functions_host']}",
+        "url": plan.host_url,
         "master_key": written.get("master_key", ""),
         "function_key": written.get("function_key", ""),
-        "event_grid_key": system_keys.get("eventgrid_extension", ""),
+        "event_grid_key": plan.credentials.webhook_key,
         "durable_task_key": system_keys.get("durabletask_extension", ""),
     }
 

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -44,13 +44,15 @@ class Stack:
         cache: Path | None = None,
         progress: Progress | None = None,
         only: Collection[str] | None = None,
+        app_settings: Mapping[str, str] | None = None,
     ) -> Self:
         """Start the stack of a state folder, which is made if it is new; returns when every service is ready.
 
         ``cache`` (``cache`` in the folder by default) holds downloads and may be shared. ``progress`` gets a line at
         each change of a service, for as long as the stack runs, from other threads. ``only`` names the services to
-        start; what they need comes with them. Raises ``InUseError`` when the folder's stack runs already and
-        ``ServiceError`` when a service does not start; then, as after an interrupt, nothing is left running.
+        start; what they need comes with them. ``app_settings`` are what :attr:`app_settings` has at first. Raises
+        ``InUseError`` when the folder's stack runs already and ``ServiceError`` when a service does not start; then, as
+        after an interrupt, nothing is left running.
         """
         layout = Layout.at(state)
         layout.create()
@@ -60,6 +62,7 @@ class Stack:
             if left := record.end_leftovers(layout):
                 say(f"ended {left} processes that an earlier run left behind")
             plan = Blueprint.draw(layout, (cache or layout.root / "cache").resolve())
+            plan.app_settings.update(app_settings or {})
             stack = cls(plan, progress=say, only=only)
             exits.callback(stack.stop)
             stack._run()

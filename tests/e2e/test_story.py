@@ -1,6 +1,7 @@
-"""Two pipelines side by side, from files that land to models that answer; and nothing is trained twice."""
+"""Two pipelines side by side, from files that land to models that answer; nothing is trained twice; all is told."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,13 +9,17 @@ import requests
 
 from local_stack.app_client import AppClient, app_client, blob_created, land
 from local_stack.demo_data import breast_cancer_story, digits_story
+from local_stack.site_agent import SiteAgent, site_agent
 from local_stack.supervisor import Stack
+from local_stack.upstream_client import UpstreamClient, upstream_client
+from tests.integration.event_grid.stand_in import Receiver, receiving
 from tests.support.azure_ml_view import models, trainings
-from tests.support.host_store import HostStore, wait_until
+from tests.support.host_store import HostStore
 from tests.support.scoring import share_right
 
 STORIES = {"breast-cancer": breast_cancer_story(), "digits": digits_story()}
 DELIVERED = {200, 202}
+STAGES = ("accepted", "waiting", "training", "judging", "delivering", "rolling_out", "recording")
 Run = dict[str, Any]
 
 
@@ -33,13 +38,39 @@ def events(stack: Stack) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="module")
-def runs(stack: Stack, events: dict[str, list[dict[str, Any]]]) -> dict[str, Run]:
-    """One run per pipeline, side by side, each started by events that come twice and in the wrong order."""
+def upstream(stack: Stack) -> Iterator[UpstreamClient]:
+    with upstream_client(stack.endpoints) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def agent(stack: Stack) -> Iterator[SiteAgent]:
+    with site_agent(stack.endpoints) as agent:
+        yield agent
+        agent.subscribe()
+
+
+@pytest.fixture(scope="module")
+def announced(stack: Stack, agent: SiteAgent) -> Iterator[Receiver]:
+    """What the app announces from now on, at an endpoint outside."""
+    with receiving() as receiver:
+        definition = {"topic": "announcements", "eventDeliverySchema": "CloudEventSchemaV1_0"}
+        agent.control("PUT", "subscriptions/story", {**definition, "endpoint": receiver.url})
+        try:
+            yield receiver
+        finally:
+            agent.control("DELETE", "subscriptions/story")
+
+
+@pytest.fixture(scope="module")
+def runs(
+    stack: Stack, events: dict[str, list[dict[str, Any]]], agent: SiteAgent, announced: Receiver
+) -> dict[str, Run]:
+    """One run per pipeline, side by side, each started by events that come twice and out of order."""
+    agent.subscribe(seed=3, duplicates=1, shuffle=1)
     with app_client(stack.endpoints) as app:
         known = {name: {run["run_id"] for run in app.runs(name)} for name in STORIES}
-        for name in STORIES:
-            backwards = list(reversed(events[name]))
-            assert app.deliver(*backwards, *backwards) in DELIVERED
+        agent.tell([event for name in STORIES for event in events[name]])
         started = {name: app.wait_for_new_run(name, known[name]) for name in STORIES}
         ended = {name: app.wait_for_outcome(run_id) for name, run_id in started.items()}
         for name in STORIES:
@@ -106,6 +137,23 @@ def test_asking_for_the_same_data_by_hand_names_the_run_that_trained_it(
     assert answer.headers["Location"] == f"/api/runs/{runs[name]['run_id']}"
 
 
+@pytest.mark.parametrize("name", STORIES)
+def test_every_file_is_told_why(
+    app: AppClient, runs: dict[str, Run], events: dict[str, list[dict[str, Any]]], name: str
+) -> None:
+    run_id, ids = runs[name]["run_id"], [event["id"] for event in events[name]]
+    arrivals = [arrival for arrival in app.arrivals(name) if arrival["event_id"] in ids]
+
+    assert sorted(arrival["event_id"] for arrival in arrivals) == sorted(ids), (
+        "one arrival each, though they came twice"
+    )
+    for arrival in arrivals:
+        assert (arrival["verdict"], arrival["run_id"]) == ("trained", run_id)
+        why = app.why(name, arrival["blob"])
+        assert (why["verdict"], why["run"]["run_id"]) == ("trained", run_id)
+        assert run_id in why["sentence"]
+
+
 def test_other_parameters_make_another_run_that_shows_what_it_does(
     stack: Stack, app: AppClient, runs: dict[str, Run]
 ) -> None:
@@ -117,9 +165,11 @@ def test_other_parameters_make_another_run_that_shows_what_it_does(
 
     assert run_id != runs["breast-cancer"]["run_id"]
     assert run["outcome"] in {"promoted", "not_promoted"}, run["reason"]
-    stages = list(dict.fromkeys(status["stage"] for status in seen if "since" in status))
-    assert stages[:1] == ["training"]
-    assert all(status["since"] and isinstance(status["progress"], dict) for status in seen if "since" in status)
+    under_way = [status for status in seen if status["progress"] is not None]
+    stages = list(dict.fromkeys(status["stage"] for status in under_way))
+    assert "training" in stages
+    assert stages == [stage for stage in STAGES if stage in stages], "in this order, and no other"
+    assert all(status["since"] for status in under_way)
     assert share_right(stack.endpoints, STORIES["breast-cancer"]) > 0.9
 
 
@@ -136,19 +186,86 @@ def test_the_same_events_delivered_again_later_wake_nothing(
     assert {name: app.runs(name) for name in STORIES} == before
 
 
-def test_a_new_event_about_data_that_was_trained_ends_as_unchanged(
-    stack: Stack, app: AppClient, runs: dict[str, Run], events: dict[str, list[dict[str, Any]]]
+@pytest.mark.usefixtures("runs")
+def test_a_new_event_about_a_version_that_was_told_is_a_duplicate_and_wakes_nothing(
+    stack: Stack, app: AppClient, events: dict[str, list[dict[str, Any]]]
 ) -> None:
     store, before = HostStore(stack.state), app.runs("digits")
 
     assert app.deliver({**events["digits"][0], "id": "the-same-blob-told-anew"}) in DELIVERED
 
-    ((window, _),) = store.instances("settle_arrivals").items()
-    wait_until(lambda: store.instances("settle_arrivals")[window] == "Completed", "the end of the window")
-    admission = store.output(window)
-    assert (admission["start"], admission["verdict"]) == (False, "unchanged")
-    assert runs["digits"]["run_id"] in admission["reason"]
+    (told,) = [each for each in app.arrivals("digits") if each["event_id"] == "the-same-blob-told-anew"]
+    assert (told["verdict"], told["window_id"]) == ("duplicate", None)
+    assert told["reason"].startswith("duplicate of an event seen")
+    assert store.instances("settle_arrivals") == {}
     assert app.runs("digits") == before
+
+
+def test_a_message_about_the_same_data_is_answered_with_the_run(
+    app: AppClient, upstream: UpstreamClient, runs: dict[str, Run]
+) -> None:
+    before = app.runs("digits")
+
+    upstream.ask({"schema": 1, "pipeline": "digits"}, correlation_id="the-same-again", reply_to="laboratory")
+    answer = upstream.wait_for_answer("the-same-again")
+
+    assert (answer["kind"], answer["run_id"]) == ("already_trained", runs["digits"]["run_id"])
+    assert (answer["subject"], answer["to"]) == ("already_trained", "laboratory")
+    assert runs["digits"]["run_id"] in answer["reason"]
+    assert app.runs("digits") == before
+
+
+def test_a_message_that_starts_a_run_is_answered_twice_and_its_repeat_not_at_all(
+    app: AppClient, upstream: UpstreamClient, runs: dict[str, Run], announced: Receiver
+) -> None:
+    body = {
+        "schema": 1,
+        "pipeline": "breast-cancer",
+        "parameters": {"inverse_regularisation": 0.31},
+        "reason": "why not",
+    }
+
+    for _ in range(2):
+        upstream.ask(body, message_id="a-new-parameter")
+    accepted = upstream.wait_for_answer("a-new-parameter")
+    outcome = upstream.wait_for_answer("a-new-parameter", "outcome", seconds=180)
+
+    run = app.run(accepted["run_id"])
+    assert run["run_id"] != runs["breast-cancer"]["run_id"]
+    assert (run["cause"], run["note"]) == ("upstream", "why not")
+    assert accepted["kind"] == "accepted"
+    assert (outcome["run_id"], outcome["outcome"]) == (run["run_id"], run["outcome"])
+    assert [each["kind"] for each in upstream.answers("a-new-parameter")] == ["accepted", "outcome"]
+    assert run["outcome"] in {"promoted", "not_promoted"}, run["reason"]
+
+
+def test_a_message_that_makes_no_sense_is_answered_and_put_aside(upstream: UpstreamClient) -> None:
+    message_id = upstream.ask(b"\x00 not JSON")
+
+    answer = upstream.wait_for_answer(message_id)
+    copy = upstream.wait_for_quarantined(message_id)
+
+    assert answer["kind"] == "rejected"
+    assert "JSON" in answer["reason"]
+    assert copy["body"] == b"\x00 not JSON"
+    assert answer["reason"] in copy["properties"].values()
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_run_is_announced_from_its_beginning_to_its_end(
+    agent: SiteAgent, runs: dict[str, Run], announced: Receiver, name: str
+) -> None:
+    run_id = runs[name]["run_id"]
+    agent.wait_until_delivered("story")
+
+    told = {each.event["id"]: each.event for each in announced.notifications if run_id in each.event["id"]}
+
+    kinds = ("accepted", "training_started", "trained", "registered", "deployed")
+    assert told.keys() == {f"{run_id}-{kind}" for kind in kinds}
+    in_time = sorted(told.values(), key=lambda event: event["time"])
+    assert [event["type"] for event in in_time] == [f"io.edgetrain.run.{kind}" for kind in kinds]
+    assert {event["source"] for event in in_time} == {f"/edgetrain/pipelines/{name}"}
+    assert {event["subject"] for event in in_time} == {f"runs/{run_id}"}
 
 
 def image_labels(stack: Stack, repository: str, digest: str) -> dict[str, str]:

@@ -7,17 +7,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local_stack.prepare import prepare
+from local_stack.site_agent import site_agent
 from local_stack.supervisor import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".local" / "cache"
+# The reconciler sees within two minutes what a test lands without an event, and would train it in between. A test of
+# the reconciler fires the timer by hand (``AppClient.fire``), which a disabled function still answers.
+WATCHED_BY_HAND = {"AzureWebJobs.keep_watch.Disabled": "true"}
 
 
 @contextmanager
 def running_stack(*pipelines: str) -> Iterator[Stack]:
-    """A stack in a folder of its own, prepared for the pipelines."""
-    with state_folder() as state, Stack.start(state, cache=CACHE) as stack:
+    """A stack in a folder of its own, prepared for the pipelines; the app's webhook has agreed to take events."""
+    with state_folder() as state, Stack.start(state, cache=CACHE, app_settings=WATCHED_BY_HAND) as stack:
         prepare(stack.endpoints, pipelines, cache=CACHE, progress=lambda _: None)
+        with site_agent(stack.endpoints) as agent:
+            agent.subscribe()
         yield stack
 
 

@@ -104,6 +104,14 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
             "ca_bundle": "/ca.pem",
             "signing": "not for the app",
         },
+        "service_bus": {"connection_string": "Endpoint=sb://127.0.0.1:5672"},
+        "event_grid": {
+            "control_key": "not for the app",
+            "topics": {
+                "announcements": {"endpoint": "http://127.0.0.1:7075/topics/announcements/api/events", "key": "told"},
+                "arrivals": {"endpoint": "http://127.0.0.1:7075/topics/arrivals/api/events", "key": "not for the app"},
+            },
+        },
     }
 
 
@@ -124,5 +132,16 @@ def test_the_app_reads_exactly_what_the_stack_sets(
     assert settings.target("hub-vm").host_key == "ssh-ed25519 AAAA"
     assert settings.azure_ml.metadata_url == "https://127.0.0.1:1/metadata/endpoints"
     assert settings.container_registry.password.get_secret_value() == "secret"
+    assert settings.service_bus_connection_string is not None
+    assert settings.service_bus_connection_string.get_secret_value() == "Endpoint=sb://127.0.0.1:5672"
+    assert settings.announcements is not None
+    assert settings.announcements.endpoint == "http://127.0.0.1:7075/topics/announcements/api/events"
+    assert settings.announcements.key.get_secret_value() == "told"
     assert given["REQUESTS_CA_BUNDLE"] == "/ca.pem"
     assert "not for the app" not in given.values()
+
+
+def test_without_an_event_grid_the_app_announces_nothing(endpoints: dict[str, object]) -> None:
+    given = app_settings({**endpoints, "event_grid": {}})
+
+    assert not [name for name in given if "ANNOUNCEMENTS" in name]
