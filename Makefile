@@ -2,10 +2,16 @@
 SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
+PYTEST := $(PY) -m pytest
+# Tests that share servers stay together (tests/support/sharing.py); the first folder named begins first.
+SHARING := --dist loadscope --no-loadscope-reorder
 SOURCES := function_app orchestrations activities shared cli local_stack training benchmarks tests function_app.py
 
+# What pytest has compiled is a third of a quick run; it keeps it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format bench lock
+.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format schemas bench lock
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -38,16 +44,17 @@ clean: ## Stop the local stack and wipe .local/
 	@if [ -x $(PY) ]; then $(PY) -m local_stack clean; else rm -rf .local; fi
 
 test: setup check ## Lint, types, import rules and every test
-	@$(PY) -m pytest tests/unit tests/replay tests/integration tests/e2e
+	@$(PYTEST) -n 2 tests/unit tests/replay tests/simulation
+	@$(PYTEST) -n 3 $(SHARING) tests/e2e tests/integration
 
-test-unit: .venv/.installed ## Unit and replay tests only, in seconds
-	@$(PY) -m pytest tests/unit tests/replay
+test-unit: .venv/.installed ## Unit and replay tests only, with a fifth of the examples, in seconds
+	@$(PYTEST) -n 2 --hypothesis-profile=quick tests/unit tests/replay
 
 test-integration: setup ## Adapters and stand-ins against real servers
-	@$(PY) -m pytest tests/integration
+	@$(PYTEST) -n 2 $(SHARING) tests/integration
 
 test-e2e: setup ## The whole stack
-	@$(PY) -m pytest tests/e2e
+	@$(PYTEST) -n 2 $(SHARING) tests/e2e
 
 check: .venv/.installed ## ruff, mypy --strict, import-linter
 	@.venv/bin/ruff check $(SOURCES)
@@ -58,6 +65,9 @@ check: .venv/.installed ## ruff, mypy --strict, import-linter
 format: .venv/.installed ## Format the code
 	@.venv/bin/ruff check --fix $(SOURCES)
 	@.venv/bin/ruff format $(SOURCES)
+
+schemas: .venv/.installed ## Write docs/schemas/ anew from the models
+	@$(PY) -m cli.schemas
 
 bench: setup ## Measure, side by side with a baseline; writes benchmarks/results.md
 	@$(PY) -m local_stack.setup --benchmarks

@@ -2,7 +2,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -28,8 +28,15 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     opened.store.close()
 
 
-def status_of(workspace: Workspace) -> str:
-    return str((workspace.store.get(runs.RUN, "r-1") or {})["status"])
+@pytest.fixture(scope="module")
+def shared_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    opened = Workspace.open(tmp_path_factory.mktemp("shared"))
+    yield opened
+    opened.store.close()
+
+
+def status_of(workspace: Workspace, run_id: str = "r-1") -> str:
+    return str((workspace.store.get(runs.RUN, run_id) or {})["status"])
 
 
 def test_an_id_is_taken_once(store: Store) -> None:
@@ -91,16 +98,14 @@ STATUSES = ["Queued", "Preparing", "Running", "Finalizing", "CancelRequested", *
 
 
 @given(moves=st.lists(st.sampled_from(STATUSES), max_size=12))
-def test_a_run_only_moves_on(moves: list[str]) -> None:
-    with TemporaryDirectory() as folder:
-        workspace = Workspace.open(Path(folder))
-        runs.create_run(workspace, "pumps", "r-1")
-        seen = ["NotStarted"]
-        for status in moves:
-            runs.set_status(workspace, "r-1", status)
-            if status_of(workspace) != seen[-1]:
-                seen.append(status_of(workspace))
-        workspace.store.close()
+def test_a_run_only_moves_on(shared_workspace: Workspace, moves: list[str]) -> None:
+    run_id = f"r-{uuid4()}"
+    runs.create_run(shared_workspace, "pumps", run_id)
+    seen = ["NotStarted"]
+    for status in moves:
+        runs.set_status(shared_workspace, run_id, status)
+        if status_of(shared_workspace, run_id) != seen[-1]:
+            seen.append(status_of(shared_workspace, run_id))
 
     assert len(seen) == len(set(seen))
     assert not runs.TERMINAL.intersection(seen[:-1])

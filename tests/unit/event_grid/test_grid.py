@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from local_stack.event_grid.events import Event
 from local_stack.event_grid.grid import Grid
 from local_stack.event_grid.models import Config, Schema, Subscription
 from local_stack.event_grid.store import Delivery, Store, StoreError
+from tests.support.examples import examples
 
 DEAD_LETTERS = {"connectionString": "UseDevelopmentStorage=true", "containerName": "dead"}
 Open = Callable[..., Grid]
@@ -168,7 +169,7 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
         Store(tmp_path / "store.sqlite3")
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.lists(st.sampled_from([200, 400, 404, 500, 503, None]), max_size=6), min_size=1, max_size=5),
     st.integers(1, 5),

@@ -3,12 +3,12 @@
 import uuid
 from dataclasses import dataclass
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from local_stack.service_bus.journal import SqliteJournal
 from local_stack.service_bus.queues import LockLostError
+from tests.support.examples import examples
 from tests.unit.service_bus.broker import Clock, draft, entities, queue
 
 LOCK, MAX_DELIVERIES, WINDOW = 30.0, 3, 60.0
@@ -131,5 +131,5 @@ class BrokerMachine(RuleBasedStateMachine):
         self.known[name].dead = self.known[name].failures >= MAX_DELIVERIES
 
 
-BrokerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+BrokerMachine.TestCase.settings = examples(60, stateful_step_count=30, deadline=None)
 TestBroker = BrokerMachine.TestCase

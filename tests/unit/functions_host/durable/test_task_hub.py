@@ -3,8 +3,6 @@
 import asyncio
 import json
 import sqlite3
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -451,23 +449,6 @@ def test_a_second_host_on_the_file_refuses_to_start(stage: Stage) -> None:
             await second.start()
 
     stage.play(scenario)
-
-
-def test_the_lock_holds_between_processes_and_ends_with_them(tmp_path: Path) -> None:
-    path = tmp_path / "hub.db"
-    program = (
-        "import sys; from pathlib import Path; from local_stack.functions_host.durable.database import Database\n"
-        "Database(Path(sys.argv[1])); print('mine', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as owner:
-        assert owner.stdout is not None
-        assert owner.stdout.readline() == "mine\n"
-        with pytest.raises(HubInUseError, match=f"process {owner.pid}"):
-            Database(path)
-        owner.kill()
-    Database(path).close()
 
 
 def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
