@@ -3,20 +3,26 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import containerize, imports, polling, run_time
+from benchmarks import arrivals, containerize, imports, polling, run_bill, run_time, snapshots
 from benchmarks.report import Row, machine, table
 
 RESULTS = Path(__file__).parent / "results.md"
+MEASUREMENTS = {
+    "imports": imports.run,
+    "polling": polling.run,
+    "run_bill": run_bill.run,
+    "run_time": run_time.run,
+    "arrivals": arrivals.run,
+    "snapshots": snapshots.run,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--only", choices=["run_time", "polling", "imports", "containerize"], help="print one, write nothing"
-    )
+    parser.add_argument("--only", choices=[*MEASUREMENTS, "containerize"], help="print one, write nothing")
     only = parser.parse_args().only
     rows: list[Row] = []
-    for name, measure in (("imports", imports.run), ("polling", polling.run), ("run_time", run_time.run)):
+    for name, measure in MEASUREMENTS.items():
         if only in (None, name):
             print(f"measuring {name} ...", flush=True)
             rows += measure()

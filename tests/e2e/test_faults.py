@@ -26,6 +26,8 @@ UNDELIVERED = ("azure-down", "ssh-outage", "overlong")
 QUICK_SDK = dict.fromkeys(
     ("AZUREML_DEFAULT_BACKOFF", "AZUREML_DEFAULT_500_BACKOFF", "AZUREML_DEFAULT_503_BACKOFF"), "1"
 )
+# One outage would otherwise hold the compute, and every other test would wait for it.
+SIDE_BY_SIDE = {"EDGETRAIN_COMPUTES__HUB_VM__SLOTS": "8"}
 
 Run = dict[str, Any]
 
@@ -43,7 +45,7 @@ def changed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     data = breast_cancer_story()
     for name, content in {data.holdout_name: data.holdout, **data.first}.items():
         land(stack.endpoints, CONTAINER, name, content)
-    with app.deployed(stack, **QUICK_SDK):
+    with app.deployed(stack, **QUICK_SDK, **SIDE_BY_SIDE):
         yield app
 
 

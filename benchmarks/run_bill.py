@@ -1,0 +1,163 @@
+"""What a run costs, and an idle hour: function executions, orchestrator turns, history rows, requests to the services.
+
+Counted, not timed: the real triggers, orchestrations, activities and ledger over the local host's engine, with storage
+in memory that counts its requests and a clock that is moved (``tests/simulation``). Registry and VM are not called; the
+activities that would are counted and answered.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from benchmarks.report import Row
+from shared.messages import (
+    BuiltImage,
+    Candidate,
+    Done,
+    RegisteredModel,
+    Release,
+    ReplyTo,
+    Verification,
+)
+from tests.simulation.world import World
+from tests.support.arrivals import a_pipeline
+
+PIPELINE = "breast-cancer"
+TRAINING = timedelta(minutes=10)
+MOST_EXECUTIONS, MOST_IDLE = 40, 60
+WATCH_EVERY = timedelta(minutes=2)
+IMAGE = "registry.example/models/breast-cancer@sha256:" + "ab" * 32
+_ANSWERS = {
+    "register_model": RegisteredModel(name=PIPELINE, version="1"),
+    "build_image": BuiltImage(repository="models/breast-cancer", digest="sha256:" + "ab" * 32, reference=IMAGE),
+    "start_candidate": Candidate(name="candidate", colour="green", port=5001),
+    "verify_candidate": Verification(seconds=1.0, detail="healthy"),
+    "switch_traffic": Release(target="hub-vm", image=IMAGE, endpoint="http://hub-vm:8080"),
+    "remove_candidate": Done(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What something cost."""
+
+    executions: int
+    turns: int
+    history_rows: int
+    tables: int
+    blobs: int
+    bus: int
+    events: int
+
+    def __sub__(self, other: "Bill") -> "Bill":
+        return Bill(*(getattr(self, name) - getattr(other, name) for name in self.__slots__))
+
+    @property
+    def details(self) -> str:
+        """Everything but the executions."""
+        return (
+            f"{self.turns} orchestrator turns, {self.history_rows} history rows, {self.tables} table requests, "
+            f"{self.blobs} blob requests, {self.bus} Service Bus operations, {self.events} events published"
+        )
+
+
+def run() -> list[Row]:
+    """A run that a file started, one that a message asked for, and an hour in which nothing happens."""
+    return [
+        _row("a run with a ten-minute training, started by a file", _by_a_file(), MOST_EXECUTIONS),
+        _row("a run with a ten-minute training, asked for by a message", _by_a_message(), MOST_EXECUTIONS),
+        _row("an idle hour, two pipelines", _idle_hour(), MOST_IDLE),
+    ]
+
+
+def _row(what: str, bill: Bill, most: int) -> Row:
+    return Row(
+        what=f"function executions of {what}",
+        ours=str(bill.executions),
+        baseline=f"at most {most}",
+        ratio=bill.executions / most,
+        goal=1.0,
+        remark=bill.details,
+    )
+
+
+@contextmanager
+def _world(*pipelines: str) -> Iterator[World]:
+    """A world with data in every pipeline's container, of which nobody was told."""
+    with TemporaryDirectory(prefix="run-bill-") as folder:
+        files = Path(folder) / "pipelines"
+        files.mkdir()
+        for name in pipelines:
+            values = a_pipeline(name, container=name).model_dump(mode="json", exclude_none=True)
+            values["train"]["expected_seconds"] = TRAINING.total_seconds()
+            values["judge"]["floor"] = 0.1
+            (files / f"{name}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        world = World(files, Path(folder) / "hub.sqlite", answers=_ANSWERS)
+        world.driver.takes = TRAINING
+        for name in pipelines:
+            world.upload(name, "holdout/holdout.csv")
+        try:
+            yield world
+        finally:
+            world.close()
+
+
+def _by_a_file() -> Bill:
+    with _world(PIPELINE) as world:
+        event = world.upload(PIPELINE, "landing/part-1.csv")
+        before = _bill(world)
+        world.deliver([event])
+        return _until_promoted(world) - before
+
+
+def _by_a_message() -> Bill:
+    with _world(PIPELINE) as world:
+        world.upload(PIPELINE, "landing/part-1.csv")
+        before = _bill(world)
+        world.request(PIPELINE, "bus-1", reply=ReplyTo(message_id="message-1"))
+        return _until_promoted(world) - before
+
+
+def _idle_hour() -> Bill:
+    with _world("one", "two") as world:
+        for name in ("one", "two"):
+            world.deliver([world.upload(name, "landing/part-1.csv")])
+        for _ in range(15):  # both are trained, and the reconciler has seen it
+            world.advance(WATCH_EVERY)
+            world.watch()
+        before = _bill(world)
+        for _ in range(int(timedelta(hours=1) / WATCH_EVERY)):
+            world.advance(WATCH_EVERY)
+            world.watch()
+        return _bill(world) - before
+
+
+def _until_promoted(world: World) -> Bill:
+    for _ in range(int(timedelta(minutes=15).total_seconds())):
+        world.advance(timedelta(seconds=1))
+        runs = world.ledger.runs.list_runs([PIPELINE]).items
+        world.tables.table("runs").requests -= 1  # ours, not the app's
+        if runs and runs[0].outcome is not None:
+            assert runs[0].outcome == "promoted", runs[0].reason
+            world.advance(timedelta(seconds=1))
+            return _bill(world)
+    raise AssertionError("the run has not ended")
+
+
+def _bill(world: World) -> Bill:
+    turns = sum(count for name, count in world.executions.items() if name.startswith("turn of "))
+    answered = len(world.services.told.answered)
+    return Bill(
+        executions=sum(world.executions.values()) - turns,
+        turns=turns,
+        history_rows=world.host.hub.metrics()["history_rows_written"],
+        tables=sum(table.requests for table in world.tables.tables.values()),
+        blobs=world.blobs.requests,
+        bus=answered + 2 * (answered > 0),  # the request is received and completed by the host
+        events=len(world.services.told.announced),
+    )
