@@ -43,17 +43,23 @@ status: ## Say what runs where
 clean: ## Stop the local stack and wipe .local/
 	@if [ -x $(PY) ]; then $(PY) -m local_stack clean; else rm -rf .local; fi
 
-test: setup check ## Lint, types, import rules and every test
+# Tests start side by side: without what the first preparation leaves here, each would build it, and wait too long.
+.local/cache/.filled: $(wildcard training/*/requirements*.txt)
+	@echo "setup: images and environments for the tests (once, some minutes)"
+	@$(PY) -m tests.support.stack
+	@touch $@
+
+test: setup check .local/cache/.filled ## Lint, types, import rules and every test
 	@$(PYTEST) -n 2 tests/unit tests/replay tests/simulation
 	@$(PYTEST) -n 3 $(SHARING) tests/e2e tests/integration
 
 test-unit: .venv/.installed ## Unit and replay tests only, with a fifth of the examples, in seconds
 	@$(PYTEST) -n 2 --hypothesis-profile=quick tests/unit tests/replay
 
-test-integration: setup ## Adapters and stand-ins against real servers
+test-integration: setup .local/cache/.filled ## Adapters and stand-ins against real servers
 	@$(PYTEST) -n 2 $(SHARING) tests/integration
 
-test-e2e: setup ## The whole stack
+test-e2e: setup .local/cache/.filled ## The whole stack
 	@$(PYTEST) -n 2 $(SHARING) tests/e2e
 
 check: .venv/.installed ## ruff, mypy --strict, import-linter

@@ -1,4 +1,7 @@
-"""The whole local stack for the end-to-end tests: started once, prepared for pipelines, gone at the end."""
+"""The whole local stack for the end-to-end tests: started once, prepared for pipelines, gone at the end.
+
+``python -m tests.support.stack`` does just that, so that images and environments are in the cache for all who follow.
+"""
 
 import shutil
 import tempfile
@@ -36,3 +39,8 @@ def state_folder() -> Iterator[Path]:
     finally:
         Stack.clean(state)
         shutil.rmtree(state, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    with running_stack("breast-cancer", "digits"):
+        pass

@@ -1,7 +1,7 @@
 """How arrivals get their row and their window, several at a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from shared.clients.ledger.arrival_entries import (
     FirstArrival,
@@ -51,19 +51,6 @@ class _Asked:
         return self.version, self.event
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What to do about several events, each once.
-
-    ``became``: those known already; ``entries``: what to write for which; ``later``: those about the same version as
-    one of these, of which only its own row can tell whether it was the first.
-    """
-
-    became: dict[_Id, JoinedWindow] = field(default_factory=dict)
-    entries: list[tuple[_Asked, Entry]] = field(default_factory=list)
-    later: list[_Asked] = field(default_factory=list)
-
-
 class Joiner:
     """Records arrivals in the open window, which it opens when there is none and one of them tells something new."""
 
@@ -102,18 +89,18 @@ class Joiner:
         self, pipeline: str, asked: Sequence[_Asked], window_id: str, firsts: _Firsts
     ) -> dict[_Id, JoinedWindow]:
         """What became of each event."""
-        plan = _planned(asked, window_id, firsts)
-        new = self._journal.add(pipeline, [entry for _, entry in plan.entries])
-        became, lost = plan.became, plan.later
-        for (one, entry), written in zip(plan.entries, new, strict=True):
+        became, planned = _planned(asked, window_id, firsts)
+        new = self._journal.add(pipeline, [entry for _, entry in planned])
+        lost: list[_Asked] = []
+        for (one, entry), written in zip(planned, new, strict=True):
             if not entry.window:
                 became[one.id] = JoinedWindow(None, new=written)
             elif written:
                 became[one.id] = JoinedWindow(window_id, new=True)
                 self._recent.keep(pipeline, one.version, FirstArrival(one.event, window_id, entry.at))
             else:
-                lost.append(one)
-        if lost:  # now somebody's event about their version is there, so none can be lost again
+                lost.append(one)  # to another event about its version, of another host or of these
+        if lost:  # now their versions are known, so none can be lost again
             found = {one.version: self._looked_up(pipeline, one) for one in lost}
             became |= self._record(pipeline, lost, "", firsts | found)
         return became
@@ -134,25 +121,23 @@ class Joiner:
         return first
 
 
-def _planned(asked: Sequence[_Asked], window_id: str, firsts: _Firsts) -> _Plan:
-    plan = _Plan()
-    seen: set[_Id] = set()
-    versions: set[str] = set()
+def _planned(
+    asked: Sequence[_Asked], window_id: str, firsts: _Firsts
+) -> tuple[dict[_Id, JoinedWindow], list[tuple[_Asked, Entry]]]:
+    """What became of the events that are known, and what to write for the others, each once."""
+    became: dict[_Id, JoinedWindow] = {}
+    planned: dict[_Id, tuple[_Asked, Entry]] = {}
     for one in asked:
         first = firsts.get(one.version)
-        if one.id in seen:
+        if one.id in planned:
             continue
-        seen.add(one.id)
-        if first is not None and first.event == one.event:
-            plan.became[one.id] = JoinedWindow(first.window_id, new=False)
-        elif first is not None:
-            plan.entries.append((one, duplicate(one.arrival, one.version, first)))
-        elif one.version in versions:
-            plan.later.append(one)
+        if first is None:
+            planned[one.id] = one, joined(one.arrival, one.version, window_id, marked=one.marked)
+        elif first.event != one.event:
+            planned[one.id] = one, duplicate(one.arrival, one.version, first)
         else:
-            versions.add(one.version)
-            plan.entries.append((one, joined(one.arrival, one.version, window_id, marked=one.marked)))
-    return plan
+            became[one.id] = JoinedWindow(first.window_id, new=False)
+    return became, list(planned.values())
 
 
 def _with_starts(

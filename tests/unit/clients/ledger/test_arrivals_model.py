@@ -24,6 +24,11 @@ from tests.support.workflow import START
 
 PIPELINE = "breast-cancer"
 
+Fate = int | str  # dies before its n-th request, or so
+HOSTS = st.integers(0, 1)
+FATES = st.sampled_from(["lives", "lives", "lives", "dies before it starts a window"]) | st.integers(0, 8)
+PAUSES = st.sampled_from([0, 0.1, 3, 20, 4000])
+
 
 class DiedError(Exception):
     """The host was killed."""
@@ -40,7 +45,6 @@ class ArrivalLedgers(RuleBasedStateMachine):
         self.now = START
         self.events: list[Arrival] = []
         self.answered: set[str] = set()  # events that Event Grid need not deliver again
-        self.to_start: list[ArrivalWindow] = []
         self.running: dict[str, ArrivalWindow] = {}
         self.closed: set[str] = set()
 
@@ -49,39 +53,41 @@ class ArrivalLedgers(RuleBasedStateMachine):
         for word in ("arrivals", "claims"):
             self.tables.table(word).answers_get_lost = lost
 
-    # What happens outside
+    # Events are told of and delivered, as good as it goes
 
-    @rule(blob=st.integers(0, 3), tagged=st.booleans())
-    def a_blob_is_written(self, blob: int, tagged: bool) -> None:
+    @rule(data=st.data(), blob=st.integers(0, 2), tagged=st.booleans(), host=HOSTS, fate=FATES, seconds=PAUSES)
+    def a_blob_is_written(
+        self, data: st.DataObject, blob: int, tagged: bool, host: int, fate: Fate, seconds: float
+    ) -> None:
+        """Its event comes alone, or with others that come again."""
+        self.now += timedelta(seconds=seconds)
         number = len(self.events)
         etag = f"0x{number}" if tagged else ""
-        self.events.append(
-            an_arrival(event_id=f"e{number}", blob=f"landing/{blob}.csv", etag=etag, occurred_at=self.now)
-        )
+        event = an_arrival(event_id=f"e{number}", blob=f"landing/{blob}.csv", etag=etag, occurred_at=self.now)
+        group = data.draw(st.permutations([event, *self._some(data, least=0)]))
+        self.events.append(event)
+        self._delivered(host, group, fate)
 
     @precondition(lambda self: self.events)
-    @rule(data=st.data())
-    def another_event_tells_of_the_same(self, data: st.DataObject) -> None:
-        same = data.draw(st.sampled_from(self.events))
-        self.events.append(replace(same, event_id=f"e{len(self.events)}"))
-
-    @rule(seconds=st.sampled_from([0.1, 3, 20, 4000]))
-    def time_passes(self, seconds: float) -> None:
+    @rule(data=st.data(), host=HOSTS, fate=FATES, seconds=PAUSES)
+    def another_event_tells_of_the_same(self, data: st.DataObject, host: int, fate: Fate, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
-
-    # What hosts do; any of it may be cut short
+        twin = replace(data.draw(st.sampled_from(self.events)), event_id=f"e{len(self.events)}")
+        group = data.draw(st.permutations([twin, *self._some(data, least=0)]))
+        self.events.append(twin)
+        self._delivered(host, group, fate)
 
     @precondition(lambda self: self.events)
-    @rule(data=st.data(), host=st.integers(0, 1), dies_after=st.none() | st.integers(0, 8))
-    def events_are_delivered(self, data: st.DataObject, host: int, dies_after: int | None) -> None:
-        group = data.draw(st.lists(st.sampled_from(self.events), min_size=1, max_size=5))
-        with self._interrupted(dies_after, _die):
-            self._deliver(host, group)
+    @rule(data=st.data(), host=HOSTS, fate=FATES)
+    def events_come_again(self, data: st.DataObject, host: int, fate: Fate) -> None:
+        self._delivered(host, self._some(data, least=1), fate)
 
     @precondition(lambda self: self.events)
     @rule(data=st.data(), after=st.integers(0, 6), other=st.sampled_from(["delivers", "closes", "both"]))
     def two_hosts_race(self, data: st.DataObject, after: int, other: str) -> None:
-        groups = [data.draw(st.lists(st.sampled_from(self.events), min_size=1, max_size=4)) for _ in range(2)]
+        fresh = an_arrival(event_id=f"e{len(self.events)}", blob="landing/race.csv", etag=f"race-{len(self.events)}")
+        self.events.append(fresh)
+        groups = [data.draw(st.permutations([fresh, *self._some(data, least=0)])), self._some(data, least=1)]
 
         def meanwhile() -> None:
             if other != "closes":
@@ -92,12 +98,7 @@ class ArrivalLedgers(RuleBasedStateMachine):
         with self._interrupted(after, meanwhile):
             self._deliver(0, groups[0])
 
-    @precondition(lambda self: self.to_start)
-    @rule(dies=st.booleans())
-    def a_window_is_started(self, dies: bool) -> None:
-        window = self.to_start.pop()
-        if not dies:
-            self._start(window)
+    # What becomes of windows
 
     @precondition(lambda self: self.running)
     @rule(judge=st.booleans())
@@ -110,7 +111,7 @@ class ArrivalLedgers(RuleBasedStateMachine):
     def a_listing_shows_something(self, files: int) -> None:
         window = self.reader.arrivals.open_window(PIPELINE, at=self.now, sighting=Sighting(files=files, size=files))
         if window is not None:
-            self.to_start.append(window)
+            self._start(window)
 
     @rule()
     def the_reconciler_adopts(self) -> None:
@@ -164,15 +165,24 @@ class ArrivalLedgers(RuleBasedStateMachine):
         assert _ids(listed) == sorted(event.event_id for event in self.events)
         assert {entry.verdict for entry in listed} <= {Verdict.TRAINED, Verdict.DUPLICATE}
 
-    def _deliver(self, host: int, group: list[Arrival]) -> None:
+    def _some(self, data: st.DataObject, *, least: int) -> list[Arrival]:
+        if not self.events:
+            return []
+        return data.draw(st.lists(st.sampled_from(self.events), min_size=least, max_size=4))
+
+    def _delivered(self, host: int, group: list[Arrival], fate: Fate) -> None:
+        with self._interrupted(fate if isinstance(fate, int) else None, _die):
+            self._deliver(host, group, starts=fate != "dies before it starts a window")
+
+    def _deliver(self, host: int, group: list[Arrival], *, starts: bool = True) -> None:
         closed_before = set(self.closed)
         received = [(replace(event, received_at=self.now), False) for event in group]
         joined = self.hosts[host].arrivals.join_windows(PIPELINE, received)
         for event, entry in zip(group, joined, strict=True):
             self._check(entry, closed_before)
             self.answered.add(event.event_id)
-            if entry.start is not None:
-                self.to_start.append(entry.start)
+            if entry.start is not None and starts:
+                self._start(entry.start)
 
     def _check(self, entry: JoinedWindow, closed_before: set[str]) -> None:
         if entry.new and entry.window_id is not None:
@@ -235,4 +245,4 @@ def _ids(entries: list[RecordedArrival]) -> list[str]:
 
 
 TestArrivalLedgers = ArrivalLedgers.TestCase
-TestArrivalLedgers.settings = examples(40, stateful_step_count=20, deadline=None)
+TestArrivalLedgers.settings = examples(60, stateful_step_count=25, deadline=None)
