@@ -118,12 +118,12 @@ def an_event(stack: Stack, name: str) -> dict[str, Any]:
 def arrival_recorded_by_a_handler_that_dies(stack: Stack, event: dict[str, Any]) -> dict[str, Any]:
     """Run the first half of ``on_data_arrival`` in a process of its own, which then ends: the window it opened."""
     first_half = """
-import json, os, sys
+import asyncio, json, os, sys
 from datetime import UTC, datetime
+from function_app.intake import Intake
 from function_app.services import Services
-from function_app.triggers.data_arrival import record
 from shared.wire import to_wire
-(opened,) = record(Services(), json.load(sys.stdin), datetime.now(UTC))
+(opened,) = asyncio.run(Intake(Services()).take(json.load(sys.stdin), datetime.now(UTC))).start
 print(json.dumps(to_wire(opened)), flush=True)
 os._exit(0)
 """
