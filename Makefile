@@ -53,7 +53,7 @@ test: setup check .local/cache/.filled ## Lint, types, import rules and every te
 	@$(PYTEST) -n 2 tests/unit tests/replay tests/simulation
 	@$(PYTEST) -n 3 $(SHARING) tests/e2e tests/integration
 
-test-unit: .venv/.installed ## Unit and replay tests only, with a fifth of the examples, in seconds
+test-unit: .venv/.installed ## Unit and replay tests only, with a tenth of the examples, in seconds
 	@$(PYTEST) -n 2 --hypothesis-profile=quick tests/unit tests/replay
 
 test-integration: setup .local/cache/.filled ## Adapters and stand-ins against real servers

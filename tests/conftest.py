@@ -1,7 +1,6 @@
 """How many examples hypothesis tries, how many threads numpy uses, and which tests keep to one worker."""
 
 import os
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,11 +8,9 @@ from hypothesis import settings
 
 from tests.support.examples import USUAL
 
-# Per example. It finds what hangs; a shorter one, like hypothesis' own of 0.2 s, finds machines that are busy.
-DEADLINE = timedelta(seconds=2)
-
-settings.register_profile("full", max_examples=USUAL, deadline=DEADLINE)
-settings.register_profile("quick", max_examples=USUAL // 5, deadline=DEADLINE)
+# Without a deadline: one finds no fault of ours, but machines that are busy.
+settings.register_profile("full", max_examples=USUAL, deadline=None)
+settings.register_profile("quick", max_examples=USUAL // 10, deadline=None)
 settings.load_profile("full")
 
 # Read when numpy is imported. With data as small as ours, more threads do nothing but wait for each other.

@@ -42,7 +42,7 @@ class WatchedWorld:
 
     def has_pipeline(self, name: str, **changes: Any) -> None:
         """Deploy the app with this pipeline too; what the ledger and the hub hold stays."""
-        values = a_pipeline(name).model_dump(mode="json", exclude_none=True) | changes
+        values = a_pipeline(name).model_dump(mode="json", exclude_defaults=True) | changes
         self.has_file(name, yaml.safe_dump(values))
 
     def has_file(self, name: str, text: str | None) -> None:

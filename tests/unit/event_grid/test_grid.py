@@ -169,7 +169,7 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
         Store(tmp_path / "store.sqlite3")
 
 
-@examples(30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.lists(st.sampled_from([200, 400, 404, 500, 503, None]), max_size=6), min_size=1, max_size=5),
     st.integers(1, 5),

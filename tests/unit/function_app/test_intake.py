@@ -133,7 +133,7 @@ JSON = st.recursive(
 )
 
 
-@examples(30, deadline=None)
+@examples(30)
 @given(changes=st.dictionaries(st.sampled_from(["id", "type", "source", "subject", "time", "data"]), JSON, min_size=1))
 def test_whatever_comes_is_recorded_somewhere(changes: dict[str, Any]) -> None:
     office = Office()
@@ -144,7 +144,7 @@ def test_whatever_comes_is_recorded_somewhere(changes: dict[str, Any]) -> None:
     assert all(entry.reason for entry in rejected)
 
 
-@examples(30, deadline=None)
+@examples(30)
 @given(payload=st.dictionaries(st.text(max_size=10), JSON, max_size=5), other=JSON)
 def test_what_is_kept_of_an_event_tells_it_from_another_and_fits(payload: dict[str, Any], other: Any) -> None:
     one = rejection_of(payload, "r", START)

@@ -47,7 +47,7 @@ def members(blob: bytes) -> list[tarfile.TarInfo]:
 
 
 @given(files=_FILES, order=st.integers(1, 5), level=st.sampled_from([STORE, FAST, SMALL]))
-@examples(60, deadline=None)
+@examples(60)
 def test_a_layer_depends_on_nothing_but_names_and_content(files: Files, order: int, level: int) -> None:
     first, layer = layer_of(files, level=level)
     again, _ = layer_of(files, order=order, level=level)
@@ -59,7 +59,7 @@ def test_a_layer_depends_on_nothing_but_names_and_content(files: Files, order: i
 
 
 @given(files=_FILES)
-@examples(60, deadline=None)
+@examples(60)
 def test_a_layer_unpacks_to_what_went_in(files: Files) -> None:
     blob, _ = layer_of(files)
 
@@ -73,7 +73,7 @@ def test_a_layer_unpacks_to_what_went_in(files: Files) -> None:
 
 
 @given(files=_FILES, other=_FILES)
-@examples(60, deadline=None)
+@examples(60)
 def test_other_files_make_another_layer(files: Files, other: Files) -> None:
     same = layer_of(files)[1].diff_id == layer_of(other)[1].diff_id
 
@@ -134,7 +134,7 @@ def test_a_path_names_one_thing(tmp_path: Path, first: str, second: str) -> None
 
 
 @given(content=st.binary(max_size=300_000), cut=st.integers(1, 70_000))
-@examples(30, deadline=None)
+@examples(30)
 def test_a_tar_is_kept_as_it_is(content: bytes, cut: int) -> None:
     into = io.BytesIO()
     layer = compress_layer(io.BytesIO(content), into)

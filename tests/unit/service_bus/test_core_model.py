@@ -131,5 +131,5 @@ class BrokerMachine(RuleBasedStateMachine):
         self.known[name].dead = self.known[name].failures >= MAX_DELIVERIES
 
 
-BrokerMachine.TestCase.settings = examples(60, stateful_step_count=30, deadline=None)
+BrokerMachine.TestCase.settings = examples(60, stateful_step_count=30)
 TestBroker = BrokerMachine.TestCase

@@ -25,7 +25,7 @@ st.register_type_strategy(RunRequest, RUN_REQUESTS)  # run ids keep to their pat
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
 @given(data=st.data())
-@examples(15, deadline=None)
+@examples(15)
 def test_every_message_survives_the_wire(kind: type[Any], data: st.DataObject) -> None:
     message = data.draw(st.from_type(kind))
 

@@ -84,12 +84,17 @@ class Host:
     async def settle(self) -> None:
         """Wait until the hub has nothing to do but to wait for timers and callers."""
         async with asyncio.timeout(20):
-            while self._busy():  # noqa: ASYNC110 - the hub has no event for idleness
+            while self._busy() or await self._stirs():  # noqa: ASYNC110 - the hub has no event for idleness
                 await asyncio.sleep(0.001)  # a loop that spins keeps the hub's threads from their work
 
     def _busy(self) -> bool:
         metrics = self.hub.metrics()
         return any(metrics[key] for key in BUSY)
+
+    async def _stirs(self) -> bool:
+        """Whether it was idle only until the loop came to what is due at once."""
+        await asyncio.sleep(0)
+        return self._busy()
 
     async def advance(self, step: timedelta) -> None:
         """Let time pass, and everything happen that happens then."""
