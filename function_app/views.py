@@ -16,11 +16,17 @@ async def run_view(client: df.DurableOrchestrationClient, record: RunRecord) -> 
     if record.outcome is not None:
         return RunView(**shown)
     custom = await _custom_status(client, record.run_id)
-    shown |= {"stage": _stage(custom) or record.stage, "since": _since(custom)}
+    shown |= {"stage": stage_of(custom) or record.stage, "since": _since(custom)}
     progress = custom.get("progress")
     if isinstance(progress, dict):
         shown["progress"] = progress | await _details(client, record.run_id, progress)
     return RunView(**shown)
+
+
+def stage_of(custom_status: Any) -> Stage | None:
+    """The stage that an orchestration says it is in; None for one that this version of the app does not know."""
+    said = custom_status.get("stage") if isinstance(custom_status, dict) else None
+    return Stage(said) if said in set(Stage) else None
 
 
 async def _details(client: df.DurableOrchestrationClient, run_id: str, progress: dict[str, Any]) -> dict[str, Any]:
@@ -38,11 +44,6 @@ async def _details(client: df.DurableOrchestrationClient, run_id: str, progress:
 async def _custom_status(client: df.DurableOrchestrationClient, instance_id: str) -> dict[str, Any]:
     status = await client.get_status(instance_id)
     return status.custom_status if isinstance(status.custom_status, dict) else {}
-
-
-def _stage(custom: dict[str, Any]) -> Stage | None:
-    """A stage that this version of the app does not know is left out, rather than in the way of the rest."""
-    return Stage(custom["stage"]) if custom.get("stage") in set(Stage) else None
 
 
 def _since(custom: dict[str, Any]) -> datetime | None:

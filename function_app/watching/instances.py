@@ -3,8 +3,8 @@
 from typing import Any, Protocol
 
 from function_app import starting
+from function_app.views import stage_of
 from shared.decisions.watching import Instance, life_of
-from shared.messages import Stage
 from shared.wire import to_wire
 
 
@@ -23,7 +23,8 @@ async def look_up(client: DurableClient, instance_id: str) -> Instance:
     return Instance(
         life=life_of(status.runtime_status.value),
         said=status.output if isinstance(status.output, str) else "",
-        stage=_stage(status.custom_status),
+        stage=stage_of(status.custom_status),
+        deployed=isinstance(status.output, dict) and status.output.get("deployed") is True,
         updated_at=status.last_updated_time,
     )
 
@@ -31,8 +32,3 @@ async def look_up(client: DurableClient, instance_id: str) -> Instance:
 async def start(client: DurableClient, name: str, instance_id: str, request: object) -> None:
     """Start an orchestration that was found to be dead. The host refuses it when somebody else was quicker."""
     await client.start_new(name, instance_id, to_wire(request))
-
-
-def _stage(custom_status: Any) -> Stage | None:
-    said = custom_status.get("stage") if isinstance(custom_status, dict) else None
-    return Stage(said) if said in set(Stage) else None

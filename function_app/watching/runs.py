@@ -5,30 +5,22 @@ import asyncio
 from function_app.watching.instances import look_up, start
 from function_app.watching.passes import Pass
 from orchestrations.wind_up_run import NAME as WIND_UP_RUN
-from shared.decisions.watching import Instance, Life, Start, ended, run_step
+from shared.decisions.watching import Instance, Life, Start, WindUp, after_roll_outs, ended, run_step
 from shared.messages import RunEnd, RunRequest
 
 CHILDREN = ("compute", "training")  # what waits for the compute, and what submits and polls the training
 
 
 async def adopt_runs(this: Pass) -> None:
-    """Look after every run that was claimed and has no outcome."""
-    for pipeline in await _pipelines(this):
+    """Look after every run that was claimed and has no outcome, also of pipelines whose file is broken or gone."""
+    pipelines: list[str] = []
+    with this.guard("list the pipelines that have had runs"):
+        pipelines = await asyncio.to_thread(this.services.ledger.runs.pipelines)
+    for pipeline in pipelines:
         with this.guard(f"list the open runs of pipeline {pipeline}"):
             for request in await asyncio.to_thread(this.services.ledger.runs.open_runs, pipeline):
                 with this.guard(f"adopt run {request.run_id}"):
                     await _adopt(this, request)
-
-
-async def _pipelines(this: Pass) -> list[str]:
-    """The pipelines that may have runs; also those whose file is broken or gone, as far as they queue for a compute."""
-    pipelines = this.services.pipelines
-    names = {pipeline.name for pipeline in pipelines.all} | set(pipelines.broken)
-    for compute in sorted({pipeline.train.compute for pipeline in pipelines.all}):
-        with this.guard(f"read the queue before compute {compute}"):
-            queue = await asyncio.to_thread(this.services.ledger.computes.state, compute)
-            names |= {lease.pipeline for lease in queue.holders} | {ticket.pipeline for ticket in queue.waiting}
-    return sorted(names)
 
 
 async def _adopt(this: Pass, request: RunRequest) -> None:
@@ -39,6 +31,8 @@ async def _adopt(this: Pass, request: RunRequest) -> None:
         owner = await look_up(this.client, request.requested_by)
         run = await look_up(this.client, request.run_id)
     step = run_step(request, run, owner, now=this.now)
+    if isinstance(step, WindUp):
+        step = await _after_roll_outs(this, step, request, run)
     if step is None:
         return
     record = await asyncio.to_thread(this.services.ledger.runs.run, request.run_id)
@@ -49,6 +43,12 @@ async def _adopt(this: Pass, request: RunRequest) -> None:
         this.done["runs started"] += 1
     else:
         await _wind_up(this, RunEnd(record=ended(record, step, run.stage, this.now), compute=request.plan.compute))
+
+
+async def _after_roll_outs(this: Pass, end: WindUp, request: RunRequest, run: Instance) -> Start | WindUp | None:
+    names = [target.name for target in request.plan.targets]
+    roll_outs = {name: await look_up(this.client, f"{request.run_id}-{name}") for name in names}
+    return after_roll_outs(end, run, roll_outs, requested_at=request.requested_at, now=this.now)
 
 
 async def _wind_up(this: Pass, end: RunEnd) -> None:

@@ -1,7 +1,8 @@
 """When a pipeline's ``retrain_every`` is due. Pure: time is a value; all of it in UTC.
 
 Only the latest due time counts, so what was due while the app was away is made up once. A schedule is counted from when
-it is first seen: neither a new pipeline nor a changed cron expression fires for the past.
+it is first seen: neither a new pipeline nor a changed cron expression fires for the past. What was claimed for the past
+is started all the same.
 """
 
 from dataclasses import dataclass
@@ -48,14 +49,13 @@ class Resume:
 
 def schedule_step(cron: str, counted: Counted | None, now: datetime) -> Begin | Fire | Resume | None:
     """What is to be done about a schedule now; None for nothing."""
-    if counted is None or counted.cron != cron:
-        return Begin(Counted(cron=cron, last=now, claimed_at=now))
-    due = latest_due(cron, now)
-    if due is not None and due > counted.last:
+    changed = counted is None or counted.cron != cron
+    due = None if changed else latest_due(cron, now)
+    if counted is not None and due is not None and due > counted.last:
         return Fire(Counted(cron=cron, last=due, claimed_at=now, started=False))
-    if not counted.started and not recent(counted.claimed_at, now):
-        return Resume(counted)
-    return None
+    if counted is not None and not counted.started:
+        return None if recent(counted.claimed_at, now) else Resume(counted)
+    return Begin(Counted(cron=cron, last=now, claimed_at=now)) if changed else None
 
 
 def latest_due(cron: str, now: datetime) -> datetime | None:

@@ -7,6 +7,7 @@ orchestration or its owner's is alive, and for a grace period after the last sig
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -36,6 +37,7 @@ class Life(StrEnum):
     TERMINATED = "terminated"
 
 
+_BROKEN_OFF = frozenset({Life.FAILED, Life.TERMINATED})
 _HOSTS_WORDS = re.compile(r"^Orchestrator function '\w+' failed: +")  # a reason says so in its own
 
 _LIVES = {
@@ -51,12 +53,14 @@ _LIVES = {
 class Instance:
     """What the Durable client says of an orchestration.
 
-    ``said``: its output; for one that failed or was terminated, why. ``stage``: of its custom status.
+    ``said``: its output; for one that failed or was terminated, why. ``stage``: of its custom status. ``deployed``:
+    it is a roll-out that has moved the traffic.
     """
 
     life: Life
     said: str = ""
     stage: Stage | None = None
+    deployed: bool = False
     updated_at: datetime | None = None
 
 
@@ -142,6 +146,28 @@ def run_step(request: RunRequest, run: Instance, owner: Instance, *, now: dateti
     stage = f" in stage {run.stage.value}" if run.stage else ""
     why = first_line(run.said) or "no reason given"
     return WindUp(Outcome.FAILED, f"its orchestration failed{stage}: {why}; see to that and start the run again")
+
+
+def after_roll_outs(
+    end: WindUp, run: Instance, roll_outs: Mapping[str, Instance], *, requested_at: datetime, now: datetime
+) -> Start | WindUp | None:
+    """What becomes of a run that is to be wound up, given its roll-outs by the names of their targets.
+
+    They outlive the run. One that is under way is left to end, because only it knows whether it has moved traffic yet.
+    Once a target serves the run's model, the run goes on from where it was, to be recorded as what it is.
+    """
+    lives = {roll_out.life for roll_out in roll_outs.values()}
+    just_asked_for = run.stage is Stage.ROLLING_OUT and run.updated_at is not None and recent(run.updated_at, now)
+    if Life.ALIVE in lives or (Life.NEVER in lives and just_asked_for):
+        return None
+    if any(roll_out.deployed for roll_out in roll_outs.values()) and abs(now - requested_at) <= GIVE_UP_AFTER:
+        return Start()
+    unsure = sorted(
+        target for target, roll_out in roll_outs.items() if roll_out.deployed or roll_out.life in _BROKEN_OFF
+    )
+    if not unsure:
+        return end
+    return replace(end, reason=f"{end.reason}; look which release serves on {', '.join(unsure)}: it may be this run's")
 
 
 def ended(record: RunRecord, end: WindUp, stage: Stage | None, now: datetime) -> RunRecord:

@@ -28,6 +28,7 @@ _CALL = {
     "read_timeout": 30,
 }
 _DID_NOT_HOLD = {404, 409, 412}
+_TABLE_IS_GONE = {"TableNotFound", "TableBeingDeleted"}  # 404 and 409, as for a row
 _BATCH = {
     "Accept": "application/json",
     "x-ms-version": "2019-02-02",
@@ -137,7 +138,7 @@ class AzureTable:
             refused = refusal(response.status_code, response.read().decode("utf-8", "replace"))
             if refused is None:
                 return None
-            if refused.code == "TableNotFound":
+            if refused.code in _TABLE_IS_GONE:
                 raise self._gone()
             if refused.status in _DID_NOT_HOLD:
                 return refused.position

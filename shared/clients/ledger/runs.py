@@ -8,6 +8,9 @@ Table ``runs``, partition = pipeline. A run has four rows, inserted in one trans
   lost finds it here, even when the data has changed since and would lead to another fingerprint.
 - ``t-<newest first>-<run id>``: the record again, in order of time.
 - ``o-<run id>``: the request of a run that has no outcome yet; goes in one transaction with the first outcome.
+
+Partition ``_pipelines`` names every pipeline that has ever claimed a run, so that its runs are found when its file is
+gone; no pipeline's name has an underscore.
 """
 
 import re
@@ -23,6 +26,7 @@ from shared.errors import TransientError
 from shared.messages import Outcome, RunRecord, RunRequest
 from shared.wire import from_text, to_text
 
+_PIPELINES = "_pipelines"
 _RUN_ID = re.compile(r"[a-z0-9-]{1,100}")
 _TIME_KEY = r"t-\d{18}-[\w-]{1,255}"
 
@@ -32,12 +36,14 @@ class RunLedger:
 
     def __init__(self, runs: Table) -> None:
         self._runs = runs
+        self._named: set[str] = set()  # pipelines that are known to be in the partition that names them
 
     def claim_run(self, request: RunRequest) -> RunRequest:
         """Claim the attempt for ``requested_by``; returns who has it: the request given, or the one that came first.
 
         A requester holds one run at most: a second request of the same requester returns its first.
         """
+        self._name(request.pipeline)
         record = _record_of(request)
         owner = Row(request.pipeline, _owner_key(request.requested_by), {"run_id": request.run_id})
         text = to_text(request)
@@ -76,6 +82,10 @@ class RunLedger:
         row = self._runs.get(_pipeline_of(run_id), _run_key(run_id))
         return from_text(RunRequest, row.values["request"]) if row and row.values.get("request") else None
 
+    def pipelines(self) -> list[str]:
+        """Every pipeline that has claimed a run, in order of their names."""
+        return [row.key for row in self._runs.rows(_PIPELINES)]
+
     def open_runs(self, pipeline: str) -> list[RunRequest]:
         """Every run of the pipeline that was claimed and has no outcome."""
         return [from_text(RunRequest, row.values["request"]) for row in self._runs.rows(pipeline, "o-", end_of("o-"))]
@@ -111,6 +121,11 @@ class RunLedger:
             if self._runs.transact(*self._replacing(run, record)) is None:
                 return
         raise TransientError(f"too many writers raced for the record of run {record.run_id}; try again")
+
+    def _name(self, pipeline: str) -> None:
+        if pipeline not in self._named:
+            self._runs.put(Row(_PIPELINES, pipeline, {}))
+            self._named.add(pipeline)
 
     def _replacing(self, run: Row, record: RunRecord) -> list[Change]:
         listed = self._runs.get(record.pipeline, _time_key(record))

@@ -250,6 +250,25 @@ def test_a_release_gives_it_as_many_attempts_again() -> None:
     assert f"{NAME}-{first.fingerprint[:12]}-3" not in refused.reason
 
 
+def test_a_release_during_an_admission_is_not_forgotten() -> None:
+    """The admission found the quarantine active, and settles only after the release had unsettled the listing."""
+    world = World()
+    first = _fail(world, 3)[0]
+    claims = world.tables.table("claims")
+
+    def released(operation: str) -> None:
+        if operation == "put":
+            claims.before = lambda _: None
+            world.ledger.quarantines.release(NAME, first.fingerprint, START)
+            world.ledger.listings.unsettle(NAME)
+
+    claims.before = released
+    assert world.admit("window-9").verdict is Verdict.QUARANTINED
+
+    assert world.settled() is None
+    assert world.admit("window-10").start
+
+
 def test_what_was_trained_is_unchanged_rather_than_quarantined() -> None:
     world = World()
     first = world.start()
@@ -283,7 +302,7 @@ def test_a_request_with_parameters_of_its_own_settles_nothing() -> None:
     assert world.settled() is None
 
 
-@pytest.mark.parametrize("dies_at", range(1, 5))
+@pytest.mark.parametrize("dies_at", range(1, 6))
 def test_wherever_it_dies_a_repeat_comes_to_one_run_and_settles(dies_at: int) -> None:
     world = World()
     tables = [world.tables.table(word) for word in ("runs", "claims")]

@@ -62,6 +62,14 @@ def test_a_changed_expression_counts_from_now_too() -> None:
     )
 
 
+def test_a_changed_expression_drops_nothing_that_was_claimed() -> None:
+    claimed, soon, later = counted(claimed_at=START, started=False), timedelta(seconds=30), timedelta(minutes=2)
+
+    assert schedule_step("0 9 * * *", claimed, START + soon) is None
+    assert schedule_step("0 9 * * *", claimed, START + later) == Resume(claimed)
+    assert isinstance(schedule_step("0 9 * * *", replace(claimed, started=True), START + later), Begin)
+
+
 def test_a_due_time_is_claimed_once() -> None:
     tomorrow = THREE + timedelta(days=1)
 

@@ -1,7 +1,7 @@
 """Every state that an owner can be in, and what the reconciler does about it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import azure.durable_functions as df
 import pytest
@@ -15,6 +15,7 @@ from shared.decisions.watching import (
     Life,
     Start,
     WindUp,
+    after_roll_outs,
     ended,
     life_of,
     owner_is_gone,
@@ -222,6 +223,48 @@ def test_the_reason_says_what_happened(run: Instance, reason: str) -> None:
 
     assert isinstance(step, WindUp)
     assert step.reason == reason
+
+
+END = WindUp(Outcome.CANCELLED, "its orchestration was terminated")
+DEPLOYED = Instance(life=Life.COMPLETED, deployed=True, updated_at=START)
+
+
+@pytest.mark.parametrize(
+    ("roll_outs", "now", "expected"),
+    [
+        ({"default": NEVER}, LATER, END),
+        ({"default": NEVER}, SOON, None),  # asked for a moment ago
+        ({"default": instance(Life.ALIVE)}, LATER, None),
+        ({"default": DEPLOYED, "branch": instance(Life.ALIVE)}, LATER, None),
+        ({"default": DEPLOYED, "branch": instance(Life.COMPLETED)}, LATER, Start()),
+        ({"default": instance(Life.COMPLETED)}, LATER, END),
+    ],
+)
+def test_what_a_dead_run_serves_already_is_never_recorded_as_cancelled(
+    roll_outs: dict[str, Instance], now: datetime, expected: Start | WindUp | None
+) -> None:
+    run = instance(Life.TERMINATED, stage=Stage.ROLLING_OUT)
+
+    assert after_roll_outs(END, run, roll_outs, requested_at=START, now=now) == expected
+
+
+def test_a_roll_out_that_was_broken_off_is_told_of() -> None:
+    run = instance(Life.TERMINATED, stage=Stage.ROLLING_OUT)
+    roll_outs = {"default": instance(Life.TERMINATED), "branch": instance(Life.COMPLETED)}
+
+    step = after_roll_outs(END, run, roll_outs, requested_at=START, now=LATER)
+
+    assert isinstance(step, WindUp)
+    assert step.reason == f"{END.reason}; look which release serves on default: it may be this run's"
+
+
+def test_what_cannot_be_recorded_for_a_day_is_wound_up_and_says_what_serves() -> None:
+    run = instance(Life.FAILED, stage=Stage.RECORDING)
+
+    step = after_roll_outs(END, run, {"default": DEPLOYED}, requested_at=START, now=MUCH_LATER)
+
+    assert isinstance(step, WindUp)
+    assert "default: it may be this run's" in step.reason
 
 
 def test_a_wound_up_record_keeps_what_was_known() -> None:

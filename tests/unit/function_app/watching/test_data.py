@@ -313,6 +313,23 @@ def test_a_marker_that_the_service_takes_no_more_is_found_anew(world: WatchedWor
     assert glance.last_marker == "after 08.csv"
 
 
+def test_the_last_page_is_found_anew_when_the_container_has_shrunk(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.page_size = 3
+    hub.lands(*(f"{number:02}.csv" for number in range(10)))
+    look(world)
+    for number in range(5, 10):
+        del hub.blobs[f"{number:02}.csv"]
+    look(world)
+
+    shrunken = world.ledger.listings.look(PIPELINE)
+
+    assert shrunken is not None
+    assert shrunken.last_marker == "after 02.csv"
+    hub.asked.clear()
+    look(world)
+    assert hub.asked == ["page", "page"]
+
+
 class TestDoneMarker:
     @pytest.fixture
     def marked(self, world: WatchedWorld, hub: PagedHub) -> WatchedWorld:

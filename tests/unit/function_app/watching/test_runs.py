@@ -117,6 +117,26 @@ def test_the_children_of_a_dead_run_are_stopped_before_it_is_wound_up(world: Wat
     wound_up(world, run)
 
 
+@pytest.mark.parametrize(
+    ("status", "output", "started"),
+    [
+        (RuntimeStatus.Running, None, []),
+        (RuntimeStatus.Completed, {"target": "default", "deployed": True}, ["{run}"]),
+        (RuntimeStatus.Completed, {"target": "default", "deployed": False}, ["{run}-wind-up"]),
+    ],
+)
+def test_a_roll_out_of_a_dead_run_decides_what_becomes_of_it(
+    world: WatchedWorld, status: RuntimeStatus, output: object, started: list[str]
+) -> None:
+    run = world.claims()
+    world.has_instance(run.run_id, RuntimeStatus.Terminated, custom_status={"stage": "rolling_out"})
+    world.has_instance(f"{run.run_id}-{run.plan.targets[0].name}", status, output=output)
+
+    world.passes(adopt_runs)
+
+    assert world.client.started == [name.format(run=run.run_id) for name in started]
+
+
 def test_a_run_that_failed_while_it_recorded_goes_on(world: WatchedWorld) -> None:
     run = world.claims()
     world.has_instance(run.run_id, RuntimeStatus.Failed, custom_status={"stage": "recording"}, output="no ledger")
@@ -174,9 +194,8 @@ def test_two_passes_at_once_start_a_run_once(world: WatchedWorld) -> None:
     assert again.done == {}
 
 
-def test_runs_of_a_pipeline_whose_file_is_gone_are_found_in_the_queue(world: WatchedWorld) -> None:
+def test_runs_of_a_pipeline_whose_file_is_gone_are_found(world: WatchedWorld) -> None:
     run = world.claims(pipeline="gone", run_id="gone-abababababab-1")
-    _asks(world, run)
     world.has_instance(run.run_id, RuntimeStatus.Terminated)
 
     world.passes(adopt_runs)
