@@ -76,8 +76,10 @@ def admit_run(
     admission = _claimed(weighed.decision, runs)
     # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
     _settle(request, weighed.snapshot, listings)
-    if admission.verdict is Verdict.QUARANTINED and _released_since(request.pipeline, weighed.fingerprint, quarantines):
-        listings.unsettle(request.pipeline)  # as the release did, before this admission settled what it had weighed
+    if admission.verdict is Verdict.QUARANTINED and not request.parameters:
+        kept = quarantines.get(request.pipeline, weighed.fingerprint or "")
+        if kept is None or not kept.active:
+            listings.unsettle(request.pipeline)  # as the release did, before this admission settled what it weighed
     return admission
 
 
@@ -86,11 +88,6 @@ def _claimed(wanted: RunRequest | Refuse, runs: RunClaims) -> Admission:
         return _refused(wanted)
     granted = runs.claim_run(wanted)
     return _granted(granted) if granted.requested_by == wanted.requested_by else _refused(under_way(granted.run_id))
-
-
-def _released_since(pipeline: str, fingerprint: str | None, quarantines: weighing.Quarantines) -> bool:
-    kept = quarantines.get(pipeline, fingerprint) if fingerprint is not None else None
-    return kept is None or not kept.active
 
 
 def _settle(request: AdmissionRequest, snapshot: Snapshot, listings: Listings) -> None:

@@ -116,6 +116,9 @@ class _Run:
 
     def train_in_turn(self) -> Steps:
         """Hold the compute for as long as the training takes, however that ends."""
+        if self.request.resumed:  # its training has ended: it needs no compute, and nothing may keep it from its end
+            yield from self.train()
+            return
         try:
             yield from self.wait_for_turn()
             yield from self.tell(RunEventKind.TRAINING_STARTED)
@@ -160,7 +163,7 @@ class _Run:
     def judge(self) -> Steps:
         self.enter(Stage.JUDGING)
         champion = yield from READ_CHAMPION.call(self.context, ChampionQuery(pipeline=self.request.pipeline))
-        judgement = judge(self.request.plan.rule, self.record.metrics, champion)
+        judgement = judge(self.request.plan.rule, self.record.metrics, champion, run_id=self.request.run_id)
         self.record = replace(self.record, champion_run_id=champion.run_id, reason=judgement.reason)
         if not judgement.promoted:
             raise RunEndedError(Outcome.NOT_PROMOTED, judgement.reason)

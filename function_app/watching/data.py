@@ -96,7 +96,7 @@ def glance_at(hub: Hub, pipeline: Pipeline, before: LookState | None) -> Glance:
     except PermanentError:
         marker, last = _last_page(hub, pipeline, first.next_marker)  # the service takes the old marker no more
     else:
-        if before is not None and last.blobs == 0 and last.digest != before.last_page:
+        if before is not None and before.last_marker and last.blobs == 0 and last.digest != before.last_page:
             marker, last = _last_page(hub, pipeline, first.next_marker)  # the container now ends before the old marker
     return Glance(first_page=first.digest, last_page=last.digest, last_marker=marker)
 

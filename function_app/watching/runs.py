@@ -1,6 +1,7 @@
 """Runs whose orchestration died: started, or ended with an outcome, which also frees the compute they hold."""
 
 import asyncio
+from dataclasses import replace
 
 from function_app.watching.instances import look_up, start
 from function_app.watching.passes import Pass
@@ -13,10 +14,11 @@ CHILDREN = ("compute", "training")  # what waits for the compute, and what submi
 
 async def adopt_runs(this: Pass) -> None:
     """Look after every run that was claimed and has no outcome, also of pipelines whose file is broken or gone."""
-    pipelines: list[str] = []
+    known = this.services.pipelines
+    pipelines = {pipeline.name for pipeline in known.all} | set(known.broken)
     with this.guard("list the pipelines that have had runs"):
-        pipelines = await asyncio.to_thread(this.services.ledger.runs.pipelines)
-    for pipeline in pipelines:
+        pipelines |= set(await asyncio.to_thread(this.services.ledger.runs.pipelines))
+    for pipeline in sorted(pipelines):
         with this.guard(f"list the open runs of pipeline {pipeline}"):
             for request in await asyncio.to_thread(this.services.ledger.runs.open_runs, pipeline):
                 with this.guard(f"adopt run {request.run_id}"):
@@ -39,7 +41,7 @@ async def _adopt(this: Pass, request: RunRequest) -> None:
     if record is None or record.outcome is not None:
         return
     if isinstance(step, Start):
-        await start(this.client, "retrain_model", request.run_id, request)
+        await start(this.client, "retrain_model", request.run_id, replace(request, resumed=step.resumed))
         this.done["runs started"] += 1
     else:
         await _wind_up(this, RunEnd(record=ended(record, step, run.stage, this.now), compute=request.plan.compute))
@@ -48,7 +50,8 @@ async def _adopt(this: Pass, request: RunRequest) -> None:
 async def _after_roll_outs(this: Pass, end: WindUp, request: RunRequest, run: Instance) -> Start | WindUp | None:
     names = [target.name for target in request.plan.targets]
     roll_outs = {name: await look_up(this.client, f"{request.run_id}-{name}") for name in names}
-    return after_roll_outs(end, run, roll_outs, requested_at=request.requested_at, now=this.now)
+    can_resume = request.pipeline in {pipeline.name for pipeline in this.services.pipelines.all}
+    return after_roll_outs(end, run, roll_outs, can_resume=can_resume, now=this.now)
 
 
 async def _wind_up(this: Pass, end: RunEnd) -> None:

@@ -8,7 +8,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from shared.errors import Code, PermanentError, TransientError
 from shared.texts import shortened
 
-_MAY_RECOVER = {408, 429}
+_MAY_RECOVER = {408, 409, 429}  # 409: what is asked for is being deleted, or changed by another request
 
 
 @contextmanager

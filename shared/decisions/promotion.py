@@ -5,11 +5,12 @@ import math
 from shared.messages import Champion, Judgement, PromotionRule
 
 
-def judge(rule: PromotionRule, metrics: dict[str, float], champion: Champion) -> Judgement:
+def judge(rule: PromotionRule, metrics: dict[str, float], champion: Champion, *, run_id: str = "") -> Judgement:
     """Compare a challenger's metrics with the rule's floor and with the champion's.
 
     A missing metric, or one that is not a finite number, is never promoted. A champion without the metric (it was
-    trained under another rule) cannot be compared and does not block.
+    trained under another rule) cannot be compared and does not block. ``run_id``: the challenger's; a run that is
+    judged again after it was crowned is its own champion, and stays it.
     """
     value = metrics.get(rule.metric)
     if value is None:
@@ -19,6 +20,8 @@ def judge(rule: PromotionRule, metrics: dict[str, float], champion: Champion) ->
         return Judgement(promoted=False, reason=f"metric {rule.metric} is {value}, not a finite number")
     if _worse(rule, value, rule.floor):
         return Judgement(promoted=False, reason=f"{rule.metric} {value:.4f} misses the floor {rule.floor:g}")
+    if run_id and champion.run_id == run_id:
+        return Judgement(promoted=True, reason=f"{rule.metric} {value:.4f}: the champion already")
     return _against_champion(rule, value, champion)
 
 

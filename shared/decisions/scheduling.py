@@ -28,7 +28,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Keep ``counted`` and start nothing: the schedule is new."""
+    """Keep ``counted`` and start nothing: the schedule is new, or another one."""
 
     counted: Counted
 

@@ -79,7 +79,9 @@ def recent(moment: datetime, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start the orchestration, in place of one that is there and has ended."""
+    """Start the orchestration, in place of one that is there and has ended; ``resumed``: it had trained before."""
+
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +144,18 @@ def run_step(request: RunRequest, run: Instance, owner: Instance, *, now: dateti
         return WindUp(Outcome.FAILED, "its orchestration ended without recording an outcome; start the run again")
     # A run that only failed to record what became of it may serve already: its steps find what they did before.
     if run.stage is Stage.RECORDING and abs(now - request.requested_at) <= GIVE_UP_AFTER:
-        return Start()
+        return Start(resumed=True)
     stage = f" in stage {run.stage.value}" if run.stage else ""
     why = first_line(run.said) or "no reason given"
     return WindUp(Outcome.FAILED, f"its orchestration failed{stage}: {why}; see to that and start the run again")
 
 
 def after_roll_outs(
-    end: WindUp, run: Instance, roll_outs: Mapping[str, Instance], *, requested_at: datetime, now: datetime
+    end: WindUp, run: Instance, roll_outs: Mapping[str, Instance], *, can_resume: bool, now: datetime
 ) -> Start | WindUp | None:
     """What becomes of a run that is to be wound up, given its roll-outs by the names of their targets.
+
+    ``can_resume``: its pipeline is still there.
 
     They outlive the run. One that is under way is left to end, because only it knows whether it has moved traffic yet.
     Once a target serves the run's model, the run goes on from where it was, to be recorded as what it is.
@@ -160,8 +164,8 @@ def after_roll_outs(
     just_asked_for = run.stage is Stage.ROLLING_OUT and run.updated_at is not None and recent(run.updated_at, now)
     if Life.ALIVE in lives or (Life.NEVER in lives and just_asked_for):
         return None
-    if any(roll_out.deployed for roll_out in roll_outs.values()) and abs(now - requested_at) <= GIVE_UP_AFTER:
-        return Start()
+    if can_resume and any(roll_out.deployed for roll_out in roll_outs.values()):
+        return Start(resumed=True)
     unsure = sorted(
         target for target, roll_out in roll_outs.items() if roll_out.deployed or roll_out.life in _BROKEN_OFF
     )

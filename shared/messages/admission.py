@@ -110,7 +110,7 @@ class RunRequest:
 
     ``plan`` comes from :func:`shared.decisions.planning.plan_of`. ``schema`` 1: runs from before the compute queue and
     the announcements, which must go on as they began; 2: with both. ``own_parameters``: the request gave
-    some of its own.
+    some of its own. ``resumed``: the run was trained before, and its orchestration died since.
     """
 
     run_id: str
@@ -127,6 +127,7 @@ class RunRequest:
     forced: bool = False
     note: str = ""
     own_parameters: bool = False
+    resumed: bool = False
     schema: int = 1
 
     def __post_init__(self) -> None:

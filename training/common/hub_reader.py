@@ -16,6 +16,7 @@ from azure.storage.blob import BlobServiceClient
 from strict_csv import DataError
 
 HUB_API_VERSION = "2019-07-07"  # the newest that an Azure Stack Hub's storage answers
+CHUNK = 4 * 1024 * 1024  # bytes of a blob held at once; the SDK would begin with 32 MiB, for each that is being read
 SITES = ".config/edgetrain/sites"  # below the home of the user that trains
 
 
@@ -70,7 +71,7 @@ class HubReader:
     def __init__(self, site: Site) -> None:
         try:
             self._service = BlobServiceClient.from_connection_string(
-                site.connection_string, api_version=site.api_version
+                site.connection_string, api_version=site.api_version, max_single_get_size=CHUNK
             )
         except ValueError:
             raise HubError("the connection string of this site on the VM is malformed") from None

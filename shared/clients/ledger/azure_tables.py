@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -90,7 +89,9 @@ class AzureTable:
             self._ensure()
             try:
                 self._client.create_entity(_entity(rows[0]))
-            except ResourceExistsError:
+            except ResourceExistsError as error:
+                if _code(error) in _TABLE_IS_GONE:
+                    raise self._gone() from error
                 return False
             except ResourceNotFoundError as error:
                 raise self._gone() from error
@@ -156,8 +157,11 @@ class AzureTable:
             return
         with self._creating:
             if not self._exists:
-                with suppress(ResourceExistsError):  # the usual case: an earlier life of this app made it
+                try:
                     self._client.create_table()
+                except ResourceExistsError as error:  # the usual case: an earlier life of this app made it
+                    if _code(error) in _TABLE_IS_GONE:
+                        raise self._gone() from error
                 self._exists = True
 
 
@@ -205,6 +209,11 @@ def _entity(row: Row) -> dict[str, Any]:
 def _row(entity: Any) -> Row:
     values = {name: value for name, value in entity.items() if name not in {"PartitionKey", "RowKey"}}
     return Row(entity["PartitionKey"], entity["RowKey"], values, entity.metadata.get("etag") or "")
+
+
+def _code(error: HttpResponseError) -> str:
+    code = getattr(error, "error_code", None)
+    return str(getattr(code, "value", code))
 
 
 def _unchanged(row: Row) -> dict[str, Any]:

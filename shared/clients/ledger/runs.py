@@ -1,6 +1,7 @@
 """Runs: the claim to train a fingerprint, and the record of what became of it.
 
-Table ``runs``, partition = pipeline. A run has four rows, inserted in one transaction when it is claimed:
+Table ``runs``, partition = pipeline, besides the one named below. A run has four rows, inserted in one transaction when
+it is claimed:
 
 - ``r-<run id>``: the request and the record. A run id is made of pipeline, fingerprint and attempt, so inserting this
   row is the claim: of all who want the same attempt at the same fingerprint, one gets it.
@@ -36,14 +37,13 @@ class RunLedger:
 
     def __init__(self, runs: Table) -> None:
         self._runs = runs
-        self._named: set[str] = set()  # pipelines that are known to be in the partition that names them
 
     def claim_run(self, request: RunRequest) -> RunRequest:
         """Claim the attempt for ``requested_by``; returns who has it: the request given, or the one that came first.
 
         A requester holds one run at most: a second request of the same requester returns its first.
         """
-        self._name(request.pipeline)
+        self._runs.put(Row(_PIPELINES, request.pipeline, {}))
         record = _record_of(request)
         owner = Row(request.pipeline, _owner_key(request.requested_by), {"run_id": request.run_id})
         text = to_text(request)
@@ -121,11 +121,6 @@ class RunLedger:
             if self._runs.transact(*self._replacing(run, record)) is None:
                 return
         raise TransientError(f"too many writers raced for the record of run {record.run_id}; try again")
-
-    def _name(self, pipeline: str) -> None:
-        if pipeline not in self._named:
-            self._runs.put(Row(_PIPELINES, pipeline, {}))
-            self._named.add(pipeline)
 
     def _replacing(self, run: Row, record: RunRecord) -> list[Change]:
         listed = self._runs.get(record.pipeline, _time_key(record))

@@ -37,6 +37,15 @@ def test_rule(rule: PromotionRule, metrics: dict[str, float], champion: Champion
     assert said in judgement.reason
 
 
+def test_a_run_that_is_judged_again_after_it_was_crowned_stays_the_champion() -> None:
+    rule = PromotionRule(metric="m", higher_is_better=True, floor=0.5, margin=0.1)
+    champion = a_champion(metrics={"m": 0.9})
+    assert champion.run_id is not None
+
+    assert not judge(rule, {"m": 0.9}, champion, run_id="another").promoted
+    assert judge(rule, {"m": 0.9}, champion, run_id=champion.run_id).promoted
+
+
 @given(value=st.floats(), best=st.floats(0, 1), floor=st.floats(0, 1), margin=st.floats(-0.5, 0.5))
 def test_nothing_below_the_floor_or_the_champion_is_ever_promoted(
     value: float, best: float, floor: float, margin: float

@@ -193,7 +193,7 @@ def test_no_dead_run_is_left_alone_for_ever(run: Life, owner: Life, now) -> None
 def test_a_run_that_only_failed_to_record_goes_on_and_is_not_called_failed() -> None:
     run = instance(Life.FAILED, "the ledger did not answer", Stage.RECORDING)
 
-    assert run_step(REQUEST, run, NEVER, now=LATER) == Start()
+    assert run_step(REQUEST, run, NEVER, now=LATER) == Start(resumed=True)
     assert isinstance(run_step(REQUEST, run, NEVER, now=MUCH_LATER), WindUp)
 
 
@@ -236,7 +236,7 @@ DEPLOYED = Instance(life=Life.COMPLETED, deployed=True, updated_at=START)
         ({"default": NEVER}, SOON, None),  # asked for a moment ago
         ({"default": instance(Life.ALIVE)}, LATER, None),
         ({"default": DEPLOYED, "branch": instance(Life.ALIVE)}, LATER, None),
-        ({"default": DEPLOYED, "branch": instance(Life.COMPLETED)}, LATER, Start()),
+        ({"default": DEPLOYED, "branch": instance(Life.COMPLETED)}, MUCH_LATER, Start(resumed=True)),
         ({"default": instance(Life.COMPLETED)}, LATER, END),
     ],
 )
@@ -245,23 +245,23 @@ def test_what_a_dead_run_serves_already_is_never_recorded_as_cancelled(
 ) -> None:
     run = instance(Life.TERMINATED, stage=Stage.ROLLING_OUT)
 
-    assert after_roll_outs(END, run, roll_outs, requested_at=START, now=now) == expected
+    assert after_roll_outs(END, run, roll_outs, can_resume=True, now=now) == expected
 
 
 def test_a_roll_out_that_was_broken_off_is_told_of() -> None:
     run = instance(Life.TERMINATED, stage=Stage.ROLLING_OUT)
     roll_outs = {"default": instance(Life.TERMINATED), "branch": instance(Life.COMPLETED)}
 
-    step = after_roll_outs(END, run, roll_outs, requested_at=START, now=LATER)
+    step = after_roll_outs(END, run, roll_outs, can_resume=True, now=LATER)
 
     assert isinstance(step, WindUp)
     assert step.reason == f"{END.reason}; look which release serves on default: it may be this run's"
 
 
-def test_what_cannot_be_recorded_for_a_day_is_wound_up_and_says_what_serves() -> None:
+def test_a_run_whose_pipeline_is_gone_is_wound_up_and_says_what_may_serve() -> None:
     run = instance(Life.FAILED, stage=Stage.RECORDING)
 
-    step = after_roll_outs(END, run, {"default": DEPLOYED}, requested_at=START, now=MUCH_LATER)
+    step = after_roll_outs(END, run, {"default": DEPLOYED}, can_resume=False, now=LATER)
 
     assert isinstance(step, WindUp)
     assert "default: it may be this run's" in step.reason

@@ -182,3 +182,11 @@ def test_a_run_from_before_the_queue_goes_on_without_it() -> None:
     assert record.outcome is Outcome.PROMOTED
     assert not {"await_compute", "release_compute", "announce"} & set(run.asked)
     assert run.context.statuses[0]["stage"] == "training"
+
+
+def test_a_resumed_run_needs_no_compute_and_ends_as_promoted() -> None:
+    run, record = story({"resumed": True}, await_compute=to_wire(REFUSED))
+
+    assert record.outcome is Outcome.PROMOTED
+    assert "await_compute" not in run.asked
+    assert "roll_out" in run.asked

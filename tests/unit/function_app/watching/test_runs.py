@@ -13,9 +13,10 @@ from shared.messages import (
     RunEnd,
     RunRequest,
     Stage,
+    TargetResult,
     Turn,
 )
-from shared.wire import from_wire
+from shared.wire import from_wire, to_wire
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
 from tests.support.watching import STATUSES, WatchedWorld
 from tests.support.workflow import START
@@ -121,8 +122,8 @@ def test_the_children_of_a_dead_run_are_stopped_before_it_is_wound_up(world: Wat
     ("status", "output", "started"),
     [
         (RuntimeStatus.Running, None, []),
-        (RuntimeStatus.Completed, {"target": "default", "deployed": True}, ["{run}"]),
-        (RuntimeStatus.Completed, {"target": "default", "deployed": False}, ["{run}-wind-up"]),
+        (RuntimeStatus.Completed, to_wire(TargetResult(target="default", deployed=True)), ["{run}"]),
+        (RuntimeStatus.Completed, to_wire(TargetResult(target="default", deployed=False)), ["{run}-wind-up"]),
     ],
 )
 def test_a_roll_out_of_a_dead_run_decides_what_becomes_of_it(
@@ -135,6 +136,8 @@ def test_a_roll_out_of_a_dead_run_decides_what_becomes_of_it(
     world.passes(adopt_runs)
 
     assert world.client.started == [name.format(run=run.run_id) for name in started]
+    if started == ["{run}"]:
+        assert from_wire(RunRequest, world.client.instances[run.run_id].given) == replace(run, resumed=True)
 
 
 def test_a_run_that_failed_while_it_recorded_goes_on(world: WatchedWorld) -> None:
