@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -27,7 +28,8 @@ _CALL = {
     "read_timeout": 30,
 }
 _DID_NOT_HOLD = {404, 409, 412}
-_TABLE_IS_GONE = {"TableNotFound", "TableBeingDeleted"}  # 404 and 409, as for a row
+_BEING_DELETED = "TableBeingDeleted"  # 409, as for a row that is there
+_TABLE_IS_GONE = {"TableNotFound", _BEING_DELETED}
 _BATCH = {
     "Accept": "application/json",
     "x-ms-version": "2019-02-02",
@@ -90,7 +92,7 @@ class AzureTable:
             try:
                 self._client.create_entity(_entity(rows[0]))
             except ResourceExistsError as error:
-                if _code(error) in _TABLE_IS_GONE:
+                if _BEING_DELETED in str(error):  # the SDK has the service's code in the text only
                     raise self._gone() from error
                 return False
             except ResourceNotFoundError as error:
@@ -157,11 +159,8 @@ class AzureTable:
             return
         with self._creating:
             if not self._exists:
-                try:
+                with suppress(ResourceExistsError):  # the usual case: an earlier life of this app made it
                     self._client.create_table()
-                except ResourceExistsError as error:  # the usual case: an earlier life of this app made it
-                    if _code(error) in _TABLE_IS_GONE:
-                        raise self._gone() from error
                 self._exists = True
 
 
@@ -209,11 +208,6 @@ def _entity(row: Row) -> dict[str, Any]:
 def _row(entity: Any) -> Row:
     values = {name: value for name, value in entity.items() if name not in {"PartitionKey", "RowKey"}}
     return Row(entity["PartitionKey"], entity["RowKey"], values, entity.metadata.get("etag") or "")
-
-
-def _code(error: HttpResponseError) -> str:
-    code = getattr(error, "error_code", None)
-    return str(getattr(code, "value", code))
 
 
 def _unchanged(row: Row) -> dict[str, Any]:

@@ -1,12 +1,18 @@
 """What the ledger says when its storage account does not do what it should."""
 
+import json
 import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from azure.data.tables import TableServiceClient
 
 from shared.clients.ledger import Ledger
+from shared.clients.ledger.azure_tables import AzureTables
+from shared.clients.ledger.tables import Insert, Row, Table
 from shared.errors import Code, PermanentError, TransientError
 from tests.support.azurite import a_storage_key, running_azurite
 from tests.support.builders import a_run_request
@@ -51,6 +57,55 @@ def test_a_table_removed_under_a_running_app_comes_back_on_the_next_try(
     with pytest.raises(TransientError, match="created again"):
         ledger.runs.claim_run(request)
     assert ledger.runs.claim_run(request) == request
+
+
+class _BeingDeleted(BaseHTTPRequestHandler):
+    """A table that is being deleted, which takes Azure half a minute and Azurite no time."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        code = "TableAlreadyExists" if self.path.endswith("/Tables") else "TableBeingDeleted"
+        said = json.dumps({"odata.error": {"code": code, "message": {"lang": "en-US", "value": "Try later."}}}).encode()
+        self.send_response(409)
+        self.send_header("Content-Type", "application/json;odata=minimalmetadata")
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    do_PATCH = do_POST  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to the terminal."""
+
+
+@pytest.fixture
+def being_deleted() -> Iterator[Table]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _BeingDeleted) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}/a"
+        tables = AzureTables(f"AccountName=a;AccountKey={a_storage_key()};TableEndpoint={address};", "test")
+        yield tables.table("runs")
+        tables.close()
+        server.shutdown()
+
+
+ROW = Row("breast-cancer", "a", {})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table.insert(ROW),
+        lambda table: table.put(ROW),
+        lambda table: table.transact(Insert(ROW)),
+    ],
+    ids=["insert", "put", "transact"],
+)
+def test_a_table_that_is_being_deleted_is_no_row_that_is_there(
+    being_deleted: Table, change: Callable[[Table], object]
+) -> None:
+    with pytest.raises(TransientError):
+        change(being_deleted)
 
 
 def test_everything_is_still_known_after_a_restart(tmp_path: Path) -> None:
