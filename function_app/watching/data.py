@@ -91,14 +91,21 @@ def glance_at(hub: Hub, pipeline: Pipeline, before: LookState | None) -> Glance:
     first = hub.page(pipeline)
     if first.next_marker is None:
         return Glance(first_page=first.digest)
-    try:
-        marker, last = _last_page(hub, pipeline, (before and before.last_marker) or first.next_marker)
-    except PermanentError:
-        marker, last = _last_page(hub, pipeline, first.next_marker)  # the service takes the old marker no more
-    else:
-        if before is not None and before.last_marker and last.blobs == 0 and last.digest != before.last_page:
-            marker, last = _last_page(hub, pipeline, first.next_marker)  # the container now ends before the old marker
+    found = _last_page_from_before(hub, pipeline, before)
+    marker, last = found or _last_page(hub, pipeline, first.next_marker)
     return Glance(first_page=first.digest, last_page=last.digest, last_marker=marker)
+
+
+def _last_page_from_before(hub: Hub, pipeline: Pipeline, before: LookState | None) -> tuple[str, ListedPage] | None:
+    """The last page by way of where it was at the last look; None when that leads nowhere any more."""
+    if before is None or before.last_marker is None:
+        return None
+    try:
+        marker, last = _last_page(hub, pipeline, before.last_marker)
+    except PermanentError:  # the service takes that marker no more
+        return None
+    ends_before = last.blobs == 0 and last.digest != before.last_page
+    return None if ends_before else (marker, last)
 
 
 def _last_page(hub: Hub, pipeline: Pipeline, marker: str) -> tuple[str, ListedPage]:
