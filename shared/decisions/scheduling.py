@@ -49,13 +49,16 @@ class Resume:
 
 def schedule_step(cron: str, counted: Counted | None, now: datetime) -> Begin | Fire | Resume | None:
     """What is to be done about a schedule now; None for nothing."""
-    changed = counted is None or counted.cron != cron
-    due = None if changed else latest_due(cron, now)
-    if counted is not None and due is not None and due > counted.last:
+    begin = Begin(Counted(cron=cron, last=now, claimed_at=now))
+    if counted is None:
+        return begin
+    same = counted.cron == cron
+    due = latest_due(cron, now) if same else None
+    if due is not None and due > counted.last:
         return Fire(Counted(cron=cron, last=due, claimed_at=now, started=False))
-    if counted is not None and not counted.started:
+    if not counted.started:
         return None if recent(counted.claimed_at, now) else Resume(counted)
-    return Begin(Counted(cron=cron, last=now, claimed_at=now)) if changed else None
+    return None if same else begin
 
 
 def latest_due(cron: str, now: datetime) -> datetime | None:
