@@ -76,10 +76,10 @@ def admit_run(
     admission = _claimed(weighed.decision, runs)
     # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
     _settle(request, weighed.snapshot, listings)
-    if admission.verdict is Verdict.QUARANTINED and not request.parameters:
-        kept = quarantines.get(request.pipeline, weighed.fingerprint or "")
-        if kept is None or not kept.active:
-            listings.unsettle(request.pipeline)  # as the release did, before this admission settled what it weighed
+    if admission.verdict is Verdict.QUARANTINED and weighed.fingerprint is not None:
+        kept = quarantines.get(request.pipeline, weighed.fingerprint)
+        if kept is not None and not kept.active:  # released since it was weighed, so the settling came too late
+            listings.unsettle(request.pipeline)
     return admission
 
 

@@ -58,7 +58,7 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
     run = _Run(context, request)
     try:
         yield from run.tell(RunEventKind.ACCEPTED)
-        yield from (run.train_in_turn() if request.schema >= QUEUED else run.train())
+        yield from (run.train_in_turn() if run.queues else run.train())
         yield from run.tell(RunEventKind.TRAINED)
         yield from run.judge()
         yield from run.deliver()
@@ -99,6 +99,11 @@ class _Run:
             blobs=request.snapshot.blobs,
         )
 
+    @property
+    def queues(self) -> bool:
+        """Whether it waits for its compute. A training that has ended needs none, and must not be refused one."""
+        return self.request.schema >= QUEUED and not self.request.resumed
+
     def enter(self, stage: Stage, **progress: Any) -> None:
         self.record = replace(self.record, stage=stage)
         report(self.context, stage, **progress)
@@ -116,9 +121,6 @@ class _Run:
 
     def train_in_turn(self) -> Steps:
         """Hold the compute for as long as the training takes, however that ends."""
-        if self.request.resumed:  # its training has ended: it needs no compute, and nothing may keep it from its end
-            yield from self.train()
-            return
         try:
             yield from self.wait_for_turn()
             yield from self.tell(RunEventKind.TRAINING_STARTED)

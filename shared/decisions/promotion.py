@@ -20,7 +20,7 @@ def judge(rule: PromotionRule, metrics: dict[str, float], champion: Champion, *,
         return Judgement(promoted=False, reason=f"metric {rule.metric} is {value}, not a finite number")
     if _worse(rule, value, rule.floor):
         return Judgement(promoted=False, reason=f"{rule.metric} {value:.4f} misses the floor {rule.floor:g}")
-    if run_id and champion.run_id == run_id:
+    if champion.run_id == run_id:
         return Judgement(promoted=True, reason=f"{rule.metric} {value:.4f}: the champion already")
     return _against_champion(rule, value, champion)
 

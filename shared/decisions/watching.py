@@ -155,10 +155,9 @@ def after_roll_outs(
 ) -> Start | WindUp | None:
     """What becomes of a run that is to be wound up, given its roll-outs by the names of their targets.
 
-    ``can_resume``: its pipeline is still there.
-
     They outlive the run. One that is under way is left to end, because only it knows whether it has moved traffic yet.
-    Once a target serves the run's model, the run goes on from where it was, to be recorded as what it is.
+    Once a target serves the run's model, the run is resumed, to be recorded as what it is;
+    ``can_resume`` is false when its pipeline is gone, and with it what its steps need.
     """
     lives = {roll_out.life for roll_out in roll_outs.values()}
     just_asked_for = run.stage is Stage.ROLLING_OUT and run.updated_at is not None and recent(run.updated_at, now)
