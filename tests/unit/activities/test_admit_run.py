@@ -2,8 +2,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shared.decisions.news import Trained
 from shared.decisions.planning import plan_of
@@ -11,7 +9,6 @@ from shared.errors import Code, PermanentError
 from shared.messages import Admission, Cause, Outcome, RunRequest, Stage, Verdict
 from tests.support.arrivals import a_pipeline
 from tests.support.builders import a_snapshot
-from tests.support.examples import examples
 from tests.support.workflow import START
 from tests.unit.activities.admission_world import NAME, World
 
@@ -198,86 +195,6 @@ def test_a_forced_attempt_that_failed_leaves_the_fingerprint_trained() -> None:
     assert (later.verdict, later.run_id) == (Verdict.UNCHANGED, first.run_id)
 
 
-# Quarantine
-
-
-def _fail(world: World, times: int, **changes: Any) -> list[RunRequest]:
-    runs = []
-    for number in range(times):
-        run = world.start(f"try-{len(world.sinces)}-{number}", **changes)
-        world.end(run, Outcome.FAILED, reason=f"landing/part-{number}.csv, line 2: not a number")
-        runs.append(run)
-    return runs
-
-
-def test_the_third_failed_training_is_the_last_and_says_so() -> None:
-    world = World()
-    failed = _fail(world, 3)
-
-    refused = world.admit("window-9")
-
-    assert (refused.start, refused.verdict, refused.run_id) == (False, Verdict.QUARANTINED, failed[-1].run_id)
-    assert all(run.run_id in refused.reason for run in failed)
-    assert "landing/part-2.csv, line 2: not a number" in refused.reason
-    assert "POST /api/pipelines/breast-cancer/release" in refused.reason
-    assert world.settled() == "listing-1"
-
-
-def test_force_does_not_get_around_a_quarantine() -> None:
-    world = World()
-    _fail(world, 3)
-    assert world.admit("person", force=True).verdict is Verdict.QUARANTINED
-
-
-def test_other_data_or_code_lift_it_and_the_same_again_does_not() -> None:
-    world = World()
-    _fail(world, 3)
-    world.sources = {"train.py": b"repaired"}
-    repaired = world.start("window-4")
-    world.sources = {"train.py": b"pass"}
-    assert world.admit("window-5").verdict is Verdict.QUARANTINED
-    assert repaired.attempt == 1
-
-
-def test_a_release_gives_it_as_many_attempts_again() -> None:
-    world = World()
-    first = _fail(world, 3)[0]
-    world.ledger.quarantines.release(NAME, first.fingerprint, START)
-
-    assert [run.attempt for run in _fail(world, 3)] == [4, 5, 6]
-    refused = world.admit("window-9")
-    assert refused.verdict is Verdict.QUARANTINED
-    assert f"{NAME}-{first.fingerprint[:12]}-3" not in refused.reason
-
-
-def test_a_release_during_an_admission_is_not_forgotten() -> None:
-    """The admission found the quarantine active, and settles only after the release had unsettled the listing."""
-    world = World()
-    first = _fail(world, 3)[0]
-    claims = world.tables.table("claims")
-
-    def released(operation: str) -> None:
-        if operation == "put":
-            claims.before = lambda _: None
-            world.ledger.quarantines.release(NAME, first.fingerprint, START)
-            world.ledger.listings.unsettle(NAME)
-
-    claims.before = released
-    assert world.admit("window-9").verdict is Verdict.QUARANTINED
-
-    assert world.settled() is None
-    assert world.admit("window-10").start
-
-
-def test_what_was_trained_is_unchanged_rather_than_quarantined() -> None:
-    world = World()
-    first = world.start()
-    world.end(first, Outcome.PROMOTED)
-    _fail(world, 3, force=True)
-    assert world.admit("window-9").verdict is Verdict.UNCHANGED
-    assert world.admit("person", force=True).verdict is Verdict.QUARANTINED
-
-
 # Settling the listing
 
 
@@ -383,102 +300,6 @@ def test_force_without_anything_new_trains_the_last_snapshot_again() -> None:
 
     assert (again.fingerprint, again.attempt) == (first.fingerprint, 2)
     assert again.snapshot == replace(first.snapshot, listing="listing-2", newest=None)
-
-
-# Any history
-
-
-class Histories(RuleBasedStateMachine):
-    """Data and code change, requests come, runs end somehow, quarantines are released."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = World()
-        self.number = 0
-        self.failed_since_release: dict[str, int] = {}
-        self.judged: set[str] = set()
-        self.running: dict[str, RunRequest] = {}
-
-    @rule(digest=st.sampled_from(["aa", "bb"]))
-    def data_changes(self, digest: str) -> None:
-        self.world.snapshot = a_snapshot(digest=digest * 32, listing=f"listing-{digest}")
-
-    @rule(force=st.booleans())
-    def request(self, force: bool) -> None:
-        self.number += 1
-        preview = self.world.preview(force=force)
-        admission = self.world.admit(f"window-{self.number}", force=force)
-        assert (preview.would_start, preview.verdict) == (admission.start, admission.verdict)
-        assert preview.run_id == admission.run_id
-        identity = preview.fingerprint or ""
-        assert admission.verdict is self._expected(identity, force)
-        assert admission.start == (admission.verdict is Verdict.TRAINED and identity not in self.running)
-        assert self.world.settled() == self.world.snapshot.listing
-        if admission.run is not None:
-            self.running[identity] = admission.run
-
-    def _expected(self, identity: str, force: bool) -> Verdict:
-        if identity in self.running:
-            return Verdict.TRAINED
-        if identity in self.judged and not force:
-            return Verdict.UNCHANGED
-        return Verdict.QUARANTINED if self.failed_since_release.get(identity, 0) >= 3 else Verdict.TRAINED
-
-    @precondition(lambda self: self.running)
-    @rule(
-        which=st.randoms(use_true_random=False),
-        outcome=st.sampled_from([*Outcome, Outcome.FAILED, Outcome.FAILED]),
-        stage=st.sampled_from([Stage.TRAINING, Stage.TRAINING, Stage.DELIVERING]),
-        twice=st.booleans(),
-    )
-    def end(self, which: Any, outcome: Outcome, stage: Stage, twice: bool) -> None:
-        identity = which.choice(sorted(self.running))
-        run = self.running.pop(identity)
-        for _ in range(1 + twice):
-            self.world.end(run, outcome, stage=stage, reason="it broke")
-        if outcome in {Outcome.PROMOTED, Outcome.NOT_PROMOTED}:
-            self.judged.add(identity)
-        if outcome is Outcome.FAILED and stage is Stage.TRAINING:
-            self.failed_since_release[identity] = self.failed_since_release.get(identity, 0) + 1
-
-    @rule()
-    def release(self) -> None:
-        for kept in self.world.ledger.quarantines.of(NAME):
-            if self.world.ledger.quarantines.release(NAME, kept.fingerprint, START) is not None:
-                self.failed_since_release[kept.fingerprint] = 0
-
-    @invariant()
-    def the_ledger_knows_what_is_put_aside(self) -> None:
-        active = {kept.fingerprint for kept in self.world.ledger.quarantines.of(NAME) if kept.active}
-        assert active == {identity for identity, failed in self.failed_since_release.items() if failed >= 3}
-
-    @invariant()
-    def what_is_under_way_is_known_and_once(self) -> None:
-        opened = self.world.ledger.runs.open_runs(NAME)
-        assert sorted(run.run_id for run in opened) == sorted(run.run_id for run in self.running.values())
-
-
-TestHistories = Histories.TestCase
-TestHistories.settings = examples(25, stateful_step_count=25, deadline=None)
-
-
-def test_a_preview_writes_nothing() -> None:
-    world = World()
-    preview = world.preview()
-    assert (preview.would_start, preview.verdict, preview.blobs, preview.size) == (True, Verdict.TRAINED, 3, 12_345)
-    assert preview.reason == f"3 files would be trained in run {preview.run_id}"
-    assert world.previews == 1
-    assert world.settled() is None
-    assert world.ledger.runs.list_runs([NAME]).items == ()
-    assert world.start().run_id == preview.run_id
-
-
-def test_a_preview_says_what_is_missing() -> None:
-    world = World(trouble=PermanentError("no hold-out; upload it", code=Code.NO_DATA))
-    preview = world.preview()
-    assert (preview.would_start, preview.verdict, preview.reason) == (False, Verdict.REJECTED, "no hold-out; upload it")
-    with pytest.raises(PermanentError, match="there is no 'deep'"):
-        world.preview(parameters={"deep": 1})
 
 
 def test_the_last_trained_snapshot_is_kept_for_select_new() -> None:
