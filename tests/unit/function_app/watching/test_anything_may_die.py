@@ -46,7 +46,7 @@ from tests.support.arrivals import an_arrival
 from tests.support.durable_client import RuntimeStatus
 from tests.support.examples import examples
 from tests.support.watching import PIPELINE, WatchedWorld
-from tests.unit.function_app.watching.test_data import PagedHub
+from tests.unit.function_app.watching.looks import PagedHub
 
 ALIVE = {RuntimeStatus.Pending, RuntimeStatus.Running, RuntimeStatus.Suspended}
 TRAINING_STEPS = RECORDING_STEPS = 4

@@ -1,115 +1,19 @@
-"""Data that no event told of. The hub is in memory and answers as ``HubStorage`` does, page by page."""
+"""Data that no event told of."""
 
-import hashlib
 import logging
-from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from function_app.watching.data import glance_at, look_at_data
-from function_app.watching.passes import Pass
 from function_app.watching.windows import adopt_windows
-from shared.clients.ledger import UnfinishedWindow
-from shared.decisions.listing import ListedPage, Listing
+from shared.decisions.listing import Listing
 from shared.decisions.looking import SWEEP_EVERY
 from shared.errors import Code, PermanentError, TransientError
-from shared.messages import ArrivalWindow, Sighting
+from shared.messages import Sighting
 from shared.pipelines import Pipeline
 from tests.support.watching import PIPELINE, WatchedWorld
 from tests.support.workflow import START
-
-PASS = timedelta(minutes=2)
-
-
-class PagedHub:
-    """Blobs by name: when each was written. ``page_size`` names a page; a marker is the name that a page ends with."""
-
-    def __init__(self, page_size: int = 100) -> None:
-        self.blobs: dict[str, datetime] = {}
-        self.page_size = page_size
-        self.marker_etag: str | None = None
-        self.trouble: Exception | None = None
-        self.asked: list[str] = []
-
-    def hub(self, site: str) -> "PagedHub":
-        return self
-
-    def lands(self, *names: str, at: datetime = START) -> None:
-        self.blobs |= dict.fromkeys(names, at)
-
-    def done_marker(self, pipeline: Pipeline) -> str | None:
-        self._asked("done_marker")
-        return self.marker_etag
-
-    def page(self, pipeline: Pipeline, marker: str | None = None) -> ListedPage:
-        self._asked("page")
-        if marker is not None and not marker.startswith("after "):
-            raise PermanentError("InvalidQueryParameterValue", code=Code.BAD_CONFIGURATION)
-        names = [name for name in sorted(self.blobs) if marker is None or name > marker.removeprefix("after ")]
-        shown = names[: self.page_size]
-        following = f"after {shown[-1]}" if len(names) > self.page_size else None
-        return ListedPage(digest=self._digest(shown), blobs=len(shown), next_marker=following)
-
-    def listing(self, pipeline: Pipeline, *, newer_than: datetime | None = None) -> Listing:
-        self._asked("listing")
-        if not self.blobs:
-            raise PermanentError("site factory has no blob with content yet", code=Code.NO_DATA)
-        fresh = [written for written in self.blobs.values() if newer_than is None or written > newer_than]
-        return Listing(
-            digest=self._digest(self.blobs),
-            blobs=len(self.blobs),
-            size=10 * len(self.blobs),
-            newest=max(self.blobs.values()),
-            fresh_blobs=len(fresh),
-            fresh_size=10 * len(fresh),
-            marked_etag=self.marker_etag,
-        )
-
-    def _asked(self, what: str) -> None:
-        self.asked.append(what)
-        if self.trouble is not None:
-            raise self.trouble
-
-    def _digest(self, names: Iterable[str]) -> str:
-        text = "".join(f"{name} {self.blobs[name].isoformat()}\n" for name in sorted(names))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-@pytest.fixture
-def hub(world: WatchedWorld) -> PagedHub:
-    hub = PagedHub()
-    world.services.__dict__["hubs"] = hub
-    return hub
-
-
-def look(world: WatchedWorld, *unfinished: UnfinishedWindow) -> Pass:
-    """One pass's look, two minutes after the last."""
-    this, _ = world.passes(lambda this: look_at_data(this, unfinished))
-    world.now += PASS
-    return this
-
-
-def settles(world: WatchedWorld, hub: PagedHub, pipeline: str = PIPELINE) -> None:
-    """The window is judged: the admission has decided on what lies there now."""
-    for found in world.ledger.arrivals.unfinished_windows():
-        if found.window.pipeline == pipeline:
-            world.ledger.arrivals.close_window(found.window)
-            world.ledger.arrivals._windows.finished(found.window.window_id)
-    listing = hub.listing(world.services.pipelines.get(pipeline))
-    world.ledger.listings.settle(pipeline, listing.digest, listing.newest)
-    hub.asked.clear()
-
-
-def open_windows(world: WatchedWorld) -> list[ArrivalWindow]:
-    return [found.window for found in world.ledger.arrivals.unfinished_windows() if not found.closed]
-
-
-def sighted(world: WatchedWorld, pipeline: str = PIPELINE) -> Sighting | None:
-    claim = world.ledger.arrivals._windows.current(pipeline)
-    assert claim is not None
-    return claim.sighting
+from tests.unit.function_app.watching.looks import PASS, PagedHub, look, open_windows, settles, sighted
 
 
 def test_data_that_nobody_told_of_opens_a_window_and_starts_it(world: WatchedWorld, hub: PagedHub) -> None:
@@ -255,79 +159,6 @@ def test_a_released_quarantine_is_looked_at_again_at_once(world: WatchedWorld, h
     look(world)
 
     assert len(open_windows(world)) == 1
-
-
-def test_a_change_in_the_middle_of_a_large_container_is_seen_within_the_hour(
-    world: WatchedWorld, hub: PagedHub
-) -> None:
-    hub.page_size = 3
-    hub.lands(*(f"{number:02}.csv" for number in range(0, 60, 2)))
-    look(world)
-    settles(world, hub)
-    hub.lands("31.csv", at=START + PASS)
-
-    for _ in range(int(SWEEP_EVERY / PASS) + 1):
-        look(world)
-
-    assert len(open_windows(world)) == 1
-
-
-@pytest.mark.parametrize("name", ["00-before.csv", "zz-after.csv"])
-def test_the_first_and_the_last_page_are_seen_at_once(world: WatchedWorld, hub: PagedHub, name: str) -> None:
-    hub.page_size = 3
-    hub.lands(*(f"{number:02}.csv" for number in range(40)))
-    look(world)
-    settles(world, hub)
-    look(world)
-    assert hub.asked == ["page", "page"]  # the second asks for the last page where it was
-    hub.lands(name)
-
-    look(world)
-
-    assert len(open_windows(world)) == 1
-
-
-def test_a_large_container_that_grows_by_pages_is_followed(world: WatchedWorld, hub: PagedHub) -> None:
-    hub.page_size = 3
-    pipeline = world.services.pipelines.get(PIPELINE)
-    hub.lands(*(f"{number:02}.csv" for number in range(10)))
-    look(world)
-    hub.lands(*(f"{number:02}.csv" for number in range(10, 20)))
-    look(world)
-
-    before = world.ledger.listings.look(PIPELINE)
-    assert before is not None
-    assert before.last_marker == "after 17.csv"
-    assert hub.page(pipeline, before.last_marker).next_marker is None
-
-
-def test_a_marker_that_the_service_takes_no_more_is_found_anew(world: WatchedWorld, hub: PagedHub) -> None:
-    from shared.decisions.listing import LookState
-
-    hub.page_size = 3
-    hub.lands(*(f"{number:02}.csv" for number in range(10)))
-    stale = LookState(swept_at=START, last_marker="from another version of the service")
-
-    glance = glance_at(hub, world.services.pipelines.get(PIPELINE), stale)
-
-    assert glance.last_marker == "after 08.csv"
-
-
-def test_the_last_page_is_found_anew_when_the_container_has_shrunk(world: WatchedWorld, hub: PagedHub) -> None:
-    hub.page_size = 3
-    hub.lands(*(f"{number:02}.csv" for number in range(10)))
-    look(world)
-    for number in range(5, 10):
-        del hub.blobs[f"{number:02}.csv"]
-    look(world)
-
-    shrunken = world.ledger.listings.look(PIPELINE)
-
-    assert shrunken is not None
-    assert shrunken.last_marker == "after 02.csv"
-    hub.asked.clear()
-    look(world)
-    assert hub.asked == ["page", "page"]
 
 
 class TestDoneMarker:

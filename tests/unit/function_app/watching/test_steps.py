@@ -15,7 +15,7 @@ from shared.errors import PermanentError
 from shared.messages import Verdict
 from tests.support.durable_client import RuntimeStatus
 from tests.support.watching import PIPELINE, WatchedWorld
-from tests.unit.function_app.watching.test_data import PagedHub
+from tests.unit.function_app.watching.looks import PagedHub
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""What a quick look sees of a container that has many pages."""
+
+import pytest
+
+from function_app.watching.data import glance_at
+from shared.decisions.looking import SWEEP_EVERY
+from tests.support.watching import PIPELINE, WatchedWorld
+from tests.support.workflow import START
+from tests.unit.function_app.watching.looks import PASS, PagedHub, look, open_windows, settles
+
+
+def test_a_change_in_the_middle_of_a_large_container_is_seen_within_the_hour(
+    world: WatchedWorld, hub: PagedHub
+) -> None:
+    hub.page_size = 3
+    hub.lands(*(f"{number:02}.csv" for number in range(0, 60, 2)))
+    look(world)
+    settles(world, hub)
+    hub.lands("31.csv", at=START + PASS)
+
+    for _ in range(int(SWEEP_EVERY / PASS) + 1):
+        look(world)
+
+    assert len(open_windows(world)) == 1
+
+
+@pytest.mark.parametrize("name", ["00-before.csv", "zz-after.csv"])
+def test_the_first_and_the_last_page_are_seen_at_once(world: WatchedWorld, hub: PagedHub, name: str) -> None:
+    hub.page_size = 3
+    hub.lands(*(f"{number:02}.csv" for number in range(40)))
+    look(world)
+    settles(world, hub)
+    look(world)
+    assert hub.asked == ["page", "page"]  # the second asks for the last page where it was
+    hub.lands(name)
+
+    look(world)
+
+    assert len(open_windows(world)) == 1
+
+
+def test_a_large_container_that_grows_by_pages_is_followed(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.page_size = 3
+    pipeline = world.services.pipelines.get(PIPELINE)
+    hub.lands(*(f"{number:02}.csv" for number in range(10)))
+    look(world)
+    hub.lands(*(f"{number:02}.csv" for number in range(10, 20)))
+    look(world)
+
+    before = world.ledger.listings.look(PIPELINE)
+    assert before is not None
+    assert before.last_marker == "after 17.csv"
+    assert hub.page(pipeline, before.last_marker).next_marker is None
+
+
+def test_a_marker_that_the_service_takes_no_more_is_found_anew(world: WatchedWorld, hub: PagedHub) -> None:
+    from shared.decisions.listing import LookState
+
+    hub.page_size = 3
+    hub.lands(*(f"{number:02}.csv" for number in range(10)))
+    stale = LookState(swept_at=START, last_marker="from another version of the service")
+
+    glance = glance_at(hub, world.services.pipelines.get(PIPELINE), stale)
+
+    assert glance.last_marker == "after 08.csv"
+
+
+def test_the_last_page_is_found_anew_when_the_container_has_shrunk(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.page_size = 3
+    hub.lands(*(f"{number:02}.csv" for number in range(10)))
+    look(world)
+    for number in range(5, 10):
+        del hub.blobs[f"{number:02}.csv"]
+    look(world)
+
+    shrunken = world.ledger.listings.look(PIPELINE)
+
+    assert shrunken is not None
+    assert shrunken.last_marker == "after 02.csv"
+    hub.asked.clear()
+    look(world)
+    assert hub.asked == ["page", "page"]
