@@ -1,15 +1,10 @@
-"""What a pipeline is: one YAML file, validated by one model that also writes the JSON Schema editors use.
-
-Files lie in ``pipelines/<name>.yaml``; the training code in ``training/<folder>/``.
-"""
+"""What a pipeline is: its fields, by one model that also writes the JSON Schema editors use."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from shared.decisions.manifest import CONTAINER as MANIFESTS
 from shared.errors import Code, PermanentError
@@ -198,68 +193,3 @@ class Pipeline(_Part):
             if target.name == name:
                 return target
         raise PermanentError(f"pipeline {self.name} has no target {name!r}", code=Code.BAD_PIPELINE)
-
-
-def parse_pipeline(text: str, *, source: str) -> Pipeline:
-    """Validate one YAML text; the error names the file, the field and what is wrong with it."""
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        text = " ".join(str(error).split())
-        hint = "; put a value that starts with * in quotes" if "alias" in text else ""
-        raise PermanentError(f"{source}: not valid YAML: {text}{hint}", code=Code.BAD_PIPELINE) from None
-    if not isinstance(raw, dict):
-        raise PermanentError(
-            f"{source}: must be a mapping with name, data, train, judge, deliver", code=Code.BAD_PIPELINE
-        )
-    try:
-        return Pipeline.model_validate(raw)
-    except ValidationError as error:
-        problems = "; ".join(
-            ": ".join([*_field(item["loc"]), item["msg"].removeprefix("Value error, ")]) for item in error.errors()
-        )
-        raise PermanentError(f"{source}: {problems}", code=Code.BAD_PIPELINE) from None
-
-
-def _field(where: tuple[int | str, ...]) -> list[str]:
-    return [".".join(map(str, where))] if where else []  # what concerns several fields names them itself
-
-
-class Pipelines:
-    """The pipelines of a folder. One broken file does not take the others down: it is kept with its error."""
-
-    def __init__(self, folder: Path) -> None:
-        self._good: dict[str, Pipeline] = {}
-        self._broken: dict[str, PermanentError] = {}
-        for path in sorted(folder.glob("*.yaml")):
-            try:
-                self._add(path)
-            except PermanentError as error:
-                self._broken[path.stem] = error
-
-    def _add(self, path: Path) -> None:
-        pipeline = parse_pipeline(path.read_text(encoding="utf-8"), source=path.name)
-        if pipeline.name != path.stem:
-            reason = f"{path.name}: name: is {pipeline.name!r}, but must be the file's name {path.stem!r}"
-            raise PermanentError(reason, code=Code.BAD_PIPELINE)
-        self._good[pipeline.name] = pipeline
-
-    def get(self, name: str) -> Pipeline:
-        """The pipeline of that name; raises :class:`PermanentError` for an unknown or a broken one."""
-        if name in self._good:
-            return self._good[name]
-        if name in self._broken:
-            raise self._broken[name]
-        known = ", ".join(sorted(self._good)) or "none"
-        reason = f"there is no pipeline {name!r}; known: {known}"
-        raise PermanentError(reason, code=Code.UNKNOWN_PIPELINE)
-
-    @property
-    def all(self) -> tuple[Pipeline, ...]:
-        """Every valid pipeline, by name."""
-        return tuple(self._good[name] for name in sorted(self._good))
-
-    @property
-    def broken(self) -> dict[str, str]:
-        """File stem -> what is wrong with it."""
-        return {name: error.reason for name, error in self._broken.items()}
