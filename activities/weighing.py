@@ -12,10 +12,8 @@ from shared.decisions.fingerprint import code_digest, fingerprint, run_id
 from shared.decisions.news import Trained
 from shared.decisions.planning import plan_of
 from shared.decisions.quarantine import failed_in_training
-from shared.messages import AdmissionRequest, Quarantine, RunRecord, RunRequest, Snapshot
+from shared.messages import CHECKED, AdmissionRequest, Quarantine, RunRecord, RunRequest, Snapshot
 from shared.pipelines import Pipeline
-
-SCHEMA = 2  # of run requests: with the compute queue and the announcements
 
 
 class PipelineCatalogue(Protocol):
@@ -122,6 +120,6 @@ def weigh(
         forced=request.force,
         note=request.note,
         own_parameters=bool(request.parameters),
-        schema=SCHEMA,
+        schema=CHECKED,
     )
     return Weighed(snapshot=snapshot, fingerprint=identity, decision=run)

@@ -35,7 +35,8 @@ async def _details(client: df.DurableOrchestrationClient, run_id: str, progress:
         found = (await _custom_status(client, progress["details"])).get("progress")
         return found if isinstance(found, dict) else {}
     if isinstance(progress.get("targets"), list):
-        children = {name: await _custom_status(client, f"{run_id}-{name}") for name in progress["targets"]}
+        ids = progress.get("details") or {name: f"{run_id}-{name}" for name in progress["targets"]}
+        children = {name: await _custom_status(client, ids[name]) for name in progress["targets"]}
         doing = {name: (child.get("progress") or {}).get("doing", "waiting") for name, child in children.items()}
         return {"targets": doing, "doing": ", ".join(sorted(set(doing.values())))}
     return {}

@@ -14,6 +14,7 @@ import azure.durable_functions as df
 
 from orchestrations.progress import gave_up, report
 from shared.contracts import ACQUIRE_COMPUTE, RELEASE_COMPUTE
+from shared.decisions.children import compute_id
 from shared.decisions.compute_queue import ask_again_at
 from shared.errors import EdgetrainError, PermanentError
 from shared.messages import ComputeRef, ComputeTicket, ComputeTurn, ComputeWait, RunRequest, Stage, Turn
@@ -46,11 +47,6 @@ def await_compute(context: df.DurableOrchestrationContext) -> Generator[Any, Any
     return None
 
 
-def instance_of(request: RunRequest) -> str:
-    """The id under which a run waits."""
-    return f"{request.run_id}-compute"
-
-
 def start(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
     """The task that waits for the run's turn. Whatever comes of it, the run must :func:`give_back`."""
     ticket = ComputeTicket(
@@ -61,7 +57,7 @@ def start(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
         asked_at=request.requested_at,
         expected_seconds=request.plan.limits.expected_seconds,
     )
-    return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), instance_of(request))
+    return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), compute_id(request.run_id))
 
 
 def outcome(reply: dict[str, Any]) -> ComputeTurn:

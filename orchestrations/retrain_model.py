@@ -1,7 +1,8 @@
 """The story of one run: wait for the compute, train, judge, register and containerize, roll out, record, and tell.
 
 Whatever happens outside, a run ends with exactly one outcome in the ledger; ``not_promoted`` is a success. Requests of
-schema 1 were made before there was a queue and announcements, and their runs go on as they began.
+schema 1 were made before there was a queue and announcements, and their runs go on as they began; what came with
+schema 3 is said at :data:`shared.messages.CHECKED`.
 """
 
 from collections.abc import Generator
@@ -14,9 +15,11 @@ import azure.durable_functions as df
 from orchestrations import await_compute, guarded_step
 from orchestrations.progress import announce, gave_up, report
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
+from shared.decisions.children import compute_id, image_id, registration_id, roll_out_id, training_id
 from shared.decisions.promotion import judge
 from shared.errors import EdgetrainError
 from shared.messages import (
+    QUEUED,
     BuildImage,
     BuiltImage,
     ChampionQuery,
@@ -41,7 +44,6 @@ from shared.messages import (
 from shared.wire import from_wire, to_wire
 
 Steps = Generator[Any, Any, Any]
-QUEUED = 2  # the schema of requests whose runs queue for their compute and are announced
 
 
 class RunEndedError(EdgetrainError):
@@ -131,7 +133,7 @@ class _Run:
         yield from self.give_back()
 
     def wait_for_turn(self) -> Steps:
-        self.enter(Stage.WAITING, compute=self.request.plan.compute, details=await_compute.instance_of(self.request))
+        self.enter(Stage.WAITING, compute=self.request.plan.compute, details=compute_id(self.request.run_id))
         turn = await_compute.outcome((yield await_compute.start(self.context, self.request)))
         if turn.turn is not Turn.GRANTED:
             raise RunEndedError(Outcome.CANCELLED, f"waiting: {turn.reason}")
@@ -141,7 +143,7 @@ class _Run:
 
     def train(self) -> Steps:
         request = self.request
-        self.enter(Stage.TRAINING, details=f"{request.run_id}-training")
+        self.enter(Stage.TRAINING, details=training_id(request.run_id))
         order = TrainingOrder(
             run_id=request.run_id,
             pipeline=request.pipeline,
@@ -151,7 +153,7 @@ class _Run:
             fingerprint=request.fingerprint,
         )
         poll = TrainingPoll(order=order, limits=request.plan.limits)
-        reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), f"{request.run_id}-training")
+        reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
         end = from_wire(TrainingEnd, reply)
         if end.phase is not Phase.COMPLETED:
             self.record = replace(self.record, job_failed=end.job_failed)
@@ -182,13 +184,13 @@ class _Run:
                     context,
                     REGISTER_MODEL,
                     RegisterModel(lineage=lineage, model_path=path),
-                    f"{lineage.run_id}-registration",
+                    registration_id(lineage.run_id),
                 ),
                 guarded_step.start(
                     context,
                     BUILD_IMAGE,
                     BuildImage(lineage=lineage, model_path=path, created_at=created),
-                    f"{lineage.run_id}-image",
+                    image_id(lineage.run_id),
                 ),
             ]
         )
@@ -201,7 +203,8 @@ class _Run:
         """One roll-out per target, side by side; a target that fails keeps what it served before."""
         assert self.image is not None  # noqa: S101 - deliver() came before; for the type checker
         plans = self.request.plan.targets
-        self.enter(Stage.ROLLING_OUT, targets=[plan.name for plan in plans])
+        ids = {plan.name: roll_out_id(self.request, plan.name) for plan in plans}
+        self.enter(Stage.ROLLING_OUT, targets=[plan.name for plan in plans], details=ids)
         replies = yield self.context.task_all(
             [
                 self.context.call_sub_orchestrator(
@@ -215,7 +218,7 @@ class _Run:
                             health_seconds=plan.health_seconds,
                         )
                     ),
-                    f"{self.request.run_id}-{plan.name}",
+                    ids[plan.name],
                 )
                 for plan in plans
             ]

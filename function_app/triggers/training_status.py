@@ -6,6 +6,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from orchestrations.await_training import WAKE_UP
+from shared.decisions.children import training_id
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def blueprint() -> df.Blueprint:
             log.warning("event %s names no run; nothing to wake", event.id)
             return
         try:
-            await client.raise_event(f"{run_id}-training", WAKE_UP, {"event": event.id})
+            await client.raise_event(training_id(run_id), WAKE_UP, {"event": event.id})
         except Exception as error:  # noqa: BLE001 - the client raises it bare for an unknown or a finished instance
             # Only a hint was lost: polling finds the status by itself.
             log.info("nobody waits for run %s: %s", run_id, error)

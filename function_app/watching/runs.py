@@ -6,10 +6,9 @@ from dataclasses import replace
 from function_app.watching.instances import look_up, start
 from function_app.watching.passes import Pass
 from orchestrations.wind_up_run import NAME as WIND_UP_RUN
+from shared.decisions.children import compute_id, roll_out_id, training_id, wind_up_id
 from shared.decisions.watching import Instance, Life, Start, WindUp, after_roll_outs, ended, run_step
 from shared.messages import RunEnd, RunRequest
-
-CHILDREN = ("compute", "training")  # what waits for the compute, and what submits and polls the training
 
 
 async def adopt_runs(this: Pass) -> None:
@@ -49,7 +48,7 @@ async def _adopt(this: Pass, request: RunRequest) -> None:
 
 async def _after_roll_outs(this: Pass, end: WindUp, request: RunRequest, run: Instance) -> Start | WindUp | None:
     names = [target.name for target in request.plan.targets]
-    roll_outs = {name: await look_up(this.client, f"{request.run_id}-{name}") for name in names}
+    roll_outs = {name: await look_up(this.client, roll_out_id(request, name)) for name in names}
     can_resume = request.pipeline in {pipeline.name for pipeline in this.services.pipelines.all}
     return after_roll_outs(end, run, roll_outs, can_resume=can_resume, now=this.now)
 
@@ -59,11 +58,11 @@ async def _wind_up(this: Pass, end: RunEnd) -> None:
 
     First its children are stopped: they outlive it, and one that has not submitted the training yet still would.
     """
-    run_id, wind_up = end.record.run_id, f"{end.record.run_id}-wind-up"
+    run_id, wind_up = end.record.run_id, wind_up_id(end.record.run_id)
     if (await look_up(this.client, wind_up)).life is Life.ALIVE:
         return
-    for child in CHILDREN:
-        if (await look_up(this.client, f"{run_id}-{child}")).life is Life.ALIVE:
-            await this.client.terminate(f"{run_id}-{child}", f"run {run_id} is wound up")
+    for child in (compute_id(run_id), training_id(run_id)):
+        if (await look_up(this.client, child)).life is Life.ALIVE:
+            await this.client.terminate(child, f"run {run_id} is wound up")
     await start(this.client, WIND_UP_RUN, wind_up, end)
     this.done["runs wound up"] += 1

@@ -5,6 +5,8 @@ row of training data and never a secret. New fields get defaults, so that histor
 """
 
 from shared.messages.admission import (
+    CHECKED,
+    QUEUED,
     Admission,
     AdmissionRequest,
     AnswerRequest,
@@ -79,6 +81,8 @@ from shared.messages.vocabulary import (
 )
 
 __all__ = [
+    "CHECKED",
+    "QUEUED",
     "RUN_ID",
     "Admission",
     "AdmissionRequest",

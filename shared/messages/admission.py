@@ -5,6 +5,12 @@ from datetime import datetime
 
 from shared.messages.vocabulary import RUN_ID, Cause, Parameters, QueuePolicy, Verdict
 
+QUEUED = 2
+"""Run requests of this schema and later queue for their compute, and their runs are announced."""
+
+CHECKED = 3
+"""Run requests of this schema and later: what a run does is checked before it is believed; see :class:`RunRequest`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplyTo:
@@ -109,8 +115,9 @@ class RunRequest:
     """The input of ``retrain_model``: everything that was decided before the run was started.
 
     ``plan`` comes from :func:`shared.decisions.planning.plan_of`. ``schema`` 1: runs from before the compute queue and
-    the announcements, which must go on as they began; 2: with both. ``own_parameters``: the request gave
-    some of its own. ``resumed``: the run was trained before, and its orchestration died since.
+    the announcements, which must go on as they began; :data:`QUEUED`: with both; :data:`CHECKED`: their roll-outs have
+    ids that no other child of the run can have. ``own_parameters``: the request gave some of its own. ``resumed``: the
+    run was trained before, and its orchestration died since.
     """
 
     run_id: str

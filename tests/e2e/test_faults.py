@@ -90,7 +90,7 @@ def test_an_ssh_server_that_is_away_for_a_while_delays_training_and_roll_out(cli
     wait_for(client, run_id, lambda run: run["stage"] in {"delivering", "rolling_out"})
     stack.stop_service("vm")
     try:
-        wait_for_failed_activity(stack.endpoints, f"{run_id}-hub-vm")
+        wait_for_failed_activity(stack.endpoints, f"{run_id}-target-hub-vm")
     finally:
         stack.start_service("vm")
 

@@ -57,6 +57,23 @@ def test_a_roll_out_shows_what_each_target_does() -> None:
     assert view.progress == {"targets": {"vm-1": "verifying", "vm-2": "waiting"}, "doing": "verifying, waiting"}
 
 
+def test_a_roll_out_of_today_is_looked_for_under_the_id_that_the_run_names() -> None:
+    ids = {"image": f"{RUN.run_id}-target-image"}
+    view = shown(
+        **{
+            RUN.run_id: {
+                "stage": "rolling_out",
+                "since": SINCE,
+                "progress": {"targets": ["image"], "details": ids},
+            },
+            f"{RUN.run_id}-image": {"progress": {"doing": "something else"}},
+            f"{RUN.run_id}-target-image": {"progress": {"doing": "verifying"}},
+        }
+    )
+
+    assert view.progress == {"targets": {"image": "verifying"}, "doing": "verifying", "details": ids}
+
+
 @pytest.mark.parametrize(
     "custom", ["text", None, {}, {"stage": "of another version", "since": "then", "progress": "half"}, {"since": 7}]
 )

@@ -5,18 +5,22 @@ from datetime import timedelta
 import pytest
 
 from function_app.watching.runs import adopt_runs
+from shared.decisions.children import roll_out_id
 from shared.decisions.compute_queue import ask
 from shared.messages import (
+    CHECKED,
     ComputeTicket,
     Outcome,
     QueueRule,
     RunEnd,
     RunRequest,
     Stage,
+    TargetPlan,
     TargetResult,
     Turn,
 )
 from shared.wire import from_wire, to_wire
+from tests.support.builders import a_plan
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
 from tests.support.watching import STATUSES, WatchedWorld
 from tests.support.workflow import START
@@ -138,6 +142,31 @@ def test_a_roll_out_of_a_dead_run_decides_what_becomes_of_it(
     assert world.client.started == [name.format(run=run.run_id) for name in started]
     if started == ["{run}"]:
         assert from_wire(RunRequest, world.client.instances[run.run_id].given) == replace(run, resumed=True)
+
+
+def test_a_run_is_not_judged_by_a_child_that_happens_to_be_called_like_its_target(world: WatchedWorld) -> None:
+    """The image of this run is being built, and its only target has not begun."""
+    plan = a_plan(targets=(TargetPlan(name="image", health_seconds=9),))
+    run = world.claims(plan=plan, schema=CHECKED)
+    world.has_instance(run.run_id, RuntimeStatus.Failed, custom_status={"stage": "delivering"}, output="no luck")
+    world.has_instance(f"{run.run_id}-image", RuntimeStatus.Running)
+
+    world.passes(adopt_runs)
+
+    wound_up(world, run)
+
+
+def test_a_roll_out_of_today_is_found_under_its_own_id(world: WatchedWorld) -> None:
+    run = world.claims(schema=CHECKED)
+    target = run.plan.targets[0].name
+    world.has_instance(run.run_id, RuntimeStatus.Terminated, custom_status={"stage": "rolling_out"})
+    served = to_wire(TargetResult(target=target, deployed=True))
+    world.has_instance(roll_out_id(run, target), RuntimeStatus.Completed, output=served)
+
+    world.passes(adopt_runs)
+
+    assert world.client.started == [run.run_id]
+    assert from_wire(RunRequest, world.client.instances[run.run_id].given) == replace(run, resumed=True)
 
 
 def test_a_run_that_failed_while_it_recorded_goes_on(world: WatchedWorld) -> None:

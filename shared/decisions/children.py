@@ -1,0 +1,46 @@
+"""The ids of the orchestrations that a run starts, one function each. Pure.
+
+A target is named by an operator, so its roll-out's id has a part of its own: a target called ``training`` would else
+have the id of the run's training. Runs of schemas before :data:`shared.messages.CHECKED` go on with the ids they have.
+"""
+
+import hashlib
+
+from shared.messages import CHECKED, RunRequest
+
+LONGEST = 100  # characters that the Durable extension takes
+
+
+def compute_id(run_id: str) -> str:
+    """Waits for the run's compute."""
+    return f"{run_id}-compute"
+
+
+def training_id(run_id: str) -> str:
+    """Submits the run's training and polls it."""
+    return f"{run_id}-training"
+
+
+def registration_id(run_id: str) -> str:
+    """Registers the run's model."""
+    return f"{run_id}-registration"
+
+
+def image_id(run_id: str) -> str:
+    """Builds the run's image."""
+    return f"{run_id}-image"
+
+
+def wind_up_id(run_id: str) -> str:
+    """Ends a run whose own orchestration is gone."""
+    return f"{run_id}-wind-up"
+
+
+def roll_out_id(request: RunRequest, target: str) -> str:
+    """Rolls the run's image out to one of its targets."""
+    if request.schema < CHECKED:
+        return f"{request.run_id}-{target}"
+    plain = f"{request.run_id}-target-{target}"
+    if len(plain) <= LONGEST:
+        return plain
+    return f"{request.run_id}-target-{hashlib.sha256(target.encode('utf-8')).hexdigest()[:12]}"
