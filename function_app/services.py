@@ -35,10 +35,17 @@ class Services:
 
     @cached_property
     def pipelines(self) -> "Pipelines":
-        """The pipelines that the app was deployed with."""
-        from shared.pipelines import Pipelines
+        """The pipelines that the app was deployed with, held against its settings and its training code."""
+        from shared.pipelines import Pipelines, Surroundings, training_folders
 
-        return Pipelines(self.settings.app_root / "pipelines")
+        settings = self.settings
+        around = Surroundings(
+            sites=settings.sites.keys(),
+            computes=settings.computes.keys(),
+            targets=settings.targets.keys(),
+            folders=training_folders(settings.app_root),
+        )
+        return Pipelines(settings.app_root / "pipelines", around=around)
 
     @cached_property
     def ledger(self) -> "Ledger":

@@ -1,9 +1,10 @@
-"""Pipelines: what one is (``model``), its file (``files``), and those of a folder (``catalogue``).
+"""Pipelines: what one is, its file, those of a folder, and what is wrong with them beside each other and the settings.
 
 Files lie in ``pipelines/<name>.yaml``; the training code in ``training/<folder>/``.
 """
 
-from shared.pipelines.catalogue import Pipelines
+from shared.pipelines.catalogue import Pipelines, training_folders
+from shared.pipelines.checks import Surroundings
 from shared.pipelines.files import parse_pipeline
 from shared.pipelines.model import Data, Deliver, Judge, Latest, Pipeline, Queue, Settle, Target, Train
 
@@ -16,7 +17,9 @@ __all__ = [
     "Pipelines",
     "Queue",
     "Settle",
+    "Surroundings",
     "Target",
     "Train",
     "parse_pipeline",
+    "training_folders",
 ]

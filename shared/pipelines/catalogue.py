@@ -1,37 +1,43 @@
 """The pipelines of a folder, and the files in it that are none."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
 
 from shared.errors import Code, PermanentError
-from shared.pipelines.files import parse_pipeline
+from shared.pipelines.checks import Surroundings, overlaps, shared_models, unknown_names
+from shared.pipelines.files import read_pipeline, shown
 from shared.pipelines.model import Pipeline
+
+SUFFIX = ".yaml"
 
 
 class Pipelines:
-    """The pipelines of a folder. One broken file does not take the others down: it is kept with its error."""
+    """The pipelines of a folder. A file that is none is kept with the reason, and takes no other down.
 
-    def __init__(self, folder: Path) -> None:
+    ``around``: what pipelines may name; without it only what the files themselves say is checked.
+    """
+
+    def __init__(self, folder: Path, *, around: Surroundings | None = None) -> None:
         self._good: dict[str, Pipeline] = {}
         self._broken: dict[str, PermanentError] = {}
-        for path in sorted(folder.glob("*.yaml")):
-            try:
-                self._add(path)
-            except PermanentError as error:
-                self._broken[path.stem] = error
-
-    def _add(self, path: Path) -> None:
-        pipeline = parse_pipeline(path.read_text(encoding="utf-8"), source=path.name)
-        if pipeline.name != path.stem:
-            reason = f"{path.name}: name: is {pipeline.name!r}, but must be the file's name {path.stem!r}"
-            raise PermanentError(reason, code=Code.BAD_PIPELINE)
-        self._good[pipeline.name] = pipeline
+        try:
+            for path in _files(folder):
+                self._add(path, around)
+        except OSError as error:
+            self._break(f"{folder.name}/", f"{folder.name}/: cannot be listed: {error.strerror}; mend its rights")
+        for name, problem in shared_models(self._good.values()).items():
+            self._break(name, f"{name}{SUFFIX}: {problem}")
+        self._overlaps = overlaps(self.all)
 
     def get(self, name: str) -> Pipeline:
         """The pipeline of that name; raises :class:`PermanentError` for an unknown or a broken one."""
         if name in self._good:
             return self._good[name]
-        if name in self._broken:
-            raise self._broken[name]
+        for file in (name, *(each for each in self._broken if Path(each).stem == name)):
+            if file in self._broken:
+                raise self._broken[file]
         known = ", ".join(sorted(self._good)) or "none"
         reason = f"there is no pipeline {name!r}; known: {known}"
         raise PermanentError(reason, code=Code.UNKNOWN_PIPELINE)
@@ -43,5 +49,41 @@ class Pipelines:
 
     @property
     def broken(self) -> dict[str, str]:
-        """File stem -> what is wrong with it."""
-        return {name: error.reason for name, error in self._broken.items()}
+        """File -> what is wrong with it. A file that is named as it should be goes without its ``.yaml``."""
+        return {name: error.reason for name, error in sorted(self._broken.items())}
+
+    def overlaps(self, name: str) -> list[str]:
+        """What the pipeline shares with others, told because it may not be meant."""
+        return self._overlaps.get(name, [])
+
+    def _add(self, path: Path, around: Surroundings | None) -> None:
+        name = shown(path.stem if path.suffix == SUFFIX else path.name)
+        if path.suffix != SUFFIX:
+            self._break(name, f"{name}: is not read; rename it to {shown(path.stem)}{SUFFIX}")
+            return
+        try:
+            pipeline = read_pipeline(path)
+        except PermanentError as error:
+            self._broken[name] = error
+            return
+        unknown = unknown_names(pipeline, around) if around else []
+        if unknown:
+            self._break(name, f"{name}{SUFFIX}: {'; '.join(unknown)}")
+        else:
+            self._good[name] = pipeline
+
+    def _break(self, name: str, reason: str) -> None:
+        self._good.pop(name, None)
+        self._broken[name] = PermanentError(reason, code=Code.BAD_PIPELINE)
+
+
+def training_folders(root: Path) -> frozenset[str]:
+    """The folders below ``training/`` that have code to train with."""
+    return frozenset(path.parent.name for path in (root / "training").glob("*/train.py"))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """What looks like a pipeline's file, by name: also ``.yml`` and other spellings, which are told and not read."""
+    for path in sorted(folder.iterdir()) if folder.exists() else ():
+        if path.suffix.lower() in {SUFFIX, ".yml"} and not path.name.startswith("."):
+            yield path

@@ -1,11 +1,13 @@
 """What a pipeline is: its fields, by one model that also writes the JSON Schema editors use."""
 
+import reprlib
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from shared.decisions.blob_names import unsafe_characters
 from shared.decisions.manifest import CONTAINER as MANIFESTS
 from shared.errors import Code, PermanentError
 from shared.messages import QueuePolicy, Scalar
@@ -17,6 +19,8 @@ def _blob_name(value: str) -> str:
         raise ValueError(f"must not contain a backslash; write {value.replace(chr(92), '/')}")
     if value.startswith("/"):
         raise ValueError(f"must not start with a slash; write {value.lstrip('/')}")
+    if unsafe_characters(value):
+        raise ValueError("must hold no control characters and none that is no character; type the name anew")
     return value
 
 
@@ -30,7 +34,7 @@ _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Latest(_Part):
@@ -70,10 +74,10 @@ class Data(_Part):
     @field_validator("select", mode="before")
     @classmethod
     def _is_a_selection(cls, value: Any) -> Any:
-        if value in ("all", "new") or isinstance(value, Latest):
+        if (isinstance(value, str) and value in ("all", "new")) or isinstance(value, Latest):
             return value
         if not isinstance(value, dict) or set(value) != {"latest"}:
-            raise ValueError(f"must be all, new, or {{latest: N}} such as {{latest: 5}}, not {value!r}")
+            raise ValueError(f"must be all, new, or {{latest: N}} such as {{latest: 5}}, not {reprlib.repr(value)}")
         most = value["latest"]
         if type(most) is not int or not 1 <= most <= _MOST_LATEST:
             raise ValueError(f"latest must be a whole number from 1 to {_MOST_LATEST}, not {most!r}")

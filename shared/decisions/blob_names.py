@@ -1,0 +1,39 @@
+"""Names of blobs that cannot be had: what a storage takes as a name, but no listing or address can carry. Pure.
+
+Storage keeps any name that an address can spell. Its listings are XML 1.0, which has no form for most control
+characters, for lone surrogates and for U+FFFE and U+FFFF; and every HTTP client takes ``.`` and ``..`` between slashes
+as steps, so that a request for such a blob asks for another one.
+https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+"""
+
+import re
+from collections.abc import Iterable
+
+LONGEST_NAME = 1024  # characters, as the service allows
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_MOST_SHOWN = 3
+_LONGEST_SHOWN = 120
+
+
+def unsafe_characters(name: str) -> bool:
+    """Whether the name holds control characters, lone surrogates, or what Unicode says is no character."""
+    return _UNSAFE.search(name) is not None
+
+
+def can_be_had(name: str) -> bool:
+    """Whether a blob of that name can be listed, asked for and told of without becoming another one."""
+    steps = "." in name and not {".", ".."}.isdisjoint(name.split("/"))
+    return not steps and not unsafe_characters(name)
+
+
+def spelt(name: str) -> str:
+    r"""The name as it can stand in a sentence: what nobody can see is written as an escape, such as ``\x0b``."""
+    text = _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), name)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def some_of(names: Iterable[str], count: int) -> str:
+    """The first names of so many, spelt, and how many more there are."""
+    first = [spelt(name) for name, _ in zip(names, range(_MOST_SHOWN), strict=False)]
+    more = count - len(first)
+    return ", ".join(first) + (f" and {more} more" if more else "")
