@@ -4,18 +4,20 @@ Works the same against Azure Container Registry and Distribution. Why not ``azur
 ``docs/adr/0006-own-registry-client.md``.
 """
 
-import ipaddress
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
 
+from shared.clients.registry_address import checked_url, on_loopback
+from shared.clients.registry_answers import require, require_digest, require_own, tags_in
 from shared.clients.registry_login import (
     AnonymousLogin,
     EntraLogin,
@@ -24,6 +26,7 @@ from shared.clients.registry_login import (
     Scopes,
     managed_identity_token,
 )
+from shared.clients.strangers import json_object, stranger
 from shared.errors import Code, PermanentError, TransientError
 from shared.oci.media_types import INDEXES, MANIFESTS
 from shared.oci.references import digest_of, is_digest
@@ -39,8 +42,9 @@ _REASON_LENGTH = 500
 class ContainerRegistryClient:
     """One registry. Implements :class:`shared.oci.transfer.ImageRegistry`. Close it, or use it in ``with``.
 
-    Raises :class:`TransientError` when the registry does not answer or says that it cannot now, and
-    :class:`PermanentError` when it refuses.
+    Raises :class:`TransientError` when the registry does not answer, when something else does, and when it says that
+    it cannot now, and :class:`PermanentError` when it refuses. What comes is held to its digest, and so is what was
+    sent, by the digest that the registry then names.
     """
 
     def __init__(self, url: str, login: Login | None = None) -> None:
@@ -81,6 +85,8 @@ class ContainerRegistryClient:
         digest = digest_of(body)
         if is_digest(reference) and digest != reference:
             raise TransientError(f"the registry {self.host} gave other bytes than {repository}@{reference}")
+        require_digest(response, self.host, digest)
+        json_object(body, f"the registry {self.host}")
         return StoredManifest(media_type=media_type, digest=digest, body=body)
 
     def put_manifest(self, repository: str, tag: str, body: bytes, *, media_type: str) -> None:
@@ -89,17 +95,24 @@ class ContainerRegistryClient:
         headers = {"Content-Type": media_type}
         with self._ask("PUT", path, _push(repository), data=body, headers=headers) as response:
             self._require(response, {201}, f"take manifest {repository}:{tag}")
+            kept = require_digest(response, self.host, digest_of(body))
+        if not kept and self.get_manifest(repository, digest_of(body)) is None:
+            raise TransientError(f"the registry {self.host} took manifest {repository}:{tag}, but does not have it")
 
     def list_tags(self, repository: str) -> list[str]:
         """Every tag of a repository; none when there is no such repository."""
-        tags: list[str] = []
+        tags: set[str] = set()
+        asked: set[str] = set()
         path = f"{repository}/tags/list"
         while path:
+            if path in asked:
+                raise stranger(f"the registry {self.host}", "a list that begins again")
+            asked.add(path)
             with self._ask("GET", path, _pull(repository)) as response:
                 if response.status_code == 404:
-                    return tags
+                    break
                 self._require(response, {200}, f"list the tags of {repository}")
-                tags += response.json().get("tags") or ()
+                tags.update(tags_in(response, self.host))
                 following = response.links.get("next", {}).get("url")
                 path = self._same_host(response, following) if following else ""
         return sorted(tags)
@@ -111,6 +124,7 @@ class ContainerRegistryClient:
                 return False
             # A registry that keeps blobs elsewhere redirects there, and HEAD need not follow.
             self._require(response, {200, 307}, f"say whether {repository} holds {digest}")
+            require_digest(response, self.host, digest)
             return True
 
     def get_blob(self, repository: str, digest: str) -> bytes:
@@ -120,8 +134,6 @@ class ContainerRegistryClient:
             content += piece
             if len(content) > SMALL_BLOB:
                 raise PermanentError(f"{repository}@{digest} is larger than {SMALL_BLOB} bytes", code=Code.BAD_REQUEST)
-        if digest_of(content) != digest:
-            raise TransientError(f"the registry {self.host} gave other bytes than {repository}@{digest}")
         return content
 
     def put_blob(self, repository: str, digest: str, content: BinaryIO) -> None:
@@ -145,12 +157,18 @@ class ContainerRegistryClient:
             self._upload(repository, digest, self._download(source, digest))
 
     def _download(self, repository: str, digest: str) -> Iterator[bytes]:
+        """The blob in pieces; raises at its end when they were not the bytes of that digest."""
+        read = hashlib.sha256()
         with self._ask("GET", f"{repository}/blobs/{digest}", _pull(repository), stream=True) as response:
             self._require(response, {200}, f"give blob {repository}@{digest}")
             try:
-                yield from response.iter_content(PIECE)
+                for piece in response.iter_content(PIECE):
+                    read.update(piece)
+                    yield piece
             except requests.RequestException as error:
                 raise self._unanswered(error) from error
+        if f"sha256:{read.hexdigest()}" != digest:
+            raise TransientError(f"the registry {self.host} gave other bytes than {repository}@{digest}")
 
     def _upload(self, repository: str, digest: str, pieces: Iterable[bytes]) -> None:
         """One session: POST opens it, each PATCH adds a piece, PUT names the digest (with the last piece)."""
@@ -158,16 +176,22 @@ class ContainerRegistryClient:
         with self._ask("POST", f"{repository}/blobs/uploads/", scopes) as response:
             self._require(response, {202}, doing)
             location = self._location(response)
-        sent, waiting = 0, b""
+        sent, waiting, told = 0, b"", hashlib.sha256()
         for piece in pieces:
+            told.update(piece)
             if waiting:
                 location = self._patch(location, waiting, sent, scopes, doing)
                 sent += len(waiting)
             waiting = piece
+        if f"sha256:{told.hexdigest()}" != digest:  # a mistake of ours; what is lost on the way is told by the registry
+            raise PermanentError(f"did not send blob {digest}: it is other bytes", code=Code.REGISTRY_REFUSED)
         separator = "&" if urlsplit(location).query else "?"
         finish = f"{location}{separator}digest={digest}"
         with self._ask("PUT", finish, scopes, data=waiting, headers=_range(sent, waiting)) as response:
             self._require(response, {201}, doing, lost={404, 416})
+            kept = require_digest(response, self.host, digest)
+        if not kept and not self.has_blob(repository, digest):
+            raise TransientError(f"the registry {self.host} took blob {repository}@{digest}, but does not have it")
 
     def _patch(self, location: str, piece: bytes, start: int, scopes: Scopes, doing: str) -> str:
         with self._ask("PATCH", location, scopes, data=piece, headers=_range(start, piece)) as response:
@@ -201,6 +225,7 @@ class ContainerRegistryClient:
                 )
             except requests.RequestException as error:
                 raise self._unanswered(error) from error
+            require_own(response, self.host, redirects=method == "HEAD")
             if response.status_code != 401 or attempt == 2:
                 break
             if not self._login.refused(response.headers.get("WWW-Authenticate", ""), scopes):
@@ -210,7 +235,10 @@ class ContainerRegistryClient:
 
     def _location(self, response: requests.Response) -> str:
         """Where an upload goes on."""
-        return self._same_host(response, response.headers.get("Location", ""))
+        location = response.headers.get("Location")
+        if not location:
+            raise stranger(f"the registry {self.host}", f"a {response.status_code} that names no place to upload to")
+        return self._same_host(response, location)
 
     def _same_host(self, response: requests.Response, url: str) -> str:
         """An address that the registry gave, absolute or relative; never another host, which would get our login."""
@@ -220,18 +248,15 @@ class ContainerRegistryClient:
             raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
         return address
 
-    def _require(self, response: requests.Response, good: set[int], doing: str, *, lost: Iterable[int] = ()) -> None:
-        status = response.status_code
-        if status in good:
-            return
-        reason = f"the registry {self.host} did not {doing}: {status} {_said(response)}".rstrip()[:_REASON_LENGTH]
-        # A manifest whose blobs a clean-up took away meanwhile is fine the next time: they are uploaded again.
-        blob_gone = "BLOB_UNKNOWN" in reason and response.request.method == "PUT"
-        if status in {408, 429, *lost} or status >= 500 or blob_gone:
-            raise TransientError(reason)
-        if status in {401, 403}:
-            reason += "; check the registry's credentials and that they may push"
-        raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
+    def _require(
+        self, response: requests.Response, good: Collection[int], doing: str, *, lost: Collection[int] = ()
+    ) -> None:
+        if response.status_code in lost:
+            require_own(response, self.host)
+            raise TransientError(
+                f"the registry {self.host} did not {doing}: {response.status_code}, its session is lost"
+            )
+        require(response, self.host, good, doing)
 
     def _unanswered(self, error: requests.RequestException) -> TransientError:
         return TransientError(f"the registry {self.host} did not answer: {error}"[:_REASON_LENGTH])
@@ -255,31 +280,11 @@ def connect(settings: ContainerRegistry) -> ContainerRegistryClient:
     login: Login
     if settings.username:
         login = PasswordLogin(url, settings.username, settings.password.get_secret_value())
-    elif _on_loopback(url):
+    elif on_loopback(url):
         login = AnonymousLogin()
     else:
         login = EntraLogin(url, partial(managed_identity_token, os.environ))
     return ContainerRegistryClient(url, login)
-
-
-def checked_url(url: str) -> str:
-    """The registry's address without a trailing slash; raises :class:`PermanentError` for http beyond loopback."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
-        reason = f"the registry's url must be like https://name.azurecr.io, not {parts.scheme}://{parts.hostname}..."
-        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _on_loopback(url)):
-        reason = f"the registry at {parts.hostname} must be reached by https; http is for loopback only"
-        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _on_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _pull(repository: str) -> Scopes:
@@ -295,12 +300,3 @@ def _range(start: int, piece: bytes) -> dict[str, str]:
     if piece:
         headers["Content-Range"] = f"{start}-{start + len(piece) - 1}"
     return headers
-
-
-def _said(response: requests.Response) -> str:
-    """The first error that the registry names (distribution-spec, "Error Codes")."""
-    try:
-        first: dict[str, Any] = response.json()["errors"][0]
-        return f"{first.get('code', '')} {first.get('message', '')}".strip()
-    except (ValueError, KeyError, IndexError, TypeError):
-        return ""

@@ -23,11 +23,13 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from shared.clients.strangers import foreign, json_object, stranger
 from shared.errors import Code, PermanentError, TransientError
 
 ACCESS_SECONDS = 55.0  # the distribution specification lets a token live 60 s when nothing is said
 REFRESH_SECONDS = 3600.0  # at ACR they live three hours
 TIMEOUT = (10.0, 60.0)  # to connect, to answer; seconds
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 Scopes = tuple[str, ...]
 """What a request needs, each like ``repository:models/digits:pull,push``."""
@@ -114,8 +116,8 @@ class PasswordLogin:
         assert self._service is not None  # noqa: S101 - set before a token is ever asked for
         realm, service = self._service
         query = [("service", service), *(("scope", scope) for scope in scopes)]
-        reply = _ask("GET", realm, params=query, headers={"Authorization": self._basic})
-        return str(reply.get("access_token") or reply["token"])
+        headers = {"Authorization": self._basic}
+        return _token("GET", realm, ("access_token", "token"), params=query, headers=headers)
 
 
 class EntraLogin:
@@ -142,11 +144,11 @@ class EntraLogin:
         refresh = self._refresh.get((), REFRESH_SECONDS, self._exchange)
         form = [("grant_type", "refresh_token"), ("service", self._host), ("refresh_token", refresh)]
         form += [("scope", scope) for scope in scopes]
-        return str(_ask("POST", f"{self._registry}/oauth2/token", data=form)["access_token"])
+        return _token("POST", f"{self._registry}/oauth2/token", ("access_token",), data=form)
 
     def _exchange(self) -> str:
         form = [("grant_type", "access_token"), ("service", self._host), ("access_token", self._entra_token())]
-        return str(_ask("POST", f"{self._registry}/oauth2/exchange", data=form)["refresh_token"])
+        return _token("POST", f"{self._registry}/oauth2/exchange", ("refresh_token",), data=form)
 
     @property
     def _host(self) -> str:
@@ -167,22 +169,34 @@ def managed_identity_token(environment: Mapping[str, str]) -> str:
         )
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
     query = [("resource", "https://management.azure.com/"), ("api-version", "2019-08-01")]
-    return str(_ask("GET", endpoint, params=query, headers={"X-IDENTITY-HEADER": secret})["access_token"])
+    return _token("GET", endpoint, ("access_token",), params=query, headers={"X-IDENTITY-HEADER": secret})
 
 
-def _ask(method: str, url: str, **options: Any) -> Any:
+def _token(method: str, url: str, names: tuple[str, ...], **options: Any) -> str:
+    """The token that a service gives under one of these names. It goes into a header, so it must be fit for one."""
+    reply = json_object(_ask(method, url, **options), f"the login service {_origin(url)}")
+    for name in names:
+        token = reply.get(name)
+        if isinstance(token, str) and _TOKEN.fullmatch(token):
+            return token
+    raise stranger(f"the login service {_origin(url)}", "JSON without a token")
+
+
+def _ask(method: str, url: str, **options: Any) -> bytes:
     """One request to a token service. Its replies hold tokens, so no text of theirs is repeated in errors."""
     try:
         response = requests.request(method, url, timeout=TIMEOUT, allow_redirects=False, **options)
     except requests.RequestException as error:
         raise TransientError(f"the login service {_origin(url)} did not answer: {type(error).__name__}") from error
     status = response.status_code
+    if instead := foreign(status, response.headers.get("Content-Type")):
+        raise stranger(f"the login service {_origin(url)}", instead)
     if status in {408, 429} or status >= 500:
         raise TransientError(f"the login service {_origin(url)} answered {status}")
     if status != 200:
         reason = f"the login service {_origin(url)} refused us with {status}; check the registry's credentials and role"
         raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
-    return response.json()
+    return response.content
 
 
 def _token_service(challenge: str) -> tuple[str, str] | None:

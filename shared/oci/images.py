@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.oci.media_types import OCI_CONFIG, OCI_MANIFEST, oci_layer
-from shared.oci.references import digest_of
+from shared.oci.references import digest_of, is_digest
 
 PLATFORM = ("linux", "amd64")
 
@@ -105,8 +105,15 @@ def empty_image() -> Image:
 
 def read_image(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> Image:
     """The image behind a manifest and a configuration, OCI's or Docker's; raises ``ValueError`` for other things."""
+    try:
+        return _read_image(manifest, config)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"its manifest or configuration is not that of an image ({error!r})") from error
+
+
+def _read_image(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> Image:
     layers = tuple(
-        Descriptor(oci_layer(str(layer["mediaType"])), str(layer["digest"]), int(layer["size"]))
+        Descriptor(oci_layer(str(layer["mediaType"])), named_digest(layer), int(layer["size"]))
         for layer in manifest["layers"]
     )
     listed = len(config["rootfs"]["diff_ids"])
@@ -119,12 +126,21 @@ def read_image(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> Image:
     return Image(layers=layers, config=kept, annotations=manifest.get("annotations") or {})
 
 
+def named_digest(entry: object) -> str:
+    """The digest in a descriptor, which becomes part of an address; raises ``ValueError`` when it is none."""
+    digest = entry.get("digest") if isinstance(entry, Mapping) else None
+    if not isinstance(digest, str) or not is_digest(digest):
+        raise ValueError("it names a blob by something that is not a sha256 digest")
+    return digest
+
+
 def choose_platform(index: Mapping[str, Any]) -> str:
     """The digest of the linux/amd64 image in a multi-platform index; raises ``ValueError`` when there is none."""
-    for entry in index["manifests"]:
-        platform = entry.get("platform") or {}
-        if (platform.get("os"), platform.get("architecture")) == PLATFORM:
-            return str(entry["digest"])
+    entries = index.get("manifests")
+    for entry in entries if isinstance(entries, list) else ():
+        platform = (entry.get("platform") if isinstance(entry, Mapping) else None) or {}
+        if isinstance(platform, Mapping) and (platform.get("os"), platform.get("architecture")) == PLATFORM:
+            return named_digest(entry)
     raise ValueError(f"it holds no image for {'/'.join(PLATFORM)}")
 
 

@@ -21,7 +21,7 @@ class ImageName:
     def __post_init__(self) -> None:
         if not _REPOSITORY.fullmatch(self.repository) or len(self.repository) > 255:
             raise ValueError(f"{self.repository!r} is not a repository name (lower case, digits, . _ - and /)")
-        if not _TAG.fullmatch(self.reference) and not is_digest(self.reference):
+        if not is_tag(self.reference) and not is_digest(self.reference):
             raise ValueError(f"{self.reference!r} is neither a tag nor a sha256 digest")
 
     def __str__(self) -> str:
@@ -40,6 +40,11 @@ def parse_name(text: str) -> ImageName:
 def is_digest(reference: str) -> bool:
     """Whether this is a digest rather than a tag."""
     return _DIGEST.fullmatch(reference) is not None
+
+
+def is_tag(reference: str) -> bool:
+    """Whether this may be a tag."""
+    return _TAG.fullmatch(reference) is not None
 
 
 def digest_of(content: bytes) -> str:

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from shared.oci.images import Image, choose_platform, read_image
+from shared.oci.images import Image, choose_platform, named_digest, read_image
 from shared.oci.media_types import INDEXES, MANIFESTS, OCI_MANIFEST
 from shared.oci.references import ImageName
 
@@ -77,7 +77,7 @@ def find_image(registry: ImageRegistry, name: ImageName) -> FoundImage | None:
     if stored.media_type not in MANIFESTS:
         raise ValueError(f"it is a {stored.media_type}, not an image")
     manifest = json.loads(stored.body)
-    config = json.loads(registry.get_blob(name.repository, str(manifest["config"]["digest"])))
+    config = json.loads(registry.get_blob(name.repository, named_digest(manifest.get("config"))))
     return FoundImage(repository=name.repository, digest=stored.digest, image=read_image(manifest, config))
 
 

@@ -140,12 +140,12 @@ def test_configuring_keeps_the_variables_of_the_base() -> None:
 def test_of_several_platforms_linux_on_amd64_is_chosen() -> None:
     index = {
         "manifests": [
-            {"digest": "arm", "platform": {"os": "linux", "architecture": "arm64"}},
+            {"digest": digest_of(b"arm"), "platform": {"os": "linux", "architecture": "arm64"}},
             {"digest": "attestation"},
-            {"digest": "amd", "platform": {"os": "linux", "architecture": "amd64"}},
+            {"digest": digest_of(b"amd"), "platform": {"os": "linux", "architecture": "amd64"}},
         ]
     }
-    assert choose_platform(index) == "amd"
+    assert choose_platform(index) == digest_of(b"amd")
 
     with pytest.raises(ValueError, match="no image for linux/amd64"):
         choose_platform({"manifests": index["manifests"][:2]})
@@ -171,3 +171,22 @@ def test_a_layer_that_may_not_be_copied_is_refused() -> None:
 
     with pytest.raises(ValueError, match="is not a layer that can be part"):
         read_image(manifest, config)
+
+
+@pytest.mark.parametrize("digest", ["../../other/manifests/latest", "sha256:12", "", 7, None])
+def test_a_blob_is_named_by_a_digest_or_not_at_all(digest: object) -> None:
+    manifest, config = docker_image()
+    manifest["layers"][0]["digest"] = digest
+
+    with pytest.raises(ValueError, match="not a sha256 digest"):
+        read_image(manifest, config)
+
+
+@pytest.mark.parametrize("wrong", [{"layers": None}, {"layers": [7]}, {"layers": {"a": 1}}, {"layers": [{}]}])
+def test_a_manifest_of_another_shape_is_told_as_one(wrong: dict[str, Any]) -> None:
+    manifest, config = docker_image()
+
+    with pytest.raises(ValueError, match=r"is not that of an image|is not a"):
+        read_image(manifest | wrong, config)
+    with pytest.raises(ValueError, match="no image for linux/amd64"):
+        choose_platform({"manifests": wrong})

@@ -1,0 +1,27 @@
+"""What a container registry's address may be."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from shared.errors import Code, PermanentError
+
+
+def checked_url(url: str) -> str:
+    """The registry's address without a trailing slash; raises :class:`PermanentError` for http beyond loopback."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
+        reason = f"the registry's url must be like https://name.azurecr.io, not {parts.scheme}://{parts.hostname}..."
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+    if parts.scheme != "https" and not (parts.scheme == "http" and on_loopback(url)):
+        reason = f"the registry at {parts.hostname} must be reached by https; http is for loopback only"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def on_loopback(url: str) -> bool:
+    """Whether an address is this machine's own."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,71 @@
+"""What a container registry's answers say (OCI distribution-spec 1.1), and whether they are the registry's at all."""
+
+from collections.abc import Collection
+
+import requests
+
+from shared.clients.strangers import foreign, json_object, stranger
+from shared.errors import Code, PermanentError, TransientError
+from shared.oci.references import is_tag
+
+DIGEST = "Docker-Content-Digest"
+_REASON_LENGTH = 500
+# What went to the registry is not what we sent, or is gone again: the next attempt sends it anew.
+_LOST_ON_THE_WAY = ("BLOB_UNKNOWN", "DIGEST_INVALID", "SIZE_INVALID")
+
+
+def require(response: requests.Response, host: str, good: Collection[int], doing: str) -> None:
+    """Let pass only answers with a good status; ``doing`` completes "did not ...".
+
+    Raises :class:`TransientError` when the registry cannot now, :class:`PermanentError` when it refuses.
+    """
+    status = response.status_code
+    if status in good:
+        return
+    said = _said(response)
+    reason = f"the registry {host} did not {doing}: {status} {said}".rstrip()[:_REASON_LENGTH]
+    lost = response.request.method == "PUT" and said.partition(" ")[0].endswith(_LOST_ON_THE_WAY)
+    if status in {408, 429} or status >= 500 or lost:
+        raise TransientError(reason)
+    if status in {401, 403}:
+        reason += "; check the registry's credentials and that they may push"
+    raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
+
+
+def require_own(response: requests.Response, host: str, *, redirects: bool = False) -> None:
+    """Raise :class:`TransientError` for an answer that no registry gives, whatever its status says."""
+    status = response.status_code
+    instead = foreign(200 if redirects and status == 307 else status, response.headers.get("Content-Type"))
+    if instead:
+        response.close()
+        raise stranger(f"the registry {host}", instead)
+
+
+def require_digest(response: requests.Response, host: str, digest: str) -> bool:
+    """Whether the answer names the digest that it should; False when it names none.
+
+    Raises :class:`TransientError` when it names another.
+    """
+    named = response.headers.get(DIGEST)
+    if named and named != digest:
+        raise TransientError(f"the registry {host} speaks of other bytes than {digest}")
+    return bool(named)
+
+
+def tags_in(response: requests.Response, host: str) -> list[str]:
+    """The tags of one page of a listing; none is null there."""
+    tags = json_object(response.content, f"the registry {host}").get("tags", "missing")
+    if tags is None:
+        return []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and is_tag(tag) for tag in tags):
+        raise stranger(f"the registry {host}", "JSON of another shape")
+    return tags
+
+
+def _said(response: requests.Response) -> str:
+    """The first error that the registry names (distribution-spec, "Error Codes")."""
+    try:
+        first = response.json()["errors"][0]
+        return f"{first.get('code', '')} {first.get('message', '')}".strip()
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return ""

@@ -1,0 +1,198 @@
+"""What is between the app and a registry may answer in its place: that is never a registry's answer."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from shared.clients.container_registry import ContainerRegistryClient
+from shared.clients.registry_login import EntraLogin, Login, PasswordLogin, managed_identity_token
+from shared.errors import PermanentError, TransientError
+from shared.oci.media_types import OCI_MANIFEST
+from shared.oci.references import digest_of
+from tests.support.answering import PAGE, SIGN_IN, Answering, Told, answering
+
+BLOB = b"a blob"
+DIGEST = digest_of(BLOB)
+OTHER = digest_of(b"another")
+
+Call = Callable[[ContainerRegistryClient], object]
+
+CALLS: dict[str, Call] = {
+    "get_manifest": lambda client: client.get_manifest("models/x", "latest"),
+    "get_manifest by digest": lambda client: client.get_manifest("models/x", DIGEST),
+    "put_manifest": lambda client: client.put_manifest("models/x", "latest", b"{}", media_type=OCI_MANIFEST),
+    "list_tags": lambda client: client.list_tags("models/x"),
+    "has_blob": lambda client: client.has_blob("models/x", DIGEST),
+    "get_blob": lambda client: client.get_blob("models/x", DIGEST),
+    "put_blob": lambda client: client.put_blob("models/x", DIGEST, io.BytesIO(BLOB)),
+    "mount_blob": lambda client: client.mount_blob("models/x", DIGEST, source="models/y"),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Answering]:
+    with answering() as server:
+        yield server
+
+
+def calling(server: Answering, answer: Callable[[str, str], Told]) -> ContainerRegistryClient:
+    server.answer = answer
+    return ContainerRegistryClient(server.url)
+
+
+def elsewhere(status: int) -> Told:
+    return Told(status, b"", "text/plain", {"Location": "/v2/models/x/blobs/uploads/1"})
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("status", [200, 201, 202, 401, 403, 404, 407])
+def test_a_web_page_is_no_answer_whatever_its_status(server: Answering, call: str, status: int) -> None:
+    client = calling(server, lambda *_: Told(status, PAGE, "text/html"))
+
+    with client, pytest.raises(TransientError, match=r"something else than the registry 127.0.0.1:.*a web page"):
+        CALLS[call](client)
+
+
+@pytest.mark.parametrize("call", ["put_manifest", "put_blob", "mount_blob"])
+def test_a_redirection_of_an_upload_is_no_answer(server: Answering, call: str) -> None:
+    client = calling(server, lambda *_: Told(302, headers={"Location": "http://sign-in.invalid/"}))
+
+    with client, pytest.raises(TransientError, match=r"something else than the registry .*a redirection \(302\)"):
+        CALLS[call](client)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[1]", b'{"tags', b'{"names": []}', b'{"tags": [7]}', b'{"tags": {"a": 1}}', b'{"tags": ["a/b"]}']
+)
+def test_a_listing_of_another_shape_is_no_listing(server: Answering, body: bytes) -> None:
+    client = calling(server, lambda *_: Told(body=body))
+
+    with client, pytest.raises(TransientError, match="something else than the registry"):
+        client.list_tags("models/x")
+
+
+def test_a_repository_without_tags_has_none(server: Answering) -> None:
+    with calling(server, lambda *_: Told(body=b'{"name": "models/x", "tags": null}')) as client:
+        assert client.list_tags("models/x") == []
+
+
+def test_a_listing_that_leads_back_to_itself_ends(server: Answering) -> None:
+    link = {"Link": '</v2/models/x/tags/list?last=a>; rel="next"'}
+    client = calling(server, lambda *_: Told(body=b'{"tags": ["a"]}', headers=link))
+
+    with client, pytest.raises(TransientError, match="a list that begins again"):
+        client.list_tags("models/x")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"schemaVersion"', b"7"])
+def test_a_manifest_is_a_json_object(server: Answering, body: bytes) -> None:
+    client = calling(server, lambda *_: Told(body=body, content_type=OCI_MANIFEST))
+
+    with client, pytest.raises(TransientError, match="something else than the registry"):
+        client.get_manifest("models/x", "latest")
+
+
+def test_a_manifest_is_held_to_the_digest_that_comes_with_it(server: Answering) -> None:
+    told = Told(body=b"{}", content_type=OCI_MANIFEST, headers={"Docker-Content-Digest": OTHER})
+
+    with calling(server, lambda *_: told) as client, pytest.raises(TransientError, match="speaks of other bytes"):
+        client.get_manifest("models/x", "latest")
+
+
+def test_a_blob_that_was_cut_is_not_read(server: Answering) -> None:
+    client = calling(server, lambda *_: Told(body=BLOB[:3], content_type="application/octet-stream"))
+
+    with client, pytest.raises(TransientError, match="gave other bytes than models/x@sha256"):
+        client.get_blob("models/x", DIGEST)
+
+
+def test_a_blob_that_ends_early_is_not_read(server: Answering) -> None:
+    client = calling(server, lambda *_: Told(body=BLOB[:3], content_type="application/octet-stream", cut=3))
+
+    with client, pytest.raises(TransientError, match="did not answer"):
+        client.get_blob("models/x", DIGEST)
+
+
+def test_a_blob_that_was_cut_is_not_copied(server: Answering) -> None:
+    def answer(method: str, path: str) -> Told:
+        return Told(body=BLOB[:3], content_type="application/octet-stream") if method == "GET" else elsewhere(202)
+
+    client = calling(server, answer)
+    server.asked.clear()
+
+    with client, pytest.raises(TransientError, match="gave other bytes than models/y@sha256"):
+        client.copy_blob("models/x", DIGEST, source="models/y")
+    assert not any(line.startswith("PUT") for line in server.asked)
+
+
+@pytest.mark.parametrize("named", [{}, {"Docker-Content-Digest": OTHER}])
+def test_an_upload_counts_only_when_the_registry_says_what_it_has(server: Answering, named: dict[str, str]) -> None:
+    def answer(method: str, path: str) -> Told:
+        if method == "PUT":
+            return Told(201, headers=named)
+        return elsewhere(202) if method == "POST" else Told(404, b'{"errors": []}')
+
+    with calling(server, answer) as client:
+        with pytest.raises(TransientError, match=r"but does not have it|speaks of other bytes"):
+            client.put_blob("models/x", DIGEST, io.BytesIO(BLOB))
+        with pytest.raises(TransientError, match=r"but does not have it|speaks of other bytes"):
+            client.put_manifest("models/x", "latest", b"{}", media_type=OCI_MANIFEST)
+
+
+def test_bytes_that_were_changed_on_the_way_are_sent_again(server: Answering) -> None:
+    said = json.dumps({"errors": [{"code": "DIGEST_INVALID", "message": "did not match"}]}).encode()
+    client = calling(server, lambda method, _: Told(400, said) if method == "PUT" else elsewhere(202))
+
+    with client, pytest.raises(TransientError, match="400 DIGEST_INVALID"):
+        client.put_blob("models/x", DIGEST, io.BytesIO(BLOB))
+
+
+def test_an_upload_needs_a_place(server: Answering) -> None:
+    client = calling(server, lambda *_: Told(202))
+
+    with client, pytest.raises(TransientError, match="a 202 that names no place to upload to"):
+        client.put_blob("models/x", DIGEST, io.BytesIO(BLOB))
+
+
+def test_an_error_of_another_shape_is_still_a_refusal(server: Answering) -> None:
+    client = calling(server, lambda *_: Told(400, b'{"errors": [7]}'))
+
+    with client, pytest.raises(PermanentError, match="did not list the tags of models/x: 400"):
+        client.list_tags("models/x")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (SIGN_IN, "a web page"),
+        (Told(403, PAGE, "text/html"), "a web page"),
+        (Told(302), "a redirection"),
+        (Told(body=b""), "an empty answer"),
+        (Told(body=b'{"access_token": "e'), "no JSON"),
+        (Told(body=b"[]"), "JSON of another shape"),
+        (Told(body=b'{"expires_in": 300}'), "JSON without a token"),
+        (Told(body=b'{"token": null, "access_token": null, "refresh_token": null}'), "JSON without a token"),
+        (Told(body=b'{"token": "a\\nb", "access_token": "a b", "refresh_token": 7}'), "JSON without a token"),
+    ],
+)
+@pytest.mark.parametrize("way", ["password", "entra", "identity"])
+def test_a_login_without_a_token_is_no_login(server: Answering, told: Told, said: str, way: str) -> None:
+    def answer(_: str, path: str) -> Told:
+        challenge = {"WWW-Authenticate": f'Bearer realm="{server.url}/token",service="r"'}
+        return Told(401, headers=challenge) if path.startswith("/v2/") else told
+
+    server.answer = answer
+    identity = {"IDENTITY_ENDPOINT": f"{server.url}/msi", "IDENTITY_HEADER": "secret"}
+    logins: dict[str, Login] = {
+        "password": PasswordLogin(server.url, "user", "password"),
+        "entra": EntraLogin(server.url, lambda: "entra-token"),
+        "identity": EntraLogin(server.url, lambda: managed_identity_token(identity)),
+    }
+
+    with (
+        ContainerRegistryClient(server.url, logins[way]) as client,
+        pytest.raises(TransientError, match=f"something else than the login service http://127.0.0.1:.*{said}"),
+    ):
+        client.list_tags("models/x")

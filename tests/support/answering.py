@@ -1,0 +1,70 @@
+"""A real server that answers whatever it is told to: as a proxy or a sign-in page in between would."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PAGE = b"<html>Please sign in to the corporate proxy</html>"
+
+
+@dataclass(frozen=True)
+class Told:
+    """One answer. ``cut``: bytes that are promised and then never sent."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: int = 0
+
+
+SIGN_IN = Told(body=PAGE, content_type="text/html; charset=utf-8")
+
+
+@dataclass
+class Answering:
+    """Where it listens, what it was asked, and what it says next: ``answer`` gets method and path."""
+
+    url: str
+    answer: Callable[[str, str], Told] = lambda _method, _path: SIGN_IN
+    asked: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def answering() -> Iterator[Answering]:
+    """Run it on a free loopback port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            served.asked.append(f"{self.command} {self.path}")
+            told = served.answer(self.command, self.path)
+            self.send_response(told.status)
+            for name, value in {"Content-Type": told.content_type, **told.headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(told.body) + told.cut))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(told.body)
+            if told.cut:
+                self.close_connection = True
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_MERGE = _answer  # noqa: N815 - the library's
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served = Answering(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield served
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
