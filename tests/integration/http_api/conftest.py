@@ -1,6 +1,6 @@
 """The real app in the local Functions host, over a real ledger and a real hub that have something to tell.
 
-Nothing trains here: the settings lack the pipelines' compute, so a run that is started is refused its turn and ends.
+Nothing trains here: the address of Azure ML is none, so a run that is started is refused and ends.
 """
 
 from collections.abc import Iterator
@@ -43,18 +43,19 @@ _NO_TRIGGERS = {
     f"AzureWebJobs.{name}.Disabled": "true" for name in ("on_training_request", "keep_watch", "on_data_arrival")
 }
 _ELSEWHERE = {
-    "EDGETRAIN_COMPUTES__ELSEWHERE__ADDRESS": "192.0.2.1",
-    "EDGETRAIN_COMPUTES__ELSEWHERE__USERNAME": "nobody",
-    "EDGETRAIN_COMPUTES__ELSEWHERE__PRIVATE_KEY": "none",
-    "EDGETRAIN_TARGETS__ELSEWHERE__ADDRESS": "192.0.2.1",
-    "EDGETRAIN_TARGETS__ELSEWHERE__USERNAME": "nobody",
-    "EDGETRAIN_TARGETS__ELSEWHERE__PRIVATE_KEY": "none",
+    "EDGETRAIN_COMPUTES__HUB_VM__ADDRESS": "192.0.2.1",
+    "EDGETRAIN_COMPUTES__HUB_VM__USERNAME": "nobody",
+    "EDGETRAIN_COMPUTES__HUB_VM__PRIVATE_KEY": "none",
+    "EDGETRAIN_TARGETS__HUB_VM__ADDRESS": "192.0.2.1",
+    "EDGETRAIN_TARGETS__HUB_VM__USERNAME": "nobody",
+    "EDGETRAIN_TARGETS__HUB_VM__PRIVATE_KEY": "none",
     "EDGETRAIN_AZURE_ML__TENANT_ID": "none",
     "EDGETRAIN_AZURE_ML__CLIENT_ID": "none",
     "EDGETRAIN_AZURE_ML__CLIENT_SECRET": "none",
     "EDGETRAIN_AZURE_ML__SUBSCRIPTION_ID": "none",
     "EDGETRAIN_AZURE_ML__RESOURCE_GROUP": "none",
     "EDGETRAIN_AZURE_ML__WORKSPACE": "none",
+    "EDGETRAIN_AZURE_ML__METADATA_URL": "refused at once",
     "EDGETRAIN_CONTAINER_REGISTRY__URL": "http://192.0.2.1",
 }
 

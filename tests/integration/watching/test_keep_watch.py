@@ -71,6 +71,7 @@ def _settings(folder: Path, storage: str) -> dict[str, str]:
     """The app's settings. What trains and serves is an address that nobody listens on."""
     pipelines = folder / "app" / "pipelines"
     pipelines.mkdir(parents=True)
+    (folder / "app" / "training").symlink_to(ROOT / "training")
     text = yaml.safe_dump(a_pipeline().model_dump(mode="json", exclude_none=True) | {"settle": LONG})
     (pipelines / "breast-cancer.yaml").write_text(text, encoding="utf-8")
     ssh = {"ADDRESS": "127.0.0.1", "PORT": "9", "USERNAME": "nobody", "PRIVATE_KEY": "none"}
