@@ -11,7 +11,7 @@ SOURCES := function_app orchestrations activities shared cli local_stack trainin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format schemas bench lock
+.PHONY: help setup demo up down status clean test test-unit test-integration test-e2e check format schemas bench lock
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -51,7 +51,7 @@ clean: ## Stop the local stack and wipe .local/
 
 test: setup check .local/cache/.filled ## Lint, types, import rules and every test
 	@$(PYTEST) -n 2 tests/unit tests/replay tests/simulation
-	@$(PYTEST) -n 3 $(SHARING) tests/e2e tests/integration
+	@$(PYTEST) -n 4 $(SHARING) tests/e2e tests/integration
 
 test-unit: .venv/.installed ## Unit and replay tests only, with a tenth of the examples, in seconds
 	@$(PYTEST) -n 2 --hypothesis-profile=quick tests/unit tests/replay

@@ -7,15 +7,25 @@ from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadScopeScheduling
 
-STACKS_OF_THEIR_OWN = {"test_clean_up.py", "test_down_and_up.py"}
+# End-to-end tests that start no stack of their own share one, in three groups that take about the same time. Outages
+# are mostly waited out, so that another group beside them costs next to nothing.
+STACKS = {
+    "test_faults.py": "outages",
+    "test_many_drops.py": "dying hosts",
+    "test_killed_anywhere.py": "dying hosts",
+    "test_bad_input.py": "one story",
+    "test_fuzz.py": "one story",
+    "test_secrets.py": "one story",
+    "test_story.py": "one story",
+}
 
 
 def group_of(nodeid: str) -> str:
-    """The end-to-end tests share one stack, the integration tests of a folder its servers, any other only a file."""
+    """Some end-to-end tests share a stack, the integration tests of a folder its servers, any other only a file."""
     file = PurePosixPath(nodeid.partition("::")[0])
     match file.parts:
-        case ("tests", "e2e", name) if name not in STACKS_OF_THEIR_OWN:
-            return "tests/e2e"
+        case ("tests", "e2e", name) if name in STACKS:
+            return f"tests/e2e: {STACKS[name]}"
         case ("tests", "integration", folder, _):
             return f"tests/integration/{folder}"
     return str(file)
