@@ -10,12 +10,13 @@ from typing import Final, TypeVar
 import paramiko
 
 from local_stack.azure_ml.computes import Vm
+from shared.clients.ssh_frames import Frame, NotBegunError
+from shared.clients.ssh_keys import KeyTextError, private_key
 
 Result = TypeVar("Result")
 
 _CONNECT_SECONDS: Final = 10
 _COMMAND_SECONDS: Final = 60
-_KEY_TYPES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 _PIECE: Final = 1 << 18
 _READ: Final = 1 << 15  # the most that SFTP servers answer at once
 _WINDOW: Final = (
@@ -40,18 +41,31 @@ class VmSession:
 
     def __init__(self, client: paramiko.SSHClient) -> None:
         self._client = client
-        self._sftp = client.open_sftp()
+        try:
+            self._sftp = client.open_sftp()
+        except paramiko.SFTPError as error:
+            raise _NoisyShellError(
+                f"the VM does not answer SFTP ({error}), as when its login shell prints something; "
+                "make the start-up files of that user (~/.bashrc) silent where no person sits at the terminal"
+            ) from error
 
     def run(self, command: str) -> str:
-        """Standard output of a shell command; raises :class:`CommandError` when it fails."""
-        _, stdout, stderr = self._client.exec_command(command, timeout=_COMMAND_SECONDS)
-        text = stdout.read().decode(errors="replace")
-        status = stdout.channel.recv_exit_status()
-        if status < 0:  # paramiko's word for a connection that ended without one
+        """Standard output of a POSIX shell's command; raises :class:`CommandError` when it fails."""
+        frame = Frame(("sh", "-c", command))
+        stdin, stdout, stderr = self._client.exec_command(frame.line, timeout=_COMMAND_SECONDS)
+        with contextlib.suppress(OSError):  # it ended without reading: its answer says why
+            stdin.write(frame.script)
+            stdin.channel.shutdown_write()
+        answer = stdout.read()
+        if stdout.channel.recv_exit_status() < 0:  # paramiko's word for a connection that ended without one
             raise EOFError("the connection broke")
+        try:
+            text, status = frame.answer(answer)
+        except NotBegunError as error:
+            raise _NoisyShellError(f"its login shell does not run commands; it printed: {error.said!r}") from error
         if status:
-            raise CommandError(f"status {status}: {stderr.read().decode(errors='replace').strip()[-300:]}")
-        return text
+            raise CommandError(f"status {status}: {frame.complaints(stderr.read()).strip()[-300:]}")
+        return text.decode(errors="replace")
 
     def write(self, path: str, content: bytes, mode: int = 0o600) -> None:
         """Write a small file."""
@@ -167,19 +181,24 @@ class _UnknownKeyError(paramiko.SSHException):
     pass
 
 
+class _NoisyShellError(paramiko.SSHException):
+    pass
+
+
 _HOPELESS: Final = (
     _UnknownHostError,
     _UnknownKeyError,
+    _NoisyShellError,
     paramiko.AuthenticationException,
     paramiko.BadHostKeyException,
 )
 
 
 def _key(path: Path) -> paramiko.PKey:
-    for kind in _KEY_TYPES:
-        with contextlib.suppress(paramiko.SSHException):
-            return kind.from_private_key_file(str(path))
-    raise _UnknownKeyError("the private key that the compute was attached with is of no known kind")
+    try:
+        return private_key(path.read_text(encoding="utf-8"))
+    except KeyTextError as error:
+        raise _UnknownKeyError(f"what the compute was attached with {error}") from error
 
 
 def quoted(*words: str) -> str:

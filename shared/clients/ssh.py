@@ -2,19 +2,20 @@
 
 Keys only, no agent, and exactly the host key that is pinned in the settings. Paths are relative to the home of the SSH
 user unless they start with ``/``. Every call ends within a bound, also on the VM: coreutils' ``timeout`` runs there.
+What a login shell prints by itself is never taken for an answer (:mod:`shared.clients.ssh_frames`).
 """
 
-import io
 import math
-import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
 import paramiko
 
+from shared.clients.ssh_frames import Frame, NotBegunError, printable
+from shared.clients.ssh_login import log_in, told
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import SshHost
 
@@ -22,9 +23,11 @@ CONNECT_SECONDS: Final = 15.0
 COMMAND_SECONDS: Final = 30.0
 OUTPUT_LIMIT: Final = 4 * 1024 * 1024  # bytes; more than any command here has to say
 _GRACE_SECONDS: Final = 10.0
-_TIMED_OUT: Final = frozenset({124, 137})  # exit statuses of timeout(1): ended by TERM, by KILL
+_KILLED: Final = 137  # a shell's exit status for a program ended by KILL
+_TIMED_OUT: Final = frozenset({124, _KILLED})  # exit statuses of timeout(1): ended by TERM, by KILL
 _MISSING: Final = 44  # our own exit status for "there is no such file"
-_KEY_TYPES: Final = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+_LOCKED: Final = 75  # our own exit status for "somebody else holds the lock"
+_HELD: Final = b"held\n"
 
 _READ = f'[ -e "$1" ] || exit {_MISSING}; exec cat "$1"'
 _WRITE = """\
@@ -38,10 +41,10 @@ cat > "$new"
 sync "$new"
 mv -f "$new" "$1"
 """
-_LOCK = """\
+_LOCK = f"""\
 umask 077
 mkdir -p "$(dirname "$1")"
-exec flock -w "$2" "$1" timeout "$3" sh -c 'echo held; exec cat >/dev/null'
+exec flock -E {_LOCKED} -w "$2" "$1" timeout "$3" sh -c 'echo held; exec cat >/dev/null'
 """
 
 
@@ -77,16 +80,18 @@ class SshSession:
         A failing program is an answer (:class:`Finished`); :class:`TransientError` means that the link broke or that
         the program did not end in time, and then it is not known how far it came.
         """
-        bounded = ["timeout", "--kill-after=5", str(math.ceil(timeout)), *command]
-        with self._trouble(f"running {command[0]}"), self._execute(bounded, timeout + _GRACE_SECONDS) as channel:
-            deadline = time.monotonic() + timeout + _GRACE_SECONDS
+        frame = Frame(["timeout", "--kill-after=5", str(math.ceil(timeout)), *command])
+        started = time.monotonic()
+        deadline = started + timeout + _GRACE_SECONDS
+        with self._trouble(f"running {command[0]}"), self._execute(frame, timeout + _GRACE_SECONDS) as channel:
             _feed(channel, stdin)
-            stdout = _drain(channel.recv, channel, deadline)
-            stderr = _drain(channel.recv_stderr, channel, deadline)
-            status = _exit_status(channel, deadline)
-        if status in _TIMED_OUT:
+            finished = self._finish(frame, channel, deadline)
+        if finished.status in _TIMED_OUT and time.monotonic() - started >= timeout:
             raise TransientError(f"{self.label}: {command[0]} did not end within {timeout:.0f} s")
-        return Finished(status, stdout, stderr.decode("utf-8", "replace"))
+        if finished.status == _KILLED:
+            reason = f"{self.label}: {command[0]} was killed there; the VM may be out of memory (dmesg there says so)"
+            raise TransientError(reason)
+        return finished
 
     def script(self, text: str, *arguments: str, stdin: bytes = b"", timeout: float = COMMAND_SECONDS) -> Finished:
         """Run a POSIX shell script on the VM; ``arguments`` are its ``$1`` and so on."""
@@ -117,14 +122,13 @@ class SshSession:
 
         Waits up to ``wait`` seconds, then raises :class:`TransientError`; ``hold`` bounds a link that died unseen.
         """
-        command = ["sh", "-c", _LOCK, "sh", path, str(math.ceil(wait)), str(math.ceil(hold))]
+        frame = Frame(["sh", "-c", _LOCK, "sh", path, str(math.ceil(wait)), str(math.ceil(hold))])
+        deadline = time.monotonic() + wait + _GRACE_SECONDS
         with self._trouble(f"locking {path}"):
-            channel = self._open_command(command, wait + _GRACE_SECONDS)
+            channel = self._open_command(frame, wait + _GRACE_SECONDS)
         try:
             with self._trouble(f"locking {path}"):
-                held = channel.recv(16)
-            if not held.startswith(b"held"):
-                raise TransientError(f"{self.label}: somebody else holds the lock {path}; it is tried again later")
+                self._await_lock(frame, channel, path, deadline)
             yield
         finally:
             self._release(channel)
@@ -144,19 +148,53 @@ class SshSession:
             raise TransientError(f"{self.label}: the connection is gone")
         return transport
 
-    def _open_command(self, command: Sequence[str], timeout: float) -> paramiko.Channel:
+    def _open_command(self, frame: Frame, timeout: float) -> paramiko.Channel:
         channel = self._transport().open_session(timeout=CONNECT_SECONDS)
         channel.settimeout(timeout)
-        channel.exec_command(shlex.join(command))
+        channel.exec_command(frame.line)
+        _send(channel, frame.script)
         return channel
 
     @contextmanager
-    def _execute(self, command: Sequence[str], timeout: float) -> Iterator[paramiko.Channel]:
-        channel = self._open_command(command, timeout)
+    def _execute(self, frame: Frame, timeout: float) -> Iterator[paramiko.Channel]:
+        channel = self._open_command(frame, timeout)
         try:
             yield channel
         finally:
             channel.close()
+
+    def _finish(self, frame: Frame, channel: paramiko.Channel, deadline: float, *, read: bytes = b"") -> Finished:
+        """The end of a command of which ``read`` was read already."""
+        stdout = read + _drain(channel.recv, channel, deadline)
+        stderr = _drain(channel.recv_stderr, channel, deadline)
+        status = _exit_status(channel, deadline)
+        try:
+            written, own_status = frame.answer(stdout)
+        except NotBegunError as error:
+            raise self._no_shell(error.said or printable(stderr), status) from error
+        return Finished(own_status, written, frame.complaints(stderr))
+
+    def _await_lock(self, frame: Frame, channel: paramiko.Channel, path: str, deadline: float) -> None:
+        read = b""
+        while frame.begun(read) != _HELD:
+            channel.settimeout(max(deadline - time.monotonic(), 0.01))
+            part = channel.recv(4_096)
+            if not part:
+                ended = self._finish(frame, channel, deadline, read=read)
+                if ended.status == _LOCKED:
+                    raise TransientError(f"{self.label}: somebody else holds the lock {path}; it is tried again later")
+                self.expect(ended, f"locking {path}")
+                raise TransientError(f"{self.label}: the lock {path} was let go as soon as it was held")
+            read += part
+
+    def _no_shell(self, said: str, status: int) -> PermanentError:
+        user = self._transport().get_username()
+        ending = f"it ended with status {status}" + (f" and printed: {said}" if said else " and printed nothing")
+        reason = (
+            f"{self.label}: the login shell of user {user} does not run commands, {ending}; give the user a shell "
+            "such as /bin/bash (chsh), without an exit or another shell in its start-up files"
+        )
+        return PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
 
     def _release(self, channel: paramiko.Channel) -> None:
         # The end of its input ends the holder; waiting for that lets the next locker in this process in at once.
@@ -173,7 +211,7 @@ class SshSession:
         try:
             yield
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise TransientError(f"{self.label}: {doing}: {_told(error)}") from error
+            raise TransientError(f"{self.label}: {doing}: {told(error)}") from error
 
 
 @contextmanager
@@ -184,83 +222,23 @@ def connected(host: SshHost, *, timeout: float = CONNECT_SECONDS) -> Iterator[Ss
     pinned, refuses the key, or the settings hold no usable key.
     """
     label = f"SSH to {host.address}:{host.port}"
-    key = _private_key(host.private_key.get_secret_value(), label)
     client = paramiko.SSHClient()
     try:
-        client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        _pin(client, host, label)
-        _connect(client, host, key, label, timeout)
+        log_in(client, host, label, timeout)
         yield SshSession(client, label)
     finally:
         client.close()
 
 
-def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, label: str, timeout: float) -> None:
-    try:
-        client.connect(
-            host.address,
-            host.port,
-            username=host.username,
-            pkey=key,
-            allow_agent=False,
-            look_for_keys=False,
-            timeout=timeout,
-            banner_timeout=timeout,
-            auth_timeout=timeout,
-        )
-    except paramiko.BadHostKeyException as error:
-        raise _wrong_host(label) from error
-    except paramiko.AuthenticationException as error:
-        if "timeout" in str(error).lower():
-            raise TransientError(f"{label}: {_told(error)}") from error
-        reason = f"{label}: the VM refuses the key of user {host.username}; add its public half to authorized_keys"
-        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
-    except paramiko.SSHException as error:
-        if "not found in known_hosts" in str(error):  # RejectPolicy's words: it showed a key of another type
-            raise _wrong_host(label) from error
-        raise TransientError(f"{label}: {_told(error)}") from error
-    except (OSError, EOFError) as error:
-        raise TransientError(f"{label}: {_told(error)}") from error
-    transport = client.get_transport()
-    if transport is not None:
-        transport.set_keepalive(15)
-
-
-def _pin(client: paramiko.SSHClient, host: SshHost, label: str) -> None:
-    # SSHClient looks hosts up as known_hosts does: the port counts unless it is 22.
-    name = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
-    try:
-        entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {host.host_key.strip()}")
-    except paramiko.hostkeys.InvalidHostKey:
-        entry = None
-    if entry is None or entry.key is None:
-        reason = f"{label}: its HOST_KEY in the app settings must be one line, type and base64 (ssh-keyscan prints it)"
-        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
-    client.get_host_keys().add(name, entry.key.get_name(), entry.key)
-
-
-def _wrong_host(label: str) -> PermanentError:
-    reason = (
-        f"{label}: the host key is not the pinned one, so this may not be the VM; "
-        "if it was reinstalled, put its new key into HOST_KEY in the app settings"
-    )
-    return PermanentError(reason, code=Code.BAD_CONFIGURATION)
-
-
-def _private_key(text: str, label: str) -> paramiko.PKey:
-    for kind in _KEY_TYPES:
-        try:
-            return kind.from_private_key(io.StringIO(text))
-        except (paramiko.SSHException, ValueError, IndexError):
-            continue  # not of this type
-    reason = f"{label}: its PRIVATE_KEY in the app settings is no Ed25519, ECDSA or RSA key without passphrase"
-    raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
-
-
 def _feed(channel: paramiko.Channel, data: bytes) -> None:
+    _send(channel, data)
+    with suppress(OSError):
+        channel.shutdown_write()
+
+
+def _send(channel: paramiko.Channel, data: bytes) -> None:
     try:
         channel.sendall(data)
-        channel.shutdown_write()
     except TimeoutError:
         raise
     except OSError:
@@ -289,8 +267,3 @@ def _exit_status(channel: paramiko.Channel, deadline: float) -> int:
     if status < 0:
         raise EOFError("the connection ended before the program did")
     return status
-
-
-def _told(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:500]

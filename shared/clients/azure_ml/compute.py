@@ -5,6 +5,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shared.clients.azure_ml.errors import translated
+from shared.clients.ssh_keys import KeyTextError, private_key, private_key_text
+from shared.errors import Code, PermanentError
 from shared.settings import Compute
 
 
@@ -18,10 +20,11 @@ def attach_compute(workspace: Any, name: str, compute: Compute) -> None:
 
     if _is_attached(workspace, name, compute):
         return
+    text = _key_text(name, compute)
     with tempfile.TemporaryDirectory(prefix="edgetrain-") as folder, translated(f"attach the compute target {name}"):
         key = Path(folder) / "key"
         key.touch(mode=0o600)
-        key.write_text(compute.private_key.get_secret_value().strip() + "\n", encoding="utf-8")
+        key.write_text(text, encoding="utf-8")
         configuration = RemoteCompute.attach_configuration(
             username=compute.username, address=compute.address, ssh_port=compute.port, private_key_file=str(key)
         )
@@ -32,6 +35,16 @@ def interpreter_path(compute: Compute, environment: str) -> str:
     """The absolute path of an environment's Python on the VM; a relative folder counts from the user's home."""
     home = PurePosixPath("/root") if compute.username == "root" else PurePosixPath("/home") / compute.username
     return str(home / compute.environments / environment / "bin" / "python")
+
+
+def _key_text(name: str, compute: Compute) -> str:
+    try:
+        # The service reads it later and elsewhere: a text that is no key would show as a VM that refuses to log in.
+        private_key(compute.private_key.get_secret_value())
+        return private_key_text(compute.private_key.get_secret_value())
+    except KeyTextError as error:
+        setting = f"EDGETRAIN_COMPUTES__{name.replace('-', '_').upper()}__PRIVATE_KEY"
+        raise PermanentError(f"{setting} in the app settings {error}", code=Code.BAD_CONFIGURATION) from error
 
 
 def _is_attached(workspace: Any, name: str, compute: Compute) -> bool:

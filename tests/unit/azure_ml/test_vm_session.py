@@ -1,4 +1,5 @@
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,9 +23,16 @@ class Ended:
     def open_sftp(self) -> None: ...
 
     def exec_command(self, command: str, timeout: float) -> tuple[Any, Any, Any]:
-        stdout, stderr = io.BytesIO(b"said"), io.BytesIO(self.complaint.encode())
-        stdout.channel = self  # type: ignore[attr-defined] # as paramiko's files have
-        return None, stdout, stderr
+        found = re.search("[0-9a-f]{32}", command)
+        assert found is not None
+        mark = found[0]
+        stdin = io.BytesIO()
+        stdout = io.BytesIO(f"hello from ~/.bashrc\n{mark}\nsaid\n{mark} {self.status}\n".encode())
+        stderr = io.BytesIO(f"{mark}\n{self.complaint}".encode())
+        stdin.channel = stdout.channel = self  # type: ignore[attr-defined] # as paramiko's files have
+        return stdin, stdout, stderr
+
+    def shutdown_write(self) -> None: ...
 
     def recv_exit_status(self) -> int:
         return self.status

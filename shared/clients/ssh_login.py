@@ -1,0 +1,86 @@
+"""Logging in to a VM over SSH: with the key of the settings, at exactly the host that they pin."""
+
+import paramiko
+
+from shared.clients.ssh_keys import KeyTextError, host_key_line, private_key
+from shared.errors import Code, PermanentError, TransientError
+from shared.settings import SshHost
+from shared.texts import shortened
+
+
+def log_in(client: paramiko.SSHClient, host: SshHost, label: str, timeout: float) -> None:
+    """Connect a fresh client; ``timeout`` in seconds for each step.
+
+    Raises :class:`TransientError` when the VM does not answer, :class:`PermanentError` when it is not the one that is
+    pinned, refuses the key, or the settings hold no usable key.
+    """
+    key = _usable_key(host, label)
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    _pin(client, host, label)
+    _connect(client, host, key, label, timeout)
+
+
+def told(error: BaseException) -> str:
+    """What an error says, on one line; its kind when it says nothing."""
+    return shortened(error) or type(error).__name__
+
+
+def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, label: str, timeout: float) -> None:
+    try:
+        client.connect(
+            host.address,
+            host.port,
+            username=host.username,
+            pkey=key,
+            allow_agent=False,
+            look_for_keys=False,
+            timeout=timeout,
+            banner_timeout=timeout,
+            auth_timeout=timeout,
+        )
+    except paramiko.BadHostKeyException as error:
+        raise _wrong_host(label) from error
+    except paramiko.AuthenticationException as error:
+        if "timeout" in str(error).lower():
+            raise TransientError(f"{label}: {told(error)}") from error
+        reason = f"{label}: the VM refuses the key of user {host.username}; add its public half to authorized_keys"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
+    except paramiko.SSHException as error:
+        if "not found in known_hosts" in str(error):  # RejectPolicy's words: it showed a key of another type
+            raise _wrong_host(label) from error
+        raise TransientError(f"{label}: {told(error)}") from error
+    except (OSError, EOFError) as error:
+        raise TransientError(f"{label}: {told(error)}") from error
+    transport = client.get_transport()
+    if transport is not None:
+        transport.set_keepalive(15)
+
+
+def _pin(client: paramiko.SSHClient, host: SshHost, label: str) -> None:
+    # SSHClient looks hosts up as known_hosts does: the port counts unless it is 22.
+    name = host.address if host.port == 22 else f"[{host.address}]:{host.port}"
+    try:
+        entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {host_key_line(host.host_key)}")
+        if entry is None or entry.key is None:
+            raise KeyTextError("holds a key of a kind that is not known; give the one of type ssh-ed25519")
+    except (KeyTextError, paramiko.hostkeys.InvalidHostKey) as error:
+        what = error if isinstance(error, KeyTextError) else "holds a key that is damaged or cut; copy the line again"
+        reason = f"{label}: its HOST_KEY in the app settings {what}"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
+    client.get_host_keys().add(name, entry.key.get_name(), entry.key)
+
+
+def _wrong_host(label: str) -> PermanentError:
+    reason = (
+        f"{label}: the host key is not the pinned one, so this may not be the VM; "
+        "if it was reinstalled, put its new key into HOST_KEY in the app settings"
+    )
+    return PermanentError(reason, code=Code.BAD_CONFIGURATION)
+
+
+def _usable_key(host: SshHost, label: str) -> paramiko.PKey:
+    try:
+        return private_key(host.private_key.get_secret_value())
+    except KeyTextError as error:
+        reason = f"{label}: its PRIVATE_KEY in the app settings {error}"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
