@@ -10,7 +10,8 @@ from typing import Protocol
 from activities import weighing
 from shared.decisions.admission import Refuse, under_way
 from shared.errors import Code, PermanentError
-from shared.messages import Admission, AdmissionRequest, RunRecord, RunRequest, Snapshot, Verdict
+from shared.job_trees import JobTree
+from shared.messages import Admission, AdmissionRequest, FrozenJob, RunRecord, RunRequest, Snapshot, Verdict
 from shared.pipelines import Pipeline
 
 
@@ -34,6 +35,13 @@ class RunClaims(weighing.Attempts, Protocol):
         """Claim the run; returns the request that holds it."""
 
 
+class FrozenJobs(Protocol):
+    """Keeps the code of admitted runs."""
+
+    def keep(self, tree: JobTree) -> FrozenJob:
+        """Keep a tree, once."""
+
+
 class Listings(weighing.Trainings, Protocol):
     """Knows what was trained last, and which listing was decided on."""
 
@@ -49,7 +57,8 @@ def admit_run(
     *,
     pipelines: weighing.PipelineCatalogue,
     snapshots: Snapshots,
-    code: weighing.TrainingCode,
+    jobs: weighing.DeployedJobs,
+    frozen_jobs: FrozenJobs,
     runs: RunClaims,
     listings: Listings,
     quarantines: weighing.Quarantines,
@@ -64,7 +73,7 @@ def admit_run(
             request,
             pipelines=pipelines,
             take_snapshot=snapshots.take_snapshot,
-            code=code,
+            jobs=jobs,
             runs=runs,
             trainings=listings,
             quarantines=quarantines,
@@ -73,6 +82,8 @@ def admit_run(
         if error.code is not Code.NO_DATA:
             raise
         return Admission(start=False, run_id=None, verdict=Verdict.REJECTED, reason=error.reason)
+    if isinstance(weighed.decision, RunRequest):
+        frozen_jobs.keep(weighed.job)  # before the claim: whoever holds one finds its code
     admission = _claimed(weighed.decision, runs)
     # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
     _settle(request, weighed.snapshot, listings)

@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from shared.errors import Code, PermanentError
-from shared.messages import BuildImage, BuiltImage
+from shared.job_trees import SCORE, JobTree
+from shared.messages import BuildImage, BuiltImage, FrozenJob
 from shared.oci.images import Image, Layer, append, describe, timestamp
 from shared.oci.layers import Entry, folder_entries, model_level, write_layer
 from shared.oci.references import ImageName
 from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, push_image
-from shared.scoring_images import APP_ROOT, MODEL_ROOT, ScoringParts
+from shared.scoring_images import APP_ROOT, MODEL_ROOT, ScoringParts, scoring_parts
 
 
 class ModelArtifacts(Protocol):
@@ -25,23 +26,23 @@ class ModelArtifacts(Protocol):
         """Download everything below ``model_path`` in the run's outputs; nothing when there is nothing."""
 
 
-class DependencyImages(Protocol):
-    """Knows what a pipeline's images stand on."""
+class RunCode(Protocol):
+    """Knows the code of runs."""
 
-    def parts(self, pipeline: str) -> ScoringParts:
-        """The dependency image's name and the scoring script; raises :class:`PermanentError`."""
+    def of(self, pipeline: str, job: FrozenJob | None) -> JobTree:
+        """The code that the run was admitted with; raises :class:`PermanentError` when it is gone."""
 
 
 def build_image(
     command: BuildImage,
     *,
     artifacts: ModelArtifacts,
-    dependencies: DependencyImages,
+    code: RunCode,
     registry: ImageRegistry,
 ) -> BuiltImage:
     """Append the model, push it and tag it with the run id; a repeated command finds the image of the first one."""
     pipeline = command.lineage.pipeline
-    parts = dependencies.parts(pipeline)
+    parts = scoring_parts(code.of(pipeline, command.job))
     base = _dependency_image(registry, parts, pipeline)
     facts = _facts(command, parts, base)
     name = ImageName(f"models/{pipeline}", command.lineage.run_id)
@@ -67,10 +68,12 @@ def _dependency_image(registry: ImageRegistry, parts: ScoringParts, pipeline: st
     try:
         found = find_image(registry, name)
     except ValueError as error:
-        reason = f"the dependency image {name} in {registry.host} cannot be used: {error}; {remedy} --rebuild"
+        reason = f"the dependency image {name} in {registry.host} cannot be used: {error}; {remedy}, with --rebuild"
         raise PermanentError(reason, code=Code.DEPENDENCY_IMAGE_MISSING) from None
     if found is None:
-        reason = f"the registry {registry.host} has no dependency image {name}; {remedy}"
+        # The command makes the image of today's locks only.
+        other = "; if the locks have changed since the run was admitted, ask for the run again instead"
+        reason = f"the registry {registry.host} has no dependency image {name}; {remedy}{other}"
         raise PermanentError(reason, code=Code.DEPENDENCY_IMAGE_MISSING)
     return found
 
@@ -98,7 +101,7 @@ def _facts(command: BuildImage, parts: ScoringParts, base: FoundImage) -> dict[s
         "io.edgetrain.snapshot-digest": lineage.snapshot_digest,
         "io.edgetrain.metrics": json.dumps(lineage.metrics, sort_keys=True, separators=(",", ":")),
         "io.edgetrain.environment": parts.environment,
-        "io.edgetrain.score-script": hashlib.sha256(parts.score_script.read_bytes()).hexdigest(),
+        "io.edgetrain.score-script": hashlib.sha256(parts.score_script).hexdigest(),
     }
 
 
@@ -110,8 +113,9 @@ def _model_layer(command: BuildImage, parts: ScoringParts, artifacts: ModelArtif
     files = [file for file in model.rglob("*") if file.is_file()]
     if not files:
         raise PermanentError(f"run {run_id} left no file below {path}", code=Code.MODEL_MISSING)
-    packed = work / "layer.tar.gz"
-    script = Entry(f"{APP_ROOT}/score.py".lstrip("/"), parts.score_script)
+    packed, script_file = work / "layer.tar.gz", work / SCORE
+    script_file.write_bytes(parts.score_script)
+    script = Entry(f"{APP_ROOT}/{SCORE}".lstrip("/"), script_file)
     with packed.open("wb") as into:
         layer = write_layer([script, *folder_entries(model, at=MODEL_ROOT.lstrip("/"))], into, level=model_level(files))
     return layer, packed

@@ -25,6 +25,6 @@ class ModelRegistry(Protocol):
 
 def register_model(command: RegisterModel, *, registry: ModelRegistry, pipelines: PipelineCatalogue) -> RegisteredModel:
     """Register once per run: a repeated command finds the version that the first one made."""
-    name = pipelines.get(command.lineage.pipeline).deliver.model
+    name = command.name or pipelines.get(command.lineage.pipeline).deliver.model
     known = registry.version_of(command.lineage.run_id, name=name)
     return known or registry.register(command.lineage, name=name, path=command.model_path)

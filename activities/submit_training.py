@@ -4,7 +4,8 @@ import json
 from typing import Protocol
 
 from shared.decisions.manifest import CONTAINER as MANIFESTS
-from shared.messages import TrainingOrder, TrainingStatus
+from shared.job_trees import JobTree
+from shared.messages import FrozenJob, TrainingOrder, TrainingStatus
 from shared.pipelines import Pipeline
 from shared.training_driver import TrainingDriver, TrainingJob
 
@@ -18,26 +19,30 @@ class PipelineCatalogue(Protocol):
         """The pipeline of that name; raises :class:`shared.errors.PermanentError`."""
 
 
-class Environments(Protocol):
-    """Knows which libraries a training folder asks for."""
+class RunCode(Protocol):
+    """Knows the code of runs."""
 
-    def environment(self, folder: str) -> str:
-        """The key of the Python environment on the compute target."""
+    def of(self, pipeline: str, job: FrozenJob | None) -> JobTree:
+        """The code that the run was admitted with; raises :class:`shared.errors.PermanentError` when it is gone."""
 
 
 def submit_training(
-    order: TrainingOrder, *, driver: TrainingDriver, pipelines: PipelineCatalogue, environments: Environments
+    order: TrainingOrder, *, driver: TrainingDriver, code: RunCode, pipelines: PipelineCatalogue
 ) -> TrainingStatus:
-    """Hand the order to the driver; a repeated order finds the training that the first one started."""
-    train = pipelines.get(order.pipeline).train
+    """Hand the order to the driver; a repeated order finds the training that the first one started.
+
+    ``pipelines`` is asked for orders from before runs carried what they need.
+    """
+    limit = order.running_seconds
+    if limit is None:
+        limit = pipelines.get(order.pipeline).train.running_limit_seconds
     job = TrainingJob(
         run_id=order.run_id,
         pipeline=order.pipeline,
         compute=order.compute,
-        folder=train.folder,
-        environment=environments.environment(train.folder),
+        code=code.of(order.pipeline, order.job),
         arguments=_arguments(order),
-        most_seconds=int(train.running_limit_seconds) + GRACE_SECONDS,
+        most_seconds=int(limit) + GRACE_SECONDS,
         tags={
             "pipeline": order.pipeline,
             "fingerprint": order.fingerprint,

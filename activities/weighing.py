@@ -3,15 +3,16 @@
 Nothing is claimed here, so it may be repeated at will.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from shared.decisions.admission import Refuse, decide, effective_parameters, nothing_new
-from shared.decisions.fingerprint import code_digest, fingerprint, run_id
+from shared.decisions.fingerprint import fingerprint, run_id
 from shared.decisions.news import Trained
 from shared.decisions.planning import plan_of
 from shared.decisions.quarantine import failed_in_training
+from shared.job_trees import JobTree
 from shared.messages import CHECKED, AdmissionRequest, Quarantine, RunRecord, RunRequest, Snapshot
 from shared.pipelines import Pipeline
 
@@ -30,14 +31,11 @@ class TakeSnapshot(Protocol):
         """What the pipeline selects now; raises a permanent error with code ``NO_DATA`` for nothing."""
 
 
-class TrainingCode(Protocol):
-    """Reads the training code."""
+class DeployedJobs(Protocol):
+    """Reads the jobs of the app as it is deployed."""
 
-    def files(self, folder: str) -> Mapping[str, bytes]:
-        """Every source file, by name."""
-
-    def locks(self, folder: str) -> Sequence[str]:
-        """The texts that pin its libraries."""
+    def read(self, folder: str) -> JobTree:
+        """The job of a folder; raises :class:`shared.errors.PermanentError`."""
 
 
 class Attempts(Protocol):
@@ -63,9 +61,13 @@ class Quarantines(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
-    """What a request amounts to: the run to claim, or why there is none. No ``fingerprint``: nothing is new."""
+    """What a request amounts to: the run to claim, or why there is none. No ``fingerprint``: nothing is new.
+
+    ``job``: the code that was weighed.
+    """
 
     snapshot: Snapshot
+    job: JobTree
     fingerprint: str | None
     decision: RunRequest | Refuse
 
@@ -75,7 +77,7 @@ def weigh(
     *,
     pipelines: PipelineCatalogue,
     take_snapshot: TakeSnapshot,
-    code: TrainingCode,
+    jobs: DeployedJobs,
     runs: Attempts,
     trainings: Trainings,
     quarantines: Quarantines,
@@ -87,31 +89,31 @@ def weigh(
     pipeline = pipelines.get(request.pipeline)
     train = pipeline.train
     parameters = effective_parameters(train.parameters, request.parameters)
-    sources, locks = code_digest(code.files(train.folder)), code.locks(train.folder)
+    job = jobs.read(train.folder)
 
     trained = trainings.trained(pipeline.name) if pipeline.data.select == "new" else None
     snapshot = take_snapshot(pipeline, since=trained.snapshot if trained else None)
     if trained is not None and snapshot.blobs == 0:
         if not request.force:
-            return Weighed(snapshot=snapshot, fingerprint=None, decision=nothing_new(trained.run_id))
+            return Weighed(snapshot=snapshot, job=job, fingerprint=None, decision=nothing_new(trained.run_id))
         # On purpose: what was trained last is trained again.
         snapshot = replace(trained.snapshot, listing=snapshot.listing, newest=snapshot.newest)
 
     identity = fingerprint(
-        manifest_digest=snapshot.digest, code_digest=sources, parameters=parameters, environment_locks=locks
+        manifest_digest=snapshot.digest, code_digest=job.code, parameters=parameters, environment_locks=job.pins
     )
     previous = runs.runs_of(pipeline.name, identity)
     quarantine = quarantines.get(pipeline.name, identity) if any(map(failed_in_training, previous)) else None
     decision = decide(previous, force=request.force, quarantine=quarantine)
     if isinstance(decision, Refuse):
-        return Weighed(snapshot=snapshot, fingerprint=identity, decision=decision)
+        return Weighed(snapshot=snapshot, job=job, fingerprint=identity, decision=decision)
     run = RunRequest(
         run_id=run_id(pipeline.name, identity, decision.attempt),
         pipeline=pipeline.name,
         attempt=decision.attempt,
         fingerprint=identity,
         snapshot=snapshot,
-        plan=plan_of(pipeline),
+        plan=plan_of(pipeline, job.frozen),
         cause=request.cause,
         requested_by=request.requested_by,
         requested_at=request.requested_at,
@@ -122,4 +124,4 @@ def weigh(
         own_parameters=bool(request.parameters),
         schema=CHECKED,
     )
-    return Weighed(snapshot=snapshot, fingerprint=identity, decision=run)
+    return Weighed(snapshot=snapshot, job=job, fingerprint=identity, decision=run)

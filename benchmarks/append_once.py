@@ -13,12 +13,12 @@ from pathlib import Path
 
 from activities.build_image import build_image
 from shared.clients.container_registry import ContainerRegistryClient
-from shared.messages import BuildImage, BuiltImage, Lineage
-from shared.pipelines import Pipelines
-from shared.scoring_images import ScoringImages
+from shared.job_folders import JobFolders
+from shared.job_trees import JobTree
+from shared.messages import BuildImage, BuiltImage, FrozenJob, Lineage
 
 ROOT = Path(__file__).resolve().parents[1]
-PIPELINE = "digits"
+PIPELINE = FOLDER = "digits"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,13 @@ class Folder:
         shutil.copytree(self.source, into, dirs_exist_ok=True)
 
 
+class Deployed:
+    """The code as it lies in this tree."""
+
+    def of(self, pipeline: str, job: FrozenJob | None) -> JobTree:  # noqa: ARG002 - the protocol's
+        return JobFolders(ROOT).read(FOLDER)
+
+
 def append_model(client: ContainerRegistryClient, run_id: str, folder: Path) -> BuiltImage:
     lineage = Lineage(
         run_id=run_id,
@@ -41,8 +48,7 @@ def append_model(client: ContainerRegistryClient, run_id: str, folder: Path) -> 
         metrics={"accuracy": 0.95},
     )
     command = BuildImage(lineage=lineage, model_path="outputs/model", created_at=datetime(2026, 5, 1, tzinfo=UTC))
-    images = ScoringImages(ROOT, Pipelines(ROOT / "pipelines"))
-    return build_image(command, artifacts=Folder(folder), dependencies=images, registry=client)
+    return build_image(command, artifacts=Folder(folder), code=Deployed(), registry=client)
 
 
 def peak_megabytes(process: str = "self") -> float:

@@ -62,6 +62,8 @@ def _run(run: RunRequest, services: Services) -> None:
         snapshot=run.snapshot,
         parameters=run.parameters,
         fingerprint=run.fingerprint,
+        job=run.plan.job,
+        running_seconds=run.plan.limits.running_seconds,
     )
     training = TrainingRef(run_id=run.run_id, pipeline=run.pipeline)
     bodies.submit_training(order, services)

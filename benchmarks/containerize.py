@@ -20,12 +20,12 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.append_once import PIPELINE, ROOT, peak_megabytes
+from benchmarks.append_once import FOLDER, PIPELINE, ROOT, peak_megabytes
 from cli.dependency_image import debian_base, ensure_dependency_image
 from cli.layer_cache import LayerCache
 from local_stack.stack_hub.engine import configure_podman, find
-from shared.pipelines import Pipelines
-from shared.scoring_images import ScoringImages, ScoringParts
+from shared.job_folders import JobFolders
+from shared.scoring_images import ScoringParts, scoring_parts
 from tests.support.registry import RunningRegistry, running_registry
 
 SIZES = {"4 kB": 4_000, "200 MB": 200_000_000}  # random bytes: nothing to gain by compressing, the worst case
@@ -57,7 +57,7 @@ Measured = tuple[float, float]
 def run() -> list[Row]:
     """Measure everything; about a minute, and another one when the dependency image is not in the cache yet."""
     cache = LayerCache(ROOT / ".local" / "cache")
-    parts = ScoringImages(ROOT, Pipelines(ROOT / "pipelines")).parts(PIPELINE)
+    parts = scoring_parts(JobFolders(ROOT).read(FOLDER))
     with TemporaryDirectory(prefix="containerize-") as folder, running_registry(Path(folder, "registry")) as registry:
         with registry.client() as client:
             base = partial(debian_base, cache, _quiet)
@@ -115,7 +115,7 @@ class Buildah:
         base = f"{self._registry.host}/{self._parts.dependency_image}"
         start = time.perf_counter()
         shutil.copytree(model, self._context / "model")
-        shutil.copy(self._parts.score_script, self._context / "score.py")
+        (self._context / "score.py").write_bytes(self._parts.score_script)
         file = self._context / "Dockerfile"
         file.write_text(DOCKERFILE.format(base=base, run_id=run_id), encoding="utf-8")
         peaks = [

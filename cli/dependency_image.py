@@ -25,12 +25,13 @@ from cli.site_layer import SITE, site_layer
 from cli.terminal import progress, run_tool
 from shared.clients.container_registry import connect
 from shared.errors import Code, PermanentError
+from shared.job_folders import JobFolders
 from shared.oci.images import Image, Layer, append, configure, describe, empty_image, timestamp
 from shared.oci.layers import compress_layer
 from shared.oci.references import parse_name
 from shared.oci.transfer import ImageRegistry, Parts, find_image, push_image
 from shared.pipelines import Pipelines
-from shared.scoring_images import APP_ROOT, MODEL_ROOT, SCORING_PORT, ScoringImages, ScoringParts
+from shared.scoring_images import APP_ROOT, MODEL_ROOT, SCORING_PORT, ScoringParts, scoring_parts
 from shared.settings import ContainerRegistry
 
 USER = "10001:10001"  # a number, because the base image need not know the user
@@ -156,7 +157,8 @@ def _main(arguments: list[str]) -> None:
     options = _parser().parse_args(arguments)
     say = progress()
     cache = LayerCache(options.cache)
-    parts = ScoringImages(options.app_root, Pipelines(options.app_root / "pipelines")).parts(options.pipeline)
+    pipeline = Pipelines(options.app_root / "pipelines").get(options.pipeline)
+    parts = scoring_parts(JobFolders(options.app_root).read(pipeline.train.folder))
     with connect(_registry_settings()) as registry:
 
         def make_base() -> Base:

@@ -38,11 +38,9 @@ def prepare(
 
 def _prepare_compute(pipeline: Pipeline, settings: Settings, say: Say) -> None:
     compute = settings.compute(pipeline.train.compute)
-    jobs = JobFolders(settings.app_root)
-    key = jobs.environment(pipeline.train.folder)
-    locks = [path.read_text(encoding="utf-8") for path in jobs.locks(pipeline.train.folder)]
+    job = JobFolders(settings.app_root).read(pipeline.train.folder)
     with connected(compute) as session:
-        ensure_environment(session, folder=compute.environments, key=key, locks=locks, say=say)
+        ensure_environment(session, folder=compute.environments, key=job.environment, locks=job.training_locks, say=say)
 
 
 def _prepare_serving(pipeline: Pipeline, settings: Settings, say: Say) -> None:

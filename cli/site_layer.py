@@ -32,8 +32,8 @@ _TARGET = (
 )
 
 
-def site_layer(cache: LayerCache, locks: Sequence[Path], environment: str, say: Say) -> CachedLayer:
-    """The layer for these lock files, from the cache or made now (half a minute); ``environment`` is their key."""
+def site_layer(cache: LayerCache, locks: Sequence[str], environment: str, say: Say) -> CachedLayer:
+    """The layer for these lock texts, from the cache or made now (half a minute); ``environment`` is their key."""
     key = f"site-{environment}-{_RECIPE}"
     found = cache.get(key)
     if found is not None:
@@ -41,16 +41,23 @@ def site_layer(cache: LayerCache, locks: Sequence[Path], environment: str, say: 
     return cache.get_or_make(key, partial(_make, locks, say))
 
 
-def _make(locks: Sequence[Path], say: Say, into: BinaryIO, work: Path) -> Layer:
+def _make(locks: Sequence[str], say: Say, into: BinaryIO, work: Path) -> Layer:
     site = work / "site"
     say("installing the pinned libraries into a folder")
-    _install(locks, site)
+    _install(_written(locks, work), site)
     _prune(site)
     say("compiling them, so that containers start fast")
     _compile(site)
     say("packing them")
     entries = [*folder_entries(site, at=SITE.lstrip("/")), Entry(APP_ROOT.lstrip("/"))]
     return write_layer(entries, into, level=SMALL)
+
+
+def _written(locks: Sequence[str], work: Path) -> list[Path]:
+    paths = [work / f"lock-{number}.txt" for number, _ in enumerate(locks, 1)]
+    for path, text in zip(paths, locks, strict=True):
+        path.write_text(text, encoding="utf-8")
+    return paths
 
 
 def _install(locks: Sequence[Path], site: Path) -> None:

@@ -52,7 +52,7 @@ def release_compute(ref: m.ComputeRef, s: Services) -> m.Done:
 def submit_training(order: m.TrainingOrder, s: Services) -> m.TrainingStatus:
     from activities.submit_training import submit_training as body
 
-    return body(order, driver=s.driver, pipelines=s.pipelines, environments=s.job_folders)
+    return body(order, driver=s.driver, code=s.run_code, pipelines=s.pipelines)
 
 
 def check_training(training: m.TrainingRef, s: Services) -> m.TrainingStatus:
@@ -88,7 +88,7 @@ def register_model(command: m.RegisterModel, s: Services) -> m.RegisteredModel:
 def build_image(command: m.BuildImage, s: Services) -> m.BuiltImage:
     from activities.build_image import build_image as body
 
-    return body(command, artifacts=s.driver, dependencies=s.scoring_images, registry=s.container_registry)
+    return body(command, artifacts=s.driver, code=s.run_code, registry=s.container_registry)
 
 
 def start_candidate(rollout: m.Rollout, s: Services) -> m.Candidate:

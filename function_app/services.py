@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from shared.clients.announcements import Announcements
     from shared.clients.azure_ml import AzureMlDriver, AzureMlRegistry, AzureMlWorkspace
     from shared.clients.container_registry import ContainerRegistryClient
+    from shared.clients.frozen_jobs import FrozenJobs
     from shared.clients.hub_storage import Hubs
     from shared.clients.ledger import Ledger
     from shared.clients.service_bus import TrainingResults
     from shared.clients.serving_vm import ServingVms
-    from shared.clients.training_code import TrainingCode
     from shared.job_folders import JobFolders
     from shared.pipelines import Pipelines
-    from shared.scoring_images import ScoringImages
+    from shared.run_code import RunCode
     from shared.settings import Settings
 
 
@@ -71,7 +71,7 @@ class Services:
         """What trains."""
         from shared.clients.azure_ml import AzureMlDriver
 
-        return AzureMlDriver(self._workspace, self.settings.compute, self.job_folders)
+        return AzureMlDriver(self._workspace, self.settings.compute)
 
     @cached_property
     def model_registry(self) -> "AzureMlRegistry":
@@ -82,24 +82,24 @@ class Services:
 
     @cached_property
     def job_folders(self) -> "JobFolders":
-        """The files and environments of training jobs."""
+        """The training jobs that the app was deployed with."""
         from shared.job_folders import JobFolders
 
         return JobFolders(self.settings.app_root)
 
     @cached_property
-    def training_code(self) -> "TrainingCode":
-        """What the training code amounts to, for fingerprints."""
-        from shared.clients.training_code import TrainingCode
+    def frozen_jobs(self) -> "FrozenJobs":
+        """The training jobs of admitted runs, as they were then."""
+        from shared.clients.frozen_jobs import FrozenJobs
 
-        return TrainingCode(self.settings.app_root)
+        return FrozenJobs(self.settings.ledger_connection_string.get_secret_value(), self.settings.ledger_prefix)
 
     @cached_property
-    def scoring_images(self) -> "ScoringImages":
-        """What images are made from."""
-        from shared.scoring_images import ScoringImages
+    def run_code(self) -> "RunCode":
+        """The code of a run, whatever is deployed now."""
+        from shared.run_code import RunCode
 
-        return ScoringImages(self.settings.app_root, self.pipelines)
+        return RunCode(kept=self.frozen_jobs, deployed=self.job_folders, pipelines=self.pipelines)
 
     @cached_property
     def container_registry(self) -> "ContainerRegistryClient":
@@ -131,10 +131,14 @@ class Services:
 
     def admission(self) -> dict[str, Any]:
         """The collaborators of ``admit_run``, which windows and people go through alike."""
+        return self.preview() | {"frozen_jobs": self.frozen_jobs}
+
+    def preview(self) -> dict[str, Any]:
+        """The collaborators of ``preview_run``, which keeps nothing."""
         return {
             "pipelines": self.pipelines,
             "snapshots": self.hubs,
-            "code": self.training_code,
+            "jobs": self.job_folders,
             "runs": self.ledger.runs,
             "listings": self.ledger.listings,
             "quarantines": self.ledger.quarantines,

@@ -151,6 +151,8 @@ class _Run:
             snapshot=request.snapshot,
             parameters=request.parameters,
             fingerprint=request.fingerprint,
+            job=request.plan.job,
+            running_seconds=request.plan.limits.running_seconds,
         )
         poll = TrainingPoll(order=order, limits=request.plan.limits)
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
@@ -183,13 +185,13 @@ class _Run:
                 guarded_step.start(
                     context,
                     REGISTER_MODEL,
-                    RegisterModel(lineage=lineage, model_path=path),
+                    RegisterModel(lineage=lineage, model_path=path, name=self.request.plan.model),
                     registration_id(lineage.run_id),
                 ),
                 guarded_step.start(
                     context,
                     BUILD_IMAGE,
-                    BuildImage(lineage=lineage, model_path=path, created_at=created),
+                    BuildImage(lineage=lineage, model_path=path, created_at=created, job=self.request.plan.job),
                     image_id(lineage.run_id),
                 ),
             ]

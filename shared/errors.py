@@ -19,6 +19,7 @@ class Code(StrEnum):
     BAD_PIPELINE = "bad_pipeline"
     UNKNOWN_PIPELINE = "unknown_pipeline"
     BAD_REQUEST = "bad_request"
+    CODE_MISSING = "code_missing"
     NO_DATA = "no_data"
     BAD_CONFIGURATION = "bad_configuration"
     TRAINING_UNKNOWN = "training_unknown"

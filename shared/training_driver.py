@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from shared.job_trees import JobTree
 from shared.messages import TrainedModel, TrainingRef, TrainingStatus
 
 
@@ -25,16 +26,15 @@ from shared.messages import TrainedModel, TrainingRef, TrainingStatus
 class TrainingJob:
     """One training, in terms that every driver understands.
 
-    ``folder`` names the code below ``training/``; ``environment`` the libraries on the compute target;
-    ``arguments`` follow ``job.py`` on the command line. After ``most_seconds`` of running the driver's side should end
+    ``code``: the files to run, and by its locks the libraries on the compute target; ``arguments`` follow ``job.py`` on
+    the command line. After ``most_seconds`` of running the driver's side should end
     it by itself: a backstop for the case that nobody polls any more.
     """
 
     run_id: str
     pipeline: str
     compute: str
-    folder: str
-    environment: str
+    code: JobTree
     arguments: tuple[str, ...]
     most_seconds: int
     tags: dict[str, str] = field(default_factory=dict)

@@ -77,7 +77,7 @@ def preview(services: Services, request: AdmissionRequest) -> Preview:
     """What the request would lead to now."""
     from activities.preview_run import preview_run
 
-    return preview_run(request, **services.admission())
+    return preview_run(request, **services.preview())
 
 
 def claim(services: Services, request: AdmissionRequest, body: m.RunBody, key: str) -> bool:

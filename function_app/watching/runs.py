@@ -49,7 +49,9 @@ async def _adopt(this: Pass, request: RunRequest) -> None:
 async def _after_roll_outs(this: Pass, end: WindUp, request: RunRequest, run: Instance) -> Start | WindUp | None:
     names = [target.name for target in request.plan.targets]
     roll_outs = {name: await look_up(this.client, roll_out_id(request, name)) for name in names}
-    can_resume = request.pipeline in {pipeline.name for pipeline in this.services.pipelines.all}
+    # A run that carries all it needs of its pipeline's file goes on without it.
+    needs_file = request.plan.job is None
+    can_resume = not needs_file or request.pipeline in {pipeline.name for pipeline in this.services.pipelines.all}
     return after_roll_outs(end, run, roll_outs, can_resume=can_resume, now=this.now)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from shared.messages import Parameters
 
-LAYOUT = "edgetrain fingerprint 1"  # part of every fingerprint: change it when the recipe changes
+LAYOUT = "edgetrain fingerprint 2"  # part of every fingerprint: change it when the recipe changes
 
 
 def fingerprint(
@@ -19,7 +19,7 @@ def fingerprint(
 
 
 def code_digest(files: Mapping[str, bytes]) -> str:
-    """SHA-256 in hex over a folder's files: names (with ``/`` between folders) and contents, in any order."""
+    """SHA-256 in hex over a job's files: names (with ``/`` between folders) and contents, in any order."""
     return _digest_of(part for name in sorted(files) for part in (name, files[name]))
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.messages import Plan, PromotionRule, QueueRule, TargetPlan, TrainingLimits
+from shared.messages import FrozenJob, Plan, PromotionRule, QueueRule, TargetPlan, TrainingLimits
 
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
 
 
-def plan_of(pipeline: Pipeline) -> Plan:
-    """What a run needs of the pipeline's file, frozen at admission."""
+def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:
+    """What a run needs of the pipeline's file, and which code, frozen at admission."""
     train, judge = pipeline.train, pipeline.judge
     return Plan(
         compute=train.compute,
@@ -31,4 +31,6 @@ def plan_of(pipeline: Pipeline) -> Plan:
         ),
         queue=QueueRule(policy=train.queue.policy, priority=train.queue.priority),
         quarantine_after=train.quarantine_after,
+        job=job,
+        model=pipeline.deliver.model,
     )

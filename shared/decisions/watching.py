@@ -157,7 +157,7 @@ def after_roll_outs(
 
     They outlive the run. One that is under way is left to end, because only it knows whether it has moved traffic yet.
     Once a target serves the run's model, the run is resumed, to be recorded as what it is;
-    ``can_resume`` is false when its pipeline is gone, and with it what its steps need.
+    ``can_resume`` is false when its pipeline is gone, and it does not carry what its steps need.
     """
     lives = {roll_out.life for roll_out in roll_outs.values()}
     just_asked_for = run.stage is Stage.ROLLING_OUT and run.updated_at is not None and recent(run.updated_at, now)

@@ -99,8 +99,23 @@ class QueueRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenJob:
+    """The code that a run was admitted with: what ``training/<folder>/`` was then.
+
+    ``tree``: SHA-256 in hex of the packed :class:`shared.job_trees.JobTree`, which is kept under that name.
+    """
+
+    folder: str
+    tree: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a pipeline's file said when the run was admitted; later edits do not touch a run under way."""
+    """What a pipeline's file said when the run was admitted; later edits do not touch a run under way.
+
+    ``job`` and ``model`` (its name in the registry) are missing for runs from before they were kept; these use what is
+    deployed when a step needs it.
+    """
 
     compute: str
     limits: TrainingLimits
@@ -108,6 +123,8 @@ class Plan:
     targets: tuple[TargetPlan, ...]
     queue: QueueRule = field(default_factory=QueueRule)
     quarantine_after: int = 3
+    job: FrozenJob | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

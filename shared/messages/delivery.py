@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.messages.admission import FrozenJob
 from shared.messages.vocabulary import Cause, Parameters
 
 
@@ -49,10 +50,14 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterModel:
-    """Register the model that a run left under ``model_path`` in its outputs."""
+    """Register the model that a run left under ``model_path`` in its outputs.
+
+    ``name`` in the registry; empty in commands from before runs carried it.
+    """
 
     lineage: Lineage
     model_path: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +70,15 @@ class RegisteredModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildImage:
-    """Append the model that a run left under ``model_path`` to the pipeline's dependency image."""
+    """Append the model that a run left under ``model_path`` to the dependency image of its code.
+
+    ``job`` is None in commands from before runs carried it.
+    """
 
     lineage: Lineage
     model_path: str
     created_at: datetime
+    job: FrozenJob | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

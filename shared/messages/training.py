@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.messages.admission import Snapshot, TrainingLimits
+from shared.messages.admission import FrozenJob, Snapshot, TrainingLimits
 from shared.messages.vocabulary import Parameters, Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingOrder:
-    """Train this snapshot under this run id. Submitting the same order twice starts one training."""
+    """Train this snapshot under this run id. Submitting the same order twice starts one training.
+
+    ``job`` and ``running_seconds``, the longest that it may run, are None in orders from before runs carried them.
+    """
 
     run_id: str
     pipeline: str
@@ -17,6 +20,8 @@ class TrainingOrder:
     snapshot: Snapshot
     parameters: Parameters
     fingerprint: str
+    job: FrozenJob | None = None
+    running_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

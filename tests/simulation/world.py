@@ -36,6 +36,7 @@ from shared.training_driver import TrainingJob
 from tests.simulation.storage import MemoryBlobs, hubs_over
 from tests.simulation.trainings import MemoryDriver
 from tests.support.arrivals import a_blob_created
+from tests.support.jobs import MemoryJobs
 from tests.support.memory_tables import MemoryTables
 from tests.unit.functions_host.durable.harness import Clock, Host, SdkInvoker, hosted
 
@@ -92,6 +93,7 @@ class WorldServices(Services):
             "ledger": Ledger.over(tables),
             "hubs": hubs_over(blobs),
             "driver": driver,
+            "frozen_jobs": MemoryJobs(),
             "announcements": self.told,
             "results": self.told,
         }
@@ -202,7 +204,7 @@ class World:
         request = AdmissionRequest(
             pipeline=pipeline, cause=Cause.OPERATOR, requested_by="preview", requested_at=self.clock.now()
         )
-        return preview_run(request, **self.services.admission())
+        return preview_run(request, **self.services.preview())
 
     def advance(self, step: timedelta) -> None:
         """Let time pass; timers that are due fire at its end."""

@@ -4,10 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from shared.job_trees import JobTree
+from shared.messages import FrozenJob
 from shared.oci.images import Descriptor, Image, Layer, append, configure, describe, empty_image
 from shared.oci.references import ImageName, digest_of
 from shared.oci.transfer import Parts, StoredManifest, push_image
-from shared.scoring_images import ScoringParts
+from shared.scoring_images import scoring_parts
+from tests.support.jobs import a_job_tree
 from tests.support.workflow import START
 
 
@@ -61,14 +64,20 @@ class StoredArtifacts:
 
 
 @dataclass
-class OneDependencyImage:
-    """The same parts for every pipeline."""
+class OneCode:
+    """The same code for every run; a test may put another in its place. ``asked``: for which runs' jobs."""
 
-    score_script: Path
-    name: ImageName = field(default_factory=lambda: ImageName("scoring/breast_cancer", "0123456789abcdef"))
+    tree: JobTree = field(default_factory=a_job_tree)
+    asked: list[FrozenJob | None] = field(default_factory=list)
 
-    def parts(self, pipeline: str) -> ScoringParts:
-        return ScoringParts(dependency_image=self.name, score_script=self.score_script, locks=())
+    @property
+    def name(self) -> ImageName:
+        """Of the dependency image."""
+        return scoring_parts(self.tree).dependency_image
+
+    def of(self, pipeline: str, job: FrozenJob | None) -> JobTree:
+        self.asked.append(job)
+        return self.tree
 
 
 def a_base_image(folder: Path, content: bytes = b"a base layer") -> tuple[Image, Parts]:
@@ -82,9 +91,9 @@ def a_base_image(folder: Path, content: bytes = b"a base layer") -> tuple[Image,
     return describe(image, {"org.opencontainers.image.title": "base"}), Parts(files={digest: file})
 
 
-def with_dependency_image(registry: InMemoryRegistry, folder: Path, dependencies: OneDependencyImage) -> Image:
+def with_dependency_image(registry: InMemoryRegistry, folder: Path, code: OneCode) -> Image:
     """Push a small dependency image; forgets that it was uploaded."""
     image, parts = a_base_image(folder)
-    push_image(registry, image, dependencies.name, parts)
+    push_image(registry, image, code.name, parts)
     registry.uploaded.clear()
     return image

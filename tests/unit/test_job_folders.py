@@ -5,58 +5,114 @@ from pathlib import Path
 import pytest
 
 from shared.decisions.environments import environment_key
-from shared.errors import PermanentError
+from shared.errors import Code, PermanentError
 from shared.job_folders import JobFolders
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = sorted(path.name for path in (ROOT / "training").iterdir() if (path / "job.py").is_file())
 LIBRARIES = {"numpy", "joblib", "sklearn", "azure", "azureml", "azureml_inference_server_http"}
+NEEDED = {
+    "mine/job.py": "job",
+    "mine/score.py": "score",
+    "mine/requirements.txt": "numpy==2.0\n",
+    "common/job_runtime.py": "runtime",
+    "common/requirements-job.txt": "azureml-core==1.61\n",
+    "common/requirements-scoring.txt": "server==1\n",
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in NEEDED.items():
+        write(tmp_path, name, text)
+    return tmp_path
+
+
+def write(root: Path, name: str, text: str) -> None:
+    path = root / "training" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def test_a_job_is_its_folder_and_the_common_files() -> None:
-    assert list(JobFolders(ROOT).files("breast_cancer")) == [
-        "hub_reader.py",
-        "job.py",
-        "job_runtime.py",
-        "score.py",
-        "strict_csv.py",
-        "train.py",
-    ]
+    assert {"job.py", "score.py", "train.py", "hub_reader.py", "job_runtime.py", "strict_csv.py"} <= set(
+        JobFolders(ROOT).read("breast_cancer").files
+    )
 
 
-def test_tests_caches_and_package_markers_stay_at_home(tmp_path: Path) -> None:
-    sources = ["data/words.json", "job.py", "train.py"]
-    rest = ["test_train.py", "tests/data.csv", "__init__.py", "requirements.txt", "__pycache__/train.pyc", ".x.swp"]
-    for name in sources + rest:
-        path = tmp_path / "training/mine" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("pass\n")
-    into = tmp_path / "staged"
-    into.mkdir()
+def test_what_has_the_same_name_in_both_is_the_folders_own(root: Path) -> None:
+    write(root, "mine/job_runtime.py", "my own")
 
-    JobFolders(tmp_path).stage("mine", into)
-
-    assert sorted(path.relative_to(into).as_posix() for path in into.rglob("*") if path.is_file()) == sources
+    assert JobFolders(root).read("mine").files["job_runtime.py"] == b"my own"
 
 
-def test_a_folder_without_a_job_or_a_lock_is_named(tmp_path: Path) -> None:
-    jobs = JobFolders(tmp_path)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mine/test_train.py",
+        "mine/tests/data.csv",
+        "mine/.hidden/notes.txt",
+        "mine/.x.swp",
+        "mine/__init__.py",
+        "mine/__pycache__/train.pyc",
+        "mine/requirements.in",
+        "common/tests/test_runtime.py",
+        "other/train.py",
+    ],
+)
+def test_what_the_job_never_gets_does_not_count_either(root: Path, name: str) -> None:
+    before = JobFolders(root).read("mine")
+    write(root, name, "new")
+    after = JobFolders(root).read("mine")
 
-    with pytest.raises(PermanentError, match=r"training/mine/ has no job\.py"):
-        jobs.files("mine")
-    with pytest.raises(PermanentError, match=r"training/mine/requirements\.txt is missing"):
-        jobs.environment("mine")
+    assert after == before
+    assert after.code == before.code
+
+
+@pytest.mark.parametrize(
+    "name", ["mine/score.py", "mine/data/words.json", "mine/parts/__init__.py", "mine/requirements_reader.py"]
+)
+def test_what_the_job_gets_counts(root: Path, name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    before = JobFolders(root).read("mine")
+    write(root, name, "new")
+    after = JobFolders(root).read("mine")
+    into = tmp_path_factory.mktemp("staged")
+    after.stage(into)
+
+    assert after.code != before.code
+    assert (into / name.removeprefix("mine/")).read_text() == "new"
+    staged = {path.relative_to(into).as_posix(): path.read_bytes() for path in into.rglob("*") if path.is_file()}
+    assert staged == after.files
+
+
+@pytest.mark.parametrize("name", ["mine/requirements.txt", "common/requirements-job.txt"])
+def test_a_lock_counts_by_its_lines(root: Path, name: str) -> None:
+    before = JobFolders(root).read("mine")
+    write(root, name, NEEDED[name] + "pandas==2.2\n")
+    after = JobFolders(root).read("mine")
+
+    assert (after.code, after.pins == before.pins) == (before.code, False)
+    assert after.environment != before.environment
+
+
+@pytest.mark.parametrize("name", [name for name in NEEDED if name != "common/job_runtime.py"])
+def test_what_a_job_lacks_is_named(root: Path, name: str) -> None:
+    (root / "training" / name).unlink()
+
+    with pytest.raises(PermanentError, match=f"training/{name} is missing") as refused:
+        JobFolders(root).read("mine")
+    assert refused.value.code is Code.BAD_PIPELINE
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_training_code_stands_alone(folder: str) -> None:
-    files = JobFolders(ROOT).files(folder)
+    files = JobFolders(ROOT).read(folder).files
     allowed = LIBRARIES | set(sys.stdlib_module_names) | {Path(name).stem for name in files}
 
-    for name, path in files.items():
-        if path.suffix != ".py":
+    for name, content in files.items():
+        if not name.endswith(".py"):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(content)):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]

@@ -17,7 +17,7 @@ from shared.clients.azure_ml.errors import translated
 from shared.clients.azure_ml.statuses import finite_metrics, message_of, phase_of, with_remedy
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.errors import Code, PermanentError, TransientError
-from shared.job_folders import ENTRY, JobFolders
+from shared.job_trees import ENTRY
 from shared.messages import Phase, TrainedModel, TrainingRef, TrainingStatus
 from shared.settings import Compute
 from shared.texts import shortened
@@ -36,10 +36,9 @@ _ONE_SUBMIT = threading.Lock()
 class AzureMlDriver:
     """Runs trainings as script runs on an attached VM, one experiment per pipeline."""
 
-    def __init__(self, workspace: AzureMlWorkspace, computes: Callable[[str], Compute], jobs: JobFolders) -> None:
+    def __init__(self, workspace: AzureMlWorkspace, computes: Callable[[str], Compute]) -> None:
         self._workspace = workspace
         self._compute = computes
-        self._jobs = jobs
 
     def submit(self, job: TrainingJob) -> TrainingStatus:
         """Start the job, or adopt the run of this id that an earlier attempt started."""
@@ -95,7 +94,7 @@ class AzureMlDriver:
     def _start(self, job: TrainingJob) -> Any:
         attach_compute(self._workspace.open(), job.compute, self._compute(job.compute))
         with _ONE_SUBMIT, tempfile.TemporaryDirectory(prefix="edgetrain-job-") as folder:
-            self._jobs.stage(job.folder, Path(folder))
+            job.code.stage(Path(folder))  # the same code is the same tree, which Azure ML then does not upload again
             try:
                 with translated(f"submit run {job.run_id}"):
                     configuration = self._configuration(job, folder)
@@ -110,9 +109,9 @@ class AzureMlDriver:
     def _configuration(self, job: TrainingJob, folder: str) -> Any:
         from azureml.core import Environment, ScriptRunConfig
 
-        environment = Environment(f"edgetrain-{job.folder}-{job.environment}")
+        environment = Environment(f"edgetrain-{job.code.folder}-{job.code.environment}")
         environment.python.user_managed_dependencies = True
-        environment.python.interpreter_path = interpreter_path(self._compute(job.compute), job.environment)
+        environment.python.interpreter_path = interpreter_path(self._compute(job.compute), job.code.environment)
         configuration = ScriptRunConfig(
             folder,
             script=ENTRY,

@@ -15,9 +15,10 @@ from pydantic import SecretStr
 from activities.admit_run import admit_run
 from activities.preview_run import preview_run
 from activities.record_run import record_run
+from shared.clients.frozen_jobs import FrozenJobs
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger
-from shared.clients.training_code import TrainingCode
+from shared.job_folders import JobFolders
 from shared.messages import (
     Admission,
     AdmissionRequest,
@@ -43,6 +44,8 @@ class Stack:
     hubs: Hubs
     owner: BlobServiceClient
     pipelines: Pipelines
+    frozen_jobs: FrozenJobs
+    app_root: Path = ROOT
 
     @property
     def pipeline(self) -> Pipeline:
@@ -52,7 +55,7 @@ class Stack:
         self.owner.get_blob_client("breast-cancer", name).upload_blob(b"1,2\n", overwrite=True)
 
     def admit(self, requested_by: str, **changes: Any) -> Admission:
-        return admit_run(self._request(requested_by, **changes), **self._collaborators())
+        return admit_run(self._request(requested_by, **changes), **self._collaborators(), frozen_jobs=self.frozen_jobs)
 
     def preview(self) -> Preview:
         return preview_run(self._request("person"), **self._collaborators())
@@ -94,7 +97,7 @@ class Stack:
         return {
             "pipelines": self.pipelines,
             "snapshots": self.hubs,
-            "code": TrainingCode(ROOT),
+            "jobs": JobFolders(self.app_root),
             "runs": self.ledger.runs,
             "listings": self.ledger.listings,
             "quarantines": self.ledger.quarantines,
@@ -108,7 +111,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         ledger, hubs = Ledger(text, "test"), Hubs(lambda _: Site(connection_string=SecretStr(text)))
         with BlobServiceClient.from_connection_string(text, api_version=HUB_API_VERSION) as owner:
             owner.create_container("breast-cancer").close()
-            yield Stack(ledger, hubs, owner, Pipelines(ROOT / "pipelines"))
+            yield Stack(ledger, hubs, owner, Pipelines(ROOT / "pipelines"), FrozenJobs(text, "test"))
         ledger.close()
         hubs.close()
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from activities.admit_run import admit_run
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger
-from shared.clients.training_code import TrainingCode
+from shared.job_folders import JobFolders
 from shared.messages import (
     AdmissionRequest,
     Cause,
@@ -31,6 +31,7 @@ from shared.settings import HUB_API_VERSION, Site
 from tests.support.arrivals import an_arrival
 from tests.support.azurite import a_storage_key, running_azurite
 from tests.support.functions_host import ROOT, HostProcess, running_host
+from tests.support.jobs import MemoryJobs
 from tests.support.workflow import START
 
 PIPELINE = "breast-cancer"
@@ -163,7 +164,8 @@ def _admitted(ledger: Ledger, hubs: Hubs, root: Path, window_id: str) -> RunRequ
         request,
         pipelines=Pipelines(root / "pipelines"),
         snapshots=hubs,
-        code=TrainingCode(root),
+        jobs=JobFolders(root),
+        frozen_jobs=MemoryJobs(),
         runs=ledger.runs,
         listings=ledger.listings,
         quarantines=ledger.quarantines,

@@ -15,6 +15,7 @@ from shared.decisions.promotion import judge
 from shared.messages import Champion
 from shared.pipelines import Pipelines
 from tests.support.job_modules import TRAINING
+from tests.support.jobs import A_FROZEN_JOB
 from training.breast_cancer import score as breast_cancer_score
 from training.breast_cancer import train as breast_cancer_train
 from training.digits import score as digits_score
@@ -51,7 +52,7 @@ def test_clean_drops_are_promoted_and_shuffled_labels_are_not(
     source: Any, train: ModuleType, score: ModuleType
 ) -> None:
     data = source()
-    rule = plan_of(PIPELINES.get(data.pipeline)).rule
+    rule = plan_of(PIPELINES.get(data.pipeline), A_FROZEN_JOB).rule
 
     first = train_on(train, data, data.first)
     second = train_on(train, data, data.first, data.second)

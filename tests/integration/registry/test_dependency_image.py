@@ -12,11 +12,8 @@ from pathlib import Path
 import pytest
 
 from shared.decisions.environments import environment_key
-from shared.errors import PermanentError
 from shared.oci.references import ImageName
 from shared.oci.transfer import FoundImage, find_image, push_image
-from shared.pipelines import Pipelines
-from shared.scoring_images import ScoringImages
 from tests.support.image_registry import a_base_image
 from tests.support.registry import RunningRegistry
 
@@ -39,9 +36,11 @@ class Tool:
         self.registry, self.pipeline, self.folder = registry, name, name.replace("-", "_")
         files = {
             f"pipelines/{name}.yaml": PIPELINE.format(name=name, folder=self.folder),
+            f"training/{self.folder}/job.py": "",
             f"training/{self.folder}/score.py": "",
             f"training/{self.folder}/requirements.txt": LOCKS[0],
             "training/common/requirements-scoring.txt": LOCKS[1],
+            "training/common/requirements-job.txt": "",
         }
         for path, text in files.items():
             (self.app_root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -195,13 +194,13 @@ def test_an_interrupted_run_leaves_nothing(tool: Tool, tmp_path: Path) -> None:
     assert _left_over(tool.cache) == []
 
 
-def test_the_parts_of_a_pipeline_are_checked(tool: Tool) -> None:
-    images = ScoringImages(tool.app_root, Pipelines(tool.app_root / "pipelines"))
-    assert images.parts(tool.pipeline).dependency_image == tool.name
-
+def test_a_file_that_is_missing_is_named(tool: Tool) -> None:
     (tool.app_root / "training" / "common" / "requirements-scoring.txt").unlink()
-    with pytest.raises(PermanentError, match=r"has no training/common/requirements-scoring\.txt"):
-        images.parts(tool.pipeline)
+
+    done = tool.run("--base-tar", str(tool.base))
+
+    assert done.returncode == 1
+    assert "training/common/requirements-scoring.txt is missing" in done.stderr
 
 
 def _names(tool: Tool, digest: str) -> set[str]:

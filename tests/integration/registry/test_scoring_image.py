@@ -20,10 +20,11 @@ from cli.dependency_image import debian_base, ensure_dependency_image
 from cli.layer_cache import LayerCache
 from local_stack.stack_hub import containers
 from local_stack.stack_hub.engine import configure_podman, find
+from shared.job_folders import JobFolders
 from shared.messages import BuildImage, BuiltImage, Lineage
-from shared.pipelines import Pipelines
-from shared.scoring_images import ScoringImages
+from shared.scoring_images import scoring_parts
 from tests.support.builders import FINGERPRINT, a_run_request
+from tests.support.image_registry import OneCode
 from tests.support.registry import RunningRegistry
 from tests.support.workflow import START
 
@@ -82,7 +83,7 @@ def model() -> LogisticRegression:
 def built(registry: RunningRegistry, model: LogisticRegression) -> BuiltImage:
     if shutil.which("mmdebstrap") is None:
         pytest.skip("needs mmdebstrap to make the base image")
-    images = ScoringImages(ROOT, Pipelines(ROOT / "pipelines"))
+    code = OneCode(JobFolders(ROOT).read("breast_cancer"))
     lineage = Lineage(
         run_id=a_run_request().run_id,
         pipeline="breast-cancer",
@@ -93,14 +94,14 @@ def built(registry: RunningRegistry, model: LogisticRegression) -> BuiltImage:
     )
     with registry.client() as client:
         ensure_dependency_image(
-            images.parts("breast-cancer"),
+            scoring_parts(code.tree),
             registry=client,
             make_base=partial(debian_base, CACHE, print),
             cache=CACHE,
             say=print,
         )
         command = BuildImage(lineage=lineage, model_path="outputs/model", created_at=START)
-        return build_image(command, artifacts=SavedModel(model), dependencies=images, registry=client)
+        return build_image(command, artifacts=SavedModel(model), code=code, registry=client)
 
 
 def test_an_appended_image_scores(podman: Podman, open_registry: RunningRegistry, model: LogisticRegression) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 from shared.clients.azure_ml import AzureMlDriver, AzureMlRegistry, AzureMlWorkspace
 from shared.errors import EdgetrainError, PermanentError
-from shared.job_folders import JobFolders
 from shared.messages import TrainingStatus
 from shared.settings import AzureMl, Compute
 from shared.training_driver import TrainingJob
@@ -75,7 +74,7 @@ class Client:
 def _start(settings: AzureMl, computes: dict[str, Compute], environment: dict[str, str]) -> None:
     os.environ.update(environment)
     workspace = AzureMlWorkspace(settings)
-    _parts["driver"] = AzureMlDriver(workspace, computes.__getitem__, JobFolders(APP_ROOT))
+    _parts["driver"] = AzureMlDriver(workspace, computes.__getitem__)
     _parts["registry"] = AzureMlRegistry(workspace)
     _parts["workspace"] = workspace
     _parts["facts"] = _Facts(workspace)

@@ -106,7 +106,7 @@ def vm(tmp_path_factory: pytest.TempPathFactory, hub: str) -> Iterator[TrainingV
         environments = server.home / "edgetrain/environments"
         jobs = JobFolders(APP_ROOT)
         for name in ("breast_cancer", "digits"):
-            install_environment(environments / jobs.environment(name))
+            install_environment(environments / jobs.read(name).environment)
         compute = Compute(
             address=server.address,
             port=server.port,

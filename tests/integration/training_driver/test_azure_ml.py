@@ -18,10 +18,12 @@ from local_stack.demo_data import breast_cancer_story, digits_story
 from shared.job_folders import JobFolders
 from shared.messages import Lineage, Phase, RegisteredModel, TrainedModel, TrainingOrder, TrainingRef, TrainingStatus
 from shared.pipelines import Pipelines
+from shared.run_code import RunCode
 from shared.training_driver import TrainingJob
 from tests.integration.training_driver import hub as hubs
 from tests.integration.training_driver.client import APP_ROOT, Client, Failed
 from tests.integration.training_driver.conftest import AzureMlStandIn, TrainingVm, new_client
+from tests.support.jobs import MemoryJobs, a_job_tree
 from tests.support.serving_host import wait_for
 from tests.support.training import MemoryDriver
 
@@ -33,9 +35,9 @@ PATIENCE_SECONDS = 90.0
 def a_job(order: TrainingOrder) -> TrainingJob:
     """The job that the activity makes of an order."""
     recorder = MemoryDriver()
-    submit_training(
-        order, driver=recorder, pipelines=Pipelines(APP_ROOT / "pipelines"), environments=JobFolders(APP_ROOT)
-    )
+    pipelines, deployed = Pipelines(APP_ROOT / "pipelines"), JobFolders(APP_ROOT)
+    code = RunCode(kept=MemoryJobs(), deployed=deployed, pipelines=pipelines)
+    submit_training(order, driver=recorder, code=code, pipelines=pipelines)
     return recorder.jobs[order.run_id]
 
 
@@ -318,13 +320,14 @@ def test_a_fault_in_the_data_is_told_by_file_line_and_column_and_never_by_value(
 
 
 def test_an_environment_that_is_not_on_the_vm_is_named(site: Site) -> None:
-    job = replace(site.job(), environment="0" * 16)
+    asked = site.job()
+    job = replace(asked, code=a_job_tree(files=asked.code.files))
 
     site.client.driver("submit", job)
     end = site.end(job)
 
     assert end.phase is Phase.FAILED
-    assert "/0000000000000000/bin/python" in end.detail
+    assert f"/{job.code.environment}/bin/python" in end.detail
     assert end.detail.endswith("; prepare the VM: python -m cli.prepare_vm --pipeline breast-cancer")
 
 

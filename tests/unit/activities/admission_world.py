@@ -8,6 +8,7 @@ from activities.preview_run import preview_run
 from activities.record_run import record_run
 from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
+from shared.job_trees import JobTree
 from shared.messages import (
     Admission,
     AdmissionRequest,
@@ -22,6 +23,7 @@ from shared.messages import (
 from shared.pipelines import Pipeline
 from tests.support.arrivals import a_pipeline
 from tests.support.builders import a_snapshot
+from tests.support.jobs import MemoryJobs, a_job_tree
 from tests.support.memory_tables import MemoryTables
 from tests.support.workflow import START
 
@@ -33,8 +35,8 @@ class World:
     pipeline: Pipeline = field(default_factory=lambda: a_pipeline(parameters={"depth": 3, "rate": 0.5}))
     snapshot: Snapshot = field(default_factory=lambda: a_snapshot(listing="listing-1", newest=START))
     trouble: PermanentError | None = None
-    sources: dict[str, bytes] = field(default_factory=lambda: {"train.py": b"pass"})
-    pins: tuple[str, ...] = ("numpy==2.0",)
+    job: JobTree = field(default_factory=a_job_tree)
+    frozen_jobs: MemoryJobs = field(default_factory=MemoryJobs)
     tables: MemoryTables = field(default_factory=MemoryTables)
     sinces: list[Snapshot | None] = field(default_factory=list)
     previews: int = 0
@@ -58,14 +60,11 @@ class World:
         self.previews += 1
         return self.take_snapshot(pipeline, since=since)
 
-    def files(self, folder: str) -> dict[str, bytes]:
-        return self.sources
-
-    def locks(self, folder: str) -> tuple[str, ...]:
-        return self.pins
+    def read(self, folder: str) -> JobTree:
+        return self.job
 
     def admit(self, requested_by: str = "window-1", **changes: Any) -> Admission:
-        return admit_run(request(requested_by, **changes), **self._collaborators())
+        return admit_run(request(requested_by, **changes), **self._collaborators(), frozen_jobs=self.frozen_jobs)
 
     def preview(self, requested_by: str = "person", **changes: Any) -> Preview:
         return preview_run(request(requested_by, **changes), **self._collaborators())
@@ -103,7 +102,7 @@ class World:
         return {
             "pipelines": self,
             "snapshots": self,
-            "code": self,
+            "jobs": self,
             "runs": ledger.runs,
             "listings": ledger.listings,
             "quarantines": ledger.quarantines,

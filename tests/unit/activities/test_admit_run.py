@@ -9,6 +9,7 @@ from shared.errors import Code, PermanentError
 from shared.messages import CHECKED, Admission, Cause, Outcome, RunRequest, Stage, Verdict
 from tests.support.arrivals import a_pipeline
 from tests.support.builders import a_snapshot
+from tests.support.jobs import a_job_tree
 from tests.support.workflow import START
 from tests.unit.activities.admission_world import NAME, World
 
@@ -26,7 +27,7 @@ def test_new_data_is_granted_a_run_that_carries_everything_it_needs() -> None:
     assert run.run_id == f"breast-cancer-{run.fingerprint[:12]}-1"
     assert (run.snapshot, run.plan, run.parameters) == (
         world.snapshot,
-        plan_of(world.pipeline),
+        plan_of(world.pipeline, world.job.frozen),
         {"depth": 3, "rate": 0.5},
     )
     assert (run.cause, run.requested_by, run.window_id) == (Cause.NEW_DATA, "window-1", "window-1")
@@ -111,8 +112,8 @@ def test_whoever_loses_the_race_for_the_claim_starts_nothing() -> None:
     "change",
     [
         {"snapshot": a_snapshot(digest="ef" * 32)},
-        {"sources": {"train.py": b"other"}},
-        {"pins": ("numpy==2.1",)},
+        {"job": a_job_tree(files={"train.py": b"other"})},
+        {"job": a_job_tree(pins="numpy==2.1")},
     ],
 )
 def test_a_change_of_data_code_or_libraries_is_another_fingerprint(change: dict[str, Any]) -> None:
@@ -123,6 +124,37 @@ def test_a_change_of_data_code_or_libraries_is_another_fingerprint(change: dict[
         setattr(world, name, value)
 
     assert world.start("window-2").fingerprint != first.fingerprint
+
+
+def test_the_code_is_kept_before_the_claim_and_the_run_names_it() -> None:
+    world = World()
+
+    def dies(operation: str) -> None:
+        if operation == "insert":
+            raise CrashError
+
+    table = world.tables.table("runs")
+    table.before = dies
+    with pytest.raises(CrashError):
+        world.admit()
+    kept = dict(world.frozen_jobs.packed)
+    table.before = lambda _: None
+    run = world.start()
+
+    assert run.plan.job is not None
+    assert list(kept) == [run.plan.job.tree]
+    assert world.frozen_jobs.read(run.plan.job) == world.job
+
+
+def test_what_starts_no_run_keeps_no_code() -> None:
+    world = World()
+    world.preview()
+    assert world.frozen_jobs.packed == {}
+
+    world.end(world.start(), Outcome.PROMOTED)
+    world.frozen_jobs.packed.clear()
+    assert world.admit("window-2").verdict is Verdict.UNCHANGED
+    assert world.frozen_jobs.packed == {}
 
 
 def test_an_override_is_part_of_the_fingerprint_and_of_the_run() -> None:

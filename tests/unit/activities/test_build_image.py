@@ -15,10 +15,11 @@ from shared.oci.transfer import FoundImage, find_image
 from tests.support.builders import FINGERPRINT, a_run_request
 from tests.support.image_registry import (
     InMemoryRegistry,
-    OneDependencyImage,
+    OneCode,
     StoredArtifacts,
     with_dependency_image,
 )
+from tests.support.jobs import A_FROZEN_JOB, a_job_tree
 from tests.support.workflow import START
 
 RUN = a_run_request().run_id
@@ -29,15 +30,13 @@ class Bench:
     """``build_image`` with collaborators that can be looked into."""
 
     def __init__(self, folder: Path) -> None:
-        script = folder / "score.py"
-        script.write_text("def run(body): ...\n")
         self.registry = InMemoryRegistry()
         self.artifacts = StoredArtifacts(dict(MODEL))
-        self.dependencies = OneDependencyImage(script)
-        self.base = with_dependency_image(self.registry, folder, self.dependencies)
+        self.code = OneCode()
+        self.base = with_dependency_image(self.registry, folder, self.code)
 
     def build(self, command: BuildImage) -> BuiltImage:
-        return build_image(command, artifacts=self.artifacts, dependencies=self.dependencies, registry=self.registry)
+        return build_image(command, artifacts=self.artifacts, code=self.code, registry=self.registry)
 
     def image(self) -> FoundImage:
         found = find_image(self.registry, ImageName("models/breast-cancer", RUN))
@@ -118,7 +117,7 @@ def test_after_a_kill_before_the_tag_the_same_image_is_made(bench: Bench) -> Non
 def test_a_new_dependency_image_makes_a_new_image_under_the_same_tag(bench: Bench, tmp_path: Path) -> None:
     first = bench.build(a_command())
     other = replace(bench.base, annotations={"rebuilt": "yes"})
-    name = bench.dependencies.name
+    name = bench.code.name
     bench.registry.put_manifest(
         name.repository, name.reference, other.manifest, media_type="application/vnd.oci.image.manifest.v1+json"
     )
@@ -129,19 +128,26 @@ def test_a_new_dependency_image_makes_a_new_image_under_the_same_tag(bench: Benc
     assert bench.image().digest == second.digest
 
 
+def test_the_script_and_the_libraries_are_those_that_the_run_was_admitted_with(bench: Bench) -> None:
+    bench.build(replace(a_command(), job=A_FROZEN_JOB))
+
+    assert bench.code.asked == [A_FROZEN_JOB]
+    assert bench.image().image.annotations["io.edgetrain.environment"] == bench.code.name.reference
+
+
 def test_a_missing_dependency_image_names_the_command_that_makes_it(bench: Bench) -> None:
-    bench.dependencies.name = ImageName("scoring/breast_cancer", "feedfeedfeedfeed")
+    bench.code.tree = a_job_tree(pins="numpy==2.1")
 
     with pytest.raises(PermanentError) as caught:
         bench.build(a_command())
 
     assert caught.value.code == Code.DEPENDENCY_IMAGE_MISSING
-    assert "has no dependency image scoring/breast_cancer:feedfeedfeedfeed" in caught.value.reason
+    assert f"has no dependency image {bench.code.name};" in caught.value.reason
     assert "`python -m cli.dependency_image --pipeline breast-cancer`" in caught.value.reason
 
 
 def test_an_unusable_dependency_image_is_to_be_rebuilt(bench: Bench) -> None:
-    name = bench.dependencies.name
+    name = bench.code.name
     key = (name.repository, name.reference)
     bench.registry.manifests[key] = replace(bench.registry.manifests[key], media_type="text/plain")
 

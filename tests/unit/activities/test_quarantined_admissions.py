@@ -3,6 +3,7 @@
 from typing import Any
 
 from shared.messages import Outcome, RunRequest, Verdict
+from tests.support.jobs import a_job_tree
 from tests.support.workflow import START
 from tests.unit.activities.admission_world import NAME, World
 
@@ -38,9 +39,9 @@ def test_force_does_not_get_around_a_quarantine() -> None:
 def test_other_data_or_code_lift_it_and_the_same_again_does_not() -> None:
     world = World()
     _fail(world, 3)
-    world.sources = {"train.py": b"repaired"}
+    world.job = a_job_tree(files={"train.py": b"repaired"})
     repaired = world.start("window-4")
-    world.sources = {"train.py": b"pass"}
+    world.job = a_job_tree()
     assert world.admit("window-5").verdict is Verdict.QUARANTINED
     assert repaired.attempt == 1
 

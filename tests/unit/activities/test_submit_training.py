@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,14 +7,18 @@ import pytest
 from activities.submit_training import GRACE_SECONDS, submit_training
 from shared.errors import Code, PermanentError
 from shared.job_folders import JobFolders
-from shared.messages import Phase, TrainingOrder
+from shared.messages import Phase, TrainingOrder, TrainingStatus
 from shared.pipelines import Pipelines
+from shared.run_code import RunCode
 from tests.support.builders import a_snapshot
+from tests.support.jobs import MemoryJobs, a_job_tree
 from tests.support.training import MemoryDriver
 
 ROOT = Path(__file__).resolve().parents[3]
 PIPELINES = Pipelines(ROOT / "pipelines")
-JOBS = JobFolders(ROOT)
+DEPLOYED = JobFolders(ROOT)
+KEPT = MemoryJobs()
+TREE = a_job_tree("folder_of_then", files={"train.py": b"as it was admitted"})
 ORDER = TrainingOrder(
     run_id="breast-cancer-abababababab-1",
     pipeline="breast-cancer",
@@ -21,13 +26,21 @@ ORDER = TrainingOrder(
     snapshot=a_snapshot(),
     parameters={"most_iterations": 5, "inverse_regularisation": 0.3},
     fingerprint="ab" * 32,
+    job=KEPT.keep(TREE),
+    running_seconds=1234.5,
 )
+OLD_ORDER = replace(ORDER, job=None, running_seconds=None)
+
+
+def submit(order: TrainingOrder, driver: MemoryDriver, pipelines: Pipelines = PIPELINES) -> TrainingStatus:
+    code = RunCode(kept=KEPT, deployed=DEPLOYED, pipelines=pipelines)
+    return submit_training(order, driver=driver, code=code, pipelines=pipelines)
 
 
 def test_the_job_carries_references_and_parameters() -> None:
     driver = MemoryDriver()
 
-    status = submit_training(ORDER, driver=driver, pipelines=PIPELINES, environments=JOBS)
+    status = submit(ORDER, driver)
 
     job = driver.jobs[ORDER.run_id]
     options = dict(zip(job.arguments[::2], job.arguments[1::2], strict=True))
@@ -39,8 +52,7 @@ def test_the_job_carries_references_and_parameters() -> None:
         "--manifest": ORDER.snapshot.manifest,
         "--container": "breast-cancer",
     }
-    assert (job.compute, job.folder, job.environment) == ("hub-vm", "breast_cancer", JOBS.environment("breast_cancer"))
-    assert job.most_seconds == PIPELINES.get("breast-cancer").train.running_limit_seconds + GRACE_SECONDS
+    assert job.compute == "hub-vm"
     assert job.tags == {"pipeline": "breast-cancer", "fingerprint": "ab" * 32, "snapshot": "cd" * 32}
     assert status.phase is Phase.QUEUED
 
@@ -48,14 +60,42 @@ def test_the_job_carries_references_and_parameters() -> None:
 def test_the_same_order_gives_the_same_job() -> None:
     one, two = MemoryDriver(), MemoryDriver()
 
-    submit_training(ORDER, driver=one, pipelines=PIPELINES, environments=JOBS)
-    submit_training(ORDER, driver=two, pipelines=PIPELINES, environments=JOBS)
+    submit(ORDER, one)
+    submit(ORDER, two)
 
     assert one.jobs == two.jobs
 
 
-def test_a_pipeline_that_is_gone_is_a_permanent_error() -> None:
+def test_the_code_and_the_limit_are_those_of_the_admission_whatever_is_deployed_now() -> None:
+    driver = MemoryDriver()
+
+    submit(ORDER, driver, pipelines=Pipelines(ROOT / "nowhere"))
+
+    job = driver.jobs[ORDER.run_id]
+    assert (job.code, job.most_seconds) == (TREE, 1234 + GRACE_SECONDS)
+
+
+def test_an_order_from_before_runs_carried_their_code_trains_what_is_deployed() -> None:
+    driver = MemoryDriver()
+
+    submit(OLD_ORDER, driver)
+
+    job = driver.jobs[ORDER.run_id]
+    assert job.code == DEPLOYED.read("breast_cancer")
+    assert job.most_seconds == PIPELINES.get("breast-cancer").train.running_limit_seconds + GRACE_SECONDS
+
+
+def test_without_its_pipeline_such_an_order_is_a_permanent_error() -> None:
     with pytest.raises(PermanentError, match="there is no pipeline 'breast-cancer'") as caught:
-        submit_training(ORDER, driver=MemoryDriver(), pipelines=Pipelines(ROOT / "nowhere"), environments=JOBS)
+        submit(OLD_ORDER, MemoryDriver(), pipelines=Pipelines(ROOT / "nowhere"))
 
     assert caught.value.code is Code.UNKNOWN_PIPELINE
+
+
+def test_code_that_is_gone_is_a_permanent_error() -> None:
+    order = replace(ORDER, job=a_job_tree(pins="other==1").frozen)
+
+    with pytest.raises(PermanentError) as caught:
+        submit(order, MemoryDriver())
+
+    assert caught.value.code is Code.CODE_MISSING

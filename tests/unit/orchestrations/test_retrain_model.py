@@ -19,6 +19,7 @@ from shared.messages import (
 )
 from shared.wire import from_wire, to_wire
 from tests.support.builders import a_champion, a_plan, a_run_request, a_trained_model
+from tests.support.jobs import A_FROZEN_JOB
 from tests.support.workflow import Played, play, refusal, value
 
 IN_VAIN = "; it was tried again in vain, so see to that and then start the run again"
@@ -64,6 +65,18 @@ def test_a_better_challenger_is_registered_containerized_and_rolled_out() -> Non
     ]
     stages = [status["stage"] for status in run.context.statuses]
     assert stages == ["training", "judging", "delivering", "rolling_out", "recording", "done"]
+
+
+def test_every_step_gets_what_the_run_was_admitted_with() -> None:
+    plan = a_plan(job=A_FROZEN_JOB, model="as-it-was")
+    run, _ = story(request={"plan": plan})
+
+    [trained] = run.commands["await_training"]
+    order = trained["input"]["order"]
+    steps = [asked["input"]["command"] for asked in run.commands["guarded_step"]]
+    assert (order["job"], order["running_seconds"]) == (to_wire(A_FROZEN_JOB), plan.limits.running_seconds)
+    assert steps[0]["name"] == "as-it-was"
+    assert steps[1]["job"] == to_wire(A_FROZEN_JOB)
 
 
 def test_a_weak_challenger_is_never_registered() -> None:

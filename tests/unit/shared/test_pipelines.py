@@ -9,6 +9,7 @@ from shared.decisions.planning import plan_of
 from shared.errors import Code, PermanentError
 from shared.messages import QueuePolicy, QueueRule
 from shared.pipelines import Latest, Pipeline, Pipelines, parse_pipeline
+from tests.support.jobs import A_FROZEN_JOB
 
 GOOD = """
 name: churn
@@ -36,7 +37,7 @@ def test_a_short_file_is_enough_and_the_rest_has_defaults() -> None:
     pipeline = parse_pipeline(GOOD, source="churn.yaml")
 
     assert pipeline.settle.quiet_seconds == 30
-    plan = plan_of(pipeline)
+    plan = plan_of(pipeline, A_FROZEN_JOB)
     assert (plan.compute, plan.rule.higher_is_better, plan.targets[0].name) == ("hub-vm", True, "hub-vm")
 
 
@@ -118,10 +119,11 @@ def test_the_model_writes_the_schema_that_editors_use() -> None:
 
 def test_what_a_pipeline_asks_of_the_queue_goes_into_the_plan() -> None:
     text = changed("train.queue", {"policy": "latest-wins", "priority": 7})
-    plan = plan_of(parse_pipeline(text, source="churn.yaml"))
+    plan = plan_of(parse_pipeline(text, source="churn.yaml"), A_FROZEN_JOB)
     assert plan.queue == QueueRule(policy=QueuePolicy.LATEST_WINS, priority=7)
     assert plan.quarantine_after == 3
-    assert plan_of(parse_pipeline(changed("train.quarantine_after", 5), source="churn.yaml")).quarantine_after == 5
+    patient = parse_pipeline(changed("train.quarantine_after", 5), source="churn.yaml")
+    assert plan_of(patient, A_FROZEN_JOB).quarantine_after == 5
 
 
 @pytest.mark.parametrize(("value", "means"), [("all", "all"), ("new", "new"), ({"latest": 5}, Latest(latest=5))])

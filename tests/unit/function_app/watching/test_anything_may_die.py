@@ -23,6 +23,7 @@ from activities.release_compute import release_compute
 from function_app.starting import start_once
 from function_app.watching.steps import make_pass
 from shared.errors import PermanentError
+from shared.job_trees import JobTree
 from shared.messages import (
     Admission,
     AdmissionRequest,
@@ -45,6 +46,7 @@ from shared.wire import from_wire, to_wire
 from tests.support.arrivals import an_arrival
 from tests.support.durable_client import RuntimeStatus
 from tests.support.examples import examples
+from tests.support.jobs import MemoryJobs, a_job_tree
 from tests.support.watching import PIPELINE, WatchedWorld
 from tests.unit.function_app.watching.looks import PagedHub
 
@@ -86,11 +88,8 @@ class SnapshotHub(PagedHub):
 
 
 class FixedCode:
-    def files(self, folder: str) -> dict[str, bytes]:
-        return {"train.py": b"pass"}
-
-    def locks(self, folder: str) -> list[str]:
-        return []
+    def read(self, folder: str) -> JobTree:
+        return a_job_tree(folder)
 
 
 @dataclass
@@ -253,7 +252,7 @@ class Story:
         self.world = WatchedWorld(folder)
         self.engine = Engine(self.world)
         self.hub = SnapshotHub()
-        self.world.services.__dict__ |= {"hubs": self.hub, "training_code": FixedCode()}
+        self.world.services.__dict__ |= {"hubs": self.hub, "job_folders": FixedCode(), "frozen_jobs": MemoryJobs()}
         self.landed = 0
 
     def data_lands(self, _: int) -> str:

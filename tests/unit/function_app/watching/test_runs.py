@@ -22,6 +22,7 @@ from shared.messages import (
 from shared.wire import from_wire, to_wire
 from tests.support.builders import a_plan
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
+from tests.support.jobs import A_FROZEN_JOB
 from tests.support.watching import STATUSES, WatchedWorld
 from tests.support.workflow import START
 
@@ -233,6 +234,22 @@ def test_runs_of_a_pipeline_whose_file_is_gone_are_found(world: WatchedWorld) ->
     world.passes(adopt_runs)
 
     assert wound_up(world, run).record.pipeline == "gone"
+
+
+@pytest.mark.parametrize("carries", [True, False])
+def test_a_run_that_carries_its_code_is_resumed_though_the_file_of_its_pipeline_is_gone(
+    world: WatchedWorld, carries: bool
+) -> None:
+    plan = a_plan(job=A_FROZEN_JOB if carries else None)
+    run = world.claims(pipeline="gone", run_id="gone-abababababab-1", plan=plan, schema=CHECKED)
+    target = plan.targets[0].name
+    world.has_instance(run.run_id, RuntimeStatus.Terminated, custom_status={"stage": "rolling_out"})
+    served = to_wire(TargetResult(target=target, deployed=True))
+    world.has_instance(roll_out_id(run, target), RuntimeStatus.Completed, output=served)
+
+    world.passes(adopt_runs)
+
+    assert world.client.started == [run.run_id if carries else f"{run.run_id}-wind-up"]
 
 
 def test_a_dead_run_holds_its_compute_until_it_is_wound_up(world: WatchedWorld) -> None:

@@ -1,0 +1,73 @@
+"""The trees of admitted jobs, in blobs of the host's storage account: each once, named by the digest of its bytes."""
+
+from contextlib import suppress
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
+
+from shared.clients.storage_errors import translated
+from shared.errors import Code, PermanentError, TransientError
+from shared.job_trees import JobTree, digest_of
+from shared.messages import FrozenJob
+
+SETTING = "AzureWebJobsStorage"
+
+
+class FrozenJobs:
+    """Keeps trees in the container ``<prefix>-jobs``, which it makes when it needs it."""
+
+    def __init__(self, connection_string: str, prefix: str) -> None:
+        self._what = "the storage of admitted code"
+        try:
+            service = BlobServiceClient.from_connection_string(
+                connection_string,
+                # Short: the durable retry policy waits better than a call that blocks a worker's thread.
+                retry_policy=LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
+                connection_timeout=5,
+                read_timeout=30,
+            )
+        except ValueError as error:
+            # The text of a bad connection string may hold the key: keep it out of the reason.
+            reason = f"{SETTING} is not a storage connection string with a blob endpoint"
+            raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
+        self._container = service.get_container_client(f"{prefix}-jobs")
+
+    def keep(self, tree: JobTree) -> FrozenJob:
+        """Keep a tree, once; what is there under its name already is the same."""
+        packed = tree.pack()
+        job = FrozenJob(folder=tree.folder, tree=digest_of(packed))
+        with translated(self._what, SETTING):
+            try:
+                self._upload(job, packed)
+            except ResourceNotFoundError:
+                with suppress(ResourceExistsError):
+                    self._container.create_container()
+                self._upload(job, packed)
+        return job
+
+    def read(self, job: FrozenJob) -> JobTree:
+        """The tree as it was kept; raises :class:`PermanentError` when it is gone."""
+        with translated(self._what, SETTING):
+            try:
+                packed = self._container.download_blob(_name(job)).readall()
+            except ResourceNotFoundError:
+                where = f"{self._container.container_name}/{_name(job)}"
+                reason = f"the code of training/{job.folder}/ that the run was admitted with, {where}, is gone from"
+                remedy = "the host's storage account; ask for the run again, which keeps today's code"
+                raise PermanentError(f"{reason} {remedy}", code=Code.CODE_MISSING) from None
+        if digest_of(packed) != job.tree:
+            raise TransientError(f"{self._what} answered {len(packed)} bytes that are not what was kept as {job.tree}")
+        return JobTree.unpack(job.folder, packed)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._container.close()
+
+    def _upload(self, job: FrozenJob, packed: bytes) -> None:
+        with suppress(ResourceExistsError):
+            settings = ContentSettings(content_type="application/x-tar")
+            self._container.upload_blob(_name(job), packed, overwrite=False, content_settings=settings)
+
+
+def _name(job: FrozenJob) -> str:
+    return f"{job.tree}.tar"

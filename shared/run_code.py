@@ -1,0 +1,43 @@
+"""The code of a run: what was frozen when it was admitted, whatever is deployed now."""
+
+from typing import Protocol
+
+from shared.job_trees import JobTree
+from shared.messages import FrozenJob
+from shared.pipelines import Pipeline
+
+
+class PipelineCatalogue(Protocol):
+    """Knows the pipelines."""
+
+    def get(self, name: str) -> Pipeline:
+        """The pipeline of that name; raises :class:`shared.errors.PermanentError`."""
+
+
+class DeployedJobs(Protocol):
+    """Reads the jobs of the app as it is deployed."""
+
+    def read(self, folder: str) -> JobTree:
+        """The job of a folder; raises :class:`shared.errors.PermanentError`."""
+
+
+class KeptJobs(Protocol):
+    """Keeps what was frozen."""
+
+    def read(self, job: FrozenJob) -> JobTree:
+        """The tree as it was kept; raises :class:`shared.errors.PermanentError` when it is gone."""
+
+
+class RunCode:
+    """Finds the code of a run."""
+
+    def __init__(self, *, kept: KeptJobs, deployed: DeployedJobs, pipelines: PipelineCatalogue) -> None:
+        self._kept = kept
+        self._deployed = deployed
+        self._pipelines = pipelines
+
+    def of(self, pipeline: str, job: FrozenJob | None) -> JobTree:
+        """The tree that ``job`` names. None: a run from before trees were kept, which goes on as it began."""
+        if job is not None:
+            return self._kept.read(job)
+        return self._deployed.read(self._pipelines.get(pipeline).train.folder)

@@ -1,0 +1,102 @@
+"""The code of admitted runs in a real blob service."""
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from shared.clients.frozen_jobs import FrozenJobs
+from shared.decisions.environments import environment_key
+from shared.errors import Code, PermanentError, TransientError
+from shared.job_folders import JobFolders
+from shared.pipelines import Pipelines
+from shared.run_code import RunCode
+from shared.scoring_images import scoring_parts
+from tests.support.azurite import running_azurite
+from tests.support.jobs import a_job_tree
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass
+class Storage:
+    text: str
+    jobs: FrozenJobs
+    owner: BlobServiceClient
+
+    def names(self) -> list[str]:
+        return [blob.name for blob in self.owner.get_container_client("test-jobs").list_blobs()]
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Storage]:
+    with running_azurite(tmp_path / "azurite", services=["blob"]) as accounts:
+        text = accounts["testaccount"]
+        with BlobServiceClient.from_connection_string(text) as owner:
+            jobs = FrozenJobs(text, "test")
+            yield Storage(text, jobs, owner)
+            jobs.close()
+
+
+def test_a_tree_is_kept_once_and_read_as_it_was(storage: Storage) -> None:
+    tree = JobFolders(ROOT).read("breast_cancer")
+
+    with ThreadPoolExecutor(4) as pool:
+        kept = list(pool.map(lambda _: storage.jobs.keep(tree), range(4)))
+
+    assert set(kept) == {tree.frozen}
+    assert storage.names() == [f"{tree.frozen.tree}.tar"]
+    assert FrozenJobs(storage.text, "test").read(tree.frozen) == tree
+
+
+def test_a_run_is_what_it_was_admitted_as_though_another_version_is_deployed(storage: Storage, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "training", tmp_path / "training")
+    shutil.copytree(ROOT / "pipelines", tmp_path / "pipelines")
+    admitted = JobFolders(tmp_path).read("breast_cancer")
+    storage.jobs.keep(admitted)
+
+    folder = tmp_path / "training" / "breast_cancer"
+    for name in ("train.py", "score.py", "requirements.txt"):
+        (folder / name).write_text("# another version\n", encoding="utf-8")
+    (tmp_path / "pipelines" / "breast-cancer.yaml").unlink()
+    code = RunCode(kept=storage.jobs, deployed=JobFolders(tmp_path), pipelines=Pipelines(tmp_path / "pipelines")).of(
+        "breast-cancer", admitted.frozen
+    )
+
+    into = tmp_path / "staged"
+    code.stage(into)
+    assert (into / "train.py").read_bytes() == (ROOT / "training/breast_cancer/train.py").read_bytes()
+    parts = scoring_parts(code)
+    assert parts.score_script == (ROOT / "training/breast_cancer/score.py").read_bytes()
+    locks = [ROOT / "training/breast_cancer/requirements.txt", ROOT / "training/common/requirements-scoring.txt"]
+    assert parts.environment == environment_key(*(path.read_text(encoding="utf-8") for path in locks))
+
+
+def test_code_that_is_gone_is_named_with_the_remedy(storage: Storage) -> None:
+    with pytest.raises(PermanentError, match=r"training/breast_cancer/.* is gone .* ask for the run again") as caught:
+        storage.jobs.read(a_job_tree().frozen)
+
+    assert caught.value.code is Code.CODE_MISSING
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>sign in</html>", a_job_tree().pack()[:2048]])
+def test_other_bytes_than_were_kept_are_not_believed(storage: Storage, answer: bytes) -> None:
+    job = storage.jobs.keep(a_job_tree())
+    storage.owner.get_blob_client("test-jobs", f"{job.tree}.tar").upload_blob(answer, overwrite=True)
+
+    with pytest.raises(TransientError, match="that are not what was kept"):
+        storage.jobs.read(job)
+
+
+def test_a_storage_that_is_away_is_transient_and_a_text_that_is_none_is_named() -> None:
+    away = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=eA==;BlobEndpoint=http://127.0.0.1:9/a;"
+    with pytest.raises(TransientError, match="the storage of admitted code did not answer"):
+        FrozenJobs(away, "test").keep(a_job_tree())
+
+    with pytest.raises(PermanentError, match="AzureWebJobsStorage") as refused:
+        FrozenJobs("AccountKey=canary", "test")
+    assert "canary" not in str(refused.value)
