@@ -1,27 +1,45 @@
 """Reads a snapshot from the hub: the manifest, then exactly the blobs that it lists, each only if it is unchanged.
 
+Every transfer is held against what the manifest says: an answer of another size or digest, or of something that is no
+storage, is trouble of the hub. It is asked for again, and never trained on.
+
 The credentials lie on the VM (``~/.config/edgetrain/sites/<site>.json``, mode 0600) and nowhere else.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
-from strict_csv import DataError
+from job_failures import OutsideError
 
 HUB_API_VERSION = "2019-07-07"  # the newest that an Azure Stack Hub's storage answers
 CHUNK = 4 * 1024 * 1024  # bytes of a blob held at once; the SDK would begin with 32 MiB, for each that is being read
 SITES = ".config/edgetrain/sites"  # below the home of the user that trains
+PAUSES = (1.0, 5.0, 25.0)  # seconds before a transfer that went wrong is tried again
+
+_CHANGED = {"ConditionNotMet", "BlobNotFound"}  # in the words of the storage; a 404 without them is of something else
+
+Result = TypeVar("Result")
 
 
-class HubError(Exception):
+class HubError(OutsideError):
     """The hub, or this VM's access to it, is not as it should be; the text holds no secret."""
+
+
+class TransferError(HubError):
+    """An answer was cut, altered or something else's; the next one may be whole."""
+
+
+class ChangedError(Exception):
+    """The blob is not the one that the manifest lists any more; nobody's fault."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +52,12 @@ class Site:
 
 @dataclass(frozen=True)
 class BlobRef:
-    """One line of a manifest. ``size`` in bytes."""
+    """One line of a manifest. ``size`` in bytes; ``md5`` in hex, None when the hub knows none."""
 
     name: str
     etag: str
     size: int
+    md5: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,14 +92,12 @@ class HubReader:
             self._service = BlobServiceClient.from_connection_string(
                 site.connection_string, api_version=site.api_version, max_single_get_size=CHUNK
             )
-        except ValueError:
+        except (ValueError, TypeError, AttributeError):
             raise HubError("the connection string of this site on the VM is malformed") from None
 
     def manifest(self, container: str, name: str) -> Manifest:
         """Read a manifest and check it against its own name, which is the SHA-256 of its bytes."""
-        text = b"".join(self._stream(container, name, etag=None))
-        if hashlib.sha256(text).hexdigest() != Path(name).stem:
-            raise HubError(f"manifest {name}: its bytes do not have the digest that names it; it was altered")
+        text = insist(lambda: self._manifest_text(container, name))
         try:
             raw = json.loads(text)
             return Manifest(
@@ -92,29 +109,88 @@ class HubReader:
             raise HubError(f"manifest {name}: not a manifest that this training code understands") from None
 
     def chunks(self, container: str, blob: BlobRef) -> Iterator[bytes]:
-        """Stream a blob; raises :class:`DataError` when it is no longer the one that the manifest lists."""
-        return self._stream(container, blob.name, etag=blob.etag)
+        """Stream a blob once. Who has not read to the end does not know whether it was whole.
 
-    def _stream(self, container: str, name: str, *, etag: str | None) -> Iterator[bytes]:
-        try:
-            blob = self._service.get_blob_client(container, name)
-            if etag is None:
-                yield from blob.download_blob().chunks()
-            else:
-                # Sent with every range of a large blob, so that it cannot change half-way either.
-                yield from blob.download_blob(etag=etag, match_condition=MatchConditions.IfNotModified).chunks()
-        except (ResourceModifiedError, ResourceNotFoundError):
-            # Servers differ in which of the two a conditional read of a missing blob gets.
-            if etag is None:
+        Raises :class:`ChangedError` when it is no longer the one that the manifest lists, and :class:`TransferError`
+        at the end when what came is not what the manifest says.
+        """
+        size, digest = 0, hashlib.md5(usedforsecurity=False)
+        for chunk in self._stream(container, blob):
+            size += len(chunk)
+            digest.update(chunk)
+            yield chunk
+        if size != blob.size:
+            raise TransferError(f"{blob.name}: the hub gave {size} bytes of {blob.size}")
+        if blob.md5 is not None and digest.hexdigest() != blob.md5:
+            reason = "what the hub gave does not have the MD5 that it keeps for it; if that stays so, upload it again"
+            raise TransferError(f"{blob.name}: {reason}")
+
+    def _manifest_text(self, container: str, name: str) -> bytes:
+        with _said_plainly(name):
+            try:
+                text = bytes(self._service.get_blob_client(container, name).download_blob().readall())
+            except ResourceNotFoundError as error:
+                if not getattr(error, "error_code", None):
+                    raise
                 raise HubError(f"{name}: not in container {container} on the hub") from None
-            reason = "changed or removed since the snapshot; what lies there now starts a run of its own"
-            raise DataError(f"{name}: {reason}") from None
-        except HttpResponseError as error:
-            code = getattr(error, "error_code", None) or "no error code"
-            raise HubError(f"{name}: the hub's storage answered {error.status_code} ({code})") from None
-        except AzureError as error:
-            raise HubError(f"{name}: the hub's storage cannot be reached ({type(error).__name__})") from None
+        if hashlib.sha256(text).hexdigest() != Path(name).stem:
+            reason = "its bytes do not have the digest that names it; the answer was cut, or it was altered"
+            raise TransferError(f"manifest {name}: {reason}")
+        return text
+
+    def _stream(self, container: str, blob: BlobRef) -> Iterator[bytes]:
+        with _said_plainly(blob.name):
+            try:
+                # Sent with every range of a large blob, so that it cannot change half-way either.
+                download = self._service.get_blob_client(container, blob.name).download_blob(
+                    etag=blob.etag, match_condition=MatchConditions.IfNotModified
+                )
+                answered = str(download.properties.etag or "").strip('"')
+                if answered != blob.etag.strip('"'):
+                    raise TransferError(f"{blob.name}: something answered that is not the hub's storage, or too old")
+                yield from download.chunks()
+            except (ResourceModifiedError, ResourceNotFoundError) as error:
+                # Servers differ in which of the two a conditional read of a missing blob gets.
+                if getattr(error, "error_code", None) in _CHANGED:
+                    raise ChangedError(blob.name) from None
+                raise
+
+
+def insist(transfer: Callable[[], Result]) -> Result:
+    """Do a transfer, again and with growing pauses while it goes wrong; then raises :class:`HubError`."""
+    for pause in PAUSES:
+        try:
+            return transfer()
+        except TransferError:
+            time.sleep(pause)
+    try:
+        return transfer()
+    except TransferError as error:
+        raise HubError(f"{error} (tried {len(PAUSES) + 1} times)") from None
+
+
+@contextmanager
+def _said_plainly(name: str) -> Iterator[None]:
+    """The SDK's errors as ours. It has answered those of the passing kind with tries of its own."""
+    try:
+        yield
+    except HttpResponseError as error:
+        status, code = error.status_code or 0, getattr(error, "error_code", None)
+        if not 300 <= status < 600:
+            raise TransferError(f"{name}: the answer of the hub's storage broke off") from None
+        if not code:
+            raise TransferError(f"{name}: something else than the hub's storage answered ({status})") from None
+        reason = f"{name}: the hub's storage answered {status} ({code})"
+        if status in {401, 403}:
+            raise HubError(f"{reason}; look after the credentials of this site on the VM") from None
+        raise (HubError if status < 500 and status not in {408, 429} else TransferError)(reason) from None
+    except AzureError as error:
+        raise TransferError(f"{name}: the hub's storage cannot be reached ({type(error).__name__})") from None
+    except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
+        # What the SDK makes of an answer that no storage gave.
+        reason = f"{name}: something else than the hub's storage answered ({type(error).__name__})"
+        raise TransferError(reason) from None
 
 
 def _blob(raw: Any) -> BlobRef:
-    return BlobRef(name=raw["name"], etag=raw["etag"], size=int(raw["size"]))
+    return BlobRef(name=raw["name"], etag=raw["etag"], size=int(raw["size"]), md5=raw.get("md5"))

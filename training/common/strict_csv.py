@@ -5,20 +5,24 @@ the cloud. So a :class:`DataError` names the file, the line and the column, and 
 """
 
 import csv
-import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import csv_shapes
 import numpy as np
+from job_failures import DataError
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+LARGEST = 1e150  # its square is finite, so that means and variances are
+LONGEST_LINE = 4 * 1024 * 1024  # bytes
 
-class DataError(Exception):
-    """The training data cannot be used as it is; the text is fit for the cloud and for the data owner."""
+
+class _RowError(Exception):
+    """A fault of one row; reading can go on. The text says where in it, and what."""
 
 
 @dataclass(frozen=True)
@@ -32,30 +36,28 @@ class Table:
 def read_table(name: str, chunks: Iterable[bytes], *, features: Sequence[str], label: str, classes: set[int]) -> Table:
     """Read one CSV file with a header line; its columns may come in any order, and others are left alone.
 
-    Raises :class:`DataError` for a missing or repeated column, a row of another length, a cell that is not a finite
-    number, a label outside ``classes``, bytes that are not UTF-8, and a file without rows.
+    Raises :class:`DataError` for a missing or repeated column, bytes that are not UTF-8, and a file without rows; and
+    at the end for rows of another length, cells that are not finite numbers, and labels outside ``classes``: for the
+    first one, with how many lines more have a fault.
     """
-    rows = csv.reader(_lines(name, chunks), strict=True)
-    wanted = (*features, label)
+    lines = _Lines(name, chunks)
+    rows = csv.reader(lines, strict=True)
+    columns = _Columns((*features, label), classes)
+    values, first, faulty = array("d"), "", 0
     try:
-        header = next(rows, None)
-        if header is None:
-            raise DataError(f"{name}: the file is empty; it needs a header line")
-        places = _places(name, header, wanted)
-        values = array("d")
+        columns.find(name, lines, next(rows, None))
         for row in rows:
-            if not row:  # a blank line, most often the last one
-                continue
-            values.extend(_numbers(name, rows.line_num, row, places, wanted, width=len(header)))
-            if int(values[-1]) != values[-1] or int(values[-1]) not in classes:
-                raise DataError(
-                    f"{name}, line {rows.line_num}, column {label!r}: not one of the labels {_list(classes)}"
-                )
-    except csv.Error:  # its text may quote the file
-        raise DataError(f"{name}, line {rows.line_num}: not readable as CSV; check the quotes") from None
+            try:
+                values.extend(columns.numbers(row))
+            except _RowError as error:
+                first, faulty = first or f"{name}, line {rows.line_num}{error}", faulty + 1
+    except csv.Error as error:  # its text may quote the file
+        raise DataError(f"{name}, line {rows.line_num}: {_unreadable(error, lines.last)}") from None
+    if first:
+        raise DataError(first + (f" ({faulty} lines have a fault)" if faulty > 1 else ""))
     if not values:
         raise DataError(f"{name}: the file has a header, but no rows")
-    table = np.frombuffer(values, dtype=np.float64).reshape(-1, len(wanted))
+    table = np.frombuffer(values, dtype=np.float64).reshape(-1, len(columns.wanted))
     return Table(features=table[:, :-1], labels=table[:, -1].astype(np.int64))
 
 
@@ -67,71 +69,122 @@ def joined(tables: Sequence[Table]) -> Table:
     )
 
 
-def _lines(name: str, chunks: Iterable[bytes]) -> Iterator[str]:
-    """Split a stream into lines, keeping their ends, without holding more than a chunk and a line."""
-    rest = b""
-    number = 0
-    for chunk in chunks:
-        # A newline's byte is part of no other character in UTF-8, so lines can be cut before they are decoded.
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            number += 1
-            yield _decoded(name, number, line) + "\n"
-    if rest:
-        yield _decoded(name, number + 1, rest)
+class _Columns:
+    """The wanted columns of a file: where they are, and what a row has in them. The last one is the label."""
 
+    def __init__(self, wanted: tuple[str, ...], classes: set[int]) -> None:
+        self.wanted = wanted
+        self._classes = classes
+        self._labels = ", ".join(str(label) for label in sorted(classes))
 
-def _decoded(name: str, number: int, line: bytes) -> str:
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8")  # spreadsheets like to write a byte order mark
-    except UnicodeDecodeError:
-        raise DataError(f"{name}, line {number}: not UTF-8 text; save the file as UTF-8") from None
+    def find(self, name: str, lines: "_Lines", header: list[str] | None) -> None:
+        """Find them in the header. Names found there are not echoed: without a header it is a row of data."""
+        if header is None:
+            raise DataError(f"{name}: the file is empty; it needs a header line")
+        titles = [title.strip() for title in header]
+        missing = [column for column in self.wanted if column not in titles]
+        if missing:
+            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+            why = csv_shapes.no_header(lines.last, titles, self.wanted)
+            lacks = f"the header lacks the column {missing[0]!r}{more}"
+            raise DataError(f"{name}, line 1: {lacks}{f': {why}' if why else ''}")
+        repeated = [column for column in self.wanted if titles.count(column) > 1]
+        if repeated:
+            raise DataError(f"{name}, line 1: the header has the column {repeated[0]!r} more than once")
+        self._titles = header
+        self._places = [titles.index(column) for column in self.wanted]
 
-
-def _places(name: str, header: list[str], wanted: Sequence[str]) -> list[int]:
-    """Where the wanted columns are. Names found in the header are not echoed: without one it is a row of data."""
-    titles = [title.strip() for title in header]
-    missing = [column for column in wanted if column not in titles]
-    if missing:
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        raise DataError(f"{name}, line 1: the header lacks the column {missing[0]!r}{more}")
-    repeated = [column for column in wanted if titles.count(column) > 1]
-    if repeated:
-        raise DataError(f"{name}, line 1: the header has the column {repeated[0]!r} more than once")
-    return [titles.index(column) for column in wanted]
-
-
-def _numbers(
-    name: str, line: int, row: list[str], places: list[int], wanted: Sequence[str], *, width: int
-) -> list[float]:
-    if len(row) != width:
-        raise DataError(f"{name}, line {line}: {len(row)} columns where the header has {width}")
-    try:
-        values = [float(row[place]) for place in places]
-    except ValueError:
-        values = []
-    # float() also takes 1_000, nan and inf, none of which is a measurement.
-    if values and all(map(math.isfinite, values)) and "_" not in "".join(row):
-        return values
-    return [_number(name, line, column, row[place]) for column, place in zip(wanted, places, strict=True)]
-
-
-def _number(name: str, line: int, column: str, text: str) -> float:
-    """One cell, for the row that has a fault."""
-    problem = "not a number"
-    if not text.strip():
-        problem = "empty"
-    elif "_" not in text:
+    def numbers(self, row: list[str]) -> list[float]:
+        """The row's numbers, none for a blank line. Raises :class:`_RowError`."""
+        if len(row) != len(self._titles):
+            if not "".join(row).strip():  # a blank line, most often the last one
+                return []
+            raise _RowError(f": {len(row)} columns where the header has {len(self._titles)}")
         try:
-            value = float(text)
+            values = [float(row[place]) for place in self._places]
         except ValueError:
-            pass
-        else:
-            if math.isfinite(value):
-                return value
-            problem = "not a finite number"
-    raise DataError(f"{name}, line {line}, column {column!r}: {problem}")
+            raise self._fault(row) from None
+        text = "".join(row)
+        if not (text.isascii() and "_" not in text and all(-LARGEST <= value <= LARGEST for value in values)):
+            self._check_each(row)
+        if int(values[-1]) != values[-1] or int(values[-1]) not in self._classes:
+            raise _RowError(f", column {self.wanted[-1]!r}: not one of the labels {self._labels}")
+        return values
+
+    def _check_each(self, row: list[str]) -> None:
+        """One by one, in a row that is not made of plain numbers of the usual size alone; other columns may be so."""
+        for place in self._places:
+            if not csv_shapes.is_plain(row[place]) or not -LARGEST <= float(row[place]) <= LARGEST:
+                raise self._fault(row)
+
+    def _fault(self, row: list[str]) -> _RowError:
+        if not "".join(row).strip():
+            return _RowError(": every cell is empty; remove the row")
+        for column, place in zip(self.wanted, self._places, strict=True):
+            cell = row[place]
+            if not csv_shapes.is_plain(cell):
+                again = ", but the header once more" if row == self._titles else ""
+                return _RowError(f", column {column!r}: {csv_shapes.no_number(cell)}{again}")
+            if abs(float(cell)) == float("inf"):
+                return _RowError(f", column {column!r}: not a finite number")
+            if column != self.wanted[-1] and abs(float(cell)) > LARGEST:
+                return _RowError(f", column {column!r}: a number of more than 150 digits, too large to compute with")
+        return _RowError(f", column {self.wanted[-1]!r}: not one of the labels {self._labels}")
 
 
-def _list(classes: set[int]) -> str:
-    return ", ".join(str(label) for label in sorted(classes))
+class _Lines:
+    """Lines of a stream, with their ends; holds no more than a chunk and a line. ``last``: the one given last."""
+
+    def __init__(self, name: str, chunks: Iterable[bytes]) -> None:
+        self.last = ""
+        self._name = name
+        self._lines = self._split(chunks)
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        self.last = next(self._lines)
+        return self.last
+
+    def _split(self, chunks: Iterable[bytes]) -> Iterator[str]:
+        rest = b""
+        number = 0
+        for chunk in chunks:
+            # A newline's byte is part of no other character in UTF-8, so lines can be cut before they are decoded.
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                number += 1
+                yield self._decoded(number, line) + "\n"
+            if len(rest) > LONGEST_LINE:
+                raise DataError(f"{self._name}, line {number + 1}: {_too_long(rest)}")
+        if rest:
+            yield self._decoded(number + 1, rest)
+
+    def _decoded(self, number: int, line: bytes) -> str:
+        where = f"{self._name}, line {number}"
+        what = csv_shapes.no_text(line) if number == 1 else ""
+        if what:
+            raise DataError(f"{self._name}: the file is {what}")
+        if b"\0" in line:
+            raise DataError(f"{where}: a NUL byte (zero byte), which is no text; write the file anew")
+        try:
+            # Spreadsheets like to write a byte order mark.
+            return line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise DataError(f"{where}: not UTF-8 text; save the file as UTF-8") from None
+
+
+def _too_long(line: bytes) -> str:
+    return _CR_ONLY if b"\r" in line else f"a line of more than {LONGEST_LINE:,} bytes; lines must end with a newline"
+
+
+def _unreadable(error: csv.Error, line: str) -> str:
+    if "\r" in line.rstrip("\r\n"):
+        return _CR_ONLY
+    if "field limit" in str(error):
+        return f"a field of more than {csv.field_size_limit():,} characters, too long; is a quote not closed?"
+    return "not readable as CSV; check the quotes"
+
+
+_CR_ONLY = "the line ends with CR alone; save the file with line ends LF or CRLF"

@@ -1,10 +1,6 @@
-"""What Azure ML starts on the VM."""
+"""What Azure ML starts on the VM; it imports ``train`` and ``score`` where nothing that goes wrong can leak."""
 
-import sys
-
-import score
-import train
-from job_runtime import run_job
+from job_guard import main
 
 if __name__ == "__main__":
-    sys.exit(run_job(train, score))
+    main()

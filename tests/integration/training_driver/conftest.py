@@ -1,5 +1,6 @@
 import json
 import os
+import secrets
 import shlex
 import subprocess
 import sys
@@ -13,10 +14,12 @@ import pytest
 import requests
 from pydantic import SecretStr
 
+from local_stack.demo_data import HOLDOUT_BLOB
 from shared.job_folders import JobFolders
 from shared.settings import AzureMl, Compute
 from tests.integration.training_driver import hub as hubs
 from tests.integration.training_driver.client import APP_ROOT, Client
+from tests.integration.training_driver.jobs import DATA, Job, hub_reader
 from tests.support.azurite import running_azurite
 from tests.support.serving_host import wait_for
 from tests.support.sshd import SshServer, running_sshd
@@ -27,6 +30,22 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The connection string of a hub's blob storage, shared by the tests; each uses containers of its own."""
     with running_azurite(Path(tmp_path_factory.mktemp("hub")), services=("blob",)) as accounts:
         yield accounts["testaccount"]
+
+
+@pytest.fixture
+def job(hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    hubs.give_credentials(tmp_path, hub)
+    new = Job(hub=hub, container=f"job-{secrets.token_hex(8)}")
+    new.put({HOLDOUT_BLOB: DATA.holdout})
+    return new
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job asks the hub again at once."""
+    monkeypatch.setattr(hub_reader, "PAUSES", (0.0,) * len(hub_reader.PAUSES))
 
 
 @dataclass

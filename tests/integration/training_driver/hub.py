@@ -58,7 +58,7 @@ def entry(blob: Any) -> dict[str, Any]:
         "name": blob.name,
         "etag": blob.etag,
         "size": blob.size,
-        "md5": None,
+        "md5": bytes(blob.content_settings.content_md5).hex() if blob.content_settings.content_md5 else None,
         "last_modified": blob.last_modified.isoformat(),
     }
 

@@ -1,0 +1,45 @@
+"""What a job tells beside its metrics: the lines of its log, and what it did without."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from job_failures import bounded
+
+LEFT_OUT_TAG = "edgetrain.left_out"
+CHANGED, FAULTY, METRIC = "changed", "faulty", "metric"
+
+_LONGEST_TAG = 900  # characters
+_LONGEST_NAME = 120
+_SHOWN = 5  # names for each reason
+
+
+@dataclass
+class Report:
+    """``say`` writes a line to the log; what was left out is kept for the app, with why, how many and some names."""
+
+    say: Callable[[str], None]
+    entries: list[dict[str, Any]] = field(default_factory=list)
+
+    def left_out(self, why: str, names: Sequence[str]) -> None:
+        """Note that these were left out, if any were."""
+        if names:
+            shown = [bounded(name, _LONGEST_NAME) for name in names[:_SHOWN]]
+            self.entries.append({"why": why, "count": len(names), "first": shown})
+            self.say(f"left out ({why}): {named(names)}")
+
+    def tag(self, run: Any) -> None:
+        """Write it beside the run, if there is anything."""
+        if not self.entries:
+            return
+        while len(text := json.dumps(self.entries)) > _LONGEST_TAG:
+            longest = max(self.entries, key=lambda entry: sum(map(len, entry["first"])))
+            longest["first"].pop()
+        run.set_tags({LEFT_OUT_TAG: text})
+
+
+def named(names: Sequence[str]) -> str:
+    """How many, and the first of them."""
+    more = ", ..." if len(names) > _SHOWN else ""
+    return f"{len(names)}, {', '.join(bounded(name, _LONGEST_NAME) for name in names[:_SHOWN])}{more}"
