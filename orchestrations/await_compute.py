@@ -17,7 +17,7 @@ from shared.contracts import ACQUIRE_COMPUTE, RELEASE_COMPUTE
 from shared.decisions.children import compute_id
 from shared.decisions.compute_queue import ask_again_at
 from shared.errors import EdgetrainError, PermanentError
-from shared.messages import ComputeRef, ComputeTicket, ComputeTurn, ComputeWait, RunRequest, Stage, Turn
+from shared.messages import ComputeRef, ComputeTicket, ComputeTurn, ComputeWait, FailureKind, RunRequest, Stage, Turn
 from shared.wire import from_wire, to_wire
 
 NAME = "await_compute"
@@ -25,7 +25,9 @@ ROUNDS_PER_EXECUTION = 20
 
 
 class QueueFailedError(EdgetrainError):
-    """The queue could not be asked; the text names what to do."""
+    """The queue could not be asked; the text names what to do. ``kind``: whose matter it is."""
+
+    kind = FailureKind.OUTSIDE
 
 
 def await_compute(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:

@@ -13,9 +13,10 @@ import azure.durable_functions as df
 
 from orchestrations.progress import gave_up, report
 from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, SUBMIT_TRAINING
+from shared.decisions.blame import kind_of
 from shared.decisions.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe
 from shared.errors import Code, PermanentError
-from shared.messages import Phase, Stage, TrainingEnd, TrainingPoll, TrainingRef, TrainingStatus
+from shared.messages import FailureKind, Phase, Stage, TrainingEnd, TrainingPoll, TrainingRef, TrainingStatus
 from shared.wire import from_wire, to_wire
 
 WAKE_UP = "training_status"
@@ -33,10 +34,10 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
         outcome = yield from _rounds(context, poll, ref)
     except PermanentError as error:
         if poll.submitted:  # it may be running still, such as when the credentials have expired
-            return to_wire((yield from _give_up(context, poll, ref, error.reason)))
-        return to_wire(TrainingEnd(phase=Phase.FAILED, reason=error.reason, rounds=poll.rounds))
+            return to_wire((yield from _give_up(context, poll, ref, error.reason, kind_of(error))))
+        return to_wire(_failed(poll, error.reason, kind_of(error)))
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        return to_wire((yield from _give_up(context, poll, ref, gave_up(error))))
+        return to_wire((yield from _give_up(context, poll, ref, gave_up(error), FailureKind.OUTSIDE)))
     if isinstance(outcome, TrainingPoll):
         context.continue_as_new(to_wire(outcome))
         return None
@@ -55,8 +56,7 @@ def _rounds(
         poll = observe(poll, status, now)
         step = next_step(poll, status, now)
         if isinstance(step, Ended):
-            job_failed = status.phase is Phase.FAILED and not poll.cancelling
-            return TrainingEnd(phase=step.phase, reason=step.reason, rounds=poll.rounds, job_failed=job_failed)
+            return _end(poll, step.phase, step.reason, step.kind)
         if isinstance(step, Cancel):
             yield from CANCEL_TRAINING.call(context, ref)
             poll = replace(poll, cancelling=step.reason, cancel_asked_at=now)
@@ -75,7 +75,11 @@ def _rounds(
 
 
 def _give_up(
-    context: df.DurableOrchestrationContext, poll: TrainingPoll, ref: TrainingRef, reason: str
+    context: df.DurableOrchestrationContext,
+    poll: TrainingPoll,
+    ref: TrainingRef,
+    reason: str,
+    kind: FailureKind,
 ) -> Generator[Any, Any, TrainingEnd]:
     """The training system does not answer, or refuses: try once more to stop what may run, so that the VM is freed."""
     left = "the training was cancelled"
@@ -86,7 +90,17 @@ def _give_up(
         left = "no training had begun" if never_began else f"the training could not be cancelled: {error.reason}"
     except Exception:  # noqa: BLE001 - as above; the first reason is the one that matters
         left = f"the training could not be cancelled either: look for run {ref.run_id} there"
-    return TrainingEnd(phase=Phase.FAILED, reason=f"{reason}; {left}", rounds=poll.rounds)
+    return _failed(poll, f"{reason}; {left}", kind)
+
+
+def _failed(poll: TrainingPoll, reason: str, kind: FailureKind) -> TrainingEnd:
+    return _end(poll, Phase.FAILED, reason, kind)
+
+
+def _end(poll: TrainingPoll, phase: Phase, reason: str, kind: FailureKind | None) -> TrainingEnd:
+    # A status of an app before the kind says only that the job failed, which counted.
+    job_failed = phase is Phase.FAILED and (kind is None or kind.counts)
+    return TrainingEnd(phase=phase, reason=reason, rounds=poll.rounds, job_failed=job_failed, failure_kind=kind)
 
 
 def _report(context: df.DurableOrchestrationContext, poll: TrainingPoll, status: TrainingStatus) -> None:

@@ -11,26 +11,32 @@ import azure.durable_functions as df
 
 from orchestrations.progress import gave_up
 from shared.contracts import ACTIVITIES, Activity, Command, Result
+from shared.decisions.blame import kind_of
 from shared.errors import EdgetrainError, PermanentError
+from shared.messages import FailureKind
 from shared.wire import from_wire, to_wire
 
 NAME = "guarded_step"
 
 
 class StepFailedError(EdgetrainError):
-    """A guarded step ended with an error; the text names what to do."""
+    """A guarded step ended with an error; the text names what to do. ``kind``: whose matter it is."""
+
+    def __init__(self, reason: str, kind: FailureKind) -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 def guarded_step(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:
-    """Input ``{"activity": name, "command": {...}}``; output ``{"value": {...}}`` or ``{"failed": reason}``."""
+    """Input ``{"activity", "command"}``; output ``{"value": {...}}``, or ``{"failed": reason, "kind": kind}``."""
     asked = context.get_input()
     activity = next(row for row in ACTIVITIES if row.name == asked["activity"])
     try:
         value = yield from activity.call(context, from_wire(activity.accepts, asked["command"]))
     except PermanentError as error:
-        return {"failed": error.reason}
+        return {"failed": error.reason, "kind": kind_of(error).value}
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        return {"failed": gave_up(error)}
+        return {"failed": gave_up(error), "kind": FailureKind.OUTSIDE.value}
     return {"value": to_wire(value)}
 
 
@@ -45,5 +51,5 @@ def start(
 def outcome(activity: Activity[Command, Result], reply: dict[str, Any]) -> Result:
     """The result in a guarded step's reply; raises :class:`StepFailedError`."""
     if "failed" in reply:
-        raise StepFailedError(reply["failed"])
+        raise StepFailedError(reply["failed"], FailureKind(reply.get("kind", FailureKind.UNKNOWN)))
     return from_wire(activity.returns, reply["value"])

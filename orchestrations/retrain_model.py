@@ -15,14 +15,16 @@ import azure.durable_functions as df
 from orchestrations import await_compute, guarded_step
 from orchestrations.progress import announce, gave_up, report
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
+from shared.decisions.blame import kind_of, worst_of
 from shared.decisions.children import compute_id, image_id, registration_id, roll_out_id, training_id
 from shared.decisions.promotion import judge
-from shared.errors import EdgetrainError
+from shared.errors import EdgetrainError, PermanentError
 from shared.messages import (
     QUEUED,
     BuildImage,
     BuiltImage,
     ChampionQuery,
+    FailureKind,
     Lineage,
     Outcome,
     Phase,
@@ -68,10 +70,12 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
         yield from run.roll_out()
     except RunEndedError as end:
         run.end(end.outcome, str(end))
-    except EdgetrainError as error:
-        run.end(Outcome.FAILED, f"{run.record.stage.value}: {error}")
+    except PermanentError as error:
+        run.fail(error.reason, kind_of(error))
+    except (guarded_step.StepFailedError, await_compute.QueueFailedError) as error:
+        run.fail(str(error), error.kind)
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        run.end(Outcome.FAILED, f"{run.record.stage.value}: {gave_up(error)}")
+        run.fail(gave_up(error), FailureKind.OUTSIDE)
     yield from run.keep()
     yield from run.tell_the_end()
     return to_wire(run.record)
@@ -112,6 +116,11 @@ class _Run:
 
     def end(self, outcome: Outcome, reason: str) -> None:
         self.record = replace(self.record, outcome=outcome, reason=reason)
+
+    def fail(self, reason: str, kind: FailureKind) -> None:
+        """End the run where it stands; ``kind``: whose matter it is."""
+        self.record = replace(self.record, job_failed=kind.counts, failure_kind=kind)
+        self.end(Outcome.FAILED, f"{self.record.stage.value}: {reason}")
 
     def tell(self, kind: RunEventKind) -> Steps:
         if self.request.schema >= QUEUED:
@@ -158,7 +167,7 @@ class _Run:
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
         end = from_wire(TrainingEnd, reply)
         if end.phase is not Phase.COMPLETED:
-            self.record = replace(self.record, job_failed=end.job_failed)
+            self.record = replace(self.record, job_failed=end.job_failed, failure_kind=end.failure_kind)
             outcome = Outcome.CANCELLED if end.phase is Phase.CANCELLED else Outcome.FAILED
             raise RunEndedError(outcome, f"training: {end.reason or 'it was cancelled in Azure ML'}")
         self.trained = yield from COLLECT_TRAINING.call(
@@ -229,6 +238,7 @@ class _Run:
         self.record = replace(self.record, targets=results)
         failed = "; ".join(f"{result.target}: {result.reason}" for result in results if not result.deployed)
         if not any(result.deployed for result in results):
+            self.record = replace(self.record, failure_kind=worst_of([result.failure_kind for result in results]))
             raise RunEndedError(Outcome.ROLLED_BACK, f"rolling_out: {failed}")
         reason = self.record.reason + (f"; not rolled out to {failed}" if failed else "")
         self.end(Outcome.PROMOTED, reason)

@@ -11,8 +11,9 @@ import azure.durable_functions as df
 
 from orchestrations.progress import first_line, gave_up, report
 from shared.contracts import REMOVE_CANDIDATE, START_CANDIDATE, SWITCH_TRAFFIC, VERIFY_CANDIDATE
+from shared.decisions.blame import kind_of
 from shared.errors import EdgetrainError, PermanentError
-from shared.messages import Candidate, CandidateStep, Release, Rollout, Stage, TargetResult
+from shared.messages import Candidate, CandidateStep, FailureKind, Release, Rollout, Stage, TargetResult
 from shared.wire import from_wire, to_wire
 
 
@@ -28,15 +29,17 @@ def roll_out(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any
         _step(context, rollout, "starting the candidate")
         candidate = yield from START_CANDIDATE.call(context, rollout)
         release = yield from _take_over(context, CandidateStep(rollout=rollout, candidate=candidate))
-    except EdgetrainError as error:
-        reason = str(error)
+    except PermanentError as error:
+        reason, kind = error.reason, kind_of(error)
+    except SwitchUnknownError as error:
+        reason, kind = str(error), FailureKind.UNKNOWN
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        reason = gave_up(error)
+        reason, kind = gave_up(error), FailureKind.OUTSIDE
     else:
         return to_wire(TargetResult(target=rollout.target, deployed=True, endpoint=release.endpoint))
     if candidate is not None:
         reason += yield from _remove(context, CandidateStep(rollout=rollout, candidate=candidate))
-    return to_wire(TargetResult(target=rollout.target, deployed=False, reason=reason))
+    return to_wire(TargetResult(target=rollout.target, deployed=False, reason=reason, failure_kind=kind))
 
 
 def _take_over(context: df.DurableOrchestrationContext, step: CandidateStep) -> Generator[Any, Any, Release]:

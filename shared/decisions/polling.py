@@ -8,7 +8,7 @@ are kept apart, since a busy VM is no fault of the training.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.messages import Phase, TrainingPoll, TrainingStatus
+from shared.messages import FailureKind, Phase, TrainingPoll, TrainingStatus
 
 ROUNDS_PER_EXECUTION = 20  # then continue as new: a replay's cost grows with the history
 SHORTEST = timedelta(seconds=1)
@@ -20,10 +20,11 @@ _WAITING = {Phase.QUEUED, Phase.PREPARING}
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The training is over."""
+    """The training is over. ``kind``: whose matter a failure is; None when an app before the kind was asked."""
 
     phase: Phase
     reason: str
+    kind: FailureKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def next_step(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Ende
             return Ended(
                 Phase.FAILED,
                 f"{poll.cancelling}; and it did not stop within {_minutes(CANCEL_GRACE)} after it was cancelled",
+                _kind_of_limit(poll),
             )
         return Wait(now + interval(poll, now))
     over = _limit_passed(poll, now)
@@ -76,8 +78,13 @@ def next_step(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Ende
 
 def _ended(poll: TrainingPoll, status: TrainingStatus) -> Ended:
     if poll.cancelling and status.phase is not Phase.COMPLETED:
-        return Ended(Phase.FAILED, poll.cancelling)
-    return Ended(status.phase, status.detail)
+        return Ended(Phase.FAILED, poll.cancelling, _kind_of_limit(poll))
+    return Ended(status.phase, status.detail, status.failure_kind if status.phase is Phase.FAILED else None)
+
+
+def _kind_of_limit(poll: TrainingPoll) -> FailureKind:
+    """A VM that is busy is no matter of the training; why one that runs takes too long, nobody knows."""
+    return FailureKind.OUTSIDE if poll.running_since is None else FailureKind.UNKNOWN
 
 
 def _limit_passed(poll: TrainingPoll, now: datetime) -> str:

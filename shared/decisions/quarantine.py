@@ -11,11 +11,14 @@ _LONGEST_LAST_REASON = 300
 
 
 def failed_in_training(run: RunRecord) -> bool:
-    """Whether the training itself failed, which tells against data, code or parameters.
+    """Whether the run failed for its data or its code, which would fail again.
 
-    What went wrong around it, such as a service that did not answer, or after it, does not.
+    What went wrong around it, such as a VM that was off or a service that did not answer, does not count, and neither
+    does what nobody knows. Records from before the kind say only whether the job failed.
     """
-    return run.outcome is Outcome.FAILED and run.job_failed
+    if run.outcome is not Outcome.FAILED:
+        return False
+    return run.job_failed if run.failure_kind is None else run.failure_kind.counts
 
 
 def quarantine_for(

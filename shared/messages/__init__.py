@@ -72,6 +72,7 @@ from shared.messages.training import (
 from shared.messages.vocabulary import (
     RUN_ID,
     Cause,
+    FailureKind,
     Outcome,
     Parameters,
     Phase,
@@ -103,6 +104,7 @@ __all__ = [
     "ComputeWait",
     "Done",
     "FailedAttempt",
+    "FailureKind",
     "FrozenJob",
     "Judgement",
     "Lineage",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.messages.admission import FrozenJob
-from shared.messages.vocabulary import Cause, Parameters
+from shared.messages.vocabulary import Cause, FailureKind, Parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +141,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetResult:
-    """How a roll-out to one target ended."""
+    """How a roll-out to one target ended. ``failure_kind``: whose matter it is that the target was not reached."""
 
     target: str
     deployed: bool
     reason: str = ""
     endpoint: str | None = None
+    failure_kind: FailureKind | None = None

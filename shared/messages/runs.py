@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.messages.delivery import TargetResult
-from shared.messages.vocabulary import Cause, Outcome, Stage
+from shared.messages.vocabulary import Cause, FailureKind, Outcome, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,7 +13,8 @@ class RunRecord:
     """The ledger's row of a run, and the output of ``retrain_model``. ``seconds`` is the wall time of the run.
 
     ``note``: why it was asked for, in the requester's words. ``blobs``: files in its snapshot.
-    ``job_failed``: the training itself failed, not something around it.
+    ``failure_kind``: whose matter a failure is; None for other outcomes. ``job_failed``: whether it counts against
+    data, code or parameters; records from before the kind have only this.
     """
 
     run_id: str
@@ -39,6 +40,7 @@ class RunRecord:
     note: str = ""
     blobs: int = 0
     job_failed: bool = False
+    failure_kind: FailureKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

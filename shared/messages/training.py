@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.messages.admission import FrozenJob, Snapshot, TrainingLimits
-from shared.messages.vocabulary import Parameters, Phase
+from shared.messages.vocabulary import FailureKind, Parameters, Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +34,15 @@ class TrainingRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingStatus:
-    """What a driver says of a training. ``detail`` is its own word for the phase, or why it failed."""
+    """What a driver says of a training. ``detail`` is its own word for the phase, or why it failed.
+
+    ``failure_kind``: whose matter a failure is; None for other phases, and from apps before the kind.
+    """
 
     phase: Phase
     detail: str = ""
     queue_position: int | None = None
+    failure_kind: FailureKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +66,15 @@ class TrainingPoll:
 class TrainingEnd:
     """How ``await_training`` ended: completed, failed or cancelled, after how many polls, and why.
 
-    ``job_failed``: the training itself failed, which tells against its data, code or parameters; trouble around it
-    does not.
+    ``failure_kind``: whose matter a failure is; None for other phases, and from apps before the kind.
+    ``job_failed``: whether it counts against data, code or parameters.
     """
 
     phase: Phase
     reason: str = ""
     rounds: int = 0
     job_failed: bool = False
+    failure_kind: FailureKind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,25 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
+class FailureKind(StrEnum):
+    """Whose matter a failure is. Only data and code count against a fingerprint.
+
+    ``DATA``: the files were read and refused. ``CODE``: the pipeline's own code failed, and would fail again.
+    ``OUTSIDE``: what the training needs was not there, such as the VM, the hub, a credential, memory or disk.
+    ``UNKNOWN``: nobody knows, so it is nobody's fault.
+    """
+
+    DATA = "data"
+    CODE = "code"
+    OUTSIDE = "outside"
+    UNKNOWN = "unknown"
+
+    @property
+    def counts(self) -> bool:
+        """Whether the same data and code would fail again, so that it counts towards a quarantine."""
+        return self in {FailureKind.DATA, FailureKind.CODE}
+
+
 class Stage(StrEnum):
     """Where a run is; shown in its custom status."""
 

@@ -170,7 +170,7 @@ def test_a_vm_without_ssh_fails_a_training_and_keeps_what_is_served(
     finally:
         stack.start_service("vm")
 
-    assert failed["reason"].startswith("training: SSH to ")
+    assert failed["reason"].startswith("training: Azure ML could not reach the VM by SSH")
     assert "check that the VM is up" in failed["reason"]
     assert rolled_back["reason"].startswith("rolling_out: hub-vm: Activity function 'start_candidate' failed")
     assert f"SSH to {stack.endpoints['vm']['address']}" in rolled_back["reason"]

@@ -4,7 +4,6 @@ A run id is chosen by us and is Azure ML's run id too, so every look-up is one r
 refuses a second run of the same id is not documented; the look-up before and after the submit makes it rare to ask.
 """
 
-import contextlib
 import tempfile
 import threading
 from collections.abc import Callable
@@ -14,19 +13,18 @@ from typing import Any
 
 from shared.clients.azure_ml.compute import attach_compute, interpreter_path
 from shared.clients.azure_ml.errors import translated
-from shared.clients.azure_ml.statuses import finite_metrics, message_of, phase_of, with_remedy
+from shared.clients.azure_ml.statuses import error_of, finite_metrics, phase_of
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
+from shared.decisions.blame import Trace, blame_for, why_cancelled
 from shared.errors import Code, PermanentError, TransientError
 from shared.job_trees import ENTRY
 from shared.messages import Phase, TrainedModel, TrainingRef, TrainingStatus
 from shared.settings import Compute
-from shared.texts import shortened
 from shared.training_driver import TrainingJob
 
 MODEL_PATH = "outputs/model"  # where every job leaves its model
-FAILURE_TAG = "edgetrain.failure"  # written by training/common/job_runtime.py
-LOG = "user_logs/std_log.txt"
-LOG_LINES = 5
+FAILURE_TAG = "edgetrain.failure"  # written by the job: why it failed, in words fit for the cloud
+KIND_TAG = "edgetrain.failure_kind"  # and whose matter it is, a FailureKind
 
 # While it submits, the SDK changes the working directory of the whole process to the job's folder, and then back to
 # where it was. Side by side, one thread would go back to the folder of another, which is gone.
@@ -129,38 +127,27 @@ def _status(run: Any) -> TrainingStatus:
     if phase is Phase.CANCELLED:
         # The service cancels by itself too, for example after the longest time a run may take, and says why.
         with translated(f"read why run {run.id} was cancelled"):
-            return TrainingStatus(phase=phase, detail=shortened(message_of(run.get_details().get("error"))))
+            _, text = error_of(run.get_details().get("error"))
+        return TrainingStatus(phase=phase, detail=why_cancelled(text))
     if phase is not Phase.FAILED:
         return TrainingStatus(phase=phase, detail=run.status)
     with translated(f"read why run {run.id} failed"):
-        reason = with_remedy(shortened(_reason(run)), run.experiment.name)
-        return TrainingStatus(phase=phase, detail=reason)
+        blame = blame_for(_trace(run))
+    return TrainingStatus(phase=phase, detail=blame.reason, failure_kind=blame.kind)
 
 
-def _reason(run: Any) -> str:
-    """The job's own words if it left any, else the service's, with the end of the log."""
-    told = run.get_tags().get(FAILURE_TAG)
-    if told:
-        return str(told)
-    message = message_of(run.get_details().get("error")) or "Azure ML gives no reason"
-    lines = _last_log_lines(run)
-    if not lines or lines[-1] in message:
-        return message
-    return f"{message} | log: {' / '.join(lines)}"
-
-
-def _last_log_lines(run: Any) -> list[str]:
-    from azureml.exceptions import AzureMLException, ServiceException
-
-    with tempfile.TemporaryDirectory(prefix="edgetrain-log-") as folder:
-        path = Path(folder) / "log.txt"
-        # A run that never reached the VM has no log.
-        with contextlib.suppress(AzureMLException, ServiceException):
-            run.download_file(LOG, str(path))
-        if not path.is_file():
-            return []
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [line.strip() for line in lines if line.strip()][-LOG_LINES:]
+def _trace(run: Any) -> Trace:
+    """What is known of a failure. The log is never read: its lines may quote the data."""
+    tags = run.get_tags()
+    code, text = error_of(run.get_details().get("error"))
+    return Trace(
+        run_id=run.id,
+        pipeline=run.experiment.name,
+        said=str(tags.get(FAILURE_TAG) or ""),
+        kind=str(tags.get(KIND_TAG) or ""),
+        code=code,
+        service=text,
+    )
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -1,7 +1,6 @@
 """Azure ML's words for the state of a run, and ours. Pure."""
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,9 +22,6 @@ _PHASES = {
 }
 
 
-_NO_ENVIRONMENT = re.compile(r"/[0-9a-f]{16}/bin/python\S*\s+(not found|No such file)", re.IGNORECASE)
-
-
 def phase_of(status: str) -> Phase:
     """Our phase; a word that is not known counts as running, so that the limits on a run still end it."""
     return _PHASES.get(status, Phase.RUNNING)
@@ -41,15 +37,9 @@ def finite_metrics(logged: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def with_remedy(reason: str, pipeline: str) -> str:
-    """Say what to do about a reason that we know."""
-    if _NO_ENVIRONMENT.search(reason):
-        return f"{reason}; prepare the VM: python -m cli.prepare_vm --pipeline {pipeline}"
-    return reason
-
-
-def message_of(error: object) -> str:
-    """The text in a run's error record, which is ``{"error": {"code", "message"}}``; empty if there is none."""
+def error_of(error: object) -> tuple[str, str]:
+    """Code and text of a run's error record, which is ``{"error": {"code", "message"}}``; empty as far as missing."""
     inner = error.get("error", error) if isinstance(error, Mapping) else None
-    message = inner.get("message") if isinstance(inner, Mapping) else None
-    return str(message or "")
+    if not isinstance(inner, Mapping):
+        return "", ""
+    return str(inner.get("code") or ""), str(inner.get("message") or "")

@@ -14,7 +14,7 @@ from shared.decisions.polling import (
     next_step,
     observe,
 )
-from shared.messages import Phase, TrainingLimits, TrainingStatus
+from shared.messages import FailureKind, Phase, TrainingLimits, TrainingStatus
 from tests.support.builders import a_training_poll
 from tests.support.workflow import START
 
@@ -82,7 +82,9 @@ def test_a_training_that_completes_although_it_was_being_cancelled_counts_as_com
     completed = TrainingStatus(phase=Phase.COMPLETED)
 
     assert next_step(poll, completed, START) == Ended(Phase.COMPLETED, "")
-    assert next_step(poll, TrainingStatus(phase=Phase.CANCELLED), START) == Ended(Phase.FAILED, "too long")
+    assert next_step(poll, TrainingStatus(phase=Phase.CANCELLED), START) == Ended(
+        Phase.FAILED, "too long", FailureKind.OUTSIDE
+    )
     late = next_step(poll, TrainingStatus(phase=Phase.RUNNING), START + CANCEL_GRACE * 2)
     assert isinstance(late, Ended)
     assert "did not stop" in late.reason

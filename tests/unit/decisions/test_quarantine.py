@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.decisions.quarantine import failed_in_training, quarantine_for
-from shared.messages import FailedAttempt, Outcome, Quarantine, RunRecord, Stage
+from shared.messages import FailedAttempt, FailureKind, Outcome, Quarantine, RunRecord, Stage
 from shared.wire import to_text
 from tests.support.arrivals import a_run_record
 from tests.support.builders import FINGERPRINT
@@ -112,3 +112,15 @@ def test_it_counts_what_it_says(history: list[tuple[Outcome | None, Stage]], mos
     assert (found is not None) == (len(counted) >= most)
     if found is not None:
         assert [failure.attempt for failure in found.failures] == counted
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_only_data_and_code_count(kind: FailureKind) -> None:
+    run = replace(_run(1), failure_kind=kind, job_failed=True)
+
+    assert failed_in_training(run) is (kind in {FailureKind.DATA, FailureKind.CODE})
+
+
+def test_a_record_from_before_the_kind_counts_as_it_did() -> None:
+    assert failed_in_training(_run(1))
+    assert not failed_in_training(replace(_run(1), job_failed=False))

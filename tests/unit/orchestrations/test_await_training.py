@@ -5,7 +5,7 @@ import pytest
 
 from orchestrations.await_training import await_training
 from shared.errors import Code
-from shared.messages import Done, Phase, TrainingEnd, TrainingLimits, TrainingPoll, TrainingStatus
+from shared.messages import Done, FailureKind, Phase, TrainingEnd, TrainingLimits, TrainingPoll, TrainingStatus
 from shared.wire import from_wire
 from tests.support.builders import a_training_poll
 from tests.support.workflow import START, Answer, play, refusal, value
@@ -181,3 +181,37 @@ def test_its_custom_status_fits_the_hosts_limit() -> None:
     )
 
     assert all(len(json.dumps(status).encode("utf-16")) < 16 * 1024 for status in run.context.statuses)
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_whose_matter_a_failure_is_goes_on_to_the_run(kind: FailureKind) -> None:
+    failed = value(TrainingStatus(phase=Phase.FAILED, detail="why", failure_kind=kind))
+
+    run = play(await_training, a_training_poll(submitted=True), answers={"check_training": failed})
+
+    end = from_wire(TrainingEnd, run.output)
+    assert (end.reason, end.failure_kind, end.job_failed) == ("why", kind, kind.counts)
+
+
+def test_a_status_of_an_app_before_the_kind_counts_as_it_did() -> None:
+    failed = value(TrainingStatus(phase=Phase.FAILED, detail="why"))
+
+    run = play(await_training, a_training_poll(submitted=True), answers={"check_training": failed})
+
+    end = from_wire(TrainingEnd, run.output)
+    assert (end.failure_kind, end.job_failed) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "trouble", [refusal(Code.BAD_CONFIGURATION, "the secret has expired"), Exception("Azure ML answers 500")]
+)
+@pytest.mark.parametrize("submitted", [False, True])
+def test_a_service_that_refuses_or_does_not_answer_is_outside(trouble: Any, submitted: bool) -> None:
+    run = play(
+        await_training,
+        a_training_poll(submitted=submitted),
+        answers={"submit_training": trouble, "check_training": trouble, "cancel_training": value(Done())},
+    )
+
+    end = from_wire(TrainingEnd, run.output)
+    assert (end.failure_kind, end.job_failed) == (FailureKind.OUTSIDE, False)

@@ -8,6 +8,7 @@ from shared.errors import Code
 from shared.messages import (
     BuiltImage,
     Done,
+    FailureKind,
     Outcome,
     Phase,
     RegisteredModel,
@@ -162,3 +163,28 @@ def test_one_failing_target_of_two_leaves_the_other_and_is_named() -> None:
     assert record.outcome is Outcome.PROMOTED
     assert record.reason.endswith("not rolled out to line-2: no SSH")
     assert [result.deployed for result in record.targets] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"collect_training": refusal(Code.TRAINING_OUTPUT_MISSING, "no outputs/model")}, FailureKind.CODE),
+        ({"build_image": refusal(Code.DEPENDENCY_IMAGE_MISSING, "build it first")}, FailureKind.OUTSIDE),
+        ({"build_image": refusal(Code.MODEL_MISSING, "left no file")}, FailureKind.UNKNOWN),
+        ({"register_model": Exception("Azure ML answers 503")}, FailureKind.OUTSIDE),
+        ({"read_champion": Exception("tables down")}, FailureKind.OUTSIDE),
+    ],
+)
+def test_a_failure_says_whose_matter_it_is(change: dict[str, Any], kind: FailureKind) -> None:
+    _, record = story(**change)
+
+    assert (record.outcome, record.failure_kind, record.job_failed) == (Outcome.FAILED, kind, kind.counts)
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_a_roll_out_that_failed_everywhere_says_whose_matter_it_is(kind: FailureKind) -> None:
+    failed = TargetResult(target="hub-vm", deployed=False, reason="no", failure_kind=kind)
+
+    _, record = story(roll_out=to_wire(failed))
+
+    assert (record.outcome, record.failure_kind) == (Outcome.ROLLED_BACK, kind)

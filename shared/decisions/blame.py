@@ -1,0 +1,170 @@
+"""Whose matter a failure is: the data's, the code's, or something outside; and the sentence that goes with it. Pure.
+
+Only data and code count against a fingerprint. A training tells whose matter it is where it can. Where it could not,
+because it was killed or never began, what the service knows decides: its error code, an exit status, and words that
+stand for one cause. Its text itself is never shown, because it ends with what the training printed. What nobody knows
+is nobody's fault.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shared.errors import Code, PermanentError
+from shared.messages import FailureKind
+from shared.texts import shortened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What a training that failed left: its own words and its word for the kind, and the service's error.
+
+    ``run_id`` and ``pipeline`` are for the sentences; ``service`` is read, and never shown.
+    """
+
+    run_id: str
+    pipeline: str
+    said: str = ""
+    kind: str = ""
+    code: str = ""
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """Whose matter it is; why it failed, and what to do about it."""
+
+    kind: FailureKind
+    reason: str
+
+
+_BY_SIGNAL = 128  # a shell adds the signal's number to it
+KILLED, ENDED = _BY_SIGNAL + 9, _BY_SIGNAL + 15
+
+_SERVICE_ITSELF = frozenset({"ServiceError", "SystemError", "InternalServerError", "TransientError"})
+_EXIT_STATUS = re.compile(r"\bexit(?:ed)?\b[\w -]{0,20}\b(?:code|status)\b\W{0,3}(\d{1,3})\b", re.IGNORECASE)
+_ANYWHERE = (
+    (
+        re.compile(r"\bpython\S*:? +(?:command )?not found|\bpython\S*: No such file", re.IGNORECASE),
+        "the VM has no such Python environment; prepare the VM: python -m cli.prepare_vm --pipeline {pipeline}",
+    ),
+    (
+        re.compile(r"No space left on device|Errno 28\b|Disk quota exceeded", re.IGNORECASE),
+        "the VM's disk is full; make room on it, such as by removing old environments and images",
+    ),
+)
+_FIRST_LINE = (
+    (
+        re.compile(
+            r"\bSSH to .{1,100} failed|\b(?:unable|failed|could not) (?:to )?(?:connect|ssh)|\bno route to host"
+            r"|\bconnection (?:refused|timed out)|\bnode .{0,40}\bunreachable",
+            re.IGNORECASE,
+        ),
+        "Azure ML could not reach the VM by SSH; check that the VM is up, its key is right, and Azure ML is let in",
+    ),
+    (
+        re.compile(r"\bthe process vanished\b", re.IGNORECASE),
+        "the training's process was gone without an exit status, as after a restart of the VM; see why it went down",
+    ),
+)
+_TOO_LONG = re.compile(r"maxRunDurationSeconds", re.IGNORECASE)
+_OUTSIDE = frozenset(
+    {Code.BAD_CONFIGURATION, Code.REGISTRY_REFUSED, Code.TARGET_NOT_PREPARED, Code.DEPENDENCY_IMAGE_MISSING}
+)
+
+
+def blame_for(trace: Trace) -> Blame:
+    """What is to be said of a training that failed."""
+    kind = FailureKind(trace.kind) if trace.kind in set(FailureKind) else FailureKind.UNKNOWN
+    if trace.said.strip():
+        return Blame(kind, shortened(trace.said))
+    if kind in _WORDS:
+        return Blame(kind, f"the training says only that it is a matter of {_WORDS[kind]}; {_look_at_log(trace)}")
+    return _from_service(trace)
+
+
+def why_cancelled(service: str) -> str:
+    """Why the service cancelled a training by itself; empty when it does not say, or when somebody asked it to."""
+    if _TOO_LONG.search(service):
+        return (
+            "Azure ML ended the training, because it took longer than a run may take;"
+            " raise train.running_limit_seconds if it needs longer"
+        )
+    return ""
+
+
+def kind_of(error: PermanentError) -> FailureKind:
+    """Whose matter it is that something was refused for good."""
+    if error.code in _OUTSIDE:
+        return FailureKind.OUTSIDE
+    return FailureKind.CODE if error.code is Code.TRAINING_OUTPUT_MISSING else FailureKind.UNKNOWN
+
+
+def worst_of(kinds: Iterable[FailureKind | None]) -> FailureKind:
+    """Whose matter it is that all of several failed: outside only when each was, because that is tried again."""
+    every = {kind or FailureKind.UNKNOWN for kind in kinds}
+    return every.pop() if len(every) == 1 else FailureKind.UNKNOWN
+
+
+_WORDS = {
+    FailureKind.DATA: "its data",
+    FailureKind.CODE: "its code",
+    FailureKind.OUTSIDE: "something outside of it",
+}
+
+
+def _from_service(trace: Trace) -> Blame:
+    """The first line is the service's own; below it may stand what the training printed."""
+    first = trace.service.partition("\n")[0]
+    status = _EXIT_STATUS.search(first)
+    found = _told(_ANYWHERE, trace.service, trace) or ("" if status else _told(_FIRST_LINE, first, trace))
+    if found:
+        return Blame(FailureKind.OUTSIDE, found)
+    if status is not None:
+        return _from_status(int(status[1]), trace)
+    if trace.code in _SERVICE_ITSELF:
+        reason = f"Azure ML itself failed ({trace.code}); look at the state of the service"
+        return Blame(FailureKind.OUTSIDE, reason)
+    said = f"Azure ML gives the error {trace.code}" if _is_word(trace.code) else "Azure ML gives no reason"
+    return _unknown(f"the training failed and left no word of its own, and {said}; {_look_at_log(trace)}")
+
+
+def _told(causes: tuple[tuple[re.Pattern[str], str], ...], text: str, trace: Trace) -> str:
+    """The sentence of the first cause that the text speaks of; empty when it speaks of none."""
+    return next((told.format(pipeline=trace.pipeline) for words, told in causes if words.search(text)), "")
+
+
+def _from_status(status: int, trace: Trace) -> Blame:
+    if status == KILLED:
+        return Blame(
+            FailureKind.OUTSIDE,
+            f"the training was killed (exit status {KILLED}), most often because the VM ran out of memory;"
+            " look at the VM's kernel log (dmesg), give it more memory, or let it train on less (data.select)",
+        )
+    if status == ENDED:
+        return Blame(
+            FailureKind.OUTSIDE,
+            f"the training was told to end (exit status {ENDED}), as by a VM that shuts down or by somebody on it;"
+            " look who ended it",
+        )
+    if status > _BY_SIGNAL:
+        return _unknown(
+            f"the training crashed by signal {status - _BY_SIGNAL} (exit status {status}), as a library in native code"
+            f" may; {_look_at_log(trace)}"
+        )
+    return _unknown(
+        f"the training ended with exit status {status} and left no word of its own;"
+        f" {_look_at_log(trace)}, and let job.py end as the pipelines that come with the app do"
+    )
+
+
+def _unknown(reason: str) -> Blame:
+    return Blame(FailureKind.UNKNOWN, reason)
+
+
+def _look_at_log(trace: Trace) -> str:
+    return f"look at user_logs/std_log.txt of run {trace.run_id} in Azure ML"
+
+
+def _is_word(code: str) -> bool:
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9.]{0,99}", code) is not None

@@ -1,0 +1,121 @@
+"""Each cause has its own sentence, its own remedy and its own kind; what the training printed is in none of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.decisions.blame import Trace, blame_for, kind_of, why_cancelled
+from shared.errors import Code, PermanentError
+from shared.messages import FailureKind
+
+ROW = "8251,Miller,6.02,malignant"
+OUTSIDE, UNKNOWN = FailureKind.OUTSIDE, FailureKind.UNKNOWN
+
+
+def a_trace(**known: str) -> Trace:
+    return Trace(**({"run_id": "digits-abababababab-1", "pipeline": "digits"} | known))
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_a_training_says_itself_whose_matter_it_is(kind: FailureKind) -> None:
+    blame = blame_for(a_trace(said="landing/a.csv: line 3 is cut", kind=kind.value, service="exited with status 137"))
+
+    assert (blame.kind, blame.reason) == (kind, "landing/a.csv: line 3 is cut")
+
+
+@pytest.mark.parametrize("kind", ["", "Data", "weather"])
+def test_words_without_a_kind_that_is_known_are_told_and_count_against_nobody(kind: str) -> None:
+    blame = blame_for(a_trace(said="it went wrong", kind=kind))
+
+    assert (blame.kind, blame.reason) == (UNKNOWN, "it went wrong")
+
+
+def test_a_kind_without_words_is_told_with_the_place_of_the_log() -> None:
+    blame = blame_for(a_trace(kind="code"))
+
+    assert blame.kind is FailureKind.CODE
+    assert "a matter of its code" in blame.reason
+    assert "user_logs/std_log.txt of run digits-abababababab-1" in blame.reason
+
+
+@pytest.mark.parametrize(
+    ("service", "code", "kind", "told", "remedy"),
+    [
+        ("the script exited with status 137", "UserError", OUTSIDE, "ran out of memory", "give it more memory"),
+        ("Process exited with code: 137", "UserError", OUTSIDE, "ran out of memory", "data.select"),
+        ("the script exited with status 143", "UserError", OUTSIDE, "told to end", "look who ended it"),
+        ("the script exited with status 139", "UserError", UNKNOWN, "crashed by signal 11", "std_log.txt"),
+        ("the script exited with status 1", "UserError", UNKNOWN, "exit status 1", "std_log.txt"),
+        ("Job failed with non-zero exit code 2", "UserError", UNKNOWN, "exit status 2", "std_log.txt"),
+        ("the process vanished", "UserError", OUTSIDE, "without an exit status", "why it went down"),
+        ("SSH to 10.0.0.4 port 22 failed: timed out", "UserError", OUTSIDE, "could not reach the VM", "VM is up"),
+        ("Connection refused by 10.0.0.4", "UserError", OUTSIDE, "could not reach the VM", "VM is up"),
+        ("anything", "ServiceError", OUTSIDE, "Azure ML itself failed (ServiceError)", "state of the service"),
+        ("anything", "UserError", UNKNOWN, "the error UserError", "std_log.txt"),
+        ("", "", UNKNOWN, "Azure ML gives no reason", "std_log.txt"),
+        ("", "rm -rf /; 8251,Miller,6.02,malignant", UNKNOWN, "Azure ML gives no reason", "std_log.txt"),
+        (
+            "the script exited with status 127\nsh: /home/ml/environments/0a/bin/python: not found",
+            "UserError",
+            OUTSIDE,
+            "no such Python environment",
+            "python -m cli.prepare_vm --pipeline digits",
+        ),
+        (
+            "the script exited with status 1\nOSError: [Errno 28] No space left on device",
+            "UserError",
+            OUTSIDE,
+            "disk is full",
+            "make room",
+        ),
+        (
+            "the script exited with status 1\nredis: connection refused by 10.0.0.9",
+            "UserError",
+            UNKNOWN,
+            "exit status 1",
+            "std_log.txt",
+        ),
+    ],
+)
+def test_without_a_word_of_the_training_what_the_service_knows_decides(
+    service: str, code: str, kind: FailureKind, told: str, remedy: str
+) -> None:
+    blame = blame_for(a_trace(service=f"{service}\n{ROW}", code=code))
+
+    assert blame.kind is kind
+    assert told in blame.reason
+    assert remedy in blame.reason
+    assert "Miller" not in blame.reason
+
+
+@given(st.text(max_size=2000))
+def test_the_services_text_is_never_shown_and_never_the_datas_or_the_codes_fault(text: str) -> None:
+    blame = blame_for(a_trace(service=f"{text}{ROW}"))
+
+    assert not blame.kind.counts
+    assert "Miller" not in blame.reason
+    assert len(blame.reason) < 500
+
+
+def test_why_the_service_cancelled_is_told_in_our_words() -> None:
+    told = why_cancelled(f"the run took longer than maxRunDurationSeconds of 3\n{ROW}")
+
+    assert "train.running_limit_seconds" in told
+    assert "Miller" not in told
+    assert why_cancelled(ROW) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (Code.BAD_CONFIGURATION, OUTSIDE),
+        (Code.REGISTRY_REFUSED, OUTSIDE),
+        (Code.TARGET_NOT_PREPARED, OUTSIDE),
+        (Code.DEPENDENCY_IMAGE_MISSING, OUTSIDE),
+        (Code.TRAINING_OUTPUT_MISSING, FailureKind.CODE),
+        (Code.TRAINING_UNKNOWN, UNKNOWN),
+        (Code.CANDIDATE_FAILED, UNKNOWN),
+    ],
+)
+def test_every_refusal_has_a_kind(code: Code, kind: FailureKind) -> None:
+    assert kind_of(PermanentError("no", code=code)) is kind
