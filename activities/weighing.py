@@ -100,7 +100,10 @@ def weigh(
         snapshot = replace(trained.snapshot, listing=snapshot.listing, newest=snapshot.newest)
 
     identity = fingerprint(
-        manifest_digest=snapshot.digest, code_digest=job.code, parameters=parameters, environment_locks=job.pins
+        data_digest=snapshot.content or snapshot.digest,
+        code_digest=job.code,
+        parameters=parameters,
+        environment_locks=job.pins,
     )
     previous = runs.runs_of(pipeline.name, identity)
     quarantine = quarantines.get(pipeline.name, identity) if any(map(failed_in_training, previous)) else None

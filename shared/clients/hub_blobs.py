@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import IO, Any
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, ContentSettings, LinearRetry
+from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, BlobType, ContentSettings, LinearRetry
 
 from shared.clients.storage_errors import translated
 from shared.decisions.manifest import CONTAINER as MANIFESTS
@@ -132,7 +132,9 @@ class HubBlobs:
 
 def entry_of(blob: BlobProperties) -> BlobEntry:
     """What a manifest says of a blob."""
-    md5 = blob.content_settings.content_md5
+    # Of other kinds the service keeps an MD5 that their writer once gave, though they were appended to since.
+    vouched = blob.blob_type == BlobType.BLOCKBLOB
+    md5 = blob.content_settings.content_md5 if vouched else None
     return BlobEntry(
         name=blob.name,
         # A listing gives it without quotes, an answer's header with them.

@@ -1,6 +1,7 @@
 """The hub's blob storage as the app uses it: snapshots, and looks that leave nothing behind. It never reads rows."""
 
 import hashlib
+import json
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -81,8 +82,9 @@ class HubStorage:
                     fresh_size += blob.size
             if everything.newest is None:
                 raise self._nothing(pipeline)
+            everything.end()
             return Listing(
-                digest=everything.end(),
+                digest=everything.content,
                 blobs=everything.blobs,
                 size=everything.size,
                 newest=everything.newest,
@@ -101,7 +103,7 @@ class HubStorage:
         total, count = hashlib.sha256(), 0
         blobs, following = next(self._blobs.pages(pipeline.data, marker))
         for blob in _selected(pipeline, blobs):
-            total.update(f"{blob.name}\n{blob.etag}\n".encode())
+            total.update(f"{json.dumps([blob.name, blob.content])}\n".encode())
             count += 1
         return ListedPage(digest=total.hexdigest(), blobs=count, next_marker=following)
 
@@ -138,7 +140,6 @@ class HubStorage:
                 blobs,
                 pipeline=pipeline,
                 holdout=holdout,
-                taken_at=taken_at,
                 manifest=_emptied(manifest),
                 seen=_emptied(seen),
                 before=self._seen(pipeline, since),
@@ -152,6 +153,7 @@ class HubStorage:
             container=pipeline.data.container,
             manifest=f"{pipeline.name}/{taken.digest}.json",
             digest=taken.digest,
+            content=taken.content,
             blobs=taken.blobs,
             size=taken.size,
             newest=taken.newest,

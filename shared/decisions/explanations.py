@@ -53,7 +53,7 @@ def _part_of_the_pipeline(e: Evidence) -> Explanation | None:
 
 def _put_aside(e: Evidence) -> Explanation | None:
     """The run that took it was one failure too many."""
-    if e.taken is None or _changed(e.entry, e.taken.entry.etag):
+    if e.taken is None or _has_other_bytes(e.entry, e.taken.entry):
         return None
     run = e.taken.run
     for quarantine in e.quarantines:
@@ -64,11 +64,13 @@ def _put_aside(e: Evidence) -> Explanation | None:
 
 
 def _taken(e: Evidence) -> Explanation | None:
-    """A snapshot lists this version, and no event was judged since then."""
-    if e.taken is None or _changed(e.entry, e.taken.entry.etag):
+    """A snapshot lists these bytes, and no event was judged since then."""
+    if e.taken is None or _has_other_bytes(e.entry, e.taken.entry):
         return None
     run = e.taken.run
-    if e.event is None:
+    if e.entry is not None and _changed(e.entry, e.taken.entry.etag) and not _told_of(e, e.entry):
+        how = f"it was written again at {moment(e.entry.last_modified)}, with the same bytes"
+    elif e.event is None:
         how = "no event told of it, but its listing showed it"
     elif _changed(e.entry, e.event.arrival.etag):
         how = "no event told of this version, but its listing showed it"
@@ -219,6 +221,16 @@ def _unwatched(pipeline: Pipeline, blob: str) -> str:
     if not matches_pattern(data, blob):
         return f"{blob} is outside pipeline {pipeline.name}, which watches {data.prefix}{data.pattern}"
     return ""
+
+
+def _told_of(e: Evidence, entry: BlobEntry) -> bool:
+    """Whether the newest event is of this version."""
+    return e.event is not None and not _changed(entry, e.event.arrival.etag)
+
+
+def _has_other_bytes(entry: BlobEntry | None, taken: BlobEntry) -> bool:
+    """Whether the blob holds something else now than what was taken; what is not there counts as the same."""
+    return _changed(entry, taken.etag) and entry is not None and entry.content != taken.content
 
 
 def _changed(entry: BlobEntry | None, etag: str) -> bool:

@@ -9,13 +9,11 @@ from shared.messages import Parameters
 LAYOUT = "edgetrain fingerprint 2"  # part of every fingerprint: change it when the recipe changes
 
 
-def fingerprint(
-    *, manifest_digest: str, code_digest: str, parameters: Parameters, environment_locks: Iterable[str]
-) -> str:
+def fingerprint(*, data_digest: str, code_digest: str, parameters: Parameters, environment_locks: Iterable[str]) -> str:
     """SHA-256 in hex over everything that a training depends on; equal inputs need no second training."""
     # JSON writes 1, 1.0, true and "1" differently, as they should be: a training may tell them apart.
     settings = json.dumps(parameters, sort_keys=True, separators=(",", ":"))
-    return _digest_of([LAYOUT, manifest_digest, code_digest, settings, *map(_with_plain_lines, environment_locks)])
+    return _digest_of([LAYOUT, data_digest, code_digest, settings, *map(_with_plain_lines, environment_locks)])
 
 
 def code_digest(files: Mapping[str, bytes]) -> str:

@@ -2,6 +2,9 @@
 
 Sorted keys, no spaces, UTF-8, blobs in order of their names. Written and read piece by piece, because a container may
 hold many.
+
+A manifest says which versions of blobs are read, so its own digest changes when the same bytes are written again.
+Whether the data are others is told by a second digest, of names and contents only.
 """
 
 import codecs
@@ -35,7 +38,7 @@ class BlobEntry:
     """One blob of a snapshot.
 
     ``etag`` with its quotes, as an ``If-Match`` header takes it; ``size`` in bytes; ``md5`` in hex when the service
-    knows one.
+    knows the one of these very bytes.
     """
 
     name: str
@@ -44,9 +47,17 @@ class BlobEntry:
     md5: str | None
     last_modified: datetime
 
+    @property
+    def content(self) -> str:
+        """The same for the same bytes, as far as the storage knows: by MD5, else by version."""
+        return f"md5 {self.md5} of {self.size}" if self.md5 else f"etag {self.etag}"
+
 
 class ManifestWriter:
-    """Writes a manifest to ``sink``, and counts what it holds: ``blobs``, their ``size``, when the ``newest`` is of."""
+    """Writes a manifest to ``sink``, and counts what it holds: ``blobs``, their ``size``, when the ``newest`` is of.
+
+    ``content``: SHA-256 in hex of names and contents; complete at the end.
+    """
 
     def __init__(self, sink: Sink, *, pipeline: str, container: str, holdout: BlobEntry) -> None:
         self.blobs = 0
@@ -58,6 +69,8 @@ class ManifestWriter:
             f',"pipeline":{_string(pipeline)},"schema":{SCHEMA}}}'
         )
         self._total = hashlib.sha256()
+        self._contents = hashlib.sha256()
+        self._named = [json.dumps([pipeline, container, holdout.name, holdout.content])]
         self._last = ""
         self._lead = _HEAD
         self._waiting: list[str] = []
@@ -71,6 +84,7 @@ class ManifestWriter:
         self.size += blob.size
         if self.newest is None or blob.last_modified > self.newest:
             self.newest = blob.last_modified
+        self._named.append(f"{_string(blob.name)} {_string(blob.content)}")
         self._waiting.append(_entry(blob))
         if len(self._waiting) == _PIECE:
             self._write_waiting()
@@ -82,7 +96,14 @@ class ManifestWriter:
         self._write(self._tail)
         return self._total.hexdigest()
 
+    @property
+    def content(self) -> str:
+        """The digest of the data as such, whenever and however often they were written."""
+        return self._contents.hexdigest()
+
     def _write_waiting(self) -> None:
+        self._contents.update("".join(f"{line}\n" for line in self._named).encode("utf-8"))
+        self._named.clear()
         self._write(self._lead + ",".join(self._waiting))
         self._lead = ","
         self._waiting.clear()

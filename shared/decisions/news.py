@@ -1,9 +1,10 @@
 """What is new since an earlier snapshot. Pure.
 
-A listing is no snapshot: a blob may appear behind its cursor, and times have whole seconds. So a plain "newer than"
-would lose blobs. Instead a snapshot has a *horizon*, a little before it began by the storage's own clock: what was
-written before it had certainly been listed. What was written later is remembered by name and ETag, in the list of what
-is *seen*; the next snapshot takes what was written after that horizon and is not in the list.
+A listing is no snapshot: a blob may appear behind its cursor, times have whole seconds, and who syncs writes the same
+bytes again and again. So a plain "newer than" would lose blobs, and take others twice. Instead everything that was
+listed is remembered by name and content, in the list of what is *seen*; the next snapshot takes what is not in it.
+
+Lists of schema 1 are of ETags, and only of what was written after a *horizon*: what is older had certainly been listed.
 
 The list is in order of names, as listings are, so both are walked side by side and neither is held in memory.
 """
@@ -15,7 +16,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared.decisions.manifest import BlobEntry, Sink
@@ -24,8 +25,8 @@ from shared.messages import Snapshot
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
 
-OVERLAP = timedelta(seconds=60)
-SCHEMA = 1
+SCHEMA = 2
+_BY_ETAG = 1  # the schema of lists from before contents counted
 
 _EVER = datetime.min.replace(tzinfo=UTC)
 _PIECE = 1024  # lines that are written at once
@@ -33,14 +34,16 @@ _PIECE = 1024  # lines that are written at once
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What all snapshots up to one have taken of what was written after its horizon: pairs of name and ETag.
+    """What was listed by all snapshots up to one: pairs of name and content, in order of names.
 
-    ``aim``: what the pipeline watched then.
+    ``aim``: what the pipeline watched then. ``horizon``: what was written before it was listed too, though it is not
+    among the pairs. ``by_etag``: the pairs are of name and ETag.
     """
 
     aim: str
-    horizon: datetime
-    versions: Iterator[tuple[str, str]]
+    pairs: Iterator[tuple[str, str]]
+    horizon: datetime = _EVER
+    by_etag: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,45 +70,35 @@ def aim_of(pipeline: Pipeline) -> str:
     return json.dumps([data.site, data.container, data.prefix, data.pattern, data.holdout, marker])
 
 
-def horizon_of(taken_at: datetime | None) -> datetime:
-    """What was written before it was listed by a listing that began at ``taken_at``; unknown: nothing is certain."""
-    return _EVER if taken_at is None else taken_at - OVERLAP
-
-
 class News:
     """Tells the new blobs of a listing, which must be asked about in order of their names."""
 
-    def __init__(self, before: Seen | None, horizon: datetime) -> None:
-        # If the storage's clock was set back, rather take a blob twice than never.
-        self._since = _EVER if before is None else min(before.horizon, horizon)
-        self._seen = iter(()) if before is None else before.versions
-        self._next = next(self._seen, None)
+    def __init__(self, before: Seen | None) -> None:
+        self._before = before or Seen("", iter(()))
+        self._next = next(self._before.pairs, None)
 
     def is_new(self, blob: BlobEntry) -> bool:
-        """Whether no earlier snapshot has taken this version of the blob."""
-        if blob.last_modified < self._since:
+        """Whether no earlier snapshot has taken these bytes under this name."""
+        if blob.last_modified < self._before.horizon:
             return False
         while self._next is not None and self._next[0] < blob.name:
-            self._next = next(self._seen, None)
-        return self._next != (blob.name, blob.etag)
+            self._next = next(self._before.pairs, None)
+        return self._next != (blob.name, blob.etag if self._before.by_etag else blob.content)
 
 
 class SeenWriter:
     """Writes the list of what is seen to ``sink``: JSON Lines, the first of which says what the list is of."""
 
-    def __init__(self, sink: Sink, *, aim: str, horizon: datetime) -> None:
+    def __init__(self, sink: Sink, *, aim: str) -> None:
         self._sink = sink
-        self._horizon = horizon
         self._total = hashlib.sha256()
-        head = {"aim": aim, "horizon": horizon.isoformat(), "schema": SCHEMA}
-        self._waiting = [json.dumps(head)]
+        self._waiting = [json.dumps({"aim": aim, "schema": SCHEMA})]
 
     def add(self, blob: BlobEntry) -> None:
-        """Note a blob that was listed; one from before the horizon needs no note."""
-        if blob.last_modified >= self._horizon:
-            self._waiting.append(json.dumps([blob.name, blob.etag]))
-            if len(self._waiting) == _PIECE:
-                self._write_waiting()
+        """Note a blob that was listed."""
+        self._waiting.append(json.dumps([blob.name, blob.content]))
+        if len(self._waiting) == _PIECE:
+            self._write_waiting()
 
     def end(self) -> str:
         """Write the rest; the list's digest."""
@@ -123,15 +116,18 @@ def seen_in(text: Iterable[bytes]) -> Seen:
     """The list that a :class:`SeenWriter` wrote; its pairs are read as they are needed. ``ValueError``: it is none."""
     lines = _lines(text)
     head = json.loads(next(lines, ""))
-    if not isinstance(head, dict) or head.get("schema") != SCHEMA:
-        raise ValueError("not a list of what is seen")
-    return Seen(head["aim"], datetime.fromisoformat(head["horizon"]), _versions(lines))
+    schema = head.get("schema") if isinstance(head, dict) else None
+    if schema == SCHEMA:
+        return Seen(head["aim"], _pairs(lines))
+    if schema == _BY_ETAG:
+        return Seen(head["aim"], _pairs(lines), datetime.fromisoformat(head["horizon"]), by_etag=True)
+    raise ValueError("not a list of what is seen")
 
 
-def _versions(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+def _pairs(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
-        name, etag = json.loads(line)
-        yield name, etag
+        name, of = json.loads(line)
+        yield name, of
 
 
 def _lines(text: Iterable[bytes]) -> Iterator[str]:

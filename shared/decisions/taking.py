@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from shared.decisions.manifest import BlobEntry, ManifestWriter, Sink
-from shared.decisions.news import News, Seen, SeenWriter, aim_of, horizon_of
+from shared.decisions.news import News, Seen, SeenWriter, aim_of
 
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 class Taken:
     """What a snapshot took, and what was there.
 
-    ``listing``: the digest that a manifest of everything would have; ``listed`` and ``newest`` are of everything too.
-    ``digest``, ``blobs`` and ``size`` are of what was taken; ``seen``: the digest of the list of what is seen.
+    ``listing``: the content digest that a manifest of everything would have; ``listed`` and ``newest`` are of
+    everything too. ``content``, the manifest's ``digest``, ``blobs`` and ``size`` are of what was taken; ``seen``: the
+    digest of the list of what is seen.
     """
 
     listing: str
+    content: str
     listed: int
     newest: datetime | None
     digest: str
@@ -46,7 +48,6 @@ def take(
     *,
     pipeline: Pipeline,
     holdout: BlobEntry,
-    taken_at: datetime | None,
     manifest: Sink,
     seen: Sink,
     before: Seen | None = None,
@@ -65,33 +66,39 @@ def take(
             taken.add(blob)
         digest = taken.end()
         return Taken(
-            listing=digest, listed=taken.blobs, newest=taken.newest, digest=digest, blobs=taken.blobs, size=taken.size
+            listing=taken.content,
+            content=taken.content,
+            listed=taken.blobs,
+            newest=taken.newest,
+            digest=digest,
+            blobs=taken.blobs,
+            size=taken.size,
         )
     everything = writer(_nowhere)
-    choice = _choice(pipeline, taken, seen, before, taken_at)
+    choice = _choice(pipeline, taken, seen, before)
     for blob in listed:
         everything.add(blob)
         choice.offer(blob)
-    noted = choice.end()
+    noted, digest = choice.end(), taken.end()
+    everything.end()
     return Taken(
-        listing=everything.end(),
+        listing=everything.content,
+        content=taken.content,
         listed=everything.blobs,
         newest=everything.newest,
-        digest=taken.end(),
+        digest=digest,
         blobs=taken.blobs,
         size=taken.size,
         seen=noted,
     )
 
 
-def _choice(
-    pipeline: Pipeline, taken: ManifestWriter, seen: Sink, before: Seen | None, taken_at: datetime | None
-) -> _Choice:
+def _choice(pipeline: Pipeline, taken: ManifestWriter, seen: Sink, before: Seen | None) -> _Choice:
     select = pipeline.data.select
     if isinstance(select, str):
-        aim, horizon = aim_of(pipeline), horizon_of(taken_at)
+        aim = aim_of(pipeline)
         same = before if before is not None and before.aim == aim else None
-        return _New(taken, News(same, horizon), SeenWriter(seen, aim=aim, horizon=horizon))
+        return _New(taken, News(same), SeenWriter(seen, aim=aim))
     return _Latest(taken, select.latest)
 
 

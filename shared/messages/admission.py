@@ -44,11 +44,13 @@ class AdmissionRequest:
 class Snapshot:
     """An immutable list of blobs: where its manifest lies on the hub, and what it amounts to.
 
-    ``digest`` is the SHA-256 of the manifest's bytes in hex; the manifest is named by it. ``size`` in bytes.
-    ``listing`` is the digest of everything the pipeline watches, whatever ``data.select`` takes of it: a later listing
-    with the same digest holds nothing new. ``newest``: when the newest blob of that listing was written; ``taken_at``:
-    the hub's own clock when it began. ``seen``: name of the list of late-written blobs that lies beside the manifest,
-    kept for ``select: new`` only. ``blobs`` is 0, and there is no manifest, when nothing is new.
+    ``digest`` is the SHA-256 of the manifest's bytes in hex; the manifest is named by it, and says which versions are
+    read. ``content`` is the digest of names and bytes only: the same data written again have the same; empty in
+    snapshots from before there was one. ``size`` in bytes. ``listing`` is the ``content`` of everything the pipeline
+    watches, whatever ``data.select`` takes of it: a later listing with the same digest holds nothing new. ``newest``:
+    when the newest blob of that listing was written; ``taken_at``: the hub's own clock when it began. ``seen``: name of
+    the list of all that was listed, which lies beside the manifest for ``select: new`` only. ``blobs`` is 0, and there
+    is no manifest, when nothing is new.
     """
 
     site: str
@@ -61,6 +63,7 @@ class Snapshot:
     listing: str = ""
     taken_at: datetime | None = None
     seen: str = ""
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

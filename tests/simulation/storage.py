@@ -79,7 +79,8 @@ def _listed(entry: BlobEntry) -> SimpleNamespace:
         etag=entry.etag,
         size=entry.size,
         last_modified=entry.last_modified,
-        content_settings=SimpleNamespace(content_md5=None),
+        blob_type="BlockBlob",
+        content_settings=SimpleNamespace(content_md5=bytes.fromhex(entry.md5) if entry.md5 else None),
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads a snapshot from the hub: the manifest, then exactly the blobs that it lists, each only if it is unchanged.
+"""Reads a snapshot from the hub: the manifest, then exactly the blobs that it lists, each only if it is the same still.
 
 Every transfer is held against what the manifest says: an answer of another size or digest, or of something that is no
 storage, is trouble of the hub. It is asked for again, and never trained on.
@@ -139,21 +139,32 @@ class HubReader:
         return text
 
     def _stream(self, container: str, blob: BlobRef) -> Iterator[bytes]:
-        with _said_plainly(blob.name):
-            try:
-                # Sent with every range of a large blob, so that it cannot change half-way either.
-                download = self._service.get_blob_client(container, blob.name).download_blob(
-                    etag=blob.etag, match_condition=MatchConditions.IfNotModified
-                )
-                answered = str(download.properties.etag or "").strip('"')
-                if answered != blob.etag.strip('"'):
-                    raise TransferError(f"{blob.name}: something answered that is not the hub's storage, or too old")
-                yield from download.chunks()
-            except (ResourceModifiedError, ResourceNotFoundError) as error:
-                # Servers differ in which of the two a conditional read of a missing blob gets.
-                if getattr(error, "error_code", None) in _CHANGED:
-                    raise ChangedError(blob.name) from None
-                raise
+        try:
+            download = self._download(container, blob.name, blob.etag)
+        except ChangedError:
+            # Who syncs writes the same bytes again, and that is no other data: the MD5 is compared in the end too.
+            download = self._download(container, blob.name, self._etag_of_the_same_bytes(container, blob))
+        with _said_plainly(blob.name), _changes_told(blob.name):
+            yield from download.chunks()
+
+    def _download(self, container: str, name: str, etag: str) -> Any:
+        with _said_plainly(name), _changes_told(name):
+            # Sent with every range of a large blob, so that it cannot change half-way either.
+            download = self._service.get_blob_client(container, name).download_blob(
+                etag=etag, match_condition=MatchConditions.IfNotModified
+            )
+            if str(download.properties.etag or "").strip('"') != etag.strip('"'):
+                raise TransferError(f"{name}: something answered that is not the hub's storage, or too old")
+            return download
+
+    def _etag_of_the_same_bytes(self, container: str, blob: BlobRef) -> str:
+        """The version that the blob has now; raises :class:`ChangedError` unless it has the bytes of the manifest."""
+        with _said_plainly(blob.name), _changes_told(blob.name):
+            now = self._service.get_blob_client(container, blob.name).get_blob_properties()
+            md5 = now.content_settings.content_md5
+            if blob.md5 is None or not md5 or (bytes(md5).hex(), now.size) != (blob.md5, blob.size):
+                raise ChangedError(blob.name)
+            return str(now.etag)
 
 
 def insist(transfer: Callable[[], Result]) -> Result:
@@ -167,6 +178,17 @@ def insist(transfer: Callable[[], Result]) -> Result:
         return transfer()
     except TransferError as error:
         raise HubError(f"{error} (tried {len(PAUSES) + 1} times)") from None
+
+
+@contextmanager
+def _changes_told(name: str) -> Iterator[None]:
+    """Servers differ in which of the two a conditional read of a missing blob gets."""
+    try:
+        yield
+    except (ResourceModifiedError, ResourceNotFoundError) as error:
+        if getattr(error, "error_code", None) in _CHANGED:
+            raise ChangedError(name) from None
+        raise
 
 
 @contextmanager

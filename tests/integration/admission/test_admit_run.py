@@ -51,8 +51,8 @@ class Stack:
     def pipeline(self) -> Pipeline:
         return self.pipelines.get("breast-cancer")
 
-    def land(self, name: str) -> None:
-        self.owner.get_blob_client("breast-cancer", name).upload_blob(b"1,2\n", overwrite=True)
+    def land(self, name: str, content: bytes = b"1,2\n") -> None:
+        self.owner.get_blob_client("breast-cancer", name).upload_blob(content, overwrite=True)
 
     def admit(self, requested_by: str, **changes: Any) -> Admission:
         return admit_run(self._request(requested_by, **changes), **self._collaborators(), frozen_jobs=self.frozen_jobs)
@@ -154,6 +154,27 @@ def test_the_same_data_trains_once_however_many_ask(stack: Stack) -> None:
     assert again.fingerprint != run.fingerprint
 
 
+@pytest.mark.parametrize("select", ["all", "new"])
+def test_who_syncs_the_same_bytes_every_night_trains_nothing_twice(stack: Stack, tmp_path: Path, select: str) -> None:
+    raw = yaml.safe_load((ROOT / "pipelines" / "breast-cancer.yaml").read_text(encoding="utf-8"))
+    raw["data"]["select"] = select
+    (tmp_path / "breast-cancer.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    stack.pipelines = Pipelines(tmp_path)
+    names = ["holdout/holdout.csv", "landing/part-1.csv", "landing/part-2.csv"]
+    for name in names:
+        stack.land(name)
+    run = _granted(stack.admit("window-1"))
+    stack.record(run, Outcome.PROMOTED)
+
+    for name in names:
+        stack.land(name)
+
+    assert not stack.unsettled()
+    synced = stack.admit("window-2")
+    assert (synced.verdict, synced.run_id) == (Verdict.UNCHANGED, run.run_id)
+    assert not stack.preview().would_start
+
+
 def test_what_fails_again_and_again_is_put_aside_until_it_changes_or_is_released(stack: Stack) -> None:
     stack.land("holdout/holdout.csv")
     stack.land("landing/part-1.csv")
@@ -173,7 +194,7 @@ def test_what_fails_again_and_again_is_put_aside_until_it_changes_or_is_released
     assert stack.unsettled()
     assert _granted(stack.admit("window-5")).attempt == 4
 
-    stack.land("landing/part-1.csv")  # repaired
+    stack.land("landing/part-1.csv", b"2,1\n")  # repaired
     assert _granted(stack.admit("window-6")).attempt == 1
 
 

@@ -36,7 +36,8 @@ def test_new_takes_each_version_once(hub: HubStorage, service: BlobServiceClient
     first = hub.take_snapshot(new)
     assert _names(service, first) == ["b.csv", "d.csv"]
 
-    fill("landing/a.csv", "landing/c.csv", "landing/d.csv", "landing/e.csv")  # most likely within the same second
+    fill("landing/d.csv", content=b"2,1\n")
+    fill("landing/a.csv", "landing/c.csv", "landing/e.csv")  # most likely within the same second
     second = hub.take_snapshot(new, since=first)
     assert _names(service, second) == ["a.csv", "c.csv", "d.csv", "e.csv"]
     assert (second.blobs, second.size) == (4, 16)
@@ -45,7 +46,7 @@ def test_new_takes_each_version_once(hub: HubStorage, service: BlobServiceClient
     again = hub.take_snapshot(new, since=first)  # the second was not trained
     assert (again.digest, again.blobs) == (second.digest, 4)
 
-    fill("landing/a.csv")
+    fill("landing/a.csv", content=b"2,1\n")
     third = hub.take_snapshot(new, since=second)
     assert _names(service, third) == ["a.csv"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError
-from azure.storage.blob import BlobServiceClient, ContainerClient
+from azure.storage.blob import BlobServiceClient, ContainerClient, ContentSettings
 from pydantic import SecretStr
 
 from shared.clients.hub_storage import HubStorage
@@ -86,13 +86,65 @@ def test_the_same_blobs_give_the_same_manifest_and_any_change_another(
     again = hub.take_snapshot(_pipeline(container))
     assert replace(again, taken_at=first.taken_at) == first
     assert first.taken_at is not None
-    assert (first.listing, first.seen) == (first.digest, "")
+    assert (first.listing, first.seen) == (first.content, "")
 
     _fill(container, ["landing/b.csv"])
     second = hub.take_snapshot(_pipeline(container))
     _fill(container, ["holdout/holdout.csv"], b"7,7\n")
     third = hub.take_snapshot(_pipeline(container))
     assert len({first.digest, second.digest, third.digest}) == 3
+
+
+@pytest.mark.parametrize("select", ["all", "new", {"latest": 9}])
+def test_the_same_bytes_uploaded_again_are_the_same_data(
+    hub: HubStorage, service: BlobServiceClient, container: ContainerClient, select: Any
+) -> None:
+    pipeline = _pipeline(container, select=select)
+    names = ["landing/a.csv", "landing/b.csv", "holdout/holdout.csv"]
+    _fill(container, names)
+    before, looked, listed = hub.take_snapshot(pipeline), hub.page(pipeline), hub.listing(pipeline)
+
+    _fill(container, names)
+    after = hub.take_snapshot(pipeline)
+
+    assert (after.content, after.listing, after.digest != before.digest) == (before.content, before.listing, True)
+    assert hub.page(pipeline).digest == looked.digest
+    assert hub.listing(pipeline).digest == listed.digest == before.listing
+    for blob in _manifest(service, after)["blobs"]:  # it can be read as it is now
+        unchanged = {"etag": blob["etag"], "match_condition": MatchConditions.IfNotModified}
+        assert container.download_blob(blob["name"], **unchanged).readall() == b"1,2\n"
+
+    _fill(container, ["landing/a.csv"], b"2,1\n")  # of the same length
+    assert hub.page(pipeline).digest != looked.digest
+    assert hub.take_snapshot(pipeline).content != before.content
+
+
+def test_for_select_new_the_same_bytes_uploaded_again_are_not_new(hub: HubStorage, container: ContainerClient) -> None:
+    pipeline = _pipeline(container, select="new")
+    _fill(container, ["landing/a.csv", "landing/b.csv", "holdout/holdout.csv"])
+    first = hub.take_snapshot(pipeline)
+
+    _fill(container, ["landing/a.csv", "landing/b.csv"])
+    assert hub.take_snapshot(pipeline, since=first).blobs == 0
+
+    _fill(container, ["landing/b.csv"], b"2,1\n")
+    assert hub.take_snapshot(pipeline, since=first).blobs == 1
+
+
+def test_an_md5_that_nobody_vouches_for_decides_nothing(
+    hub: HubStorage, service: BlobServiceClient, container: ContainerClient
+) -> None:
+    """An append blob keeps the MD5 that its writer gave at the start, whatever is appended."""
+    _fill(container, ["holdout/holdout.csv"])
+    blob = container.get_blob_client("landing/log.csv")
+    blob.create_append_blob(content_settings=ContentSettings(content_md5=bytearray(hashlib.md5(b"1,2\n").digest())))
+    blob.append_block(b"1,2\n")
+    before = hub.take_snapshot(_pipeline(container))
+    assert _manifest(service, before)["blobs"][0]["md5"] is None
+
+    blob.set_blob_metadata({"touched": "yes"})  # all that can be told is that something was done to it
+
+    assert hub.take_snapshot(_pipeline(container)).content != before.content
 
 
 def test_names_of_every_kind_come_in_one_order(

@@ -32,6 +32,9 @@ def app_root(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "requirements.txt").write_text(f"probe @ file://{wheel}\n", encoding="utf-8")
     (tmp_path / "training" / "common" / "requirements-job.txt").write_text("# nothing more\n", encoding="utf-8")
+    (tmp_path / "training" / "common" / "requirements-scoring.txt").touch()
+    for name in ("job.py", "score.py"):
+        (folder / name).touch()
     return tmp_path
 
 

@@ -46,6 +46,16 @@ def test_a_blob_that_is_gone_is_left_out_and_told(job: Job, hub: str) -> None:
     assert job.left_out == [{"why": "changed", "count": 1, "first": [PART_1]}]
 
 
+def test_what_was_written_again_with_the_same_bytes_is_read(job: Job) -> None:
+    job.put(DATA.first)
+    snapshot = job.snapshot()
+    job.put(DATA.first)
+
+    assert job.start(snapshot) == 0
+
+    assert job.left_out == []
+
+
 def test_an_append_blob_that_grows_does_not_stop_the_training(job: Job, hub: str) -> None:
     job.put(DATA.first)
     growing = hubs.client(hub).get_blob_client(job.container, "landing/log.csv")

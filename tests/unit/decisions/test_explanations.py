@@ -149,6 +149,26 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
         Verdict.TRAINED,
         ["it is not there any more"],
     ),
+    "trained, and written again with the same bytes": (
+        {
+            "told": [TRAINED],
+            "taken": Taken(run=RUN, entry=replace(ENTRY, md5="ab" * 16)),
+            "entry": replace(NEWER, md5="ab" * 16),
+            "searched": {RUN.run_id},
+        },
+        Verdict.TRAINED,
+        [f"is in run {RUN.run_id}", "it was written again at 2026-05-01 10:01:00 UTC, with the same bytes"],
+    ),
+    "trained, and written again with other bytes": (
+        {
+            "told": [TRAINED],
+            "taken": Taken(run=RUN, entry=replace(ENTRY, md5="ab" * 16)),
+            "entry": replace(NEWER, md5="cd" * 16),
+            "searched": {RUN.run_id},
+        },
+        None,
+        ["was written again at 2026-05-01 10:01:00 UTC, of which no event told; an older version is in run"],
+    ),
     "a duplicate counts for nothing beside the first event": (
         {"told": [Told(an_arrival(event_id="2"), Verdict.DUPLICATE, "duplicate of"), JOINED], "window": OPEN},
         Verdict.JOINED,

@@ -12,7 +12,7 @@ files = st.dictionaries(texts, st.binary(max_size=12), max_size=5)
 scalars = st.one_of(texts, st.integers(), st.floats(allow_nan=False), st.booleans())
 inputs = st.fixed_dictionaries(
     {
-        "manifest_digest": texts,
+        "data_digest": texts,
         "code_digest": texts,
         "parameters": st.dictionaries(texts, scalars, max_size=4),
         "environment_locks": st.lists(texts, max_size=3),
@@ -22,7 +22,7 @@ inputs = st.fixed_dictionaries(
 
 def _recipe(**changes: Any) -> str:
     recipe: dict[str, Any] = {
-        "manifest_digest": "m",
+        "data_digest": "m",
         "code_digest": "c",
         "parameters": {"depth": 3, "rate": 0.1},
         "environment_locks": ["numpy==2.0\n", "scipy==1.0\n"],
@@ -44,7 +44,7 @@ def test_different_inputs_differ(one: dict[str, Any], other: dict[str, Any]) -> 
 
 def _comparable(recipe: dict[str, Any]) -> Any:
     locks = ["\n".join(lock.splitlines()) for lock in recipe["environment_locks"]]
-    return recipe["manifest_digest"], recipe["code_digest"], sorted(recipe["parameters"].items()), locks
+    return recipe["data_digest"], recipe["code_digest"], sorted(recipe["parameters"].items()), locks
 
 
 def test_the_order_of_parameters_does_not_matter() -> None:
@@ -53,7 +53,7 @@ def test_the_order_of_parameters_does_not_matter() -> None:
 
 def test_each_ingredient_matters() -> None:
     changed = [
-        _recipe(manifest_digest="n"),
+        _recipe(data_digest="n"),
         _recipe(code_digest="d"),
         _recipe(parameters={"depth": 3.0, "rate": 0.1}),
         _recipe(parameters={"depth": "3", "rate": 0.1}),

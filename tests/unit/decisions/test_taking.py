@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from shared.decisions.manifest import BlobEntry, DisorderError
-from shared.decisions.news import OVERLAP, News, Seen, SeenWriter, Trained, aim_of, horizon_of, seen_in
+from shared.decisions.news import News, Seen, SeenWriter, Trained, aim_of, seen_in
 from shared.decisions.taking import Taken, take
 from shared.pipelines import Pipeline
 from tests.support.arrivals import a_pipeline
@@ -25,9 +25,9 @@ HOLDOUT = BlobEntry(name="h", etag='"h"', size=9, md5=None, last_modified=START)
 ALL, NEW = a_pipeline(), a_pipeline(select="new")
 
 
-def _blob(name: str, second: float = 0, etag: str = "1") -> BlobEntry:
+def _blob(name: str, second: float = 0, etag: str = "1", md5: str | None = None) -> BlobEntry:
     at = (START + timedelta(seconds=second)).replace(microsecond=0)
-    return BlobEntry(name=name, etag=f'"{etag}"', size=10, md5=None, last_modified=at)
+    return BlobEntry(name=name, etag=f'"{etag}"', size=10, md5=md5, last_modified=at)
 
 
 @dataclass
@@ -44,15 +44,13 @@ class Snap:
 
 
 def _take(
-    listed: Iterable[BlobEntry], pipeline: Pipeline, *, second: float | None = 0, before: Seen | None = None
+    listed: Iterable[BlobEntry], pipeline: Pipeline, *, before: Seen | None = None, holdout: BlobEntry = HOLDOUT
 ) -> Snap:
     manifest, seen = bytearray(), bytearray()
-    at = None if second is None else START + timedelta(seconds=second)
     taken = take(
         listed,
         pipeline=pipeline,
-        holdout=HOLDOUT,
-        taken_at=at,
+        holdout=holdout,
         manifest=manifest.extend,
         seen=seen.extend,
         before=before,
@@ -67,7 +65,7 @@ def _names(*names: str, **of: Any) -> list[BlobEntry]:
 def test_all_takes_everything_and_its_listing_is_the_manifest() -> None:
     snap = _take(_names("a", "b"), ALL)
     assert snap.names == ["a", "b"]
-    assert snap.taken.listing == snap.taken.digest
+    assert snap.taken.listing == snap.taken.content
     assert (snap.taken.listed, snap.taken.blobs, snap.taken.size, snap.taken.newest) == (2, 2, 20, START)
     assert (snap.taken.seen, snap.seen) == ("", b"")
 
@@ -92,15 +90,66 @@ def test_without_an_earlier_snapshot_everything_is_new() -> None:
     assert _take(_names("a", "b"), NEW).names == ["a", "b"]
 
 
-def test_new_takes_what_was_not_seen_in_the_overlap() -> None:
-    first = _take([_blob("a", -600), _blob("b", -30), _blob("c", 0)], NEW, second=0)
-    listed = [_blob("a", -600), _blob("b", -30), _blob("bb", -30), _blob("c", 1, etag="2"), _blob("d", 1)]
-    second = _take(listed, NEW, second=5, before=first.before)
+def test_new_takes_what_was_not_seen_whenever_it_was_written() -> None:
+    first = _take([_blob("a", -600), _blob("b", -30), _blob("c", 0)], NEW)
+    listed = [_blob("a", -600), _blob("b", -30), _blob("bb", -9000), _blob("c", 1, etag="2"), _blob("d", 1)]
+    second = _take(listed, NEW, before=first.before)
     assert second.names == ["bb", "c", "d"]
     assert second.taken.listing == _take(listed, ALL).taken.listing
-    third = _take(listed, NEW, second=500, before=second.before)
+    third = _take(listed, NEW, before=second.before)
     assert (third.names, third.taken.blobs, third.taken.listed) == ([], 0, 5)
-    assert third.seen.count(b"\n") == 1  # only its head: all of it is older than the horizon
+
+
+ONE, OTHER = "ab" * 16, "cd" * 16
+
+
+@pytest.mark.parametrize("select", ["all", "new", {"latest": 2}])
+def test_the_same_bytes_written_again_are_the_same_data_and_are_read_as_they_are_now(select: Any) -> None:
+    pipeline = a_pipeline(select=select)
+    before = _take([_blob("a", 0, "1", ONE), _blob("b", 0, "2", OTHER)], pipeline)
+    again = _take([_blob("a", 90, "3", ONE), _blob("b", 99, "4", OTHER)], pipeline)
+
+    assert (again.taken.content, again.taken.listing) == (before.taken.content, before.taken.listing)
+    assert again.taken.digest != before.taken.digest  # the manifest names the versions that are read
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        [_blob("a", 0, "1", OTHER)],
+        [_blob("b", 0, "1", ONE)],
+        [_blob("a", 0, "2", None)],
+        [_blob("a", 0, "1", ONE), _blob("b", 0, "1", ONE)],
+        [],
+    ],
+)
+def test_other_bytes_or_names_are_other_data(changed: list[BlobEntry]) -> None:
+    before = _take([_blob("a", 0, "1", ONE)], ALL)
+
+    assert _take(changed, ALL).taken.content != before.taken.content
+
+
+def test_the_bytes_of_the_hold_out_count_and_not_its_version() -> None:
+    def content(etag: str, md5: str | None) -> str:
+        return _take([_blob("a")], ALL, holdout=_blob("h", 0, etag, md5)).taken.content
+
+    assert content("1", ONE) == content("2", ONE)
+    assert len({content("1", ONE), content("1", OTHER), content("1", None), content("2", None)}) == 4
+
+
+def test_what_was_written_again_with_the_same_bytes_is_not_new() -> None:
+    first = _take([_blob("a", 0, "1", ONE), _blob("b", 0, "2", ONE), _blob("c", 0, "3")], NEW)
+    listed = [_blob("a", 9000, "4", ONE), _blob("b", 9000, "5", OTHER), _blob("c", 9000, "6")]
+
+    assert _take(listed, NEW, before=first.before).names == ["b", "c"]
+
+
+def test_a_list_from_before_contents_counted_is_read_as_it_was_meant() -> None:
+    head = json.dumps({"aim": aim_of(NEW), "horizon": START.isoformat(), "schema": 1})
+    seen = seen_in([f'{head}\n["b", "\\"1\\""]\n["c", "\\"1\\""]\n'.encode()])
+    listed = [_blob("a", -1, "9"), _blob("b", 0, "1", ONE), _blob("c", 0, "2"), _blob("d", 0)]
+
+    assert _take(listed, NEW, before=seen).names == ["c", "d"]
 
 
 def test_a_snapshot_of_another_aim_says_nothing_about_what_is_new() -> None:
@@ -112,18 +161,6 @@ def test_a_snapshot_of_another_aim_says_nothing_about_what_is_new() -> None:
     assert _take(_names("a"), marked, before=first.before).names == ["a"]
     slower = a_pipeline(select="new", settle={"quiet_seconds": 50})
     assert _take(_names("a"), slower, before=first.before).names == []
-
-
-def test_without_a_clock_everything_is_remembered() -> None:
-    first = _take([_blob("a", -9999)], NEW, second=None)
-    assert first.seen.count(b"\n") == 2
-    assert _take([_blob("a", -9999), _blob("b", -9999)], NEW, second=0, before=first.before).names == ["b"]
-
-
-def test_when_the_clock_was_set_back_nothing_is_missed() -> None:
-    first = _take([_blob("a", 0)], NEW, second=0)
-    second = _take([_blob("a", 0), _blob("b", -7200)], NEW, second=-7200, before=first.before)
-    assert "b" in second.names
 
 
 def test_disorder_is_noticed_whatever_is_selected() -> None:
@@ -138,18 +175,18 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5
 @given(st.dictionaries(names, st.text(max_size=3), max_size=6), st.integers(1, 40))
 def test_the_list_of_what_is_seen_reads_back_however_it_is_cut(versions: dict[str, str], size: int) -> None:
     pieces: list[bytes] = []
-    writer = SeenWriter(pieces.append, aim="é", horizon=START)
-    for name in sorted(versions):
-        writer.add(_blob(name, etag=versions[name]))
-        writer.add(_blob(name, -1))  # before the horizon: not worth a line
+    writer = SeenWriter(pieces.append, aim="é")
+    blobs = [_blob(name, etag=versions[name]) for name in sorted(versions)]
+    for blob in blobs:
+        writer.add(blob)
     writer.end()
     text = b"".join(pieces)
     seen = seen_in(text[at : at + size] for at in range(0, len(text), size))
-    assert (seen.aim, seen.horizon) == ("é", START)
-    assert list(seen.versions) == [(name, f'"{versions[name]}"') for name in sorted(versions)]
+    assert seen.aim == "é"
+    assert list(seen.pairs) == [(blob.name, blob.content) for blob in blobs]
 
 
-@pytest.mark.parametrize("text", [b"", b"[]\n", b"{}\n", b'{"schema":2}\n', b'{"schema":1', b"\xff\n"])
+@pytest.mark.parametrize("text", [b"", b"[]\n", b"{}\n", b'{"schema":3}\n', b'{"schema":1', b"\xff\n"])
 def test_what_is_no_such_list_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of several kinds
         seen_in([text])
@@ -170,10 +207,8 @@ def test_the_later_listing_covers_the_earlier_one() -> None:
     assert not _trained(0, 5).covers(_trained(None, 0))
 
 
-def test_the_horizon_is_before_the_listing() -> None:
-    assert horizon_of(START) == START - OVERLAP
-    assert horizon_of(None) < START - timedelta(days=365 * 1000)
-    assert News(None, START).is_new(_blob("a", -(10**9)))
+def test_without_a_list_everything_is_new_however_old() -> None:
+    assert News(None).is_new(_blob("a", -(10**9)))
     assert aim_of(ALL) == aim_of(NEW)
 
 
@@ -187,7 +222,18 @@ class Container:
 
     def write(self, name: str) -> None:
         self.written += 1
-        self.blobs[name] = _blob(name, self.now, etag=str(self.written))
+        # Of every second blob the storage knows the MD5.
+        md5 = f"{self.written:032x}" if self.written % 2 else None
+        self.blobs[name] = _blob(name, self.now, str(self.written), md5)
+
+    def write_again(self, name: str) -> None:
+        """With the same bytes."""
+        self.written += 1
+        self.blobs[name] = replace(
+            self.blobs[name],
+            etag=f'"again {self.written}"',
+            last_modified=(START + timedelta(seconds=self.now)).replace(microsecond=0),
+        )
 
     def listing(self, meanwhile: list[tuple[int, str, float]]) -> Iterator[BlobEntry]:
         """``meanwhile``: after so many blobs were listed, this one is written, so many seconds later."""
@@ -225,6 +271,12 @@ class NewestTrainings(RuleBasedStateMachine):
         self.container.now += pause
         self.container.write(name)
 
+    @rule(pause=st.sampled_from([0.0, 30.0, 4000.0]))
+    def sync(self, pause: float) -> None:
+        self.container.now += pause
+        for name in self.container.blobs:
+            self.container.write_again(name)
+
     @rule(name=blob_names)
     def delete(self, name: str) -> None:
         self.container.blobs.pop(name, None)
@@ -234,8 +286,8 @@ class NewestTrainings(RuleBasedStateMachine):
         second = float(int(self.container.now))  # a Date header has whole seconds
         self.container.now += lag
         listed = list(self.container.listing(meanwhile))
-        versions = {(blob.name, blob.etag) for blob in listed}
-        snap = _take(listed, NEW, second=second, before=self.trained[1].before if self.trained else None)
+        versions = {(blob.name, blob.content) for blob in listed}
+        snap = _take(listed, NEW, before=self.trained[1].before if self.trained else None)
         taken = {version for version in versions if version[0] in snap.names}
         if not self.under_way:
             assert not taken & self.done, "what was trained is taken again"
@@ -271,9 +323,9 @@ def test_trained_one_after_the_other_each_version_trains_once(
     for name in first:
         container.write(name)
     one_listed = list(container.listing(meanwhile))
-    one = _take(one_listed, NEW, second=0)
+    one = _take(one_listed, NEW)
     container.now += wait
     two_listed = list(container.listing([]))
-    two = _take(two_listed, NEW, second=float(int(container.now)), before=one.before)
+    two = _take(two_listed, NEW, before=one.before)
     fresh = {(b.name, b.etag) for b in two_listed} - {(b.name, b.etag) for b in one_listed}
     assert two.names == sorted(name for name, _ in fresh)
