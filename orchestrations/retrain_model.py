@@ -170,9 +170,9 @@ class _Run:
             self.record = replace(self.record, job_failed=end.job_failed, failure_kind=end.failure_kind)
             outcome = Outcome.CANCELLED if end.phase is Phase.CANCELLED else Outcome.FAILED
             raise RunEndedError(outcome, f"training: {end.reason or 'it was cancelled in Azure ML'}")
-        self.trained = yield from COLLECT_TRAINING.call(
-            self.context, TrainingRef(run_id=request.run_id, pipeline=request.pipeline)
-        )
+        judged = (request.plan.rule.metric,)
+        ref = TrainingRef(run_id=request.run_id, pipeline=request.pipeline, metrics=judged)
+        self.trained = yield from COLLECT_TRAINING.call(self.context, ref)
         self.record = replace(self.record, metrics=self.trained.metrics)
 
     def judge(self) -> Steps:

@@ -24,6 +24,7 @@ class Code(StrEnum):
     BAD_CONFIGURATION = "bad_configuration"
     TRAINING_UNKNOWN = "training_unknown"
     TRAINING_OUTPUT_MISSING = "training_output_missing"
+    TRAINING_OUTPUT_REFUSED = "training_output_refused"
     MODEL_MISSING = "model_missing"
     DEPENDENCY_IMAGE_MISSING = "dependency_image_missing"
     REGISTRY_REFUSED = "registry_refused"

@@ -53,10 +53,15 @@ class TrainingDriver(Protocol):
         """Ask a training to stop; no error if it has ended. ``check`` tells when it has stopped."""
 
     def collect(self, training: TrainingRef) -> TrainedModel:
-        """What a completed training left; raises :class:`PermanentError` (training_output_missing) without a model."""
+        """What a completed training left: its metrics, those in ``training.metrics`` without fail.
+
+        Raises :class:`PermanentError`: training_output_missing without a model, training_output_refused when its files
+        have names that cannot become paths.
+        """
 
     def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
         """Write the files below ``model_path`` in a training's outputs into a folder, without that prefix.
 
-        Nothing when there is nothing.
+        Nothing when there is nothing. Raises :class:`PermanentError` (training_output_refused) for names that cannot
+        become paths, and for more files or bytes than a model may have (``shared.artifact_names``).
         """

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from local_stack.azure_ml import blobs
 from local_stack.azure_ml.answers import WS, ServiceError, body_of
+from local_stack.azure_ml.paging import page_of
 from local_stack.azure_ml.workspace import Workspace, now_text
 
 KIND = "artifact"
@@ -65,7 +66,7 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         return web.json_response({"artifacts": made, "artifactContentInformation": contents, "errors": errors})
 
     async def list_all(request: web.Request) -> web.Response:
-        return web.json_response({"value": asked_for(request, ""), "continuationToken": None})
+        return _paged(request, asked_for(request, ""))
 
     async def content_by_path(request: web.Request) -> web.Response:
         path = _clean(unquote(request.match_info.get("path") or request.query.get("path", "")))
@@ -78,7 +79,7 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         given = unquote(request.match_info.get("path") or request.query.get("path", ""))
         prefix = _clean(given).rstrip("/")
         found = [entry for entry in asked_for(request, prefix) if not prefix or _below(entry["path"], prefix)]
-        return web.json_response({"value": [content(entry) for entry in found], "continuationToken": None})
+        return _paged(request, [content(entry) for entry in found])
 
     place = "{origin}/{container}"
     return [
@@ -89,6 +90,11 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         web.get(f"{_BASE}/contentinfo/{place}/{{path:.+}}", content_by_path),
         web.get(f"{_BASE}/{place}", list_all),
     ]
+
+
+def _paged(request: web.Request, found: list[dict[str, Any]]) -> web.Response:
+    shown, token = page_of(found, request.query.get("continuationToken"))
+    return web.json_response({"value": shown, "continuationToken": token, "nextLink": None})
 
 
 def _entry(origin: str, container: str, path: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Files are streamed to disk. A URL's signature authorises it: blob requests carry
 """
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import shutil
@@ -61,7 +62,7 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         file = target(request)
         if not file.exists():
             return _error(404, "BlobNotFound")
-        headers = _headers(file)
+        headers = _headers(file) | {"Content-MD5": await asyncio.to_thread(_md5, file)}
         if request.method == "HEAD":
             return web.Response(headers=headers | {"Content-Length": str(file.stat().st_size)})
         return web.FileResponse(file, headers=headers)
@@ -152,8 +153,15 @@ def _headers(file: Path) -> dict[str, str]:
         "Last-Modified": formatdate(found.st_mtime, usegmt=True),
         "x-ms-blob-type": "BlockBlob",
         "x-ms-version": "2021-08-06",
+        "x-ms-request-id": str(uuid.uuid4()),
     }
 
 
+def _md5(file: Path) -> str:
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
+    return base64.b64encode(digest).decode()
+
+
 def _error(status: int, code: str) -> web.Response:
-    return web.Response(status=status, headers={"x-ms-error-code": code})
+    return web.Response(status=status, headers={"x-ms-error-code": code, "x-ms-request-id": str(uuid.uuid4())})

@@ -1,4 +1,4 @@
-"""Injected faults: answer a path with a status for a while, or late. Only with the stand-in's own key."""
+"""Injected faults: answer a path with a status for a while, late, or as somebody else. Only with the stand-in's key."""
 
 import asyncio
 import hmac
@@ -16,7 +16,8 @@ from local_stack.azure_ml.workspace import Workspace
 class Fault:
     """``status`` 0: only ``delay`` seconds. Ends after ``count`` requests or at ``ends``, whichever comes first.
 
-    ``after``: the request is carried out first, and then its answer is lost.
+    ``after``: the request is carried out first, and then its answer is lost. ``text``: what comes instead of an answer,
+    with ``headers``, as from a proxy in between.
     """
 
     path: re.Pattern[str]
@@ -25,6 +26,16 @@ class Fault:
     count: int
     ends: float
     after: bool
+    text: str | None
+    headers: dict[str, str]
+
+
+class InsteadError(Exception):
+    """Carries what is answered instead."""
+
+    def __init__(self, response: web.Response) -> None:
+        super().__init__()
+        self.response = response
 
 
 class Faults:
@@ -43,6 +54,8 @@ class Faults:
             if due and fault.path.search(request.path):
                 fault.count -= 1
                 await asyncio.sleep(fault.delay)
+                if fault.text is not None:
+                    raise InsteadError(web.Response(text=fault.text, status=fault.status or 200, headers=fault.headers))
                 if fault.status:
                     raise ServiceError(fault.status, "InjectedFault", "a fault was injected here")
 
@@ -69,6 +82,8 @@ class Faults:
                     count=int(body.get("count", 1_000_000)),
                     ends=time.monotonic() + seconds,
                     after=bool(body.get("after", False)),
+                    text=body.get("text"),
+                    headers=dict(body.get("headers") or {}),
                 )
             )
             return web.json_response({"faults": len(self._faults)})

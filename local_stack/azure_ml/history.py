@@ -7,6 +7,7 @@ from aiohttp import web
 from local_stack.azure_ml import artifacts, runs
 from local_stack.azure_ml.answers import WS, ServiceError, body_of
 from local_stack.azure_ml.filters import predicate
+from local_stack.azure_ml.paging import PAGE, page_of
 from local_stack.azure_ml.workspace import TOKEN_SECONDS, Workspace, now_text
 
 _BASE = f"/history/v1.0{WS}"
@@ -104,8 +105,9 @@ class History:
         wanted = predicate(body.get("filter"))
         found = [run for run in self._workspace.store.all(runs.RUN) if run["experimentName"] == name and wanted(run)]
         found.reverse()
-        shown = [runs.view(self._workspace, run) for run in found[: int(body.get("top") or 500)]]
-        return web.json_response({"value": shown, "continuationToken": None, "nextLink": None})
+        found, token = page_of(found, body.get("continuationToken"), min(int(body.get("top") or PAGE), PAGE))
+        shown = [runs.view(self._workspace, run) for run in found]
+        return web.json_response({"value": shown, "continuationToken": token, "nextLink": None})
 
     async def _ingest_wait(self, _: web.Request) -> web.Response:
         return web.json_response({})

@@ -5,9 +5,11 @@ from typing import Any
 from aiohttp import web
 
 from local_stack.azure_ml.answers import WS, ServiceError, body_of
+from local_stack.azure_ml.paging import page_of
 from local_stack.azure_ml.workspace import Workspace
 
 KIND = "metric"
+VALUES = 1_000  # of one metric, in one page
 _BASE = f"/metric/v2.0{WS}/runs/{{run}}"
 
 
@@ -21,18 +23,21 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
         return web.json_response({"errors": []})
 
     async def names(request: web.Request) -> web.Response:
-        found = store.all(KIND, f"{request.match_info['run']}/")
+        asked = (await body_of(request)).get("continuationToken")
+        found, token = page_of(store.all(KIND, f"{request.match_info['run']}/"), asked)
         value = [
             {"metricKey": {"namespace": "", "name": metric["name"]}, "columns": metric["columns"]} for metric in found
         ]
-        return web.json_response({"value": value, "continuationToken": None})
+        return web.json_response({"value": value, "continuationToken": token})
 
     async def full(request: web.Request) -> web.Response:
-        name = (await body_of(request)).get("metricName")
+        body = await body_of(request)
+        name = body.get("metricName")
         metric = store.get(KIND, f"{request.match_info['run']}/{name}")
         if metric is None:
             raise ServiceError(404, "MetricNotFound", f"metric {name} was not found")
-        return web.json_response(metric | {"continuationToken": None})
+        values, token = page_of(metric["value"], body.get("continuationToken"), VALUES)
+        return web.json_response(metric | {"value": values, "continuationToken": token})
 
     return [web.post(f"{_BASE}/batch", batch), web.post(f"{_BASE}/list", names), web.post(f"{_BASE}/full", full)]
 

@@ -2,10 +2,12 @@
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 from local_stack.azure_ml.answers import WS, ServiceError, body_of
+from local_stack.azure_ml.paging import page_of
 from local_stack.azure_ml.workspace import Workspace, now_text
 
 MODEL, ASSET = "model", "asset"
@@ -72,8 +74,10 @@ class Models:
             for model in found:
                 newest.setdefault(model["name"], model)
             found = list(newest.values())
-        count = int(request.query.get("count", "255"))
-        return web.json_response({"value": found[:count], "continuationToken": None, "nextLink": None})
+        count = min(int(request.query.get("count", "255")), 255)
+        shown, token = page_of(found, request.query.get("$skipToken"), count)
+        following = f"{self._workspace.url}{request.path}?{urlencode({'$skipToken': token})}" if token else None
+        return web.json_response({"value": shown, "nextLink": following})
 
     async def _patch_model(self, request: web.Request) -> web.Response:
         operations = await body_of(request)

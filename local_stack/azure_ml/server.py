@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 from local_stack.azure_ml import artifacts, blobs, computes, identity, metrics, runs, snapshots
 from local_stack.azure_ml.answers import ServiceError
 from local_stack.azure_ml.execution import Execution
-from local_stack.azure_ml.faults import Faults
+from local_stack.azure_ml.faults import Faults, InsteadError
 from local_stack.azure_ml.history import History
 from local_stack.azure_ml.models import Models
 from local_stack.azure_ml.tls import ensure_certificates
@@ -110,6 +110,8 @@ class Server:
 
 def _answer_to(request: web.Request, error: Exception) -> web.Response:
     """An error in the shape of the service. Never a 5xx by accident: clients retry those for minutes."""
+    if isinstance(error, InsteadError):
+        return error.response
     if isinstance(error, ServiceError):
         return error.response(flat=request.path.startswith("/modelmanagement"))
     if isinstance(error, web.HTTPNotFound | web.HTTPMethodNotAllowed):

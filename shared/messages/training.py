@@ -26,10 +26,11 @@ class TrainingOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRef:
-    """Names a submitted training."""
+    """Names a submitted training. ``metrics``: those that are judged, which must not be missed."""
 
     run_id: str
     pipeline: str
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,9 @@ from typing import Any
 
 from shared.clients.azure_ml.compute import attach_compute, interpreter_path
 from shared.clients.azure_ml.errors import translated
-from shared.clients.azure_ml.statuses import error_of, finite_metrics, phase_of
+from shared.clients.azure_ml.metrics import read_metrics
+from shared.clients.azure_ml.outputs import RunOutputs
+from shared.clients.azure_ml.statuses import error_of, phase_of
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.decisions.blame import Trace, blame_for, why_cancelled
 from shared.errors import Code, PermanentError, TransientError
@@ -60,15 +62,17 @@ class AzureMlDriver:
     def collect(self, training: TrainingRef) -> TrainedModel:
         """Metrics and model path of a completed run; raises :class:`PermanentError` if it left no model."""
         run = self._workspace.run(training.pipeline, training.run_id)
-        with translated(f"read the outcome of run {training.run_id}"):
-            files, logged, details = run.get_file_names(), run.get_metrics(), run.get_details()
-        if not any(name.startswith(f"{MODEL_PATH}/") for name in files):
+        outputs = RunOutputs(run)
+        if not outputs.below(MODEL_PATH):
             reason = f"run {training.run_id} is {run.status} but left nothing under {MODEL_PATH}/; job.py must write it"
             raise PermanentError(reason, code=Code.TRAINING_OUTPUT_MISSING)
+        metrics = read_metrics(run, outputs, training.metrics)
+        with translated(f"read the outcome of run {training.run_id}"):
+            details = run.get_details()
         return TrainedModel(
             run_id=training.run_id,
             pipeline=training.pipeline,
-            metrics=finite_metrics(logged),
+            metrics=metrics,
             model_path=MODEL_PATH,
             started_at=_instant(details.get("startTimeUtc")),
             ended_at=_instant(details.get("endTimeUtc")),
@@ -76,10 +80,7 @@ class AzureMlDriver:
 
     def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
         """Write the files below ``model_path`` in the run's outputs into a folder, without that prefix."""
-        run = self._workspace.run(pipeline, run_id)
-        with translated(f"download the model of run {run_id}"):
-            if any(name.startswith(f"{model_path}/") for name in run.get_file_names()):
-                run.download_files(prefix=model_path, output_directory=str(into), append_prefix=False)
+        RunOutputs(self._workspace.run(pipeline, run_id)).download(model_path, into=into)
 
     def _find(self, job: TrainingJob) -> Any:
         try:

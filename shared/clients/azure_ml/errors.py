@@ -6,6 +6,7 @@ The SDK has retried by itself, for up to minutes, before anything arrives here.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from shared.clients.strangers import stranger
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
 from shared.texts import shortened
 
@@ -35,6 +36,9 @@ def translated(action: str, *, absent: PermanentError | None = None) -> Iterator
         if any(code in text for code in _REFUSED):
             raise PermanentError(f"{reason}; {_CHECK_PRINCIPAL}", code=Code.BAD_CONFIGURATION) from error
         raise TransientError(reason) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # The SDK takes every 200 for the service's, and falls over what is not in it.
+        raise stranger("Azure ML", f"no answer to: {action} ({type(error).__name__})") from error
 
 
 def _from_status(action: str, status: int, text: str, absent: PermanentError | None) -> EdgetrainError:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from shared.clients.azure_ml.errors import translated
+from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.errors import Code, PermanentError
 from shared.messages import Lineage, RegisteredModel
@@ -26,10 +27,10 @@ class AzureMlRegistry:
     def register(self, lineage: Lineage, *, name: str, path: str) -> RegisteredModel:
         """Make a version from the files below ``path`` in the run's outputs."""
         run = self._workspace.run(lineage.pipeline, lineage.run_id)
+        if not RunOutputs(run).below(path):
+            reason = f"run {lineage.run_id} has no files under {path}/ in its outputs"
+            raise PermanentError(reason, code=Code.MODEL_MISSING)
         with translated(f"register model {name}"):
-            if not any(file.startswith(f"{path}/") for file in run.get_file_names()):
-                reason = f"run {lineage.run_id} has no files under {path}/ in its outputs"
-                raise PermanentError(reason, code=Code.MODEL_MISSING)
             model = run.register_model(name, path, tags=_tags(lineage), properties=_properties(lineage))
         return RegisteredModel(name=name, version=str(model.version))
 

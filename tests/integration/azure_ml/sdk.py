@@ -237,3 +237,37 @@ def download_model(name: str) -> dict[str, bytes]:
         return {
             path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()
         }
+
+
+def read_metrics(run_id: str, *names: str) -> Any:
+    """As the app reads them, or what it says instead."""
+    from shared.clients.azure_ml import metrics
+    from shared.clients.azure_ml.outputs import RunOutputs
+
+    return _told(lambda: metrics.read_metrics(_run(run_id), RunOutputs(_run(run_id)), names))
+
+
+def names_below(run_id: str, folder: str) -> Any:
+    from shared.clients.azure_ml.outputs import RunOutputs
+
+    return _told(lambda: list(RunOutputs(_run(run_id)).below(folder).values()))
+
+
+def fetch(run_id: str, folder: str, into: Path, most: int) -> Any:
+    """As the app downloads a model."""
+    from shared.clients.azure_ml.outputs import RunOutputs
+
+    def read() -> dict[str, bytes]:
+        RunOutputs(_run(run_id)).download(folder, into=into, most=most)
+        return {path.relative_to(into).as_posix(): path.read_bytes() for path in into.rglob("*") if path.is_file()}
+
+    return _told(read)
+
+
+def _told(read: Callable[[], Any]) -> Any:
+    from shared.errors import EdgetrainError
+
+    try:
+        return read()
+    except EdgetrainError as error:
+        return f"{type(error).__name__}: {error}"

@@ -1,0 +1,48 @@
+"""The metrics of a run. That none came is believed only when the service was asked by name.
+
+azureml-core swallows every error of the list of names, and reads its first page only; what it gives is a hint. So:
+
+* The metrics that decide are asked for by name: an error is an error then, and "there is none" is an answer.
+* All others come from the file that the job itself left beside its model, which travels with the run and was written in
+  one piece; where there is none (a job of a pipeline's own), from the list, for what it is worth.
+* A metric that decides, that the service does not know, and that the job's file has, counts: it was lost on the way.
+"""
+
+import json
+import logging
+from collections.abc import Iterable
+from typing import Any, Final
+
+from shared.clients.azure_ml.errors import translated
+from shared.clients.azure_ml.outputs import RunOutputs
+from shared.clients.azure_ml.statuses import finite_metrics
+
+METRICS_FILE: Final = "outputs/metrics.json"  # written by training/common/job_runtime.py
+MOST_BYTES: Final = 1 << 20
+
+log = logging.getLogger(__name__)
+
+
+def read_metrics(run: Any, outputs: RunOutputs, names: Iterable[str]) -> dict[str, float]:
+    """The finite metrics of a run; those in ``names`` as the service has them. Raises our errors only."""
+    recorded = _recorded(outputs, run.id)
+    with translated(f"read the metrics of run {run.id}"):
+        found = dict(run.get_metrics() if recorded is None else recorded)
+        for name in names:
+            # The SDK's values may be None; what is not there is not in its answer.
+            found |= run.get_metrics(name=name)
+    return finite_metrics(found)
+
+
+def _recorded(outputs: RunOutputs, run_id: str) -> dict[str, Any] | None:
+    content = outputs.small_file(METRICS_FILE, most=MOST_BYTES)
+    if content is None:
+        return None
+    try:
+        recorded = json.loads(content)
+    except ValueError:
+        recorded = None
+    if not isinstance(recorded, dict):
+        log.warning("run %s: %s is not a JSON object; the metrics are read from the service", run_id, METRICS_FILE)
+        return None
+    return recorded

@@ -1,0 +1,157 @@
+"""What a run left: names of its files, and their content, each as far as it can be believed.
+
+Facts about azureml-core 1.61, observed:
+
+* Its lists end, without an error, at a page that is empty or of another shape; so an empty list may be no answer.
+* ``run.download_files`` makes paths of names as they are, ``outputs/model//etc/x`` too, and keeps no count of bytes.
+* ``run.download_file`` reads a whole blob into memory, and leaves the service's MD5 alone.
+
+So names are asked for in two ways that must agree, and content is read here, from the address that the service gives:
+in pieces, to a path of ours, up to a number of bytes, and held to the length and the digest that come with it.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+
+from shared.artifact_names import MOST_BYTES, files_below
+from shared.clients.azure_ml.errors import translated
+from shared.clients.strangers import stranger
+from shared.errors import Code, PermanentError, TransientError
+from shared.texts import shortened
+
+PIECE: Final = 1 << 20
+_TIMEOUT: Final = (10.0, 120.0)  # to connect, to answer; seconds
+_SERVICE: Final = "the storage of Azure ML"
+
+
+class RunOutputs:
+    """The files of one run, an SDK's ``Run``."""
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+        self._names: list[str] = []
+
+    def names(self) -> list[str]:
+        """Every file. Raises :class:`TransientError` when none is told: every run that ended left a log at least."""
+        if not self._names:
+            with translated(f"list the files of run {self._run.id}"):
+                self._names = [str(name) for name in self._run.get_file_names()]
+            if not self._names:
+                raise TransientError(f"Azure ML lists no file of run {self._run.id}, not even its log")
+        return self._names
+
+    def below(self, folder: str) -> dict[str, str]:
+        """Name -> path relative to ``folder``, in order; the names may become paths (see ``files_below``)."""
+        return files_below(folder, self._addresses(folder))
+
+    def download(self, folder: str, *, into: Path, most: int = MOST_BYTES) -> None:
+        """Write every file below ``folder`` to a folder of ours, one after the other; at most ``most`` bytes in all."""
+        addresses = self._addresses(folder)
+        left = most
+        for name, path in sorted(files_below(folder, addresses).items()):
+            target = into / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            left -= _download(name, addresses[name], target, left)
+
+    def small_file(self, name: str, *, most: int) -> bytes | None:
+        """The content of one file; None when there is none, or when it is larger than ``most`` bytes."""
+        if name not in self.names():
+            return None
+        address = self._addresses(name).get(name)
+        if address is None:
+            raise TransientError(f"Azure ML lists {name} of run {self._run.id}, but has no address for it")
+        content = b""
+        for piece in _pieces(name, address):
+            content += piece
+            if len(content) > most:
+                return None
+        return content
+
+    def _addresses(self, prefix: str) -> dict[str, str]:
+        """Name -> where its content is, for the file of that name, or for all below the folder."""
+        listed = {name for name in self.names() if name == prefix or name.startswith(f"{prefix}/")}
+        with translated(f"find the files of run {self._run.id}"):
+            # Public calls tell addresses of logs only. This is the one behind run.download_files().
+            place = f"ExperimentRun/{self._run._container}/{prefix}"  # noqa: SLF001
+            found = dict(self._run._client.artifacts.get_files_by_artifact_prefix_id(place))  # noqa: SLF001
+        found = {name: uri for name, uri in found.items() if name == prefix or name.startswith(f"{prefix}/")}
+        if found.keys() != listed:
+            reason = f"Azure ML lists {len(listed)} files of run {self._run.id} under {prefix}, and finds {len(found)}"
+            raise TransientError(reason)
+        return found
+
+
+def _download(name: str, address: str, target: Path, most: int) -> int:
+    """Write the content to ``target``; how many bytes it is."""
+    size = 0
+    with target.open("wb") as into:
+        for piece in _pieces(name, address):
+            size += len(piece)
+            if size > most:
+                reason = (
+                    f"the training left more than {MOST_BYTES >> 30} GiB of files; leave out what the model needs not"
+                )
+                raise PermanentError(reason, code=Code.TRAINING_OUTPUT_REFUSED)
+            into.write(piece)
+    return size
+
+
+def _pieces(name: str, address: str) -> Iterator[bytes]:
+    """The content as it is stored; raises :class:`TransientError` at its end when it is not what the storage has."""
+    if urlsplit(address).scheme != "https":
+        raise PermanentError(f"Azure ML gives no https address for {shortened(name)}", code=Code.BAD_CONFIGURATION)
+    told = _Told(name)
+    try:
+        with requests.get(address, headers={"Accept-Encoding": "identity"}, stream=True, timeout=_TIMEOUT) as answer:
+            told.require(answer)
+            # Not decoded: length and digest are of the bytes that are stored.
+            for piece in answer.raw.stream(PIECE, decode_content=False):
+                told.read(piece)
+                yield piece
+    except (requests.RequestException, OSError) as error:
+        # No text of the error: it may quote the address, whose signature opens it.
+        raise TransientError(f"{_SERVICE} did not give {shortened(name)}: {type(error).__name__}") from None
+    told.require_whole()
+
+
+class _Told:
+    """What the storage said of a file, and what came."""
+
+    def __init__(self, name: str) -> None:
+        self._name = shortened(name)
+        self._size, self._md5, self._sha256 = 0, hashlib.md5(usedforsecurity=False), hashlib.sha256()
+        self._headers: dict[str, str] = {}
+
+    def require(self, answer: requests.Response) -> None:
+        """Raise :class:`TransientError` for what is not the storage's own answer, and for what it does not give."""
+        # Azure Storage puts this header into every answer, whatever its status.
+        if "x-ms-request-id" not in answer.headers:
+            kind = answer.headers.get("Content-Type", "nothing").partition(";")[0]
+            raise stranger(_SERVICE, f"{shortened(kind, 60)} ({answer.status_code})")
+        if answer.status_code != 200:
+            raise TransientError(f"{_SERVICE} answered {answer.status_code} for {self._name}")
+        self._headers = {key.lower(): value for key, value in answer.headers.items()}
+
+    def read(self, piece: bytes) -> None:
+        self._size += len(piece)
+        self._md5.update(piece)
+        self._sha256.update(piece)
+
+    def require_whole(self) -> None:
+        """Raise :class:`TransientError` unless length and digests fit; which digests there are is the storage's."""
+        came = {
+            "content-length": str(self._size),
+            "content-md5": base64.b64encode(self._md5.digest()).decode(),
+            "content-sha256": base64.b64encode(self._sha256.digest()).decode(),
+        }
+        for header, value in came.items():
+            said = self._headers.get(header)
+            if said is not None and said != value:
+                reason = f"{_SERVICE} gave other bytes of {self._name} than its {header} says: {value}, not {said}"
+                raise TransientError(shortened(reason))
