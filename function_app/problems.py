@@ -24,6 +24,7 @@ _STATUS = {
     Code.BAD_PIPELINE: 409,
     Code.BAD_REQUEST: 400,
     Code.NO_DATA: 409,
+    Code.UNREADABLE_NAMES: 409,
     Code.BAD_CONFIGURATION: 500,
 }
 

@@ -21,6 +21,7 @@ class Code(StrEnum):
     BAD_REQUEST = "bad_request"
     CODE_MISSING = "code_missing"
     NO_DATA = "no_data"
+    UNREADABLE_NAMES = "unreadable_names"
     BAD_CONFIGURATION = "bad_configuration"
     TRAINING_UNKNOWN = "training_unknown"
     TRAINING_OUTPUT_MISSING = "training_output_missing"

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import azure.functions as func
 
 from function_app.api import models as m
+from function_app.api.known import is_removed, name_of, removal
 from function_app.api.reading import query_of
 from function_app.services import Services
 from shared.clients.ledger import RecordedArrival
@@ -35,19 +36,33 @@ def list_runs(req: func.HttpRequest, services: Services) -> m.RunsPage:
 def list_pipelines(req: func.HttpRequest, services: Services) -> m.PipelineList:
     """Every pipeline, and every file that is none."""
     query_of(m.NothingAsked, req.params)
-    shown = tuple(_with(m.PipelineView, known, champion=_champion(known, services)) for known in services.pipelines.all)
-    return m.PipelineList(pipelines=shown, broken=services.pipelines.broken)
+    troubles = services.ledger.troubles.all()
+    shown = tuple(
+        _with(
+            m.PipelineView,
+            known,
+            champion=_champion(known.name, services),
+            troubles=troubles.get(known.name, ()),
+        )
+        for known in services.pipelines.all
+    )
+    gone = (name for name in services.ledger.runs.pipelines() if not services.pipelines.has_file(name))
+    removed = {name: removal(name, troubles.get(name, ()))[0] for name in gone}
+    return m.PipelineList(pipelines=shown, broken=services.pipelines.broken, removed=removed)
 
 
-def get_pipeline(req: func.HttpRequest, services: Services) -> m.PipelineDetail:
-    """A pipeline and how it stands."""
+def get_pipeline(req: func.HttpRequest, services: Services) -> m.PipelineDetail | m.RemovedPipeline:
+    """A pipeline and how it stands; of one that is removed, what is left."""
     query_of(m.NothingAsked, req.params)
+    if is_removed(req.route_params["name"], services):
+        return _removed(req.route_params["name"], services)
     pipeline = services.pipelines.get(req.route_params["name"])
     state = open_window(pipeline, services)
     return _with(
         m.PipelineDetail,
         pipeline,
-        champion=_champion(pipeline, services),
+        champion=_champion(pipeline.name, services),
+        troubles=services.ledger.troubles.of(pipeline.name),
         window=_window_view(state) if state else None,
         quarantines=active_quarantines(pipeline, services),
         runs=services.ledger.runs.list_runs([pipeline.name], limit=NEWEST_RUNS).items,
@@ -57,8 +72,8 @@ def get_pipeline(req: func.HttpRequest, services: Services) -> m.PipelineDetail:
 def list_arrivals(req: func.HttpRequest, services: Services) -> m.ArrivalsPage:
     """What arrived for a pipeline."""
     asked = query_of(m.PageQuery, req.params)
-    pipeline = services.pipelines.get(req.route_params["name"])
-    page = services.ledger.arrivals.list_arrivals(pipeline.name, limit=asked.limit, after=asked.continuation)
+    pipeline = name_of(req.route_params["name"], services)
+    page = services.ledger.arrivals.list_arrivals(pipeline, limit=asked.limit, after=asked.continuation)
     return m.ArrivalsPage(arrivals=arrival_views(page.items), continuation=page.next)
 
 
@@ -116,14 +131,26 @@ def _window_view(state: WindowState) -> m.WindowView:
 
 
 def _names(pipeline: str | None, services: Services) -> list[str]:
-    """The pipelines whose runs are asked for; a file that is broken now may have had runs before."""
+    """The pipelines whose runs are asked for; what is broken or removed now may have had runs before."""
     if pipeline is not None:
-        return [services.pipelines.get(pipeline).name]
-    return sorted({*(known.name for known in services.pipelines.all), *services.pipelines.broken})
+        return [name_of(pipeline, services)]
+    known = services.pipelines
+    return sorted({*(each.name for each in known.all), *known.broken, *services.ledger.runs.pipelines()})
 
 
-def _champion(pipeline: Pipeline, services: Services) -> Champion | None:
-    champion = services.ledger.champions.champion(pipeline.name)
+def _removed(name: str, services: Services) -> m.RemovedPipeline:
+    said, noticed = removal(name, services.ledger.troubles.of(name))
+    return m.RemovedPipeline(
+        name=name,
+        removed=said,
+        since=noticed.since if noticed else None,
+        champion=_champion(name, services),
+        runs=services.ledger.runs.list_runs([name], limit=NEWEST_RUNS).items,
+    )
+
+
+def _champion(pipeline: str, services: Services) -> Champion | None:
+    champion = services.ledger.champions.champion(pipeline)
     return champion if champion.run_id else None
 
 

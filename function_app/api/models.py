@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from function_app.api.fields import BlobName, Continuation, Limit, Moment, PipelineName
 from shared.fields import Note, ParameterValue
-from shared.messages import Champion, Outcome, Quarantine, RejectedEvent, RunRecord, Verdict
+from shared.messages import Champion, Outcome, Quarantine, RejectedEvent, RunRecord, Trouble, Verdict
 from shared.pipelines import Pipeline
 
 
@@ -131,17 +131,22 @@ class RunsPage:
 
 
 class PipelineView(Pipeline):
-    """A pipeline as its file says, and who its champion is."""
+    """A pipeline as its file says, who its champion is, and what is wrong with it now."""
 
     champion: Champion | None
+    troubles: tuple[Trouble, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineList:
-    """The pipelines. ``broken``: files that are none, with what is wrong with them."""
+    """The pipelines. ``broken``: files that are none, with what is wrong with them.
+
+    ``removed``: pipelines that have had runs and have no file any more, with the sentence that says so.
+    """
 
     pipelines: tuple[PipelineView, ...]
     broken: dict[str, str]
+    removed: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +160,20 @@ class WindowView:
     size: int
     marked: bool
     closing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedPipeline:
+    """A pipeline that has had runs and has no file any more: ``removed`` says so, and since when.
+
+    ``since``: when that was noticed first; null until the reconciler's next pass. Its champion may serve still.
+    """
+
+    name: str
+    removed: str
+    since: datetime | None
+    champion: Champion | None
+    runs: tuple[RunRecord, ...]
 
 
 class PipelineDetail(PipelineView):
@@ -216,7 +235,7 @@ class Why:
     """What became of a blob: one verdict, or null when nothing was decided about it, and one sentence that says why.
 
     ``blob_now``: null when it is not there. ``arrivals``: every event that told of it, newest first, to the pipeline or
-    outside of all. ``run``: the run that the verdict is about.
+    outside of all. ``run``: the run that the verdict is about. ``troubles``: what is wrong with the pipeline now.
     """
 
     pipeline: str
@@ -226,6 +245,7 @@ class Why:
     blob_now: BlobView | None
     arrivals: tuple[ArrivalView, ...]
     run: RunView | None
+    troubles: tuple[Trouble, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from function_app.api import models as m
+from function_app.api.known import has_history, removal
 from function_app.api.lists import active_quarantines, arrival_views, open_window
 from function_app.api.reading import query_of
 from function_app.services import Services
@@ -19,6 +20,7 @@ from shared.clients.ledger import RecordedArrival
 from shared.decisions.evidence import Evidence, Explanation, Taken
 from shared.decisions.explanations import explain
 from shared.decisions.manifest import BlobEntry
+from shared.decisions.past import explain_past
 from shared.errors import PermanentError, TransientError
 from shared.messages import RejectedEvent, RunRecord
 from shared.pipelines import Pipeline
@@ -49,10 +51,44 @@ class Search:
 async def why(req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient) -> m.Why:
     """One verdict, one sentence, and everything they rest on."""
     asked = query_of(m.WhyQuery, req.params)
-    evidence, told = await asyncio.to_thread(collect, asked, services, datetime.now(UTC))
+    answer, run_id = await asyncio.to_thread(_found, asked, services)
+    run = await asyncio.to_thread(services.ledger.runs.run, run_id) if run_id else None
+    return replace(answer, run=await run_view(client, run)) if run else answer
+
+
+def _found(asked: m.WhyQuery, services: Services) -> tuple[m.Why, str | None]:
+    """The answer, without the run that it is about, and that run's id."""
+    try:
+        services.pipelines.get(asked.pipeline)
+    except PermanentError as error:
+        if not has_history(asked.pipeline, services):
+            raise
+        return _past(asked, services, error)
+    evidence, told = collect(asked, services, datetime.now(UTC))
     found = explain(evidence)
-    run = await asyncio.to_thread(services.ledger.runs.run, found.run_id) if found.run_id else None
-    return _answer(evidence, found, told, await run_view(client, run) if run else None)
+    return _answer(evidence, found, told), found.run_id
+
+
+def _past(asked: m.WhyQuery, services: Services, error: PermanentError) -> tuple[m.Why, str | None]:
+    """What the ledger knows of a blob of a pipeline whose file is broken or gone."""
+    troubles = services.ledger.troubles.of(asked.pipeline)
+    gone = not services.pipelines.has_file(asked.pipeline)
+    now = removal(asked.pipeline, troubles)[0] if gone else error.reason
+    told = services.ledger.arrivals.arrivals_of(asked.pipeline, asked.blob)
+    found = explain_past(asked.blob, now, told, _named_by(told, (), services))
+    return (
+        m.Why(
+            pipeline=asked.pipeline,
+            blob=asked.blob,
+            verdict=found.verdict,
+            sentence=found.sentence,
+            blob_now=None,
+            arrivals=arrival_views(told),
+            run=None,
+            troubles=troubles,
+        ),
+        found.run_id,
+    )
 
 
 def collect(asked: m.WhyQuery, services: Services, now: datetime) -> tuple[Evidence, Sequence[RecordedArrival]]:
@@ -77,6 +113,7 @@ def collect(asked: m.WhyQuery, services: Services, now: datetime) -> tuple[Evide
         runs=_named_by(told, runs, services),
         window=open_window(pipeline, services),
         quarantines=active_quarantines(pipeline, services),
+        troubles=services.ledger.troubles.of(pipeline.name),
     )
     return evidence, sorted([*told, *strays], key=lambda entry: entry.arrival.occurred_at, reverse=True)
 
@@ -129,7 +166,7 @@ def _named_by(told: Iterable[RecordedArrival], runs: Iterable[RunRecord], servic
     return known
 
 
-def _answer(evidence: Evidence, found: Explanation, told: Sequence[RecordedArrival], run: m.RunView | None) -> m.Why:
+def _answer(evidence: Evidence, found: Explanation, told: Sequence[RecordedArrival]) -> m.Why:
     entry = evidence.entry
     now = m.BlobView(etag=entry.etag, size=entry.size, last_modified=entry.last_modified) if entry else None
     return m.Why(
@@ -139,5 +176,6 @@ def _answer(evidence: Evidence, found: Explanation, told: Sequence[RecordedArriv
         sentence=found.sentence,
         blob_now=now,
         arrivals=arrival_views(told),
-        run=run,
+        run=None,
+        troubles=tuple(evidence.troubles),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,12 +13,13 @@ from function_app.services import Services
 from function_app.starting import start_once
 from function_app.watching.passes import Pass
 from shared.decisions.looking import Glance, is_news, seen_now, sighting, sweep_is_due, told_now
+from shared.decisions.troubles import Aspect, Found
 from shared.errors import Code, PermanentError
-from shared.messages import ArrivalWindow
+from shared.messages import ArrivalWindow, TroubleKind
 
 if TYPE_CHECKING:
     from shared.clients.ledger import UnfinishedWindow
-    from shared.decisions.listing import ListedPage, Listing, LookState, SettledListing
+    from shared.decisions.listing import ListedPage, Listing, LookState
     from shared.pipelines import Pipeline
 
 log = logging.getLogger(__name__)
@@ -46,42 +48,57 @@ async def look_at_data(this: Pass, unfinished: Collection[UnfinishedWindow]) -> 
 
     async def look(pipeline: Pipeline) -> None:
         async with room:
-            with this.guard(f"look at the data of pipeline {pipeline.name}"):
+            with this.looking_at_data(pipeline.name):
                 await _look_at(this, pipeline)
 
     await asyncio.gather(*(look(each) for each in this.services.pipelines.all if each.name not in judging))
 
 
 async def _look_at(this: Pass, pipeline: Pipeline) -> None:
-    window = await asyncio.to_thread(window_for, this.services, pipeline, this.now)
-    if window is not None:
-        await start_once(this.client, "settle_arrivals", window.window_id, window)
-        await asyncio.to_thread(this.services.ledger.arrivals.window_started, window)
+    seen = await asyncio.to_thread(look_at, this.services, pipeline, this.now)
+    left_out = [Found(TroubleKind.UNREADABLE_NAMES, f"left out for their names: {seen.unreadable}")]
+    this.finds(pipeline.name, Aspect.NAMES, left_out if seen.unreadable else ())
+    if seen.window is not None:
+        await start_once(this.client, "settle_arrivals", seen.window.window_id, seen.window)
+        await asyncio.to_thread(this.services.ledger.arrivals.window_started, seen.window)
         this.done["windows opened"] += 1
 
 
-def window_for(services: Services, pipeline: Pipeline, now: datetime) -> ArrivalWindow | None:
-    """The window that was opened for what a look showed; None when nothing is new, or the open window was told."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look led to.
+
+    ``window``: the one that was opened for what it showed; None when nothing is new, or the open window was told.
+    ``unreadable``: the blobs that are left out for their names, in words.
+    """
+
+    window: ArrivalWindow | None = None
+    unreadable: str = ""
+
+
+def look_at(services: Services, pipeline: Pipeline, now: datetime) -> Look:
+    """Look at a pipeline's data. Raises our errors, with code ``NO_DATA`` when there is nothing to train on."""
     listings, hub = services.ledger.listings, services.hubs.hub(pipeline.data.site)
     before, settled = listings.look(pipeline.name), listings.settled(pipeline.name)
+    glance = glance_at(hub, pipeline, before)
+    if before is not None and not sweep_is_due(before, glance, settled, now):
+        return Look(unreadable=before.unreadable)
     try:
-        glance = glance_at(hub, pipeline, before)
+        listing = hub.listing(pipeline, newer_than=settled.newest if settled else None)
     except PermanentError as error:
-        _nothing_there(pipeline, error)
-        return None
-    if not sweep_is_due(before, glance, settled, now):
-        return None
-    listing = _sweep(hub, pipeline, settled)
+        if error.code is Code.NO_DATA:
+            listings.keep_look(pipeline.name, seen_now(before, glance, None, now))
+        raise
     seen = seen_now(before, glance, listing, now)
     # Asked again, because an admission may have decided on this very listing meanwhile.
-    if listing is None or not is_news(seen, listings.settled(pipeline.name), now):
+    if not is_news(seen, listings.settled(pipeline.name), now):
         listings.keep_look(pipeline.name, seen)
-        return None
+        return Look(unreadable=seen.unreadable)
     window = services.ledger.arrivals.open_window(pipeline.name, at=now, sighting=sighting(before, listing))
     # Only now, so that who dies before tells it again, which changes nothing.
     listings.keep_look(pipeline.name, told_now(seen, now))
     log.info("pipeline %s has data that no event told of, %d files", pipeline.name, listing.fresh_blobs)
-    return window
+    return Look(window, seen.unreadable)
 
 
 def glance_at(hub: Hub, pipeline: Pipeline, before: LookState | None) -> Glance:
@@ -115,18 +132,3 @@ def _last_page(hub: Hub, pipeline: Pipeline, marker: str) -> tuple[str, ListedPa
         if page.next_marker is None:
             return marker, page
         marker = page.next_marker
-
-
-def _sweep(hub: Hub, pipeline: Pipeline, settled: SettledListing | None) -> Listing | None:
-    try:
-        return hub.listing(pipeline, newer_than=settled.newest if settled else None)
-    except PermanentError as error:
-        _nothing_there(pipeline, error)
-        return None
-
-
-def _nothing_there(pipeline: Pipeline, error: PermanentError) -> None:
-    """Say so when there is nothing to train on, which is no failure; raises every other error."""
-    if error.code is not Code.NO_DATA:
-        raise error
-    log.debug("pipeline %s: %s", pipeline.name, error.reason)

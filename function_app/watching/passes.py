@@ -2,27 +2,57 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from function_app.services import Services
 from function_app.watching.instances import DurableClient
+from shared.decisions.troubles import Aspect, Found, aspect_of, found_by
 from shared.errors import PermanentError, TransientError
+from shared.messages import TroubleKind
 
 log = logging.getLogger(__name__)
+
+_FAILURES = frozenset({TroubleKind.UNREACHABLE, TroubleKind.REFUSED, TroubleKind.FAULT})
 
 
 @dataclass(slots=True)
 class Pass:
-    """``now`` is when it began. ``done`` counts what was done, by a word for each."""
+    """``now`` is when it began. ``done`` counts what was done, by a word for each.
+
+    ``looks``: what was found wrong with each pipeline, by the aspect that was looked at; an empty list is good news.
+    ``undecided``: the pipelines that have windows without a verdict; None when that could not be asked.
+    ``had_runs``: every pipeline that has ever had one; None when that could not be asked.
+    """
 
     services: Services
     client: DurableClient
     now: datetime
     done: Counter[str] = field(default_factory=Counter)
     failed: int = 0
+    looks: dict[str, dict[Aspect, list[Found]]] = field(default_factory=dict)
+    undecided: set[str] | None = None
+    had_runs: list[str] | None = None
+
+    def finds(self, pipeline: str, aspect: Aspect, found: Iterable[Found] = ()) -> None:
+        """Note what a look at this aspect found wrong, besides what another look at it in this pass did."""
+        self.looks.setdefault(pipeline, {}).setdefault(aspect, []).extend(found)
+
+    @contextmanager
+    def looking_at_data(self, pipeline: str) -> Iterator[None]:
+        """Note what the block raises as wrong with the pipeline's data; it is logged once, when it is kept."""
+        try:
+            yield
+        except Exception as error:
+            found = found_by(error)
+            if found.kind is TroubleKind.FAULT:
+                log.exception("could not look at the data of pipeline %s; the cause is this:", pipeline)
+            self.failed += found.kind in _FAILURES
+            self.finds(pipeline, aspect_of(found.kind), [found])
+        else:
+            self.finds(pipeline, Aspect.DATA)
 
     @contextmanager
     def guard(self, what: str) -> Iterator[None]:
@@ -43,4 +73,4 @@ class Pass:
     def summary(self) -> str:
         """What was done, in one line."""
         done = ", ".join(f"{what}: {count}" for what, count in sorted(self.done.items())) or "nothing to do"
-        return done + (f"; failed: {self.failed}, see the lines above" if self.failed else "")
+        return done + (f"; failed: {self.failed}, see the lines above and GET /api/pipelines" if self.failed else "")

@@ -14,10 +14,10 @@ from shared.messages import RunEnd, RunRequest
 async def adopt_runs(this: Pass) -> None:
     """Look after every run that was claimed and has no outcome, also of pipelines whose file is broken or gone."""
     known = this.services.pipelines
-    pipelines = {pipeline.name for pipeline in known.all} | set(known.broken)
-    with this.guard("list the pipelines that have had runs"):
-        pipelines |= set(await asyncio.to_thread(this.services.ledger.runs.pipelines))
-    for pipeline in sorted(pipelines):
+    if this.had_runs is None:
+        with this.guard("list the pipelines that have had runs"):
+            this.had_runs = await asyncio.to_thread(this.services.ledger.runs.pipelines)
+    for pipeline in sorted({each.name for each in known.all}.union(known.broken, this.had_runs or ())):
         with this.guard(f"list the open runs of pipeline {pipeline}"):
             for request in await asyncio.to_thread(this.services.ledger.runs.open_runs, pipeline):
                 with this.guard(f"adopt run {request.run_id}"):

@@ -15,6 +15,7 @@ from function_app.watching.instances import DurableClient
 from function_app.watching.passes import Pass
 from function_app.watching.runs import adopt_runs
 from function_app.watching.schedules import start_due
+from function_app.watching.troubles import keep_troubles, look_at_files
 from function_app.watching.windows import adopt_windows
 
 log = logging.getLogger(__name__)
@@ -24,10 +25,12 @@ async def make_pass(services: Services, client: DurableClient, now: datetime) ->
     """One pass over everything; what it did goes to the log in one line."""
     began = time.monotonic()
     this = Pass(services, client, now)
+    await look_at_files(this)
     unfinished = await adopt_windows(this)
     await adopt_runs(this)
     await start_due(this)
     await look_at_data(this, unfinished)
+    await keep_troubles(this)
     await answer_followers(this)  # last, because a broker that is away takes its time
     log.info(
         "pass over %d pipelines in %.1f s: %s", len(services.pipelines.all), time.monotonic() - began, this.summary

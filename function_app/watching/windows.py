@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from function_app.services import Services
 from function_app.watching.instances import look_up, start
 from function_app.watching.passes import Pass
-from shared.decisions.watching import Life, Start, owner_is_gone, recent, window_step
+from shared.decisions.troubles import Aspect, Found
+from shared.decisions.watching import Life, Start, first_line, owner_is_gone, recent, window_step
 from shared.errors import PermanentError
-from shared.messages import ArrivalWindow, WindowVerdict
+from shared.messages import ArrivalWindow, TroubleKind, WindowVerdict
 
 if TYPE_CHECKING:
     from shared.clients.ledger import UnfinishedWindow
@@ -21,6 +22,7 @@ async def adopt_windows(this: Pass) -> list[UnfinishedWindow]:
     unfinished: list[UnfinishedWindow] = []
     with this.guard("list the windows that are not judged"):
         unfinished = await asyncio.to_thread(this.services.ledger.arrivals.unfinished_windows)
+        this.undecided = {found.window.pipeline for found in unfinished}
     for found in unfinished:
         with this.guard(f"adopt window {found.window.window_id}"):
             await _adopt(this, found)
@@ -45,6 +47,9 @@ async def _adopt(this: Pass, found: UnfinishedWindow) -> None:
         now=this.now,
     )
     if isinstance(step, Start):
+        if settling.life is Life.FAILED:
+            cause = f"window {window.window_id} cannot be decided on: {first_line(settling.said)}"
+            this.finds(window.pipeline, Aspect.WINDOWS, [Found(TroubleKind.UNDECIDED, cause)])
         await start(this.client, "settle_arrivals", window.window_id, window)
         await asyncio.to_thread(ledger.arrivals.window_started, window)
         this.done["windows settled again"] += 1

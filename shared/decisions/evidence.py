@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from shared.decisions.manifest import BlobEntry
-from shared.messages import Arrival, Quarantine, RejectedEvent, RunRecord, Verdict, WindowState
+from shared.messages import Arrival, Quarantine, RejectedEvent, RunRecord, Trouble, Verdict, WindowState
 
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
@@ -55,6 +55,7 @@ class Evidence:
     that mention the blob and were not understood. ``entry``: the blob as it is on the hub now, None when it is not
     there; ``trouble``: why the hub could not be asked. ``searched``: the runs whose snapshots were looked through for
     ``taken``. ``runs``: those that verdicts name. ``window``: the pipeline's open one. ``quarantines``: active ones.
+    ``troubles``: what is wrong with the pipeline now.
     """
 
     pipeline: Pipeline
@@ -70,6 +71,7 @@ class Evidence:
     runs: Mapping[str, RunRecord] = field(default_factory=dict)
     window: WindowState | None = None
     quarantines: Sequence[Quarantine] = ()
+    troubles: Sequence[Trouble] = ()
 
     @property
     def event(self) -> Told | None:

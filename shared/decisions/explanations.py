@@ -10,10 +10,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from shared.decisions.blob_names import can_be_had, spelt
 from shared.decisions.evidence import Evidence, Explanation, Told
 from shared.decisions.manifest import BlobEntry
 from shared.decisions.selection import below_prefix, is_done_marker, matches_pattern
 from shared.decisions.standing import closing, moment, remedy, standing
+from shared.decisions.troubles import what_stops
 from shared.messages import Verdict
 
 if TYPE_CHECKING:
@@ -149,7 +151,8 @@ def _absent(e: Evidence) -> Explanation:
     data = e.pipeline.data
     where = f"container {data.container} of site {data.site}"
     said = f"there is no blob {e.blob} in {where} and no event told of one; names tell upper from lower case"
-    return Explanation(None, said)
+    stopped = what_stops(e.troubles)
+    return Explanation(None, f"{said}; nothing is trained now: {stopped}" if stopped else said)
 
 
 _RULES: tuple[_Rule, ...] = (
@@ -200,6 +203,9 @@ def _selection(pipeline: Pipeline) -> str:
 
 def _soon(e: Evidence) -> str:
     """When a version that is in no snapshot will be seen."""
+    stopped = what_stops(e.troubles)
+    if stopped:
+        return f"it is not trained now: {stopped}"
     if e.window is not None:
         return f"the next listing comes with window {e.window.window_id}, {closing(e.window)}"
     select = "" if e.pipeline.data.select == "all" else f"; {_selection(e.pipeline)}"
@@ -216,6 +222,8 @@ def _unwatched(pipeline: Pipeline, blob: str) -> str:
     data = pipeline.data
     if blob == data.holdout or is_done_marker(pipeline, blob):
         return ""
+    if not can_be_had(blob):
+        return f"{spelt(blob)} is left out: no listing or address can carry its name; write it under another one"
     if not below_prefix(data, blob):
         return f"{blob} is outside pipeline {pipeline.name}, which watches what lies below {data.prefix}"
     if not matches_pattern(data, blob):

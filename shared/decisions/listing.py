@@ -11,6 +11,7 @@ class Listing:
     ``digest`` is :attr:`shared.messages.Snapshot.listing` of a snapshot taken of it. ``size`` in bytes; ``newest``:
     when the newest blob was written. ``fresh_blobs`` and ``fresh_size``: what was written after the moment that the
     caller asked about, or everything. ``marked_etag``: the done-marker's, None when it is not there or not configured.
+    ``unreadable``: the blobs that are left out for their names, in words.
     """
 
     digest: str
@@ -20,6 +21,7 @@ class Listing:
     fresh_blobs: int
     fresh_size: int
     marked_etag: str | None = None
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class LookState:
     Digests of the first and of the last page (``last_marker`` asks for it), and the done-marker's ETag. ``swept_at``:
     when everything was listed last, and ``listing`` its digest, empty for nothing to train on. ``told``: the listing
     that a window was opened for last, and when.
+    ``unreadable``: what that listing left out for its names, in words.
     """
 
     swept_at: datetime
@@ -59,3 +62,4 @@ class LookState:
     listing: str = ""
     told: str = ""
     told_at: datetime | None = None
+    unreadable: str = ""

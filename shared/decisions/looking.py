@@ -41,6 +41,7 @@ def seen_now(before: LookState | None, glance: Glance, listing: Listing | None, 
         last_marker=glance.last_marker,
         marked_etag=glance.marked_etag,
         listing=listing.digest if listing else "",
+        unreadable=listing.unreadable if listing else "",
         told=told.told if told else "",
         told_at=told.told_at if told else None,
     )

@@ -69,6 +69,7 @@ from shared.messages.training import (
     TrainingRef,
     TrainingStatus,
 )
+from shared.messages.troubles import Trouble, TroubleKind
 from shared.messages.vocabulary import (
     RUN_ID,
     Cause,
@@ -141,6 +142,8 @@ __all__ = [
     "TrainingPoll",
     "TrainingRef",
     "TrainingStatus",
+    "Trouble",
+    "TroubleKind",
     "Turn",
     "Verdict",
     "Verification",

@@ -35,12 +35,16 @@ class Pipelines:
         """The pipeline of that name; raises :class:`PermanentError` for an unknown or a broken one."""
         if name in self._good:
             return self._good[name]
-        for file in (name, *(each for each in self._broken if Path(each).stem == name)):
-            if file in self._broken:
-                raise self._broken[file]
+        for file, error in self._broken.items():
+            if name in (file, Path(file).stem):
+                raise error
         known = ", ".join(sorted(self._good)) or "none"
         reason = f"there is no pipeline {name!r}; known: {known}"
         raise PermanentError(reason, code=Code.UNKNOWN_PIPELINE)
+
+    def has_file(self, name: str) -> bool:
+        """Whether there is a pipeline of that name, or a file that would be it if it were not broken."""
+        return name in self._good or any(name == file or Path(file).stem == name for file in self._broken)
 
     @property
     def all(self) -> tuple[Pipeline, ...]:

@@ -27,7 +27,8 @@ def _blob_name(value: str) -> str:
 _Seconds = Annotated[float, Field(ge=0, le=30 * 86_400)]
 _Folder = Annotated[str, Field(max_length=500), AfterValidator(_blob_name)]
 _BlobName = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_blob_name)]
-_Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$")]
+NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
+_Name = Annotated[str, Field(pattern=NAME)]
 
 _MOST_LATEST = 10_000  # they are held in memory while a container is listed
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)

@@ -20,6 +20,7 @@ from shared.clients.ledger.requests import RequestLedger
 from shared.clients.ledger.runs import RunLedger
 from shared.clients.ledger.schedules import ScheduleLedger
 from shared.clients.ledger.tables import TableSource
+from shared.clients.ledger.troubles import TroubleLedger
 from shared.clients.ledger.windows import UnfinishedWindow
 
 __all__ = [
@@ -53,6 +54,7 @@ class Ledger:
         self.arrivals = ArrivalLedger(tables.table("arrivals"), claims)
         self.listings = ListingLedger(claims)
         self.schedules = ScheduleLedger(claims)
+        self.troubles = TroubleLedger(claims)
         self.runs = RunLedger(runs)
         self.quarantines = QuarantineLedger(runs)
         self.champions = ChampionLedger(tables.table("champions"))

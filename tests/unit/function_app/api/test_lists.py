@@ -10,7 +10,17 @@ import pytest
 from function_app.api import lists
 from function_app.api import models as m
 from shared.errors import Code, PermanentError
-from shared.messages import Champion, FailedAttempt, Outcome, Quarantine, RejectedEvent, Verdict, WindowVerdict
+from shared.messages import (
+    Champion,
+    FailedAttempt,
+    Outcome,
+    Quarantine,
+    RejectedEvent,
+    Trouble,
+    TroubleKind,
+    Verdict,
+    WindowVerdict,
+)
 from shared.wire import to_wire
 from tests.support.api import PIPELINES, MemoryServices, a_request
 from tests.support.arrivals import an_arrival
@@ -122,6 +132,7 @@ def test_a_pipeline_shows_its_window_quarantines_and_runs(services: MemoryServic
 
     shown = lists.get_pipeline(a_request(path=PIPELINE), services)
 
+    assert isinstance(shown, m.PipelineDetail)
     assert shown.champion is None
     assert shown.window is not None
     assert (shown.window.arrivals, shown.window.size) == (1, 1234)
@@ -139,6 +150,7 @@ def test_a_quiet_pipeline_has_no_window(services: MemoryServices) -> None:
 
     shown = lists.get_pipeline(a_request(path=PIPELINE), services)
 
+    assert isinstance(shown, m.PipelineDetail)
     assert (shown.window, shown.quarantines, shown.runs) == (None, (), ())
 
 
@@ -186,3 +198,58 @@ def a_quarantine(**changes: Any) -> Quarantine:
         failures=(FailedAttempt(run_id="r-1", reason="training: line 3"),),
     )
     return replace(quarantine, **changes)
+
+
+def test_a_removed_pipeline_keeps_its_runs_and_arrivals_and_says_since_when(tmp_path: Path) -> None:
+    services = MemoryServices(tmp_path)
+    run_id = a_run(services, PIPELINE, 1, Outcome.PROMOTED)
+    services.ledger.arrivals.join_window(PIPELINE, an_arrival())
+    gone = Trouble(kind=TroubleKind.REMOVED, cause="gone", remedy="none", since=START)
+
+    before = lists.get_pipeline(a_request(path=PIPELINE), services)
+    services.ledger.troubles.keep(PIPELINE, (gone,))
+    shown = lists.get_pipeline(a_request(path=PIPELINE), services)
+
+    assert isinstance(before, m.RemovedPipeline)
+    assert isinstance(shown, m.RemovedPipeline)
+    assert (before.since, shown.since, shown.champion) == (None, START, None)
+    assert [run.run_id for run in shown.runs] == [run_id]
+    assert shown.removed.startswith(f"pipeline {PIPELINE} is removed since 2026-05-01 10:00:00 UTC: its file is gone")
+    assert ids(lists.list_runs(a_request(pipeline=PIPELINE), services)) == [run_id]
+    assert ids(lists.list_runs(a_request(), services)) == [run_id]
+    assert len(lists.list_arrivals(a_request(path=PIPELINE), services).arrivals) == 1
+    assert lists.list_pipelines(a_request(), services).removed == {PIPELINE: shown.removed}
+
+
+def test_a_broken_pipeline_keeps_its_history_and_is_not_called_removed(tmp_path: Path) -> None:
+    (tmp_path / f"{PIPELINE}.yaml").write_text("name: [", encoding="utf-8")
+    services = MemoryServices(tmp_path)
+    with pytest.raises(PermanentError, match="not valid YAML"):
+        lists.list_runs(a_request(pipeline=PIPELINE), services)  # it has none
+    run_id = a_run(services, PIPELINE, 1)
+
+    assert ids(lists.list_runs(a_request(pipeline=PIPELINE), services)) == [run_id]
+    assert lists.list_arrivals(a_request(path=PIPELINE), services).arrivals == ()
+    assert lists.list_pipelines(a_request(), services).removed == {}
+    with pytest.raises(PermanentError, match="not valid YAML"):
+        lists.get_pipeline(a_request(path=PIPELINE), services)
+
+
+@pytest.mark.parametrize("name", ["never-was", "a/b", "_pipelines", "A", "x" * 200, "\x0b", "a'b"])
+def test_what_never_was_is_still_unknown(services: MemoryServices, name: str) -> None:
+    for ask in (lists.list_arrivals, lists.get_pipeline):
+        with pytest.raises(PermanentError, match="there is no pipeline") as caught:
+            ask(a_request(path=name), services)
+        assert caught.value.code is Code.UNKNOWN_PIPELINE
+
+
+def test_what_is_wrong_with_a_pipeline_is_in_both_its_views(services: MemoryServices) -> None:
+    missing = Trouble(kind=TroubleKind.NO_DATA, cause="no hold-out", remedy="upload it", since=START)
+    services.ledger.troubles.keep(PIPELINE, (missing,))
+
+    listed = {view.name: view.troubles for view in lists.list_pipelines(a_request(), services).pipelines}
+    shown = lists.get_pipeline(a_request(path=PIPELINE), services)
+
+    assert isinstance(shown, m.PipelineDetail)
+    assert shown.troubles == listed[PIPELINE] == (missing,)
+    assert {troubles for name, troubles in listed.items() if name != PIPELINE} == {()}

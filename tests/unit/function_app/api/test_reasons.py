@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,17 @@ from function_app.intake import rejection_of
 from shared.decisions.evidence import Taken
 from shared.decisions.manifest import BlobEntry
 from shared.errors import Code, PermanentError, TransientError
-from shared.messages import Outcome, RejectedEvent, RunRecord, Stage, Verdict, WindowVerdict
+from shared.messages import (
+    Outcome,
+    RejectedEvent,
+    RunRecord,
+    Stage,
+    Trouble,
+    TroubleKind,
+    Verdict,
+    WindowVerdict,
+)
+from shared.pipelines import Pipelines
 from tests.support.api import MemoryHub, MemoryServices, a_request
 from tests.support.arrivals import a_run_record, an_arrival
 from tests.support.builders import a_run_request
@@ -170,3 +181,31 @@ def test_long_snapshots_are_not_all_read() -> None:
 
     assert found == Search(None, frozenset({"r-0"}))
     assert hub.read == ["p/aa.json"]
+
+
+def test_a_missing_holdout_is_said_of_data_that_lies_there_and_waits(services: MemoryServices) -> None:
+    missing = Trouble(kind=TroubleKind.NO_DATA, cause="site s has no hold-out h", remedy="upload it", since=START)
+    services.ledger.troubles.keep(PIPELINE, (missing,))
+
+    found = ask(services)
+
+    assert found.verdict is None
+    assert found.sentence.endswith(
+        "it is in no snapshot yet: it is not trained now: since 2026-05-01 10:00:00 UTC site s has no hold-out h"
+        " (upload it)"
+    )
+    assert found.troubles == (missing,)
+
+
+def test_a_removed_pipeline_still_says_what_became_of_a_blob(services: MemoryServices) -> None:
+    trained(services, joined(services), Outcome.PROMOTED)
+    services.__dict__["pipelines"] = Pipelines(Path("/nowhere"))
+
+    found = ask(services)
+    never = ask(services, blob="landing/never.csv")
+
+    assert (found.verdict, found.blob_now) == (Verdict.TRAINED, None)
+    assert found.run is not None
+    assert f"it is in run {RUN.run_id}, whose model was promoted; pipeline {PIPELINE} is removed" in found.sentence
+    assert (never.verdict, never.arrivals) == (None, ())
+    assert never.sentence.startswith("no event told of landing/never.csv; pipeline breast-cancer is removed: its file")

@@ -1,10 +1,12 @@
 """Data that no event told of."""
 
+import asyncio
 import logging
 from typing import Any
 
 import pytest
 
+from function_app.watching.troubles import keep_troubles
 from function_app.watching.windows import adopt_windows
 from shared.decisions.listing import Listing
 from shared.decisions.looking import SWEEP_EVERY
@@ -219,14 +221,14 @@ def test_one_hub_that_fails_does_not_keep_the_others(
     world.has_pipeline("a-far-one", data=place | {"site": "far"})
     hub.lands("a.csv")
 
+    this = look(world)
     with caplog.at_level(logging.WARNING):
-        this = look(world)
+        asyncio.run(keep_troubles(this))
 
     assert [window.pipeline for window in open_windows(world)] == [PIPELINE]
     assert this.failed == 1
-    assert (
-        "could not look at the data of pipeline a-far-one: the blob storage of site far did not answer" in caplog.text
-    )
+    assert "pipeline a-far-one: the blob storage of site far did not answer; see whether the hub is up" in caplog.text
+    assert world.ledger.troubles.of(PIPELINE) == ()
 
 
 def test_who_dies_after_opening_leaves_a_window_that_the_next_pass_starts(world: WatchedWorld, hub: PagedHub) -> None:

@@ -50,7 +50,7 @@ def test_an_idle_pass_costs_a_handful_of_requests(
         asyncio.run(make_pass(world.services, world.client, world.now))
 
     assert hub.asked == ["page"]
-    assert requests_of(world) - before <= 7  # windows, queue, runs, followers, schedule, look, settled
+    assert requests_of(world) - before <= 8  # windows, queue, runs, followers, schedule, look, settled, troubles
     assert world.client.started == []
     [line] = [entry.getMessage() for entry in caplog.records if "pass over" in entry.getMessage()]
     assert line.startswith("pass over 1 pipelines in ")
@@ -103,8 +103,8 @@ def test_a_step_that_fails_does_not_keep_the_others(
         this = asyncio.run(make_pass(world.services, world.client, world.now))
 
     assert this.failed == 1
-    assert "the next pass tries again" in caplog.text
-    assert this.summary.endswith("failed: 1, see the lines above")
+    assert "the cause is this:" in caplog.text
+    assert this.summary.endswith("failed: 1, see the lines above and GET /api/pipelines")
     expected = {
         "windows settled again": "unfinished_windows",
         "runs started": "open_runs",

@@ -1,0 +1,130 @@
+"""What is kept of what is wrong with a pipeline: how errors become troubles, and when one is new or over. Pure.
+
+A pass of the reconciler looks at several aspects of a pipeline, not always at all of them. What it looked at replaces
+what was kept of that aspect; the rest stays as it is. So a trouble lives exactly as long as it is found.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shared.decisions.standing import moment
+from shared.errors import Code, PermanentError, TransientError
+from shared.messages import Trouble, TroubleKind
+from shared.texts import shortened
+
+GONE = "its file is gone from pipelines/"
+LONGEST_CAUSE = 600
+MOST_CAUSES = 3  # of one kind; the rest is counted
+
+
+class Aspect(StrEnum):
+    """What a pass looks at."""
+
+    FILE = "file"
+    DATA = "data"
+    NAMES = "names"
+    WINDOWS = "windows"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something wrong, as a look shows it."""
+
+    kind: TroubleKind
+    cause: str
+
+
+_ASPECTS: Mapping[TroubleKind, Aspect] = {
+    TroubleKind.BROKEN_FILE: Aspect.FILE,
+    TroubleKind.REMOVED: Aspect.FILE,
+    TroubleKind.OVERLAP: Aspect.FILE,
+    TroubleKind.NO_DATA: Aspect.DATA,
+    TroubleKind.UNREACHABLE: Aspect.DATA,
+    TroubleKind.REFUSED: Aspect.DATA,
+    TroubleKind.FAULT: Aspect.DATA,
+    TroubleKind.UNREADABLE_NAMES: Aspect.NAMES,
+    TroubleKind.UNDECIDED: Aspect.WINDOWS,
+}
+_REMEDIES: Mapping[TroubleKind, str] = {
+    TroubleKind.BROKEN_FILE: "mend the file and deploy the app again; other pipelines go on",
+    TroubleKind.REMOVED: "nothing, if that is meant: its runs and arrivals stay readable; else deploy its file again",
+    TroubleKind.OVERLAP: "nothing, if that is meant; else change data.prefix, data.pattern or data.holdout",
+    TroubleKind.NO_DATA: "upload what is missing, or mend data in the pipeline's file; the app looks every 2 minutes",
+    TroubleKind.UNREACHABLE: "see whether the hub is up and in reach; the app looks again every 2 minutes",
+    TroubleKind.REFUSED: "mend the setting or the rights that the cause names; the app looks again every 2 minutes",
+    TroubleKind.FAULT: "look at the app's log of that time; the app looks again every 2 minutes",
+    TroubleKind.UNREADABLE_NAMES: "remove these blobs, or write them under other names",
+    TroubleKind.UNDECIDED: "mend what the cause names; the reconciler tries again every 2 minutes, for a day",
+}
+_CODES: Mapping[Code, TroubleKind] = {
+    Code.NO_DATA: TroubleKind.NO_DATA,
+    Code.UNREADABLE_NAMES: TroubleKind.UNREADABLE_NAMES,
+    Code.BAD_PIPELINE: TroubleKind.BROKEN_FILE,
+}
+_GOES_ON = frozenset({TroubleKind.OVERLAP})  # it trains all the same
+# Their texts come from services, with times and numbers in them: another text is not another trouble.
+_ANY_TEXT = frozenset({TroubleKind.UNREACHABLE, TroubleKind.REFUSED, TroubleKind.FAULT, TroubleKind.UNDECIDED})
+
+
+def aspect_of(kind: TroubleKind) -> Aspect:
+    """The aspect that a kind of trouble belongs to."""
+    return _ASPECTS[kind]
+
+
+def found_by(error: Exception) -> Found:
+    """What an error says of a pipeline's data."""
+    if isinstance(error, PermanentError):
+        return Found(_CODES.get(error.code, TroubleKind.REFUSED), error.reason)
+    if isinstance(error, TransientError):
+        return Found(TroubleKind.UNREACHABLE, str(error))
+    return Found(TroubleKind.FAULT, f"the app failed: {type(error).__name__}")
+
+
+def after_looks(
+    before: Sequence[Trouble], looks: Mapping[Aspect, Iterable[Found]], now: datetime
+) -> tuple[Trouble, ...]:
+    """What is kept now. A trouble that was there before keeps its date; one that was looked for in vain is over."""
+    found = _bounded(each for part in looks.values() for each in part)
+    stays = [trouble for trouble in before if aspect_of(trouble.kind) not in looks]
+    return (*stays, *(_dated(each, before, now) for each in found))
+
+
+def changes(before: Iterable[Trouble], after: Iterable[Trouble]) -> tuple[list[Trouble], list[Trouble]]:
+    """What is new, and what is over."""
+    old, new = list(before), list(after)
+    return [each for each in new if each not in old], [
+        each for each in old if not any(_same(each.kind, each.cause, other) for other in new)
+    ]
+
+
+def what_stops(troubles: Iterable[Trouble]) -> str:
+    """What keeps the pipeline from training now, as the end of a sentence; empty when nothing does."""
+    told = (each for each in troubles if each.kind not in _GOES_ON)
+    return "; ".join(f"since {moment(each.since)} {each.cause} ({each.remedy})" for each in told)
+
+
+def _dated(found: Found, before: Iterable[Trouble], now: datetime) -> Trouble:
+    for known in before:
+        if _same(found.kind, found.cause, known):
+            return known
+    return Trouble(kind=found.kind, cause=found.cause, remedy=_REMEDIES[found.kind], since=now)
+
+
+def _same(kind: TroubleKind, cause: str, known: Trouble) -> bool:
+    return known.kind is kind and (kind in _ANY_TEXT or known.cause == cause)
+
+
+def _bounded(found: Iterable[Found]) -> list[Found]:
+    """Few of each kind, each short, so that all of a pipeline fits one column of a table."""
+    by_kind: dict[TroubleKind, list[str]] = {}
+    for each in found:
+        by_kind.setdefault(each.kind, []).append(shortened(each.cause, LONGEST_CAUSE))
+    kept: list[Found] = []
+    for kind, causes in by_kind.items():
+        different = list(dict.fromkeys(causes))[: 1 if kind in _ANY_TEXT else None]
+        more = len(different) - MOST_CAUSES
+        kept += [Found(kind, cause) for cause in different[:MOST_CAUSES]]
+        kept += [Found(kind, f"and {more} more of that kind")] if more > 0 else []
+    return kept
