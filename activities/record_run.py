@@ -6,8 +6,9 @@ from typing import Protocol
 
 from shared.decisions.admission import JUDGED
 from shared.decisions.news import Trained
+from shared.decisions.promotion import measured_by
 from shared.decisions.quarantine import failed_in_training, quarantine_for
-from shared.messages import Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
+from shared.messages import Best, Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
 
 
 class Runs(Protocol):
@@ -29,8 +30,11 @@ class Runs(Protocol):
 class Champions(Protocol):
     """Crowns champions."""
 
-    def crown(self, champion: Champion, *, since: datetime) -> None:
-        """Make it the champion, unless one that took over later is there already."""
+    def crown(self, champion: Champion, *, since: datetime, measured: Sequence[Best]) -> None:
+        """Make it the champion, unless one that took over later is there already; ``measured``: see ``note``."""
+
+    def note(self, pipeline: str, measured: Sequence[Best]) -> None:
+        """Keep numbers of champions where they are the best so far."""
 
 
 class Listings(Protocol):
@@ -60,17 +64,21 @@ def record_run(
     kept = runs.run(record.run_id)
     if kept is not None and kept.outcome not in {None, record.outcome}:
         return Done()
+    request = runs.request(record.run_id) if record.outcome in JUDGED else None
+    measured = measured_by(record, request.plan.rule) if request else ()
     if record.outcome is Outcome.PROMOTED:
-        _crown(record, champions)
-    if record.outcome in JUDGED:
-        _note_trained(record, runs, listings)
+        _crown(record, champions, measured)
+    elif measured:
+        champions.note(record.pipeline, measured)
+    if request is not None:
+        _note_trained(record, request, listings)
     if failed_in_training(record):
         _put_aside(record, runs, quarantines)
     runs.record_run(record)
     return Done()
 
 
-def _crown(record: RunRecord, champions: Champions) -> None:
+def _crown(record: RunRecord, champions: Champions, measured: Sequence[Best]) -> None:
     champion = Champion(
         pipeline=record.pipeline,
         run_id=record.run_id,
@@ -78,13 +86,14 @@ def _crown(record: RunRecord, champions: Champions) -> None:
         version=record.version,
         image=record.image,
         metrics=record.metrics,
+        holdout=record.holdout,
+        evaluator=record.evaluator,
     )
-    champions.crown(champion, since=record.ended_at or record.requested_at)
+    champions.crown(champion, since=record.ended_at or record.requested_at, measured=measured)
 
 
-def _note_trained(record: RunRecord, runs: Runs, listings: Listings) -> None:
-    request = runs.request(record.run_id)
-    if request is None or request.own_parameters:  # a trial: the pipeline's own training has not seen these data
+def _note_trained(record: RunRecord, request: RunRequest, listings: Listings) -> None:
+    if request.own_parameters:  # a trial: the pipeline's own training has not seen these data
         return
     trained = Trained(
         run_id=record.run_id,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from shared.decisions.admission import Refuse, decide, effective_parameters, nothing_new
-from shared.decisions.fingerprint import fingerprint, run_id
+from shared.decisions.fingerprint import evaluator_digest, fingerprint, run_id
 from shared.decisions.news import Trained
 from shared.decisions.planning import plan_of
 from shared.decisions.quarantine import failed_in_training
@@ -125,6 +125,7 @@ def weigh(
         forced=request.force,
         note=request.note,
         own_parameters=bool(request.parameters),
+        evaluator=evaluator_digest(job.code, job.pins),
         schema=CHECKED,
     )
     return Weighed(snapshot=snapshot, job=job, fingerprint=identity, decision=run)

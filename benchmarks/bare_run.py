@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from function_app import bodies
 from function_app.services import Services
-from shared.decisions.promotion import judge
+from shared.decisions.promotion import Challenger, judge
 from shared.messages import (
     AdmissionRequest,
     BuildImage,
@@ -72,7 +72,10 @@ def _run(run: RunRequest, services: Services) -> None:
     assert status.phase is Phase.COMPLETED, status.detail
     trained = bodies.collect_training(training, services)
     champion = bodies.read_champion(ChampionQuery(pipeline=run.pipeline), services)
-    judgement = judge(run.plan.rule, trained.metrics, champion)
+    challenger = Challenger(
+        run_id=run.run_id, metrics=trained.metrics, holdout=run.snapshot.holdout, evaluator=run.evaluator
+    )
+    judgement = judge(run.plan.rule, challenger, champion)
     assert judgement.promoted, judgement.reason
     lineage = Lineage(
         run_id=run.run_id,
@@ -100,6 +103,8 @@ def _run(run: RunRequest, services: Services) -> None:
         attempt=run.attempt,
         snapshot_digest=run.snapshot.digest,
         requested_at=run.requested_at,
+        holdout=run.snapshot.holdout,
+        evaluator=run.evaluator,
         ended_at=datetime.now(UTC),
         metrics=trained.metrics,
         model=registered.name,

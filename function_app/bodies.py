@@ -39,7 +39,7 @@ def answer_request(answer: m.AnswerRequest, s: Services) -> m.Done:
 def acquire_compute(ticket: m.ComputeTicket, s: Services) -> m.ComputeTurn:
     from activities.acquire_compute import acquire_compute as body
 
-    slots = s.settings.compute(ticket.compute).slots
+    slots = 1 if m.is_delivery(ticket.compute) else s.settings.compute(ticket.compute).slots
     return body(ticket, slots=slots, queues=s.ledger.computes, runs=s.ledger.runs, now=datetime.now(UTC))
 
 

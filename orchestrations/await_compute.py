@@ -1,4 +1,4 @@
-"""Wait for a run's turn at its compute, with bounded history.
+"""Wait for a run's turn at its compute, or at the delivery of its pipeline, with bounded history.
 
 A round is a question and a wait. Activities cannot wake an orchestration, so a waiting run asks again by itself: often
 when its turn is near, else seldom (``shared.decisions.compute_queue``). After :data:`ROUNDS_PER_EXECUTION` rounds it
@@ -14,14 +14,26 @@ import azure.durable_functions as df
 
 from orchestrations.progress import gave_up, report
 from shared.contracts import ACQUIRE_COMPUTE, RELEASE_COMPUTE
-from shared.decisions.children import compute_id
+from shared.decisions.children import compute_id, delivery_id
 from shared.decisions.compute_queue import ask_again_at
 from shared.errors import EdgetrainError, PermanentError
-from shared.messages import ComputeRef, ComputeTicket, ComputeTurn, ComputeWait, FailureKind, RunRequest, Stage, Turn
+from shared.messages import (
+    ComputeRef,
+    ComputeTicket,
+    ComputeTurn,
+    ComputeWait,
+    FailureKind,
+    QueueRule,
+    RunRequest,
+    Stage,
+    Turn,
+    delivery_of,
+)
 from shared.wire import from_wire, to_wire
 
 NAME = "await_compute"
 ROUNDS_PER_EXECUTION = 20
+DELIVERY_SECONDS = 60.0  # what a delivery usually takes; it only says how often to ask
 
 
 class QueueFailedError(EdgetrainError):
@@ -50,7 +62,7 @@ def await_compute(context: df.DurableOrchestrationContext) -> Generator[Any, Any
 
 
 def start(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
-    """The task that waits for the run's turn. Whatever comes of it, the run must :func:`give_back`."""
+    """The task that waits for the run's turn to train. Whatever comes of it, the run must :func:`give_back`."""
     ticket = ComputeTicket(
         compute=request.plan.compute,
         run_id=request.run_id,
@@ -60,6 +72,19 @@ def start(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
         expected_seconds=request.plan.limits.expected_seconds,
     )
     return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), compute_id(request.run_id))
+
+
+def start_for_delivery(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
+    """The task that waits until no other run of the pipeline delivers. The run must give back ``delivery_of`` it."""
+    ticket = ComputeTicket(
+        compute=delivery_of(request.pipeline),
+        run_id=request.run_id,
+        pipeline=request.pipeline,
+        rule=QueueRule(),
+        asked_at=context.current_utc_datetime,
+        expected_seconds=DELIVERY_SECONDS,
+    )
+    return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), delivery_id(request.run_id))
 
 
 def outcome(reply: dict[str, Any]) -> ComputeTurn:

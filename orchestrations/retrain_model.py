@@ -16,15 +16,20 @@ from orchestrations import await_compute, guarded_step
 from orchestrations.progress import announce, gave_up, report
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.blame import kind_of, worst_of
-from shared.decisions.children import compute_id, image_id, registration_id, roll_out_id, training_id
-from shared.decisions.promotion import judge
+from shared.decisions.children import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
+from shared.decisions.judging_before import judge_by_record
+from shared.decisions.promotion import Challenger, judge
 from shared.errors import EdgetrainError, PermanentError
 from shared.messages import (
+    CHECKED,
     QUEUED,
     BuildImage,
     BuiltImage,
+    Champion,
     ChampionQuery,
     FailureKind,
+    Compared,
+    Judgement,
     Lineage,
     Outcome,
     Phase,
@@ -42,10 +47,12 @@ from shared.messages import (
     TrainingPoll,
     TrainingRef,
     Turn,
+    delivery_of,
 )
 from shared.wire import from_wire, to_wire
 
 Steps = Generator[Any, Any, Any]
+NOTHING_SAID = "its training says nothing of the champion's model; job.py must call job_runtime.run_job"
 
 
 class RunEndedError(EdgetrainError):
@@ -64,6 +71,7 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
         yield from run.tell(RunEventKind.ACCEPTED)
         yield from (run.train_in_turn() if run.queues else run.train())
         yield from run.tell(RunEventKind.TRAINED)
+        yield from run.wait_to_deliver()
         yield from run.judge()
         yield from run.deliver()
         yield from run.tell(RunEventKind.REGISTERED)
@@ -77,6 +85,7 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
         run.fail(gave_up(error), FailureKind.OUTSIDE)
     yield from run.keep()
+    yield from run.let_others_deliver()
     yield from run.tell_the_end()
     return to_wire(run.record)
 
@@ -88,6 +97,8 @@ class _Run:
         self.context = context
         self.request = request
         self.trained: TrainedModel | None = None
+        self.compared: Compared | None = None
+        self.delivers = False
         self.image: BuiltImage | None = None
         self.record = RunRecord(
             run_id=request.run_id,
@@ -103,7 +114,14 @@ class _Run:
             forced=request.forced,
             note=request.note,
             blobs=request.snapshot.blobs,
+            holdout=request.snapshot.holdout,
+            evaluator=request.evaluator,
         )
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether it is of the schema of today."""
+        return self.request.schema >= CHECKED
 
     @property
     def queues(self) -> bool:
@@ -150,9 +168,31 @@ class _Run:
     def give_back(self) -> Steps:
         yield from await_compute.give_back(self.context, self.request.plan.compute, self.request.run_id)
 
+    def wait_to_deliver(self) -> Steps:
+        """One run of a pipeline judges and delivers at a time, until its record is written.
+
+        Two side by side would judge by the same champion, and remove each other's candidates.
+        """
+        if not self.is_checked:
+            return
+        self.enter(Stage.JUDGING, details=delivery_id(self.request.run_id))
+        self.delivers = True
+        turn = await_compute.outcome((yield await_compute.start_for_delivery(self.context, self.request)))
+        if turn.turn is not Turn.GRANTED:
+            raise RunEndedError(Outcome.CANCELLED, f"judging: {turn.reason}")
+
+    def let_others_deliver(self) -> Steps:
+        if self.delivers:
+            yield from await_compute.give_back(self.context, delivery_of(self.request.pipeline), self.request.run_id)
+
+    def champion(self) -> Generator[Any, Any, Champion]:
+        champion = yield from READ_CHAMPION.call(self.context, ChampionQuery(pipeline=self.request.pipeline))
+        return champion
+
     def train(self) -> Steps:
         request = self.request
         self.enter(Stage.TRAINING, details=training_id(request.run_id))
+        rival = (yield from self.champion()).run_id if self.is_checked else None
         order = TrainingOrder(
             run_id=request.run_id,
             pipeline=request.pipeline,
@@ -162,6 +202,8 @@ class _Run:
             fingerprint=request.fingerprint,
             job=request.plan.job,
             running_seconds=request.plan.limits.running_seconds,
+            champion=rival if rival != request.run_id else None,
+            evaluator=request.evaluator,
         )
         poll = TrainingPoll(order=order, limits=request.plan.limits)
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
@@ -173,13 +215,23 @@ class _Run:
         judged = (request.plan.rule.metric,)
         ref = TrainingRef(run_id=request.run_id, pipeline=request.pipeline, metrics=judged)
         self.trained = yield from COLLECT_TRAINING.call(self.context, ref)
+        self.compared = self.trained.compared
+        if self.compared is None and order.champion:
+            self.compared = Compared(run_id=order.champion, trouble=NOTHING_SAID)
         self.record = replace(self.record, metrics=self.trained.metrics)
 
     def judge(self) -> Steps:
+        """By whoever is champion now, which need not be who it was when the training began."""
         self.enter(Stage.JUDGING)
-        champion = yield from READ_CHAMPION.call(self.context, ChampionQuery(pipeline=self.request.pipeline))
-        judgement = judge(self.request.plan.rule, self.record.metrics, champion, run_id=self.request.run_id)
-        self.record = replace(self.record, champion_run_id=champion.run_id, reason=judgement.reason)
+        champion = yield from self.champion()
+        judgement = self._judgement(champion)
+        self.record = replace(
+            self.record,
+            champion_run_id=champion.run_id,
+            reason=judgement.reason,
+            champion_value=judgement.champion_value,
+            comparable=judgement.comparable,
+        )
         if not judgement.promoted:
             raise RunEndedError(Outcome.NOT_PROMOTED, judgement.reason)
 
@@ -257,6 +309,19 @@ class _Run:
             }
         )
 
+    def _judgement(self, champion: Champion) -> Judgement:
+        request, rule, metrics = self.request, self.request.plan.rule, self.record.metrics
+        if not self.is_checked:
+            return judge_by_record(rule, metrics, champion, run_id=request.run_id)
+        challenger = Challenger(
+            run_id=request.run_id,
+            metrics=metrics,
+            holdout=request.snapshot.holdout,
+            evaluator=request.evaluator,
+            compared=self.compared,
+        )
+        return judge(rule, challenger, champion)
+
     def _lineage(self) -> Lineage:
         request = self.request
         return Lineage(
@@ -268,4 +333,6 @@ class _Run:
             metrics=self.record.metrics,
             parameters=request.parameters,
             cause=request.cause,
+            holdout=request.snapshot.holdout,
+            evaluator=request.evaluator,
         )

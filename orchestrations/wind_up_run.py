@@ -14,7 +14,7 @@ from orchestrations.await_compute import give_back
 from orchestrations.progress import announce, first_line, report
 from shared.contracts import CANCEL_TRAINING, RECORD_RUN
 from shared.errors import Code, PermanentError
-from shared.messages import Outcome, RunEnd, RunEventKind, Stage, TrainingRef
+from shared.messages import Outcome, RunEnd, RunEventKind, Stage, TrainingRef, delivery_of
 from shared.wire import from_wire, to_wire
 
 NAME = "wind_up_run"
@@ -31,6 +31,8 @@ def wind_up_run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
     report(context, Stage.RECORDING)
     yield from RECORD_RUN.call(context, record)
     yield from give_back(context, end.compute, record.run_id)
+    if end.delivers:
+        yield from give_back(context, delivery_of(record.pipeline), record.run_id)
     yield from announce(context, RunEventKind.ending(outcome), record)
     return to_wire(record)
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from function_app.watching.instances import look_up, start
 from function_app.watching.passes import Pass
 from orchestrations.wind_up_run import NAME as WIND_UP_RUN
-from shared.decisions.children import compute_id, roll_out_id, training_id, wind_up_id
+from shared.decisions.children import compute_id, delivery_id, roll_out_id, training_id, wind_up_id
 from shared.decisions.watching import Instance, Life, Start, WindUp, after_roll_outs, ended, run_step
-from shared.messages import RunEnd, RunRequest
+from shared.messages import CHECKED, RunEnd, RunRequest
 
 
 async def adopt_runs(this: Pass) -> None:
@@ -43,7 +43,9 @@ async def _adopt(this: Pass, request: RunRequest) -> None:
         await start(this.client, "retrain_model", request.run_id, replace(request, resumed=step.resumed))
         this.done["runs started"] += 1
     else:
-        await _wind_up(this, RunEnd(record=ended(record, step, run.stage, this.now), compute=request.plan.compute))
+        end = ended(record, step, run.stage, this.now)
+        delivers = request.schema >= CHECKED
+        await _wind_up(this, RunEnd(record=end, compute=request.plan.compute, delivers=delivers))
 
 
 async def _after_roll_outs(this: Pass, end: WindUp, request: RunRequest, run: Instance) -> Start | WindUp | None:
@@ -63,7 +65,7 @@ async def _wind_up(this: Pass, end: RunEnd) -> None:
     run_id, wind_up = end.record.run_id, wind_up_id(end.record.run_id)
     if (await look_up(this.client, wind_up)).life is Life.ALIVE:
         return
-    for child in (compute_id(run_id), training_id(run_id)):
+    for child in (compute_id(run_id), training_id(run_id), delivery_id(run_id)):
         if (await look_up(this.client, child)).life is Life.ALIVE:
             await this.client.terminate(child, f"run {run_id} is wound up")
     await start(this.client, WIND_UP_RUN, wind_up, end)

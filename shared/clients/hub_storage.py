@@ -13,7 +13,7 @@ from azure.storage.blob import BlobProperties
 
 from shared.clients.hub_blobs import BLOCK, HubBlobs, entry_of
 from shared.decisions.listing import ListedPage, Listing
-from shared.decisions.manifest import BlobEntry, DisorderError, ManifestWriter, Sink, listed_blobs
+from shared.decisions.manifest import BlobEntry, DisorderError, ManifestWriter, Sink, holdout_digest, listed_blobs
 from shared.decisions.news import Seen, seen_in
 from shared.decisions.selection import done_marker, selects
 from shared.decisions.taking import Taken, take
@@ -160,6 +160,7 @@ class HubStorage:
             listing=taken.listing,
             taken_at=taken_at,
             seen=f"{pipeline.name}/{taken.seen}.seen.jsonl" if taken.seen and taken.blobs else "",
+            holdout=holdout_digest(holdout, site=self._name, container=pipeline.data.container),
         )
 
     def _in_order(self, pipeline: Pipeline, walk: Callable[[Iterable[BlobEntry]], Result]) -> Result:

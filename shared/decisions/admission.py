@@ -33,7 +33,8 @@ def decide(
 
     One that failed, was cancelled or could not be rolled out may be tried again: what was in its way, such as a VM
     that was away, can be repaired without any change of the data. One that led to a verdict on its model may not, since
-    the same data, code and parameters would lead to the same; ``force`` does it all the same, on purpose. Nothing is
+    the same data, code and parameters would lead to the same; ``force`` does it all the same, on purpose. One that
+    could not be compared with the champion has no such verdict, and whatever was in its way can be seen to. Nothing is
     tried while it is being trained, or while a ``quarantine`` of it is active.
     """
     if not previous:
@@ -41,7 +42,7 @@ def decide(
     last = max(previous, key=lambda run: run.attempt)
     if last.outcome is None:
         return under_way(last.run_id)
-    judged = [run for run in previous if run.outcome in JUDGED]
+    judged = [run for run in previous if run.outcome in JUDGED and run.comparable]
     if judged and not force:
         return _trained_already(max(judged, key=lambda run: run.attempt))
     if quarantine is not None and quarantine.active:

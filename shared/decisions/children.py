@@ -21,6 +21,11 @@ def training_id(run_id: str) -> str:
     return f"{run_id}-training"
 
 
+def delivery_id(run_id: str) -> str:
+    """Waits until no other run of the pipeline delivers."""
+    return f"{run_id}-delivery"
+
+
 def registration_id(run_id: str) -> str:
     """Registers the run's model."""
     return f"{run_id}-registration"

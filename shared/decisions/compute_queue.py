@@ -1,4 +1,4 @@
-"""The queue before a compute target: who trains now, who waits, and in which order. Pure.
+"""The queue before a compute target, or before the delivery of a pipeline: who has it, who waits, in which order. Pure.
 
 Runs go in order of priority, then first in, first out, as the queue itself saw them come: no clock can let a run pass
 another. Nobody is dropped because time has passed. A run leaves by giving back, or because the caller found that it
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import heapreplace
 
-from shared.messages import ComputeTicket, ComputeTurn, QueuePolicy, Turn
+from shared.messages import ComputeTicket, ComputeTurn, QueuePolicy, Turn, in_words
 
 MOST_WAITING = 100  # before one compute; the queue is one row of the ledger
 SHORTEST = timedelta(seconds=2)
@@ -117,7 +117,9 @@ def _refusal(state: QueueState, ticket: ComputeTicket) -> str:
     if ticket.rule.policy is QueuePolicy.REJECT and len(state.holders) >= state.slots:
         return f"{_taken(state, ticket)}, and train.queue.policy of {ticket.pipeline} is reject; start it again later"
     if len(state.waiting) >= MOST_WAITING and not _replaceable(state, ticket):
-        return f"{MOST_WAITING} runs wait for compute {ticket.compute} already; start the run again when there are less"
+        return (
+            f"{MOST_WAITING} runs wait for {in_words(ticket.compute)} already; start the run again when there are less"
+        )
     return ""
 
 
@@ -170,13 +172,13 @@ def _superseding(state: QueueState, by: dict[str, str]) -> QueueState:
 
 
 def _turn(state: QueueState, ticket: ComputeTicket, now: datetime) -> ComputeTurn:
-    run_id, compute = ticket.run_id, ticket.compute
+    run_id, wanted = ticket.run_id, in_words(ticket.compute)
     if any(lease.run_id == run_id for lease in state.holders):
-        return ComputeTurn(turn=Turn.GRANTED, reason=f"run {run_id} has compute {compute}")
+        return ComputeTurn(turn=Turn.GRANTED, reason=f"run {run_id} has {wanted}")
     if run_id in state.superseded:
         return _refused(
-            f"run {state.superseded[run_id]} of the same pipeline has newer data and takes its place before compute "
-            f"{compute} (train.queue.policy is latest-wins)"
+            f"run {state.superseded[run_id]} of the same pipeline has newer data and takes its place before "
+            f"{wanted} (train.queue.policy is latest-wins)"
         )
     position = 1 + [each.run_id for each in state.waiting].index(run_id)
     place = "this run is next" if position == 1 else f"this run is number {position} of those that wait"
@@ -192,7 +194,7 @@ def _taken(state: QueueState, ticket: ComputeTicket) -> str:
     named = [lease.run_id for lease in state.holders[:_NAMED]]
     more = len(state.holders) - len(named)
     runs = ", ".join([*named, f"{more} more"] if more else named)
-    return f"compute {ticket.compute} is taken by {'run' if len(state.holders) == 1 else 'runs'} {runs}"
+    return f"{in_words(ticket.compute)} is taken by {'run' if len(state.holders) == 1 else 'runs'} {runs}"
 
 
 def _free_at(state: QueueState, position: int, now: datetime) -> datetime:

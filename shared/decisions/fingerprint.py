@@ -21,6 +21,15 @@ def code_digest(files: Mapping[str, bytes]) -> str:
     return _digest_of(part for name in sorted(files) for part in (name, files[name]))
 
 
+def evaluator_digest(code_digest_: str, environment_locks: Iterable[str]) -> str:
+    """SHA-256 in hex of what measures a model: all code of the job, and its libraries.
+
+    What ``evaluate`` reads of the code cannot be told from outside, so everything counts: a change elsewhere only makes
+    that older numbers are measured again.
+    """
+    return _digest_of(["edgetrain evaluator 1", code_digest_, *map(_with_plain_lines, environment_locks)])
+
+
 def run_id(pipeline: str, fingerprint_: str, attempt: int) -> str:
     """The id of a run; the same wherever it is computed, so that its claim is its name."""
     return f"{pipeline}-{fingerprint_[:12]}-{attempt}"

@@ -114,6 +114,16 @@ class ManifestWriter:
         self._sink(piece)
 
 
+def holdout_digest(holdout: BlobEntry, *, site: str, container: str) -> str:
+    """SHA-256 in hex that says which rows a model is measured on: the same for the same bytes, wherever they lie.
+
+    The storage may know no MD5 of a blob. Then its place and its ETag say which bytes it holds.
+    """
+    where = ["etag", site, container, holdout.name, holdout.etag]
+    known = ["md5", holdout.md5] if holdout.md5 else where
+    return hashlib.sha256(json.dumps([*known, holdout.size]).encode("utf-8")).hexdigest()
+
+
 def listed_blobs(manifest: Iterable[bytes]) -> Iterator[BlobEntry]:
     """The blobs of a manifest in order of their names, read from its bytes as they are needed.
 

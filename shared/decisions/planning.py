@@ -25,6 +25,8 @@ def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:
             higher_is_better=judge.direction == "higher",
             floor=judge.floor,
             margin=judge.margin,
+            drift_limit=max(0.0, -judge.margin) if judge.drift_limit is None else judge.drift_limit,
+            without_comparison=judge.without_comparison,
         ),
         targets=tuple(
             TargetPlan(name=target.name, health_seconds=target.health_seconds) for target in pipeline.deliver.targets

@@ -1,43 +1,198 @@
-"""When a challenger replaces the champion: a floor first, then the champion. Pure."""
+"""When a challenger replaces the champion: a floor first, then the champion, then the best champion so far. Pure.
+
+Two numbers are compared only when they were measured on the same thing: by the same training, which measures both
+models on the same rows with the same code, or under the same digests of hold-out and evaluating code.
+"""
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from shared.messages import Champion, Judgement, PromotionRule
+from shared.messages import (
+    Best,
+    Champion,
+    Compared,
+    Judgement,
+    Outcome,
+    PromotionRule,
+    RunRecord,
+    WithoutComparison,
+)
+
+MOST_BESTS = 20
+"""So many hold-outs and evaluating codes are remembered, the last used first: a pipeline's row must not grow."""
+
+_WAY_OUT = (
+    "see to that and start the run again, or set judge.without_comparison to promote to have the floor decide, and"
+    " start it again"
+)
 
 
-def judge(rule: PromotionRule, metrics: dict[str, float], champion: Champion, *, run_id: str = "") -> Judgement:
-    """Compare a challenger's metrics with the rule's floor and with the champion's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenger:
+    """A trained model, its numbers, what they were measured on, and what the same training says of the champion's."""
 
-    A missing metric, or one that is not a finite number, is never promoted. A champion without the metric (it was
-    trained under another rule) cannot be compared and does not block. ``run_id``: the challenger's; a run that is
-    judged again after it was crowned is its own champion, and stays it.
+    run_id: str
+    metrics: dict[str, float]
+    holdout: str = ""
+    evaluator: str = ""
+    compared: Compared | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Comparison:
+    """The champion's number on the challenger's rows; None: there is none, and ``why``."""
+
+    value: float | None = None
+    why: str = ""
+
+
+def judge(rule: PromotionRule, challenger: Challenger, champion: Champion) -> Judgement:
+    """Whether the challenger takes over, and why.
+
+    A missing metric, or one that is not a finite number, is never promoted. A challenger must be more than the margin
+    better, so a tie keeps the champion. A run that is judged again after it was crowned is its own champion, and stays
+    it. Without a comparison ``rule.without_comparison`` decides; the limits that can be told hold all the same.
     """
-    value = metrics.get(rule.metric)
-    if value is None:
-        known = ", ".join(sorted(metrics)) or "none"
-        return Judgement(promoted=False, reason=f"the training logged no metric {rule.metric!r}; it logged: {known}")
-    if not math.isfinite(value):
-        return Judgement(promoted=False, reason=f"metric {rule.metric} is {value}, not a finite number")
-    if _worse(rule, value, rule.floor):
-        return Judgement(promoted=False, reason=f"{rule.metric} {value:.4f} misses the floor {rule.floor:g}")
-    if champion.run_id == run_id:
+    value = challenger.metrics.get(rule.metric)
+    short = _short_of_the_floor(rule, value, challenger)
+    if short or value is None:
+        return Judgement(promoted=False, reason=short)
+    if champion.run_id is None:
+        reason = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}; no champion to beat"
+        return Judgement(promoted=True, reason=reason)
+    if champion.run_id == challenger.run_id:
         return Judgement(promoted=True, reason=f"{rule.metric} {value:.4f}: the champion already")
-    return _against_champion(rule, value, champion)
-
-
-def _against_champion(rule: PromotionRule, value: float, champion: Champion) -> Judgement:
-    best = champion.metrics.get(rule.metric)
-    if champion.run_id is None or best is None:
-        return Judgement(
-            promoted=True, reason=f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}; no champion to beat"
-        )
-    needed = best + rule.margin if rule.higher_is_better else best - rule.margin
-    compared = (
-        f"{rule.metric} {value:.4f} against the champion's {best:.4f} (run {champion.run_id}, margin {rule.margin:g})"
+    compared = _compared(rule, challenger, champion)
+    verdict = _against_champion(rule, value, champion, compared)
+    drift = _drifted(rule, value, challenger, champion, compared) if verdict.promoted else ""
+    return Judgement(
+        promoted=verdict.promoted and not drift,
+        reason=drift or verdict.reason,
+        champion_value=compared.value,
+        comparable=compared.value is not None,
     )
-    if _worse(rule, value, needed):
-        return Judgement(promoted=False, reason=f"{compared}: the champion stays")
-    return Judgement(promoted=True, reason=f"{compared}: the challenger takes over")
+
+
+def with_bests(known: Iterable[Best], measured: Iterable[Best]) -> tuple[Best, ...]:
+    """The best numbers so far, with what was measured now; the last used first, and at most :data:`MOST_BESTS`."""
+    bests = {_key(best): best for best in known}
+    for best in measured:
+        before = bests.pop(_key(best), None)
+        keep = before if before is not None and not _is_better(best, before) else best
+        bests = {_key(keep): keep, **bests}
+    return tuple(bests.values())[:MOST_BESTS]
+
+
+def measured_by(record: RunRecord, rule: PromotionRule) -> tuple[Best, ...]:
+    """What a judged run has measured of champions: of the one it was compared with, and of itself once it is one."""
+    if not record.holdout or not record.evaluator:
+        return ()
+    found: list[tuple[str, float]] = []
+    if record.champion_run_id and record.champion_value is not None:
+        found.append((record.champion_run_id, record.champion_value))
+    if record.outcome is Outcome.PROMOTED and rule.metric in record.metrics:
+        found.append((record.run_id, record.metrics[rule.metric]))
+    return tuple(
+        Best(
+            run_id=run_id,
+            metric=rule.metric,
+            higher_is_better=rule.higher_is_better,
+            value=value,
+            holdout=record.holdout,
+            evaluator=record.evaluator,
+        )
+        for run_id, value in found
+    )
+
+
+def _short_of_the_floor(rule: PromotionRule, value: float | None, challenger: Challenger) -> str:
+    if value is None:
+        known = ", ".join(sorted(challenger.metrics)) or "none"
+        return f"the training logged no metric {rule.metric!r}; it logged: {known}"
+    if not math.isfinite(value):
+        return f"metric {rule.metric} is {value}, not a finite number"
+    if _worse(rule, value, rule.floor):
+        return f"{rule.metric} {value:.4f} misses the floor {rule.floor:g}"
+    return ""
+
+
+def _compared(rule: PromotionRule, challenger: Challenger, champion: Champion) -> _Comparison:
+    """The champion's number on the challenger's rows: measured beside it, or before on the very same."""
+    beside = challenger.compared if challenger.compared and challenger.compared.run_id == champion.run_id else None
+    value = beside.metrics.get(rule.metric) if beside else None
+    if value is None and _same(champion, challenger):
+        value = champion.metrics.get(rule.metric)
+    if value is not None and math.isfinite(value):
+        return _Comparison(value=value)
+    if beside is None:
+        return _Comparison(why=f"run {champion.run_id} became the champion while this one trained")
+    return _Comparison(why=beside.trouble or f"its evaluation gave no {rule.metric}")
+
+
+def _against_champion(rule: PromotionRule, value: float, champion: Champion, compared: _Comparison) -> Judgement:
+    if compared.value is None:
+        other = _what_differs(champion)
+        said = f"no comparison with the champion (run {champion.run_id}): {other}, and {compared.why}"
+        if rule.without_comparison is WithoutComparison.KEEP:
+            return Judgement(promoted=False, reason=f"{said}; the champion stays; {_WAY_OUT}")
+        took_over = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}, so the challenger takes over"
+        return Judgement(promoted=True, reason=f"{said}; {took_over} (judge.without_comparison is promote)")
+    said = (
+        f"{rule.metric} {value:.4f} against the champion's {compared.value:.4f} on the same hold-out (run"
+        f" {champion.run_id}, margin {rule.margin:g})"
+    )
+    needed = compared.value + rule.margin if rule.higher_is_better else compared.value - rule.margin
+    if _better(rule, value, needed):
+        return Judgement(promoted=True, reason=f"{said}: the challenger takes over")
+    return Judgement(promoted=False, reason=f"{said}: the champion stays")
+
+
+def _what_differs(champion: Champion) -> str:
+    if not champion.holdout:
+        return "it is not known what its numbers were measured on"
+    return "its numbers are of another hold-out or of other evaluating code"
+
+
+def _drifted(
+    rule: PromotionRule, value: float, challenger: Challenger, champion: Champion, compared: _Comparison
+) -> str:
+    """Why the challenger is too far below the best champion so far on its hold-out; empty when it is not."""
+    found = [(best.value, best.run_id) for best in champion.bests if _measures(best, rule, challenger)]
+    if compared.value is not None:
+        found.append((compared.value, champion.run_id or ""))
+    if not found:
+        return ""
+    best, run_id = max(found) if rule.higher_is_better else min(found)
+    least = best - rule.drift_limit if rule.higher_is_better else best + rule.drift_limit
+    if not _worse(rule, value, least):
+        return ""
+    return (
+        f"{rule.metric} {value:.4f} is more than {rule.drift_limit:g} worse than the best champion so far on this"
+        f" hold-out ({best:.4f}, run {run_id}): the champion stays (judge.drift_limit)"
+    )
+
+
+def _same(champion: Champion, challenger: Challenger) -> bool:
+    """Whether their numbers were measured on the same rows with the same code, as far as both are known."""
+    known = champion.holdout and champion.evaluator
+    return bool(known) and (champion.holdout, champion.evaluator) == (challenger.holdout, challenger.evaluator)
+
+
+def _measures(best: Best, rule: PromotionRule, challenger: Challenger) -> bool:
+    return _key(best) == (rule.metric, rule.higher_is_better, challenger.holdout, challenger.evaluator)
+
+
+def _key(best: Best) -> tuple[str, bool, str, str]:
+    return best.metric, best.higher_is_better, best.holdout, best.evaluator
+
+
+def _is_better(best: Best, than: Best) -> bool:
+    return best.value > than.value if best.higher_is_better else best.value < than.value
+
+
+def _better(rule: PromotionRule, value: float, than: float) -> bool:
+    return value > than if rule.higher_is_better else value < than
 
 
 def _worse(rule: PromotionRule, value: float, than: float) -> bool:

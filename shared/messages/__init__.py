@@ -35,14 +35,19 @@ from shared.messages.compute import (
     ComputeTurn,
     ComputeWait,
     Turn,
+    delivery_of,
+    in_words,
+    is_delivery,
 )
 from shared.messages.delivery import (
+    Best,
     BuildImage,
     BuiltImage,
     Candidate,
     CandidateStep,
     Champion,
     ChampionQuery,
+    Compared,
     Judgement,
     Lineage,
     RegisteredModel,
@@ -81,6 +86,7 @@ from shared.messages.vocabulary import (
     Scalar,
     Stage,
     Verdict,
+    WithoutComparison,
 )
 
 __all__ = [
@@ -92,6 +98,7 @@ __all__ = [
     "AnswerRequest",
     "Arrival",
     "ArrivalWindow",
+    "Best",
     "BuildImage",
     "BuiltImage",
     "Candidate",
@@ -99,6 +106,7 @@ __all__ = [
     "Cause",
     "Champion",
     "ChampionQuery",
+    "Compared",
     "ComputeRef",
     "ComputeTicket",
     "ComputeTurn",
@@ -149,4 +157,8 @@ __all__ = [
     "Verification",
     "WindowState",
     "WindowVerdict",
+    "WithoutComparison",
+    "delivery_of",
+    "in_words",
+    "is_delivery",
 ]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.messages.vocabulary import RUN_ID, Cause, Parameters, QueuePolicy, Verdict
+from shared.messages.vocabulary import RUN_ID, Cause, Parameters, QueuePolicy, Verdict, WithoutComparison
 
 QUEUED = 2
 """Run requests of this schema and later queue for their compute, and their runs are announced."""
@@ -50,7 +50,8 @@ class Snapshot:
     watches, whatever ``data.select`` takes of it: a later listing with the same digest holds nothing new. ``newest``:
     when the newest blob of that listing was written; ``taken_at``: the hub's own clock when it began. ``seen``: name of
     the list of all that was listed, which lies beside the manifest for ``select: new`` only. ``blobs`` is 0, and there
-    is no manifest, when nothing is new.
+    is no manifest, when nothing is new. ``holdout`` says which rows a model is measured on, see
+    :func:`shared.decisions.manifest.holdout_digest`; empty for runs from before.
     """
 
     site: str
@@ -64,6 +65,7 @@ class Snapshot:
     taken_at: datetime | None = None
     seen: str = ""
     content: str = ""
+    holdout: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +79,17 @@ class TrainingLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionRule:
-    """When a challenger is promoted: at least ``floor``, and ``margin`` better than the champion."""
+    """When a challenger is promoted: at least ``floor``, and more than ``margin`` better than the champion.
+
+    ``drift_limit``: so much worse than the best champion so far on the same hold-out it may be at the most.
+    """
 
     metric: str
     higher_is_better: bool
     floor: float
     margin: float = 0.0
+    drift_limit: float = 0.0
+    without_comparison: WithoutComparison = WithoutComparison.KEEP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +143,9 @@ class RunRequest:
 
     ``plan`` comes from :func:`shared.decisions.planning.plan_of`. ``schema`` 1: runs from before the compute queue and
     the announcements, which must go on as they began; :data:`QUEUED`: with both; :data:`CHECKED`: their roll-outs have
-    ids that no other child of the run can have. ``own_parameters``: the request gave some of its own. ``resumed``: the
-    run was trained before, and its orchestration died since.
+    ids that no other child of the run can have, their models are compared with the champion on the same rows, and runs
+    of one pipeline deliver one after the other. ``own_parameters``: the request gave some of its own. ``resumed``: the
+    run was trained before, and its orchestration died since. ``evaluator``: digest of the code that measures its model.
     """
 
     run_id: str
@@ -155,6 +163,7 @@ class RunRequest:
     note: str = ""
     own_parameters: bool = False
     resumed: bool = False
+    evaluator: str = ""
     schema: int = 1
 
     def __post_init__(self) -> None:

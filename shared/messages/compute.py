@@ -1,4 +1,4 @@
-"""The queue before a compute target."""
+"""The queue before what runs take turns at: a compute target, or the delivery of a pipeline."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,10 +6,31 @@ from enum import StrEnum
 
 from shared.messages.admission import QueueRule
 
+_DELIVERY = "delivery_"  # no compute's name has an underscore
+
+
+def delivery_of(pipeline: str) -> str:
+    """The name that stands for a pipeline's delivery where a compute's name stands: one run at a time has it."""
+    return f"{_DELIVERY}{pipeline}"
+
+
+def is_delivery(compute: str) -> bool:
+    """Whether the name is not a compute's but stands for a delivery."""
+    return compute.startswith(_DELIVERY)
+
+
+def in_words(compute: str) -> str:
+    """What runs take turns at, for sentences."""
+    if is_delivery(compute):
+        return f"the delivery of pipeline {compute.removeprefix(_DELIVERY)}"
+    return f"compute {compute}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputeTicket:
-    """A run that wants a compute. ``expected_seconds``: how long it will usually hold it.
+    """A run that wants a compute, or the delivery of its pipeline. ``expected_seconds``: how long it usually holds it.
+
+    ``compute``: its name, or that of :func:`delivery_of`.
 
     ``asked_at``: when the run was asked for; of two runs of one pipeline the later one has the newer data.
     """

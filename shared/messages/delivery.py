@@ -15,8 +15,25 @@ class ChampionQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best number that a champion of a pipeline has reached so far, and what it was measured on."""
+
+    run_id: str
+    metric: str
+    higher_is_better: bool
+    value: float
+    holdout: str
+    evaluator: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
-    """The run whose model serves now; ``run_id`` is None while there is none."""
+    """The run whose model serves now; ``run_id`` is None while there is none.
+
+    ``metrics`` were measured on the hold-out of digest ``holdout`` by code of digest ``evaluator``, both empty when
+    that was not kept: numbers of other digests say nothing about them. ``bests``: over all champions so far, the last
+    used first.
+    """
 
     pipeline: str
     run_id: str | None = None
@@ -24,14 +41,36 @@ class Champion:
     version: str | None = None
     image: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    holdout: str = ""
+    evaluator: str = ""
+    bests: tuple[Best, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What a training measured of the champion's model, on the rows and with the code that its own was measured with.
+
+    ``run_id``: the champion's. ``metrics`` holds finite numbers only, and nothing when it could not be measured;
+    ``trouble`` says why, in words fit for people.
+    """
+
+    run_id: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """Whether a challenger is promoted, and the sentence that says why."""
+    """Whether a challenger is promoted, and the sentence that says why.
+
+    ``champion_value``: the number of the champion's that it was compared with. ``comparable`` is false when there is a
+    champion and none of its numbers was measured on the same thing.
+    """
 
     promoted: bool
     reason: str
+    champion_value: float | None = None
+    comparable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +85,8 @@ class Lineage:
     metrics: dict[str, float]
     parameters: Parameters = field(default_factory=dict)
     cause: Cause = Cause.NEW_DATA
+    holdout: str = ""
+    evaluator: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

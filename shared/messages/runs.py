@@ -15,6 +15,8 @@ class RunRecord:
     ``note``: why it was asked for, in the requester's words. ``blobs``: files in its snapshot.
     ``failure_kind``: whose matter a failure is; None for other outcomes. ``job_failed``: whether it counts against
     data, code or parameters; records from before the kind have only this.
+    ``holdout`` and ``evaluator``: digests of what ``metrics`` were measured on and with. ``champion_value``: what the
+    champion reached in the judged metric on the same rows. ``comparable`` is false when it could not be compared with it.
     """
 
     run_id: str
@@ -41,6 +43,10 @@ class RunRecord:
     blobs: int = 0
     job_failed: bool = False
     failure_kind: FailureKind | None = None
+    holdout: str = ""
+    evaluator: str = ""
+    champion_value: float | None = None
+    comparable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,10 +115,14 @@ class RunEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """The input of ``wind_up_run``: a run whose orchestration is gone, and how it is to be recorded."""
+    """The input of ``wind_up_run``: a run whose orchestration is gone, and how it is to be recorded.
+
+    ``delivers``: it may have the delivery of its pipeline, which is given back too.
+    """
 
     record: RunRecord
     compute: str
+    delivers: bool = False
     schema: int = 1
 
 

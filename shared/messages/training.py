@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.messages.admission import FrozenJob, Snapshot, TrainingLimits
+from shared.messages.delivery import Compared
 from shared.messages.vocabulary import FailureKind, Parameters, Phase
 
 
@@ -12,6 +13,8 @@ class TrainingOrder:
     """Train this snapshot under this run id. Submitting the same order twice starts one training.
 
     ``job`` and ``running_seconds``, the longest that it may run, are None in orders from before runs carried them.
+    ``champion``: the run whose model is to be measured beside the new one, None for nobody's. ``evaluator``: digest of
+    the code that measures both.
     """
 
     run_id: str
@@ -22,6 +25,8 @@ class TrainingOrder:
     fingerprint: str
     job: FrozenJob | None = None
     running_seconds: float | None = None
+    champion: str | None = None
+    evaluator: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,10 @@ class TrainingEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel:
-    """What a completed training left behind. ``metrics`` holds finite numbers only."""
+    """What a completed training left behind. ``metrics`` holds finite numbers only.
+
+    ``compared``: what it measured of the champion that its order named; None when it says nothing of one.
+    """
 
     run_id: str
     pipeline: str
@@ -88,3 +96,4 @@ class TrainedModel:
     model_path: str
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    compared: Compared | None = None

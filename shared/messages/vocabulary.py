@@ -89,6 +89,13 @@ class Verdict(StrEnum):
     REJECTED = "rejected"
 
 
+class WithoutComparison(StrEnum):
+    """What becomes of a challenger that cannot be compared with the champion. ``KEEP``: the champion stays."""
+
+    KEEP = "keep"
+    PROMOTE = "promote"
+
+
 class QueuePolicy(StrEnum):
     """What a run does when its compute is taken.
 

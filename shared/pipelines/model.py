@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from shared.decisions.blob_names import unsafe_characters
 from shared.decisions.manifest import CONTAINER as MANIFESTS
 from shared.errors import Code, PermanentError
-from shared.messages import QueuePolicy, Scalar
+from shared.messages import QueuePolicy, Scalar, WithoutComparison
 
 
 def _blob_name(value: str) -> str:
@@ -133,7 +133,18 @@ class Judge(_Part):
     metric: str
     direction: Literal["higher", "lower"] = Field("higher", description="which way the metric is better")
     floor: float = Field(description="the challenger must be at least this good, champion or not")
-    margin: float = Field(0.0, description="how much better than the champion; negative: how much worse is still fine")
+    margin: float = Field(
+        0.0, description="it must be more than so much better than the champion; negative: how much worse is still fine"
+    )
+    drift_limit: float | None = Field(
+        None,
+        ge=0,
+        description="how much worse than the best champion so far on the same hold-out; left out: the margin once",
+    )
+    without_comparison: WithoutComparison = Field(
+        WithoutComparison.KEEP,
+        description="when the champion cannot be measured on the same rows; keep: it stays; promote: the floor decides",
+    )
 
 
 class Target(_Part):

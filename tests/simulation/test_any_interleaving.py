@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shared.messages import Outcome, QueuePolicy, RunRecord, Verdict
+from shared.messages import Outcome, QueuePolicy, RunRecord, Verdict, delivery_of
 from tests.simulation.storage import BAD
 from tests.simulation.world import LostAnswerError, World
 from tests.support.arrivals import a_pipeline
@@ -152,6 +152,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert not queue.holders, "the compute is held by nobody"
         assert not queue.waiting, "and nobody waits for it"
         for name in PIPELINES:
+            assert ledger.computes.state(delivery_of(name)).holders == (), "nobody delivers any more"
             runs = self.runs(name)
             trained = Counter(run.fingerprint for run in runs if run.outcome in TRAINED)
             assert set(trained.values()) <= {1}, "each fingerprint came to a verdict once"

@@ -1,10 +1,13 @@
 """Champions: which run's model serves. Table ``champions``, partition = pipeline, row ``current``."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
+from shared.decisions.promotion import with_bests
 from shared.errors import TransientError
-from shared.messages import Champion
+from shared.messages import Best, Champion
 from shared.wire import from_text, to_text
 
 _CURRENT = "current"
@@ -19,22 +22,45 @@ class ChampionLedger:
     def champion(self, pipeline: str) -> Champion:
         """Who serves now; ``run_id`` is None while nobody does."""
         row = self._champions.get(pipeline, _CURRENT)
-        return from_text(Champion, row.values["champion"]) if row else Champion(pipeline=pipeline)
+        return _champion(row) if row else Champion(pipeline=pipeline)
 
-    def crown(self, champion: Champion, *, since: datetime) -> None:
+    def crown(self, champion: Champion, *, since: datetime, measured: Sequence[Best] = ()) -> None:
         """Make it the champion, unless one that took over later is there already.
 
         ``since`` is when its traffic was switched: a late repeat for an older run therefore changes nothing.
+        ``measured``: numbers of champions, kept where they are the best so far.
         """
-        values = {"champion": to_text(champion), "since": since.astimezone(UTC).isoformat()}
         for _ in range(MOST_RACES):
             row = self._champions.get(champion.pipeline, _CURRENT)
             if row is None:
-                if self._champions.insert(Row(champion.pipeline, _CURRENT, values)):
+                crowned = replace(champion, bests=with_bests((), measured))
+                if self._champions.insert(Row(champion.pipeline, _CURRENT, _values(crowned, since))):
                     return
                 continue
             if datetime.fromisoformat(row.values["since"]) > since:
                 return
-            if self._champions.update(Row(row.partition, row.key, values, row.etag)):
+            crowned = replace(champion, bests=with_bests(_champion(row).bests, measured))
+            if self._champions.update(Row(row.partition, row.key, _values(crowned, since), row.etag)):
                 return
         raise TransientError(f"too many runs raced to be champion of {champion.pipeline}; try again")
+
+    def note(self, pipeline: str, measured: Sequence[Best]) -> None:
+        """Keep what was measured of the champion by a run that did not take over."""
+        for _ in range(MOST_RACES):
+            row = self._champions.get(pipeline, _CURRENT)
+            if row is None or not measured:
+                return
+            champion = _champion(row)
+            noted = replace(champion, bests=with_bests(champion.bests, measured))
+            since = datetime.fromisoformat(row.values["since"])
+            if self._champions.update(Row(row.partition, row.key, _values(noted, since), row.etag)):
+                return
+        raise TransientError(f"too many runs raced for the champion of {pipeline}; try again")
+
+
+def _champion(row: Row) -> Champion:
+    return from_text(Champion, row.values["champion"])
+
+
+def _values(champion: Champion, since: datetime) -> dict[str, str]:
+    return {"champion": to_text(champion), "since": since.astimezone(UTC).isoformat()}

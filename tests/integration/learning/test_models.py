@@ -11,7 +11,7 @@ import pytest
 
 from local_stack.demo_data import DataStory, breast_cancer_story, digits_story
 from shared.decisions.planning import plan_of
-from shared.decisions.promotion import judge
+from shared.decisions.promotion import Challenger, judge
 from shared.messages import Champion
 from shared.pipelines import Pipelines
 from tests.support.job_modules import TRAINING
@@ -58,11 +58,15 @@ def test_clean_drops_are_promoted_and_shuffled_labels_are_not(
     second = train_on(train, data, data.first, data.second)
     bad = train_on(train, data, data.first, data.second, data.bad)
 
-    assert judge(rule, first, Champion(pipeline=data.pipeline)).promoted
-    champion = Champion(pipeline=data.pipeline, run_id="run-1", metrics=first)
-    assert judge(rule, second, champion).promoted
-    champion = Champion(pipeline=data.pipeline, run_id="run-2", metrics=second)
-    assert not judge(rule, bad, champion).promoted
+    assert judge(
+        rule,
+        Challenger(run_id="run-1", metrics=first, holdout="rows", evaluator="code"),
+        Champion(pipeline=data.pipeline),
+    ).promoted
+    champion = Champion(pipeline=data.pipeline, run_id="run-1", metrics=first, holdout="rows", evaluator="code")
+    assert judge(rule, Challenger(run_id="run-2", metrics=second, holdout="rows", evaluator="code"), champion).promoted
+    champion = Champion(pipeline=data.pipeline, run_id="run-2", metrics=second, holdout="rows", evaluator="code")
+    assert not judge(rule, Challenger(run_id="run-3", metrics=bad, holdout="rows", evaluator="code"), champion).promoted
     # The bad batch is bad by a distance, not by luck.
     assert bad["log_loss"] > 1.5 * second["log_loss"]
 

@@ -1,8 +1,9 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 from shared.clients.ledger import Ledger
-from shared.messages import Champion
+from shared.messages import Best, Champion
 from tests.support.workflow import START
 
 PIPELINE = "breast-cancer"
@@ -24,6 +25,22 @@ def test_a_newer_champion_takes_over_and_a_late_repeat_of_an_older_one_does_not(
     ledger.champions.crown(_champion("second"), since=START + timedelta(minutes=1))
     ledger.champions.crown(_champion("first"), since=START)
     assert ledger.champions.champion(PIPELINE) == _champion("second")
+
+
+def test_the_best_numbers_outlast_the_champions_that_reached_them(ledger: Ledger) -> None:
+    best = Best(run_id="first", metric="m", higher_is_better=True, value=0.9, holdout="rows", evaluator="code")
+    ledger.champions.note(PIPELINE, [best])  # nobody serves yet
+    ledger.champions.crown(_champion("first"), since=START, measured=[best])
+    ledger.champions.crown(_champion("second"), since=START + timedelta(minutes=1), measured=[replace(best, value=0.8)])
+    other = replace(best, holdout="other rows", run_id="second")
+    ledger.champions.note(PIPELINE, [other])
+    ledger.champions.note(PIPELINE, [other])
+
+    champion = ledger.champions.champion(PIPELINE)
+    assert (champion.run_id, champion.bests) == ("second", (other, best))
+
+    ledger.champions.crown(_champion("third"), since=START + timedelta(minutes=2))
+    assert ledger.champions.champion(PIPELINE) == replace(_champion("third"), bests=(other, best))
 
 
 def test_pipelines_have_champions_of_their_own(ledger: Ledger) -> None:

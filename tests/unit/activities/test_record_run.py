@@ -9,7 +9,7 @@ from activities.read_champion import read_champion
 from activities.record_run import record_run
 from shared.clients.ledger import Ledger
 from shared.decisions.news import Trained
-from shared.messages import Champion, ChampionQuery, Done, Outcome, RunRecord, Stage
+from shared.messages import Best, Champion, ChampionQuery, Done, Outcome, RunRecord, Stage
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_plan, a_run_request, a_snapshot
 from tests.support.memory_tables import MemoryTables
@@ -75,6 +75,40 @@ def test_a_promoted_run_is_crowned(ledger: Ledger) -> None:
         pipeline=NAME, run_id=record.run_id, model=NAME, version="2", image=image, metrics={"accuracy": 0.97}
     )
     assert ledger.runs.run(record.run_id) == record
+
+
+MEASURED: dict[str, Any] = {
+    "holdout": "rows",
+    "evaluator": "code",
+    "champion_run_id": "the-champion-before",
+    "champion_value": 0.93,
+}
+
+
+def _best(run_id: str, value: float) -> Best:
+    return Best(run_id=run_id, metric="accuracy", higher_is_better=True, value=value, holdout="rows", evaluator="code")
+
+
+def test_a_champion_is_kept_with_what_it_was_measured_on_and_with_the_best_so_far(ledger: Ledger) -> None:
+    record = _of(1, Outcome.PROMOTED, metrics={"accuracy": 0.92}, **MEASURED)
+
+    _record(ledger, record)
+    _record(ledger, record)
+
+    champion = ledger.champions.champion(NAME)
+    assert (champion.holdout, champion.evaluator) == ("rows", "code")
+    assert champion.bests == (_best("the-champion-before", 0.93),)
+
+
+def test_what_a_run_that_lost_measured_of_the_champion_is_kept(ledger: Ledger) -> None:
+    ledger.champions.crown(Champion(pipeline=NAME, run_id="the-champion-before"), since=START)
+
+    _record(ledger, _of(1, Outcome.NOT_PROMOTED, metrics={"accuracy": 0.99}, **MEASURED))
+
+    champion = ledger.champions.champion(NAME)
+    assert champion == Champion(
+        pipeline=NAME, run_id="the-champion-before", bests=(_best("the-champion-before", 0.93),)
+    )
 
 
 @pytest.mark.parametrize("outcome", [None, *(each for each in Outcome if each is not Outcome.PROMOTED)])

@@ -31,6 +31,13 @@ def _attempts(*outcomes: Outcome | None) -> list[RunRecord]:
     ]
 
 
+def test_a_verdict_without_a_comparison_is_none() -> None:
+    """What was in the way of comparing may be gone; the same data must not be shut out for ever."""
+    run = a_run_record(outcome=Outcome.NOT_PROMOTED, comparable=False)
+
+    assert decide([run]) == Start(attempt=run.attempt + 1)
+
+
 def test_a_new_fingerprint_is_trained() -> None:
     assert decide([]) == Start(attempt=1)
 

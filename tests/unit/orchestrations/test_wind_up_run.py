@@ -15,6 +15,7 @@ from shared.messages import (
     RunRecord,
     Stage,
     TrainingRef,
+    delivery_of,
 )
 from shared.wire import from_wire
 from tests.support.arrivals import a_run_record
@@ -46,6 +47,16 @@ def test_the_training_is_stopped_then_the_run_is_ended_then_the_next_one_may_tra
     assert from_wire(RunRecord, run.commands["record_run"][0]) == ENDED
     assert from_wire(ComputeRef, run.commands["release_compute"][0]) == ComputeRef(
         compute="hub-vm", run_id=ENDED.run_id
+    )
+
+
+def test_whoever_waits_to_deliver_is_let_in_too() -> None:
+    answers: dict[str, Any] = dict.fromkeys(("cancel_training", "record_run", "release_compute", "announce"), DONE)
+    run = play(wind_up_run, RunEnd(record=ENDED, compute="hub-vm", delivers=True), answers=answers)
+
+    assert run.asked == ["cancel_training", "record_run", "release_compute", "release_compute", "announce"]
+    assert from_wire(ComputeRef, run.commands["release_compute"][1]) == ComputeRef(
+        compute=delivery_of(ENDED.pipeline), run_id=ENDED.run_id
     )
 
 
