@@ -85,10 +85,10 @@ class WorldServices(Services):
     """The app's own composition root, with what lies outside put in its place."""
 
     def __init__(self, folder: Path, tables: MemoryTables, blobs: MemoryBlobs, driver: MemoryDriver) -> None:
-        slots = SimpleNamespace(slots=1)
+        self.compute = SimpleNamespace(slots=1)
         self.told = Told()
         self.__dict__ |= {
-            "settings": SimpleNamespace(compute=lambda _: slots, app_root=Path(__file__).resolve().parents[2]),
+            "settings": SimpleNamespace(compute=lambda _: self.compute, app_root=Path(__file__).resolve().parents[2]),
             "pipelines": Pipelines(folder),
             "ledger": Ledger.over(tables),
             "hubs": hubs_over(blobs),
