@@ -70,6 +70,7 @@ def start(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
         rule=request.plan.queue,
         asked_at=request.requested_at,
         expected_seconds=request.plan.limits.expected_seconds,
+        data_at=request.snapshot.taken_at,
     )
     return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), compute_id(request.run_id))
 

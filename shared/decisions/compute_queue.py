@@ -133,7 +133,7 @@ def _replaceable(state: QueueState, ticket: ComputeTicket) -> list[ComputeTicket
 def _joined(state: QueueState, ticket: ComputeTicket) -> QueueState:
     """The newcomer waits: in the place of the runs that it supersedes, or behind all that go before it."""
     rivals = _replaceable(state, ticket)
-    newest = max([*rivals, ticket], key=lambda each: (each.asked_at, each.run_id))
+    newest = max([*rivals, ticket], key=lambda each: (each.data_at or each.asked_at, each.asked_at, each.run_id))
     if newest is not ticket:
         # Its first question came late, after that of a run with newer data.
         return _superseding(state, {ticket.run_id: newest.run_id})

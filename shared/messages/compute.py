@@ -32,7 +32,8 @@ class ComputeTicket:
 
     ``compute``: its name, or that of :func:`delivery_of`.
 
-    ``asked_at``: when the run was asked for; of two runs of one pipeline the later one has the newer data.
+    ``asked_at``: when the run was asked for. ``data_at``: when its data were listed, by the hub's clock; of two runs of
+    one pipeline the later one has the newer data, whichever was asked for first.
     """
 
     compute: str
@@ -41,6 +42,7 @@ class ComputeTicket:
     rule: QueueRule
     asked_at: datetime
     expected_seconds: float
+    data_at: datetime | None = None
 
 
 class Turn(StrEnum):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from shared.decisions.compute_queue import (
     ask_again_at,
     give_back,
 )
-from shared.messages import ComputeTicket, ComputeTurn, QueuePolicy, Turn
+from shared.messages import ComputeTicket, ComputeTurn, QueuePolicy, Turn, delivery_of
 from shared.wire import from_text, to_text
 from tests.support.computes import a_ticket
 from tests.support.workflow import START
@@ -107,6 +108,13 @@ def test_reject_takes_a_free_compute_and_never_waits() -> None:
     assert ask(give_back(state, "b", START), choosy, 1, START)[1].turn is Turn.GRANTED
 
 
+def test_a_delivery_is_called_by_its_pipeline() -> None:
+    ticket = replace(a_ticket("b"), compute=delivery_of("pumps"))
+    _, turn = ask(after(replace(ticket, run_id="a")), ticket, 1, START)
+
+    assert turn.reason == "the delivery of pipeline pumps is taken by run a; this run is next"
+
+
 class TestLatestWins:
     @staticmethod
     def latest(run_id: str, seconds: int = 0, **changes: Any) -> ComputeTicket:
@@ -136,6 +144,14 @@ class TestLatestWins:
 
         assert turn.turn is Turn.REFUSED
         assert (waiting(state), state.superseded) == (["new"], {"old": "new"})
+
+    def test_newer_are_the_data_that_were_listed_later_not_the_run_that_was_asked_for_later(self) -> None:
+        """The admission of a request may take minutes: whoever asked after it may have been admitted before it."""
+        asked_first = replace(self.latest("new", 1), data_at=START + timedelta(seconds=60))
+        asked_later = replace(self.latest("old", 2), data_at=START + timedelta(seconds=3))
+
+        assert waiting(after(a_ticket("a"), asked_later, asked_first)) == ["new"]
+        assert waiting(after(a_ticket("a"), asked_first, asked_later)) == ["new"]
 
     def test_with_another_priority_it_queues_by_its_own(self) -> None:
         state = after(
