@@ -16,7 +16,7 @@ class RunRecord:
     ``failure_kind``: whose matter a failure is; None for other outcomes. ``job_failed``: whether it counts against
     data, code or parameters; records from before the kind have only this.
     ``holdout`` and ``evaluator``: digests of what ``metrics`` were measured on and with. ``champion_value``: what the
-    champion reached in the judged metric on the same rows. ``comparable`` is false when it could not be compared with it.
+    champion reached in the judged metric on the same rows. ``comparable`` is false when it could not be compared.
     """
 
     run_id: str
