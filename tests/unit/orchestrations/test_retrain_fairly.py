@@ -80,7 +80,7 @@ def test_the_champion_is_measured_by_the_training_and_the_delivery_is_held_until
     ]
     order = from_wire(TrainingPoll, run.commands["await_training"][0]["input"]).order
     assert (order.champion, order.evaluator) == (CHAMPION.run_id, "code")
-    assert from_wire(TrainingRef, run.commands["collect_training"][0]).metric == "accuracy"
+    assert from_wire(TrainingRef, run.commands["collect_training"][0]).metrics == ("accuracy",)
     waited = run.commands["await_compute"][1]
     assert waited["instance_id"] == f"{record.run_id}-delivery"
     assert from_wire(ComputeWait, waited["input"]).ticket.compute == DELIVERY
