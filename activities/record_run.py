@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from shared.decisions.admission import JUDGED
+from shared.decisions.bounds import bounded_record
 from shared.decisions.news import Trained
 from shared.decisions.promotion import measured_by
 from shared.decisions.quarantine import failed_in_training, quarantine_for
@@ -61,6 +62,7 @@ def record_run(
 
     The first outcome stays, and nothing follows from a later one: whoever ended the run meanwhile has said how.
     """
+    record = bounded_record(record)  # refused for its length, it would be refused for ever
     kept = runs.run(record.run_id)
     if kept is not None and kept.outcome not in {None, record.outcome}:
         return Done()

@@ -11,7 +11,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.progress import gave_up, report
+from orchestrations.progress import gave_up, report, show
 from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, SUBMIT_TRAINING
 from shared.decisions.blame import kind_of
 from shared.decisions.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe
@@ -105,7 +105,8 @@ def _end(poll: TrainingPoll, phase: Phase, reason: str, kind: FailureKind | None
 
 def _report(context: df.DurableOrchestrationContext, poll: TrainingPoll, status: TrainingStatus) -> None:
     since = poll.phase_since or context.current_utc_datetime
-    context.set_custom_status(
+    show(
+        context,
         {
             "stage": "training",
             "since": since.isoformat(),
@@ -116,5 +117,5 @@ def _report(context: df.DurableOrchestrationContext, poll: TrainingPoll, status:
                 "queue_position": status.queue_position,
                 "expected_seconds": poll.limits.expected_seconds,
             },
-        }
+        },
     )

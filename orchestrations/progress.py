@@ -7,15 +7,19 @@ from typing import Any
 import azure.durable_functions as df
 
 from shared.contracts import ANNOUNCE
+from shared.decisions.bounds import bounded_status
 from shared.messages import RunEvent, RunEventKind, RunRecord, Stage
 from shared.texts import shortened
 
 
 def report(context: df.DurableOrchestrationContext, stage: Stage, **progress: Any) -> None:
     """Show the stage, since when (UTC, RFC 3339) and what is known of its progress; values must be plain JSON."""
-    context.set_custom_status(
-        {"stage": stage.value, "since": context.current_utc_datetime.isoformat(), "progress": progress}
-    )
+    show(context, {"stage": stage.value, "since": context.current_utc_datetime.isoformat(), "progress": progress})
+
+
+def show(context: df.DurableOrchestrationContext, status: dict[str, Any]) -> None:
+    """Set the custom status, so that it fits: a longer one fails the orchestration."""
+    context.set_custom_status(bounded_status(status))
 
 
 def announce(

@@ -11,7 +11,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.progress import first_line, gave_up
+from orchestrations.progress import first_line, gave_up, show
 from shared.contracts import ADMIT_RUN, ANSWER_REQUEST
 from shared.errors import PermanentError
 from shared.messages import Admission, AdmissionRequest, AnswerRequest
@@ -30,7 +30,7 @@ def request_run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
     """
     request = from_wire(AdmissionRequest, context.get_input())
     said, admission, trouble = yield from _admit(context, request)
-    context.set_custom_status(said)
+    show(context, said)
     granted = admission.run if admission is not None and admission.start else None
     if request.reply is not None:
         told = replace(admission, run=None) if admission is not None else None

@@ -16,6 +16,7 @@ from orchestrations import await_compute, guarded_step
 from orchestrations.progress import announce, gave_up, report
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.blame import kind_of, worst_of
+from shared.decisions.bounds import bounded_metrics, bounded_record, bounded_targets
 from shared.decisions.children import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
 from shared.decisions.judging_before import judge_by_record
 from shared.decisions.promotion import Challenger, judge
@@ -99,6 +100,7 @@ class _Run:
         self.trained: TrainedModel | None = None
         self.compared: Compared | None = None
         self.delivers = False
+        self.left_out = ""
         self.image: BuiltImage | None = None
         self.record = RunRecord(
             run_id=request.run_id,
@@ -133,7 +135,8 @@ class _Run:
         report(self.context, stage, **progress)
 
     def end(self, outcome: Outcome, reason: str) -> None:
-        self.record = replace(self.record, outcome=outcome, reason=reason)
+        told = f"{reason}; {self.left_out}" if self.left_out else reason
+        self.record = bounded_record(replace(self.record, outcome=outcome, reason=told))
 
     def fail(self, reason: str, kind: FailureKind) -> None:
         """End the run where it stands; ``kind``: whose matter it is."""
@@ -218,7 +221,8 @@ class _Run:
         self.compared = self.trained.compared
         if self.compared is None and order.champion:
             self.compared = Compared(run_id=order.champion, trouble=NOTHING_SAID)
-        self.record = replace(self.record, metrics=self.trained.metrics)
+        metrics, self.left_out = bounded_metrics(self.trained.metrics, request.plan.rule.metric)
+        self.record = replace(self.record, metrics=metrics)
 
     def judge(self) -> Steps:
         """By whoever is champion now, which need not be who it was when the training began."""
@@ -286,7 +290,7 @@ class _Run:
                 for plan in plans
             ]
         )
-        results = tuple(from_wire(TargetResult, reply) for reply in replies)
+        results = bounded_targets([from_wire(TargetResult, reply) for reply in replies])
         self.record = replace(self.record, targets=results)
         failed = "; ".join(f"{result.target}: {result.reason}" for result in results if not result.deployed)
         if not any(result.deployed for result in results):
@@ -301,13 +305,7 @@ class _Run:
         self.record = replace(self.record, ended_at=now, seconds=seconds)
         report(self.context, Stage.RECORDING)
         yield from RECORD_RUN.call(self.context, self.record)
-        self.context.set_custom_status(
-            {
-                "stage": Stage.DONE.value,
-                "since": now.isoformat(),
-                "progress": {"outcome": self.record.outcome, "reason": self.record.reason},
-            }
-        )
+        report(self.context, Stage.DONE, outcome=self.record.outcome, reason=self.record.reason)
 
     def _judgement(self, champion: Champion) -> Judgement:
         request, rule, metrics = self.request, self.request.plan.rule, self.record.metrics

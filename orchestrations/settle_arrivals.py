@@ -9,6 +9,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from orchestrations.progress import show
 from shared.contracts import ADMIT_RUN, CLOSE_WINDOW, READ_WINDOW, RECORD_VERDICT
 from shared.decisions.settling import WaitUntil, next_step
 from shared.errors import PermanentError
@@ -80,7 +81,7 @@ def _wait_until_settled(context: df.DurableOrchestrationContext, window: Arrival
 
 def _show(context: df.DurableOrchestrationContext, stage: str, **progress: Any) -> None:
     since = context.current_utc_datetime.isoformat()
-    context.set_custom_status({"stage": stage, "since": since, "progress": progress})
+    show(context, {"stage": stage, "since": since, "progress": progress})
 
 
 def _admit(context: df.DurableOrchestrationContext, window: ArrivalWindow) -> Generator[Any, Any, Admission]:

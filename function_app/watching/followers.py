@@ -1,13 +1,18 @@
 """Who asked by message and was not told the outcome, because the broker was away when the run ended."""
 
 import asyncio
+import logging
+from datetime import datetime
 from functools import cache
 
 from function_app.services import Services
 from function_app.watching.passes import Pass
-from shared.decisions.watching import outcome_is_due
+from shared.decisions.watching import ANSWER_FOR, is_given_up, outcome_is_due
 from shared.messages import ReplyTo, RunRecord
 
+log = logging.getLogger(__name__)
+
+PASS_SECONDS = 120
 MOST_IN_VAIN = 3  # then the broker is away for everyone, and each try waits for it; the rest is for the next pass
 
 
@@ -18,16 +23,26 @@ async def answer_followers(this: Pass) -> None:
     with this.guard("list the requests that wait for an outcome"):
         unanswered = await asyncio.to_thread(this.services.ledger.followers.unanswered)
     in_vain = 0  # tries in a row
-    for run_id, reply in unanswered:
+    for run_id, reply in _in_turn(unanswered, this.now):
         if in_vain == MOST_IN_VAIN:
             return
         failed = this.failed
         with this.guard(f"answer message {reply.message_id} about run {run_id}"):
             record = await asyncio.to_thread(record_of, run_id)
-            if record is not None and outcome_is_due(record, this.now):
+            if record is not None and is_given_up(record, this.now):
+                await asyncio.to_thread(this.services.ledger.followers.answered, run_id, reply)
+                this.done["answers given up"] += 1
+                log.error("message %s was not told the outcome of run %s for %s", reply.message_id, run_id, ANSWER_FOR)
+            elif record is not None and outcome_is_due(record, this.now):
                 await asyncio.to_thread(_answer, this.services, reply, record)
                 this.done["requests answered"] += 1
         in_vain = in_vain + 1 if this.failed > failed else 0
+
+
+def _in_turn(unanswered: list[tuple[str, ReplyTo]], now: datetime) -> list[tuple[str, ReplyTo]]:
+    """Another one first in each pass, so that a few that cannot be answered do not keep the others waiting."""
+    first = int(now.timestamp() // PASS_SECONDS) % max(1, len(unanswered))
+    return unanswered[first:] + unanswered[:first]
 
 
 def _answer(services: Services, reply: ReplyTo, record: RunRecord) -> None:

@@ -46,6 +46,8 @@ async def _adopt(this: Pass, found: UnfinishedWindow) -> None:
         trouble=_trouble(this.services, window.pipeline),
         now=this.now,
     )
+    if step is None:
+        return
     if isinstance(step, Start):
         if settling.life is Life.FAILED:
             cause = f"window {window.window_id} cannot be decided on: {first_line(settling.said)}"

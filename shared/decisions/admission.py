@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.decisions.bounds import trouble_with
 from shared.decisions.standing import remedy
 from shared.errors import Code, PermanentError
 from shared.messages import Outcome, Parameters, Quarantine, RunRecord, Scalar, Verdict
@@ -79,6 +80,9 @@ def effective_parameters(declared: Parameters, overrides: Parameters) -> Paramet
             known = ", ".join(sorted(declared)) or "none"
             raise PermanentError(f"parameters: there is no {name!r}; declared: {known}", code=Code.BAD_REQUEST)
         merged[name] = _as_declared(name, declared[name], value)
+    trouble = trouble_with(merged)
+    if trouble:
+        raise PermanentError(f"parameters: {trouble}", code=Code.BAD_REQUEST)
     return merged
 
 

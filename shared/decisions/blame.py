@@ -39,6 +39,7 @@ class Blame:
 
 
 _BY_SIGNAL = 128  # a shell adds the signal's number to it
+_LONGEST_SAID = 1_000  # characters; a job tells all its faulty files at once
 KILLED, ENDED = _BY_SIGNAL + 9, _BY_SIGNAL + 15
 
 _SERVICE_ITSELF = frozenset({"ServiceError", "SystemError", "InternalServerError", "TransientError"})
@@ -77,7 +78,7 @@ def blame_for(trace: Trace) -> Blame:
     """What is to be said of a training that failed."""
     kind = FailureKind(trace.kind) if trace.kind in set(FailureKind) else FailureKind.UNKNOWN
     if trace.said.strip():
-        return Blame(kind, shortened(trace.said))
+        return Blame(kind, shortened(trace.said, _LONGEST_SAID))
     if kind in _WORDS:
         return Blame(kind, f"the training says only that it is a matter of {_WORDS[kind]}; {_look_at_log(trace)}")
     return _from_service(trace)

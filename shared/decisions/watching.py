@@ -27,6 +27,13 @@ GRACE = timedelta(minutes=1)  # who claimed something and has not acted on it by
 GIVE_UP_AFTER = timedelta(hours=24)  # so long something that fails again and again is started again
 
 
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(days=1)  # between tries, each twice as long as the last
+MOST_RESUMES = 8  # tries of a run that serves already, and still cannot be brought to its end
+
+
+ANSWER_FOR = timedelta(days=7)  # so long an outcome is sent again and again to who asked for it
+
+
 class Life(StrEnum):
     """Whether an orchestration will still act. ``NEVER``: there is none of that id, or it was purged."""
 
@@ -99,6 +106,14 @@ def owner_is_gone(claimed_at: datetime, owner: Instance, now: datetime) -> bool:
     return not recent(claimed_at, now) and not (owner.updated_at and recent(owner.updated_at, now))
 
 
+def may_try(tries: int, last: datetime | None, now: datetime) -> bool:
+    """Whether to try again what was tried ``tries`` times, the last time at ``last``: the pauses grow to a day."""
+    if tries == 0 or last is None:
+        return True
+    pause: timedelta = min(FIRST_PAUSE * 2 ** min(tries - 1, 20), LONGEST_PAUSE)
+    return abs(now - last) >= pause
+
+
 def window_step(
     window: ArrivalWindow,
     settling: Instance,
@@ -107,8 +122,8 @@ def window_step(
     run: RunRequest | None,
     trouble: str,
     now: datetime,
-) -> Start | WindowVerdict:
-    """What becomes of a window whose owner is gone, but which the ledger still has as unfinished.
+) -> Start | WindowVerdict | None:
+    """What becomes of a window whose owner is gone, but which the ledger still has as unfinished; None: not yet.
 
     ``judged``: the verdict, if its owner died just after it. ``run``: what was claimed for the window; then a verdict
     is all that is missing, because runs are adopted too. ``trouble``: why its pipeline cannot be had. What is
@@ -124,7 +139,14 @@ def window_step(
         hours = GIVE_UP_AFTER // timedelta(hours=1)
         reason = f"the data could not be looked at for {hours} hours; the last time: {first_line(settling.said)}"
         return _verdict(window, Verdict.REJECTED, reason)
-    return Start()
+    return None if _failed_lately(window, settling, now) else Start()
+
+
+def _failed_lately(window: ArrivalWindow, settling: Instance, now: datetime) -> bool:
+    """Whether to wait before the settling is tried again: a quarter of the time for which it has been failing."""
+    if settling.life is not Life.FAILED or settling.updated_at is None:
+        return False
+    return abs(now - settling.updated_at) < (settling.updated_at - window.opened_at) / 4
 
 
 def run_step(request: RunRequest, run: Instance, owner: Instance, *, now: datetime) -> Start | WindUp | None:
@@ -188,6 +210,11 @@ def ended(record: RunRecord, end: WindUp, stage: Stage | None, now: datetime) ->
 def outcome_is_due(record: RunRecord, now: datetime) -> bool:
     """Whether those who asked must be told now. Just after a run ended its own orchestration still does it."""
     return record.outcome is not None and not (record.ended_at and recent(record.ended_at, now))
+
+
+def is_given_up(record: RunRecord, now: datetime) -> bool:
+    """Whether an answer could not be sent for so long that nobody will be waiting for it any more."""
+    return record.ended_at is not None and now - record.ended_at > ANSWER_FOR
 
 
 def first_line(text: str) -> str:

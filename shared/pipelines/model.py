@@ -8,6 +8,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from shared.decisions.blob_names import unsafe_characters
+from shared.decisions.bounds import trouble_with
 from shared.decisions.manifest import CONTAINER as MANIFESTS
 from shared.errors import Code, PermanentError
 from shared.messages import QueuePolicy, Scalar, WithoutComparison
@@ -126,11 +127,19 @@ class Train(_Part):
         3, ge=1, le=20, description="so many failed trainings of the same data, code and parameters put them aside"
     )
 
+    @field_validator("parameters")
+    @classmethod
+    def _fit_a_row(cls, value: dict[str, Scalar]) -> dict[str, Scalar]:
+        trouble = trouble_with(value)
+        if trouble:
+            raise ValueError(trouble)
+        return value
+
 
 class Judge(_Part):
     """When a challenger is promoted."""
 
-    metric: str
+    metric: str = Field(min_length=1, max_length=200, description="name of the metric that decides")
     direction: Literal["higher", "lower"] = Field("higher", description="which way the metric is better")
     floor: float = Field(description="the challenger must be at least this good, champion or not")
     margin: float = Field(
@@ -167,7 +176,9 @@ class Pipeline(_Part):
     name: _Name
     description: str = ""
     retrain_every: str | None = Field(
-        None, description="cron with five fields, in UTC, such as 0 3 * * 1: look at the data then, event or not"
+        None,
+        max_length=200,
+        description="cron with five fields, in UTC, such as 0 3 * * 1: look at the data then, event or not",
     )
     data: Data
     settle: Settle = Settle()

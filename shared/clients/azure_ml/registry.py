@@ -7,6 +7,7 @@ from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.errors import Code, PermanentError
 from shared.messages import Lineage, RegisteredModel
+from shared.texts import shortened
 
 
 class AzureMlRegistry:
@@ -48,5 +49,5 @@ def _properties(lineage: Lineage) -> dict[str, Any]:
         "snapshot": lineage.snapshot_digest,
         "blobs": str(lineage.blobs),
         **{f"metric.{name}": f"{value:.6g}" for name, value in sorted(lineage.metrics.items())},
-        **{f"parameter.{name}": str(value) for name, value in sorted(lineage.parameters.items())},
+        **{f"parameter.{name}": shortened(value) for name, value in sorted(lineage.parameters.items())},
     }

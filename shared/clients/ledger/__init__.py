@@ -17,7 +17,7 @@ from shared.clients.ledger.listings import ListingLedger
 from shared.clients.ledger.pages import Page
 from shared.clients.ledger.quarantines import QuarantineLedger
 from shared.clients.ledger.requests import RequestLedger
-from shared.clients.ledger.runs import RunLedger
+from shared.clients.ledger.runs import RunLedger, UnfinishedRun
 from shared.clients.ledger.schedules import ScheduleLedger
 from shared.clients.ledger.tables import TableSource
 from shared.clients.ledger.troubles import TroubleLedger
@@ -31,6 +31,7 @@ __all__ = [
     "Page",
     "RecordedArrival",
     "RunLedger",
+    "UnfinishedRun",
     "UnfinishedWindow",
 ]
 

@@ -23,12 +23,14 @@ from shared.clients.ledger.journal import Journal
 from shared.clients.ledger.pages import Page
 from shared.clients.ledger.tables import Row, Table
 from shared.clients.ledger.windows import UnfinishedWindow, WindowClaims
+from shared.decisions.bounds import fitted
 from shared.messages import Arrival, ArrivalWindow, RejectedEvent, Sighting, WindowState, WindowVerdict
 from shared.wire import from_text, to_text
 
 if TYPE_CHECKING:
     from shared.pipelines import Settle
 
+_LONGEST_REASON = 3_000  # characters of a verdict's, as JSON
 _CLOCKS_DIFFER = timedelta(hours=1)  # between hosts, at the most
 
 
@@ -106,7 +108,8 @@ class ArrivalLedger:
 
     def record_verdict(self, verdict: WindowVerdict) -> None:
         """Give every arrival of the window, also one that is still being recorded, its verdict."""
-        self._arrivals.put(Row(verdict.pipeline, entries.verdict_key(verdict.window_id), {"judged": to_text(verdict)}))
+        kept = replace(verdict, reason=fitted(verdict.reason, _LONGEST_REASON))
+        self._arrivals.put(Row(verdict.pipeline, entries.verdict_key(verdict.window_id), {"judged": to_text(kept)}))
         self._windows.finished(verdict.window_id)
 
     def verdict_on(self, pipeline: str, window_id: str) -> WindowVerdict | None:

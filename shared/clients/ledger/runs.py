@@ -8,7 +8,8 @@ it is claimed:
 - ``q-<digest of requested_by>``: names the run that a requester was granted. A repeat of an admission whose answer was
   lost finds it here, even when the data has changed since and would lead to another fingerprint.
 - ``t-<newest first>-<run id>``: the record again, in order of time.
-- ``o-<run id>``: the request of a run that has no outcome yet; goes in one transaction with the first outcome.
+- ``o-<run id>``: the request of a run that has no outcome yet, and how often the reconciler has tried to start or end
+  it; goes in one transaction with the first outcome.
 
 Partition ``_pipelines`` names every pipeline that has ever claimed a run, so that its runs are found when its file is
 gone; no pipeline's name has an underscore.
@@ -16,11 +17,11 @@ gone; no pipeline's name has an underscore.
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
 
-from shared.clients.ledger.keys import digest, end_of, newest_first
+from shared.clients.ledger.keys import digest, end_of, newest_first, stamp
 from shared.clients.ledger.pages import Page, page_of, start_after
 from shared.clients.ledger.tables import MOST_RACES, Change, Delete, Row, Table, Update
 from shared.errors import TransientError
@@ -30,6 +31,16 @@ from shared.wire import from_text, to_text
 _PIPELINES = "_pipelines"
 _RUN_ID = re.compile(r"[a-z0-9-]{1,100}")
 _TIME_KEY = r"t-\d{18}-[\w-]{1,255}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfinishedRun:
+    """A run without an outcome. ``tries``: how often it was started anew or ended by the reconciler, last at ``at``."""
+
+    request: RunRequest
+    tries: int
+    at: datetime | None
+    row: Row
 
 
 class RunLedger:
@@ -88,7 +99,17 @@ class RunLedger:
 
     def open_runs(self, pipeline: str) -> list[RunRequest]:
         """Every run of the pipeline that was claimed and has no outcome."""
-        return [from_text(RunRequest, row.values["request"]) for row in self._runs.rows(pipeline, "o-", end_of("o-"))]
+        return [found.request for found in self.unfinished(pipeline)]
+
+    def unfinished(self, pipeline: str) -> list[UnfinishedRun]:
+        """The same, with what the reconciler has tried."""
+        return [_unfinished(row) for row in self._runs.rows(pipeline, "o-", end_of("o-"))]
+
+    def trying(self, found: UnfinishedRun, at: datetime) -> bool:
+        """Count a try, before it is made; False when the run has ended since, or somebody else tries it."""
+        row = found.row
+        values = {"tries": found.tries + 1, "tried_at": stamp(at)}
+        return self._runs.update(Row(row.partition, row.key, values, row.etag))
 
     def list_runs(
         self,
@@ -139,6 +160,16 @@ class RunLedger:
         if row is None or "request" not in row.values:
             raise TransientError(f"run {request.run_id} could not be claimed and nobody holds it; try again")
         return from_text(RunRequest, row.values["request"])
+
+
+def _unfinished(row: Row) -> UnfinishedRun:
+    tried_at = row.values.get("tried_at")
+    return UnfinishedRun(
+        request=from_text(RunRequest, row.values["request"]),
+        tries=row.values.get("tries", 0),
+        at=datetime.fromisoformat(tried_at) if tried_at else None,
+        row=row,
+    )
 
 
 def _record_of(request: RunRequest) -> RunRecord:

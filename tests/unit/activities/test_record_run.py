@@ -9,7 +9,7 @@ from activities.read_champion import read_champion
 from activities.record_run import record_run
 from shared.clients.ledger import Ledger
 from shared.decisions.news import Trained
-from shared.messages import Best, Champion, ChampionQuery, Done, Outcome, RunRecord, Stage
+from shared.messages import Best, Champion, ChampionQuery, Done, FailureKind, Outcome, RunRecord, Stage
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_plan, a_run_request, a_snapshot
 from tests.support.memory_tables import MemoryTables
@@ -235,3 +235,19 @@ def test_trouble_around_a_training_puts_nothing_aside(ledger: Ledger) -> None:
         _record(ledger, _of(attempt, Outcome.FAILED, stage=Stage.TRAINING, reason="Azure ML answered 500"))
 
     assert ledger.quarantines.of(NAME) == []
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_record_that_is_longer_than_a_row_takes_is_kept_all_the_same(ledger: Ledger, outcome: Outcome) -> None:
+    """Refused, it would be refused for ever, with its model live."""
+    metrics = {f"recall of class {number}": 0.5 for number in range(5_000)}
+    record = _of(1, outcome, reason="x" * 50_000, metrics=metrics, image="i", failure_kind=FailureKind.DATA)
+
+    _record(ledger, record)
+
+    kept = ledger.runs.run(record.run_id)
+    assert kept is not None
+    assert kept.outcome is outcome
+    assert kept.metrics.items() < metrics.items()
+    champion = read_champion(ChampionQuery(pipeline=NAME), champions=ledger.champions)
+    assert (champion.run_id == record.run_id) is (outcome is Outcome.PROMOTED)

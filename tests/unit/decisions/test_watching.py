@@ -17,13 +17,16 @@ from shared.decisions.watching import (
     WindUp,
     after_roll_outs,
     ended,
+    is_given_up,
     life_of,
+    may_try,
     owner_is_gone,
     recent,
     run_step,
     window_step,
 )
 from shared.messages import ArrivalWindow, Cause, Outcome, RunRecord, Stage, Verdict, WindowVerdict
+from tests.support.arrivals import a_run_record
 from tests.support.builders import a_run_request
 from tests.support.workflow import START
 
@@ -89,7 +92,7 @@ def test_a_clock_that_was_set_back_keeps_no_claim_for_ever() -> None:
     assert recent(START + GRACE / 2, START)
 
 
-def judge(settling: Instance = NEVER, **changes: object) -> Start | WindowVerdict:
+def judge(settling: Instance = NEVER, **changes: object) -> Start | WindowVerdict | None:
     known = {"judged": None, "run": None, "trouble": "", "now": LATER} | changes
     return window_step(WINDOW, settling, **known)  # type: ignore[arg-type]
 
@@ -131,6 +134,38 @@ def test_what_fails_for_a_day_is_rejected_with_the_last_reason() -> None:
     assert isinstance(verdict, WindowVerdict)
     assert verdict.verdict is Verdict.REJECTED
     assert verdict.reason.endswith("24 hours; the last time: Orchestrator failed: the blob storage did not answer")
+
+
+def test_a_settling_that_fails_again_and_again_is_tried_ever_more_seldom() -> None:
+    failing_for = timedelta(hours=4)
+    failed = Instance(life=Life.FAILED, said="no answer", updated_at=START + failing_for)
+
+    assert judge(failed, now=START + failing_for + timedelta(minutes=59)) is None
+    assert judge(failed, now=START + failing_for + timedelta(minutes=61)) == Start()
+
+
+@pytest.mark.parametrize(
+    ("tries", "pause"),
+    [
+        (1, timedelta(minutes=2)),
+        (2, timedelta(minutes=4)),
+        (5, timedelta(minutes=32)),
+        (11, timedelta(days=1)),
+        (10_000, timedelta(days=1)),
+    ],
+)
+def test_pauses_between_tries_grow_to_a_day(tries: int, pause: timedelta) -> None:
+    assert may_try(0, None, START)
+    assert not may_try(tries, START, START + pause - timedelta(seconds=1))
+    assert may_try(tries, START, START + pause)
+
+
+def test_an_answer_is_given_up_after_a_week() -> None:
+    record = a_run_record(ended_at=START)
+
+    assert not is_given_up(record, START + timedelta(days=7))
+    assert is_given_up(record, START + timedelta(days=7, seconds=1))
+    assert not is_given_up(a_run_record(ended_at=None), START + timedelta(days=8))
 
 
 def test_an_app_that_was_away_for_a_day_gives_nothing_up() -> None:

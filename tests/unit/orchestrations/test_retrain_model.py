@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from shared.messages import (
     TargetResult,
     TrainingEnd,
 )
-from shared.wire import from_wire, to_wire
+from shared.wire import from_wire, to_text, to_wire
 from tests.support.builders import a_champion, a_plan, a_run_request, a_trained_model
 from tests.support.jobs import A_FROZEN_JOB
 from tests.support.workflow import Played, play, refusal, value
@@ -188,3 +189,32 @@ def test_a_roll_out_that_failed_everywhere_says_whose_matter_it_is(kind: Failure
     _, record = story(roll_out=to_wire(failed))
 
     assert (record.outcome, record.failure_kind) == (Outcome.ROLLED_BACK, kind)
+
+
+def test_a_thousand_metrics_are_bounded_before_anything_is_delivered_and_the_rest_is_told() -> None:
+    metrics = {f"recall of class {number}": 0.5 for number in range(5_000)} | {"accuracy": 0.97}
+
+    run, record = story(collect_training=value(a_trained_model(metrics=metrics)))
+
+    assert record.outcome is Outcome.PROMOTED
+    assert record.metrics["accuracy"] == 0.97
+    assert len(record.metrics) <= 100
+    assert f"{5_001 - len(record.metrics)} of 5001 metrics are not kept" in record.reason
+    for asked in run.commands["guarded_step"]:
+        assert asked["input"]["command"]["lineage"]["metrics"] == record.metrics
+    assert len(to_text(record)) < 32_000
+
+
+def test_twenty_targets_that_fail_with_long_reasons_still_end_the_run() -> None:
+    targets = tuple(TargetPlan(name=f"line-{number}", health_seconds=9) for number in range(20))
+
+    def fail(asked: Any) -> Any:
+        return to_wire(TargetResult(target=asked["input"]["target"], deployed=False, reason="no answer; " * 200))
+
+    run, record = story(request={"plan": a_plan(targets=targets)}, roll_out=fail)
+
+    assert record.outcome is Outcome.ROLLED_BACK
+    assert len(to_text(record)) < 32_000
+    assert [result.target for result in record.targets] == [target.name for target in targets]
+    for status in run.context.statuses:
+        assert len(json.dumps(status).encode("utf-16")) < 16 * 1024

@@ -113,3 +113,22 @@ def test_who_follows_a_run_nobody_knows_keeps_nobody(world: WatchedWorld, broker
     this, _ = world.passes(answer_followers)
 
     assert (broker.sent, this.failed) == ([], 0)
+
+
+def test_a_few_that_can_never_be_answered_do_not_keep_the_others_waiting_and_are_given_up(
+    world: WatchedWorld, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    waiting = [ReplyTo(message_id=f"m-{number}") for number in range(12)]
+    a_followed_run(world, *waiting)
+    broker.refuses = {reply.message_id for reply in waiting[:6]}
+
+    for _ in range(30):
+        world.passes(answer_followers)
+        world.now += timedelta(minutes=2)
+    assert {reply.message_id for reply, _ in broker.sent} == {reply.message_id for reply in waiting[6:]}
+
+    world.now = START + timedelta(days=7, minutes=1)
+    with caplog.at_level(logging.ERROR):
+        world.passes(answer_followers)
+    assert world.ledger.followers.unanswered() == []
+    assert caplog.text.count("was not told the outcome") == 6

@@ -1,6 +1,7 @@
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -32,6 +33,10 @@ ENDED = [RuntimeStatus.Completed, RuntimeStatus.Failed, RuntimeStatus.Terminated
 
 def wound_up(world: WatchedWorld, run: RunRequest) -> RunEnd:
     assert world.started(f"{run.run_id}-wind-up") == "wind_up_run"
+    return wound_up_by(world, run)
+
+
+def wound_up_by(world: WatchedWorld, run: RunRequest) -> RunEnd:
     return from_wire(RunEnd, world.client.instances[f"{run.run_id}-wind-up"].given)
 
 
@@ -301,3 +306,46 @@ def _ticket(run: RunRequest) -> ComputeTicket:
 
 def _asks(world: WatchedWorld, run: RunRequest) -> Turn:
     return world.ledger.computes.change(run.plan.compute, lambda state: ask(state, _ticket(run), 1, START)).turn
+
+
+def test_a_winding_up_that_always_fails_is_tried_ever_more_seldom(world: WatchedWorld) -> None:
+    run = world.claims()
+    world.has_instance(run.run_id, RuntimeStatus.Terminated)
+    started, began = [], world.now
+
+    while world.now < began + timedelta(days=3):
+        world.passes(adopt_runs)
+        if world.client.started:
+            started.append(world.now - began)
+            world.client.started.clear()
+            world.has_instance(f"{run.run_id}-wind-up", RuntimeStatus.Failed)
+        world.now += timedelta(minutes=2)
+
+    pauses = [after - before for before, after in pairwise(started)]
+    assert pauses == sorted(pauses), "never more often than before"
+    assert pauses[:4] == [timedelta(minutes=2 * 2**number) for number in range(4)]
+    assert pauses[-1] <= timedelta(days=1), "and never given up: it holds the compute"
+    assert len(started) < 15
+
+
+def test_a_run_that_serves_and_never_comes_to_its_end_is_wound_up_after_some_tries(
+    world: WatchedWorld,
+) -> None:
+    """Each time it is resumed it fails again, while its roll-out says that its model serves."""
+    run = world.claims()
+    shown = {"stage": "recording", "since": "", "progress": {}}
+    served = to_wire(TargetResult(target="hub-vm", deployed=True))
+    world.has_instance(f"{run.run_id}-hub-vm", RuntimeStatus.Completed, output=served)
+    resumed, began = 0, world.now
+
+    while f"{run.run_id}-wind-up" not in world.client.instances and world.now < began + timedelta(days=3):
+        world.has_instance(run.run_id, RuntimeStatus.Failed, custom_status=shown, output="it always fails")
+        world.passes(adopt_runs)
+        resumed += world.client.started.count(run.run_id)
+        world.client.started.clear()
+        world.now += timedelta(minutes=2)
+
+    assert 8 <= resumed <= 12
+    end = wound_up_by(world, run)
+    assert end.record.outcome is Outcome.FAILED
+    assert "look which release serves on hub-vm" in end.record.reason

@@ -78,7 +78,7 @@ def test_one_pass_does_all_that_was_left_undone(world: WatchedWorld, hub: PagedH
     assert "windows opened: 1, windows settled again: 1" in this.summary
 
 
-@pytest.mark.parametrize("step", ["unfinished_windows", "open_runs", "unanswered", "counted", "look"])
+@pytest.mark.parametrize("step", ["unfinished_windows", "unfinished", "unanswered", "counted", "look"])
 def test_a_step_that_fails_does_not_keep_the_others(
     world: WatchedWorld, hub: PagedHub, step: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -107,7 +107,7 @@ def test_a_step_that_fails_does_not_keep_the_others(
     assert this.summary.endswith("failed: 1, see the lines above and GET /api/pipelines")
     expected = {
         "windows settled again": "unfinished_windows",
-        "runs started": "open_runs",
+        "runs started": "unfinished",
         "schedules started": "counted",
     }
     assert set(this.done) >= {what for what, owner_step in expected.items() if owner_step != step}

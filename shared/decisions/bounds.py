@@ -1,0 +1,111 @@
+"""How long what we keep and show may be. Pure.
+
+A value of a table's row holds 32 Ki characters, a custom status 8 Ki, and whoever is told of a run should not have to
+read more. What comes from outside is therefore bounded before it is recorded: a record that its table refuses would be
+refused for ever, with its model live. Lengths are those of our JSON texts, where a letter may take six characters, and
+an emoji twelve.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from shared.messages import Parameters, RunRecord, TargetResult
+from shared.texts import shortened
+
+LONGEST_COLUMN = 32_000
+"""Characters of a text in one value of a table's row; the service takes 32 Ki."""
+LONGEST_STATUS = 8_000
+"""Characters of a custom status; Durable Functions takes 16 KB of UTF-16."""
+LONGEST_PARAMETERS = 8_000
+MOST_METRICS = 100
+
+_LONGEST_METRICS = 6_000
+_LONGEST_REASON = 3_000
+_LONGEST_NOTE = 3_000
+_LONGEST_REASONS_OF_TARGETS = 6_000
+_STEPS = (1_000, 300, 120, 60)  # longest texts in a custom status, until all of it fits
+
+
+def length(value: Any) -> int:
+    """Characters of a value in a JSON text of ours."""
+    return len(json.dumps(value, separators=(",", ":")))
+
+
+def fitted(text: str, longest: int) -> str:
+    """The text, on one line and without its middle when it takes more than ``longest`` characters in a JSON text."""
+    most = longest
+    while length(text) > longest and most > 8:
+        text, most = shortened(text, most), most * 3 // 4
+    return text
+
+
+def bounded_metrics(metrics: Mapping[str, float], judged: str) -> tuple[dict[str, float], str]:
+    """As many metrics as are kept, the judged one first of all, and what is to be told of the rest.
+
+    The rest are only not kept by the app; Azure ML has them.
+    """
+    kept: dict[str, float] = {}
+    room = _LONGEST_METRICS
+    for name in sorted(metrics, key=lambda name: (name != judged, name)):
+        taken = length({name: metrics[name]})
+        if len(kept) < MOST_METRICS and taken <= room:
+            kept[name] = metrics[name]
+            room -= taken
+    if len(kept) == len(metrics):
+        return dict(metrics), ""
+    told = (
+        f"{len(metrics) - len(kept)} of {len(metrics)} metrics are not kept, because they are more than {MOST_METRICS}"
+        " or their names are too long; all of them are in Azure ML"
+    )
+    return {name: kept[name] for name in metrics if name in kept}, told
+
+
+def bounded_record(record: RunRecord) -> RunRecord:
+    """The record as it fits into a row. One that fits is not changed."""
+    metrics, _ = bounded_metrics(record.metrics, "")
+    return replace(
+        record,
+        reason=fitted(record.reason, _LONGEST_REASON),
+        note=fitted(record.note, _LONGEST_NOTE),
+        metrics=metrics,
+        targets=bounded_targets(record.targets),
+    )
+
+
+def bounded_targets(results: Sequence[TargetResult]) -> tuple[TargetResult, ...]:
+    """The results of all targets of a run, whose reasons share the room there is."""
+    room = _LONGEST_REASONS_OF_TARGETS // max(1, len(results))
+    return tuple(replace(result, reason=fitted(result.reason, room)) for result in results)
+
+
+def bounded_status(status: dict[str, Any]) -> dict[str, Any]:
+    """The custom status as the host takes it: its longest texts lose their middle until all of it fits."""
+    shown: Any = status
+    for longest in _STEPS:
+        if length(shown) <= LONGEST_STATUS:
+            return dict(shown)
+        shown = _with_texts(shown, longest)
+    if length(shown) <= LONGEST_STATUS:
+        return dict(shown)
+    return {key: value for key, value in shown.items() if key in {"stage", "since"}}
+
+
+def trouble_with(parameters: Parameters) -> str:
+    """What is wrong with the size of a pipeline's parameters, with a request's own; empty when nothing is."""
+    found = length(parameters)
+    if found <= LONGEST_PARAMETERS:
+        return ""
+    return (
+        f"have {found} characters in all as JSON, and at most {LONGEST_PARAMETERS} are taken;"
+        " put large values into the training's folder, and name them here"
+    )
+
+
+def _with_texts(value: Any, longest: int) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= longest else fitted(value, longest)
+    if isinstance(value, Mapping):
+        return {key: _with_texts(each, longest) for key, each in value.items()}
+    return [_with_texts(each, longest) for each in value] if isinstance(value, list | tuple) else value
