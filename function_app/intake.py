@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from function_app.group_commit import GroupCommit
 from function_app.services import Services
+from function_app.triggers.events import payload_of
 from shared.decisions.arrivals import arrival_from
 from shared.decisions.routing import route
 from shared.decisions.selection import is_done_marker
@@ -57,6 +58,14 @@ class Intake:
         self._outside = GroupCommit(self._record_outside)
         self._joining: dict[str, GroupCommit[tuple[Arrival, bool], JoinedWindow]] = {}
 
+    async def take_text(self, text: str, received_at: datetime) -> Taken:
+        """Record an event as it was sent; otherwise as :meth:`take`."""
+        try:
+            payload = payload_of(text)
+        except PermanentError as error:
+            return await self._reject(_whatever(text), error.reason, received_at)
+        return await self.take(payload, received_at)
+
     async def take(self, payload: Mapping[str, Any], received_at: datetime) -> Taken:
         """Record an event; what the caller must do now, usually nothing.
 
@@ -68,10 +77,7 @@ class Intake:
         try:
             arrival = arrival_from(payload, received_at=received_at)
         except PermanentError as error:
-            rejected = rejection_of(payload, error.reason, received_at)
-            log.error("event %s is rejected: %s", rejected.event_id, rejected.reason)
-            await asyncio.to_thread(self._services.ledger.arrivals.record_rejected, rejected)
-            return Taken()
+            return await self._reject(payload, error.reason, received_at)
         routing = route(arrival, self._watched.pipelines, self._watched.accounts)
         if not routing.pipelines:
             log.info("arrival of %s/%s is outside: %s", arrival.container, arrival.blob, routing.reason)
@@ -84,6 +90,13 @@ class Intake:
             start=tuple(window for taken in each for window in taken.start),
             wake=tuple(window_id for taken in each for window_id in taken.wake),
         )
+
+    async def _reject(self, payload: Mapping[str, Any], reason: str, received_at: datetime) -> Taken:
+        rejected = rejection_of(payload, reason, received_at)
+        log.error("event %s is rejected: %s", rejected.event_id, rejected.reason)
+        ledger = await asyncio.to_thread(lambda: self._services.ledger)
+        await asyncio.to_thread(ledger.arrivals.record_rejected, rejected)
+        return Taken()
 
     def _watch(self) -> _Watched:
         """Read what the first event needs, in a thread: it takes a moment that no other function should wait for."""
@@ -108,6 +121,15 @@ class Intake:
 
     def _record_outside(self, arrivals: Sequence[tuple[Arrival, str]]) -> Sequence[bool]:
         return self._services.ledger.arrivals.record_all_outside(arrivals)
+
+
+def _whatever(text: str) -> Mapping[str, Any]:
+    """What can be read of a text that is refused, so that its row has the event's id if it has one."""
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return {"text": text}
+    return read if isinstance(read, Mapping) else {"text": text}
 
 
 def rejection_of(payload: Mapping[str, Any], reason: str, received_at: datetime) -> RejectedEvent:

@@ -42,8 +42,8 @@ Note = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
 def trouble_in(error: ValidationError, model: type[BaseModel]) -> tuple[str, str, str]:
     """The first thing that is wrong: its kind, the field ("" for the whole) and a sentence with the remedy.
 
-    Kinds are pydantic's; the sentence starts with the field. What ``json_invalid`` and ``model_type`` mean to the
-    caller depends on what the text is, so the sentence only says why.
+    Kinds are pydantic's; the sentence starts with the field. What ``model_type`` means to the caller depends on what
+    the text is, so the sentence only says why.
     """
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"])
@@ -52,8 +52,6 @@ def trouble_in(error: ValidationError, model: type[BaseModel]) -> tuple[str, str
 
 def _sentence(kind: str, text: str, field: str, model: type[BaseModel]) -> str:
     match kind:
-        case "json_invalid":
-            return text.partition(": ")[2] or "it ends too early"
         case "extra_forbidden":
             return f"{_shown(field)} is unknown; known: {known_fields(model)}"
         case "missing":

@@ -1,15 +1,17 @@
 """Kinds of fields in requests: how a text from outside is read, and what the API's description says of it."""
 
 import re
-from datetime import UTC, datetime, time
+from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
+from shared.moments import moment_from
+
 LONGEST_BLOB: Final = 1024  # characters of a blob's name, as the service allows
 LONGEST_KEY: Final = 255
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d))?", re.ASCII)
+_DAY_OR_OFFSET = re.compile(r"\d{4}-\d\d-\d\d([Tt].*([Zz]|[+-]\d\d:\d\d))?", re.ASCII)
 
 
 def _whole_number(value: object) -> object:
@@ -19,17 +21,16 @@ def _whole_number(value: object) -> object:
 
 
 def _moment(value: object) -> datetime:
-    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+    try:
+        found = moment_from(value) if isinstance(value, str) and _DAY_OR_OFFSET.fullmatch(value) else None
+    except ValueError:
+        raise ValueError("is no day or time that exists") from None
+    if found is None:
         raise ValueError(
             "must be a time as in RFC 3339, such as 2026-05-01T10:00:00Z, or a day, such as 2026-05-01"
             " (a + before the offset is written %2B in an address)"
         )
-    try:
-        # Python knows no leap second, and neither do the times that it is compared with.
-        found = datetime.fromisoformat(re.sub(r":60(?=[.Zz+-])", ":59", value).upper())
-        return found.astimezone(UTC) if found.tzinfo else datetime.combine(found, time.min, UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("is no day or time that exists") from None
+    return found
 
 
 Limit = Annotated[

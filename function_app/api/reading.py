@@ -1,5 +1,6 @@
 """From a request to the model of what is asked; everything else is refused with the field's name and the remedy."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import TypeVar
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from function_app.api.fields import LONGEST_KEY
 from function_app.problems import BadFieldError, RefusedError
 from shared.fields import known_fields, trouble_in
+from shared.json_text import UTF8_MARK, NotJsonError, read_json
 
 Asked = TypeVar("Asked", bound=BaseModel)
 
@@ -33,7 +35,12 @@ def body_of(model: type[Asked], body: bytes) -> Asked:
     if len(body) > LARGEST_BODY:
         raise RefusedError(413, "too_large", f"the body has {len(body)} bytes, and at most {LARGEST_BODY} are taken")
     try:
-        return model.model_validate_json(body if body.strip() else b"{}")
+        document = read_json(body) if body.removeprefix(UTF8_MARK).strip() else {}
+        return model.model_validate_json(json.dumps(document))
+    except NotJsonError as error:
+        known = known_fields(model)
+        sentence = f"the body is not JSON ({error}); send an object such as {{}}, or nothing; known fields: {known}"
+        raise BadFieldError(str(error) if error.field else sentence, field=error.field or None) from None
     except ValidationError as error:
         raise _refusal(error, model, "") from None
 
@@ -51,9 +58,7 @@ def _refusal(error: ValidationError, model: type[BaseModel], kind: str) -> BadFi
     """One sentence about the first thing that is wrong."""
     trouble, field, sentence = trouble_in(error, model)
     known = known_fields(model)
-    if trouble == "json_invalid":
-        sentence = f"the body is not JSON ({sentence}); send an object such as {{}}, or nothing; known fields: {known}"
-    elif trouble == "model_type":
+    if trouble == "model_type":
         sentence = f"the body must be a JSON object; known fields: {known}"
     else:
         sentence = f"{kind}{sentence}"

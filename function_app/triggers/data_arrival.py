@@ -3,14 +3,13 @@
 import asyncio
 import logging
 from datetime import UTC, datetime
-from typing import Any
 
 import azure.durable_functions as df
-import azure.functions as func
 
 from function_app.intake import Intake
 from function_app.services import Services
 from function_app.starting import start_once
+from function_app.triggers.events import EVENT_GRID_TRIGGER
 from orchestrations.settle_arrivals import DONE_MARKER
 from shared.texts import shortened
 
@@ -22,10 +21,10 @@ def blueprint(services: Services) -> df.Blueprint:
     bp = df.Blueprint()
     intake = Intake(services)
 
-    @bp.event_grid_trigger(arg_name="event")
+    @bp.generic_trigger(arg_name="event", type=EVENT_GRID_TRIGGER)
     @bp.durable_client_input(client_name="client")
-    async def on_data_arrival(event: func.EventGridEvent, client: df.DurableOrchestrationClient) -> None:
-        taken = await intake.take(payload_of(event), datetime.now(UTC))
+    async def on_data_arrival(event: str, client: df.DurableOrchestrationClient) -> None:
+        taken = await intake.take_text(event, datetime.now(UTC))
         for window in taken.start:
             await start_once(client, "settle_arrivals", window.window_id, window)
             await asyncio.to_thread(services.ledger.arrivals.window_started, window)
@@ -41,17 +40,3 @@ async def _wake(client: df.DurableOrchestrationClient, window_id: str) -> None:
         await client.raise_event(window_id, DONE_MARKER)
     except Exception as error:  # noqa: BLE001 - the SDK knows no narrower type; not started yet, or over
         log.info("window %s was not woken for its done-marker: %s", window_id, shortened(error))
-
-
-def payload_of(event: func.EventGridEvent | func.CloudEvent) -> dict[str, Any]:
-    """The event as plain fields, the same for both schemas: id, source, subject, type, time, data."""
-    cloud = isinstance(event, func.CloudEvent)
-    moment = event.time if cloud else event.event_time
-    return {
-        "id": event.id,
-        "source": event.source if cloud else event.topic,
-        "subject": event.subject,
-        "type": event.type if cloud else event.event_type,
-        "time": moment.isoformat() if moment else None,
-        "data": event.get_json(),
-    }

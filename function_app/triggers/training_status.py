@@ -1,12 +1,16 @@
 """Azure ML says that a run changed: wake the orchestration that waits for it, instead of letting it find out."""
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import azure.durable_functions as df
-import azure.functions as func
 
+from function_app.triggers.events import EVENT_GRID_TRIGGER, payload_of
 from orchestrations.await_training import WAKE_UP
 from shared.decisions.children import training_id
+from shared.errors import PermanentError
+from shared.texts import shortened
 
 log = logging.getLogger(__name__)
 
@@ -15,15 +19,20 @@ def blueprint() -> df.Blueprint:
     """The trigger for ``Microsoft.MachineLearningServices.RunStatusChanged``."""
     bp = df.Blueprint()
 
-    @bp.event_grid_trigger(arg_name="event")
+    @bp.generic_trigger(arg_name="event", type=EVENT_GRID_TRIGGER)
     @bp.durable_client_input(client_name="client")
-    async def on_training_status(event: func.EventGridEvent, client: df.DurableOrchestrationClient) -> None:
-        run_id = run_id_of(event)
+    async def on_training_status(event: str, client: df.DurableOrchestrationClient) -> None:
+        try:
+            told = payload_of(event)
+        except PermanentError as error:
+            log.warning("an event about a training is not understood: %s", error.reason)
+            return
+        run_id = run_id_of(told)
         if run_id is None:
-            log.warning("event %s names no run; nothing to wake", event.id)
+            log.warning("event %s names no run; nothing to wake", told["id"])
             return
         try:
-            await client.raise_event(training_id(run_id), WAKE_UP, {"event": event.id})
+            await client.raise_event(training_id(run_id), WAKE_UP, {"event": shortened(told["id"], 256)})
         except Exception as error:  # noqa: BLE001 - the client raises it bare for an unknown or a finished instance
             # Only a hint was lost: polling finds the status by itself.
             log.info("nobody waits for run %s: %s", run_id, error)
@@ -31,8 +40,8 @@ def blueprint() -> df.Blueprint:
     return bp
 
 
-def run_id_of(event: func.EventGridEvent) -> str | None:
+def run_id_of(event: Mapping[str, Any]) -> str | None:
     """The run that the event is about: ``data.runId``, as the service documents it."""
-    data = event.get_json()
+    data = event.get("data")
     run_id = data.get("runId") if isinstance(data, dict) else None
     return run_id if isinstance(run_id, str) and run_id else None

@@ -8,8 +8,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-import azure.functions as func
-
+from local_stack.functions_host.converters import converter_of
 from local_stack.functions_host.functions import RETURN_BINDING, Binding
 
 
@@ -83,8 +82,8 @@ def _check_parameter(name: str, binding: Binding, annotation: Any) -> None:
         return
     if not isinstance(annotation, type):
         raise FunctionLoadError(name, f"binding {binding.name} has invalid non-type annotation {annotation!r}")
-    converter = func.get_binding_registry().get(binding.type)
-    if converter is None or not converter.check_input_type_annotation(annotation):
+    converter = converter_of(binding)
+    if not converter.check_input_type_annotation(annotation):
         raise FunctionLoadError(
             name,
             f"type of {binding.name} binding {binding.type!r} does not match its annotation {annotation.__name__!r}",
@@ -102,8 +101,8 @@ def _check_return_binding(name: str, binding: Binding | None, annotation: Any) -
         raise FunctionLoadError(name, f"has invalid non-type return annotation {annotation!r}")
     if annotation is type(None):
         return
-    converter = func.get_binding_registry().get(binding.type)
-    if converter is None or not converter.check_output_type_annotation(annotation):
+    converter = converter_of(binding)
+    if not converter.check_output_type_annotation(annotation):
         raise FunctionLoadError(
             name, f"return annotation {annotation.__name__!r} does not match binding type {binding.type!r}"
         )

@@ -13,6 +13,18 @@ ORCHESTRATION_TRIGGER: Final = "orchestrationTrigger"
 ACTIVITY_TRIGGER: Final = "activityTrigger"
 DURABLE_CLIENT: Final = "durableClient"
 RETURN_BINDING: Final = "$return"
+_KINDS: Final = {
+    kind.lower(): kind
+    for kind in (
+        HTTP_TRIGGER,
+        EVENT_GRID_TRIGGER,
+        TIMER_TRIGGER,
+        SERVICE_BUS_TRIGGER,
+        ORCHESTRATION_TRIGGER,
+        ACTIVITY_TRIGGER,
+        DURABLE_CLIENT,
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,13 @@ class Binding:
     direction: str
     """``IN`` or ``OUT``."""
     attributes: dict[str, Any] = field(repr=False)
+    declared: str = ""
+    """The type as the app spells it, by which the worker looks for a converter."""
+
+    def __post_init__(self) -> None:
+        # The host looks a type up in any case, the worker does not.
+        object.__setattr__(self, "declared", self.declared or self.type)
+        object.__setattr__(self, "type", _KINDS.get(self.type.lower(), self.type))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import azure.functions as func
 from azure.functions.meta import Datum
 
 from local_stack.functions_host import functions as kinds
+from local_stack.functions_host.converters import converter_of
 from local_stack.functions_host.durable.interfaces import ActivityFailedError, OrchestratorFailedError
 from local_stack.functions_host.functions import HostedFunction
 
@@ -142,16 +143,17 @@ class AppInvoker:
     ) -> Datum | None:
         """Run a function for an event that came from outside; gives the encoded ``$return`` value if it has one.
 
-        Raises :class:`FunctionFailedError`, also when the function returns a value nothing takes.
+        Raises :class:`FunctionFailedError`, also when the function returns a value nothing takes, or ``None`` for a
+        ``$return`` binding: the worker encodes that all the same, and cannot.
         """
         value = await self._call(function, data, metadata or {})
-        if value is None:
-            return None
         if not function.returns_explicitly:
+            if value is None:
+                return None
             text = f"function {function.name!r} without a $return binding returned a non-None value"
             raise FunctionFailedError(f"RuntimeError: {text}")
         binding = next(item for item in function.bindings if item.name == kinds.RETURN_BINDING)
-        converter = func.get_binding_registry().get(binding.type)
+        converter = converter_of(binding)
         try:
             return converter.encode(value, expected_type=None)
         except NotImplementedError as error:
@@ -204,7 +206,7 @@ class AppInvoker:
         arguments: dict[str, Any] = {}
         for binding in function.bindings:
             if binding.name == function.trigger.name:
-                converter = func.get_binding_registry().get(binding.type)
+                converter = converter_of(binding)
                 arguments[binding.name] = converter.decode(data, trigger_metadata=metadata)
             elif binding.type == kinds.DURABLE_CLIENT:
                 arguments[binding.name] = self._client_binding()

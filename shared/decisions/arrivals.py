@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from shared.errors import Code, PermanentError
 from shared.messages import Arrival
+from shared.moments import moment_from
 
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 
@@ -88,9 +89,11 @@ def _time(event: Mapping[str, Any]) -> datetime:
     value = event.get("time", event.get("eventTime"))
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            value = moment_from(value)
         except ValueError:
-            raise _bad("time", "must be a time as in RFC 3339, such as 2026-05-01T10:00:00Z") from None
+            raise _bad("time", "is no time that exists, in the years 1 to 9999") from None
+        if value is None:
+            raise _bad("time", "must be a time as in RFC 3339, such as 2026-05-01T10:00:00Z")
     if not isinstance(value, datetime):
         raise _bad("time", "is missing")
     return _in_utc(value)

@@ -16,6 +16,7 @@ from pydantic_core import from_json
 
 from shared.errors import Code, PermanentError
 from shared.fields import Note, ParameterValue, known_fields, trouble_in
+from shared.json_text import UTF8_MARK, NotJsonError, read_json
 from shared.messages import AdmissionRequest, Cause, Parameters, ReplyTo
 
 SCHEMA: Final = 1
@@ -25,7 +26,6 @@ LONGEST_LABEL: Final = 256
 
 _LABEL = r"^[A-Za-z0-9_.:/$~+-]*$"
 _LABEL_RULE = "at most 256 letters, digits and . _ : / $ ~ + -"
-_BOM = b"\xef\xbb\xbf"
 
 
 def _schema(value: object) -> int:
@@ -148,13 +148,15 @@ def admission_request(asked: UpstreamRequest, instance_id: str, asked_at: dateti
 def _body_of(message: Envelope) -> TrainingRequest:
     if len(message.body) > LARGEST_BODY:
         raise _bad(f"the body has {len(message.body)} bytes, and at most {LARGEST_BODY} are taken; send names, no data")
+    fields = known_fields(TrainingRequest)
     try:
-        return TrainingRequest.model_validate_json(message.body.removeprefix(_BOM))
+        return TrainingRequest.model_validate_json(json.dumps(read_json(message.body)))
+    except NotJsonError as error:
+        if error.field:
+            raise _bad(str(error)) from None
+        raise _bad(f"the body is not JSON in UTF-8 ({error}); send an object with these fields: {fields}") from None
     except ValidationError as error:
         kind, _, sentence = trouble_in(error, TrainingRequest)
-    fields = known_fields(TrainingRequest)
-    if kind == "json_invalid":
-        raise _bad(f"the body is not JSON in UTF-8 ({sentence}); send an object with these fields: {fields}")
     if kind == "model_type":
         raise _bad(f"the body must be a JSON object with these fields: {fields}")
     raise _bad(sentence)
@@ -175,7 +177,7 @@ def _said(body: bytes) -> Mapping[str, Any]:
     if len(body) > LARGEST_BODY:
         return {}
     try:
-        said = from_json(body.removeprefix(_BOM))
+        said = from_json(body.removeprefix(UTF8_MARK))
     except ValueError:
         return {}
     return said if isinstance(said, Mapping) else {}

@@ -54,16 +54,24 @@ def body(chance: random.Random) -> bytes:
         return b"[" * chance.randrange(1, 20_000)
     if kind == 2:
         return json.dumps([value(chance)]).encode()
+    if kind == 3:
+        return chance.choice(
+            (
+                b'{"schema": 1, "schema": 1}',
+                '{"schema": 1}'.encode(chance.choice(("utf-16", "utf-32", "utf-16-le"))),
+                b'\xef\xbb\xbf{"unknown": ' + b"9" * 5000 + b"}",
+                b"[" * 150 + b"]" * 150,
+                b'{"parameters": {"a": "\\ud800"}}',
+                b'{"parameters": {"a": NaN}}',
+            )
+        )
     return json.dumps({f"unknown-{chance.randrange(9)}": value(chance)}).encode()
 
 
 def event(chance: random.Random, good: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """A blob event with one field that makes it useless. Its id tells it from all others, unless that is what is bad.
-
-    Times that the SDK cannot read are left out: there the host answers before any code of the app's.
-    """
+    """A blob event with one field that makes it useless. Its id tells it from others, unless that is what is bad."""
     bad = dict(good) | {"id": f"nonsense-{number}", "topic": ""}
-    field_name = chance.choice(("eventType", "subject", "data", "contentLength", "url", "id", "eTag"))
+    field_name = chance.choice(("eventType", "subject", "data", "contentLength", "url", "id", "eTag", "eventTime"))
     other = value(chance)
     if field_name in {"contentLength", "url", "eTag"}:
         wrong = {
@@ -75,6 +83,10 @@ def event(chance: random.Random, good: Mapping[str, Any], number: int) -> dict[s
         bad["data"] = data | {field_name: wrong[field_name], "nonsense": number}
     elif field_name == "data":
         bad["data"] = other if not isinstance(other, dict) else [other, number]
+    elif field_name == "eventTime":
+        none_such = ("2026-02-30T10:00:00Z", "2026-05-01T10:00:00+25:00", "0001-01-01T00:00:00+09:00")
+        times: tuple[Any, ...] = ("", "yesterday", 7, None, [], *none_such)
+        bad["eventTime"] = chance.choice(times)
     elif field_name == "id":
         bad |= {"id": chance.choice(("", " ", "i" * 300)), "subject": f"/nowhere/{number}"}
     else:

@@ -96,8 +96,8 @@ def _text(value: str) -> Datum:
 
 
 def _response(reply: Datum | None) -> web.Response:
-    if reply is None:
-        return web.Response(status=204)
+    if reply is None:  # an HTTP function always has a $return binding, whose value is encoded or refused before
+        return web.Response(status=500)
     if reply.type == "string":
         return web.Response(text=reply.value)
     value: Mapping[str, Any] = reply.value

@@ -48,9 +48,9 @@ def metadata_of(message: ServiceBusReceivedMessage) -> dict[str, Datum]:
     as_json = Datum(json.dumps(properties, default=str), "json")
     return {
         **{name: Datum(_text(value), "string") for name, value in _present(message, _TEXTS)},
-        **{name: Datum(value, "int") for name, value in _present(message, _NUMBERS)},
+        **{name: _number(value) for name, value in _present(message, _NUMBERS)},
         **{name: _moment(value) for name, value in _present(message, _MOMENTS) if isinstance(value, datetime)},
-        "DeliveryCount": Datum(delivery_of(message), "int"),
+        "DeliveryCount": _number(delivery_of(message)),
         "ApplicationProperties": as_json,
         "UserProperties": as_json,
     }
@@ -61,8 +61,8 @@ def made_by_hand() -> dict[str, Datum]:
     nothing = Datum("{}", "json")
     return {
         "MessageId": Datum(uuid.uuid4().hex, "string"),
-        "DeliveryCount": Datum(1, "int"),
-        "SequenceNumber": Datum(0, "int"),
+        "DeliveryCount": _number(1),
+        "SequenceNumber": _number(0),
         "EnqueuedTimeUtc": _moment(datetime.now(UTC)),
         "ApplicationProperties": nothing,
         "UserProperties": nothing,
@@ -79,8 +79,15 @@ def _present(message: ServiceBusReceivedMessage, names: Mapping[str, str]) -> li
     return [(name, value) for name, value in found if value is not None]
 
 
+def _number(value: object) -> Datum:
+    """The host sends whole numbers as JSON, not as integers: only texts, bytes and doubles have kinds of their own."""
+    return Datum(json.dumps(value), "json")
+
+
 def _moment(value: datetime) -> Datum:
-    return Datum(json.dumps(value.isoformat()), "json")
+    """As .NET writes a moment in UTC: ``Z``, and no zeros at the end of the fraction."""
+    text = f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}".rstrip("0").rstrip(".")
+    return Datum(json.dumps(f"{text}Z"), "json")
 
 
 def _text(value: object) -> str:

@@ -107,6 +107,25 @@ def test_a_function_gets_all_of_a_message() -> None:
     assert given.session_id is None
 
 
+def test_numbers_and_moments_come_as_the_host_sends_them_as_json() -> None:
+    message = received(
+        header=[None, None, None, None, UInt(2)],
+        annotations={
+            Symbol("x-opt-sequence-number"): 2**40,
+            Symbol("x-opt-enqueued-time"): Timestamp(1_700_000_000_120),
+        },
+        properties=["id"],
+        data=b"",
+    )
+
+    sent = metadata_of(message)
+
+    assert (sent["SequenceNumber"].type, sent["SequenceNumber"].value) == ("json", "1099511627776")
+    assert (sent["DeliveryCount"].type, sent["DeliveryCount"].value) == ("json", "3")
+    assert (sent["EnqueuedTimeUtc"].type, sent["EnqueuedTimeUtc"].value) == ("json", '"2023-11-14T22:13:20.12Z"')
+    assert {datum.type for datum in sent.values()} <= {"string", "json", "bytes", "double"}
+
+
 @pytest.mark.parametrize(("value", "body"), [("text", b"text"), (b"bytes", b"bytes"), (7, b"7")])
 def test_a_value_body_is_given_as_bytes_too(value: object, body: bytes) -> None:
     given = as_function_argument(received(properties=["id"], value=value))

@@ -24,10 +24,11 @@ TEXTS = st.text(max_size=30) | st.sampled_from(["\ud800", "\x00", "1", "2026-05-
         (b"nonsense", None, "the body is not JSON"),
         (b"{", None, "the body is not JSON"),
         (b"\xff\xfe", None, "the body is not JSON"),
-        (b"\xef\xbb\xbf{}", None, "the body is not JSON"),
+        ("{}".encode("utf-16"), None, "the body is not JSON (it is in UTF-16; send UTF-8)"),
+        (b'{"force": true, "force": false}', "force", "the field force stands in it twice"),
         (b"[" * 5_000, None, "the body is not JSON"),
         (b'{"parameters": {"c": ' + b"9" * 5_000 + b"}}", None, "the body is not JSON"),
-        (b'{"parameters": {"c": "\\ud800"}}', None, "the body is not JSON"),
+        (b'{"parameters": {"c": "\\ud800"}}', "parameters.c", "parameters.c holds half a character"),
         (b"[]", None, "must be a JSON object; known fields: parameters, force, dry_run, reason"),
         (b"null", None, "must be a JSON object"),
         (b'{"parameter": {}}', "parameter", "parameter is unknown; known: parameters, force, dry_run, reason"),
@@ -62,7 +63,7 @@ def test_a_good_body_is_taken_as_it_is() -> None:
     assert (read.force, read.dry_run, read.reason) == (True, False, "two lines")
 
 
-@pytest.mark.parametrize("body", [b"", b"  \n", b"{}"])
+@pytest.mark.parametrize("body", [b"", b"  \n", b"{}", b"\xef\xbb\xbf", b"\xef\xbb\xbf{}"])
 def test_no_body_asks_for_nothing_special(body: bytes) -> None:
     assert body_of(m.RunBody, body) == m.RunBody()
 
