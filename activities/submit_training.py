@@ -47,6 +47,8 @@ def submit_training(
             "pipeline": order.pipeline,
             "fingerprint": order.fingerprint,
             "snapshot": order.snapshot.digest,
+            "holdout": order.snapshot.holdout,
+            "evaluator": order.evaluator,
         },
     )
     return driver.submit(job)
@@ -62,4 +64,6 @@ def _arguments(order: TrainingOrder) -> tuple[str, ...]:
         "--container": order.snapshot.container,
         "--parameters": json.dumps(order.parameters, sort_keys=True),
     }
+    if order.champion:
+        options["--champion"] = order.champion
     return tuple(part for option in options.items() for part in option)

@@ -85,6 +85,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--container", required=True, help="where the data lies")
     parser.add_argument("--parameters", required=True, type=json.loads, help="a JSON object for train.fit")
     parser.add_argument("--judged-metric", default="", help="must be a number; others may be missing")
+    parser.add_argument("--champion", default="", help="the run whose model is measured beside the new one")
     parser.add_argument("--on-bad-file", default="fail", choices=("fail", "leave_out"))
     return parser.parse_known_args(arguments)[0]
 

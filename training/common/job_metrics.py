@@ -47,4 +47,5 @@ def number(value: Any) -> float | None:
 
 
 def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+    # What begins like this shows the champion's numbers.
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and not name.startswith("champion.")

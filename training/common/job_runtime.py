@@ -6,6 +6,7 @@ Read the snapshot from the hub, fit, evaluate on the hold-out, log the metrics t
     metrics.json        the metrics that were logged
     model/              what train.save() wrote
     model/smoke.json    a made-up request, the answer that the deployed model must give to it, and the tolerance
+    champion.json       what the same rows and the same code make of the champion's model, see job_champion
     checksums.json      size and MD5 of all of these, for whoever downloads them
 
 How its output is kept on the VM, and what is told of a failure: ``job_guard``, ``job_output`` and ``job_failures``.
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import job_champion
 import numpy as np
 from hub_reader import HubError, HubReader, load_site
 from job_failures import OutsideError, TrainingError
@@ -101,7 +103,7 @@ def do_job(learner: Learner, scorer: Scorer, run: Any, output: Output, options: 
     """Train, and tell Azure ML; raises whatever goes wrong."""
     report = Report(say=output.say)
     try:
-        metrics = _train(learner, scorer, options, report)
+        metrics = _train(learner, scorer, run, options, report)
     finally:
         _to_azure_ml(lambda: report.tag(run))
     _to_azure_ml(lambda: _log(run, metrics))
@@ -120,7 +122,8 @@ def _to_azure_ml(tell: Callable[[], None]) -> None:
         raise OutsideError(f"Azure ML could not be told of the training's outcome ({type(error).__name__})") from error
 
 
-def _train(learner: Learner, scorer: Scorer, options: argparse.Namespace, report: Report) -> dict[str, float]:
+def _train(learner: Learner, scorer: Scorer, run: Any, options: argparse.Namespace, report: Report) -> dict[str, float]:
+    """The metrics to log: the new model's, and the champion's under names of their own."""
     try:
         learner.check(options.parameters)
     except ValueError as error:
@@ -133,7 +136,16 @@ def _train(learner: Learner, scorer: Scorer, options: argparse.Namespace, report
     evaluated = learner.evaluate(model, holdout.features, holdout.labels)
     metrics = finite_numbers(evaluated, report, judged=options.judged_metric)
     _write(learner, scorer, model, training, metrics)
-    return metrics
+    shown = dict(metrics)
+    if options.champion:
+        # Last, when the new model is safe: an old one may do anything to this process.
+        beside = job_champion.measured(
+            run, options.champion, load=scorer.load, evaluate=learner.evaluate, holdout=holdout, report=report
+        )
+        _write_json(OUTPUTS / job_champion.FILE, beside)
+        shown |= {f"{job_champion.PREFIX}{name}": value for name, value in beside["metrics"].items()}
+    _write_json(OUTPUTS / "checksums.json", _checksums(OUTPUTS))
+    return shown
 
 
 def _read(learner: Learner, options: argparse.Namespace, report: Report) -> tuple[Table, Table]:
@@ -159,7 +171,6 @@ def _write(learner: Learner, scorer: Scorer, model: Any, training: Table, metric
     smoke = {"request": request, "response": scorer.answer(scorer.load(folder), request), "tolerance": SMOKE_TOLERANCE}
     _write_json(folder / "smoke.json", smoke)
     _write_json(OUTPUTS / "metrics.json", dict(metrics))
-    _write_json(OUTPUTS / "checksums.json", _checksums(OUTPUTS))
 
 
 def _write_json(path: Path, value: object) -> None:

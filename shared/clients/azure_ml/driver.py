@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from shared.clients.azure_ml.comparison import read_compared
 from shared.clients.azure_ml.compute import attach_compute, interpreter_path
 from shared.clients.azure_ml.errors import translated
 from shared.clients.azure_ml.metrics import read_metrics
@@ -74,6 +75,7 @@ class AzureMlDriver:
             pipeline=training.pipeline,
             metrics=metrics,
             model_path=MODEL_PATH,
+            compared=read_compared(outputs, training.run_id, training.metrics),
             started_at=_instant(details.get("startTimeUtc")),
             ended_at=_instant(details.get("endTimeUtc")),
         )

@@ -47,6 +47,8 @@ def _properties(lineage: Lineage) -> dict[str, Any]:
         "run_id": lineage.run_id,
         "fingerprint": lineage.fingerprint,
         "snapshot": lineage.snapshot_digest,
+        "holdout": lineage.holdout,
+        "evaluator": lineage.evaluator,
         "blobs": str(lineage.blobs),
         **{f"metric.{name}": f"{value:.6g}" for name, value in sorted(lineage.metrics.items())},
         **{f"parameter.{name}": shortened(value) for name, value in sorted(lineage.parameters.items())},

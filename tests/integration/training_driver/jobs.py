@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -21,10 +22,29 @@ CANARY = "4242.4242"
 
 
 @dataclass
+class OtherRun:
+    """A run of which only the files are asked."""
+
+    files: dict[str, bytes]
+
+    def get_file_names(self) -> list[str]:
+        return list(self.files)
+
+    def download_file(self, name: str, output_file_path: str) -> None:
+        Path(output_file_path).write_bytes(self.files[name])
+
+
+@dataclass
 class RecordingRun:
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     flushed: bool = False
+    others: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    """The files of other runs in the workspace."""
+
+    @property
+    def experiment(self) -> Any:
+        return SimpleNamespace(workspace=SimpleNamespace(get_run=lambda run_id: OtherRun(self.others[run_id])))
 
     def log(self, name: str, value: float) -> None:
         self.metrics[name] = value

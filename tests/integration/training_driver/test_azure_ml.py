@@ -57,11 +57,13 @@ class Site:
     client: Client
     hub: str
 
-    def job(self, pipeline: str = "breast-cancer", **extra: bytes) -> TrainingJob:
+    def job(
+        self, pipeline: str = "breast-cancer", *, champion: str | None = None, holdout: bytes = b"", **extra: bytes
+    ) -> TrainingJob:
         """A job on the first drop of a fresh container; ``extra`` blobs lie beside it."""
         story, container = STORIES[pipeline], f"data-{secrets.token_hex(8)}"
         named = {f"landing/{name}.csv": content for name, content in extra.items()}
-        hubs.put(self.hub, container, {story.holdout_name: story.holdout, **story.first, **named})
+        hubs.put(self.hub, container, {story.holdout_name: holdout or story.holdout, **story.first, **named})
         snapshot = hubs.take_snapshot(self.hub, pipeline, container=container, holdout=story.holdout_name)
         fingerprint = secrets.token_hex(32)
         return a_job(
@@ -72,6 +74,7 @@ class Site:
                 snapshot=snapshot,
                 parameters={"most_iterations": 500},
                 fingerprint=fingerprint,
+                champion=champion,
             )
         )
 

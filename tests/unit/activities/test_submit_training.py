@@ -23,11 +23,12 @@ ORDER = TrainingOrder(
     run_id="breast-cancer-abababababab-1",
     pipeline="breast-cancer",
     compute="hub-vm",
-    snapshot=a_snapshot(),
+    snapshot=a_snapshot(holdout="rows"),
     parameters={"most_iterations": 5, "inverse_regularisation": 0.3},
     fingerprint="ab" * 32,
     job=KEPT.keep(TREE),
     running_seconds=1234.5,
+    evaluator="code",
 )
 OLD_ORDER = replace(ORDER, job=None, running_seconds=None)
 
@@ -53,8 +54,22 @@ def test_the_job_carries_references_and_parameters() -> None:
         "--container": "breast-cancer",
     }
     assert job.compute == "hub-vm"
-    assert job.tags == {"pipeline": "breast-cancer", "fingerprint": "ab" * 32, "snapshot": "cd" * 32}
+    assert job.tags == {
+        "pipeline": "breast-cancer",
+        "fingerprint": "ab" * 32,
+        "snapshot": "cd" * 32,
+        "holdout": "rows",
+        "evaluator": "code",
+    }
     assert status.phase is Phase.QUEUED
+
+
+def test_a_champion_is_named_to_be_measured_beside_the_new_model() -> None:
+    driver = MemoryDriver()
+
+    submit(replace(ORDER, champion="breast-cancer-0000-1"), driver)
+
+    assert driver.jobs[ORDER.run_id].arguments[-2:] == ("--champion", "breast-cancer-0000-1")
 
 
 def test_the_same_order_gives_the_same_job() -> None:
