@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks import arrivals, containerize, imports, polling, run_bill, run_time, snapshots
 from benchmarks.report import Row, machine, table
+from local_stack.processes.interrupts import heed_interrupts
 
 RESULTS = Path(__file__).parent / "results.md"
 MEASUREMENTS = {
@@ -18,6 +19,7 @@ MEASUREMENTS = {
 
 
 def main() -> None:
+    heed_interrupts()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", choices=[*MEASUREMENTS, "containerize"], help="print one, write nothing")
     only = parser.parse_args().only

@@ -10,14 +10,15 @@ with a configuration that reads ~/serving/conf.d/*.cfg, an admin socket at ~/ser
 """
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from cli.terminal import progress, run_tool
 from cli.vm_environment import ensure_environment
 from cli.vm_slot import ensure_slot
 from shared.clients.ssh import connected
-from shared.errors import Code, PermanentError
+from shared.errors import Code, EdgetrainError, PermanentError
 from shared.job_folders import JobFolders
 from shared.pipelines import Pipeline, Pipelines
 from shared.settings import Settings, settings
@@ -26,14 +27,31 @@ Say = Callable[[str], None]
 
 
 def prepare(
-    pipelines: Iterable[Pipeline], settings: Settings, *, compute: bool = True, serving: bool = True, say: Say
+    pipelines: Iterable[Pipeline],
+    settings: Settings,
+    *,
+    compute: bool = True,
+    serving: bool = True,
+    say: Say,
+    broken: Mapping[str, EdgetrainError] = MappingProxyType({}),
 ) -> None:
-    """Prepare every VM that the pipelines name; raises :class:`shared.errors.EdgetrainError` at the first trouble."""
+    """Prepare every VM that the pipelines name. One that cannot be prepared stops none of the others.
+
+    ``broken``: what is wrong with pipelines that cannot be had at all. Raises :class:`shared.errors.PermanentError` at
+    the end, which names each that is not prepared, with the reason.
+    """
+    failed = dict(broken)
     for pipeline in pipelines:
-        if compute:
-            _prepare_compute(pipeline, settings, say)
-        if serving:
-            _prepare_serving(pipeline, settings, say)
+        try:
+            if compute:
+                _prepare_compute(pipeline, settings, say)
+            if serving:
+                _prepare_serving(pipeline, settings, say)
+        except EdgetrainError as error:
+            failed[pipeline.name] = error
+    if failed:
+        each = [f"pipeline {name} is not prepared: {error}" for name, error in failed.items()]
+        raise PermanentError("\nerror: ".join(each), code=Code.BAD_PIPELINE)
 
 
 def _prepare_compute(pipeline: Pipeline, settings: Settings, say: Say) -> None:
@@ -49,13 +67,17 @@ def _prepare_serving(pipeline: Pipeline, settings: Settings, say: Say) -> None:
             ensure_slot(session, pipeline.name, say=say)
 
 
-def _chosen(folder: Path, names: list[str]) -> list[Pipeline]:
+def _chosen(folder: Path, names: list[str]) -> tuple[list[Pipeline], dict[str, EdgetrainError]]:
+    """The pipelines of these names, or all of them; and those that cannot be had, with the reason."""
     known = Pipelines(folder)
-    if names:
-        return [known.get(name) for name in names]
-    if known.broken:
-        raise PermanentError("; ".join(known.broken.values()), code=Code.BAD_PIPELINE)
-    return list(known.all)
+    chosen: list[Pipeline] = []
+    broken: dict[str, EdgetrainError] = {}
+    for name in names or [*(each.name for each in known.all), *known.broken]:
+        try:
+            chosen.append(known.get(name))
+        except PermanentError as error:
+            broken[name] = error
+    return chosen, broken
 
 
 def _main(arguments: list[str]) -> None:
@@ -69,12 +91,14 @@ def _main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     current = settings()
     say = progress()
+    pipelines, broken = _chosen(current.app_root / "pipelines", options.pipeline)
     prepare(
-        _chosen(current.app_root / "pipelines", options.pipeline),
+        pipelines,
         current,
         compute=options.only != "serving",
         serving=options.only != "compute",
         say=say,
+        broken=broken,
     )
     say("prepared")
 

@@ -8,13 +8,17 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from local_stack.files import read_object
+from local_stack.processes.interrupts import heed_interrupts
 from local_stack.stack_hub.engine import NoEngineError
 from local_stack.supervisor import InUseError, ServiceError, Stack, lifecycle, record
-from local_stack.supervisor.detached import start_detached
+from local_stack.supervisor.detached import REFRESH, start_detached
 from local_stack.supervisor.layout import Layout
 from local_stack.supervisor.logs import tail
 from local_stack.supervisor.ports import NoFreePortError
+from local_stack.supervisor.refresh import app_digest, refresh
 from local_stack.supervisor.service import State
+from local_stack.supervisor.serving import addresses, pipeline_files
 from local_stack.supervisor.table import render
 
 _REFRESH = 1.0
@@ -23,6 +27,7 @@ _REFUSALS = (InUseError, ServiceError, NoFreePortError, NoEngineError, lifecycle
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status is 0 when it did what was asked, and 130 after Ctrl-C."""
+    heed_interrupts()
     options = _parser().parse_args(arguments)
     try:
         return int(options.command(options))
@@ -72,13 +77,20 @@ def _up(options: argparse.Namespace) -> int:
         if started:
             _say(f"endpoints and keys: {layout.endpoints}")
         return 0 if started else 1
-    stop = threading.Event()
+    stop, asked = threading.Event(), threading.Event()
     # Asked to stop in good order, as `down` does: the same end as Ctrl-C, and not an error.
     signal.signal(signal.SIGTERM, lambda _number, _frame: _interrupt(stop))
+    signal.signal(REFRESH, lambda _number, _frame: asked.set())
+    digest = app_digest()
     try:
         with Stack.start(options.state, cache=options.cache, progress=_say, only=options.only) as stack:
+            stack.takes_refreshes()
             _say(f"ready; endpoints and keys: {stack.state}/endpoints.json")
             while not stop.wait(_REFRESH):
+                if asked.is_set():
+                    asked.clear()
+                    digest = refresh(stack, digest, _say)
+                    stack.was_refreshed()
                 _ = stack.endpoints  # a pipeline may have got its serving endpoint
             _say("stopping")
     except KeyboardInterrupt:
@@ -107,6 +119,8 @@ def _status(options: argparse.Namespace) -> int:
         print("not running")
         return 3
     print(render(running.services))
+    for line in addresses(read_object(Layout.at(options.state).endpoints), pipeline_files()):
+        print(line)
     return 0 if all(service.state is State.READY for service in running.services) else 3
 
 

@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from local_stack.files import read_object
+from local_stack.processes.interrupts import heed_interrupts
 from local_stack.supervisor.app_settings import app_settings
+from local_stack.supervisor.serving import addresses, pipeline_files
 
 ROOT = Path(__file__).resolve().parent.parent
+_ERROR = "error: "  # how the tools begin what went wrong
 
 
 class PreparationError(Exception):
@@ -28,19 +31,23 @@ class PreparationError(Exception):
 def prepare(
     endpoints: dict[str, Any], pipelines: Iterable[str], *, cache: Path, progress: Callable[[str], None]
 ) -> None:
-    """Prepare the pipelines; images and the VM side by side. Raises :class:`PreparationError`."""
+    """Prepare the pipelines; images and the VM side by side.
+
+    One that cannot be prepared stops none of the others. Raises :class:`PreparationError` at the end, which names it.
+    """
     names = list(pipelines)
     # Without the certificate authorities of the stack: the tools fetch packages from outside, as this machine does.
     settings = {key: value for key, value in app_settings(endpoints).items() if not key.endswith(("_BUNDLE", "_FILE"))}
     environment = dict(os.environ) | settings
     _share_environments(Path(endpoints["vm"]["home"]), cache)
     vm = [sys.executable, "-m", "cli.prepare_vm", *(word for name in names for word in ("--pipeline", name))]
-    running = [_Tool(vm, environment, progress)]
+    running = [_Tool("the VM", vm, environment, progress)]
     try:
         for name in names:
             image = [sys.executable, "-m", "cli.dependency_image", "--pipeline", name, "--mmdebstrap"]
-            running.append(_Tool([*image, "--cache", str(cache)], environment, progress))
-            running[-1].wait()  # one after the other: they share the layers they find in the cache
+            tool = _Tool(f"the image of {name}", [*image, "--cache", str(cache)], environment, progress)
+            running.append(tool)
+            tool.wait()  # one after the other: they share the layers they find in the cache
         failed = [tool for tool in running if tool.wait() != 0]
     except BaseException:
         for tool in running:
@@ -62,8 +69,10 @@ def _share_environments(home: Path, cache: Path) -> None:
 class _Tool:
     """One running tool whose lines are passed on as they come."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], progress: Callable[[str], None]) -> None:
-        self._name = command[2]
+    def __init__(
+        self, what: str, command: list[str], environment: dict[str, str], progress: Callable[[str], None]
+    ) -> None:
+        self._what = what
         self._lines: list[str] = []
         self._progress = progress
         self._process = subprocess.Popen(
@@ -89,11 +98,13 @@ class _Tool:
         self._process.wait()
 
     def last_lines(self) -> str:
-        return f"{self._name} failed:\n" + "\n".join(self._lines[-15:])
+        said = [line for line in self._lines if line.startswith(_ERROR)] or self._lines[-15:]
+        return "\n".join([f"{self._what} could not be prepared:", *said])
 
 
 def main() -> int:
     """Prepare the stack that ``make up`` left running; all pipelines unless some are named."""
+    heed_interrupts()
     parser = argparse.ArgumentParser(prog="python -m local_stack.prepare", description=__doc__.splitlines()[0])
     parser.add_argument("--pipeline", action="append", metavar="NAME", help="may be given again (default: all)")
     parser.add_argument("--state", type=Path, default=Path(".local"), help="state folder (default: %(default)s)")
@@ -104,26 +115,31 @@ def main() -> int:
     if not endpoints:
         print(f"{file} is not there: start the stack first, with `make up`", file=sys.stderr)
         return 1
-    names = options.pipeline or sorted(path.stem for path in (ROOT / "pipelines").glob("*.yaml"))
+    names = options.pipeline or pipeline_files()
+    status = 0
     try:
         prepare(endpoints, names, cache=options.cache, progress=lambda line: print(line, flush=True))
     except PreparationError as error:
-        print(error, file=sys.stderr)
-        return 1
+        print(error, file=sys.stderr, flush=True)
+        status = 1
     except KeyboardInterrupt:
         print("stopped; the stack goes on, `make up` prepares the rest", file=sys.stderr)
         return 130
-    _show(file, names)
-    return 0
+    _show(file, names if status == 0 else [])
+    return status
 
 
 def _show(file: Path, names: list[str]) -> None:
-    """Wait until the supervisor has written where the pipelines are served, and say it."""
+    """Wait until the supervisor has written where these are served, say where all are, and what to do next."""
     ends = time.monotonic() + 15
     while time.monotonic() < ends and not set(names) <= read_object(file).get("serving", {}).keys():
         time.sleep(0.2)
-    for name, url in read_object(file).get("serving", {}).items():
-        print(f"{name} will be served at {url}")
+    endpoints = read_object(file)
+    for line in addresses(endpoints, pipeline_files()):
+        print(line)
+    url = endpoints["functions_host"]["url"]
+    print(f"next: put files into a pipeline's container (hub_storage in {file}), and see how the pipelines stand:")
+    print(f"GET {url}/api/pipelines with the function_key of {file}; `make status` says what runs where")
 
 
 if __name__ == "__main__":

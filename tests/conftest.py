@@ -1,6 +1,7 @@
 """How many examples hypothesis tries, how many threads numpy uses, and which tests keep to one worker."""
 
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -15,6 +16,11 @@ settings.load_profile("full")
 
 # Read when numpy is imported. With data as small as ours, more threads do nothing but wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+# Started in the background, as by many CI systems, this process and all that it starts would not hear of Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

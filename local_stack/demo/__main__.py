@@ -12,11 +12,13 @@ from typing import Any
 from local_stack.demo.screen import Screen
 from local_stack.demo.story import Story
 from local_stack.prepare import prepare
+from local_stack.processes.interrupts import heed_interrupts
 from local_stack.supervisor import Stack
 
 
 def main() -> int:
     """Run the story in a state folder of its own; 0 only if everything in it held."""
+    heed_interrupts()
     arguments = _arguments()
     # A second way to be asked to stop: behave as for Ctrl-C, so that everything is taken down.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

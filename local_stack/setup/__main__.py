@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Sequence
 
+from local_stack.processes.interrupts import heed_interrupts
 from local_stack.setup import node, packages
 
 
 def main() -> int:
     """Check everything; install what is missing; say so only when there is something to say."""
+    heed_interrupts()
     parser = argparse.ArgumentParser(prog="python -m local_stack.setup", description=__doc__)
     parser.add_argument("--benchmarks", action="store_true", help="also what only the benchmarks compare with")
     chosen = packages.PACKAGES + (packages.FOR_BENCHMARKS if parser.parse_args().benchmarks else ())

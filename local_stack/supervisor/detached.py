@@ -1,18 +1,21 @@
 """Start a stack that stays when the command returns: a supervisor in a session of its own."""
 
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from local_stack.processes import identities
 from local_stack.processes.client import REPOSITORY
-from local_stack.supervisor import logs, record
+from local_stack.supervisor import logs, record, refresh
 from local_stack.supervisor.layout import Layout
 from local_stack.supervisor.service import State
 
 _POLL = 0.1
 SUPERVISOR_LOG = "supervisor"
+REFRESH = signal.SIGUSR1
 
 
 def start_detached(
@@ -20,15 +23,15 @@ def start_detached(
 ) -> bool:
     """Start the stack and return when all is ready. Passes on what the supervisor says.
 
-    A stack that runs already stays as it is. Returns whether every service is ready; when the start fails, or is
-    interrupted, nothing is left running.
+    A stack that runs already is brought up to date: dead services are started, and the app when its files have
+    changed. Returns whether every service is ready; when the start fails, or is interrupted, nothing is left running.
     """
     layout.create()
+    log = layout.logs / f"{SUPERVISOR_LOG}.log"
     running = record.read(layout)
     if running is not None and running.is_supervised():
         say("it runs already")
-        return all(service.state is State.READY for service in running.services)
-    log = layout.logs / f"{SUPERVISOR_LOG}.log"
+        return _refreshed(layout, running, log, say)
     logs.rotate(log)
     log.touch(mode=0o600)
     with log.open("ab") as output:
@@ -46,6 +49,18 @@ def start_detached(
         supervisor.terminate()
         supervisor.wait()
         raise
+
+
+def _refreshed(layout: Layout, running: record.Record, log: Path, say: Callable[[str], None]) -> bool:
+    """Have a running stack brought up to date, where its supervisor takes that request; whether all is ready then."""
+    if running.refreshed < 0:
+        return all(service.state is State.READY for service in running.services)
+    log.touch(mode=0o600)  # one that runs in the foreground tells its terminal
+    return refresh.asked(layout, running, lambda: _ask(running), log, say)
+
+
+def _ask(running: record.Record) -> None:
+    identities.send(running.supervisor, REFRESH)
 
 
 def _arguments(layout: Layout, cache: Path | None, only: Sequence[str] | None) -> list[str]:

@@ -26,13 +26,15 @@ class Record:
     services: tuple[Status, ...]
     ready: bool = False
     """Whether the start is complete: every service was ready and the endpoints are written."""
+    refreshed: int = -1
+    """How often it was brought up to date since it started; -1 when its supervisor takes no such request."""
 
     def is_supervised(self) -> bool:
         """Whether the supervisor that wrote this still runs."""
         return identities.is_alive(self.supervisor)
 
 
-def write(layout: Layout, keeper: Identity, services: Iterable[Status], *, ready: bool) -> None:
+def write(layout: Layout, keeper: Identity, services: Iterable[Status], *, ready: bool, refreshed: int = -1) -> None:
     """Note what runs, with this process as its supervisor."""
     supervisor = identities.identify(os.getpid())
     document = {
@@ -40,6 +42,7 @@ def write(layout: Layout, keeper: Identity, services: Iterable[Status], *, ready
         "supervisor": asdict(supervisor) if supervisor else None,
         "keeper": asdict(keeper),
         "ready": ready,
+        "refreshed": refreshed,
         "services": [{**asdict(status), "log": str(status.log)} for status in services],
     }
     write_object(layout.record, document)
@@ -56,6 +59,7 @@ def read(layout: Layout) -> Record | None:
             keeper=Identity(**document["keeper"]),
             services=tuple(_status(entry) for entry in document["services"]),
             ready=bool(document.get("ready")),
+            refreshed=int(document.get("refreshed", -1)),
         )
     except (KeyError, TypeError, ValueError):
         return None

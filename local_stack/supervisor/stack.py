@@ -33,6 +33,7 @@ class Stack:
         self._began: dict[str, float] = {}
         self._supervisor: Supervisor | None = None
         self._ready = False
+        self._refreshed = -1
         chosen = catalog.services(plan)
         self._services = with_dependencies(chosen, only if only is not None else [each.name for each in chosen])
 
@@ -119,6 +120,16 @@ class Stack:
         self.stop_service(name)
         self.start_service(name)
 
+    def takes_refreshes(self) -> None:
+        """Let others know that this stack's supervisor brings it up to date when it is asked to."""
+        self._refreshed = 0
+        self._note()
+
+    def was_refreshed(self) -> None:
+        """Let who asked know that it is done."""
+        self._refreshed += 1
+        self._note()
+
     def stop(self) -> None:
         """Stop everything; returns when no process is left. Again: nothing happens."""
         supervisor, self._supervisor = self._supervisor, None
@@ -163,4 +174,10 @@ class Stack:
 
     def _note(self) -> None:
         if self._supervisor is not None:
-            record.write(self._plan.layout, self._supervisor.keeper, self._supervisor.statuses(), ready=self._ready)
+            record.write(
+                self._plan.layout,
+                self._supervisor.keeper,
+                self._supervisor.statuses(),
+                ready=self._ready,
+                refreshed=self._refreshed,
+            )

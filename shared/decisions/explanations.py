@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from shared.decisions.blob_names import can_be_had, spelt
+from shared.decisions.blob_names import spelt, unsafe_characters
 from shared.decisions.evidence import Evidence, Explanation, Told
 from shared.decisions.manifest import BlobEntry
 from shared.decisions.selection import below_prefix, is_done_marker, matches_pattern
@@ -132,6 +132,9 @@ def _misunderstood(e: Evidence) -> Explanation | None:
 def _there(e: Evidence) -> Explanation | None:
     if e.entry is None:
         return None
+    if unsafe_characters(e.blob):
+        said = f"{spelt(e.blob)} is left out: no listing can carry its name; write it under another one"
+        return Explanation(Verdict.OUTSIDE, said)
     since = f"{e.blob} is there since {moment(e.entry.last_modified)}"
     stray = f"; when its event came it was {e.strays[0].reason}" if e.strays else ", and no event told of it"
     return Explanation(None, f"{since}{stray}; it is in no snapshot yet: {_soon(e)}")
@@ -222,8 +225,6 @@ def _unwatched(pipeline: Pipeline, blob: str) -> str:
     data = pipeline.data
     if blob == data.holdout or is_done_marker(pipeline, blob):
         return ""
-    if not can_be_had(blob):
-        return f"{spelt(blob)} is left out: no listing or address can carry its name; write it under another one"
     if not below_prefix(data, blob):
         return f"{blob} is outside pipeline {pipeline.name}, which watches what lies below {data.prefix}"
     if not matches_pattern(data, blob):

@@ -1,10 +1,11 @@
 """The whole stack goes down and comes up again, as after ``make down`` and ``make up``: what was known is known."""
 
+import pytest
 import requests
 
 from local_stack.app_client import app_client, blob_created, deadline, land
 from local_stack.demo_data import breast_cancer_story
-from local_stack.prepare import prepare
+from local_stack.prepare import PreparationError, prepare
 from local_stack.supervisor import Stack
 from tests.support.azure_ml_view import models, trainings
 from tests.support.scoring import share_right
@@ -18,7 +19,9 @@ DELIVERED = {200, 202}
 def test_everything_is_still_known_after_the_stack_was_down() -> None:
     with state_folder() as state:
         with Stack.start(state, cache=CACHE) as stack, app_client(stack.endpoints) as app:
-            prepare(stack.endpoints, [PIPELINE], cache=CACHE, progress=lambda _: None)
+            with pytest.raises(PreparationError, match="there is no pipeline 'nobody'") as caught:
+                prepare(stack.endpoints, ["nobody", PIPELINE], cache=CACHE, progress=lambda _: None)
+            assert PIPELINE not in str(caught.value).replace(f"known: {PIPELINE}", "")  # it is prepared all the same
             land(stack.endpoints, PIPELINE, DATA.holdout_name, DATA.holdout)
             landed = [land(stack.endpoints, PIPELINE, name, content) for name, content in DATA.first.items()]
             events = [blob_created(stack.endpoints, blob) for blob in landed]

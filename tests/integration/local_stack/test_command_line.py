@@ -18,6 +18,7 @@ from local_stack.processes.client import REPOSITORY
 from local_stack.supervisor import InUseError, Stack
 from local_stack.supervisor.layout import MARKER, Layout
 
+IGNORING_INTERRUPTS = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")  # as a background start does it
 COMMAND = (sys.executable, "-m", "local_stack")
 ONLY = ("--only", "hub_storage", "--only", "vm", "--only", "haproxy")
 
@@ -45,10 +46,17 @@ def wait_until_nothing_lives(state: Path) -> None:
         time.sleep(0.05)
 
 
-def started(state: Path, arguments: Sequence[str]) -> "subprocess.Popen[str]":
-    """A foreground ``up`` that said it is ready."""
+def wait_for_state(state: Path, name: str, wanted: str) -> None:
+    deadline = time.monotonic() + 30
+    while {each["name"]: each["state"] for each in read_object(state / "stack.json")["services"]}[name] != wanted:
+        assert time.monotonic() < deadline, f"{name} is not {wanted}"
+        time.sleep(0.05)
+
+
+def started(state: Path, arguments: Sequence[str], *, before: Sequence[str] = ()) -> "subprocess.Popen[str]":
+    """A foreground ``up`` that said it is ready. ``before`` comes first on its command line."""
     process = subprocess.Popen(
-        [*COMMAND, "up", "--state", str(state), *arguments],
+        [*before, *COMMAND, "up", "--state", str(state), *arguments],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         text=True,
@@ -144,6 +152,40 @@ def test_control_c_stops_a_running_stack(state: Path) -> None:
     assert process.returncode == 130
     assert output.endswith("stopped; nothing is left running\n")
     assert living(state) == 0
+
+
+def test_control_c_stops_a_stack_that_was_started_with_interrupts_ignored(state: Path) -> None:
+    with started(state, ["--only", "hub_backend"], before=IGNORING_INTERRUPTS) as process:
+        process.send_signal(signal.SIGINT)
+        output = process.communicate(timeout=60)[0]
+
+    assert process.returncode == 130
+    assert output.endswith("stopped; nothing is left running\n")
+    assert living(state) == 0
+
+
+def test_up_on_a_running_stack_starts_what_died_and_says_where_it_is_served(state: Path) -> None:
+    assert call(state, "up", "--detach", *ONLY).returncode == 0
+    slots = state / "vm" / "home" / "serving"
+    slots.mkdir(parents=True, exist_ok=True)
+    for name in ("breast-cancer", "long-gone"):
+        write_object(slots / f"{name}.json", {"frontend_port": 1})
+    [haproxy] = [each for each in read_object(state / "stack.json")["services"] if each["name"] == "haproxy"]
+    os.kill(haproxy["pid"], signal.SIGKILL)
+    wait_for_state(state, "haproxy", "died")
+    assert call(state, "status").returncode == 3
+
+    again = call(state, "up", "--detach", *ONLY)
+    status = call(state, "status")
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.startswith("it runs already\nhaproxy is ready after")
+    assert (status.returncode, status.stdout.count(" ready ")) == (0, 5)
+    assert "breast-cancer is served at http://127.0.0.1:1, from its first promoted run on" in status.stdout
+    assert "long-gone has no file in pipelines/ any more: nothing new will be served at" in status.stdout
+    once_more = call(state, "up", "--detach", *ONLY)
+    assert (once_more.returncode, once_more.stdout.splitlines()[:-1]) == (0, ["it runs already"])
+    assert call(state, "down").stdout == "stopped\n"
 
 
 def test_a_recorded_process_id_that_is_in_use_again_is_not_touched(state: Path) -> None:

@@ -168,8 +168,9 @@ def test_a_library_that_does_not_exist_is_one_sentence(tool: Tool) -> None:
     assert _left_over(tool.cache) == []
 
 
-def test_an_interrupted_run_leaves_nothing(tool: Tool, tmp_path: Path) -> None:
-    """With a base builder that never ends, and that notes when it is told to."""
+@pytest.mark.parametrize("before", [(), ("sh", "-c", 'trap "" INT; exec "$@"', "sh")], ids=["usual", "background"])
+def test_an_interrupted_run_leaves_nothing(tool: Tool, tmp_path: Path, before: tuple[str, ...]) -> None:
+    """With a base builder that never ends, and that notes when it is told to; also as a background job starts it."""
     programs = tmp_path / "programs"
     programs.mkdir()
     builder = programs / "mmdebstrap"
@@ -182,7 +183,9 @@ def test_an_interrupted_run_leaves_nothing(tool: Tool, tmp_path: Path) -> None:
     )
     builder.chmod(0o755)
     environment = tool.environment() | {"PATH": f"{programs}:{os.environ['PATH']}"}
-    process = subprocess.Popen(tool.command("--mmdebstrap"), env=environment, cwd=ROOT, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*before, *tool.command("--mmdebstrap")], env=environment, cwd=ROOT, stderr=subprocess.PIPE
+    )
     _wait_for_file(tmp_path / "started", process)
 
     process.send_signal(signal.SIGINT)

@@ -1,7 +1,9 @@
 """``cli.prepare_vm`` against a real VM."""
 
 import json
+import os
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -11,11 +13,13 @@ from cli.prepare_vm import prepare
 from cli.vm_slot import ensure_slot
 from shared.clients.ssh import connected
 from shared.decisions.environments import environment_key
-from shared.errors import PermanentError
-from shared.pipelines import Pipeline
+from shared.errors import Code, PermanentError
+from shared.pipelines import Pipeline, Train
 from shared.serving.slots import parse_slot
 from shared.settings import AzureMl, Compute, ContainerRegistry, Settings
 from tests.support.serving_host import ServingHost
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -92,6 +96,68 @@ def test_prepare_twice(host: ServingHost, app_root: Path) -> None:
     assert python.parent.parent.stat().st_mtime_ns == before
     assert [(host.home / f"serving/{name}.json").read_text(encoding="utf-8") for name in ("first", "second")] == slots
     assert not [line for line in again if "HAProxy has loaded" in line]
+
+
+def test_one_that_cannot_be_prepared_stops_none_of_the_others_and_is_named(host: ServingHost, app_root: Path) -> None:
+    lost = a_pipeline("lost").model_copy(update={"train": Train(folder="probe", compute="nowhere")})
+    garbled = PermanentError("garbled.yaml: not valid YAML", code=Code.BAD_PIPELINE)
+
+    with pytest.raises(PermanentError) as caught:
+        prepare(
+            [lost, a_pipeline("whole")],
+            settings_for(host, app_root),
+            say=lambda line: None,
+            broken={"garbled": garbled},
+        )
+
+    told = caught.value.reason.split("\nerror: ")
+    assert told[0] == "pipeline garbled is not prepared: garbled.yaml: not valid YAML"
+    assert told[1].startswith("pipeline lost is not prepared: the app settings have no EDGETRAIN_COMPUTES__NOWHERE__")
+    assert len(told) == 2
+    assert (host.home / "serving/whole.json").is_file()
+
+
+def test_the_tool_prepares_the_good_ones_of_a_folder_and_ends_as_failed(host: ServingHost, app_root: Path) -> None:
+    (app_root / "pipelines").mkdir()
+    good = a_pipeline("good").model_dump(mode="json", exclude_defaults=True)
+    (app_root / "pipelines" / "good.yaml").write_text(json.dumps(good), encoding="utf-8")
+    (app_root / "pipelines" / "bad.yaml").write_text("name: [", encoding="utf-8")
+    (app_root / "pipelines" / "misnamed.yml").write_text("", encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.prepare_vm", "--all", "--only", "serving"],
+        cwd=ROOT,
+        env={**os.environ, **environment_for(host, app_root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "error: pipeline bad is not prepared: bad.yaml: not valid YAML" in done.stderr
+    assert "error: pipeline misnamed.yml is not prepared: misnamed.yml: is not read; rename it" in done.stderr
+    assert (host.home / "serving/good.json").is_file()
+
+
+def environment_for(host: ServingHost, app_root: Path) -> dict[str, str]:
+    target = host.target
+    ssh = {
+        "ADDRESS": target.address,
+        "PORT": str(target.port),
+        "USERNAME": target.username,
+        "PRIVATE_KEY": target.private_key.get_secret_value(),
+        "HOST_KEY": target.host_key,
+    }
+    azure_ml = ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET", "SUBSCRIPTION_ID", "RESOURCE_GROUP", "WORKSPACE")
+    return {
+        "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+        "EDGETRAIN_APP_ROOT": str(app_root),
+        "EDGETRAIN_SITES__FACTORY__CONNECTION_STRING": "none",
+        "EDGETRAIN_CONTAINER_REGISTRY__URL": "http://127.0.0.1:1",
+        **{f"EDGETRAIN_COMPUTES__GPU__{name}": value for name, value in ssh.items()},
+        **{f"EDGETRAIN_TARGETS__VM__{name}": value for name, value in ssh.items()},
+        **{f"EDGETRAIN_AZURE_ML__{name}": "none" for name in azure_ml},
+    }
 
 
 def test_an_environment_that_cannot_be_built(host: ServingHost, app_root: Path) -> None:
