@@ -57,6 +57,8 @@ def submit_training(
 def _arguments(order: TrainingOrder) -> tuple[str, ...]:
     """The command line of ``job.py``; references only."""
     options = {
+        **({"--judged-metric": order.judged_metric} if order.judged_metric else {}),
+        **({"--on-bad-file": "leave_out"} if order.leave_out_faulty else {}),
         "--run-id": order.run_id,
         "--site": order.snapshot.site,
         "--manifest-container": MANIFESTS,

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from shared.decisions.admission import Refuse, decide, effective_parameters, nothing_new
 from shared.decisions.fingerprint import evaluator_digest, fingerprint, run_id
+from shared.decisions.left_out import described
 from shared.decisions.news import Trained
 from shared.decisions.planning import plan_of
 from shared.decisions.quarantine import failed_in_training
@@ -95,20 +96,26 @@ def weigh(
     snapshot = take_snapshot(pipeline, since=trained.snapshot if trained else None)
     if trained is not None and snapshot.blobs == 0:
         if not request.force:
-            return Weighed(snapshot=snapshot, job=job, fingerprint=None, decision=nothing_new(trained.run_id))
+            refusal = nothing_new(trained.run_id)
+            refusal = replace(refusal, reason=refusal.reason + described(snapshot.left_out))
+            return Weighed(snapshot=snapshot, job=job, fingerprint=None, decision=refusal)
         # On purpose: what was trained last is trained again.
-        snapshot = replace(trained.snapshot, listing=snapshot.listing, newest=snapshot.newest)
+        snapshot = replace(
+            trained.snapshot, listing=snapshot.listing, newest=snapshot.newest, left_out=snapshot.left_out
+        )
 
     identity = fingerprint(
         data_digest=snapshot.content or snapshot.digest,
         code_digest=job.code,
         parameters=parameters,
         environment_locks=job.pins,
+        leave_out_faulty=pipeline.data.on_bad_file == "leave_out",
     )
     previous = runs.runs_of(pipeline.name, identity)
     quarantine = quarantines.get(pipeline.name, identity) if any(map(failed_in_training, previous)) else None
     decision = decide(previous, force=request.force, quarantine=quarantine)
     if isinstance(decision, Refuse):
+        decision = replace(decision, reason=decision.reason + described(snapshot.left_out))
         return Weighed(snapshot=snapshot, job=job, fingerprint=identity, decision=decision)
     run = RunRequest(
         run_id=run_id(pipeline.name, identity, decision.attempt),

@@ -19,6 +19,7 @@ from shared.decisions.blame import kind_of, worst_of
 from shared.decisions.bounds import bounded_metrics, bounded_record, bounded_targets
 from shared.decisions.children import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
 from shared.decisions.judging_before import judge_by_record
+from shared.decisions.left_out import described
 from shared.decisions.promotion import Challenger, judge
 from shared.errors import EdgetrainError, PermanentError
 from shared.messages import (
@@ -100,7 +101,7 @@ class _Run:
         self.trained: TrainedModel | None = None
         self.compared: Compared | None = None
         self.delivers = False
-        self.left_out = ""
+        self.unkept = ""
         self.image: BuiltImage | None = None
         self.record = RunRecord(
             run_id=request.run_id,
@@ -118,6 +119,7 @@ class _Run:
             blobs=request.snapshot.blobs,
             holdout=request.snapshot.holdout,
             evaluator=request.evaluator,
+            left_out=request.snapshot.left_out,
         )
 
     @property
@@ -135,7 +137,8 @@ class _Run:
         report(self.context, stage, **progress)
 
     def end(self, outcome: Outcome, reason: str) -> None:
-        told = f"{reason}; {self.left_out}" if self.left_out else reason
+        told = f"{reason}; {self.unkept}" if self.unkept else reason
+        told += described(self.record.left_out)
         self.record = bounded_record(replace(self.record, outcome=outcome, reason=told))
 
     def fail(self, reason: str, kind: FailureKind) -> None:
@@ -207,6 +210,8 @@ class _Run:
             running_seconds=request.plan.limits.running_seconds,
             champion=rival if rival != request.run_id else None,
             evaluator=request.evaluator,
+            judged_metric=request.plan.rule.metric,
+            leave_out_faulty=request.plan.leave_out_faulty,
         )
         poll = TrainingPoll(order=order, limits=request.plan.limits)
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
@@ -221,8 +226,9 @@ class _Run:
         self.compared = self.trained.compared
         if self.compared is None and order.champion:
             self.compared = Compared(run_id=order.champion, trouble=NOTHING_SAID)
-        metrics, self.left_out = bounded_metrics(self.trained.metrics, request.plan.rule.metric)
-        self.record = replace(self.record, metrics=metrics)
+        metrics, self.unkept = bounded_metrics(self.trained.metrics, request.plan.rule.metric)
+        left_out = self.record.left_out + self.trained.left_out
+        self.record = replace(self.record, metrics=metrics, left_out=left_out)
 
     def judge(self) -> Steps:
         """By whoever is champion now, which need not be who it was when the training began."""

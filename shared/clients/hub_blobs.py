@@ -3,7 +3,7 @@
 The protocol version is pinned per site, because an Azure Stack Hub refuses every newer one. Rows are never read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -15,11 +15,16 @@ from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, Bl
 from shared.clients.storage_errors import translated
 from shared.decisions.manifest import CONTAINER as MANIFESTS
 from shared.decisions.manifest import BlobEntry
+from shared.decisions.selection import is_still_written
 from shared.errors import Code, PermanentError
 from shared.pipelines import Data
 from shared.settings import Site
 
 BLOCK = 4 * 1024 * 1024
+
+
+def _pass_over(_: BlobProperties) -> None:
+    """Who only looks for changes need not know of a blob that will be another in a minute."""
 
 
 class HubBlobs:
@@ -58,13 +63,21 @@ class HubBlobs:
         """The name of the storage account."""
         return str(self._service.account_name)
 
-    def pages(self, data: Data, marker: str | None = None) -> Iterator[tuple[list[BlobProperties], str | None]]:
+    def pages(
+        self, data: Data, marker: str | None = None, *, still_written: Callable[[BlobProperties], None] = _pass_over
+    ) -> Iterator[tuple[list[BlobProperties], str | None]]:
         """All blobs below the prefix, in pages, each with the marker that asks for what follows; from a marker on.
 
-        Raises :class:`PermanentError` with code ``NO_DATA`` when there is no such container.
+        Append blobs that are being written are not among them; ``still_written`` is told of each. Raises
+        :class:`PermanentError` with code ``NO_DATA`` when there is no such container.
         """
         container = self._service.get_container_client(data.container)
-        listed = container.list_blobs(name_starts_with=data.prefix or None, results_per_page=self._page)
+        clocks: list[datetime | None] = [None]
+        listed = container.list_blobs(
+            name_starts_with=data.prefix or None,
+            results_per_page=self._page,
+            raw_response_hook=lambda answer: clocks.append(_date_of(answer)),
+        )
         pages: Any = listed.by_page(marker)
         while True:
             with translated(self._what, self._setting):
@@ -75,7 +88,11 @@ class HubBlobs:
                     raise PermanentError(reason, code=Code.NO_DATA) from None
             if page is None:
                 return
-            yield list(page), pages.continuation_token or None
+            still: list[BlobProperties] = []
+            for blob in page:
+                written = is_still_written(blob.blob_type, blob.last_modified, clocks[-1])
+                (still_written if written else still.append)(blob)
+            yield still, pages.continuation_token or None
 
     def find(self, container: str, name: str) -> tuple[BlobEntry, datetime | None] | None:
         """A blob as it is now, and what the storage's clock said; None when there is none of that name."""

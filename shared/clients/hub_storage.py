@@ -12,6 +12,7 @@ from typing import IO, Self, TypeVar
 from azure.storage.blob import BlobProperties
 
 from shared.clients.hub_blobs import BLOCK, HubBlobs, entry_of
+from shared.decisions.left_out import STILL_WRITTEN, described, left_out
 from shared.decisions.listing import ListedPage, Listing
 from shared.decisions.manifest import BlobEntry, DisorderError, ManifestWriter, Sink, holdout_digest, listed_blobs
 from shared.decisions.news import Seen, seen_in
@@ -134,6 +135,7 @@ class HubStorage:
         self, pipeline: Pipeline, since: Snapshot | None, manifest: IO[bytes] | None, seen: IO[bytes] | None
     ) -> Snapshot:
         holdout, taken_at = self._holdout(pipeline)
+        written: list[str] = []
 
         def take_from(blobs: Iterable[BlobEntry]) -> Taken:
             return take(
@@ -145,9 +147,10 @@ class HubStorage:
                 before=self._seen(pipeline, since),
             )
 
-        taken = self._in_order(pipeline, take_from)
+        taken = self._in_order(pipeline, take_from, written)
+        passed_over = left_out(STILL_WRITTEN, written)
         if taken.listed == 0:
-            raise self._nothing(pipeline)
+            raise self._nothing(pipeline, described(passed_over))
         return Snapshot(
             site=self._name,
             container=pipeline.data.container,
@@ -161,18 +164,28 @@ class HubStorage:
             taken_at=taken_at,
             seen=f"{pipeline.name}/{taken.seen}.seen.jsonl" if taken.seen and taken.blobs else "",
             holdout=holdout_digest(holdout, site=self._name, container=pipeline.data.container),
+            left_out=passed_over,
         )
 
-    def _in_order(self, pipeline: Pipeline, walk: Callable[[Iterable[BlobEntry]], Result]) -> Result:
+    def _in_order(
+        self, pipeline: Pipeline, walk: Callable[[Iterable[BlobEntry]], Result], written: list[str] | None = None
+    ) -> Result:
+        """Walk through what the pipeline watches; ``written`` gets the names of what is passed over."""
+        written = [] if written is None else written
         try:
-            return walk(self._watched(pipeline))
+            return walk(self._watched(pipeline, written))
         except DisorderError:
             # A service may order names beyond the basic plane in its own way. Rare enough to hold them in memory.
-            by_name = {entry.name: entry for entry in self._watched(pipeline)}
+            written.clear()
+            by_name = {entry.name: entry for entry in self._watched(pipeline, written)}
             return walk(by_name[name] for name in sorted(by_name))
 
-    def _watched(self, pipeline: Pipeline) -> Iterator[BlobEntry]:
-        for blobs, _ in self._blobs.pages(pipeline.data):
+    def _watched(self, pipeline: Pipeline, written: list[str]) -> Iterator[BlobEntry]:
+        def pass_over(blob: BlobProperties) -> None:
+            if selects(pipeline, blob.name, blob.size):
+                written.append(blob.name)
+
+        for blobs, _ in self._blobs.pages(pipeline.data, still_written=pass_over):
             yield from _selected(pipeline, blobs)
 
     def _seen(self, pipeline: Pipeline, since: Snapshot | None) -> Seen | None:
@@ -190,10 +203,10 @@ class HubStorage:
             raise PermanentError(reason, code=Code.NO_DATA)
         return found
 
-    def _nothing(self, pipeline: Pipeline) -> PermanentError:
+    def _nothing(self, pipeline: Pipeline, but: str = "") -> PermanentError:
         data = pipeline.data
         where = f"{data.container}/{data.prefix}{data.pattern}"
-        return PermanentError(f"site {self._name} has no blob {where} with content yet", code=Code.NO_DATA)
+        return PermanentError(f"site {self._name} has no blob {where} with content yet{but}", code=Code.NO_DATA)
 
 
 class Hubs:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.decisions.bounds import trouble_with
+from shared.decisions.left_out import described, saw_all
 from shared.decisions.standing import remedy
 from shared.errors import Code, PermanentError
 from shared.messages import Outcome, Parameters, Quarantine, RunRecord, Scalar, Verdict
@@ -35,15 +36,16 @@ def decide(
     One that failed, was cancelled or could not be rolled out may be tried again: what was in its way, such as a VM
     that was away, can be repaired without any change of the data. One that led to a verdict on its model may not, since
     the same data, code and parameters would lead to the same; ``force`` does it all the same, on purpose. One that
-    could not be compared with the champion has no such verdict, and whatever was in its way can be seen to. Nothing is
-    tried while it is being trained, or while a ``quarantine`` of it is active.
+    could not be compared with the champion has no such verdict, and one that could not read all of its data has not
+    trained them; whatever was in its way can be seen to. Nothing is tried while it is being trained, or while a
+    ``quarantine`` of it is active.
     """
     if not previous:
         return Start(attempt=1)
     last = max(previous, key=lambda run: run.attempt)
     if last.outcome is None:
         return under_way(last.run_id)
-    judged = [run for run in previous if run.outcome in JUDGED and run.comparable]
+    judged = [run for run in previous if run.outcome in JUDGED and run.comparable and saw_all(run)]
     if judged and not force:
         return _trained_already(max(judged, key=lambda run: run.attempt))
     if quarantine is not None and quarantine.active:
@@ -54,6 +56,7 @@ def decide(
 def _trained_already(run: RunRecord) -> Refuse:
     ended = run.outcome.value.replace("_", " ") if run.outcome else ""
     reason = f"nothing changed: run {run.run_id} already trained exactly this data, code and parameters ({ended})"
+    reason += described(run.left_out)
     return Refuse(run_id=run.run_id, verdict=Verdict.UNCHANGED, reason=reason)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared.decisions.blob_names import spelt, unsafe_characters
 from shared.decisions.evidence import Evidence, Explanation, Told
+from shared.decisions.left_out import is_left_out
 from shared.decisions.manifest import BlobEntry
 from shared.decisions.selection import below_prefix, is_done_marker, matches_pattern
 from shared.decisions.standing import closing, moment, remedy, standing
@@ -83,6 +84,16 @@ def _taken(e: Evidence) -> Explanation | None:
     else:
         return None
     return Explanation(Verdict.TRAINED, f"{e.blob} is in run {run.run_id}, {standing(run)} ({how}){e.gone}", run.run_id)
+
+
+def _left_out(e: Evidence) -> Explanation | None:
+    """The run that took it did without it, for a fault in it."""
+    if e.taken is None or _changed(e.entry, e.taken.entry.etag) or not is_left_out(e.taken.run, e.blob):
+        return None
+    run = e.taken.run
+    until = "it is tried again when it is replaced, or when the code changes"
+    said = f"{e.blob} was left out of run {run.run_id} for a fault in it, which the run's log names; {until}{e.gone}"
+    return Explanation(Verdict.REJECTED, said, run.run_id)
 
 
 def _told(e: Evidence) -> Explanation | None:
@@ -161,6 +172,7 @@ def _absent(e: Evidence) -> Explanation:
 _RULES: tuple[_Rule, ...] = (
     _part_of_the_pipeline,
     _put_aside,
+    _left_out,
     _taken,
     _told,
     _written_again,

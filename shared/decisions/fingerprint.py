@@ -9,11 +9,20 @@ from shared.messages import Parameters
 LAYOUT = "edgetrain fingerprint 2"  # part of every fingerprint: change it when the recipe changes
 
 
-def fingerprint(*, data_digest: str, code_digest: str, parameters: Parameters, environment_locks: Iterable[str]) -> str:
+def fingerprint(
+    *,
+    data_digest: str,
+    code_digest: str,
+    parameters: Parameters,
+    environment_locks: Iterable[str],
+    leave_out_faulty: bool = False,
+) -> str:
     """SHA-256 in hex over everything that a training depends on; equal inputs need no second training."""
     # JSON writes 1, 1.0, true and "1" differently, as they should be: a training may tell them apart.
     settings = json.dumps(parameters, sort_keys=True, separators=(",", ":"))
-    return _digest_of([LAYOUT, data_digest, code_digest, settings, *map(_with_plain_lines, environment_locks)])
+    # Told apart, so that data that failed for a fault are tried again without the file that has it.
+    layout = f"{LAYOUT}, without faulty files" if leave_out_faulty else LAYOUT
+    return _digest_of([layout, data_digest, code_digest, settings, *map(_with_plain_lines, environment_locks)])
 
 
 def code_digest(files: Mapping[str, bytes]) -> str:

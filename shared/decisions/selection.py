@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.pipelines import Data, Pipeline
+
+STILL = timedelta(seconds=60)
+"""An append blob is listed when nothing was added to it for so long."""
 
 
 def below_prefix(data: Data, blob: str) -> bool:
@@ -43,3 +47,11 @@ def selects(pipeline: Pipeline, blob: str, size: int) -> bool:
         and matches_pattern(data, blob)
         and not is_done_marker(pipeline, blob)
     )
+
+
+def is_still_written(kind: str | None, last_modified: datetime, now: datetime | None) -> bool:
+    """Whether a blob may grow between its listing and its reading: an append blob that was written just now.
+
+    ``kind`` and ``now`` as the storage tells them; without its clock, nothing is known.
+    """
+    return kind == "AppendBlob" and now is not None and now - last_modified < STILL

@@ -41,6 +41,20 @@ class AdmissionRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """What a snapshot, or the training of one, did without.
+
+    ``why``: ``still_written`` (an append blob that grew when it was listed), ``changed`` (between listing and
+    reading), ``faulty`` (a fault in the file, and the pipeline says ``data.on_bad_file: leave_out``), or ``metric`` (no
+    finite number). ``first``: some of the ``count`` names.
+    """
+
+    why: str
+    count: int
+    first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """An immutable list of blobs: where its manifest lies on the hub, and what it amounts to.
 
@@ -52,6 +66,7 @@ class Snapshot:
     the list of all that was listed, which lies beside the manifest for ``select: new`` only. ``blobs`` is 0, and there
     is no manifest, when nothing is new. ``holdout`` says which rows a model is measured on, see
     :func:`shared.decisions.manifest.holdout_digest`; empty for runs from before.
+    ``left_out``: what the listing showed and no manifest holds yet.
     """
 
     site: str
@@ -66,6 +81,7 @@ class Snapshot:
     seen: str = ""
     content: str = ""
     holdout: str = ""
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +139,8 @@ class FrozenJob:
 class Plan:
     """What a pipeline's file said when the run was admitted; later edits do not touch a run under way.
 
-    ``job`` and ``model`` (its name in the registry) are missing for runs from before they were kept; these use what is
-    deployed when a step needs it.
+    ``leave_out_faulty``: files with a fault are left out of the training. ``job`` and ``model`` (its name in the
+    registry) are missing for runs from before they were kept; these use what is deployed when a step needs it.
     """
 
     compute: str
@@ -135,6 +151,7 @@ class Plan:
     quarantine_after: int = 3
     job: FrozenJob | None = None
     model: str = ""
+    leave_out_faulty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

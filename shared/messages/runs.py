@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from shared.messages.admission import LeftOut
 from shared.messages.delivery import TargetResult
 from shared.messages.vocabulary import Cause, FailureKind, Outcome, Stage
 
@@ -11,6 +12,8 @@ from shared.messages.vocabulary import Cause, FailureKind, Outcome, Stage
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """The ledger's row of a run, and the output of ``retrain_model``. ``seconds`` is the wall time of the run.
+
+    ``left_out``: what it did without.
 
     ``note``: why it was asked for, in the requester's words. ``blobs``: files in its snapshot.
     ``failure_kind``: whose matter a failure is; None for other outcomes. ``job_failed``: whether it counts against
@@ -47,6 +50,7 @@ class RunRecord:
     evaluator: str = ""
     champion_value: float | None = None
     comparable: bool = True
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

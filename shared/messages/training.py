@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.messages.admission import FrozenJob, Snapshot, TrainingLimits
+from shared.messages.admission import FrozenJob, LeftOut, Snapshot, TrainingLimits
 from shared.messages.delivery import Compared
 from shared.messages.vocabulary import FailureKind, Parameters, Phase
 
@@ -15,6 +15,7 @@ class TrainingOrder:
     ``job`` and ``running_seconds``, the longest that it may run, are None in orders from before runs carried them.
     ``champion``: the run whose model is to be measured beside the new one, None for nobody's. ``evaluator``: digest of
     the code that measures both.
+    ``judged_metric``: the one that must be a number. ``leave_out_faulty``: files with a fault do not fail the training.
     """
 
     run_id: str
@@ -27,6 +28,8 @@ class TrainingOrder:
     running_seconds: float | None = None
     champion: str | None = None
     evaluator: str = ""
+    judged_metric: str = ""
+    leave_out_faulty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,7 @@ class TrainingEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel:
-    """What a completed training left behind. ``metrics`` holds finite numbers only.
+    """What a completed training left behind, and what it did without. ``metrics`` holds finite numbers only.
 
     ``compared``: what it measured of the champion that its order named; None when it says nothing of one.
     """
@@ -97,3 +100,4 @@ class TrainedModel:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     compared: Compared | None = None
+    left_out: tuple[LeftOut, ...] = ()

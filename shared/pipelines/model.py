@@ -59,6 +59,10 @@ class Data(_Part):
         "all", description="all: every file; new: files since the last training that got to a verdict; or latest: N"
     )
 
+    on_bad_file: Literal["fail", "leave_out"] = Field(
+        "fail", description="fail: a file with a fault fails the training; leave_out: it is left out, and told"
+    )
+
     @field_validator("container")
     @classmethod
     def _is_not_ours(cls, value: str) -> str:

@@ -41,7 +41,9 @@ class MemoryBlobs:
         self.containers.setdefault(container, {})[name] = entry
         return entry
 
-    def pages(self, data: Data, marker: str | None = None) -> Iterator[tuple[list[Any], str | None]]:
+    def pages(
+        self, data: Data, marker: str | None = None, *, still_written: Any = None
+    ) -> Iterator[tuple[list[Any], str | None]]:
         blobs = self.containers.get(data.container, {})
         names = [name for name in sorted(blobs) if name.startswith(data.prefix) and name >= (marker or "")]
         for start in range(0, max(len(names), 1), PAGE):

@@ -13,6 +13,7 @@ How its output is kept on the VM, and what is told of a failure: ``job_guard``, 
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import time
@@ -104,12 +105,15 @@ def do_job(learner: Learner, scorer: Scorer, run: Any, output: Output, options: 
     report = Report(say=output.say)
     try:
         metrics = _train(learner, scorer, run, options, report)
-    finally:
-        _to_azure_ml(lambda: report.tag(run))
-    _to_azure_ml(lambda: _log(run, metrics))
+    except BaseException:
+        with contextlib.suppress(Exception):  # the failure itself is what matters
+            report.tag(run)
+        raise
+    _to_azure_ml(lambda: _log(run, metrics, report))
 
 
-def _log(run: Any, metrics: Mapping[str, float]) -> None:
+def _log(run: Any, metrics: Mapping[str, float], report: Report) -> None:
+    report.tag(run)
     for name, value in sorted(metrics.items()):
         run.log(name, value)
     run.flush()  # metrics travel in the background, and this process is about to end

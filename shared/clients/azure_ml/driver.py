@@ -16,6 +16,7 @@ from shared.clients.azure_ml.compute import attach_compute, interpreter_path
 from shared.clients.azure_ml.errors import translated
 from shared.clients.azure_ml.metrics import read_metrics
 from shared.clients.azure_ml.outputs import RunOutputs
+from shared.clients.azure_ml.reports import left_out_in
 from shared.clients.azure_ml.statuses import error_of, phase_of
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.decisions.blame import Trace, blame_for, why_cancelled
@@ -69,7 +70,7 @@ class AzureMlDriver:
             raise PermanentError(reason, code=Code.TRAINING_OUTPUT_MISSING)
         metrics = read_metrics(run, outputs, training.metrics)
         with translated(f"read the outcome of run {training.run_id}"):
-            details = run.get_details()
+            details, tags = run.get_details(), run.get_tags()
         return TrainedModel(
             run_id=training.run_id,
             pipeline=training.pipeline,
@@ -78,6 +79,7 @@ class AzureMlDriver:
             compared=read_compared(outputs, training.run_id, training.metrics),
             started_at=_instant(details.get("startTimeUtc")),
             ended_at=_instant(details.get("endTimeUtc")),
+            left_out=left_out_in(tags),
         )
 
     def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:

@@ -188,6 +188,7 @@ def _record_of(request: RunRequest) -> RunRecord:
         forced=request.forced,
         note=request.note,
         blobs=request.snapshot.blobs,
+        left_out=request.snapshot.left_out,
     )
 
 

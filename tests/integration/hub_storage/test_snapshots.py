@@ -2,6 +2,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from azure.storage.blob import BlobServiceClient, ContainerClient, ContentSettin
 from pydantic import SecretStr
 
 from shared.clients.hub_storage import HubStorage
+from shared.decisions import selection
 from shared.errors import Code, PermanentError
 from shared.messages import Snapshot
 from shared.pipelines import Pipeline
@@ -132,9 +134,10 @@ def test_for_select_new_the_same_bytes_uploaded_again_are_not_new(hub: HubStorag
 
 
 def test_an_md5_that_nobody_vouches_for_decides_nothing(
-    hub: HubStorage, service: BlobServiceClient, container: ContainerClient
+    hub: HubStorage, service: BlobServiceClient, container: ContainerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An append blob keeps the MD5 that its writer gave at the start, whatever is appended."""
+    monkeypatch.setattr(selection, "STILL", timedelta(0))  # as if it had been still for long enough
     _fill(container, ["holdout/holdout.csv"])
     blob = container.get_blob_client("landing/log.csv")
     blob.create_append_blob(content_settings=ContentSettings(content_md5=bytearray(hashlib.md5(b"1,2\n").digest())))

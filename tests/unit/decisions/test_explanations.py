@@ -14,6 +14,7 @@ from shared.decisions.manifest import BlobEntry
 from shared.messages import (
     Arrival,
     FailedAttempt,
+    LeftOut,
     Outcome,
     Quarantine,
     RejectedEvent,
@@ -45,6 +46,7 @@ ENTRY = BlobEntry(name=BLOB, etag='"0x8D1"', size=1234, md5=None, last_modified=
 NEWER = replace(ENTRY, etag='"0x8D2"', last_modified=LATER)
 JOINED = Told(an_arrival())
 TRAINED = Told(an_arrival(), Verdict.TRAINED, "3 files are trained in run", run_id=RUN.run_id)
+FAULTY = LeftOut(why="faulty", count=1, first=(BLOB,))
 STRAY = Told(an_arrival(), Verdict.OUTSIDE, "outside every pipeline: container is attic", window_id=None)
 TAKEN = Taken(run=RUN, entry=ENTRY)
 OPEN = WindowState(
@@ -392,6 +394,17 @@ EVIDENCE = st.builds(
         st.builds(replace, st.just(PUT_ASIDE), fingerprint=st.sampled_from(["aa" * 32, "bb" * 32])), max_size=2
     ),
 )
+
+
+def test_a_file_that_was_left_out_for_a_fault_was_not_trained() -> None:
+    taken = Taken(run=replace(RUN, left_out=(FAULTY,)), entry=ENTRY)
+    told = explain(Evidence(pipeline=PIPELINE, blob=BLOB, now=LATER, entry=ENTRY, taken=taken, told=(TRAINED,)))
+
+    assert told.verdict is Verdict.REJECTED
+    assert told.sentence == (
+        f"{BLOB} was left out of run {RUN.run_id} for a fault in it, which the run's log names; it is tried again when"
+        " it is replaced, or when the code changes"
+    )
 
 
 @given(known=EVIDENCE)

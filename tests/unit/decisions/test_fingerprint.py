@@ -16,6 +16,7 @@ inputs = st.fixed_dictionaries(
         "code_digest": texts,
         "parameters": st.dictionaries(texts, scalars, max_size=4),
         "environment_locks": st.lists(texts, max_size=3),
+        "leave_out_faulty": st.booleans(),
     }
 )
 
@@ -44,7 +45,8 @@ def test_different_inputs_differ(one: dict[str, Any], other: dict[str, Any]) -> 
 
 def _comparable(recipe: dict[str, Any]) -> Any:
     locks = ["\n".join(lock.splitlines()) for lock in recipe["environment_locks"]]
-    return recipe["data_digest"], recipe["code_digest"], sorted(recipe["parameters"].items()), locks
+    told = recipe["leave_out_faulty"]
+    return recipe["data_digest"], recipe["code_digest"], sorted(recipe["parameters"].items()), locks, told
 
 
 def test_the_order_of_parameters_does_not_matter() -> None:

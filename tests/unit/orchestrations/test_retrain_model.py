@@ -10,6 +10,7 @@ from shared.messages import (
     BuiltImage,
     Done,
     FailureKind,
+    LeftOut,
     Outcome,
     Phase,
     RegisteredModel,
@@ -20,7 +21,7 @@ from shared.messages import (
     TrainingEnd,
 )
 from shared.wire import from_wire, to_text, to_wire
-from tests.support.builders import a_champion, a_plan, a_run_request, a_trained_model
+from tests.support.builders import a_champion, a_plan, a_run_request, a_snapshot, a_trained_model
 from tests.support.jobs import A_FROZEN_JOB
 from tests.support.workflow import Played, play, refusal, value
 
@@ -218,3 +219,26 @@ def test_twenty_targets_that_fail_with_long_reasons_still_end_the_run() -> None:
     assert [result.target for result in record.targets] == [target.name for target in targets]
     for status in run.context.statuses:
         assert len(json.dumps(status).encode("utf-16")) < 16 * 1024
+
+
+def test_what_the_listing_and_the_training_left_out_is_in_the_record_and_in_the_reason() -> None:
+    growing = LeftOut(why="still_written", count=1, first=("landing/log.csv",))
+    changed = LeftOut(why="changed", count=2, first=("landing/a.csv", "landing/b.csv"))
+    snapshot = a_snapshot(left_out=(growing,))
+
+    _, record = story(request={"snapshot": snapshot}, collect_training=value(a_trained_model(left_out=(changed,))))
+
+    assert record.outcome is Outcome.PROMOTED
+    assert record.left_out == (growing, changed)
+    assert record.reason.endswith(
+        "; left out: 1 append blob that was still written and waits until it has been still (landing/log.csv), 2 files"
+        " that were changed or removed before they were read (landing/a.csv, landing/b.csv)"
+    )
+
+
+def test_the_training_is_told_what_the_plan_says_of_metric_and_faulty_files() -> None:
+    run, _ = story(request={"plan": a_plan(leave_out_faulty=True)})
+
+    [trained] = run.commands["await_training"]
+    order = trained["input"]["order"]
+    assert (order["judged_metric"], order["leave_out_faulty"]) == ("accuracy", True)

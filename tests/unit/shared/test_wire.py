@@ -60,7 +60,7 @@ def test_text_is_canonical() -> None:
     snapshot = Snapshot(site="s", container="c", manifest="m", digest="d", blobs=1, size=2, listing="l")
 
     assert to_text(snapshot) == (
-        '{"blobs":1,"container":"c","content":"","digest":"d","holdout":"","listing":"l","manifest":"m","newest":null,'
+        '{"blobs":1,"container":"c","content":"","digest":"d","holdout":"","left_out":[],"listing":"l","manifest":"m","newest":null,'
         '"seen":"","site":"s","size":2,"taken_at":null}'
     )
 
