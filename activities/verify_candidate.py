@@ -5,9 +5,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from shared.errors import Code, PermanentError
+from shared.errors import Code, PermanentError, TransientError
 from shared.messages import CandidateStep, Verification
 from shared.serving.containers import SMOKE_PATH, Container
+from shared.serving.endings import Signs, why_it_does_not_score, why_it_ended, why_it_is_not_healthy
 from shared.serving.smoke import SmokeSample, difference, parse_smoke
 
 POLL_SECONDS = 0.5
@@ -19,11 +20,14 @@ class Vm(Protocol):
     def container(self, name: str) -> Container | None:
         """What is known of a container."""
 
-    def healthy(self, port: int) -> bool:
-        """Whether the scoring server on that port of the VM's loopback answers its health check."""
+    def health(self, port: int) -> int | None:
+        """What the scoring server on that port of the VM's loopback answers to its health check; None for nothing."""
 
     def last_log(self, name: str) -> str:
-        """The end of what a container wrote, shortened."""
+        """The end of what a container wrote, on one line."""
+
+    def last_exit(self, name: str) -> int | None:
+        """The exit code with which a container ended last; None when that is not known."""
 
     def smoke_text(self, name: str) -> str | None:
         """The text of the smoke sample in a container; None when it has none."""
@@ -49,18 +53,31 @@ def verify_candidate(
     """Wait for health, at most ``rollout.health_seconds``, then compare the answer to the smoke sample.
 
     Raises :class:`PermanentError` (``CANDIDATE_FAILED``) as soon as the container has died, when it is not healthy in
-    time, and when it answers something else; the reason carries the end of its log. Changes nothing on the VM.
+    time, and when it answers something else; the reason names the cause, and carries the end of its log where that may
+    tell more. Changes nothing on the VM.
     """
     with vms.open(step.rollout.target) as vm:
         seconds = _await_health(step, vm, sleep, monotonic)
         sample = _smoke_sample(step, vm)
-        status, answer = vm.score(step.candidate.port, sample.request)
-        if status != 200:
-            raise _failed(step, f"answered {status} to the smoke sample", vm)
+        answer = _answer_to(sample, step, vm)
         found = difference(sample.response, answer, tolerance=sample.tolerance)
         if found is not None:
             raise _failed(step, f"answers the smoke sample otherwise than in training: {found}")
         return Verification(seconds=round(seconds, 3), detail=f"healthy after {seconds:.1f} s, the smoke sample agrees")
+
+
+def _answer_to(sample: SmokeSample, step: CandidateStep, vm: Vm) -> Any:
+    try:
+        status, answer = vm.score(step.candidate.port, sample.request)
+    except TransientError:
+        # The link, or a candidate that ends whenever it scores: trying that again would end it again.
+        signs = _signs(step, vm)
+        if signs.out_of_memory:
+            raise _failed(step, why_it_does_not_score(signs, status=None)) from None
+        raise
+    if status != 200:
+        raise _failed(step, why_it_does_not_score(_signs(step, vm), status=status))
+    return answer
 
 
 def _await_health(step: CandidateStep, vm: Vm, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> float:
@@ -68,12 +85,13 @@ def _await_health(step: CandidateStep, vm: Vm, sleep: Callable[[float], None], m
     while True:
         # The container is looked at each time too: one that died would make the wait for its health a long one.
         _require_alive(step, vm)
-        healthy = vm.healthy(step.candidate.port)
+        status = vm.health(step.candidate.port)
         waited = monotonic() - started
-        if healthy:
+        if status == 200:
             return waited
         if waited >= step.rollout.health_seconds:
-            raise _failed(step, f"was not healthy within {step.rollout.health_seconds:.0f} s", vm)
+            seconds = step.rollout.health_seconds
+            raise _failed(step, why_it_is_not_healthy(_signs(step, vm), status=status, seconds=seconds))
         sleep(POLL_SECONDS)
 
 
@@ -84,8 +102,7 @@ def _require_alive(step: CandidateStep, vm: Vm) -> None:
     if step.candidate.already_live:
         return  # it may have been restarted in its life; what counts is that it answers
     if not container.alive:
-        ending = "restarts again and again" if container.restarts else f"exit code {container.exit_code}"
-        raise _failed(step, f"died at start ({ending})", vm)
+        raise _failed(step, why_it_ended(_signs(step, vm)))
 
 
 def _smoke_sample(step: CandidateStep, vm: Vm) -> SmokeSample:
@@ -98,10 +115,15 @@ def _smoke_sample(step: CandidateStep, vm: Vm) -> SmokeSample:
         raise _failed(step, f"has a smoke.json that cannot be used: {error}") from error
 
 
-def _failed(step: CandidateStep, what: str, vm: Vm | None = None) -> PermanentError:
+def _signs(step: CandidateStep, vm: Vm) -> Signs:
+    name = step.candidate.name
+    container = vm.container(name)
+    exit_code: int | None = None
+    if container is not None and not container.alive:
+        exit_code = container.exit_code if container.status != "running" else vm.last_exit(name)
+    return Signs(container=container, exit_code=exit_code, log=vm.last_log(name), target=step.rollout.target)
+
+
+def _failed(step: CandidateStep, what: str) -> PermanentError:
     reason = f"candidate {step.candidate.name} of run {step.rollout.run_id} on {step.rollout.target} {what}"
-    if vm is not None:
-        log = vm.last_log(step.candidate.name)
-        told = f"; its log ends: {log}" if log else ""
-        reason = f"{reason}{told}; correct the pipeline's score.py or its requirements"
     return PermanentError(reason, code=Code.CANDIDATE_FAILED)

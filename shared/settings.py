@@ -57,10 +57,14 @@ class Compute(SshHost):
 
 
 class ServingTarget(SshHost):
-    """A VM that serves models from containers behind HAProxy. ``pull_*``: what it pulls images with."""
+    """A VM that serves models from containers behind HAProxy. ``pull_*``: what it pulls images with.
+
+    ``memory``: what each container may use, such as ``512m`` or ``2g``.
+    """
 
     pull_username: str = ""
     pull_password: SecretStr = SecretStr("")
+    memory: str = Field("512m", pattern=r"^[1-9][0-9]{0,6}[mg]$")
 
 
 class AzureMl(_Part):

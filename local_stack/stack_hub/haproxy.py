@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from local_stack.files import private_folder, write_private
+from shared.serving.haproxy import BUFFER_BYTES
 
 HOST: Final = "127.0.0.1"
 HEALTH_PATH: Final = "/healthz"
@@ -90,12 +91,16 @@ class HaProxy:
                 "  log stderr format raw daemon notice",
                 f'  stats socket "{self.admin_socket}" level admin mode 600 expose-fd listeners',
                 "  hard-stop-after 30s",
+                "  maxconn 1000",
+                # Requests are taken in whole before a model sees them.
+                f"  tune.bufsize {BUFFER_BYTES}",
                 "",
                 "defaults",
                 "  mode http",
                 "  log global",
                 "  option dontlognull",
                 "  timeout connect 2s",
+                "  timeout http-request 10s",
                 "  timeout client 60s",
                 "  timeout server 60s",
                 "",

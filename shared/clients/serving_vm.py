@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from shared.clients.ssh import SshSession, connected
@@ -68,24 +69,28 @@ class ServingVm:
         self._engine.pull(image)
 
     def start_container(self, spec: ContainerSpec) -> None:
-        """Start a container whose image is on the VM."""
-        self._engine.start(spec)
+        """Start a container whose image is on the VM, with the memory that the target's settings give it."""
+        self._engine.start(replace(spec, memory=self._target.memory))
 
     def remove_container(self, name: str) -> None:
         """Stop and remove a container; none is fine."""
         self._engine.remove(name)
 
     def last_log(self, name: str) -> str:
-        """The end of what a container wrote, shortened."""
+        """The end of what a container wrote, on one line."""
         return self._engine.last_log(name)
+
+    def last_exit(self, name: str) -> int | None:
+        """The exit code with which a container ended last, if that is known."""
+        return self._engine.last_exit(name)
 
     def smoke_text(self, name: str) -> str | None:
         """The text of the smoke sample that a container carries."""
         return self._engine.smoke_text(name)
 
-    def healthy(self, port: int) -> bool:
-        """Whether the scoring server on that port answers its health check now."""
-        return self._http.get_status(port, "/", timeout=HEALTH_TIMEOUT) == 200
+    def health(self, port: int) -> int | None:
+        """The status with which the scoring server on that port answers its health check; None when nothing does."""
+        return self._http.get_status(port, "/", timeout=HEALTH_TIMEOUT)
 
     def score(self, port: int, request: Any) -> tuple[int, Any]:
         """The status and the JSON value (None if it is none) of one scoring request."""

@@ -10,11 +10,13 @@ from typing import BinaryIO, Final, cast
 import paramiko
 
 from shared.clients.ssh import Finished, SshSession
+from shared.clients.ssh_frames import printable
 from shared.errors import Code, PermanentError, TransientError
 from shared.serving.containers import SMOKE_PATH, Container, ContainerSpec, parse_inspect, run_arguments
 
 PULL_SECONDS: Final = 600.0  # a first dependency layer is some hundred megabytes
 _REPLY_LIMIT: Final = 1024 * 1024
+_LOG_LIMIT: Final = 4_000
 
 _FIND_ENGINE: Final = """\
 for engine in podman docker; do
@@ -37,6 +39,18 @@ if [ -n "$4" ]; then
 fi
 "$1" pull --quiet "$2" >/dev/null
 """
+
+
+# An engine forgets an exit code when it starts the container again; its events keep it. $1 engine, $2 container.
+_LAST_EXIT: Final = """\
+case "$1" in
+podman) "$1" events --stream=false --since 1h --filter "container=$2" --filter event=died \
+    --format '{{.ContainerExitCode}}' ;;
+*) "$1" events --since 1h --until "$(date +%s)" --filter "container=$2" --filter event=die \
+    --format '{{index .Actor.Attributes "exitCode"}}' ;;
+esac | tail -n 1
+"""
+_PORT_TAKEN: Final = ("address already in use", "port is already allocated")
 
 
 class ContainerEngine:
@@ -100,7 +114,13 @@ class ContainerEngine:
 
     def start(self, spec: ContainerSpec) -> None:
         """Start a container in the background; its image must be on the VM."""
-        self._session.expect(self._call(*run_arguments(spec), timeout=120.0), f"starting container {spec.name}")
+        started = self._call(*run_arguments(spec), timeout=120.0)
+        if started.status != 0 and any(words in started.stderr.lower() for words in _PORT_TAKEN):
+            raise TransientError(
+                f"{self._session.label}: container {spec.name} does not get its port {spec.port}, which another "
+                "program on the VM has taken; end that program (ss -ltnp there names it)"
+            )
+        self._session.expect(started, f"starting container {spec.name}")
 
     def remove(self, name: str) -> None:
         """Stop and remove a container that gets no traffic any more. No such container is fine."""
@@ -112,12 +132,18 @@ class ContainerEngine:
             raise TransientError(f"{self._session.label}: container {name} is still there after its removal")
 
     def last_log(self, name: str, *, lines: int = 20) -> str:
-        """The end of what a container wrote, on one line and at most 500 characters; empty when that is not known."""
+        """The end of what a container wrote, its lines joined by bars; empty when that is not known."""
         result = self._call("logs", "--tail", str(lines), name)
         if result.status != 0:
             return ""
-        text = " | ".join((result.stdout.decode("utf-8", "replace") + result.stderr).strip().splitlines())
-        return text if len(text) <= 500 else "..." + text[-497:]
+        written = (result.stdout.decode("utf-8", "replace") + result.stderr).strip().splitlines()
+        return printable(" | ".join(written).encode(), _LOG_LIMIT)
+
+    def last_exit(self, name: str) -> int | None:
+        """The exit code with which a container ended last; None when it did not within an hour, or nobody knows."""
+        result = self._session.script(_LAST_EXIT, self._engine, name)
+        code = result.stdout.strip()
+        return int(code) if result.status == 0 and code.isdigit() else None
 
     def smoke_text(self, name: str) -> str | None:
         """The text of the smoke sample in a container, or None when its image has none."""

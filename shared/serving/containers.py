@@ -16,6 +16,12 @@ PIPELINE_LABEL = "edgetrain.pipeline"
 RUN_LABEL = "edgetrain.run-id"
 IMAGE_LABEL = "edgetrain.image"
 
+_WORKERS = 2
+_THREADS = 2
+AT_A_TIME = _WORKERS * _THREADS
+"""Requests that a container works on at the same time; each may need many times the memory of its body."""
+_SERVER = {"WORKER_COUNT": str(_WORKERS), "GUNICORN_CMD_ARGS": f"--threads {_THREADS}"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
@@ -25,18 +31,23 @@ class ContainerSpec:
     image: str
     port: int
     labels: dict[str, str]
-    memory: str = "512m"
+    memory: str = "512m"  # the target's settings decide; see ServingTarget.memory
     processes: int = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """What an engine says of a container. ``restarts`` counts how often it came back after dying by itself."""
+    """What an engine says of a container. ``restarts`` counts how often it came back after dying by itself.
+
+    ``memory``: bytes it may use, 0 for no limit.
+    """
 
     status: str
     exit_code: int
     restarts: int
     labels: dict[str, str]
+    memory: int = 0
+    oom_killed: bool = False
 
     @property
     def alive(self) -> bool:
@@ -76,6 +87,7 @@ def run_arguments(spec: ContainerSpec) -> list[str]:
         *("--cap-drop", "all", "--security-opt", "no-new-privileges", "--user", "10001:10001"),
         *("--memory", spec.memory, "--pids-limit", str(spec.processes)),
         *("--publish", f"127.0.0.1:{spec.port}:{SCORING_PORT}"),
+        *(word for key, value in _SERVER.items() for word in ("--env", f"{key}={value}")),
         *labels,
         spec.image,
     ]
@@ -91,6 +103,8 @@ def parse_inspect(text: str) -> Container:
             exit_code=int(state["ExitCode"]),
             restarts=int(found.get("RestartCount") or 0),
             labels=dict(found["Config"].get("Labels") or {}),
+            memory=int((found.get("HostConfig") or {}).get("Memory") or 0),
+            oom_killed=bool(state.get("OOMKilled")),
         )
     except (KeyError, IndexError, TypeError) as error:
         raise ValueError(f"not the output of container inspect: {error!r}") from error

@@ -2,37 +2,67 @@
 
 Configuration and runtime say the same, so that a restart of HAProxy keeps the choice: a server that is not live is
 ``disabled`` in the file and in maintenance at run time.
+
+A client holds nothing of a model until its request is there in full: HAProxy takes the body into its own buffer first,
+within a time and a size, and a source has so many connections. The machine's part of the configuration must allow a
+buffer of :data:`BUFFER_BYTES` (``tune.bufsize``); with a smaller one, larger bodies are refused, not let through.
 """
 
 import csv
 import io
+import json
 from dataclasses import dataclass
 
+from shared.serving.containers import AT_A_TIME
 from shared.serving.slots import Colour, Slot
 
 SOCKET_PATH = "serving/haproxy.sock"  # relative to the home of the SSH user
 RELOAD_COMMAND = "./bin/reload-haproxy"
+
+BODY_LIMIT = 3 * 512 * 1024  # bytes of a request; managed endpoints of Azure ML take as much
+BUFFER_BYTES = BODY_LIMIT + 64 * 1024  # the body, its headers, and HAProxy's own reserve
+BODY_SECONDS = 20
+CONNECTIONS_PER_SOURCE = 64
 
 _TEMPLATE = """\
 # Written by edgetrain from serving/{pipeline}.json: changes here are lost.
 frontend {name}.frontend
   mode http
   bind {bind}:{frontend_port}
+  maxconn 500
   timeout client 60s
   timeout http-request 10s
   # A reload for another pipeline must not cut the idle connections of this one's clients.
   option idle-close-on-response
+  # No client takes the endpoint from the others, neither by many connections nor by a large or a slow body.
+  stick-table type ipv6 size 10k expire 1m store conn_cur
+  tcp-request connection track-sc0 src
+  tcp-request connection reject if {{ sc0_conn_cur gt {most_connections} }}
+  http-request deny deny_status 429 {json} {too_many} if {{ sc0_conn_cur gt {connections} }}
+  http-request deny deny_status 413 {json} {too_large} if {{ req.hdr_val(content-length) gt {body_limit} }}
+  http-request wait-for-body time {body_seconds}s
+  http-request deny deny_status 413 {json} {too_large} if {{ req.body_len gt {body_limit} }}
+  http-request set-var(txn.size) req.body_size
+  http-request deny deny_status 413 {json} {no_room} if {{ req.body_len,sub(txn.size) lt 0 }}
   default_backend {name}
 
 backend {name}
   mode http
   timeout connect 2s
-  timeout queue 5s
+  timeout queue 10s
   timeout server 60s
+  # A server that computes is slow to answer a check, and is not down for that; one that is gone refuses it at once.
+  timeout check 10s
   option httpchk GET /
   option redispatch
+  option http-server-close
 {servers}
 """
+_JSON = "content-type application/json string"
+
+
+def _told(reason: str) -> str:
+    return f"'{json.dumps({'error': reason})}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +99,7 @@ def config_path(pipeline: str) -> str:
 def render_config(slot: Slot) -> str:
     """The frontend and backend of a slot. Complete by itself: it leans on no ``defaults`` section."""
     servers = "\n".join(
-        f"  server {colour} 127.0.0.1:{slot.ports[colour]} check inter 500ms fall 2 rise 1"
+        f"  server {colour} 127.0.0.1:{slot.ports[colour]} maxconn {AT_A_TIME} check inter 500ms fall 2 rise 1"
         + ("" if colour is slot.active else " disabled")
         for colour in Colour
     )
@@ -80,6 +110,14 @@ def render_config(slot: Slot) -> str:
         bind=bind,
         frontend_port=slot.frontend_port,
         servers=servers,
+        json=_JSON,
+        connections=CONNECTIONS_PER_SOURCE,
+        most_connections=2 * CONNECTIONS_PER_SOURCE,
+        too_many=_told(f"more than {CONNECTIONS_PER_SOURCE} connections at a time from one address"),
+        body_limit=BODY_LIMIT,
+        body_seconds=BODY_SECONDS,
+        too_large=_told(f"a request may have {BODY_LIMIT} bytes; send fewer rows at a time"),
+        no_room=_told(f"the server holds no body of this size; its tune.bufsize must be {BUFFER_BYTES}"),
     )
 
 

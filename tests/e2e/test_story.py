@@ -16,6 +16,7 @@ from tests.integration.event_grid.stand_in import Receiver, receiving
 from tests.support.azure_ml_view import models, trainings
 from tests.support.host_store import HostStore
 from tests.support.scoring import share_right
+from tests.support.slow_clients import assert_others_are_served
 
 STORIES = {"breast-cancer": breast_cancer_story(), "digits": digits_story()}
 DELIVERED = {200, 202}
@@ -124,6 +125,20 @@ def test_the_deployed_model_answers_bad_input_with_400(stack: Stack, name: str, 
 
     assert answer.status_code == 400
     assert "error" in answer.json()
+
+
+@pytest.mark.usefixtures("runs")
+def test_slow_and_large_clients_leave_the_deployed_model_to_the_others(stack: Stack) -> None:
+    data = STORIES["breast-cancer"]
+    url = stack.endpoints["serving"][data.pipeline]
+
+    assert_others_are_served(url, data.holdout_request)
+    large = requests.post(f"{url}/score", data=b" " * 60_000_000, timeout=30)
+    assert large.status_code == 413
+    text = json.dumps(data.holdout_request).encode()
+    in_pieces = (text[at : at + 100] for at in range(0, len(text), 100))  # without a Content-Length
+    answer = requests.post(f"{url}/score", data=in_pieces, headers={"Content-Type": "application/json"}, timeout=30)
+    assert (answer.status_code, len(answer.json()["predictions"])) == (200, len(data.holdout_truths))
 
 
 @pytest.mark.parametrize("name", STORIES)

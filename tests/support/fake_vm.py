@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.errors import TransientError
 from shared.serving.containers import Container, ContainerSpec
 from shared.serving.slots import Colour, Slot
 
@@ -31,9 +32,11 @@ class FakeVm:
     effects: list[str] = field(default_factory=list)
     kill_after: int | None = None
     healthy_after: int = 0
+    unhealthy: int | None = None
+    exit_code: int | None = None
     passes_proxy_check: bool = True
     smoke: str | None = '{"request": {"data": [1]}, "response": {"sum": 1}, "tolerance": 1e-6}'
-    answer: tuple[int, Any] = (200, {"sum": 1.0000001})
+    answer: tuple[int, Any] | None = (200, {"sum": 1.0000001})
     log: str = "Traceback | boom"
     locks: int = 0
 
@@ -102,15 +105,20 @@ class FakeVm:
     def endpoint(self, slot: Slot) -> str:
         return f"http://vm:{slot.frontend_port}"
 
-    def healthy(self, port: int) -> bool:
+    def health(self, port: int) -> int | None:
         self.healthy_after -= 1
-        return self.healthy_after < 0
+        return 200 if self.healthy_after < 0 else self.unhealthy
 
     def last_log(self, name: str) -> str:
         return self.log
+
+    def last_exit(self, name: str) -> int | None:
+        return self.exit_code
 
     def smoke_text(self, name: str) -> str | None:
         return self.smoke
 
     def score(self, port: int, request: Any) -> tuple[int, Any]:
+        if self.answer is None:
+            raise TransientError("no answer")
         return self.answer

@@ -20,13 +20,15 @@ from typing import Any
 import requests
 
 _SERVER = """
-import http.server, json, signal, sys, time
+import http.server, json, os, signal, sys, time
 
 model = json.load(open("/var/azureml-app/model/model.json"))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 if model.get("dies"):
     time.sleep(0.2)
     sys.exit("init() failed: " + model["dies"])
+if model.get("eats"):
+    eaten = b"x" * 1_000_000_000
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -41,7 +43,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(503 if model.get("unhealthy") else 200, "Healthy")
 
     def do_POST(self):
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if len(body) > 10_000_000:
+            os._exit(137)
+        request = json.loads(body)
         time.sleep(model.get("seconds", 0))
         self.answer(model.get("status", 200), {"version": model["version"], "sum": sum(request["data"])})
 
@@ -49,13 +54,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(http.server.HTTPServer if model.get("one_at_a_time") else http.server.ThreadingHTTPServer):
     request_queue_size = 128
+
+    def handle_error(self, *arguments):
+        pass  # a client that hung up; the modules to print a traceback with are not in the image
 
 
 Server(("0.0.0.0", 5001), Handler).serve_forever()
 """
-_MODULES = "sys, http.server, json, signal, time, encodings.utf_8, encodings.idna, encodings.ascii, encodings.latin_1"
+_MODULES = (
+    "sys, os, http.server, json, signal, time, encodings.utf_8, encodings.idna, encodings.ascii, encodings.latin_1"
+)
 _LIST = f"import {_MODULES}\nfor m in list(sys.modules.values()):\n  print(getattr(m, '__file__', None) or '')"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -73,7 +83,9 @@ class ImageRegistry:
     def push(self, repository: str, *, version: int, smoke: Any = None, **behaviour: Any) -> str:
         """Push an image whose model is of that version; returns its reference by digest.
 
-        ``behaviour``: ``dies`` (last words), ``unhealthy``, ``status`` (of scores), ``seconds`` (a score takes).
+        ``behaviour``: ``dies`` (last words), ``eats`` (more memory than it gets),
+        ``unhealthy``, ``status`` (of scores), ``seconds`` (a score takes),
+        ``one_at_a_time`` (as a scoring server with one worker). A body that is too large for its memory ends it.
         ``smoke``: the sample to put into the image, ``none`` for none.
         """
         model = {"version": version, **behaviour}

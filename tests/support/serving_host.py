@@ -105,6 +105,7 @@ def running_serving_host(folder: Path) -> Iterator[ServingHost]:
             host_key=vm.host_key(),
             pull_username=registry.username,
             pull_password=SecretStr(registry.password),
+            memory="64m",
         )
         host = ServingHost(vm, haproxy, registry, target, {**vm.environment(), **engine_environment})
         stack.callback(_forget_containers, host)

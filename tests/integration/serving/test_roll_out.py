@@ -1,5 +1,6 @@
 """Roll-outs against a real sshd, podman, HAProxy and registry."""
 
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -126,8 +127,9 @@ def test_a_candidate_that_dies_is_told_at_once(site: Site) -> None:
 
     reason = site.refuses(lambda: site.verify(step))
 
-    assert "died at start" in reason
+    assert "died at start (exit code 1)" in reason
     assert "no module named joblib" in reason
+    assert "correct the pipeline's score.py" in reason
     assert "run-2" in reason
     assert site.refuses(lambda: site.switch(step))
     site.remove(step)
@@ -137,9 +139,30 @@ def test_a_candidate_that_dies_is_told_at_once(site: Site) -> None:
     assert len(site.slot.switches) == 1
 
 
+def test_a_candidate_that_is_killed_for_memory_is_not_told_to_mend_its_script(site: Site) -> None:
+    step = site.start(site.rollout(1, health_seconds=60, eats=True))
+
+    reason = site.refuses(lambda: site.verify(step))
+
+    assert "out of memory" in reason
+    assert "it may use 64 MiB; raise EDGETRAIN_TARGETS__VM__MEMORY in the app settings" in reason
+    assert "score.py" not in reason
+    site.remove(step)
+
+
+def test_a_port_that_is_taken_is_named(site: Site) -> None:
+    port = site.slot.ports[Colour.BLUE]
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(TransientError, match=f"its port {port}, which another"),
+    ):
+        site.start(site.rollout(1))
+    site.release(1)
+
+
 def test_a_candidate_that_is_not_healthy(site: Site) -> None:
     step = site.start(site.rollout(1, health_seconds=1, unhealthy=True))
-    assert "was not healthy within 1 s" in site.refuses(lambda: site.verify(step))
+    assert "was not healthy within 1 s: it answers 503" in site.refuses(lambda: site.verify(step))
     site.remove(step)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -104,11 +105,20 @@ def test_verification_waits_for_health_and_compares() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"healthy_after": 1000}, "was not healthy within 60 s; its log ends: Traceback | boom"),
+        (
+            {"healthy_after": 1000},
+            "was not healthy within 60 s: nothing answers on its port 5001; its log ends: Traceback | boom; if",
+        ),
+        ({"healthy_after": 1000, "unhealthy": 503}, "within 60 s: it answers 503 to GET /; its log ends: Traceback"),
+        (
+            {"healthy_after": 1000, "log": "Worker (pid:7) was sent SIGKILL! Perhaps out of memory?"},
+            "ran out of memory: it may use what the VM has; raise EDGETRAIN_TARGETS__VM__MEMORY in the app settings",
+        ),
+        ({"answer": None, "log": "Worker (pid:7) was sent SIGKILL!"}, "ran out of memory"),
         ({"smoke": None}, "has no /var/azureml-app/model/smoke.json"),
         ({"smoke": "[1]"}, "must be an object with request and response"),
         ({"smoke": "{"}, "cannot be used"),
-        ({"answer": (500, None)}, "answered 500 to the smoke sample; its log ends"),
+        ({"answer": (500, None)}, "answered 500 to the smoke sample: run() of its score.py failed; its log ends"),
         ({"answer": (200, {"sum": 2})}, "response.sum is 2 instead of 1"),
         ({"answer": (200, None)}, 'response is null instead of {"sum": 1}'),
     ],
@@ -120,16 +130,47 @@ def test_a_candidate_that_is_not_good_enough(changes: dict[str, object], words: 
     assert "edgetrain-p-blue of run p-1 on vm" in reason
 
 
-@pytest.mark.parametrize(("status", "restarts"), [("exited", 0), ("running", 1), ("dead", 3)])
-def test_a_dead_candidate_is_told_before_its_time_is_up(status: str, restarts: int) -> None:
+@pytest.mark.parametrize(
+    ("ended", "told", "remedy"),
+    [
+        ({"status": "exited", "exit_code": 3}, "init() of its score.py failed (exit code 3)", "correct the pipeline's"),
+        ({"status": "exited", "exit_code": 0}, "died at start (exit code 0); its log ends", "correct the pipeline's"),
+        ({"status": "dead", "exit_code": 127}, "no scoring server that can be started", "cli.dependency_image"),
+        ({"status": "running", "restarts": 1}, "it restarts again and again", "correct the pipeline's"),
+        (
+            {"status": "exited", "exit_code": 137, "memory": 2**29},
+            "memory is (exit code 137): it may use 512 MiB",
+            "MEMORY",
+        ),
+        ({"status": "exited", "exit_code": 1, "oom_killed": True}, "runs out of memory", "MEMORY"),
+    ],
+)
+def test_a_dead_candidate_is_told_before_its_time_is_up(ended: dict[str, Any], told: str, remedy: str) -> None:
     vm = FakeVm(healthy_after=1000)
     step = a_step(vm, a_rollout())
     name = step.candidate.name
-    vm.containers[name] = replace(vm.containers[name], status=status, restarts=restarts, exit_code=3)
-    assert "died at start" in refused(vm, step)
+    vm.containers[name] = replace(vm.containers[name], **ended)
+    reason = refused(vm, step)
+    assert told in reason
+    assert remedy in reason
+    assert ("score.py" in reason) == (remedy == "correct the pipeline's")
     assert vm.healthy_after == 1000
     with pytest.raises(PermanentError, match="does not run any more"):
         switch_traffic(step, vms=vm)
+
+
+@pytest.mark.parametrize(("exit_code", "told"), [(137, "out of memory"), (3, "init()"), (1, "exit code 1")])
+def test_how_a_candidate_ended_that_was_started_again_is_asked_for(exit_code: int, told: str) -> None:
+    vm = FakeVm(healthy_after=1000, exit_code=exit_code)
+    step = a_step(vm, a_rollout())
+    vm.containers[step.candidate.name] = replace(vm.containers[step.candidate.name], restarts=2)
+    assert told in refused(vm, step)
+
+
+def test_a_link_that_breaks_while_it_scores_is_trouble_to_try_again() -> None:
+    vm = FakeVm(answer=None)
+    with pytest.raises(TransientError):
+        verify(vm, a_step(vm, a_rollout()))
 
 
 def test_another_runs_candidate_is_neither_verified_nor_removed() -> None:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.serving.haproxy import (
+    BODY_LIMIT,
+    BUFFER_BYTES,
     ServerState,
     admit_command,
     config_path,
@@ -37,9 +39,24 @@ def test_before_the_first_release_nothing_takes_traffic() -> None:
     config = render_config(a_slot())
     assert disabled(config) == {"blue", "green"}
     assert "bind 127.0.0.1:20000" in config
-    assert "server blue 127.0.0.1:20001 check" in config
+    assert "server blue 127.0.0.1:20001 maxconn 4 check" in config
     assert "option httpchk GET /" in config
     assert config_path("p") == "serving/conf.d/p.cfg"
+
+
+def test_what_one_client_may_hold_is_bounded() -> None:
+    rules = [line.strip() for line in render_config(a_slot()).splitlines()]
+    limits = [
+        rules.index(next(rule for rule in rules if rule.startswith(start)))
+        for start in (
+            "tcp-request connection reject if { sc0_conn_cur gt 128 }",
+            "http-request deny deny_status 413 content-type application/json",
+            "http-request wait-for-body time 20s",
+        )
+    ]
+    assert limits == sorted(limits)  # what can be refused without its body is refused before it is waited for
+    assert "timeout http-request 10s" in rules
+    assert BUFFER_BYTES >= BODY_LIMIT + 32 * 1024
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6))
