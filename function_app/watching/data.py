@@ -30,6 +30,9 @@ AT_ONCE = 4  # pipelines looked at side by side, so that a hub that does not ans
 class Hub(Protocol):
     """The looks at a site's storage that leave nothing behind; raise ``NO_DATA`` for nothing to train on."""
 
+    def holdout(self, pipeline: Pipeline) -> str | None:
+        """What is known of the content of the pipeline's hold-out, None when it is not there."""
+
     def done_marker(self, pipeline: Pipeline) -> str | None:
         """The ETag of the pipeline's done-marker, None when it is not there."""
 
@@ -102,15 +105,19 @@ def look_at(services: Services, pipeline: Pipeline, now: datetime) -> Look:
 
 
 def glance_at(hub: Hub, pipeline: Pipeline, before: LookState | None) -> Glance:
-    """One or two requests: the done-marker, or the first page and the last one, as far as it is known where it is."""
+    """Two or three requests: for the hold-out, and for the done-marker or for the first page and the last one.
+
+    The last page is asked for where it was, as far as that is known.
+    """
+    holdout = hub.holdout(pipeline)
     if pipeline.settle.done_marker is not None:
-        return Glance(marked_etag=hub.done_marker(pipeline))
+        return Glance(holdout=holdout, marked_etag=hub.done_marker(pipeline))
     first = hub.page(pipeline)
     if first.next_marker is None:
-        return Glance(first_page=first.digest)
+        return Glance(holdout=holdout, first_page=first.digest)
     found = _last_page_from_before(hub, pipeline, before)
     marker, last = found or _last_page(hub, pipeline, first.next_marker)
-    return Glance(first_page=first.digest, last_page=last.digest, last_marker=marker)
+    return Glance(holdout=holdout, first_page=first.digest, last_page=last.digest, last_marker=marker)
 
 
 def _last_page_from_before(hub: Hub, pipeline: Pipeline, before: LookState | None) -> tuple[str, ListedPage] | None:

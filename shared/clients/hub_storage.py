@@ -113,6 +113,11 @@ class HubStorage:
         found = self._blobs.find(pipeline.data.container, name)
         return found[0] if found else None
 
+    def holdout(self, pipeline: Pipeline) -> str | None:
+        """What is known of the content of the pipeline's hold-out; None when it is not there."""
+        found = self.blob(pipeline, pipeline.data.holdout)
+        return found.content if found else None
+
     def done_marker(self, pipeline: Pipeline) -> str | None:
         """The ETag of the pipeline's done-marker; None when it has none, or when it is not there."""
         name = done_marker(pipeline)

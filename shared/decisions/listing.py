@@ -48,13 +48,14 @@ class SettledListing:
 class LookState:
     """What the last quick look saw.
 
-    Digests of the first and of the last page (``last_marker`` asks for it), and the done-marker's ETag. ``swept_at``:
-    when everything was listed last, and ``listing`` its digest, empty for nothing to train on. ``told``: the listing
-    that a window was opened for last, and when.
-    ``unreadable``: what that listing left out for its names, in words.
+    The hold-out's content. Digests of the first and of the last page (``last_marker`` asks for it), and the done-
+    marker's ETag. ``swept_at``: when everything was listed last, and ``listing`` its digest, empty for nothing to
+    train on. ``told``: the listing that a window was opened for last, and when. ``unreadable``: what that listing
+    left out for its names, in words.
     """
 
     swept_at: datetime
+    holdout: str | None = None
     first_page: str = ""
     last_page: str = ""
     last_marker: str | None = None

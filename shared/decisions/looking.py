@@ -1,6 +1,6 @@
 """When the reconciler lists all of a pipeline's data, and when it opens a window for what it sees. Pure.
 
-A quick look costs one or two requests. Everything is listed when it shows a change, when the listing on record is not
+A quick look costs two or three requests. Everything is listed when it shows a change, when the listing on record is not
 the one that was decided on, and every hour, because a change in the middle of a large container shows in no quick look.
 """
 
@@ -16,8 +16,12 @@ TELL_EVERY = timedelta(hours=1)  # about a listing that no admission decided on,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """What a quick look sees: digests of the first and of the last page, or the done-marker's ETag alone."""
+    """What a quick look sees: the hold-out, and digests of the first and of the last page, or the done-marker's ETag.
 
+    ``holdout``: its content as far as the storage knows it, None when it is not there. New rows to measure on are news.
+    """
+
+    holdout: str | None = None
     first_page: str = ""
     last_page: str = ""
     last_marker: str | None = None
@@ -36,6 +40,7 @@ def seen_now(before: LookState | None, glance: Glance, listing: Listing | None, 
     told = before if before is not None and (listing is None or before.told == listing.digest) else None
     return LookState(
         swept_at=now,
+        holdout=glance.holdout,
         first_page=glance.first_page,
         last_page=glance.last_page,
         last_marker=glance.last_marker,
@@ -69,6 +74,7 @@ def sighting(before: LookState | None, listing: Listing) -> Sighting:
 
 def _glance(look: LookState) -> Glance:
     return Glance(
+        holdout=look.holdout,
         first_page=look.first_page,
         last_page=look.last_page,
         last_marker=look.last_marker,

@@ -140,3 +140,28 @@ def test_a_manifest_of_many_blocks_is_read_to_its_end(site: Site, pipeline: Pipe
     assert found is not None
     assert found.name == "landing/9.csv"
     hub.close()
+
+
+def test_the_holdout_is_known_by_its_content(hub: HubStorage, pipeline: Pipeline, fill: Fill) -> None:
+    assert hub.holdout(pipeline) is None
+    fill(HOLDOUT, content=b"1,2\n")
+    first = hub.holdout(pipeline)
+    fill(HOLDOUT, content=b"1,2\n")  # the same bytes, written again
+    assert hub.holdout(pipeline) == first
+    fill(HOLDOUT, content=b"2,1\n")
+    assert hub.holdout(pipeline) != first
+
+
+def test_a_snapshot_says_which_rows_models_are_measured_on(hub: HubStorage, pipeline: Pipeline, fill: Fill) -> None:
+    fill(HOLDOUT, content=b"1,2\n")
+    fill("landing/a.csv")
+    first = hub.take_snapshot(pipeline)
+    fill("landing/b.csv")
+    more = hub.take_snapshot(pipeline)
+    fill(HOLDOUT, content=b"2,1\n")
+    other = hub.take_snapshot(pipeline)
+
+    assert first.holdout == more.holdout != other.holdout
+    assert len(first.holdout) == 64
+    assert more.digest != other.digest, "another hold-out is another fingerprint"
+    assert more.content != other.content

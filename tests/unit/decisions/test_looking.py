@@ -42,6 +42,8 @@ def test_nothing_changed_means_nothing_is_listed() -> None:
         (None, GLANCE, SETTLED, LATER),
         (SEEN, Glance(first_page="page-b"), SETTLED, LATER),
         (SEEN, replace(GLANCE, last_page="z"), SETTLED, LATER),
+        (SEEN, replace(GLANCE, holdout="md5 2 of 9"), SETTLED, LATER),
+        (replace(SEEN, holdout="md5 2 of 9"), GLANCE, SETTLED, LATER),
         (SEEN, replace(GLANCE, marked_etag="0x1"), SETTLED, LATER),
         (SEEN, GLANCE, SettledListing(listing="b"), LATER),
         (SEEN, GLANCE, None, LATER),

@@ -24,6 +24,7 @@ class PagedHub:
         self.blobs: dict[str, datetime] = {}
         self.page_size = page_size
         self.marker_etag: str | None = None
+        self.holdout_content: str | None = "md5 1 of 9"
         self.trouble: Exception | None = None
         self.asked: list[str] = []
 
@@ -32,6 +33,10 @@ class PagedHub:
 
     def lands(self, *names: str, at: datetime = START) -> None:
         self.blobs |= dict.fromkeys(names, at)
+
+    def holdout(self, pipeline: Pipeline) -> str | None:
+        self._asked("holdout")
+        return self.holdout_content
 
     def done_marker(self, pipeline: Pipeline) -> str | None:
         self._asked("done_marker")
@@ -67,7 +72,9 @@ class PagedHub:
             raise self.trouble
 
     def _digest(self, names: Iterable[str]) -> str:
-        text = "".join(f"{name} {self.blobs[name].isoformat()}\n" for name in sorted(names))
+        text = f"{self.holdout_content}\n" + "".join(
+            f"{name} {self.blobs[name].isoformat()}\n" for name in sorted(names)
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
 

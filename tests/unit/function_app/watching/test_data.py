@@ -47,7 +47,7 @@ def test_a_container_that_is_not_there_is_no_failure(world: WatchedWorld, hub: P
     assert look(world).failed == 0
 
 
-def test_what_was_decided_on_costs_one_request_and_two_rows_a_pass(world: WatchedWorld, hub: PagedHub) -> None:
+def test_what_was_decided_on_costs_two_requests_and_two_rows_a_pass(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
     look(world)
     settles(world, hub)
@@ -57,7 +57,7 @@ def test_what_was_decided_on_costs_one_request_and_two_rows_a_pass(world: Watche
     for _ in range(20):
         look(world)
 
-    assert hub.asked == ["page"] * 20
+    assert hub.asked == ["holdout", "page"] * 20
     assert tables.requests - before == 40
     assert world.client.started == [world.client.started[0]]
 
@@ -163,13 +163,29 @@ def test_a_released_quarantine_is_looked_at_again_at_once(world: WatchedWorld, h
     assert len(open_windows(world)) == 1
 
 
+def test_a_replaced_holdout_is_seen_at_once_and_asks_for_an_admission(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.lands("a.csv")
+    look(world)
+    settles(world, hub)
+    look(world)
+    assert open_windows(world) == []
+    hub.holdout_content = "md5 2 of 9"
+
+    look(world)
+
+    assert len(open_windows(world)) == 1
+    assert sighted(world) == Sighting(files=0, size=0)
+
+
 class TestDoneMarker:
     @pytest.fixture
     def marked(self, world: WatchedWorld, hub: PagedHub) -> WatchedWorld:
         world.has_pipeline(PIPELINE, settle={"done_marker": "_SUCCESS", "quiet_seconds": 5})
         return world
 
-    def test_its_etag_is_all_that_a_quiet_pass_asks_for(self, marked: WatchedWorld, hub: PagedHub) -> None:
+    def test_its_etag_and_the_holdout_are_all_that_a_quiet_pass_asks_for(
+        self, marked: WatchedWorld, hub: PagedHub
+    ) -> None:
         hub.lands("a.csv")
         hub.marker_etag = "0x1"
         look(marked)
@@ -177,7 +193,18 @@ class TestDoneMarker:
 
         look(marked)
 
-        assert hub.asked == ["done_marker"]
+        assert hub.asked == ["holdout", "done_marker"]
+
+    def test_a_replaced_holdout_is_seen_without_a_new_marker(self, marked: WatchedWorld, hub: PagedHub) -> None:
+        hub.lands("a.csv")
+        hub.marker_etag = "0x1"
+        look(marked)
+        settles(marked, hub)
+        hub.holdout_content = "md5 2 of 9"
+
+        look(marked)
+
+        assert len(open_windows(marked)) == 1
 
     def test_a_new_one_is_told(self, marked: WatchedWorld, hub: PagedHub) -> None:
         hub.lands("a.csv")

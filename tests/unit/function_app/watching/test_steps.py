@@ -49,7 +49,7 @@ def test_an_idle_pass_costs_a_handful_of_requests(
     with caplog.at_level(logging.INFO):
         asyncio.run(make_pass(world.services, world.client, world.now))
 
-    assert hub.asked == ["page"]
+    assert hub.asked == ["holdout", "page"]
     assert requests_of(world) - before <= 8  # windows, queue, runs, followers, schedule, look, settled, troubles
     assert world.client.started == []
     [line] = [entry.getMessage() for entry in caplog.records if "pass over" in entry.getMessage()]
