@@ -71,7 +71,7 @@ class Services:
         """What trains."""
         from shared.clients.azure_ml import AzureMlDriver
 
-        return AzureMlDriver(self._workspace, self.settings.compute)
+        return AzureMlDriver(self._workspace, self.settings.compute, self.ledger.turns)
 
     @cached_property
     def model_registry(self) -> "AzureMlRegistry":

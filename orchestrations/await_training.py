@@ -12,11 +12,20 @@ from typing import Any
 import azure.durable_functions as df
 
 from orchestrations.progress import gave_up, report, show
-from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, SUBMIT_TRAINING
+from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, START_TRAINING, SUBMIT_TRAINING
 from shared.decisions.blame import kind_of
 from shared.decisions.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe
 from shared.errors import Code, PermanentError
-from shared.messages import FailureKind, Phase, Stage, TrainingEnd, TrainingPoll, TrainingRef, TrainingStatus
+from shared.messages import (
+    CHECKED,
+    FailureKind,
+    Phase,
+    Stage,
+    TrainingEnd,
+    TrainingPoll,
+    TrainingRef,
+    TrainingStatus,
+)
 from shared.wire import from_wire, to_wire
 
 WAKE_UP = "training_status"
@@ -29,7 +38,8 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
     try:
         if not poll.submitted:
             report(context, Stage.TRAINING, phase="submitting", compute=poll.order.compute)
-            yield from SUBMIT_TRAINING.call(context, poll.order)
+            submit = START_TRAINING if poll.schema >= CHECKED else SUBMIT_TRAINING
+            yield from submit.call(context, poll.order)
             poll = replace(poll, submitted=True)
         outcome = yield from _rounds(context, poll, ref)
     except PermanentError as error:

@@ -213,7 +213,7 @@ class _Run:
             judged_metric=request.plan.rule.metric,
             leave_out_faulty=request.plan.leave_out_faulty,
         )
-        poll = TrainingPoll(order=order, limits=request.plan.limits)
+        poll = TrainingPoll(order=order, limits=request.plan.limits, schema=request.schema)
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
         end = from_wire(TrainingEnd, reply)
         if end.phase is not Phase.COMPLETED:

@@ -12,7 +12,7 @@ import azure.durable_functions as df
 
 from shared import messages as m
 from shared.errors import PermanentError
-from shared.retries import ANNOUNCEMENT, AZURE_ML, LEDGER, MESSAGING, REGISTRY, STACK_HUB, RetryPolicy
+from shared.retries import ANNOUNCEMENT, AZURE_ML, LEDGER, MESSAGING, REGISTRY, STACK_HUB, TRAINING_START, RetryPolicy
 from shared.wire import from_wire, to_wire
 
 Command = TypeVar("Command")
@@ -56,6 +56,9 @@ ACQUIRE_COMPUTE = Activity("acquire_compute", m.ComputeTicket, m.ComputeTurn, LE
 RELEASE_COMPUTE = Activity("release_compute", m.ComputeRef, m.Done, LEDGER)
 
 SUBMIT_TRAINING = Activity("submit_training", m.TrainingOrder, m.TrainingStatus, AZURE_ML)
+START_TRAINING = Activity("submit_training", m.TrainingOrder, m.TrainingStatus, TRAINING_START)
+"""The same activity, for polls of schema 3 and later: an attachment of the VM may take some minutes."""
+
 CHECK_TRAINING = Activity("check_training", m.TrainingRef, m.TrainingStatus, AZURE_ML)
 CANCEL_TRAINING = Activity("cancel_training", m.TrainingRef, m.Done, AZURE_ML)
 COLLECT_TRAINING = Activity("collect_training", m.TrainingRef, m.TrainedModel, AZURE_ML)

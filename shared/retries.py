@@ -24,6 +24,7 @@ class RetryPolicy:
 
 LEDGER = RetryPolicy(timedelta(seconds=5), attempts=12)  # tables and blobs: rides out a minute
 AZURE_ML = RetryPolicy(timedelta(seconds=15), attempts=6)  # the SDK adds 0.5 to 4 minutes of its own to each
+TRAINING_START = RetryPolicy(timedelta(seconds=15), attempts=24)  # also rides out six minutes of attaching a VM
 REGISTRY = RetryPolicy(timedelta(seconds=10), attempts=12)  # rides out two minutes of a registry restart
 STACK_HUB = RetryPolicy(timedelta(seconds=15), attempts=8)  # rides out two minutes of a lost link to the VM
 MESSAGING = RetryPolicy(timedelta(seconds=10), attempts=12)  # answers over Service Bus: rides out two minutes

@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--client-secret", default="", help="generated without")
     parser.add_argument("--vm-patience", type=float, default=20.0, help="seconds a VM may be out of reach")
     parser.add_argument("--pace", type=float, default=0.5, help="seconds between two looks at a training")
+    parser.add_argument("--attach-seconds", type=float, default=1.5, help="until an attached compute is ready")
     parser.add_argument("--slots", type=int, default=1, help="runs at a time on each compute target")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
@@ -39,6 +40,7 @@ def main() -> int:
 async def _serve(arguments: argparse.Namespace) -> None:
     given = {"client_id": arguments.client_id, "client_secret": arguments.client_secret}
     workspace = Workspace.open(arguments.state, **given)
+    workspace.attach_seconds = arguments.attach_seconds
     execution = Execution(
         workspace,
         known_hosts=arguments.known_hosts,

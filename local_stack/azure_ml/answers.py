@@ -8,20 +8,37 @@ from aiohttp import web
 WS = "/subscriptions/{sub}/resourceGroups/{rg}/providers/Microsoft.MachineLearningServices/workspaces/{ws}"
 
 
+# What the data-plane services name as the codes of their errors; whatever is more exact stands in an inner error.
+_CODES = ("ServiceError", "UserError", "ValidationError", "AzureStorageError", "TransientError", "RequestThrottled")
+_FREE = (
+    "/subscriptions",
+    "/rp/",
+    "/adfs/",
+    "/metadata/",
+    "/_",
+)  # Azure Resource Manager's, and those that are no service
+
+
 class ServiceError(Exception):
-    """Becomes the error envelope; model management expects a flat one."""
+    """Becomes the error envelope of the service that answers a path."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status, self.code = status, code
 
-    def response(self, *, flat: bool = False) -> web.Response:
+    def response(self, path: str = "/_") -> web.Response:
         """The service's answer. ``details`` must be a list: the client's ``str()`` of the error fails without."""
-        if flat:
-            body: dict[str, Any] = {"code": self.code, "statusCode": self.status, "message": str(self)}
-        else:
-            body = {"error": {"code": self.code, "message": str(self), "details": []}}
-        return web.json_response(body, status=self.status)
+        body: dict[str, Any] = {"code": self.code, "message": str(self), "details": []}
+        if path.startswith("/modelmanagement"):
+            return web.json_response(body | {"statusCode": self.status}, status=self.status)
+        if not path.startswith(_FREE) and self.code not in _CODES:
+            body |= {"code": self._general(), "innerError": {"code": self.code, "innerError": None}}
+        return web.json_response({"error": body}, status=self.status)
+
+    def _general(self) -> str:
+        if self.status == 429:
+            return "RequestThrottled"
+        return "ServiceError" if self.status >= 500 else "UserError"
 
 
 async def body_of(request: web.Request) -> Any:

@@ -1,13 +1,16 @@
 """Compute targets: VMs attached by address. Their private keys lie in files of their own and are never shown."""
 
 import hashlib
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
 from local_stack.azure_ml.answers import WS, ServiceError, body_of
+from local_stack.azure_ml.paging import page_of
 from local_stack.azure_ml.workspace import Workspace, now_text
 from local_stack.files import write_private
 
@@ -38,6 +41,7 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
 
     async def attach(request: web.Request) -> web.Response:
         name, body = request.match_info["name"], await body_of(request)
+        before = workspace.store.get(KIND, name)
         details = _details(body)
         account = details.get("administratorAccount") or {}
         if not details.get("address") or not account.get("username") or not account.get("privateKeyData"):
@@ -49,20 +53,27 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
             "address": details["address"],
             "port": int(details.get("sshPort") or 22),
             "username": account["username"],
-            "createdOn": now_text(),
+            "createdOn": before["createdOn"] if before else now_text(),
+            "modifiedOn": now_text(),
+            "puts": before.get("puts", 1) + 1 if before else 1,
+            "changing": "Updating" if before else "Creating",
+            "ready_at": time.time() + workspace.attach_seconds,
         }
         workspace.store.put(KIND, name, compute)
-        return _accepted(workspace, _view(workspace, compute))
+        return _accepted(workspace, name, 201, _view(workspace, compute))
 
     async def detach(request: web.Request) -> web.Response:
         name = request.match_info["name"]
+        if request.query.get("underlyingResourceAction", "").lower() != "detach":
+            raise ServiceError(400, "BadArgument", "only underlyingResourceAction=Detach is answered here")
         if not workspace.store.remove(KIND, name):
             raise ServiceError(404, "ComputeNotFound", f"Compute {name} was not found.")
         _key_file(workspace, name).unlink(missing_ok=True)
-        return _accepted(workspace, {})
+        return _accepted(workspace, name, 202, None)
 
-    async def operation(_: web.Request) -> web.Response:
-        return web.json_response({"status": "Succeeded"})
+    async def operation(request: web.Request) -> web.Response:
+        compute = workspace.store.get(KIND, request.match_info["name"])
+        return web.json_response({"status": "InProgress" if compute and _is_changing(compute) else "Succeeded"})
 
     async def read(request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -71,14 +82,16 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
             raise ServiceError(404, "ComputeNotFound", f"Compute {name} was not found.")
         return web.json_response(_view(workspace, compute))
 
-    async def read_all(_: web.Request) -> web.Response:
-        # No nextLink at all: its mere presence means another page.
-        return web.json_response({"value": [_view(workspace, compute) for compute in workspace.store.all(KIND)]})
+    async def read_all(request: web.Request) -> web.Response:
+        shown, token = page_of(workspace.store.all(KIND), request.query.get("$skipToken"))
+        following = {"nextLink": _next_page(workspace, request, token)} if token else {}
+        # Without a next page no nextLink at all: to the SDK its mere presence means another.
+        return web.json_response({"value": [_view(workspace, compute) for compute in shown]} | following)
 
     return [
         web.put(f"{WS}/computes/{{name}}", attach),
         web.delete(f"{WS}/computes/{{name}}", detach),
-        web.get(f"{WS}/computeOperations/done", operation),
+        web.get(f"{WS}/computeOperations/{{name}}", operation),
         web.get(f"/rp/workspaces{WS}/computes/{{name}}", read),
         web.get(f"/rp/workspaces{WS}/computes", read_all),
     ]
@@ -92,9 +105,22 @@ def _details(body: dict[str, Any]) -> dict[str, Any]:
     return details
 
 
-def _accepted(workspace: Workspace, body: dict[str, Any]) -> web.Response:
-    operation = f"{workspace.url}{workspace.scope}/computeOperations/done?api-version=2020-02-02"
-    return web.json_response(body, status=200, headers={"Azure-AsyncOperation": operation})
+def _accepted(workspace: Workspace, name: str, status: int, body: dict[str, Any] | None) -> web.Response:
+    operation = f"{workspace.url}{workspace.scope}/computeOperations/{name}?api-version=2020-02-02"
+    headers = {"Azure-AsyncOperation": operation} | ({"Location": operation} if status == 202 else {})
+    return (
+        web.json_response(body, status=status, headers=headers)
+        if body
+        else web.Response(status=status, headers=headers)
+    )
+
+
+def _is_changing(compute: dict[str, Any]) -> bool:
+    return bool(time.time() < compute.get("ready_at", 0))
+
+
+def _next_page(workspace: Workspace, request: web.Request, token: str) -> str:
+    return f"{workspace.url}{request.path}?{urlencode({'api-version': '2020-02-02', '$skipToken': token})}"
 
 
 def _key_file(workspace: Workspace, name: str) -> Path:
@@ -113,11 +139,11 @@ def _view(workspace: Workspace, compute: dict[str, Any]) -> dict[str, Any]:
             "computeLocation": "local",
             "description": None,
             "resourceId": None,
-            "provisioningState": "Succeeded",
+            "provisioningState": compute["changing"] if _is_changing(compute) else "Succeeded",
             "provisioningErrors": None,
             "isAttachedCompute": True,
             "createdOn": compute["createdOn"],
-            "modifiedOn": compute["createdOn"],
+            "modifiedOn": compute.get("modifiedOn", compute["createdOn"]),
             "properties": {"address": compute["address"], "sshPort": compute["port"]},
         },
     }

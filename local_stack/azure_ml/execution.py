@@ -86,7 +86,7 @@ class Execution:
             raise ServiceError(404, "UserError", f"Run {run_id} was not found")
         status = "Canceled" if run["status"] in runs.WAITING else "CancelRequested"
         runs.set_status(self._workspace, run_id, status)
-        return web.json_response({})
+        return web.json_response({"runId": run_id})
 
     def _launch(self, run_id: str) -> None:
         self._keep(self._take_turn(run_id), f"run {run_id}")

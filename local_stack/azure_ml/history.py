@@ -86,7 +86,7 @@ class History:
         files = artifacts.stored(self._workspace, container)
         logs = [file for file in files if file["path"].startswith(("user_logs/", "system_logs/"))]
         return web.json_response(
-            runs.view(self._workspace, run)
+            runs.details(run)
             | {
                 "logFiles": {file["path"]: artifacts.content_url(self._workspace, file["artifactId"]) for file in logs},
                 "runDefinition": execution.get("definition"),

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from local_stack.azure_ml.answers import WS
-from local_stack.azure_ml.workspace import CLOUD, TOKEN_SECONDS, Workspace
+from local_stack.azure_ml.workspace import CLOUD, TENANT, TOKEN_SECONDS, Workspace
 
 _SERVICES = ("api", "experimentation", "history", "hyperdrive", "modelmanagement", "studio", "metrics", "artifacts")
 
@@ -38,8 +38,8 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
 
     async def subscriptions(_: web.Request) -> web.Response:
         who = workspace.identity["subscription_id"]
-        entry = {"subscriptionId": who, "displayName": "edgetrain", "state": "Enabled", "tenantId": "adfs"}
-        return web.json_response({"value": [entry]})
+        entry = {"id": f"/subscriptions/{who}", "subscriptionId": who, "displayName": "edgetrain", "state": "Enabled"}
+        return web.json_response({"value": [entry | {"tenantId": TENANT}], "nextLink": ""})
 
     async def get_workspace(_: web.Request) -> web.Response:
         who = workspace.identity

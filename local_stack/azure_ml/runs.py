@@ -59,7 +59,30 @@ def set_status(workspace: Workspace, run_id: str, status: str, *, error: str | N
     workspace.store.change(RUN, run_id, edit)
 
 
+_OURS = ("experimentName",)  # kept with a run, and no property of one
+_IN_DETAILS = frozenset(
+    {
+        "runId",
+        "target",
+        "status",
+        "parentRunId",
+        "startTimeUtc",
+        "endTimeUtc",
+        "error",
+        "warnings",
+        "properties",
+        "tags",
+    }
+)
+
+
 def view(workspace: Workspace, run: dict[str, Any]) -> dict[str, Any]:
     """A run as the history service shows it."""
     experiment_url = f"{workspace.url}/execution/v1.0{workspace.scope}/experiments/{run['experimentName']}"
-    return run | {"cancelUri": f"{experiment_url}/runId/{run['runId']}/cancel"}
+    shown = {name: value for name, value in run.items() if name not in _OURS}
+    return shown | {"cancelUri": f"{experiment_url}/runId/{run['runId']}/cancel"}
+
+
+def details(run: dict[str, Any]) -> dict[str, Any]:
+    """What of a run its details show too."""
+    return {name: value for name, value in run.items() if name in _IN_DETAILS}

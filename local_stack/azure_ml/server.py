@@ -99,13 +99,16 @@ class Server:
         self.workspace.requests_seen[service] = self.workspace.requests_seen.get(service, 0) + 1
 
     async def _stats(self, _: web.Request) -> web.Response:
-        """What tests ask: trainings started on a VM per run, requests per service since the start."""
+        """What tests ask: trainings started on a VM per run, requests per service, attachments per compute."""
         store = self.workspace.store
         trainings = {
             run["runId"]: (store.get(runs.EXECUTION, run["runId"]) or {}).get("trainings", 0)
             for run in store.all(runs.RUN)
         }
-        return web.json_response({"trainings": trainings, "requests": self.workspace.requests_seen})
+        puts = {compute["name"]: compute.get("puts", 1) for compute in store.all(computes.KIND)}
+        return web.json_response(
+            {"trainings": trainings, "requests": self.workspace.requests_seen, "attachments": puts}
+        )
 
 
 def _answer_to(request: web.Request, error: Exception) -> web.Response:
@@ -113,14 +116,14 @@ def _answer_to(request: web.Request, error: Exception) -> web.Response:
     if isinstance(error, InsteadError):
         return error.response
     if isinstance(error, ServiceError):
-        return error.response(flat=request.path.startswith("/modelmanagement"))
+        return error.response(request.path)
     if isinstance(error, web.HTTPNotFound | web.HTTPMethodNotAllowed):
         log.warning("%s %s is not answered by this stand-in", request.method, request.path)
-        return ServiceError(error.status, "NotFound", "this stand-in does not answer that").response()
+        return ServiceError(error.status, "NotFound", "this stand-in does not answer that").response(request.path)
     if isinstance(error, web.HTTPException):
-        return ServiceError(error.status, "BadArgument", error.reason).response()
+        return ServiceError(error.status, "BadArgument", error.reason).response(request.path)
     if isinstance(error, KeyError | TypeError | ValueError):
         log.warning("%s %s was not understood", request.method, request.path, exc_info=error)
-        return ServiceError(400, "BadArgument", f"the request was not understood: {error!r}").response()
+        return ServiceError(400, "BadArgument", f"the request was not understood: {error!r}").response(request.path)
     log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return ServiceError(500, "InternalError", "the stand-in failed; its log says why").response()
+    return ServiceError(500, "InternalError", "the stand-in failed; its log says why").response(request.path)

@@ -35,6 +35,7 @@ class Workspace:
     url: str = ""
     ca_bundle: Path = Path()
     requests_seen: dict[str, int] = field(default_factory=dict)
+    attach_seconds: float = 0.0  # for which a compute that was attached is Creating
 
     @classmethod
     def open(cls, folder: Path, *, client_id: str = "", client_secret: str = "") -> "Workspace":

@@ -56,7 +56,10 @@ class TrainingStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPoll:
-    """The input of ``await_training``, carried across continue-as-new. Rounds count from 0 over all executions."""
+    """The input of ``await_training``, carried across continue-as-new. Rounds count from 0 over all executions.
+
+    ``schema``: the run request's; since 3 the start of a training is tried for longer, while its VM is being attached.
+    """
 
     order: TrainingOrder
     limits: TrainingLimits

@@ -1,34 +1,68 @@
-"""The training VM as a compute target of the workspace."""
+"""The training VM as a compute target of the workspace.
 
-import tempfile
-from pathlib import Path, PurePosixPath
-from typing import Any
+The service's description of the call that attaches says: it overwrites a compute that is there, which is not
+recoverable; ask first whether it is. And it only begins: what is attached is ``Creating`` for a while.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import PurePosixPath
+from typing import Any, Final, Protocol
 
 from shared.clients.azure_ml.errors import translated
 from shared.clients.ssh_keys import KeyTextError, private_key, private_key_text
-from shared.errors import Code, PermanentError
+from shared.errors import Code, PermanentError, TransientError
 from shared.settings import Compute
 
+WAIT_SECONDS: Final = 10.0
+"""For an attachment that is under way, within one call; then the durable retry waits, and frees the thread."""
 
-def attach_compute(workspace: Any, name: str, compute: Compute) -> None:
+_TURN_SECONDS: Final = 600.0  # the SDK's own retries of two look-ups and a PUT
+_POLL_SECONDS: Final = 1.0
+_READY: Final = "Succeeded"
+_UNDER_WAY: Final = frozenset({"Creating", "Updating", "Deleting"})
+
+
+class Turns(Protocol):
+    """Lets one at a time do something, in all processes of the app."""
+
+    def alone(self, what: str, *, seconds: float) -> AbstractContextManager[None]:
+        """Raises :class:`TransientError` at once when somebody else is at it."""
+
+
+def attach_compute(
+    workspace: Any,
+    name: str,
+    compute: Compute,
+    turns: Turns,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> None:
     """Make sure that the workspace knows the VM under this name, at the address and port of the settings.
 
-    Idempotent: attaching again replaces what was attached. The private key travels to the service, which needs it to
-    reach the VM; here it is in a file of mode 0600 for as long as the SDK reads it.
+    Safe to repeat, and at the same moment: one attaches, the others wait. Raises :class:`TransientError` while it is
+    under way. The private key travels to the service, which needs it to reach the VM; here it never lies on a disk.
     """
-    from azureml.core.compute import ComputeTarget, RemoteCompute
+    deadline = monotonic() + WAIT_SECONDS
 
-    if _is_attached(workspace, name, compute):
+    def is_ready() -> bool:
+        while (state := _state(workspace, name, compute)) in _UNDER_WAY:
+            if monotonic() >= deadline:
+                raise TransientError(f"Azure ML is still {state.lower()} the compute target {name}; this waits for it")
+            sleep(_POLL_SECONDS)
+        return state == _READY
+
+    if is_ready():
         return
-    text = _key_text(name, compute)
-    with tempfile.TemporaryDirectory(prefix="edgetrain-") as folder, translated(f"attach the compute target {name}"):
-        key = Path(folder) / "key"
-        key.touch(mode=0o600)
-        key.write_text(text, encoding="utf-8")
-        configuration = RemoteCompute.attach_configuration(
-            username=compute.username, address=compute.address, ssh_port=compute.port, private_key_file=str(key)
-        )
-        ComputeTarget.attach(workspace, name, configuration).wait_for_completion(show_output=False)
+    with turns.alone(f"attach the compute target {name}", seconds=_TURN_SECONDS):
+        # Somebody may have been quicker, and to attach again would overwrite what they attached.
+        if not is_ready():
+            _attach(workspace, name, compute)
+    if not is_ready():
+        raise TransientError(f"Azure ML did not attach the compute target {name}; it is tried again")
 
 
 def interpreter_path(compute: Compute, environment: str) -> str:
@@ -47,17 +81,49 @@ def _key_text(name: str, compute: Compute) -> str:
         raise PermanentError(f"{setting} in the app settings {error}", code=Code.BAD_CONFIGURATION) from error
 
 
-def _is_attached(workspace: Any, name: str, compute: Compute) -> bool:
+def _attach(workspace: Any, name: str, compute: Compute) -> None:
+    from azureml.core.compute import ComputeTarget, RemoteCompute
+
+    text = _key_text(name, compute)
+    with _readable(text) as path, translated(f"attach the compute target {name}", secret=text):
+        configuration = RemoteCompute.attach_configuration(
+            username=compute.username, address=compute.address, ssh_port=compute.port, private_key_file=path
+        )
+        ComputeTarget.attach(workspace, name, configuration)
+
+
+@contextmanager
+def _readable(text: str) -> Iterator[str]:
+    """A path that reads as this text, for the SDK, which takes keys from files only; in memory, so gone with us."""
+    handle = os.memfd_create("key", os.MFD_CLOEXEC)
+    with os.fdopen(handle, "wb") as memory:
+        memory.write(text.encode())
+        memory.flush()
+        yield f"/proc/self/fd/{handle}"
+
+
+def _state(workspace: Any, name: str, compute: Compute) -> str:
+    """The service's word for how the attachment is; ready only at the address of the settings, empty for none."""
+    known = _known(workspace, name)
+    if known is None:
+        return ""
+    address = getattr(known, "address", None), getattr(known, "ssh_port", None)
+    state = str(known.provisioning_state)
+    return "elsewhere" if state == _READY and address != (compute.address, compute.port) else state
+
+
+def _known(workspace: Any, name: str) -> Any:
     from azureml.core.compute import ComputeTarget
     from azureml.exceptions import ComputeTargetException
 
     with translated(f"look up the compute target {name}"):
         try:
-            known = ComputeTarget(workspace, name)
+            return ComputeTarget(workspace, name)
         except ComputeTargetException as error:
             # The SDK has one exception for every trouble with a target; its documented marker for a 404 is this text.
-            if "ComputeTargetNotFound" in str(error):
-                return False
-            raise
-        address = getattr(known, "address", None), getattr(known, "ssh_port", None)
-        return known.provisioning_state == "Succeeded" and address == (compute.address, compute.port)
+            if "ComputeTargetNotFound" not in str(error):
+                raise
+        # It says so of every 404, also of a proxy's; to attach what is there would overwrite it.
+        if name in workspace.compute_targets:
+            raise TransientError(f"Azure ML lists the compute target {name}, but does not show it")
+        return None

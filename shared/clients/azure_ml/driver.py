@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.clients.azure_ml.comparison import read_compared
-from shared.clients.azure_ml.compute import attach_compute, interpreter_path
+from shared.clients.azure_ml.compute import Turns, attach_compute, interpreter_path
 from shared.clients.azure_ml.errors import translated
 from shared.clients.azure_ml.metrics import read_metrics
 from shared.clients.azure_ml.outputs import RunOutputs
@@ -38,9 +38,10 @@ _ONE_SUBMIT = threading.Lock()
 class AzureMlDriver:
     """Runs trainings as script runs on an attached VM, one experiment per pipeline."""
 
-    def __init__(self, workspace: AzureMlWorkspace, computes: Callable[[str], Compute]) -> None:
+    def __init__(self, workspace: AzureMlWorkspace, computes: Callable[[str], Compute], turns: Turns) -> None:
         self._workspace = workspace
         self._compute = computes
+        self._turns = turns
 
     def submit(self, job: TrainingJob) -> TrainingStatus:
         """Start the job, or adopt the run of this id that an earlier attempt started."""
@@ -95,7 +96,7 @@ class AzureMlDriver:
             raise
 
     def _start(self, job: TrainingJob) -> Any:
-        attach_compute(self._workspace.open(), job.compute, self._compute(job.compute))
+        attach_compute(self._workspace.open(), job.compute, self._compute(job.compute), self._turns)
         with _ONE_SUBMIT, tempfile.TemporaryDirectory(prefix="edgetrain-job-") as folder:
             job.code.stage(Path(folder))  # the same code is the same tree, which Azure ML then does not upload again
             try:

@@ -6,19 +6,25 @@ The SDK has retried by itself, for up to minutes, before anything arrives here.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.clients.strangers import stranger
+from shared.clients.strangers import foreign, stranger
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
 from shared.texts import shortened
 
 # The authority's words for a service principal that is unknown, or whose secret is wrong or has expired.
 _REFUSED = ("AADSTS700016", "AADSTS7000215", "AADSTS7000222", "invalid_client")
+_PIECE = 16  # characters of a key; shorter ones may be in any text
 _CHECK_PRINCIPAL = "check the service principal's secret and its role on the workspace"
 
 
 @contextmanager
-def translated(action: str, *, absent: PermanentError | None = None) -> Iterator[None]:
-    """Let only our errors out; ``action`` completes "Azure ML could not ...". ``absent`` is raised for a 404."""
+def translated(action: str, *, absent: PermanentError | None = None, secret: str = "") -> Iterator[None]:
+    """Let only our errors out; ``action`` completes "Azure ML could not ...".
+
+    ``absent`` is raised for a 404 of the service. ``secret`` is what was sent: an answer that quotes
+    it is not repeated.
+    """
     import requests
+    from azure.core.exceptions import AzureError
     from azureml.exceptions import AzureMLException, ServiceException, UserErrorException
     from msrest.exceptions import ClientException
 
@@ -27,18 +33,40 @@ def translated(action: str, *, absent: PermanentError | None = None) -> Iterator
     except EdgetrainError:
         raise
     except ServiceException as error:
+        _require_own(action, getattr(error, "response", None))
         raise _from_status(action, int(error.status_code), str(error.message), absent) from error
     except UserErrorException as error:  # how the SDK shows a 403
+        _require_own(action, getattr(error.__cause__, "response", None))
         raise _from_status(action, 403, str(error.message), absent) from error
-    except (AzureMLException, ClientException, requests.RequestException) as error:
-        text = shortened(getattr(error, "message", None) or str(error))
-        reason = f"Azure ML could not {action}: {type(error).__name__}: {text}"
-        if any(code in text for code in _REFUSED):
-            raise PermanentError(f"{reason}; {_CHECK_PRINCIPAL}", code=Code.BAD_CONFIGURATION) from error
-        raise TransientError(reason) from error
+    except (AzureMLException, ClientException, AzureError, requests.RequestException) as error:
+        raise _from_text(action, error, secret) from (None if secret else error)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # The SDK takes every 200 for the service's, and falls over what is not in it.
         raise stranger("Azure ML", f"no answer to: {action} ({type(error).__name__})") from error
+
+
+def _require_own(action: str, response: object) -> None:
+    """Raise :class:`TransientError` when an error is not the service's own; a 404 of a proxy does not say "absent"."""
+    headers = getattr(response, "headers", None) or {}
+    instead = foreign(int(getattr(response, "status_code", 0)), headers.get("Content-Type"))
+    if instead:
+        raise stranger("Azure ML", f"{instead}, to: {action}")
+
+
+def _from_text(action: str, error: Exception, secret: str) -> EdgetrainError:
+    text = str(getattr(error, "message", None) or error)
+    if secret and _quotes(text, secret):
+        text = "its answer quotes what was sent, and is withheld"
+    reason = f"Azure ML could not {action}: {type(error).__name__}: {shortened(text)}"
+    if any(code in text for code in _REFUSED):
+        return PermanentError(f"{reason}; {_CHECK_PRINCIPAL}", code=Code.BAD_CONFIGURATION)
+    return TransientError(reason)
+
+
+def _quotes(text: str, secret: str) -> bool:
+    """Whether some piece of the secret is in the text, however either is broken into lines."""
+    hidden, told = "".join(secret.split()), "".join(text.split())
+    return any(hidden[start : start + _PIECE] in told for start in range(max(1, len(hidden) - _PIECE + 1)))
 
 
 def _from_status(action: str, status: int, text: str, absent: PermanentError | None) -> EdgetrainError:

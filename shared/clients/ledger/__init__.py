@@ -21,6 +21,7 @@ from shared.clients.ledger.runs import RunLedger, UnfinishedRun
 from shared.clients.ledger.schedules import ScheduleLedger
 from shared.clients.ledger.tables import TableSource
 from shared.clients.ledger.troubles import TroubleLedger
+from shared.clients.ledger.turns import TurnLedger
 from shared.clients.ledger.windows import UnfinishedWindow
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Page",
     "RecordedArrival",
     "RunLedger",
+    "TurnLedger",
     "UnfinishedRun",
     "UnfinishedWindow",
 ]
@@ -56,6 +58,7 @@ class Ledger:
         self.listings = ListingLedger(claims)
         self.schedules = ScheduleLedger(claims)
         self.troubles = TroubleLedger(claims)
+        self.turns = TurnLedger(claims)
         self.runs = RunLedger(runs)
         self.quarantines = QuarantineLedger(runs)
         self.champions = ChampionLedger(tables.table("champions"))

@@ -18,6 +18,7 @@ from tests.support.sshd import SshServer, running_sshd
 
 TERMINAL = {"Completed", "Failed", "Canceled"}
 PATIENCE_SECONDS = 60.0
+IN_NO_TIME = ("--attach-seconds", "0")  # the SDK looks every five seconds
 
 
 @dataclass
@@ -78,7 +79,9 @@ def vm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 def running_lab(folder: Path, vm: SshServer) -> Iterator[Lab]:
     home = folder / "home"
     home.mkdir()
-    azure_ml = StandIn(folder, ("--known-hosts", str(vm.known_hosts_file), "--vm-patience", "2", "--pace", "0.1"))
+    azure_ml = StandIn(
+        folder, ("--known-hosts", str(vm.known_hosts_file), "--vm-patience", "2", "--pace", "0.1", *IN_NO_TIME)
+    )
     with ExitStack() as stack:
         azure_ml.start()
         stack.callback(azure_ml.stop)

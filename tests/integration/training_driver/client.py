@@ -6,16 +6,20 @@ and the registry live in a worker, which tests call, and which a test can kill.
 
 import multiprocessing
 import os
+import sys
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from shared.clients.azure_ml import AzureMlDriver, AzureMlRegistry, AzureMlWorkspace
+from shared.clients.azure_ml.compute import attach_compute
+from shared.clients.ledger import Ledger
 from shared.errors import EdgetrainError, PermanentError
 from shared.messages import TrainingStatus
 from shared.settings import AzureMl, Compute
 from shared.training_driver import TrainingJob
+from tests.support.memory_tables import MemoryTables
 
 APP_ROOT = Path(__file__).resolve().parents[3]
 _parts: dict[str, Any] = {}
@@ -74,7 +78,8 @@ class Client:
 def _start(settings: AzureMl, computes: dict[str, Compute], environment: dict[str, str]) -> None:
     os.environ.update(environment)
     workspace = AzureMlWorkspace(settings)
-    _parts["driver"] = AzureMlDriver(workspace, computes.__getitem__)
+    _parts["computes"], _parts["turns"] = computes, Ledger.over(MemoryTables()).turns
+    _parts["driver"] = AzureMlDriver(workspace, computes.__getitem__, _parts["turns"])
     _parts["registry"] = AzureMlRegistry(workspace)
     _parts["workspace"] = workspace
     _parts["facts"] = _Facts(workspace)
@@ -99,6 +104,35 @@ class _Facts:
         """As the host does: activities run on threads of one process."""
         with ThreadPoolExecutor(len(jobs)) as threads:
             return list(threads.map(_parts["driver"].submit, jobs))
+
+    def attach(self, name: str, **changes: Any) -> None:
+        compute = _parts["computes"]["hub-vm"].model_copy(update=changes)
+        attach_compute(self._workspace.open(), name, compute, _parts["turns"])
+
+    def attach_side_by_side(self, name: str, times: int) -> list[str]:
+        """What each was told; empty for one that may go on."""
+
+        def attach(_: int) -> str:
+            try:
+                self.attach(name)
+            except EdgetrainError as error:
+                return str(error)
+            return ""
+
+        with ThreadPoolExecutor(times) as threads:
+            return list(threads.map(attach, range(times)))
+
+    def files_written_by_attaching(self, name: str) -> list[str]:
+        """Every file that was opened for writing meanwhile, of those that have a name."""
+        opened: list[str] = []
+
+        def watch(event: str, arguments: tuple[Any, ...]) -> None:
+            if event == "open" and isinstance(arguments[0], str) and set(str(arguments[1])) & set("wax+"):
+                opened.append(arguments[0])
+
+        sys.addaudithook(watch)
+        self.attach(name)
+        return opened
 
     def resource_manager(self) -> str:
         """Where the SDK believes Azure Resource Manager to be; a private name, used nowhere but in this test."""

@@ -68,6 +68,11 @@ class AzureMlStandIn:
         count: int = self._stats()["trainings"].get(run_id, 0)
         return count
 
+    def attachments(self, compute: str) -> int:
+        """How often a compute was attached, or attached over."""
+        count: int = self._stats()["attachments"].get(compute, 0)
+        return count
+
     def requests_seen(self, service: str) -> int:
         count: int = self._stats()["requests"].get(service, 0)
         return count

@@ -146,10 +146,14 @@ def test_times_are_utc_with_a_z() -> None:
     assert 50 < (datetime.fromisoformat(soon) - datetime.fromisoformat(now_text())).total_seconds() <= 60
 
 
-def test_errors_carry_a_list_of_details_except_in_model_management() -> None:
+def test_errors_have_the_shape_of_the_service_that_answers() -> None:
     error = ServiceError(409, "Conflict", "taken")
 
-    usual, flat = json.loads(error.response().body), json.loads(error.response(flat=True).body)  # type: ignore[arg-type] # plain bytes
+    def told(path: str) -> object:
+        return json.loads(error.response(path).body)  # type: ignore[arg-type] # plain bytes
 
-    assert usual == {"error": {"code": "Conflict", "message": "taken", "details": []}}
-    assert flat == {"code": "Conflict", "statusCode": 409, "message": "taken"}
+    plain = {"code": "Conflict", "message": "taken", "details": []}
+    assert told("/rp/workspaces/x") == {"error": plain}
+    assert told("/modelmanagement/v1.0/x") == plain | {"statusCode": 409}
+    inner = {"code": "Conflict", "innerError": None}
+    assert told("/history/v1.0/x") == {"error": plain | {"code": "UserError", "innerError": inner}}

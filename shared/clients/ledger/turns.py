@@ -1,0 +1,60 @@
+"""Who alone may do something now, in all processes of the app.
+
+Table ``claims``, partition ``turn``, row = digest of what is done: ``holder``, a text like no other, and ``until``,
+when the turn ends by itself, should its holder have died. A turn is given back by emptying both.
+"""
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+from shared.clients.ledger.keys import digest, stamp
+from shared.clients.ledger.tables import Row, Table
+from shared.errors import TransientError
+
+_PARTITION = "turn"
+
+
+class TurnLedger:
+    """Turns, each for one thing that only one may do at a time; safe to share between threads and processes."""
+
+    def __init__(self, claims: Table, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._claims = claims
+        self._now = clock
+
+    @contextmanager
+    def alone(self, what: str, *, seconds: float) -> Iterator[None]:
+        """Do something while nobody else does it; raises :class:`TransientError` at once when somebody is at it.
+
+        ``seconds`` must be more than it can take: afterwards another may begin.
+        """
+        key, holder = digest(what), secrets.token_hex(16)
+        self._take(what, key, holder, seconds)
+        try:
+            yield
+        finally:
+            with suppress(TransientError):  # it ends by itself
+                self._give_back(key, holder)
+
+    def _take(self, what: str, key: str, holder: str, seconds: float) -> None:
+        row, now = self._claims.get(_PARTITION, key), self._now()
+        if row is not None and row.values.get("until", "") > stamp(now):
+            raise TransientError(f"somebody else is about to {what}; this waits for its turn")
+        values = {"holder": holder, "until": stamp(now + timedelta(seconds=seconds))}
+        if row is None:
+            taken = self._claims.insert(Row(_PARTITION, key, values))
+        else:
+            taken = self._claims.update(Row(_PARTITION, key, values, row.etag))
+        # A call that was tried again may have lost against its own first try.
+        if not taken and self._holder(key) != holder:
+            raise TransientError(f"somebody else is about to {what}; this waits for its turn")
+
+    def _give_back(self, key: str, holder: str) -> None:
+        row = self._claims.get(_PARTITION, key)
+        if row is not None and row.values.get("holder") == holder:
+            self._claims.update(Row(_PARTITION, key, {"holder": "", "until": ""}, row.etag))
+
+    def _holder(self, key: str) -> str:
+        row = self._claims.get(_PARTITION, key)
+        return str(row.values.get("holder", "")) if row else ""
