@@ -38,7 +38,7 @@ def json_object(content: bytes, service: str) -> dict[str, Any]:
     """The JSON object that an answer holds; raises :class:`TransientError` for an empty, cut or other one."""
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise stranger(service, "no JSON" if content.strip() else "an empty answer") from None
     if not isinstance(value, dict):
         raise stranger(service, "JSON of another shape")

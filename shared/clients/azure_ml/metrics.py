@@ -40,7 +40,7 @@ def _recorded(outputs: RunOutputs, run_id: str) -> dict[str, Any] | None:
         return None
     try:
         recorded = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):  # whoever wrote the training may have written it
         recorded = None
     if not isinstance(recorded, dict):
         log.warning("run %s: %s is not a JSON object; the metrics are read from the service", run_id, METRICS_FILE)

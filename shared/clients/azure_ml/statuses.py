@@ -30,11 +30,18 @@ def phase_of(status: str) -> Phase:
 def finite_metrics(logged: Mapping[str, Any]) -> dict[str, float]:
     """The finite numbers among what a run logged; of a series, its last value."""
     last = {name: value[-1] if isinstance(value, list) and value else value for name, value in logged.items()}
-    return {
-        name: float(value)
-        for name, value in sorted(last.items())
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    }
+    numbers = {name: _number(value) for name, value in sorted(last.items())}
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _number(value: object) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def error_of(error: object) -> tuple[str, str]:

@@ -39,6 +39,7 @@ def test_only_finite_numbers_are_metrics() -> None:
         "table": {"a": [1]},
         "empty": [],
         "broken": [0.5, math.nan],
+        "huge": 10**400,
     }
 
     assert finite_metrics(logged) == {"loss": 0.25, "rows": 350.0}
