@@ -63,11 +63,13 @@ def admit_run(
     listings: Listings,
     quarantines: weighing.Quarantines,
 ) -> Admission:
-    """Grant a run to one requester per fingerprint; the same requester gets the same grant when it asks again."""
+    """Grant a run to one requester per fingerprint; the same requester gets the same grant when it asks again.
+
+    Also when it asks twice at once: who comes to another answer than a grant looks whether the other delivery got one.
+    """
     granted = runs.claimed_by(request.pipeline, request.requested_by)
     if granted is not None:
-        _settle(request, granted.snapshot, listings)
-        return _granted_before(granted, runs.run(granted.run_id))
+        return _again(request, granted, runs, listings)
     try:
         weighed = weighing.weigh(
             request,
@@ -79,12 +81,19 @@ def admit_run(
             quarantines=quarantines,
         )
     except PermanentError as error:
+        granted = runs.claimed_by(request.pipeline, request.requested_by)
+        if granted is not None:
+            return _again(request, granted, runs, listings)
         if error.code is not Code.NO_DATA:
             raise
         return Admission(start=False, run_id=None, verdict=Verdict.REJECTED, reason=error.reason)
     if isinstance(weighed.decision, RunRequest):
         frozen_jobs.keep(weighed.job)  # before the claim: whoever holds one finds its code
     admission = _claimed(weighed.decision, runs)
+    if not admission.start:
+        granted = runs.claimed_by(request.pipeline, request.requested_by)
+        if granted is not None:
+            return _again(request, granted, runs, listings)
     # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
     _settle(request, weighed.snapshot, listings)
     if admission.verdict is Verdict.QUARANTINED and weighed.fingerprint is not None:
@@ -97,8 +106,14 @@ def admit_run(
 def _claimed(wanted: RunRequest | Refuse, runs: RunClaims) -> Admission:
     if isinstance(wanted, Refuse):
         return _refused(wanted)
-    granted = runs.claim_run(wanted)
-    return _granted(granted) if granted.requested_by == wanted.requested_by else _refused(under_way(granted.run_id))
+    holder = runs.claim_run(wanted)
+    return _granted(holder) if holder == wanted else _refused(under_way(holder.run_id))
+
+
+def _again(request: AdmissionRequest, granted: RunRequest, runs: RunClaims, listings: Listings) -> Admission:
+    """The answer to a requester that was granted a run before; what was decided on is what that run trains."""
+    _settle(request, granted.snapshot, listings)
+    return _granted_before(granted, runs.run(granted.run_id))
 
 
 def _settle(request: AdmissionRequest, snapshot: Snapshot, listings: Listings) -> None:

@@ -24,7 +24,14 @@ class ModelRegistry(Protocol):
 
 
 def register_model(command: RegisterModel, *, registry: ModelRegistry, pipelines: PipelineCatalogue) -> RegisteredModel:
-    """Register once per run: a repeated command finds the version that the first one made."""
+    """Register once per run: a repeated command finds the version that the first one made.
+
+    Azure ML has no key that would refuse a second version for a run. Of two commands at once, each of which made one,
+    both answer with the first: it is the one that is recorded, and the other stays in the registry unused.
+    """
     name = command.name or pipelines.get(command.lineage.pipeline).deliver.model
     known = registry.version_of(command.lineage.run_id, name=name)
-    return known or registry.register(command.lineage, name=name, path=command.model_path)
+    if known is not None:
+        return known
+    made = registry.register(command.lineage, name=name, path=command.model_path)
+    return registry.version_of(command.lineage.run_id, name=name) or made

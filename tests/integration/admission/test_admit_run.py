@@ -154,6 +154,18 @@ def test_the_same_data_trains_once_however_many_ask(stack: Stack) -> None:
     assert again.fingerprint != run.fingerprint
 
 
+def test_one_request_delivered_many_times_at_once_gets_one_answer(stack: Stack) -> None:
+    stack.land("holdout/holdout.csv")
+    stack.land("landing/part-1.csv")
+
+    with ThreadPoolExecutor(8) as pool:
+        first, *others = pool.map(lambda _: stack.admit("window-1"), range(8))
+
+    run = _granted(first)
+    assert others == [first] * 7
+    assert [each.run_id for each in stack.ledger.runs.open_runs("breast-cancer")] == [run.run_id]
+
+
 @pytest.mark.parametrize("select", ["all", "new"])
 def test_who_syncs_the_same_bytes_every_night_trains_nothing_twice(stack: Stack, tmp_path: Path, select: str) -> None:
     raw = yaml.safe_load((ROOT / "pipelines" / "breast-cancer.yaml").read_text(encoding="utf-8"))

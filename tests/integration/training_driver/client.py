@@ -10,13 +10,16 @@ import sys
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
+from activities.register_model import register_model
 from shared.clients.azure_ml import AzureMlDriver, AzureMlRegistry, AzureMlWorkspace
 from shared.clients.azure_ml.compute import attach_compute
 from shared.clients.ledger import Ledger
 from shared.errors import EdgetrainError, PermanentError
-from shared.messages import TrainingStatus
+from shared.messages import RegisteredModel, RegisterModel, TrainingStatus
+from shared.pipelines import Pipelines
 from shared.settings import AzureMl, Compute
 from shared.training_driver import TrainingJob
 from tests.support.memory_tables import MemoryTables
@@ -133,6 +136,17 @@ class _Facts:
         sys.addaudithook(watch)
         self.attach(name)
         return opened
+
+    def registered_at_once(self, command: RegisterModel, times: int) -> list[RegisteredModel]:
+        """The activity on threads of one process, delivered so many times at the same moment."""
+        begin = Barrier(times)
+
+        def deliver(_: int) -> RegisteredModel:
+            begin.wait(timeout=60)
+            return register_model(command, registry=_parts["registry"], pipelines=Pipelines(APP_ROOT / "pipelines"))
+
+        with ThreadPoolExecutor(times) as threads:
+            return list(threads.map(deliver, range(times)))
 
     def resource_manager(self) -> str:
         """Where the SDK believes Azure Resource Manager to be; a private name, used nowhere but in this test."""

@@ -21,6 +21,7 @@ from shared.messages import (
     Lineage,
     Phase,
     RegisteredModel,
+    RegisterModel,
     TrainedModel,
     TrainingOrder,
     TrainingRef,
@@ -226,9 +227,38 @@ def test_registering_twice_makes_one_version_with_lineage(client: Client, traine
         "fingerprint": "ab" * 32,
         "snapshot": "cd" * 32,
         "blobs": "2",
+        "holdout": "",
+        "evaluator": "",
         "metric.log_loss": "0.0912346",
         "parameter.most_iterations": "500",
     }
+
+
+def test_registering_many_times_at_once_gives_one_answer(client: Client, trained: TrainingJob) -> None:
+    lineage = Lineage(
+        run_id=trained.run_id,
+        pipeline=trained.pipeline,
+        fingerprint="ab" * 32,
+        snapshot_digest="cd" * 32,
+        blobs=2,
+        metrics={"log_loss": 0.1},
+    )
+    name = f"model-{secrets.token_hex(4)}"
+    command = RegisterModel(lineage=lineage, model_path="outputs/model", name=name)
+
+    answers = client.begin("facts", "registered_at_once", command, 4).result(timeout=120)
+
+    assert answers == [RegisteredModel(name=name, version="1")] * 4
+    assert client.registry("version_of", trained.run_id, name=name) == answers[0]
+
+
+def test_the_same_job_submitted_many_times_at_once_is_one_run(site: Site) -> None:
+    job = site.job()
+
+    answers = site.client.begin("facts", "submit_side_by_side", [job] * 4).result(timeout=120)
+
+    assert {type(answer) for answer in answers} == {TrainingStatus}
+    assert site.end(job).phase is Phase.COMPLETED
 
 
 def test_a_model_that_is_not_there_is_not_registered(client: Client, trained: TrainingJob) -> None:

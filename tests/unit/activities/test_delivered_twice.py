@@ -1,0 +1,367 @@
+"""Every activity delivered twice at once: both answers are the same, and the effect is that of one delivery.
+
+Durable Functions delivers at least once, also while a first delivery runs. Here the second delivery runs as a whole, on
+another host, before each single request of the first one. What holds a lock on a VM is not
+interrupted: the second delivery waits for it. The same is done with threads where the real services run:
+``tests/integration/training_driver`` and ``tests/integration/admission``.
+"""
+
+import itertools
+from collections.abc import Callable
+from contextlib import nullcontext
+from copy import copy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from function_app import bodies
+from function_app.services import Services
+from shared.clients.ledger import Ledger
+from shared.contracts import ACTIVITIES
+from shared.decisions.answers import TrainingAnswer, message_id, outcome_of
+from shared.messages import (
+    Admission,
+    AdmissionRequest,
+    AnswerRequest,
+    ArrivalWindow,
+    BuildImage,
+    CandidateStep,
+    Cause,
+    ChampionQuery,
+    ComputeRef,
+    Lineage,
+    Outcome,
+    Phase,
+    RegisterModel,
+    ReplyTo,
+    Rollout,
+    RunEvent,
+    RunEventKind,
+    RunRecord,
+    RunRequest,
+    Snapshot,
+    Stage,
+    TrainingOrder,
+    TrainingRef,
+    TrainingStatus,
+    Verdict,
+    WindowVerdict,
+)
+from shared.pipelines import Pipeline, Pipelines
+from tests.support.arrivals import an_arrival
+from tests.support.builders import a_snapshot, a_trained_model
+from tests.support.computes import a_ticket
+from tests.support.fake_vm import FakeVm
+from tests.support.image_registry import InMemoryRegistry, OneCode, with_dependency_image
+from tests.support.jobs import MemoryJobs, a_job_tree
+from tests.support.memory_tables import MemoryTables
+from tests.support.training import MemoryDriver, MemoryRegistry
+from tests.support.workflow import START
+
+NAME = "breast-cancer"
+PIPELINES = Pipelines(Path(__file__).resolve().parents[3] / "pipelines")
+REPLY = ReplyTo(message_id="message-1", correlation_id="c-1")
+
+
+@dataclass
+class Interrupted:
+    """Calls ``before`` before each method of something is called, while it may be interrupted."""
+
+    target: Any
+    before: Callable[[], None]
+    may: Callable[[], bool] = lambda: True
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.target, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            if self.may():
+                self.before()
+            return found(*arguments, **named)
+
+        return call
+
+
+@dataclass
+class Hub:
+    """What lies on the hub; the newest listing is of other data each time when ``moving``."""
+
+    moving: bool = False
+    listed: int = 0
+
+    def take_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
+        self.listed += self.moving
+        return a_snapshot(digest=f"{self.listed:064x}", listing=f"listing-{self.listed}", newest=START)
+
+
+@dataclass
+class Told:
+    """Messages and announcements by their ids, as brokers that drop duplicates keep them."""
+
+    ids: set[str] = field(default_factory=set)
+
+    def publish(self, event: RunEvent) -> None:
+        self.ids.add(f"{event.record.run_id}-{event.kind.value}")
+
+    def send(self, answer: TrainingAnswer) -> None:
+        self.ids.add(message_id(answer))
+
+    def outcome(self, reply: ReplyTo, record: RunRecord) -> None:
+        self.send(outcome_of(reply, record))
+
+
+class Driver(MemoryDriver):
+    def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
+        (into / "model.joblib").write_bytes(b"weights")
+
+
+class World(Services):
+    """The app's own composition root over memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.interrupt: Callable[[], None] = lambda: None
+        self.tables, self.hub, self.told, self.vm = MemoryTables(), Hub(), Told(), FakeVm()
+        self.trainings, self.versions, self.images = Driver(), MemoryRegistry(), InMemoryRegistry()
+        ledger = Ledger.over(self.tables)
+        with_dependency_image(self.images, folder, OneCode(a_job_tree()))
+        vm = Interrupted(self.vm, self._step, lambda: self.vm.locks == 0)
+        self.__dict__ |= {
+            "settings": SimpleNamespace(compute=lambda _: SimpleNamespace(slots=1)),
+            "pipelines": PIPELINES,
+            "ledger": ledger,
+            "hubs": Interrupted(self.hub, self._step),
+            "job_folders": SimpleNamespace(read=a_job_tree),
+            "frozen_jobs": Interrupted(MemoryJobs(), self._step),
+            "driver": Interrupted(self.trainings, self._step),
+            "model_registry": Interrupted(self.versions, self._step),
+            "container_registry": Interrupted(self.images, self._step),
+            "announcements": Interrupted(self.told, self._step),
+            "results": Interrupted(self.told, self._step),
+            "vms": SimpleNamespace(open=lambda _target: nullcontext(vm)),
+        }
+        self.run = self.admit("window-0").run or pytest.fail("no run")
+
+    def admit(self, requested_by: str) -> Admission:
+        return bodies.admit_run(asked_by(requested_by), self)
+
+    def listen(self) -> None:
+        """From now on every request can be interrupted."""
+        for table in self.tables.tables.values():
+            table.before = lambda _operation: self._step()
+
+    def on_another_host(self) -> "World":
+        """The same world as another process sees it: it shares no lock."""
+        other = copy(self)
+        other.__dict__["ledger"] = Ledger.over(self.tables)
+        return other
+
+    def _step(self) -> None:
+        self.interrupt()
+
+    def rows(self) -> dict[str, Any]:
+        return {
+            f"{word} {row.partition} {row.key}": row.values
+            for word, table in self.tables.tables.items()
+            for row in table._rows.values()
+        }
+
+
+def asked_by(requested_by: str) -> AdmissionRequest:
+    return AdmissionRequest(pipeline=NAME, cause=Cause.NEW_DATA, requested_by=requested_by, requested_at=START)
+
+
+@dataclass(frozen=True)
+class Case:
+    """``command`` prepares the world and says what is delivered; ``state``: what there is of it afterwards."""
+
+    activity: str
+    command: Callable[[World], Any]
+    state: Callable[[World], object]
+
+
+def window(world: World) -> ArrivalWindow:
+    joined = world.ledger.arrivals.join_window(NAME, an_arrival())
+    assert joined.start is not None
+    return joined.start
+
+
+def verdict(world: World) -> WindowVerdict:
+    of = window(world)
+    return WindowVerdict(window_id=of.window_id, pipeline=NAME, verdict=Verdict.UNCHANGED, reason="nothing changed")
+
+
+def under_way(_: World) -> AdmissionRequest:
+    return asked_by("window-1")
+
+
+def next_attempt(world: World) -> AdmissionRequest:
+    bodies.record_run(ended(world, Outcome.FAILED), world)
+    return asked_by("window-1")
+
+
+def data_that_change_with_every_listing(world: World) -> AdmissionRequest:
+    world.hub.moving = True
+    return asked_by("window-1")
+
+
+def order(world: World) -> TrainingOrder:
+    run = world.run
+    return TrainingOrder(
+        run_id=run.run_id,
+        pipeline=NAME,
+        compute="hub-vm",
+        snapshot=run.snapshot,
+        parameters={},
+        fingerprint=run.fingerprint,
+        job=run.plan.job,
+        running_seconds=60,
+    )
+
+
+def training(world: World) -> TrainingRef:
+    ref = TrainingRef(run_id=world.run.run_id, pipeline=NAME)
+    world.trainings.statuses[ref.run_id] = TrainingStatus(phase=Phase.RUNNING)
+    world.trainings.models[ref.run_id] = replace(a_trained_model(), run_id=ref.run_id)
+    return ref
+
+
+def lineage(run: RunRequest) -> Lineage:
+    return Lineage(
+        run_id=run.run_id,
+        pipeline=NAME,
+        fingerprint=run.fingerprint,
+        snapshot_digest=run.snapshot.digest,
+        blobs=3,
+        metrics={"log_loss": 0.1},
+    )
+
+
+def ended(world: World, outcome: Outcome = Outcome.PROMOTED) -> RunRecord:
+    record = world.ledger.runs.run(world.run.run_id)
+    assert record is not None
+    return replace(record, outcome=outcome, stage=Stage.DONE, ended_at=START, metrics={"log_loss": 0.1})
+
+
+def rollout(world: World) -> Rollout:
+    return Rollout(run_id=world.run.run_id, pipeline="p", target="vm", image="registry/p@sha256:1")
+
+
+def step(world: World) -> CandidateStep:
+    asked = rollout(world)
+    return CandidateStep(rollout=asked, candidate=bodies.start_candidate(asked, world))
+
+
+def answer(world: World) -> AnswerRequest:
+    asked = replace(asked_by("bus-1"), reply=REPLY)
+    admission = Admission(start=False, run_id=world.run.run_id, verdict=Verdict.TRAINED, reason="under way")
+    return AnswerRequest(request=asked, admission=admission)
+
+
+def end_of_a_followed_run(world: World) -> RunEvent:
+    world.ledger.followers.follow(world.run.run_id, REPLY)
+    return RunEvent(kind=RunEventKind.DEPLOYED, occurred_at=START, record=ended(world))
+
+
+def queue(world: World) -> object:
+    state = world.ledger.computes.state("hub-vm")
+    return [lease.run_id for lease in state.holders], [ticket.run_id for ticket in state.waiting]
+
+
+def decided(world: World) -> object:
+    """How many runs there are, and whether the listing that counts as decided on is that of the run."""
+    mine, settled = world.ledger.runs.claimed_by(NAME, "window-1"), world.ledger.listings.settled(NAME)
+    assert mine is not None
+    assert settled is not None
+    return len(world.ledger.runs.open_runs(NAME)), settled.listing == mine.snapshot.listing
+
+
+def verdicts(world: World) -> list[Verdict]:
+    return [each.verdict for each in world.ledger.arrivals.list_arrivals(NAME).items]
+
+
+CASES = [
+    Case("read_window", window, lambda world: len(world.rows())),
+    Case("close_window", window, lambda world: [each.closed for each in world.ledger.arrivals.unfinished_windows()]),
+    Case("admit_run", under_way, World.rows),
+    Case("admit_run", next_attempt, World.rows),
+    Case("admit_run", data_that_change_with_every_listing, decided),
+    Case("record_verdict", verdict, verdicts),
+    Case("answer_request", answer, lambda world: (world.told.ids, world.rows())),
+    Case("acquire_compute", lambda world: a_ticket(world.run.run_id), queue),
+    Case("release_compute", lambda _: ComputeRef(compute="hub-vm", run_id="r-1"), queue),
+    Case("submit_training", order, lambda world: world.trainings.jobs),
+    Case("check_training", training, lambda world: world.trainings.statuses),
+    Case("cancel_training", training, lambda world: world.trainings.statuses),
+    Case("collect_training", training, lambda world: world.trainings.statuses),
+    Case("read_champion", lambda _: ChampionQuery(pipeline=NAME), World.rows),
+    Case(
+        "register_model",
+        lambda world: RegisterModel(lineage=lineage(world.run), model_path="outputs/model", name="m"),
+        lambda world: world.versions.version_of(world.run.run_id, name="m"),
+    ),
+    Case(
+        "build_image",
+        lambda world: BuildImage(
+            lineage=lineage(world.run), model_path="outputs/model", created_at=START, job=world.run.plan.job
+        ),
+        lambda world: (world.images.manifests, world.images.blobs),
+    ),
+    Case("start_candidate", rollout, lambda world: (world.vm.containers, world.vm.admitted)),
+    Case("verify_candidate", step, lambda world: (world.vm.containers, world.vm.admitted)),
+    Case("switch_traffic", step, lambda world: (len(world.vm.current.switches), world.vm.admitted)),
+    Case("remove_candidate", step, lambda world: (world.vm.containers, world.vm.admitted)),
+    Case("record_run", ended, World.rows),
+    Case("announce", end_of_a_followed_run, lambda world: (world.told.ids, world.rows())),
+]
+
+
+def test_every_activity_is_delivered_twice() -> None:
+    assert {case.activity for case in CASES} == {activity.name for activity in ACTIVITIES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.activity}-{case.command.__name__.strip('<>')}")
+def test_two_deliveries_at_once_give_one_answer_and_one_effect(case: Case, tmp_path: Path) -> None:
+    alone = World(tmp_path)
+    deliver(case, alone, case.command(alone))
+    places = 0
+    for place in itertools.count():
+        world = World(tmp_path)
+        command = case.command(world)
+        first, second = delivered_twice(case, world, command, at=place)
+        if second is None:
+            break
+        places += 1
+        assert first == second, f"before request {place}"
+        assert case.state(world) == case.state(alone), f"before request {place}"
+
+    assert places > 0, "nothing was interrupted"
+    world = World(tmp_path)
+    command = case.command(world)
+    assert deliver(case, world, command) == deliver(case, world, command)
+    assert case.state(world) == case.state(alone)
+
+
+def deliver(case: Case, world: World, command: Any) -> Any:
+    return getattr(bodies, case.activity)(command, world)
+
+
+def delivered_twice(case: Case, world: World, command: Any, *, at: int) -> tuple[Any, Any]:
+    """Both answers; the second is None when the first delivery makes no request of this number."""
+    requests, second = 0, None
+
+    def interrupt() -> None:
+        nonlocal requests, second
+        requests += 1
+        if requests == at + 1:
+            second = deliver(case, world.on_another_host(), command)
+
+    world.listen()
+    world.interrupt = interrupt
+    first = deliver(case, world, command)
+    world.interrupt = lambda: None
+    return first, second
