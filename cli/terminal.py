@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from shared.errors import EdgetrainError
+from shared.texts import one_line
 
 
 def progress() -> Callable[[str], None]:
@@ -13,7 +14,7 @@ def progress() -> Callable[[str], None]:
     start = time.monotonic()
 
     def say(line: str) -> None:
-        print(f"[{time.monotonic() - start:6.1f} s] {line}", flush=True)
+        print(f"[{time.monotonic() - start:6.1f} s] {one_line(line)}", flush=True)
 
     return say
 
@@ -26,7 +27,7 @@ def run_tool(main: Callable[[list[str]], None]) -> None:
     try:
         main(sys.argv[1:])
     except EdgetrainError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted; nothing half done was left behind", file=sys.stderr)

@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import steps, workflows
+from function_app import logs, steps, workflows
 from function_app.services import Services
 from function_app.triggers import data_arrival, operations, training_requests, training_status, watch
 
@@ -24,4 +24,5 @@ def build_app(services: Services) -> df.DFApp:
     return built
 
 
+logs.set_up()
 app = build_app(Services())

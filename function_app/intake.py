@@ -19,7 +19,7 @@ from shared.decisions.routing import route
 from shared.decisions.selection import is_done_marker
 from shared.errors import PermanentError
 from shared.messages import Arrival, ArrivalWindow, RejectedEvent
-from shared.texts import shortened
+from shared.texts import one_line, shortened
 
 if TYPE_CHECKING:
     from shared.clients.ledger import JoinedWindow
@@ -81,7 +81,7 @@ class Intake:
         routing = route(arrival, self._watched.pipelines, self._watched.accounts)
         if not routing.pipelines:
             log.info("arrival of %s/%s is outside: %s", arrival.container, arrival.blob, routing.reason)
-            await self._outside.submit((arrival, routing.reason))
+            await self._outside.submit((arrival, one_line(routing.reason)))
             return Taken()
         if len(routing.pipelines) == 1:
             return await self._join(routing.pipelines[0], arrival)
@@ -142,5 +142,5 @@ def rejection_of(payload: Mapping[str, Any], reason: str, received_at: datetime)
     if short != text:
         # What was left out may be all that tells it from another.
         short += f" (sha256 {hashlib.sha256(text.encode()).hexdigest()[:16]})"
-    event_id = str(payload.get("id") or "").encode("ascii", "backslashreplace").decode()
+    event_id = one_line(payload.get("id") or "").encode("ascii", "backslashreplace").decode()
     return RejectedEvent(event_id=shortened(event_id, _LONGEST_ID), reason=reason, received_at=received_at, text=short)

@@ -12,11 +12,13 @@ from typing import Any
 import azure.functions as func
 
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
+from shared.texts import shortened
 from shared.wire import to_wire
 
 log = logging.getLogger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
+_LONGEST_DETAIL = 2000
 Handler = Callable[..., Coroutine[Any, Any, func.HttpResponse]]
 
 _STATUS = {
@@ -54,7 +56,9 @@ def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = Non
 def problem(status: int, code: str, detail: str, *, field: str | None = None) -> func.HttpResponse:
     """A problem document; ``code`` is stable, ``detail`` is for people, ``field`` is the one that is wrong."""
     title = code.replace("_", " ")
-    body = {"type": f"urn:edgetrain:{code}", "title": title, "status": status, "detail": detail, "field": field}
+    told = shortened(detail, _LONGEST_DETAIL)
+    where = None if field is None else shortened(field)
+    body = {"type": f"urn:edgetrain:{code}", "title": title, "status": status, "detail": told, "field": where}
     return func.HttpResponse(json.dumps(body), status_code=status, mimetype=PROBLEM_TYPE)
 
 

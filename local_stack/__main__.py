@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local_stack.files import read_object
+from local_stack.logs import shown_lines
 from local_stack.processes.interrupts import heed_interrupts
 from local_stack.stack_hub.engine import NoEngineError
 from local_stack.supervisor import InUseError, ServiceError, Stack, lifecycle, record
@@ -20,6 +21,7 @@ from local_stack.supervisor.refresh import app_digest, refresh
 from local_stack.supervisor.service import State
 from local_stack.supervisor.serving import addresses, pipeline_files
 from local_stack.supervisor.table import render
+from shared.texts import one_line
 
 _REFRESH = 1.0
 _REFUSALS = (InUseError, ServiceError, NoFreePortError, NoEngineError, lifecycle.LifecycleError, OSError)
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone
         return 1
     except _REFUSALS as error:
-        print(f"local_stack: {error}", file=sys.stderr)
+        print(f"local_stack: {one_line(error)}", file=sys.stderr)
         return 1
 
 
@@ -105,7 +107,7 @@ def _interrupt(stop: threading.Event) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    print(one_line(line), flush=True)
 
 
 def _down(options: argparse.Namespace) -> int:
@@ -132,7 +134,7 @@ def _logs(options: argparse.Namespace) -> int:
     if options.follow:
         os.execvp("tail", ["tail", "-n", str(options.lines), "-F", str(log)])  # noqa: S606  it becomes tail
     for line in tail(log, options.lines):
-        print(line)
+        print(shown_lines(line))
     return 0
 
 

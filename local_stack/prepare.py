@@ -19,6 +19,7 @@ from local_stack.files import read_object
 from local_stack.processes.interrupts import heed_interrupts
 from local_stack.supervisor.app_settings import app_settings
 from local_stack.supervisor.serving import addresses, pipeline_files
+from shared.texts import one_line
 
 ROOT = Path(__file__).resolve().parent.parent
 _ERROR = "error: "  # how the tools begin what went wrong
@@ -118,9 +119,9 @@ def main() -> int:
     names = options.pipeline or pipeline_files()
     status = 0
     try:
-        prepare(endpoints, names, cache=options.cache, progress=lambda line: print(line, flush=True))
+        prepare(endpoints, names, cache=options.cache, progress=lambda line: print(one_line(line), flush=True))
     except PreparationError as error:
-        print(error, file=sys.stderr, flush=True)
+        print(one_line(error), file=sys.stderr, flush=True)
         status = 1
     except KeyboardInterrupt:
         print("stopped; the stack goes on, `make up` prepares the rest", file=sys.stderr)

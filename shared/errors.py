@@ -12,6 +12,8 @@ type cannot cross; a reply with a code can (see ``shared.contracts``).
 
 from enum import StrEnum
 
+from shared.texts import one_line
+
 
 class Code(StrEnum):
     """What went wrong for good; stable, because it is stored in histories and shown to people."""
@@ -44,10 +46,11 @@ class TransientError(EdgetrainError):
 class PermanentError(EdgetrainError):
     """Trying the same again cannot help.
 
-    ``code`` says what kind of trouble it is; the text says what is wrong and what to do about it.
+    ``code`` says what kind of trouble it is; the text says what is wrong and what to do about it, on one line without
+    control characters, since parts of it may come from outside.
     """
 
     def __init__(self, reason: str, *, code: Code | str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = one_line(reason)
+        super().__init__(self.reason)
         self.code = Code(code)

@@ -7,9 +7,21 @@ LONGEST: Final = 500
 _GAP: Final = " ... "
 
 
-def shortened(text: object, longest: int = LONGEST) -> str:
-    """The text on one line, at most ``longest`` characters. The middle goes: what went wrong stands at either end."""
+def one_line(text: object) -> str:
+    """The text on one line; what is no character to look at stands as its escape.
+
+    That is control characters, so that no text forges a line or acts on a terminal, overrides of the direction of
+    writing, and halves of characters.
+    """
     line = " ".join(str(text).split())
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
+
+
+def shortened(text: object, longest: int = LONGEST) -> str:
+    """:func:`one_line` of at most ``longest`` characters. The middle goes: what went wrong stands at either end."""
+    line = one_line(text)
     if len(line) <= longest:
         return line
     head = (longest - len(_GAP)) // 2

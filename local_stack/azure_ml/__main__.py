@@ -10,6 +10,7 @@ from pathlib import Path
 from local_stack.azure_ml.execution import Execution
 from local_stack.azure_ml.server import Server
 from local_stack.azure_ml.workspace import StateInUseError, Workspace
+from local_stack.logs import log_to
 
 log = logging.getLogger("azure_ml")
 
@@ -27,7 +28,7 @@ def main() -> int:
     parser.add_argument("--attach-seconds", type=float, default=1.5, help="until an attached compute is ready")
     parser.add_argument("--slots", type=int, default=1, help="runs at a time on each compute target")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    log_to(sys.stderr)
     logging.getLogger("paramiko").setLevel(logging.WARNING)
     try:
         asyncio.run(_serve(arguments))

@@ -12,6 +12,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from local_stack.logs import shown_lines
+from shared.texts import one_line
+
 _MARK = {"waiting": "·", "done": "✓", "failed": "✗"}
 _COLOUR = {"waiting": "dim", "running": "bold", "done": "green", "failed": "red"}
 
@@ -57,7 +60,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """A line of its own, above the table."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(shown_lines(text), highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
@@ -93,5 +96,7 @@ class Screen:
         table.add_column(ratio=3, overflow="fold")
         for step in self.steps:
             mark = self._spinner if step.state == "running" else Text(_MARK[step.state], style=_COLOUR[step.state])
-            table.add_row(mark, Text(step.title, style=_COLOUR[step.state]), f"{step.elapsed:.1f} s", Text(step.note))
+            table.add_row(
+                mark, Text(step.title, style=_COLOUR[step.state]), f"{step.elapsed:.1f} s", Text(one_line(step.note))
+            )
         return Group(table)

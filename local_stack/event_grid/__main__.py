@@ -12,6 +12,7 @@ from pathlib import Path
 from local_stack.event_grid.models import Config, ConfigError
 from local_stack.event_grid.server import EventGrid
 from local_stack.event_grid.store import StoreError
+from local_stack.logs import log_to
 
 log = logging.getLogger("event_grid")
 
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, help="topics, subscriptions and blob sources, see README.md")
     parser.add_argument("--retry-scale", type=_scale, default=1.0, help="part of the service's waits, e.g. 0.01")
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    log_to(sys.stderr)
     logging.getLogger("azure").setLevel(logging.WARNING)
     try:
         config = Config.read(given.config) if given.config else Config()

@@ -22,10 +22,10 @@ from local_stack.functions_host.keys import KeyFileError
 from local_stack.functions_host.routing import RouteError
 from local_stack.functions_host.server import FunctionsHost, HostOptions
 from local_stack.functions_host.triggers.schedule import ScheduleError
+from local_stack.logs import log_to
 
 log = logging.getLogger("functions_host")
 
-_LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 _THREADS_END_WITHIN: Final = 1.0  # seconds; idle pool threads end at once
 _REFUSALS: Final = (
     AppLoadError,
@@ -42,8 +42,7 @@ _REFUSALS: Final = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the host; exit code 2 when the app, its configuration or the ports do not allow it to start."""
     options, level = _options(arguments)
-    logging.basicConfig(stream=sys.stderr, level=level, format=_LOG_FORMAT)
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    log_to(sys.stderr, level)
     _become_worker(options.app_root)
     try:
         asyncio.run(_serve(options))

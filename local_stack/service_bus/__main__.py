@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from local_stack.logs import log_to
 from local_stack.service_bus.config import ConfigError, Entities
 from local_stack.service_bus.journal import JournalError
 from local_stack.service_bus.server import HOST, ServiceBus
@@ -27,9 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=5672, help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     given = parser.parse_args(arguments)
-    logging.basicConfig(
-        stream=sys.stderr, level=given.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    log_to(sys.stderr, given.log_level)
     try:
         asyncio.run(_serve(given.state, given.config, given.port))
     except (ConfigError, JournalError, OSError) as error:

@@ -10,10 +10,12 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local_stack.files import private_folder
+from local_stack.logs import log_to
 from local_stack.stack_hub.engine import OWNER_LABEL
 
 _STOP_SECONDS = 5
@@ -104,7 +106,7 @@ def main() -> None:
     parser.add_argument("--runtime", type=Path, required=True)
     parser.add_argument("--ready", type=Path, required=True)
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to(sys.stderr)
     # Blocked from the first moment: a SIGTERM that comes while containers start is taken when they have started.
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)

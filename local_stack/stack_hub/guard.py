@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import logging
 import signal
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Final
@@ -17,6 +18,7 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from local_stack.logs import log_to
 from local_stack.stack_hub.guard_rules import Refusal, new_request_id, refusal
 
 HOST: Final = "127.0.0.1"
@@ -124,7 +126,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--backend-port", type=int, required=True)
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to(sys.stderr)
     asyncio.run(serve(arguments.port, arguments.backend_port))
 
 

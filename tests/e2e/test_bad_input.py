@@ -1,9 +1,11 @@
 """Input that nobody can use, at every door of the running app: refused or recorded with the reason, never a crash."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -135,6 +137,35 @@ def test_an_event_that_is_not_understood_is_recorded_once_and_its_fault_is_logge
     wait_for_log(stack, f"is rejected: event: {field} ", str(event["id"]))
     (kept,) = [found for found in ledger.arrivals.list_rejected().items if found.event_id == event["id"]]
     assert kept.reason.startswith(f"event: {field} ")
+
+
+FORGED = "x\n2026-05-01 10:00:00,000 INFO function_app FORGED\x1b[2J\x1b]0;owned\x07\r\u2028\u202e"
+
+
+def test_no_text_of_an_event_forges_a_line_of_the_log_or_acts_on_a_terminal(stack: Stack, client: AppClient) -> None:
+    good = an_event(stack)
+    subject = f"/blobServices/default/containers/{FORGED}/blobs/{FORGED}"
+    marker = uuid.uuid4().hex
+    for number, changes in enumerate(
+        ({"subject": FORGED}, {"eventType": FORGED}, {"subject": subject}, {"eventTime": FORGED}, {"topic": FORGED})
+    ):
+        assert client.deliver({**good, "id": f"{marker}-{number}{FORGED}", **changes}) == 202
+    answer = client.post(f"/api/pipelines/{quote(FORGED, safe='')}/runs")
+
+    wait_for_log(stack, marker, "is rejected: event: type")
+    lines = (stack.state / "logs" / "functions_host.log").read_text(encoding="utf-8").split("\n")
+    assert [line for line in lines if not line.isprintable()] == []
+    assert [line for line in lines if "FORGED" in line], "what was sent is told"
+    assert [line for line in lines if line.startswith("2026-05-01 10:00:00,000")] == []
+    assert answer.status_code == 404
+    assert answer.json()["detail"].isprintable()
+
+
+def test_libraries_are_quiet(stack: Stack, client: AppClient) -> None:
+    log = (stack.state / "logs" / "functions_host.log").read_text(encoding="utf-8")
+
+    assert " function_app." in log
+    assert re.search(r" (INFO|DEBUG) (azure|azureml|paramiko|msal)\.", log) is None
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"7", b'["text"]', b"\xff\xfe", b"[" * 100_000])

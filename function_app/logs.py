@@ -1,0 +1,67 @@
+"""What the app writes to logs: on one line each, without control characters, and without the chatter of its libraries.
+
+Names of blobs, subjects of events and reasons come from outside. A line break in one would forge a line of the log, an
+escape sequence would act on the terminal of whoever reads it. Handlers belong to the worker, so the records themselves
+are made clean, in the one place that all of them go through.
+"""
+
+import logging
+import os
+import traceback
+from typing import Any, Final
+
+from shared.texts import shortened
+
+LEVEL_SETTING: Final = "EDGETRAIN_LIBRARY_LOG_LEVEL"
+LONGEST_LINE: Final = 2000
+# A request and its answer are some twenty lines each at INFO, of which an idle hour has hundreds.
+LIBRARIES: Final = ("azure", "azureml", "paramiko", "msrest", "msal", "adal", "urllib3")
+_OURS: Final = frozenset({"function_app", "activities", "orchestrations", "shared", *LIBRARIES})
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_TRACEBACK_PREFIX: Final = "  | "
+
+log = logging.getLogger(__name__)
+
+
+def set_up() -> None:
+    """Make records clean and libraries quiet; safe to repeat. The app's own level is the host's matter."""
+    before = logging.getLogRecordFactory()
+    if not isinstance(before, _CleanRecords):
+        logging.setLogRecordFactory(_CleanRecords(before))
+    asked = os.environ.get(LEVEL_SETTING, "").strip().upper() or "WARNING"
+    level = asked if asked in _LEVELS else "WARNING"
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(level)
+    if asked != level:
+        log.warning("setting %s is %r; known: %s; WARNING is used", LEVEL_SETTING, asked, ", ".join(_LEVELS))
+
+
+class _CleanRecords:
+    """Makes records with another factory; those of the app and of its libraries are one line of bounded length."""
+
+    def __init__(self, make: Any) -> None:
+        self._make = make
+
+    def __call__(self, *arguments: Any, **named: Any) -> logging.LogRecord:
+        record: logging.LogRecord = self._make(*arguments, **named)
+        if record.name.partition(".")[0] not in _OURS:
+            return record
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):  # arguments that do not fit; logging itself reports it
+            return record
+        record.msg, record.args = shortened(message, LONGEST_LINE), ()
+        if record.exc_info and record.exc_info[0] is not None:
+            record.exc_text = _shown(traceback.format_exception(*record.exc_info))
+        return record
+
+
+def _shown(blocks: list[str]) -> str:
+    """A traceback whose lines cannot be taken for lines of the log, whatever the exception's text holds."""
+    lines = [line for block in blocks for line in block.rstrip("\n").split("\n")]
+    return "\n".join(f"{_TRACEBACK_PREFIX}{_indented(line)}" for line in lines)
+
+
+def _indented(line: str) -> str:
+    indent = len(line) - len(line.lstrip(" "))
+    return " " * indent + shortened(line, LONGEST_LINE)
