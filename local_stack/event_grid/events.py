@@ -155,10 +155,11 @@ def _event_grid(body: object, topic: Topic) -> Event:
         raise InvalidEventError("topic, when given, must be the id of the topic itself")
     if given.get("metadataVersion") not in (None, "", "1"):
         raise InvalidEventError("metadataVersion, when given, must be 1")
-    if not isinstance(version := given.get("dataVersion") or "", str):
-        raise InvalidEventError("dataVersion must be a text")
-    filled = {"topic": topic.source, "data": given.get("data"), "dataVersion": version, "metadataVersion": "1"}
-    return Event(Schema.EVENT_GRID, {**given, **filled})
+    if "data" not in given:
+        raise InvalidEventError("data is missing")
+    if not isinstance(given.get("dataVersion"), str):
+        raise InvalidEventError("dataVersion is missing or not a text")
+    return Event(Schema.EVENT_GRID, {**given, "topic": topic.source, "metadataVersion": "1"})
 
 
 def _cloud_event(body: object, _topic: Topic) -> Event:

@@ -23,6 +23,8 @@ _CODES: Final = {
     405: "MethodNotAllowed",
     413: "PayloadTooLarge",
 }
+_API_VERSION: Final = "api-version"
+_API_VERSIONS: Final = frozenset({"2018-01-01"})  # of publishing; what the vendor's clients send
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -71,6 +73,9 @@ class _Publishing:
         key, endpoint = self._grid.topic_key(topic.name), endpoint_of(self._base_url, topic.name)
         if not access.may_publish(request.headers, key=key, endpoint=endpoint, now=self._grid.clock()):
             raise RefusedError(401, f"the request is not authorized for topic {topic.name}")
+        if request.query.get(_API_VERSION) not in _API_VERSIONS:
+            known = ", ".join(sorted(_API_VERSIONS))
+            raise RefusedError(400, f"the query parameter {_API_VERSION} is missing or unknown; known: {known}")
         try:
             events = published(request.content_type, await request.read(), topic)
         except InvalidEventError as error:

@@ -22,13 +22,21 @@ from tests.integration.event_grid.stand_in import (
     an_event,
 )
 
-GOOD: dict[str, Any] = {"id": "1", "subject": "s", "eventType": "t", "eventTime": "2026-01-01T00:00:00.1234567Z"}
+VERSION = {"api-version": "2018-01-01"}
+GOOD: dict[str, Any] = {
+    "id": "1",
+    "subject": "s",
+    "eventType": "t",
+    "eventTime": "2026-01-01T00:00:00.1234567Z",
+    "data": {},
+    "dataVersion": "",
+}
 
 
 def post(grid: StandIn, content: str | bytes, content_type: str, topic: str = EVENTS_TOPIC) -> requests.Response:
     where = grid.endpoints["topics"][topic]
     headers = {"aeg-sas-key": where["key"], "Content-Type": content_type}
-    return requests.post(where["endpoint"], data=content, headers=headers, timeout=30)
+    return requests.post(where["endpoint"], data=content, headers=headers, params=VERSION, timeout=30)
 
 
 def test_both_schemas_are_taken_from_the_vendors_clients(grid: StandIn, endpoint: Receiver, name: str) -> None:
@@ -87,7 +95,8 @@ def test_a_signature_is_as_good_as_the_key(grid: StandIn) -> None:
         publisher.send(an_event())
 
     where, headers = grid.endpoints["topics"][EVENTS_TOPIC], {"Authorization": f"SharedAccessSignature {sas(grid)}"}
-    assert requests.post(where["endpoint"], json=[GOOD], headers=headers, timeout=30).status_code == 200
+    answer = requests.post(where["endpoint"], json=[GOOD], headers=headers, params=VERSION, timeout=30)
+    assert answer.status_code == 200
 
 
 def test_a_bad_signature_is_refused(grid: StandIn) -> None:
@@ -123,6 +132,34 @@ def test_a_topic_takes_its_own_schema_only(grid: StandIn) -> None:
         assert refused.value.status_code == 400
 
 
+@pytest.mark.parametrize(
+    "query", [{}, {"api-version": ""}, {"api-version": "2017-01-01"}, {"apiversion": "2018-01-01"}]
+)
+@pytest.mark.parametrize("topic", [EVENTS_TOPIC, CLOUD_TOPIC])
+def test_publishing_needs_the_version_of_the_api(grid: StandIn, topic: str, query: dict[str, str]) -> None:
+    where = grid.endpoints["topics"][topic]
+
+    answer = requests.post(
+        where["endpoint"], json=[GOOD], headers={"aeg-sas-key": where["key"]}, params=query, timeout=30
+    )
+
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert (error["code"], error["details"][0]["code"]) == ("BadRequest", "BadRequest")
+    assert "api-version" in error["message"]
+
+
+# "required" of EventGridEvent in the service's published description, data-plane 2018-01-01.
+@pytest.mark.parametrize("field", ["id", "subject", "data", "eventType", "eventTime", "dataVersion"])
+def test_every_field_that_the_services_description_requires_is_required(grid: StandIn, field: str) -> None:
+    body = json.dumps([{name: value for name, value in GOOD.items() if name != field}])
+
+    answer = post(grid, body, "application/json")
+
+    assert answer.status_code == 400
+    assert field in answer.json()["error"]["message"]
+
+
 def test_more_than_a_megabyte_is_too_large(grid: StandIn) -> None:
     with pytest.raises(HttpResponseError) as refused:
         grid.publish(EVENTS_TOPIC, an_event(data={"text": "x" * (1 << 20)}))
@@ -145,6 +182,8 @@ def test_more_than_a_megabyte_is_too_large(grid: StandIn) -> None:
         json.dumps([{**GOOD, "topic": "/another"}]),
         json.dumps([{**GOOD, "metadataVersion": "2"}]),
         json.dumps([{**GOOD, "dataVersion": 1}]),
+        json.dumps([{name: value for name, value in GOOD.items() if name != "data"}]),
+        json.dumps([{name: value for name, value in GOOD.items() if name != "dataVersion"}]),
         json.dumps([GOOD, {**GOOD, "subject": None}]),
         '[{"id": NaN}]',
         "[" * 100_000,

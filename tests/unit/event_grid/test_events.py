@@ -22,8 +22,15 @@ json_values = st.recursive(
 )
 times = st.datetimes().map(lambda moment: moment.isoformat() + "Z")
 event_grid_events = st.fixed_dictionaries(
-    {"id": texts, "subject": texts, "eventType": texts, "eventTime": times, "data": json_values},
-    optional={"dataVersion": st.text(max_size=5), "metadataVersion": st.just("1"), "topic": st.just(TOPIC.source)},
+    {
+        "id": texts,
+        "subject": texts,
+        "eventType": texts,
+        "eventTime": times,
+        "data": json_values,
+        "dataVersion": st.text(max_size=5),
+    },
+    optional={"metadataVersion": st.just("1"), "topic": st.just(TOPIC.source)},
 )
 cloud_events = st.fixed_dictionaries(
     {"id": texts, "source": texts, "type": texts, "specversion": st.just("1.0")},
@@ -46,7 +53,7 @@ def test_an_event_keeps_what_it_was_published_with(bodies: list[dict[str, Any]])
 
     assert len(taken) == len(bodies)
     for event, body in zip(taken, bodies, strict=True):
-        assert in_schema(event, Schema.EVENT_GRID).items() >= {"dataVersion": "", **body}.items()
+        assert in_schema(event, Schema.EVENT_GRID).items() >= body.items()
         assert (event.body["topic"], event.body["metadataVersion"]) == (TOPIC.source, "1")
         assert (event.type, event.subject) == (body["eventType"], body["subject"])
 
@@ -68,7 +75,8 @@ def test_its_translation_is_a_cloud_event_with_the_same_content(body: dict[str, 
 
 
 def test_the_vendors_class_reads_the_translation() -> None:
-    body = {"id": "1", "subject": "s", "eventType": "t", "eventTime": "2026-01-02T03:04:05Z", "data": {"a": 1}}
+    body: dict[str, Any] = {"id": "1", "subject": "s", "eventType": "t", "eventTime": "2026-01-02T03:04:05Z"}
+    body |= {"data": {"a": 1}, "dataVersion": ""}
     (event,) = publish([body])
 
     read: CloudEvent[Any] = CloudEvent.from_dict(in_schema(event, Schema.CLOUD_EVENTS))
