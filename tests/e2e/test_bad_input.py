@@ -44,7 +44,7 @@ SPOILED_FILES = {
     "not-a-number": (spoiled("error_area", "NaN"), "line 3, column 'error_area': not a finite number"),
     "no-such-label": (spoiled(None, "8251"), "line 3, column 'label': not one of the labels 0, 1"),
     "no-rows": (spoiled(None, "0").splitlines()[0] + b"\n", "the file has a header, but no rows"),
-    "not-text": (b"\xff\xfe\x00canary", "line 1: not UTF-8 text"),
+    "not-text": (b"\xff\xfe\x00canary", "the file is UTF-16 text, not UTF-8; save the file as UTF-8"),
 }
 NOT_UNDERSTOOD: dict[str, tuple[dict[str, Any], str]] = {
     "no subject": ({"subject": None}, "subject"),
