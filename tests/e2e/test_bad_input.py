@@ -45,6 +45,7 @@ SPOILED_FILES = {
     "no-such-label": (spoiled(None, "8251"), "line 3, column 'label': not one of the labels 0, 1"),
     "no-rows": (spoiled(None, "0").splitlines()[0] + b"\n", "the file has a header, but no rows"),
     "not-text": (b"\xff\xfe\x00canary", "the file is UTF-16 text, not UTF-8; save the file as UTF-8"),
+    "other-text": (b"mean_area,\xe9t\xe9\n", "line 1: not UTF-8 text"),
 }
 NOT_UNDERSTOOD: dict[str, tuple[dict[str, Any], str]] = {
     "no subject": ({"subject": None}, "subject"),

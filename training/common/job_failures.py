@@ -54,6 +54,13 @@ class Told:
 
 def told(error: BaseException, *, whole_text: str = "") -> Told:
     """The kind and the reason of whatever was raised. ``whole_text``: where the text can be read, for people."""
+    try:
+        return _told(error, whole_text)
+    except BaseException:  # noqa: BLE001 - an exception may be of a class that fails when it is asked
+        return Told(CODE, "the training code raised something that cannot be described")
+
+
+def _told(error: BaseException, whole_text: str) -> Told:
     if isinstance(error, JobError):
         return Told(error.kind, bounded(str(error)))
     at = f" at {_place(error)}"
@@ -137,7 +144,8 @@ def _is_source(name: str | None) -> bool:
 def _class_of(error: BaseException) -> str:
     """The nearest class with a name that stands in code: one made while it ran may be named after anything."""
     for kind in type(error).__mro__:
-        if getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind:
+        module = sys.modules.get(getattr(kind, "__module__", ""))
+        if getattr(module, kind.__qualname__, None) is kind:
             return kind.__name__
     return "BaseException"
 

@@ -4,6 +4,7 @@ Only the standard library is imported here, so that a broken environment on the 
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import traceback
@@ -91,9 +92,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _tell(run: Any, output: Output, error: BaseException) -> None:
-    output.note("".join(traceback.format_exception(error)))  # in full, on the VM
+    stack: list[str] = []
+    with contextlib.suppress(Exception):  # of an exception that fails when it is asked
+        stack = [] if isinstance(error, JobError) else places(error)
+        output.note("".join(traceback.format_exception(error)))  # in full, on the VM
     failure = told(error, whole_text=output.where)
-    for place in places(error) if not isinstance(error, JobError) else ():
+    for place in stack:
         output.complain(f"  {place}")
     output.complain(f"failed: {failure.reason}")
     try:

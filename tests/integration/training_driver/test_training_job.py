@@ -1,16 +1,30 @@
 """The job that runs on the VM, on real blob storage, with only Azure ML's run replaced."""
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.integration.training_driver import hub as hubs
 from tests.integration.training_driver.jobs import CANARY, DATA, Job
 from training.breast_cancer import score, train
+
+ENDS = {
+    "exit": 'sys.exit(f"bad row {row}")',
+    "raise": "raise ValueError(row)",
+    "interrupt": "raise KeyboardInterrupt(row)",
+    "named": 'raise type(f"Bad{row}", (BaseException,), {})(row)',
+    "group": "raise BaseExceptionGroup(row, [ValueError(row)])",
+    "note": "error = KeyError(row); error.add_note(row); raise error from OSError(row)",
+    "untellable": 'raise type("Odd", (ValueError,), {"__getattribute__": lambda self, name: 1 / 0})(row)',
+    "generated": 'exec(compile("1 / 0", f"row {row}", "exec"))',
+}
 
 
 def test_a_job_trains_on_the_snapshot_and_leaves_model_metrics_and_a_smoke_test(
@@ -159,3 +173,92 @@ def test_the_text_of_an_exception_in_a_learner_is_withheld(job: Job, capfd: pyte
     assert job.failure.startswith("ValueError at job_runtime.py:")
     assert job.kind == "code"
     assert first_value not in job.failure + err
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_however_training_code_ends_its_text_stays_here(
+    job: Job, end: str, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def fit(features: Any, labels: Any, parameters: Any) -> Any:
+        exec(ENDS[end], {"row": CANARY, "sys": sys, "__name__": __name__})
+
+    job.put(DATA.first)
+
+    assert job.start(job.snapshot(), learner=job.learner(fit=fit)) == 1
+
+    out, err = capfd.readouterr()
+    assert job.kind == ("outside" if end == "interrupt" else "code")
+    assert CANARY not in out + err + json.dumps(job.run.tags)
+    assert end == "untellable" or CANARY in (tmp_path / "edgetrain/logs/run-1.log").read_text()
+
+
+def test_the_output_is_given_back_to_who_goes_on(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
+    before = sys.stdout, sys.stderr
+    job.put(DATA.first)
+    job.start(job.snapshot())
+
+    sys.stdout.write("and now this\n")
+    os.write(2, b"and that\n")
+
+    out, err = capfd.readouterr()
+    assert (sys.stdout, sys.stderr) == before
+    assert out.endswith("done\nand now this\n")
+    assert err.endswith("and that\n")
+
+
+def test_a_vm_without_room_for_a_log_still_trains_and_still_says_nothing(
+    job: Job, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fit(features: Any, labels: Any, parameters: Any) -> Any:
+        sys.stdout.write(CANARY)
+        raise ValueError(CANARY)
+
+    (tmp_path / "edgetrain").write_text("in the way")
+    job.put(DATA.first)
+    snapshot = job.snapshot()
+
+    assert job.start(snapshot) == 0
+    assert job.start(snapshot, learner=job.learner(fit=fit)) == 1
+    assert job.failure.endswith("its text is withheld, because it may quote the data")
+    assert CANARY not in "".join(capfd.readouterr())
+
+
+def test_only_the_newest_logs_are_kept(job: Job, tmp_path: Path) -> None:
+    logs = tmp_path / "edgetrain/logs"
+    logs.mkdir(parents=True)
+    for number in range(30):
+        (logs / f"old-{number}.log").write_text("old")
+        os.utime(logs / f"old-{number}.log", (number, number))
+    job.put(DATA.first)
+
+    job.start(job.snapshot())
+
+    assert {path.name for path in logs.iterdir()} == {"run-1.log", *(f"old-{number}.log" for number in range(11, 30))}
+
+
+def test_an_azure_ml_that_does_not_take_the_outcome_is_trouble_outside(job: Job) -> None:
+    def refuse() -> None:
+        raise ConnectionError("canary")
+
+    job.put(DATA.first)
+    job.run.flush = refuse  # type: ignore[method-assign]
+
+    assert job.start(job.snapshot()) == 1
+
+    assert job.kind == "outside"
+    assert job.failure == "Azure ML could not be told of the training's outcome (ConnectionError)"
+
+
+def test_a_metric_that_is_no_number_fails_a_training_only_if_it_is_judged_by_it(job: Job) -> None:
+    def evaluate(model: Any, features: Any, labels: Any) -> Any:
+        return {"log_loss": np.float32(0.5), "rows": np.int64(len(labels)), "roc_auc": float("nan")}
+
+    job.put(DATA.first)
+    snapshot, learner = job.snapshot(), job.learner(evaluate=evaluate)
+
+    assert job.start(snapshot, learner=learner, judged_metric="log_loss") == 0
+    assert job.run.metrics == {"log_loss": 0.5, "rows": len(DATA.holdout.splitlines()) - 1}
+    assert job.left_out == [{"why": "metric", "count": 1, "first": ["roc_auc"]}]
+    assert job.start(snapshot, learner=learner, judged_metric="roc_auc") == 1
+    assert job.failure == "evaluate() gave no finite number for roc_auc, which the pipeline is judged by"
+    assert job.kind == "code"

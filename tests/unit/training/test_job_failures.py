@@ -77,6 +77,20 @@ def test_each_cause_has_its_kind_and_its_words(work: Callable[[], object], kind:
     assert SECRET.partition(".")[0] not in told.reason
 
 
+class _UntellableError(OSError):
+    def __getattribute__(self, name: str) -> object:
+        raise ValueError(SECRET)
+
+
+def test_an_exception_that_fails_when_it_is_asked_is_told_all_the_same() -> None:
+    nameless = eval('type("Bad", (ValueError,), {})', {})  # of no module
+
+    assert job_failures.told(raised_by(lambda: raise_(_UntellableError()))).reason == (
+        "the training code raised something that cannot be described"
+    )
+    assert job_failures.told(raised_by(lambda: raise_(nameless()))).reason.startswith("ValueError at ")
+
+
 def test_a_name_from_the_data_is_not_shown_because_it_looks_like_a_name() -> None:
     value = "".join(["pat", "ient", "_smith"])
 
