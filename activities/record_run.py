@@ -7,6 +7,7 @@ from typing import Protocol
 from shared.decisions.admission import JUDGED
 from shared.decisions.bounds import bounded_record
 from shared.decisions.news import Trained
+from shared.decisions.patience import failed_outside, next_attempt_at
 from shared.decisions.promotion import measured_by
 from shared.decisions.quarantine import failed_in_training, quarantine_for
 from shared.messages import Best, Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
@@ -55,8 +56,21 @@ class Quarantines(Protocol):
         """Put a fingerprint aside."""
 
 
+class Retries(Protocol):
+    """Knows what is tried again by itself."""
+
+    def plan(self, run_id: str, pipeline: str, at: datetime) -> None:
+        """Try the run's fingerprint again then."""
+
+
 def record_run(
-    record: RunRecord, *, runs: Runs, champions: Champions, listings: Listings, quarantines: Quarantines
+    record: RunRecord,
+    *,
+    runs: Runs,
+    champions: Champions,
+    listings: Listings,
+    quarantines: Quarantines,
+    retries: Retries,
 ) -> Done:
     """The record comes last: whoever reads an outcome in it finds what follows from it done. Safe to repeat.
 
@@ -76,6 +90,8 @@ def record_run(
         _note_trained(record, request, listings)
     if failed_in_training(record):
         _put_aside(record, runs, quarantines)
+    if failed_outside(record):
+        _plan_another(record, runs, retries)
     runs.record_run(record)
     return Done()
 
@@ -116,3 +132,11 @@ def _put_aside(record: RunRecord, runs: Runs, quarantines: Quarantines) -> None:
     quarantine = quarantine_for([*others, record], most=request.plan.quarantine_after, released=kept)
     if quarantine is not None:
         quarantines.put(quarantine)
+
+
+def _plan_another(record: RunRecord, runs: Runs, retries: Retries) -> None:
+    """Have the fingerprint tried again when its trouble may be over, unless it was tried too often."""
+    others = [run for run in runs.runs_of(record.pipeline, record.fingerprint) if run.run_id != record.run_id]
+    at = next_attempt_at([*others, record])
+    if at is not None and all(run.attempt < record.attempt for run in others):
+        retries.plan(record.run_id, record.pipeline, at)

@@ -151,6 +151,7 @@ class Services:
             "champions": self.ledger.champions,
             "listings": self.ledger.listings,
             "quarantines": self.ledger.quarantines,
+            "retries": self.ledger.retries,
         }
 
     @cached_property

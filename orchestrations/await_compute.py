@@ -12,11 +12,12 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from orchestrations.patience import BlamedError
 from orchestrations.progress import gave_up, report
 from shared.contracts import ACQUIRE_COMPUTE, RELEASE_COMPUTE
 from shared.decisions.children import compute_id, delivery_id
 from shared.decisions.compute_queue import ask_again_at
-from shared.errors import EdgetrainError, PermanentError
+from shared.errors import PermanentError
 from shared.messages import (
     ComputeRef,
     ComputeTicket,
@@ -36,10 +37,8 @@ ROUNDS_PER_EXECUTION = 20
 DELIVERY_SECONDS = 60.0  # what a delivery usually takes; it only says how often to ask
 
 
-class QueueFailedError(EdgetrainError):
-    """The queue could not be asked; the text names what to do. ``kind``: whose matter it is."""
-
-    kind = FailureKind.OUTSIDE
+class QueueFailedError(BlamedError):
+    """The queue could not be asked; the text names what to do."""
 
 
 def await_compute(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
@@ -91,7 +90,7 @@ def start_for_delivery(context: df.DurableOrchestrationContext, request: RunRequ
 def outcome(reply: dict[str, Any]) -> ComputeTurn:
     """The turn in the task's reply; raises :class:`QueueFailedError`."""
     if "failed" in reply:
-        raise QueueFailedError(reply["failed"])
+        raise QueueFailedError(reply["failed"], FailureKind.OUTSIDE)
     return from_wire(ComputeTurn, reply)
 
 

@@ -9,22 +9,16 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.progress import gave_up
+from orchestrations.patience import BlamedError, blamed
 from shared.contracts import ACTIVITIES, Activity, Command, Result
-from shared.decisions.blame import kind_of
-from shared.errors import EdgetrainError, PermanentError
 from shared.messages import FailureKind
 from shared.wire import from_wire, to_wire
 
 NAME = "guarded_step"
 
 
-class StepFailedError(EdgetrainError):
-    """A guarded step ended with an error; the text names what to do. ``kind``: whose matter it is."""
-
-    def __init__(self, reason: str, kind: FailureKind) -> None:
-        super().__init__(reason)
-        self.kind = kind
+class StepFailedError(BlamedError):
+    """A guarded step ended with an error; the text names what to do."""
 
 
 def guarded_step(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:
@@ -33,10 +27,9 @@ def guarded_step(context: df.DurableOrchestrationContext) -> Generator[Any, Any,
     activity = next(row for row in ACTIVITIES if row.name == asked["activity"])
     try:
         value = yield from activity.call(context, from_wire(activity.accepts, asked["command"]))
-    except PermanentError as error:
-        return {"failed": error.reason, "kind": kind_of(error).value}
-    except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        return {"failed": gave_up(error), "kind": FailureKind.OUTSIDE.value}
+    except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
+        kind, reason = blamed(error)
+        return {"failed": reason, "kind": (kind or FailureKind.UNKNOWN).value}
     return {"value": to_wire(value)}
 
 

@@ -5,7 +5,7 @@ schema 1 were made before there was a queue and announcements, and their runs go
 schema 3 is said at :data:`shared.messages.CHECKED`.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,15 +13,15 @@ from typing import Any
 import azure.durable_functions as df
 
 from orchestrations import await_compute, guarded_step
-from orchestrations.progress import announce, gave_up, report
+from orchestrations.patience import BlamedError, Steps, blamed, patiently
+from orchestrations.progress import announce, report
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
-from shared.decisions.blame import kind_of, worst_of
+from shared.decisions.blame import worst_of
 from shared.decisions.bounds import bounded_metrics, bounded_record, bounded_targets
 from shared.decisions.children import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
 from shared.decisions.judging_before import judge_by_record
 from shared.decisions.left_out import described
 from shared.decisions.promotion import Challenger, judge
-from shared.errors import EdgetrainError, PermanentError
 from shared.messages import (
     CHECKED,
     QUEUED,
@@ -53,15 +53,14 @@ from shared.messages import (
 )
 from shared.wire import from_wire, to_wire
 
-Steps = Generator[Any, Any, Any]
 NOTHING_SAID = "its training says nothing of the champion's model; job.py must call job_runtime.run_job"
 
 
-class RunEndedError(EdgetrainError):
-    """The run is over before its last stage; not always a failure."""
+class RunEndedError(BlamedError):
+    """The run is over before its last stage; not always a failure, and then of no kind."""
 
-    def __init__(self, outcome: Outcome, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:
+        super().__init__(reason, kind)
         self.outcome = outcome
 
 
@@ -72,20 +71,19 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
     try:
         yield from run.tell(RunEventKind.ACCEPTED)
         yield from (run.train_in_turn() if run.queues else run.train())
+        if run.is_checked:
+            yield from run.patiently(run.collect)
         yield from run.tell(RunEventKind.TRAINED)
         yield from run.wait_to_deliver()
-        yield from run.judge()
-        yield from run.deliver()
+        yield from run.patiently(run.judge)
+        yield from run.patiently(run.deliver)
         yield from run.tell(RunEventKind.REGISTERED)
-        yield from run.roll_out()
+        yield from run.patiently(run.roll_out)
     except RunEndedError as end:
-        run.end(end.outcome, str(end))
-    except PermanentError as error:
-        run.fail(error.reason, kind_of(error))
-    except (guarded_step.StepFailedError, await_compute.QueueFailedError) as error:
-        run.fail(str(error), error.kind)
-    except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        run.fail(gave_up(error), FailureKind.OUTSIDE)
+        run.end(end.outcome, str(end), end.kind)
+    except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
+        kind, reason = blamed(error)
+        run.end(Outcome.FAILED, f"{run.record.stage.value}: {reason}", kind)
     yield from run.keep()
     yield from run.let_others_deliver()
     yield from run.tell_the_end()
@@ -99,6 +97,7 @@ class _Run:
         self.context = context
         self.request = request
         self.trained: TrainedModel | None = None
+        self.rival: str | None = None
         self.compared: Compared | None = None
         self.delivers = False
         self.unkept = ""
@@ -136,15 +135,20 @@ class _Run:
         self.record = replace(self.record, stage=stage)
         report(self.context, stage, **progress)
 
-    def end(self, outcome: Outcome, reason: str) -> None:
+    def end(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:
+        """``kind``: whose matter a failure is."""
         told = f"{reason}; {self.unkept}" if self.unkept else reason
         told += described(self.record.left_out)
-        self.record = bounded_record(replace(self.record, outcome=outcome, reason=told))
+        counts = self.record.job_failed or (kind is not None and kind.counts)
+        record = replace(self.record, outcome=outcome, reason=told, failure_kind=kind, job_failed=counts)
+        self.record = bounded_record(record)
 
-    def fail(self, reason: str, kind: FailureKind) -> None:
-        """End the run where it stands; ``kind``: whose matter it is."""
-        self.record = replace(self.record, job_failed=kind.counts, failure_kind=kind)
-        self.end(Outcome.FAILED, f"{self.record.stage.value}: {reason}")
+    def patiently(self, steps: Callable[[], Steps]) -> Steps:
+        """Do a stage; runs of today wait for trouble outside, and try it again."""
+        if self.is_checked:
+            yield from patiently(self.context, steps, lambda: self.record.stage)
+        else:
+            yield from steps()
 
     def tell(self, kind: RunEventKind) -> Steps:
         if self.request.schema >= QUEUED:
@@ -217,15 +221,22 @@ class _Run:
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
         end = from_wire(TrainingEnd, reply)
         if end.phase is not Phase.COMPLETED:
-            self.record = replace(self.record, job_failed=end.job_failed, failure_kind=end.failure_kind)
+            self.record = replace(self.record, job_failed=end.job_failed)
             outcome = Outcome.CANCELLED if end.phase is Phase.CANCELLED else Outcome.FAILED
-            raise RunEndedError(outcome, f"training: {end.reason or 'it was cancelled in Azure ML'}")
+            reason = f"training: {end.reason or 'it was cancelled in Azure ML'}"
+            raise RunEndedError(outcome, reason, end.failure_kind)
+        self.rival = order.champion
+        if not self.is_checked:
+            yield from self.collect()
+
+    def collect(self) -> Steps:
+        request = self.request
         judged = (request.plan.rule.metric,)
         ref = TrainingRef(run_id=request.run_id, pipeline=request.pipeline, metrics=judged)
         self.trained = yield from COLLECT_TRAINING.call(self.context, ref)
         self.compared = self.trained.compared
-        if self.compared is None and order.champion:
-            self.compared = Compared(run_id=order.champion, trouble=NOTHING_SAID)
+        if self.compared is None and self.rival:
+            self.compared = Compared(run_id=self.rival, trouble=NOTHING_SAID)
         metrics, self.unkept = bounded_metrics(self.trained.metrics, request.plan.rule.metric)
         left_out = self.record.left_out + self.trained.left_out
         self.record = replace(self.record, metrics=metrics, left_out=left_out)
@@ -300,8 +311,8 @@ class _Run:
         self.record = replace(self.record, targets=results)
         failed = "; ".join(f"{result.target}: {result.reason}" for result in results if not result.deployed)
         if not any(result.deployed for result in results):
-            self.record = replace(self.record, failure_kind=worst_of([result.failure_kind for result in results]))
-            raise RunEndedError(Outcome.ROLLED_BACK, f"rolling_out: {failed}")
+            kind = worst_of([result.failure_kind for result in results])
+            raise RunEndedError(Outcome.ROLLED_BACK, f"rolling_out: {failed}", kind)
         reason = self.record.reason + (f"; not rolled out to {failed}" if failed else "")
         self.end(Outcome.PROMOTED, reason)
 

@@ -13,6 +13,7 @@ from function_app.watching.data import look_at_data
 from function_app.watching.followers import answer_followers
 from function_app.watching.instances import DurableClient
 from function_app.watching.passes import Pass
+from function_app.watching.retries import try_again
 from function_app.watching.runs import adopt_runs
 from function_app.watching.schedules import start_due
 from function_app.watching.troubles import keep_troubles, look_at_files
@@ -28,6 +29,7 @@ async def make_pass(services: Services, client: DurableClient, now: datetime) ->
     await look_at_files(this)
     unfinished = await adopt_windows(this)
     await adopt_runs(this)
+    await try_again(this)
     await start_due(this)
     await look_at_data(this, unfinished)
     await keep_troubles(this)

@@ -21,6 +21,7 @@ LONGEST_STATUS = 8_000
 LONGEST_PARAMETERS = 8_000
 MOST_METRICS = 100
 
+_WIDEST = 12  # characters of one letter in a JSON text
 _LONGEST_METRICS = 6_000
 _LONGEST_REASON = 3_000
 _LONGEST_NOTE = 3_000
@@ -38,7 +39,7 @@ def fitted(text: str, longest: int) -> str:
     most = longest
     while length(text) > longest and most > 8:
         text, most = shortened(text, most), most * 3 // 4
-    return text
+    return text if length(text) <= longest else text[: (longest - 2) // _WIDEST]
 
 
 def bounded_metrics(metrics: Mapping[str, float], judged: str) -> tuple[dict[str, float], str]:

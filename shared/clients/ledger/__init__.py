@@ -17,6 +17,7 @@ from shared.clients.ledger.listings import ListingLedger
 from shared.clients.ledger.pages import Page
 from shared.clients.ledger.quarantines import QuarantineLedger
 from shared.clients.ledger.requests import RequestLedger
+from shared.clients.ledger.retries import Retry, RetryLedger
 from shared.clients.ledger.runs import RunLedger, UnfinishedRun
 from shared.clients.ledger.schedules import ScheduleLedger
 from shared.clients.ledger.tables import TableSource
@@ -31,6 +32,7 @@ __all__ = [
     "Ledger",
     "Page",
     "RecordedArrival",
+    "Retry",
     "RunLedger",
     "TurnLedger",
     "UnfinishedRun",
@@ -59,6 +61,7 @@ class Ledger:
         self.schedules = ScheduleLedger(claims)
         self.troubles = TroubleLedger(claims)
         self.turns = TurnLedger(claims)
+        self.retries = RetryLedger(claims)
         self.runs = RunLedger(runs)
         self.quarantines = QuarantineLedger(runs)
         self.champions = ChampionLedger(tables.table("champions"))

@@ -76,6 +76,7 @@ class Stack:
             champions=self.ledger.champions,
             listings=self.ledger.listings,
             quarantines=self.ledger.quarantines,
+            retries=self.ledger.retries,
         )
 
     def names_in(self, run: RunRequest) -> list[str]:

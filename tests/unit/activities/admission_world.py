@@ -91,6 +91,7 @@ class World:
             champions=ledger.champions,
             listings=ledger.listings,
             quarantines=ledger.quarantines,
+            retries=ledger.retries,
         )
 
     def settled(self) -> str | None:

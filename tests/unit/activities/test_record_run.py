@@ -44,6 +44,7 @@ def _record(ledger: Ledger, record: RunRecord) -> None:
         champions=ledger.champions,
         listings=ledger.listings,
         quarantines=ledger.quarantines,
+        retries=ledger.retries,
     )
     assert done == Done()
 

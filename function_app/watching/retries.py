@@ -1,0 +1,86 @@
+"""Runs that failed for trouble outside: asked for again when their time has come, whose request admission decides anew.
+
+That the trouble is over shows in the attempt itself, which is the cheapest question there is: while it lasts, the
+attempt fails early and the next one waits longer (``shared.decisions.patience``). Admission lists the data then, so
+that what is trained is what lies there, and a fingerprint that somebody tried meanwhile is not tried twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from function_app import starting
+from function_app.watching.instances import start
+from function_app.watching.passes import Pass
+from orchestrations.request_run import NAME as REQUEST_RUN
+from shared.decisions.patience import BETWEEN_RUNS
+from shared.decisions.watching import Life, life_of
+from shared.messages import AdmissionRequest, RunRequest
+
+if TYPE_CHECKING:
+    from shared.clients.ledger import Retry
+
+log = logging.getLogger(__name__)
+
+
+async def try_again(this: Pass) -> None:
+    """Ask again for what is due, and forget what was answered, tried by others or asked for in vain too often."""
+    found: list[Retry] = []
+    with this.guard("list the runs that are to be tried again"):
+        found = await asyncio.to_thread(this.services.ledger.retries.all)
+    for retry in found:
+        with this.guard(f"try again what run {retry.run_id} failed at"):
+            await _try(this, retry)
+
+
+def request_of(failed: RunRequest, this: Pass) -> AdmissionRequest:
+    """The request for a further attempt at what a run failed at: the same whenever it is made, but for its time."""
+    return AdmissionRequest(
+        pipeline=failed.pipeline,
+        cause=failed.cause,
+        requested_by=instance_of(failed.run_id),
+        requested_at=this.now,
+        parameters=failed.parameters if failed.own_parameters else {},
+        force=failed.forced,
+        note=failed.note or f"run {failed.run_id} failed for trouble outside",
+    )
+
+
+def instance_of(run_id: str) -> str:
+    """The orchestration that asks for a further attempt."""
+    return f"again-{run_id}"
+
+
+async def _try(this: Pass, retry: Retry) -> None:
+    ledger = this.services.ledger
+    if retry.tries and await _is_answered(this, retry):
+        await asyncio.to_thread(ledger.retries.forget, retry.run_id)
+        return
+    if this.now < retry.at:
+        return
+    failed = await asyncio.to_thread(ledger.runs.request, retry.run_id)
+    if failed is None or retry.tries == len(BETWEEN_RUNS) or await _was_tried(this, failed):
+        await asyncio.to_thread(ledger.retries.forget, retry.run_id)
+        if failed is not None and retry.tries == len(BETWEEN_RUNS):
+            log.error("what run %s failed at is not tried again: each request for it failed", retry.run_id)
+        return
+    if await asyncio.to_thread(ledger.retries.trying, retry, this.now + BETWEEN_RUNS[retry.tries]):
+        await start(this.client, REQUEST_RUN, instance_of(retry.run_id), request_of(failed, this))
+        this.done["failed runs asked for again"] += 1
+
+
+async def _is_answered(this: Pass, retry: Retry) -> bool:
+    """Whether the request came to an answer: a run, or the sentence why there is none."""
+    status = await starting.status_of(this.client, instance_of(retry.run_id))
+    if status is None or life_of(status.runtime_status.value) is Life.TERMINATED:
+        return status is not None
+    said = status.custom_status
+    return isinstance(said, dict) and ("admission" in said or "rejected" in said)
+
+
+async def _was_tried(this: Pass, failed: RunRequest) -> bool:
+    """Whether there was another attempt at the fingerprint since."""
+    attempts = await asyncio.to_thread(this.services.ledger.runs.runs_of, failed.pipeline, failed.fingerprint)
+    return any(run.attempt > failed.attempt for run in attempts)

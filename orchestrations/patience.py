@@ -1,0 +1,58 @@
+"""Whose matter an error is, and waiting for trouble outside before a stage is tried again."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import azure.durable_functions as df
+
+from orchestrations.progress import gave_up, report
+from shared.decisions.blame import kind_of
+from shared.decisions.patience import WITHIN_A_RUN
+from shared.errors import EdgetrainError, PermanentError
+from shared.messages import FailureKind, Stage
+
+Steps = Generator[Any, Any, Any]
+
+
+class BlamedError(EdgetrainError):
+    """Something ended with an error of which it is known whose matter it is; None: it is no failure."""
+
+    def __init__(self, reason: str, kind: FailureKind | None) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+def blamed(error: Exception) -> tuple[FailureKind | None, str]:
+    """Whose matter an error is, and the reason that is told. What is not ours is an activity whose retries ran out."""
+    if isinstance(error, BlamedError):
+        return error.kind, str(error)
+    if isinstance(error, PermanentError):
+        return kind_of(error), error.reason
+    return FailureKind.OUTSIDE, gave_up(error)
+
+
+def patiently(context: df.DurableOrchestrationContext, steps: Callable[[], Steps], stage: Callable[[], Stage]) -> Steps:
+    """Do the steps of a stage, again after ever longer pauses while what fails them is outside; raises the last error.
+
+    While it waits, the custom status has the reason and ``next_try_at``. Terminating the run ends the waiting.
+    """
+    for number, pause in enumerate(WITHIN_A_RUN, start=1):
+        try:
+            yield from steps()
+        except Exception as error:
+            kind, reason = blamed(error)
+            if kind is not FailureKind.OUTSIDE:
+                raise
+        else:
+            return
+        at = context.current_utc_datetime + pause
+        report(
+            context,
+            stage(),
+            doing="waiting for trouble outside to be over",
+            reason=reason,
+            next_try_at=at.isoformat(),
+            tries=f"{number} of {len(WITHIN_A_RUN) + 1}",
+        )
+        yield context.create_timer(at)
+    yield from steps()

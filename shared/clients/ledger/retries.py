@@ -1,0 +1,59 @@
+"""Failed runs that are to be tried again by themselves: table ``claims``, partition ``again``, row = run id."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.clients.ledger.keys import stamp
+from shared.clients.ledger.tables import Row, Table
+
+_AGAIN = "again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """A run whose fingerprint is tried again at ``at``. ``tries``: requests for that which were made so far."""
+
+    run_id: str
+    pipeline: str
+    at: datetime
+    tries: int
+    row: Row
+
+
+class RetryLedger:
+    """Keeps what is to be tried again; a row lasts until the request for it was answered, or it is given up."""
+
+    def __init__(self, claims: Table) -> None:
+        self._claims = claims
+
+    def plan(self, run_id: str, pipeline: str, at: datetime) -> None:
+        """Try the run's fingerprint again then. Safe to repeat."""
+        self._claims.insert(Row(_AGAIN, run_id, {"pipeline": pipeline, "at": stamp(at), "tries": 0}))
+
+    def planned(self, run_id: str) -> datetime | None:
+        """When the run's fingerprint is tried again; None when it is not."""
+        row = self._claims.get(_AGAIN, run_id)
+        return _retry(row).at if row else None
+
+    def all(self) -> list[Retry]:
+        """Everything that is to be tried again, of all pipelines."""
+        return [_retry(row) for row in self._claims.rows(_AGAIN)]
+
+    def trying(self, retry: Retry, next_at: datetime) -> bool:
+        """Count a request before it is made, and note when to look again; False when somebody else changed it."""
+        values = {"at": stamp(next_at), "tries": retry.tries + 1}
+        return self._claims.update(Row(retry.row.partition, retry.row.key, values, retry.row.etag))
+
+    def forget(self, run_id: str) -> None:
+        """Nothing is to be tried for this run any more. Safe to repeat."""
+        self._claims.delete(Row(_AGAIN, run_id, {}))
+
+
+def _retry(row: Row) -> Retry:
+    return Retry(
+        run_id=row.key,
+        pipeline=row.values["pipeline"],
+        at=datetime.fromisoformat(row.values["at"]),
+        tries=row.values["tries"],
+        row=row,
+    )
