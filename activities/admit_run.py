@@ -9,6 +9,7 @@ from typing import Protocol
 
 from activities import weighing
 from shared.decisions.admission import Refuse, under_way
+from shared.decisions.in_force import in_force
 from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree
 from shared.messages import Admission, AdmissionRequest, FrozenJob, RunRecord, RunRequest, Snapshot, Verdict
@@ -62,6 +63,7 @@ def admit_run(
     runs: RunClaims,
     listings: Listings,
     quarantines: weighing.Quarantines,
+    champions: weighing.Champions,
 ) -> Admission:
     """Grant a run to one requester per fingerprint; the same requester gets the same grant when it asks again.
 
@@ -69,7 +71,7 @@ def admit_run(
     """
     granted = runs.claimed_by(request.pipeline, request.requested_by)
     if granted is not None:
-        return _again(request, granted, runs, listings)
+        return _again(request, granted, runs, listings, champions)
     try:
         weighed = weighing.weigh(
             request,
@@ -79,11 +81,12 @@ def admit_run(
             runs=runs,
             trainings=listings,
             quarantines=quarantines,
+            champions=champions,
         )
     except PermanentError as error:
         granted = runs.claimed_by(request.pipeline, request.requested_by)
         if granted is not None:
-            return _again(request, granted, runs, listings)
+            return _again(request, granted, runs, listings, champions)
         if error.code is not Code.NO_DATA:
             raise
         return Admission(start=False, run_id=None, verdict=Verdict.REJECTED, reason=error.reason)
@@ -93,7 +96,7 @@ def admit_run(
     if not admission.start:
         granted = runs.claimed_by(request.pipeline, request.requested_by)
         if granted is not None:
-            return _again(request, granted, runs, listings)
+            return _again(request, granted, runs, listings, champions)
     # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
     _settle(request, weighed.snapshot, listings)
     if admission.verdict is Verdict.QUARANTINED and weighed.fingerprint is not None:
@@ -110,10 +113,16 @@ def _claimed(wanted: RunRequest | Refuse, runs: RunClaims) -> Admission:
     return _granted(holder) if holder == wanted else _refused(under_way(holder.run_id))
 
 
-def _again(request: AdmissionRequest, granted: RunRequest, runs: RunClaims, listings: Listings) -> Admission:
+def _again(
+    request: AdmissionRequest,
+    granted: RunRequest,
+    runs: RunClaims,
+    listings: Listings,
+    champions: weighing.Champions,
+) -> Admission:
     """The answer to a requester that was granted a run before; what was decided on is what that run trains."""
     _settle(request, granted.snapshot, listings)
-    return _granted_before(granted, runs.run(granted.run_id))
+    return _granted_before(granted, runs.run(granted.run_id), champions, runs)
 
 
 def _settle(request: AdmissionRequest, snapshot: Snapshot, listings: Listings) -> None:
@@ -128,10 +137,14 @@ def _granted(run: RunRequest) -> Admission:
     return Admission(start=True, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason, run=run)
 
 
-def _granted_before(run: RunRequest, record: RunRecord | None) -> Admission:
+def _granted_before(
+    run: RunRequest, record: RunRecord | None, champions: weighing.Champions, runs: RunClaims
+) -> Admission:
     if record is None or record.outcome is None:
         return _granted(run)  # the first answer was lost: the requester must still start it
-    reason = f"run {run.run_id} was trained for this very request ({record.outcome.value.replace('_', ' ')})"
+    ended = record.outcome.value.replace("_", " ")
+    now = in_force(weighing.serving(run.pipeline, champions, runs))
+    reason = f"run {run.run_id} was trained for this very request ({ended}); {now}"
     return Admission(start=False, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason)
 
 

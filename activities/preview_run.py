@@ -25,6 +25,7 @@ def preview_run(
     runs: weighing.Attempts,
     listings: weighing.Trainings,
     quarantines: weighing.Quarantines,
+    champions: weighing.Champions,
 ) -> Preview:
     """What would be decided if the request came now; what comes later may be decided otherwise."""
     try:
@@ -36,6 +37,7 @@ def preview_run(
             runs=runs,
             trainings=listings,
             quarantines=quarantines,
+            champions=champions,
         )
     except PermanentError as error:
         if error.code is not Code.NO_DATA:

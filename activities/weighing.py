@@ -9,12 +9,14 @@ from typing import Protocol
 
 from shared.decisions.admission import Refuse, decide, effective_parameters, nothing_new
 from shared.decisions.fingerprint import evaluator_digest, fingerprint, run_id
+from shared.decisions.in_force import Serving, after_refusal, in_force
 from shared.decisions.left_out import described
 from shared.decisions.news import Trained
 from shared.decisions.planning import plan_of
 from shared.decisions.quarantine import failed_in_training
+from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree
-from shared.messages import CHECKED, AdmissionRequest, Quarantine, RunRecord, RunRequest, Snapshot
+from shared.messages import CHECKED, AdmissionRequest, Champion, Quarantine, RunRecord, RunRequest, Snapshot, Verdict
 from shared.pipelines import Pipeline
 
 
@@ -39,8 +41,18 @@ class DeployedJobs(Protocol):
         """The job of a folder; raises :class:`shared.errors.PermanentError`."""
 
 
+class Champions(Protocol):
+    """Knows the champions."""
+
+    def champion(self, pipeline: str) -> Champion:
+        """Who serves now; ``run_id`` is None while nobody does."""
+
+
 class Attempts(Protocol):
     """Knows the runs."""
+
+    def request(self, run_id: str) -> RunRequest | None:
+        """What was claimed under this id."""
 
     def runs_of(self, pipeline: str, fingerprint: str) -> Sequence[RunRecord]:
         """Every attempt at a fingerprint."""
@@ -73,6 +85,15 @@ class Weighed:
     decision: RunRequest | Refuse
 
 
+def serving(pipeline: str, champions: Champions, runs: Attempts) -> Serving | None:
+    """What serves for a pipeline; None for nothing."""
+    run_id = champions.champion(pipeline).run_id
+    if run_id is None:
+        return None
+    request = runs.request(run_id)
+    return Serving(run_id=run_id, snapshot=request.snapshot if request else None)
+
+
 def weigh(
     request: AdmissionRequest,
     *,
@@ -82,11 +103,55 @@ def weigh(
     runs: Attempts,
     trainings: Trainings,
     quarantines: Quarantines,
+    champions: Champions,
 ) -> Weighed:
-    """Decide on the data as they are now.
+    """Decide on the data as they are now. A refusal says what serves: "trained already" is not "in force".
 
     Raises :class:`shared.errors.PermanentError`, with code ``NO_DATA`` when there is nothing to decide on.
     """
+    weighed = _weigh(
+        request,
+        pipelines=pipelines,
+        take_snapshot=_or_what_serves(take_snapshot, champions, runs),
+        jobs=jobs,
+        runs=runs,
+        trainings=trainings,
+        quarantines=quarantines,
+    )
+    decision = weighed.decision
+    if not isinstance(decision, Refuse) or decision.verdict is Verdict.TRAINED:  # the last: it is under way
+        return weighed
+    now = serving(request.pipeline, champions, runs)
+    previous = runs.runs_of(request.pipeline, weighed.fingerprint) if weighed.fingerprint else ()
+    said = after_refusal(now, previous, decision.run_id, listing=weighed.snapshot.listing)
+    return replace(weighed, decision=replace(decision, reason=f"{decision.reason}; {said}"))
+
+
+def _or_what_serves(take_snapshot: TakeSnapshot, champions: Champions, runs: Attempts) -> TakeSnapshot:
+    """The same; for want of data it says what serves all the same."""
+
+    def take(pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
+        try:
+            return take_snapshot(pipeline, since=since)
+        except PermanentError as error:
+            now = serving(pipeline.name, champions, runs) if error.code is Code.NO_DATA else None
+            if now is None:
+                raise
+            raise PermanentError(f"{error.reason}; {in_force(now)}", code=error.code) from error
+
+    return take
+
+
+def _weigh(
+    request: AdmissionRequest,
+    *,
+    pipelines: PipelineCatalogue,
+    take_snapshot: TakeSnapshot,
+    jobs: DeployedJobs,
+    runs: Attempts,
+    trainings: Trainings,
+    quarantines: Quarantines,
+) -> Weighed:
     pipeline = pipelines.get(request.pipeline)
     train = pipeline.train
     parameters = effective_parameters(train.parameters, request.parameters)

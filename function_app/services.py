@@ -142,6 +142,7 @@ class Services:
             "runs": self.ledger.runs,
             "listings": self.ledger.listings,
             "quarantines": self.ledger.quarantines,
+            "champions": self.ledger.champions,
         }
 
     def recording(self) -> dict[str, Any]:

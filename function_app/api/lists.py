@@ -6,11 +6,13 @@ from typing import Any, TypeVar
 
 import azure.functions as func
 
+from activities.weighing import serving
 from function_app.api import models as m
 from function_app.api.known import is_removed, name_of, removal
 from function_app.api.reading import query_of
 from function_app.services import Services
 from shared.clients.ledger import RecordedArrival
+from shared.decisions.in_force import in_force
 from shared.decisions.standing import closing
 from shared.messages import Arrival, Champion, Quarantine, WindowState
 from shared.pipelines import Pipeline
@@ -58,9 +60,12 @@ def get_pipeline(req: func.HttpRequest, services: Services) -> m.PipelineDetail 
         return _removed(req.route_params["name"], services)
     pipeline = services.pipelines.get(req.route_params["name"])
     state = open_window(pipeline, services)
+    settled = services.ledger.listings.settled(pipeline.name)
+    now_serving = serving(pipeline.name, services.ledger.champions, services.ledger.runs)
     return _with(
         m.PipelineDetail,
         pipeline,
+        serving=in_force(now_serving, listing=settled.listing if settled else ""),
         champion=_champion(pipeline.name, services),
         troubles=services.ledger.troubles.of(pipeline.name),
         window=_window_view(state) if state else None,

@@ -177,8 +177,12 @@ class RemovedPipeline:
 
 
 class PipelineDetail(PipelineView):
-    """A pipeline, and how it stands: its open window, what is put aside with the evidence, its newest runs."""
+    """A pipeline, and how it stands: its open window, what is put aside with the evidence, its newest runs.
 
+    ``serving``: what serves and what it was trained on, in words, held against the data as they were looked at last.
+    """
+
+    serving: str
     window: WindowView | None
     quarantines: tuple[Quarantine, ...]
     runs: tuple[RunRecord, ...]

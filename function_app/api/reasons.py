@@ -10,6 +10,7 @@ from typing import Protocol
 import azure.durable_functions as df
 import azure.functions as func
 
+from activities.weighing import serving
 from function_app.api import models as m
 from function_app.api.known import has_history, removal
 from function_app.api.lists import active_quarantines, arrival_views, open_window
@@ -19,6 +20,7 @@ from function_app.views import run_view
 from shared.clients.ledger import RecordedArrival
 from shared.decisions.evidence import Evidence, Explanation, Taken
 from shared.decisions.explanations import explain
+from shared.decisions.in_force import Serving
 from shared.decisions.manifest import BlobEntry
 from shared.decisions.past import explain_past
 from shared.errors import PermanentError, TransientError
@@ -99,6 +101,7 @@ def collect(asked: m.WhyQuery, services: Services, now: datetime) -> tuple[Evide
     strays = arrivals.arrivals_of(None, asked.blob)
     runs = services.ledger.runs.list_runs([pipeline.name], limit=NEWEST_RUNS).items
     entry, found, trouble = _ask_the_hub(pipeline, asked.blob, runs, services)
+    now_serving = serving(pipeline.name, services.ledger.champions, services.ledger.runs)
     evidence = Evidence(
         pipeline=pipeline,
         blob=asked.blob,
@@ -110,6 +113,8 @@ def collect(asked: m.WhyQuery, services: Services, now: datetime) -> tuple[Evide
         trouble=trouble,
         taken=found.taken,
         searched=found.searched,
+        serving=now_serving,
+        serves_it=entry is None and not trouble and _is_in(now_serving, pipeline, asked.blob, services),
         runs=_named_by(told, runs, services),
         window=open_window(pipeline, services),
         quarantines=active_quarantines(pipeline, services),
@@ -149,6 +154,17 @@ def _ask_the_hub(
         return None, Search(None, frozenset()), error.reason
     except TransientError as error:
         return None, Search(None, frozenset()), str(error)
+
+
+def _is_in(known: Serving | None, pipeline: Pipeline, blob: str, services: Services) -> bool:
+    """Whether the model that serves was trained on the blob, as far as its manifest can be had."""
+    if known is None or known.snapshot is None or known.snapshot.site != pipeline.data.site:
+        return False
+    try:
+        storage: SiteStorage = services.hubs.hub(pipeline.data.site)
+        return storage.find_in_manifest(known.snapshot.manifest, blob) is not None
+    except (PermanentError, TransientError):
+        return False
 
 
 def _mentioning(blob: str, rejected: Iterable[RejectedEvent]) -> list[RejectedEvent]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from shared.decisions.in_force import Serving
 from shared.decisions.manifest import BlobEntry
 from shared.messages import Arrival, Quarantine, RejectedEvent, RunRecord, Trouble, Verdict, WindowState
 
@@ -54,7 +55,8 @@ class Evidence:
     ``told``: events that reached the pipeline; ``strays``: those that no pipeline watched; ``misunderstood``: those
     that mention the blob and were not understood. ``entry``: the blob as it is on the hub now, None when it is not
     there; ``trouble``: why the hub could not be asked. ``searched``: the runs whose snapshots were looked through for
-    ``taken``. ``runs``: those that verdicts name. ``window``: the pipeline's open one. ``quarantines``: active ones.
+    ``taken``. ``serving``: whose model serves; ``serves_it``: it was trained on a version of the blob. ``runs``: those
+    that verdicts name. ``window``: the pipeline's open one. ``quarantines``: active ones.
     ``troubles``: what is wrong with the pipeline now.
     """
 
@@ -71,6 +73,8 @@ class Evidence:
     runs: Mapping[str, RunRecord] = field(default_factory=dict)
     window: WindowState | None = None
     quarantines: Sequence[Quarantine] = ()
+    serving: Serving | None = None
+    serves_it: bool = False
     troubles: Sequence[Trouble] = ()
 
     @property

@@ -7,6 +7,7 @@ of None means that nothing was decided about this version of the blob yet, or th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from shared.decisions.manifest import BlobEntry
 from shared.decisions.selection import below_prefix, is_done_marker, matches_pattern
 from shared.decisions.standing import closing, moment, remedy, standing
 from shared.decisions.troubles import what_stops
-from shared.messages import Verdict
+from shared.messages import Outcome, Verdict
 
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
@@ -30,12 +31,21 @@ _Rule = Callable[[Evidence], Explanation | None]
 
 
 def explain(evidence: Evidence) -> Explanation:
-    """The one verdict on a blob, and the sentence that says why."""
-    for rule in _RULES:
-        found = rule(evidence)
-        if found is not None:
-            return found
-    return _absent(evidence)
+    """The one verdict on a blob, and the sentence that says why, and what serves when that is somebody else."""
+    answers = (rule(evidence) for rule in _RULES)
+    found = next((answer for answer in answers if answer is not None), None) or _absent(evidence)
+    return replace(found, sentence=f"{found.sentence}{_in_force(evidence, found.run_id)}")
+
+
+def _in_force(e: Evidence, run_id: str | None) -> str:
+    """What to add so that nobody takes a model that was promoted once for the one that serves."""
+    if e.serving is None:
+        return ""
+    if e.serves_it and e.gone:
+        return f"; the model that serves, of run {e.serving.run_id}, was trained on it"
+    about = e.taken.run if e.taken and e.taken.run.run_id == run_id else e.runs.get(run_id or "")
+    replaced = about is not None and about.outcome is Outcome.PROMOTED and about.run_id != e.serving.run_id
+    return f"; what serves now is the model of run {e.serving.run_id}" if replaced else ""
 
 
 def _part_of_the_pipeline(e: Evidence) -> Explanation | None:

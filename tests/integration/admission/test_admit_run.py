@@ -102,6 +102,7 @@ class Stack:
             "runs": self.ledger.runs,
             "listings": self.ledger.listings,
             "quarantines": self.ledger.quarantines,
+            "champions": self.ledger.champions,
         }
 
 

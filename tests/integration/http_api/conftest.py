@@ -169,6 +169,7 @@ def _admitted(ledger: Ledger, hubs: Hubs, root: Path, window_id: str) -> RunRequ
         runs=ledger.runs,
         listings=ledger.listings,
         quarantines=ledger.quarantines,
+        champions=ledger.champions,
     )
     assert admission.run is not None, admission.reason
     return admission.run

@@ -107,6 +107,7 @@ class World:
             "runs": ledger.runs,
             "listings": ledger.listings,
             "quarantines": ledger.quarantines,
+            "champions": ledger.champions,
         }
 
 

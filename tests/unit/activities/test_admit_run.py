@@ -52,7 +52,10 @@ def test_a_repeat_after_the_run_has_ended_starts_nothing() -> None:
     again = world.admit()
 
     assert (again.start, again.run_id) == (False, run.run_id)
-    assert again.reason == f"run {run.run_id} was trained for this very request (promoted)"
+    assert again.reason == (
+        f"run {run.run_id} was trained for this very request (promoted); what serves is the model of run {run.run_id},"
+        f" trained on 3 files, snapshot {'cd' * 6}"
+    )
 
 
 @pytest.mark.parametrize("outcome", [Outcome.PROMOTED, Outcome.NOT_PROMOTED])
@@ -316,6 +319,7 @@ def test_nothing_new_is_unchanged_and_starts_no_run() -> None:
     assert (unchanged.start, unchanged.verdict, unchanged.run_id) == (False, Verdict.UNCHANGED, first.run_id)
     assert unchanged.reason == (
         f"nothing changed: no file is newer than those that run {first.run_id} trained, or that were trained before it"
+        f"; what serves is the model of run {first.run_id}, trained on 3 files, snapshot {'cd' * 6}"
     )
     assert world.settled() == "listing-2"
     preview = world.preview()

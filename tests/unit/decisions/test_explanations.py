@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shared.decisions.evidence import Evidence, Taken
 from shared.decisions.explanations import explain
+from shared.decisions.in_force import Serving
 from shared.decisions.manifest import BlobEntry
 from shared.messages import (
     Arrival,
@@ -405,6 +406,25 @@ def test_a_file_that_was_left_out_for_a_fault_was_not_trained() -> None:
         f"{BLOB} was left out of run {RUN.run_id} for a fault in it, which the run's log names; it is tried again when"
         " it is replaced, or when the code changes"
     )
+
+
+SERVING = Serving(run_id="r-serves")
+
+
+def test_a_model_that_was_promoted_once_does_not_pass_for_the_one_that_serves() -> None:
+    known = evidence(told=[TRAINED], taken=TAKEN, searched={RUN.run_id})
+
+    assert "what serves now" not in explain(replace(known, serving=Serving(run_id=RUN.run_id))).sentence
+    assert explain(replace(known, serving=SERVING)).sentence.endswith("; what serves now is the model of run r-serves")
+
+
+def test_a_file_that_is_gone_is_said_to_be_in_the_model_that_serves() -> None:
+    known = evidence(told=[TRAINED], taken=TAKEN, searched={RUN.run_id}, entry=None, serving=SERVING)
+
+    assert explain(replace(known, serves_it=True)).sentence.endswith(
+        "it is not there any more; the model that serves, of run r-serves, was trained on it"
+    )
+    assert "was trained on it" not in explain(known).sentence
 
 
 @given(known=EVIDENCE)

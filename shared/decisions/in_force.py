@@ -1,0 +1,46 @@
+"""What serves now, and what it was trained on: "trained already" does not say that the model is in force. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.messages import Outcome, RunRecord, Snapshot
+
+_DIGITS = 12  # of a digest, for people
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """The run whose model serves, and what it was trained on; None when that is not known any more."""
+
+    run_id: str
+    snapshot: Snapshot | None = None
+
+
+def in_force(serving: Serving | None, *, listing: str = "") -> str:
+    """What serves, as a part of a sentence. ``listing``: of the data as they are now, see :class:`Snapshot`."""
+    if serving is None:
+        return "no model serves"
+    said = f"what serves is the model of run {serving.run_id}"
+    snapshot = serving.snapshot
+    if snapshot is None:
+        return said
+    files = f"{snapshot.blobs} file{'' if snapshot.blobs == 1 else 's'}, snapshot {snapshot.digest[:_DIGITS]}"
+    if not snapshot.content or not listing:  # digests of snapshots from before are made otherwise
+        return f"{said}, trained on {files}"
+    if snapshot.listing == listing:
+        return f"{said}, trained when exactly these data lay there ({files})"
+    return (
+        f"{said}, trained when other data lay there ({files}): it may have learned from files that were changed or"
+        " withdrawn since and are not there any more"
+    )
+
+
+def after_refusal(
+    serving: Serving | None, previous: Sequence[RunRecord], run_id: str | None, *, listing: str = ""
+) -> str:
+    """What to add to the reason why run ``run_id`` is not repeated; ``previous``: the attempts at the same."""
+    said = in_force(serving, listing=listing)
+    once = any(run.run_id == run_id and run.outcome is Outcome.PROMOTED for run in previous)
+    if not once or serving is None or serving.run_id == run_id:
+        return said
+    return f"{said}; to have what lies there trained and judged again, ask for the run with force"
