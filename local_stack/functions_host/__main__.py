@@ -72,6 +72,11 @@ def _options(arguments: Sequence[str] | None) -> tuple[HostOptions, str]:
     parser.add_argument("--port", type=int, default=7071, help="public port on 127.0.0.1; 0 picks a free one")
     parser.add_argument("--rpc-port", type=int, default=0, help="port of the keyless listener; 0 picks a free one")
     parser.add_argument("--enforce-keys", action="store_true", help="check access keys as in Azure")
+    parser.add_argument(
+        "--one-pool",
+        action="store_true",
+        help="orchestrators and activities share the threads, as in the Python worker",
+    )
     parser.add_argument("--grace", type=float, default=10.0, help="seconds running calls get when the host stops")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     given = parser.parse_args(arguments)
@@ -81,6 +86,7 @@ def _options(arguments: Sequence[str] | None) -> tuple[HostOptions, str]:
         port=given.port,
         rpc_port=given.rpc_port,
         enforce_keys=given.enforce_keys,
+        one_pool=given.one_pool,
         grace=timedelta(seconds=given.grace),
     )
     return options, given.log_level

@@ -74,7 +74,8 @@ class AppInvoker:
     """The host's door to the app; also the engine's :class:`~...durable.interfaces.Invoker`.
 
     ``client_binding`` gives the JSON text for ``durableClient`` parameters; ``timeout`` is the host's
-    ``functionTimeout`` (``None``: unbounded); ``threads`` is ``PYTHON_THREADPOOL_THREAD_COUNT``.
+    ``functionTimeout`` (``None``: unbounded); ``threads`` is ``PYTHON_THREADPOOL_THREAD_COUNT``. With ``one_pool``,
+    orchestrators wait for one of these threads too, as in the Python worker.
     """
 
     def __init__(
@@ -84,11 +85,13 @@ class AppInvoker:
         client_binding: Callable[[], str],
         timeout: timedelta | None = None,
         threads: int | None = None,
+        one_pool: bool = False,
     ) -> None:
         self._functions = {function.key: function for function in functions}
         self._client_binding = client_binding
         self._timeout = timeout
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="function")
+        self._one_pool = one_pool
         self._running = 0
 
     @property
@@ -117,7 +120,12 @@ class AppInvoker:
         return self._names(kinds.ACTIVITY_TRIGGER)
 
     def run_orchestrator(self, name: str, request: str) -> str:
-        """Replay an orchestrator once, in the calling thread. Raises ``OrchestratorFailedError``."""
+        """Replay an orchestrator once, in the calling thread or the shared pool. Raises ``OrchestratorFailedError``."""
+        if self._one_pool:
+            return self._pool.submit(self._replay, name, request).result()
+        return self._replay(name, request)
+
+    def _replay(self, name: str, request: str) -> str:
         function = self._named(name)
         try:
             reply = function.callable(**self._arguments(function, Datum(request, "json"), {}))

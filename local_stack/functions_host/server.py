@@ -40,6 +40,8 @@ log = logging.getLogger("functions_host")
 
 ENDPOINTS_FILE: Final = "endpoints.json"
 KEYS_FILE: Final = "keys.json"
+ONE_CORE_THREADS: Final = 5
+"""Of a Python worker on one core without ``PYTHON_THREADPOOL_THREAD_COUNT``: Python's own default, cores + 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class HostOptions:
     port: int
     rpc_port: int = 0
     enforce_keys: bool = False
+    one_pool: bool = False
+    """Orchestrators and activities share one pool of threads, as in the Python worker."""
     grace: timedelta = timedelta(seconds=10)
     """How long running calls may take to end when the host stops."""
 
@@ -72,7 +76,8 @@ class FunctionsHost:
             functions,
             client_binding=self._addresses.client_binding,
             timeout=config.function_timeout,
-            threads=thread_count(settings),
+            threads=thread_count(settings) or (ONE_CORE_THREADS if options.one_pool else None),
+            one_pool=options.one_pool,
         )
         self._hub = TaskHub(
             options.state / f"{config.hub_name.lower()}.sqlite3",

@@ -14,6 +14,7 @@ from local_stack.functions_host.config import (
     resolve,
     thread_count,
 )
+from local_stack.functions_host.server import ONE_CORE_THREADS
 
 
 def host_json(root: Path, **content: Any) -> Path:
@@ -138,3 +139,13 @@ def test_placeholders_resolve_or_are_named() -> None:
     assert resolve("0 %MINUTE% * * * *", {"MINUTE": "5"}) == "0 5 * * * *"
     with pytest.raises(HostConfigError, match="%MINUTE%"):
         resolve("%MINUTE%", {})
+
+
+def test_activities_leave_a_thread_of_the_smallest_worker_to_orchestrations() -> None:
+    """On one core without the setting, and with the number that the example of the settings gives."""
+    root = Path(__file__).resolve().parents[3]
+    config = load_host_config(root, {})
+    example = json.loads((root / "local.settings.json.example").read_text(encoding="utf-8"))["Values"]
+
+    assert config.max_activities < ONE_CORE_THREADS
+    assert config.max_activities + config.max_orchestrators <= (thread_count(example) or 0)
