@@ -10,6 +10,7 @@ from typing import Protocol
 from activities import weighing
 from shared.decisions.admission import Refuse, under_way
 from shared.decisions.in_force import in_force
+from shared.decisions.left_out import described
 from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree
 from shared.messages import Admission, AdmissionRequest, FrozenJob, RunRecord, RunRequest, Snapshot, Verdict
@@ -133,7 +134,7 @@ def _settle(request: AdmissionRequest, snapshot: Snapshot, listings: Listings) -
 
 def _granted(run: RunRequest) -> Admission:
     again = f", attempt {run.attempt}" if run.attempt > 1 else ""
-    reason = f"{run.snapshot.blobs} files are trained in run {run.run_id}{again}"
+    reason = f"{run.snapshot.blobs} files are trained in run {run.run_id}{again}{described(run.snapshot.left_out)}"
     return Admission(start=True, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason, run=run)
 
 

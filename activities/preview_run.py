@@ -4,6 +4,7 @@ from typing import Protocol
 
 from activities import weighing
 from shared.decisions.admission import Refuse
+from shared.decisions.left_out import described
 from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, Preview, Snapshot, Verdict
 from shared.pipelines import Pipeline
@@ -48,6 +49,7 @@ def preview_run(
         verdict, reason = decision.verdict, decision.reason
     else:
         verdict, reason = Verdict.TRAINED, f"{snapshot.blobs} files would be trained in run {decision.run_id}"
+        reason += described(snapshot.left_out)
     return Preview(
         would_start=not isinstance(decision, Refuse),
         verdict=verdict,

@@ -13,6 +13,7 @@ from shared.messages import (
     Admission,
     AdmissionRequest,
     Cause,
+    LeftOut,
     Outcome,
     Preview,
     RunRecord,
@@ -77,11 +78,20 @@ class World:
         assert admission.run_id == admission.run.run_id
         return admission.run
 
-    def end(self, run: RunRequest, outcome: Outcome | None, *, stage: Stage = Stage.TRAINING, reason: str = "") -> None:
+    def end(
+        self,
+        run: RunRequest,
+        outcome: Outcome | None,
+        *,
+        stage: Stage = Stage.TRAINING,
+        reason: str = "",
+        left_out: tuple[LeftOut, ...] = (),
+    ) -> None:
         record = self.ledger.runs.run(run.run_id)
         assert record is not None
         failed = outcome is Outcome.FAILED and stage is Stage.TRAINING
-        self.record(replace(record, outcome=outcome, stage=stage, job_failed=failed, reason=reason, ended_at=START))
+        ended = replace(record, outcome=outcome, stage=stage, job_failed=failed, reason=reason, ended_at=START)
+        self.record(replace(ended, left_out=record.left_out + left_out))
 
     def record(self, record: RunRecord) -> None:
         ledger = self.ledger
