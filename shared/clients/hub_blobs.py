@@ -9,10 +9,12 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, Any
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, BlobType, ContentSettings, LinearRetry
 
+from shared.clients.hub_listing import ListingTransport, Page, where_it_breaks
 from shared.clients.storage_errors import translated
+from shared.decisions.blob_names import can_be_had, spelt
 from shared.decisions.manifest import CONTAINER as MANIFESTS
 from shared.decisions.manifest import BlobEntry
 from shared.decisions.selection import is_still_written
@@ -21,6 +23,7 @@ from shared.pipelines import Data
 from shared.settings import Site
 
 BLOCK = 4 * 1024 * 1024
+_NOBODYS = "\U0010fffd"  # what no name begins with
 
 
 def _pass_over(_: BlobProperties) -> None:
@@ -46,8 +49,7 @@ class HubBlobs:
                 api_version=site.api_version,
                 # Short: the durable retry policy waits better than a call that blocks a worker's thread.
                 retry_policy=LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
-                connection_timeout=10,
-                read_timeout=60,
+                transport=ListingTransport(connection_timeout=10, read_timeout=60),
                 max_single_put_size=block,
                 max_block_size=block,
                 max_single_get_size=block,
@@ -79,6 +81,7 @@ class HubBlobs:
             raw_response_hook=lambda answer: clocks.append(_date_of(answer)),
         )
         pages: Any = listed.by_page(marker)
+        last = ""
         while True:
             with translated(self._what, self._setting):
                 try:
@@ -86,13 +89,51 @@ class HubBlobs:
                 except ResourceNotFoundError:
                     reason = f"site {self.site} has no container {data.container}; create it"
                     raise PermanentError(reason, code=Code.NO_DATA) from None
+                except HttpResponseError as error:
+                    self._name_the_place(data, pages.continuation_token, last, error)
+                    raise
             if page is None:
                 return
+            if pages.continuation_token and not can_be_had(pages.continuation_token):
+                # A service whose markers are names: this one would lead astray.
+                raise self._breaks_off(data, f"at {spelt(pages.continuation_token)}")
             still: list[BlobProperties] = []
             for blob in page:
+                last = blob.name
                 written = is_still_written(blob.blob_type, blob.last_modified, clocks[-1])
                 (still_written if written else still.append)(blob)
             yield still, pages.continuation_token or None
+
+    def _name_the_place(self, data: Data, marker: str | None, last: str, error: HttpResponseError) -> None:
+        """Raise :class:`PermanentError` when the service fails at one place of a listing, and answers otherwise.
+
+        ``last``: the last name before the page that ``marker`` asks for.
+        """
+        if error.status_code != 500:
+            return
+        container = self._service.get_container_client(data.container)
+
+        def ask(marker: str | None, size: int, prefix: str = data.prefix) -> Page:
+            listed = container.list_blobs(name_starts_with=prefix or None, results_per_page=size, retry_total=0)
+            pages: Any = listed.by_page(marker)
+            names = [blob.name for blob in next(pages, ())]
+            return (names[-1] if names else None), pages.continuation_token or None
+
+        found = where_it_breaks(ask, marker)
+        if found is None:
+            return
+        ask(None, 1, f"{data.prefix}{_NOBODYS}")  # raises when the service fails at everything
+        before = found or last
+        where = f"after {spelt(before)}" if before else f"before the first blob below {data.prefix or 'its root'}"
+        raise self._breaks_off(data, where) from error
+
+    def _breaks_off(self, data: Data, where: str) -> PermanentError:
+        reason = (
+            f"the listing of container {data.container} of site {self.site} breaks off {where}: the storage fails at"
+            " what comes next, most likely a blob whose name holds a control character, U+FFFE or U+FFFF; remove it, or"
+            " write it under another name"
+        )
+        return PermanentError(reason, code=Code.UNREADABLE_NAMES)
 
     def find(self, container: str, name: str) -> tuple[BlobEntry, datetime | None] | None:
         """A blob as it is now, and what the storage's clock said; None when there is none of that name."""

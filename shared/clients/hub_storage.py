@@ -6,13 +6,15 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Self, TypeVar
 
 from azure.storage.blob import BlobProperties
 
 from shared.clients.hub_blobs import BLOCK, HubBlobs, entry_of
-from shared.decisions.left_out import STILL_WRITTEN, described, left_out
+from shared.decisions.blob_names import can_be_had, some_of, spelt
+from shared.decisions.left_out import STILL_WRITTEN, UNREADABLE, described, left_out
 from shared.decisions.listing import ListedPage, Listing
 from shared.decisions.manifest import BlobEntry, DisorderError, ManifestWriter, Sink, holdout_digest, listed_blobs
 from shared.decisions.news import Seen, seen_in
@@ -70,6 +72,7 @@ class HubStorage:
         Raises :class:`PermanentError` as :meth:`take_snapshot` does.
         """
         holdout, _ = self._holdout(pipeline)
+        passed = _PassedOver()
 
         def list_all(blobs: Iterable[BlobEntry]) -> Listing:
             everything = ManifestWriter(
@@ -92,9 +95,10 @@ class HubStorage:
                 fresh_blobs=fresh_blobs,
                 fresh_size=fresh_size,
                 marked_etag=self.done_marker(pipeline),
+                unreadable=some_of(passed.unreadable, len(passed.unreadable)),
             )
 
-        return self._in_order(pipeline, list_all)
+        return self._in_order(pipeline, list_all, passed)
 
     def page(self, pipeline: Pipeline, marker: str | None = None) -> ListedPage:
         """One page of the listing: the first, or the one that a marker asks for.
@@ -140,7 +144,7 @@ class HubStorage:
         self, pipeline: Pipeline, since: Snapshot | None, manifest: IO[bytes] | None, seen: IO[bytes] | None
     ) -> Snapshot:
         holdout, taken_at = self._holdout(pipeline)
-        written: list[str] = []
+        passed = _PassedOver()
 
         def take_from(blobs: Iterable[BlobEntry]) -> Taken:
             return take(
@@ -152,8 +156,11 @@ class HubStorage:
                 before=self._seen(pipeline, since),
             )
 
-        taken = self._in_order(pipeline, take_from, written)
-        passed_over = left_out(STILL_WRITTEN, written)
+        taken = self._in_order(pipeline, take_from, passed)
+        passed_over = (
+            *left_out(STILL_WRITTEN, passed.written),
+            *left_out(UNREADABLE, [spelt(name) for name in passed.unreadable]),
+        )
         if taken.listed == 0:
             raise self._nothing(pipeline, described(passed_over))
         return Snapshot(
@@ -173,25 +180,29 @@ class HubStorage:
         )
 
     def _in_order(
-        self, pipeline: Pipeline, walk: Callable[[Iterable[BlobEntry]], Result], written: list[str] | None = None
+        self, pipeline: Pipeline, walk: Callable[[Iterable[BlobEntry]], Result], passed: "_PassedOver"
     ) -> Result:
-        """Walk through what the pipeline watches; ``written`` gets the names of what is passed over."""
-        written = [] if written is None else written
+        """Walk through what the pipeline watches and can be had; ``passed`` gets the names of what is passed over."""
         try:
-            return walk(self._watched(pipeline, written))
+            return walk(self._watched(pipeline, passed))
         except DisorderError:
             # A service may order names beyond the basic plane in its own way. Rare enough to hold them in memory.
-            written.clear()
-            by_name = {entry.name: entry for entry in self._watched(pipeline, written)}
+            passed.written.clear()
+            passed.unreadable.clear()
+            by_name = {entry.name: entry for entry in self._watched(pipeline, passed)}
             return walk(by_name[name] for name in sorted(by_name))
 
-    def _watched(self, pipeline: Pipeline, written: list[str]) -> Iterator[BlobEntry]:
+    def _watched(self, pipeline: Pipeline, passed: "_PassedOver") -> Iterator[BlobEntry]:
         def pass_over(blob: BlobProperties) -> None:
             if selects(pipeline, blob.name, blob.size):
-                written.append(blob.name)
+                (passed.written if can_be_had(blob.name) else passed.unreadable).append(blob.name)
 
         for blobs, _ in self._blobs.pages(pipeline.data, still_written=pass_over):
-            yield from _selected(pipeline, blobs)
+            for entry in _selected(pipeline, blobs):
+                if can_be_had(entry.name):
+                    yield entry
+                else:
+                    passed.unreadable.append(entry.name)
 
     def _seen(self, pipeline: Pipeline, since: Snapshot | None) -> Seen | None:
         """What ``since`` has seen. Without its list everything is new: rather train a blob twice than never."""
@@ -212,6 +223,14 @@ class HubStorage:
         data = pipeline.data
         where = f"{data.container}/{data.prefix}{data.pattern}"
         return PermanentError(f"site {self._name} has no blob {where} with content yet{but}", code=Code.NO_DATA)
+
+
+@dataclass(frozen=True, slots=True)
+class _PassedOver:
+    """Names of what a listing shows and nothing is made of."""
+
+    written: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
 
 class Hubs:

@@ -9,8 +9,11 @@ https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-cont
 import re
 from collections.abc import Iterable
 
-LONGEST_NAME = 1024  # characters, as the service allows
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# No name that means anything holds these two, which Unicode keeps for programs' own use.
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"
+_CARRIED = re.compile(f"{_OPEN}([0-9a-f]+){_CLOSE}")
 _MOST_SHOWN = 3
 _LONGEST_SHOWN = 120
 
@@ -26,9 +29,15 @@ def can_be_had(name: str) -> bool:
     return not steps and not unsafe_characters(name)
 
 
+def carried(text: str) -> str:
+    """The text with what XML 1.0 cannot carry written in a form that it can; :func:`spelt` shows what it was."""
+    return _NOT_IN_XML.sub(lambda found: f"{_OPEN}{ord(found[0]):x}{_CLOSE}", text)
+
+
 def spelt(name: str) -> str:
     r"""The name as it can stand in a sentence: what nobody can see is written as an escape, such as ``\x0b``."""
-    text = _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), name)
+    text = _CARRIED.sub(lambda found: chr(int(found[1], 16)), name)
+    text = _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 

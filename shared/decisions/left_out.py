@@ -7,6 +7,7 @@ from shared.messages import LeftOut, RunRecord
 from shared.texts import shortened
 
 STILL_WRITTEN, CHANGED, FAULTY, METRIC = "still_written", "changed", "faulty", "metric"
+UNREADABLE = "unreadable"
 MOST_NAMES = 5
 _LONGEST_NAME = 200  # characters in a JSON text
 
@@ -18,6 +19,10 @@ _SAID = {
     CHANGED: (
         "file that was changed or removed before it was read",
         "files that were changed or removed before they were read",
+    ),
+    UNREADABLE: (
+        "blob whose name no listing or address can carry; write it under another one",
+        "blobs whose names no listing or address can carry; write them under others",
     ),
     FAULTY: ("file with a fault", "files with a fault"),
     METRIC: ("metric that is no finite number", "metrics that are no finite numbers"),

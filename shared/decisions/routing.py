@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.decisions.blob_names import can_be_had, spelt
 from shared.decisions.selection import below_prefix, is_done_marker, matches_pattern
 from shared.messages import Arrival
 
@@ -63,6 +64,9 @@ def _steps(arrival: Arrival, accounts: Mapping[str, str]) -> tuple[tuple[_Test, 
     def pattern(pipeline: Pipeline) -> bool:
         return _has_a_role(pipeline, arrival) or matches_pattern(pipeline.data, arrival.blob)
 
+    def carried(_: Pipeline) -> bool:
+        return can_be_had(arrival.blob)
+
     def complete(pipeline: Pipeline) -> bool:
         # A marker says what it says by being there; no further event tells of an empty one.
         return is_done_marker(pipeline, arrival.blob) or (arrival.size != 0 and arrival.api not in IN_PROGRESS)
@@ -72,6 +76,7 @@ def _steps(arrival: Arrival, accounts: Mapping[str, str]) -> tuple[tuple[_Test, 
         (container, lambda near: _outside("container", arrival.container, {p.data.container for p in near})),
         (prefix, lambda near: _outside("prefix", _folder(arrival.blob), {p.data.prefix for p in near})),
         (pattern, lambda near: _unmatched(arrival.blob, near)),
+        (carried, lambda _: f"{spelt(arrival.blob)} is left out: no listing or address can carry its name; rename it"),
         (complete, lambda _: _incomplete(arrival)),
     )
 

@@ -81,11 +81,22 @@ def spoiled_hub(connection_string: str) -> Iterator[SpoiledHub]:
     class Door(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def do_HEAD(self) -> None:
+            connection, found = self._asked("HEAD")
+            connection.close()
+            self.send_response(found.status)
+            for name, value in found.getheaders():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def _asked(self, method: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+            connection = http.client.HTTPConnection(str(behind.hostname), behind.port or 80, timeout=30)
+            connection.request(method, self.path, headers=dict(self.headers))
+            return connection, connection.getresponse()
+
         def do_GET(self) -> None:
             hub.seen.append(self.path)
-            connection = http.client.HTTPConnection(str(behind.hostname), behind.port or 80, timeout=30)
-            connection.request("GET", self.path, headers=dict(self.headers))
-            found = connection.getresponse()
+            connection, found = self._asked("GET")
             answer = hub.spoil(self.path, Answer(found.status, dict(found.getheaders()), found.read()))
             connection.close()
             self.send_response(answer.status)
