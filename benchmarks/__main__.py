@@ -1,6 +1,7 @@
 """Measure everything, print the table, and write it to ``benchmarks/results.md``: ``make bench``."""
 
 import argparse
+import time
 from pathlib import Path
 
 from benchmarks import arrivals, containerize, imports, polling, run_bill, run_time, snapshots
@@ -26,8 +27,10 @@ def main() -> None:
     rows: list[Row] = []
     for name, measure in MEASUREMENTS.items():
         if only in (None, name):
+            began = time.monotonic()
             print(f"measuring {name} ...", flush=True)
             rows += measure()
+            print(f"  {name} took {time.monotonic() - began:.0f} s", flush=True)
     parts = [table(rows)] if rows else []
     if only in (None, "containerize"):
         print("measuring containerize ...", flush=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from activities.build_image import build_image
+from benchmarks.peaks import peak_megabytes
 from shared.clients.container_registry import ContainerRegistryClient
 from shared.job_folders import JobFolders
 from shared.job_trees import JobTree
@@ -49,12 +50,6 @@ def append_model(client: ContainerRegistryClient, run_id: str, folder: Path) -> 
     )
     command = BuildImage(lineage=lineage, model_path="outputs/model", created_at=datetime(2026, 5, 1, tzinfo=UTC))
     return build_image(command, artifacts=Folder(folder), code=Deployed(), registry=client)
-
-
-def peak_megabytes(process: str = "self") -> float:
-    """The most memory that a process had at once. Not ``ru_maxrss``, which starts at what the parent had."""
-    status = Path("/proc", process, "status").read_text(encoding="ascii")
-    return float(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
 def main() -> None:

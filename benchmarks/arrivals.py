@@ -23,6 +23,7 @@ from local_stack.app_client import AppClient, app_client, blob_created, deadline
 from local_stack.demo_data import HOLDOUT_BLOB, breast_cancer_story
 from local_stack.prepare import prepare
 from local_stack.supervisor import Stack
+from shared.clients.ledger import Ledger
 from tests.support.changed_app import ChangedApp
 from tests.support.functions_host import running_host
 from tests.support.host_store import HostStore
@@ -33,15 +34,23 @@ CONNECTIONS = 64
 WARM_UP = 200
 PIPELINE = "burst"
 _EMPTY_APP = '''
+import atexit
+import itertools
+import os
+import pathlib
+
 import azure.durable_functions as df
 import azure.functions as func
 
 app = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
+calls = itertools.count()
+atexit.register(lambda: pathlib.Path(os.environ["CALLS"]).write_text(str(next(calls))))
 
 
-@app.event_grid_trigger(arg_name="event")
-async def on_data_arrival(event: func.EventGridEvent) -> None:
-    """Nothing."""
+@app.generic_trigger(arg_name="event", type="EventGridTrigger")
+async def on_data_arrival(event: str) -> None:
+    """Nothing but to be counted."""
+    next(calls)
 '''
 _EMPTY_HOST = '{"version": "2.0", "extensions": {"http": {"routePrefix": "api"}}}'
 
@@ -90,10 +99,14 @@ def _empty(folder: Path) -> Burst:
     app.mkdir()
     (app / "function_app.py").write_text(_EMPTY_APP, encoding="utf-8")
     (app / "host.json").write_text(_EMPTY_HOST, encoding="utf-8")
-    with running_host(folder / "empty-host", "--enforce-keys", app=app) as host:
+    calls = folder / "calls"
+    with running_host(folder / "empty-host", "--enforce-keys", app=app, settings={"CALLS": str(calls)}) as host:
         key = host.endpoints["system_keys"]["eventgrid_extension"]
         events = [_made_up(number) for number in range(ARRIVALS + WARM_UP)]
-        return _burst(host.url, key, events, host.process.pid)
+        burst = _burst(host.url, key, events, host.process.pid)
+    called = int(calls.read_text(encoding="ascii"))
+    assert called == len(events), f"the empty function ran {called} times for {len(events)} events"
+    return burst
 
 
 def _ours(folder: Path) -> tuple[Burst, Counter[str]]:
@@ -117,6 +130,7 @@ def _ours(folder: Path) -> tuple[Burst, Counter[str]]:
             pid = next(each.pid for each in stack.status() if each.name == "functions_host")
             burst = _burst(host["url"], host["event_grid_key"], events, pid)
             _wait_for_the_run(app)
+            _check_rows(stack, {blob.name for blob in landed})
             return burst, Counter({name: len(store.instances(name)) for name in ("settle_arrivals", "retrain_model")})
 
 
@@ -144,6 +158,7 @@ def _burst(url: str, key: str, events: Sequence[dict[str, Any]], pid: int | None
         began = time.perf_counter()
         asyncio.run(_deliver(url, key, events[WARM_UP:]))
         seconds = time.perf_counter() - began
+    assert peak[0] > 0, "the memory of the host was not looked at"
     return Burst((len(events) - WARM_UP) / seconds, peak[0] / 2**20)
 
 
@@ -181,6 +196,22 @@ def _watched(pid: int | None) -> Iterator[list[float]]:
     finally:
         done.set()
         thread.join()
+
+
+def _check_rows(stack: Stack, names: set[str]) -> None:
+    """Every event has its row: what was answered without one would be quick for nothing."""
+    ledger = Ledger(stack.endpoints["cloud_storage"]["connection_string"], "edgetrain")
+    try:
+        rows: set[str] = set()
+        after: str | None = None
+        while True:
+            page = ledger.arrivals.list_arrivals(PIPELINE, limit=500, after=after)
+            rows |= {each.arrival.blob for each in page.items}
+            if (after := page.next) is None:
+                break
+    finally:
+        ledger.close()
+    assert rows >= names, f"{len(names - rows)} of {len(names)} arrivals have no row"
 
 
 def _wait_for_the_run(app: AppClient) -> None:

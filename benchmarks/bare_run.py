@@ -55,6 +55,7 @@ def main() -> None:
 
 
 def _run(run: RunRequest, services: Services) -> None:
+    rival = bodies.read_champion(ChampionQuery(pipeline=run.pipeline), services).run_id
     order = TrainingOrder(
         run_id=run.run_id,
         pipeline=run.pipeline,
@@ -64,16 +65,27 @@ def _run(run: RunRequest, services: Services) -> None:
         fingerprint=run.fingerprint,
         job=run.plan.job,
         running_seconds=run.plan.limits.running_seconds,
+        champion=rival,
+        evaluator=run.evaluator,
+        judged_metric=run.plan.rule.metric,
+        leave_out_faulty=run.plan.leave_out_faulty,
     )
-    training = TrainingRef(run_id=run.run_id, pipeline=run.pipeline)
+    training = TrainingRef(run_id=run.run_id, pipeline=run.pipeline, metrics=(run.plan.rule.metric,))
     bodies.submit_training(order, services)
     while not (status := bodies.check_training(training, services)).phase.terminal:
         time.sleep(POLL_SECONDS)
     assert status.phase is Phase.COMPLETED, status.detail
     trained = bodies.collect_training(training, services)
+    # The same work as the run's: its training measures the champion's model too.
+    assert (trained.compared is None) == (rival is None), trained.compared
+    assert trained.compared is None or not trained.compared.trouble, trained.compared.trouble
     champion = bodies.read_champion(ChampionQuery(pipeline=run.pipeline), services)
     challenger = Challenger(
-        run_id=run.run_id, metrics=trained.metrics, holdout=run.snapshot.holdout, evaluator=run.evaluator
+        run_id=run.run_id,
+        metrics=trained.metrics,
+        holdout=run.snapshot.holdout,
+        evaluator=run.evaluator,
+        compared=trained.compared,
     )
     judgement = judge(run.plan.rule, challenger, champion)
     assert judgement.promoted, judgement.reason

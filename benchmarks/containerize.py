@@ -20,7 +20,9 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.append_once import FOLDER, PIPELINE, ROOT, peak_megabytes
+from benchmarks import peaks
+from benchmarks.append_once import FOLDER, PIPELINE, ROOT
+from benchmarks.peaks import peak_megabytes
 from cli.dependency_image import debian_base, ensure_dependency_image
 from cli.layer_cache import LayerCache
 from local_stack.stack_hub.engine import configure_podman, find
@@ -56,6 +58,7 @@ Measured = tuple[float, float]
 
 def run() -> list[Row]:
     """Measure everything; about a minute, and another one when the dependency image is not in the cache yet."""
+    peaks.check()
     cache = LayerCache(ROOT / ".local" / "cache")
     parts = scoring_parts(JobFolders(ROOT).read(FOLDER))
     with TemporaryDirectory(prefix="containerize-") as folder, running_registry(Path(folder, "registry")) as registry:
@@ -96,6 +99,7 @@ def _append(registry: RunningRegistry, run_id: str, model: Path) -> Measured:
     command = [sys.executable, "-m", "benchmarks.append_once", registry.url, run_id, str(model)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     answer = json.loads(done.stdout)
+    assert answer["digest"].startswith("sha256:"), answer
     return answer["seconds"], answer["megabytes"]
 
 
@@ -141,6 +145,8 @@ class Buildah:
             except (OSError, IndexError):  # it has just ended
                 break
             time.sleep(0.01)
+        if not peak:
+            raise RuntimeError(f"buildah {arguments[0]} ended before its memory was looked at")
         _, errors = process.communicate()
         if process.returncode != 0:
             raise RuntimeError(f"buildah {arguments[0]} failed: {errors.decode(errors='replace')[-500:]}")

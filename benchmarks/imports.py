@@ -15,9 +15,15 @@ began = time.perf_counter()
 {imports}
 print(time.perf_counter() - began)
 assert "azureml" not in sys.modules
+assert {check}
 """
 SDKS = "import azure.functions, azure.durable_functions"
 APP = "import function_app"
+# What must be true afterwards, so that neither side has measured an import of something else.
+_CHECKS = {
+    SDKS: "'function_app' not in sys.modules and 'azure.durable_functions' in sys.modules",
+    APP: "len(function_app.app.get_functions()) > 40 and function_app.__file__.startswith({root!r})",
+}
 
 
 def run() -> list[Row]:
@@ -40,6 +46,6 @@ def run() -> list[Row]:
 
 
 def _measure(imports: str) -> float:
-    code = _TIMED.format(root=str(ROOT), imports=imports)
+    code = _TIMED.format(root=str(ROOT), imports=imports, check=_CHECKS[imports].format(root=str(ROOT)))
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd="/")
     return float(done.stdout)

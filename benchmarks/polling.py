@@ -28,7 +28,10 @@ def run() -> list[Row]:
     """Polls in blocks of one execution each; the first full blocks against the last ones."""
     with TemporaryDirectory(prefix="polling-") as folder:
         blocks = _poll(Path(folder) / "hub.sqlite")
+    assert len(blocks) == POLLS // ROUNDS_PER_EXECUTION - 1, f"{len(blocks)} blocks of polls"
+    assert len(blocks) >= 2 * COMPARED, "early and late polls would be the same ones"
     early, late = blocks[:COMPARED], blocks[-COMPARED:]
+    assert all(rows >= ROUNDS_PER_EXECUTION and cpu > 0 for rows, cpu in early + late), "a poll that left no trace"
     rows = [sum(block[0] for block in part) / (COMPARED * ROUNDS_PER_EXECUTION) for part in (early, late)]
     cpu = [min(block[1] for block in part) / ROUNDS_PER_EXECUTION for part in (early, late)]
     return [

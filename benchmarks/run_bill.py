@@ -112,7 +112,10 @@ def _by_a_file() -> Bill:
         event = world.upload(PIPELINE, "landing/part-1.csv")
         before = _bill(world)
         world.deliver([event])
-        return _until_promoted(world) - before
+        bill = _until_promoted(world) - before
+        _check(bill)
+        assert bill.bus == 0, "nobody asked by message"
+        return bill
 
 
 def _by_a_message() -> Bill:
@@ -120,7 +123,15 @@ def _by_a_message() -> Bill:
         world.upload(PIPELINE, "landing/part-1.csv")
         before = _bill(world)
         world.request(PIPELINE, "bus-1", reply=ReplyTo(message_id="message-1"))
-        return _until_promoted(world) - before
+        bill = _until_promoted(world) - before
+        _check(bill)
+        assert bill.bus >= 2, "who asked by message was answered"
+        return bill
+
+
+def _check(bill: Bill) -> None:
+    """A whole run cannot have cost less than one of each."""
+    assert min(bill.executions, bill.turns, bill.history_rows, bill.tables, bill.blobs, bill.events) > 0, bill
 
 
 def _idle_hour() -> Bill:
@@ -130,11 +141,17 @@ def _idle_hour() -> Bill:
         for _ in range(15):  # both are trained, and the reconciler has seen it
             world.advance(WATCH_EVERY)
             world.watch()
+        for name in ("one", "two"):
+            runs = world.ledger.runs.list_runs([name]).items
+            assert [run.outcome for run in runs] == ["promoted"], f"{name} is not at rest: {runs}"
         before = _bill(world)
-        for _ in range(int(timedelta(hours=1) / WATCH_EVERY)):
+        for _ in range(passes := int(timedelta(hours=1) / WATCH_EVERY)):
             world.advance(WATCH_EVERY)
             world.watch()
-        return _bill(world) - before
+        bill = _bill(world) - before
+        assert bill.executions >= passes, f"{bill.executions} executions in {passes} passes: they were not counted"
+        assert bill.blobs >= passes, f"{bill.blobs} requests to the hub in {passes} passes: nobody looked"
+        return bill
 
 
 def _until_promoted(world: World) -> Bill:

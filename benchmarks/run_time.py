@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,11 +49,16 @@ def run() -> list[Row]:
 
 
 def _orchestrated(app: AppClient, value: float) -> float:
+    began = time.perf_counter()
     answer = app.post(f"/api/pipelines/{PIPELINE}/runs", {"parameters": {PARAMETER: value}})
     answer.raise_for_status()
     run = app.wait_for_outcome(answer.json()["run_id"])
+    wall = time.perf_counter() - began
     assert run["outcome"] == "promoted", run["reason"]
-    return float(run["seconds"])
+    # The app's own account, without our looking; it must be the time that has passed, not another run's.
+    seconds = float(run["seconds"])
+    assert 0.5 * wall - 2 < seconds <= wall + 1, f"the run says {seconds:.1f} s, and {wall:.1f} s have passed"
+    return seconds
 
 
 def _bare(endpoints: Endpoints, values: list[float]) -> list[float]:
@@ -62,4 +68,5 @@ def _bare(endpoints: Endpoints, values: list[float]) -> list[float]:
     if done.returncode:
         raise RuntimeError(f"the bare script failed: {done.stderr[-2000:]}")
     taken: list[float] = json.loads(done.stdout.splitlines()[-1])
+    assert len(taken) == len(values), f"{len(taken)} of {len(values)} bare runs"
     return taken
