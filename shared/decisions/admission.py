@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.decisions.bounds import trouble_with
-from shared.decisions.left_out import described, saw_all
+from shared.decisions.left_out import FAULTY, described, saw_all
 from shared.decisions.standing import remedy
 from shared.errors import Code, PermanentError
 from shared.messages import Outcome, Parameters, Quarantine, RunRecord, Scalar, Verdict
@@ -56,7 +56,7 @@ def decide(
 def _trained_already(run: RunRecord) -> Refuse:
     ended = run.outcome.value.replace("_", " ") if run.outcome else ""
     reason = f"nothing changed: run {run.run_id} already trained exactly this data, code and parameters ({ended})"
-    reason += described(run.left_out)
+    reason += described(entry for entry in run.left_out if entry.why == FAULTY)
     return Refuse(run_id=run.run_id, verdict=Verdict.UNCHANGED, reason=reason)
 
 

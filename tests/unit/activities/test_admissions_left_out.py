@@ -24,7 +24,7 @@ def test_every_answer_names_what_the_listing_passed_over() -> None:
     again = world.admit(requested_by="somebody else")
 
     assert (again.start, again.verdict) == (False, Verdict.UNCHANGED)
-    assert again.reason.endswith(SAID)
+    assert again.reason.count(SAID) == 1
 
 
 @pytest.mark.parametrize(("why", "again"), [("changed", True), ("faulty", False), ("metric", False)])
@@ -36,7 +36,7 @@ def test_only_what_changed_before_it_was_read_is_trained_again_by_itself(why: st
     admission = world.admit(requested_by="somebody else")
 
     assert admission.start is again
-    assert again or "(landing/a.csv)" in admission.reason
+    assert ("(landing/a.csv)" in admission.reason) is (why == "faulty")
 
 
 def test_data_that_failed_for_a_fault_are_tried_without_the_file_when_the_pipeline_says_so() -> None:
