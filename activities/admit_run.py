@@ -9,6 +9,7 @@ from typing import Protocol
 
 from activities import weighing
 from shared.decisions.admission import Refuse, under_way
+from shared.decisions.fingerprint import recipe_digest
 from shared.decisions.in_force import in_force
 from shared.decisions.left_out import described
 from shared.errors import Code, PermanentError
@@ -47,8 +48,8 @@ class FrozenJobs(Protocol):
 class Listings(weighing.Trainings, Protocol):
     """Knows what was trained last, and which listing was decided on."""
 
-    def settle(self, pipeline: str, listing: str, newest: datetime | None) -> None:
-        """Note that this listing was decided on."""
+    def settle(self, pipeline: str, listing: str, newest: datetime | None, *, code: str = "", run_id: str = "") -> None:
+        """Note that this listing was decided on, with this code, and which run the decision was about."""
 
     def unsettle(self, pipeline: str) -> None:
         """Have the reconciler ask again."""
@@ -99,7 +100,7 @@ def admit_run(
         if granted is not None:
             return _again(request, granted, runs, listings, champions)
     # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
-    _settle(request, weighed.snapshot, listings)
+    _settle(request, weighed.snapshot, listings, code=weighed.recipe, run_id=admission.run_id)
     if admission.verdict is Verdict.QUARANTINED and weighed.fingerprint is not None:
         kept = quarantines.get(request.pipeline, weighed.fingerprint)
         if kept is not None and not kept.active:  # released since it was weighed, so the settling came too late
@@ -122,14 +123,22 @@ def _again(
     champions: weighing.Champions,
 ) -> Admission:
     """The answer to a requester that was granted a run before; what was decided on is what that run trains."""
-    _settle(request, granted.snapshot, listings)
+    job = granted.plan.job
+    code = "" if job is None else _recipe_of(granted, job)
+    _settle(request, granted.snapshot, listings, code=code, run_id=granted.run_id)
     return _granted_before(granted, runs.run(granted.run_id), champions, runs)
 
 
-def _settle(request: AdmissionRequest, snapshot: Snapshot, listings: Listings) -> None:
+def _recipe_of(run: RunRequest, job: FrozenJob) -> str:
+    return recipe_digest(job.tree, run.parameters, leave_out_faulty=run.plan.leave_out_faulty)
+
+
+def _settle(
+    request: AdmissionRequest, snapshot: Snapshot, listings: Listings, *, code: str, run_id: str | None
+) -> None:
     # A request with parameters of its own says nothing about what the pipeline as such has to train.
     if not request.parameters:
-        listings.settle(request.pipeline, snapshot.listing, snapshot.newest)
+        listings.settle(request.pipeline, snapshot.listing, snapshot.newest, code=code, run_id=run_id or "")
 
 
 def _granted(run: RunRequest) -> Admission:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from shared.decisions.admission import Refuse, decide, effective_parameters, nothing_new
-from shared.decisions.fingerprint import evaluator_digest, fingerprint, run_id
+from shared.decisions.fingerprint import evaluator_digest, fingerprint, recipe_digest, run_id
 from shared.decisions.in_force import Serving, after_refusal, in_force
 from shared.decisions.left_out import described
 from shared.decisions.news import Trained
@@ -76,11 +76,12 @@ class Quarantines(Protocol):
 class Weighed:
     """What a request amounts to: the run to claim, or why there is none. No ``fingerprint``: nothing is new.
 
-    ``job``: the code that was weighed.
+    ``job``: the code that was weighed; ``recipe``: the digest of it with its parameters.
     """
 
     snapshot: Snapshot
     job: JobTree
+    recipe: str
     fingerprint: str | None
     decision: RunRequest | Refuse
 
@@ -156,6 +157,8 @@ def _weigh(
     train = pipeline.train
     parameters = effective_parameters(train.parameters, request.parameters)
     job = jobs.read(train.folder)
+    leave_out = pipeline.data.on_bad_file == "leave_out"
+    recipe = recipe_digest(job.frozen.tree, parameters, leave_out_faulty=leave_out)
 
     trained = trainings.trained(pipeline.name) if pipeline.data.select == "new" else None
     snapshot = take_snapshot(pipeline, since=trained.snapshot if trained else None)
@@ -163,7 +166,7 @@ def _weigh(
         if not request.force:
             refusal = nothing_new(trained.run_id)
             refusal = replace(refusal, reason=refusal.reason + described(snapshot.left_out))
-            return Weighed(snapshot=snapshot, job=job, fingerprint=None, decision=refusal)
+            return Weighed(snapshot=snapshot, job=job, recipe=recipe, fingerprint=None, decision=refusal)
         # On purpose: what was trained last is trained again.
         snapshot = replace(
             trained.snapshot, listing=snapshot.listing, newest=snapshot.newest, left_out=snapshot.left_out
@@ -174,14 +177,14 @@ def _weigh(
         code_digest=job.code,
         parameters=parameters,
         environment_locks=job.pins,
-        leave_out_faulty=pipeline.data.on_bad_file == "leave_out",
+        leave_out_faulty=leave_out,
     )
     previous = runs.runs_of(pipeline.name, identity)
     quarantine = quarantines.get(pipeline.name, identity) if any(map(failed_in_training, previous)) else None
     decision = decide(previous, force=request.force, quarantine=quarantine)
     if isinstance(decision, Refuse):
         decision = replace(decision, reason=decision.reason + described(snapshot.left_out))
-        return Weighed(snapshot=snapshot, job=job, fingerprint=identity, decision=decision)
+        return Weighed(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=decision)
     run = RunRequest(
         run_id=run_id(pipeline.name, identity, decision.attempt),
         pipeline=pipeline.name,
@@ -200,4 +203,4 @@ def _weigh(
         evaluator=evaluator_digest(job.code, job.pins),
         schema=CHECKED,
     )
-    return Weighed(snapshot=snapshot, job=job, fingerprint=identity, decision=run)
+    return Weighed(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=run)

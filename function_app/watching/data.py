@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from function_app.services import Services
 from function_app.starting import start_once
+from function_app.watching.code import code_now, request_for_other_code
 from function_app.watching.passes import Pass
+from orchestrations.request_run import NAME as REQUEST_RUN
+from shared.decisions.code_changes import with_other_code
 from shared.decisions.looking import Glance, is_news, seen_now, sighting, sweep_is_due, told_now
 from shared.decisions.troubles import Aspect, Found
 from shared.errors import Code, PermanentError
-from shared.messages import ArrivalWindow, TroubleKind
+from shared.messages import AdmissionRequest, ArrivalWindow, TroubleKind
 
 if TYPE_CHECKING:
     from shared.clients.ledger import UnfinishedWindow
@@ -61,6 +64,8 @@ async def _look_at(this: Pass, pipeline: Pipeline) -> None:
     seen = await asyncio.to_thread(look_at, this.services, pipeline, this.now)
     left_out = [Found(TroubleKind.UNREADABLE_NAMES, f"left out for their names: {seen.unreadable}")]
     this.finds(pipeline.name, Aspect.NAMES, left_out if seen.unreadable else ())
+    if seen.request is not None and await start_once(this.client, REQUEST_RUN, seen.request.requested_by, seen.request):
+        this.done["runs asked for with other code"] += 1
     if seen.window is not None:
         await start_once(this.client, "settle_arrivals", seen.window.window_id, seen.window)
         await asyncio.to_thread(this.services.ledger.arrivals.window_started, seen.window)
@@ -72,27 +77,31 @@ class Look:
     """What a look led to.
 
     ``window``: the one that was opened for what it showed; None when nothing is new, or the open window was told.
-    ``unreadable``: the blobs that are left out for their names, in words.
+    ``request``: to be started, because the data are known and the code is another. ``unreadable``: the blobs that are
+    left out for their names, in words.
     """
 
     window: ArrivalWindow | None = None
     unreadable: str = ""
+    request: AdmissionRequest | None = None
 
 
 def look_at(services: Services, pipeline: Pipeline, now: datetime) -> Look:
     """Look at a pipeline's data. Raises our errors, with code ``NO_DATA`` when there is nothing to train on."""
     listings, hub = services.ledger.listings, services.hubs.hub(pipeline.data.site)
-    before, settled = listings.look(pipeline.name), listings.settled(pipeline.name)
+    code = code_now(services, pipeline)
+    before, settled = with_other_code(listings.look(pipeline.name), code), listings.settled(pipeline.name)
     glance = glance_at(hub, pipeline, before)
     if before is not None and not sweep_is_due(before, glance, settled, now):
-        return Look(unreadable=before.unreadable)
+        request = request_for_other_code(services, pipeline, code, settled=settled, look=before, now=now)
+        return Look(unreadable=before.unreadable, request=request)
     try:
         listing = hub.listing(pipeline, newer_than=settled.newest if settled else None)
     except PermanentError as error:
         if error.code is Code.NO_DATA:
-            listings.keep_look(pipeline.name, seen_now(before, glance, None, now))
+            listings.keep_look(pipeline.name, seen_now(before, glance, None, now, code=code))
         raise
-    seen = seen_now(before, glance, listing, now)
+    seen = seen_now(before, glance, listing, now, code=code)
     # Asked again, because an admission may have decided on this very listing meanwhile.
     if not is_news(seen, listings.settled(pipeline.name), now):
         listings.keep_look(pipeline.name, seen)

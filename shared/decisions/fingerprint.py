@@ -30,6 +30,12 @@ def code_digest(files: Mapping[str, bytes]) -> str:
     return _digest_of(part for name in sorted(files) for part in (name, files[name]))
 
 
+def recipe_digest(tree: str, parameters: Parameters, *, leave_out_faulty: bool = False) -> str:
+    """SHA-256 in hex of what a training depends on besides its data. ``tree``: of the job, with its locks."""
+    settings = json.dumps(parameters, sort_keys=True, separators=(",", ":"))
+    return _digest_of(["edgetrain recipe 1", tree, settings, str(leave_out_faulty)])
+
+
 def evaluator_digest(code_digest_: str, environment_locks: Iterable[str]) -> str:
     """SHA-256 in hex of what measures a model: all code of the job, and its libraries.
 

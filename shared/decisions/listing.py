@@ -38,10 +38,16 @@ class ListedPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledListing:
-    """The listing that the last admission decided on."""
+    """The listing that the last admission decided on.
+
+    ``code``: the digest of all that it decided on besides the data, empty when that is not known. ``run_id``: the run
+    that it granted, or that it named when it refused.
+    """
 
     listing: str
     newest: datetime | None = None
+    code: str = ""
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +57,8 @@ class LookState:
     The hold-out's content. Digests of the first and of the last page (``last_marker`` asks for it), and the done-
     marker's ETag. ``swept_at``: when everything was listed last, and ``listing`` its digest, empty for nothing to
     train on. ``told``: the listing that a window was opened for last, and when. ``unreadable``: what that listing
-    left out for its names, in words.
+    left out for its names, in words. ``code``: the digest of the code when this was kept. ``asked_code``: the change of
+    code that was seen to last, and when.
     """
 
     swept_at: datetime
@@ -64,3 +71,6 @@ class LookState:
     told: str = ""
     told_at: datetime | None = None
     unreadable: str = ""
+    code: str = ""
+    asked_code: str = ""
+    asked_at: datetime | None = None

@@ -35,8 +35,13 @@ def sweep_is_due(before: LookState | None, glance: Glance, settled: SettledListi
     return not _decided_on(before.listing, settled) and not _told(before, before.listing, now)
 
 
-def seen_now(before: LookState | None, glance: Glance, listing: Listing | None, now: datetime) -> LookState:
-    """What is kept of a look that listed everything. ``listing``: None for nothing that could be trained on."""
+def seen_now(
+    before: LookState | None, glance: Glance, listing: Listing | None, now: datetime, *, code: str = ""
+) -> LookState:
+    """What is kept of a look that listed everything. ``listing``: None for nothing that could be trained on.
+
+    ``code``: the digest of the pipeline's code now.
+    """
     told = before if before is not None and (listing is None or before.told == listing.digest) else None
     return LookState(
         swept_at=now,
@@ -49,6 +54,9 @@ def seen_now(before: LookState | None, glance: Glance, listing: Listing | None, 
         unreadable=listing.unreadable if listing else "",
         told=told.told if told else "",
         told_at=told.told_at if told else None,
+        code=code,
+        asked_code=before.asked_code if before else "",
+        asked_at=before.asked_at if before else None,
     )
 
 

@@ -16,6 +16,7 @@ class Cause(StrEnum):
     OPERATOR = "operator"
     UPSTREAM = "upstream"
     SCHEDULE = "schedule"
+    CODE = "code"
 
 
 class Outcome(StrEnum):

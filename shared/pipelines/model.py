@@ -184,6 +184,11 @@ class Pipeline(_Part):
         max_length=200,
         description="cron with five fields, in UTC, such as 0 3 * * 1: look at the data then, event or not",
     )
+    retrain_on: tuple[Literal["data", "code"], ...] = Field(
+        ("data",),
+        description="what starts a training by itself: [data], or [data, code] for other code, libraries or parameters"
+        " too; what failed is tried again with other code in either case",
+    )
     data: Data
     settle: Settle = Settle()
     train: Train
@@ -202,6 +207,13 @@ class Pipeline(_Part):
             CronSim(value, _ANY_DAY)
         except CronSimError as error:
             raise ValueError(f"is no cron expression ({error}); {example}") from None
+        return value
+
+    @field_validator("retrain_on")
+    @classmethod
+    def _on_data_at_least(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "data" not in value or len(set(value)) != len(value):
+            raise ValueError(f"must be [data] or [data, code], not [{', '.join(value)}]")
         return value
 
     @model_validator(mode="after")

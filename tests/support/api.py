@@ -10,7 +10,10 @@ import azure.functions as func
 from function_app.services import Services
 from shared.clients.ledger import Ledger
 from shared.decisions.manifest import BlobEntry
+from shared.errors import Code, PermanentError
+from shared.job_trees import JobTree
 from shared.pipelines import Pipeline, Pipelines
+from tests.support.jobs import a_job_tree
 from tests.support.memory_tables import memory_ledger
 
 PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
@@ -38,6 +41,18 @@ class MemoryHub:
         return self.manifests.get(manifest, {}).get(blob)
 
 
+class DeployedJobs:
+    """The code of every pipeline; a test deploys another, or None for one that cannot be read."""
+
+    def __init__(self) -> None:
+        self.tree: JobTree | None = a_job_tree()
+
+    def read(self, folder: str) -> JobTree:
+        if self.tree is None:
+            raise PermanentError(f"training/{folder}/job.py is missing", code=Code.BAD_PIPELINE)
+        return self.tree
+
+
 class MemoryServices(Services):
     """Services that need no settings: the repository's pipelines, a ledger and a hub in memory."""
 
@@ -46,6 +61,7 @@ class MemoryServices(Services):
         self.__dict__["pipelines"] = _the_repositorys() if folder == PIPELINES else Pipelines(folder)
         self.__dict__["ledger"] = memory_ledger()
         self.__dict__["hubs"] = self.hub
+        self.__dict__["job_folders"] = self.deployed = DeployedJobs()
 
     ledger: Ledger
     pipelines: Pipelines

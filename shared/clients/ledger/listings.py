@@ -29,9 +29,12 @@ class ListingLedger:
         row = self._claims.get(_SETTLED, pipeline)
         return from_text(SettledListing, row.values["listing"]) if row and row.values["listing"] else None
 
-    def settle(self, pipeline: str, listing: str, newest: datetime | None) -> None:
-        """Note that this listing was decided on. A late note of an older one only makes the reconciler look again."""
-        text = to_text(SettledListing(listing=listing, newest=newest))
+    def settle(self, pipeline: str, listing: str, newest: datetime | None, *, code: str = "", run_id: str = "") -> None:
+        """Note that this listing was decided on, with this code, and which run the decision was about.
+
+        A late note of an older one only makes the reconciler look again.
+        """
+        text = to_text(SettledListing(listing=listing, newest=newest, code=code, run_id=run_id))
         self._claims.put(Row(_SETTLED, pipeline, {"listing": text}))
 
     def unsettle(self, pipeline: str) -> None:

@@ -1,0 +1,59 @@
+"""Code that was mended, of which no event tells: a request for a run when the last decision rests on other code."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from function_app.services import Services
+from shared.decisions.code_changes import CodeStep, code_step, has_changed, noted
+from shared.decisions.fingerprint import recipe_digest
+from shared.errors import PermanentError
+from shared.messages import AdmissionRequest, Cause
+
+if TYPE_CHECKING:
+    from shared.decisions.listing import LookState, SettledListing
+    from shared.pipelines import Pipeline
+
+log = logging.getLogger(__name__)
+
+
+def code_now(services: Services, pipeline: Pipeline) -> str:
+    """The digest of the pipeline's code as it is deployed; empty when it cannot be read, which admission tells."""
+    try:
+        job = services.job_folders.read(pipeline.train.folder)
+    except PermanentError:
+        return ""
+    faulty = pipeline.data.on_bad_file == "leave_out"
+    return recipe_digest(job.frozen.tree, pipeline.train.parameters, leave_out_faulty=faulty)
+
+
+def request_for_other_code(
+    services: Services,
+    pipeline: Pipeline,
+    code: str,
+    *,
+    settled: SettledListing | None,
+    look: LookState | None,
+    now: datetime,
+) -> AdmissionRequest | None:
+    """The request to start when the code has changed since the last decision; nothing is asked while it has not."""
+    if settled is None or look is None or not has_changed(settled, code, look, now):
+        return None
+    last = services.ledger.runs.run(settled.run_id) if settled.run_id else None
+    step = code_step(last, on_code="code" in pipeline.retrain_on)
+    if step is CodeStep.WAIT:
+        return None
+    services.ledger.listings.keep_look(pipeline.name, noted(look, code, now))
+    if step is CodeStep.LEAVE:
+        return None
+    log.info("pipeline %s has other code than its last decision rests on", pipeline.name)
+    since = f" since run {last.run_id}" if last is not None else ""
+    return AdmissionRequest(
+        pipeline=pipeline.name,
+        cause=Cause.CODE,
+        requested_by=f"code-{pipeline.name}-{code[:12]}-{now:%Y%m%dT%H%M%S}",
+        requested_at=now,
+        note=f"the code, its libraries or parameters have changed{since}",
+    )

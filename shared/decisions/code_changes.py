@@ -1,0 +1,60 @@
+"""When data that were decided on are asked about again because the code has changed since. Pure: time is a value.
+
+"Code" is all that a fingerprint has besides the data: the job's files, its locks and its parameters. What failed is
+tried again with other code in any case, because whoever mends code waits for that; what came to a verdict, only when
+the pipeline says ``retrain_on: [data, code]``. A run that is under way is left to end first.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from shared.decisions.listing import LookState, SettledListing
+from shared.messages import Outcome, RunRecord
+
+ASK_EVERY = timedelta(hours=1)  # again, when a request led to no decision
+
+_WAIT_FOR_MENDING = frozenset({Outcome.FAILED, Outcome.ROLLED_BACK})
+
+
+class CodeStep(StrEnum):
+    """What is to be done about a change of code."""
+
+    ASK = "ask"
+    WAIT = "wait"
+    LEAVE = "leave"
+
+
+def has_changed(settled: SettledListing | None, code: str, look: LookState | None, now: datetime) -> bool:
+    """Whether the code is another than the one that was decided on, and nobody has looked at that lately.
+
+    ``code``: the digest as it is now, empty when the job cannot be read. Costs no request.
+    """
+    if settled is None or not settled.code or not code or settled.code == code:
+        return False
+    lately = look is not None and look.asked_code == code and look.asked_at is not None
+    return not (lately and look is not None and look.asked_at is not None and abs(now - look.asked_at) < ASK_EVERY)
+
+
+def code_step(last: RunRecord | None, *, on_code: bool) -> CodeStep:
+    """What to do, given the run that the last decision was about; None when there was none.
+
+    ``on_code``: the pipeline retrains on a change of code.
+    """
+    if last is not None and last.outcome is None:
+        return CodeStep.WAIT
+    if on_code or (last is not None and last.outcome in _WAIT_FOR_MENDING):
+        return CodeStep.ASK
+    return CodeStep.LEAVE
+
+
+def noted(look: LookState, code: str, now: datetime) -> LookState:
+    """What is kept of a look once this change of code was seen to."""
+    return replace(look, asked_code=code, asked_at=now)
+
+
+def with_other_code(look: LookState | None, code: str) -> LookState | None:
+    """The look as it counts now: what was told with other code, and not decided on, may be told again."""
+    if look is None or not look.told or not code or look.code == code:
+        return look
+    return replace(look, told="", told_at=None)

@@ -1,0 +1,78 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from shared.decisions.code_changes import ASK_EVERY, CodeStep, code_step, has_changed, noted, with_other_code
+from shared.decisions.fingerprint import recipe_digest
+from shared.decisions.listing import LookState, SettledListing
+from shared.messages import Outcome
+from tests.support.arrivals import a_run_record
+from tests.support.workflow import START
+
+SETTLED = SettledListing(listing="a", code="old", run_id="r")
+LOOK = LookState(swept_at=START, listing="a")
+SEEN_TO = noted(LOOK, "new", START)
+
+
+@pytest.mark.parametrize(
+    ("settled", "code", "look", "after", "changed"),
+    [
+        (SETTLED, "new", LOOK, timedelta(0), True),
+        (SETTLED, "new", None, timedelta(0), True),
+        (SETTLED, "old", LOOK, timedelta(0), False),
+        (None, "new", LOOK, timedelta(0), False),  # nothing was decided on: the data are news anyhow
+        (replace(SETTLED, code=""), "new", LOOK, timedelta(0), False),  # decided on before code was kept beside it
+        (SETTLED, "", LOOK, timedelta(0), False),  # it cannot be read
+        (SETTLED, "new", SEEN_TO, timedelta(minutes=2), False),
+        (SETTLED, "newer", SEEN_TO, timedelta(minutes=2), True),
+        (SETTLED, "new", SEEN_TO, ASK_EVERY, True),
+        (SETTLED, "new", SEEN_TO, -ASK_EVERY, True),  # the clock was set back
+    ],
+)
+def test_a_change_is_noticed_once_an_hour(
+    settled: SettledListing | None, code: str, look: LookState | None, after: timedelta, changed: bool
+) -> None:
+    assert has_changed(settled, code, look, START + after) is changed
+
+
+@pytest.mark.parametrize(
+    ("outcome", "on_data", "on_code"),
+    [
+        (Outcome.FAILED, CodeStep.ASK, CodeStep.ASK),
+        (Outcome.ROLLED_BACK, CodeStep.ASK, CodeStep.ASK),
+        (Outcome.PROMOTED, CodeStep.LEAVE, CodeStep.ASK),
+        (Outcome.NOT_PROMOTED, CodeStep.LEAVE, CodeStep.ASK),
+        (Outcome.CANCELLED, CodeStep.LEAVE, CodeStep.ASK),
+        (None, CodeStep.WAIT, CodeStep.WAIT),
+    ],
+)
+def test_what_failed_is_tried_again_and_what_was_judged_when_the_pipeline_says_so(
+    outcome: Outcome | None, on_data: CodeStep, on_code: CodeStep
+) -> None:
+    last = a_run_record(outcome=outcome)
+
+    assert (code_step(last, on_code=False), code_step(last, on_code=True)) == (on_data, on_code)
+
+
+def test_without_a_run_only_the_pipeline_says() -> None:
+    assert (code_step(None, on_code=False), code_step(None, on_code=True)) == (CodeStep.LEAVE, CodeStep.ASK)
+
+
+def test_what_could_not_be_decided_on_is_told_again_with_other_code() -> None:
+    told = replace(LOOK, told="a", told_at=START, code="broken")
+
+    assert with_other_code(told, "mended") == replace(told, told="", told_at=None)
+    assert with_other_code(told, "broken") == with_other_code(told, "") == told
+    assert with_other_code(None, "mended") is None
+
+
+def test_code_parameters_and_libraries_make_the_recipe() -> None:
+    recipes = {
+        recipe_digest("t", {"a": 1}),
+        recipe_digest("u", {"a": 1}),
+        recipe_digest("t", {"a": 1.0}),
+        recipe_digest("t", {"a": 1}, leave_out_faulty=True),
+    }
+    assert len(recipes) == 4
+    assert recipe_digest("t", {"b": 2, "a": 1}) == recipe_digest("t", {"a": 1, "b": 2})
