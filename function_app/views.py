@@ -1,26 +1,74 @@
 """A run as people see it: the ledger's record, and while it is under way what its orchestrations say."""
 
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
 
-from function_app.api.models import RunView
+from function_app.api.models import ListedRun, RunView
+from function_app.services import Services
+from shared.decisions.patience import failed_outside
+from shared.decisions.watching import Life, life_of
 from shared.messages import RunRecord, Stage
 
+AT_ONCE = 8  # questions to the host, for a list of runs that go on
+CLAIMED = "claimed"  # the reason of a run that the ledger knows nothing else of
 
-async def run_view(client: df.DurableOrchestrationClient, record: RunRecord) -> RunView:
+
+async def run_view(client: df.DurableOrchestrationClient, services: Services, record: RunRecord) -> RunView:
     """The run, with its stage and progress while it has no outcome."""
-    shown = {part.name: getattr(record, part.name) for part in fields(RunRecord)}
+    planned = await _planned(services, [record])
     if record.outcome is not None:
-        return RunView(**shown)
-    custom = await _custom_status(client, record.run_id)
-    shown |= {"stage": stage_of(custom) or record.stage, "since": _since(custom)}
-    progress = custom.get("progress")
+        return RunView(**_fields(record), next_try_at=planned.get(record.run_id))
+    status = await client.get_status(record.run_id)
+    shown = _fields(record) | _live(status, record)
+    progress = _custom(status).get("progress")
     if isinstance(progress, dict):
         shown["progress"] = progress | await _details(client, record.run_id, progress)
     return RunView(**shown)
+
+
+async def listed(
+    client: df.DurableOrchestrationClient, services: Services, records: Sequence[RunRecord]
+) -> tuple[ListedRun, ...]:
+    """Runs as a list shows them. The ledger keeps no stage of a run that goes on, so those are asked for it."""
+    room = asyncio.Semaphore(AT_ONCE)
+    planned = await _planned(services, records)
+
+    async def one(record: RunRecord) -> ListedRun:
+        if record.outcome is not None:
+            return ListedRun(**_fields(record), next_try_at=planned.get(record.run_id))
+        async with room:
+            status = await client.get_status(record.run_id)
+        return ListedRun(**_fields(record) | _live(status, record))
+
+    return tuple(await asyncio.gather(*map(one, records)))
+
+
+def _fields(record: RunRecord) -> dict[str, Any]:
+    return {part.name: getattr(record, part.name) for part in fields(RunRecord)}
+
+
+async def _planned(services: Services, records: Iterable[RunRecord]) -> dict[str, datetime]:
+    """When each of these runs is tried again, as far as it is; nothing is asked when none can be."""
+    if not any(map(failed_outside, records)):
+        return {}
+    return {retry.run_id: retry.at for retry in await asyncio.to_thread(services.ledger.retries.all)}
+
+
+def _live(status: Any, record: RunRecord) -> dict[str, Any]:
+    """What an orchestration says of a run without an outcome, and what is to be said when it has ended without one."""
+    custom = _custom(status)
+    live: dict[str, Any] = {"stage": stage_of(custom) or record.stage, "since": _since(custom)}
+    ended = status.runtime_status.value if status.runtime_status is not None else None
+    if life_of(ended) in {Life.COMPLETED, Life.FAILED, Life.TERMINATED}:
+        live["reason"] = f"its orchestration has ended ({ended}) and left no outcome; the reconciler sees to it"
+    elif record.reason == CLAIMED:
+        live["reason"] = "it is under way" if ended else "nobody has started it yet; the reconciler sees to it"
+    return live
 
 
 def stage_of(custom_status: Any) -> Stage | None:
@@ -43,7 +91,10 @@ async def _details(client: df.DurableOrchestrationClient, run_id: str, progress:
 
 
 async def _custom_status(client: df.DurableOrchestrationClient, instance_id: str) -> dict[str, Any]:
-    status = await client.get_status(instance_id)
+    return _custom(await client.get_status(instance_id))
+
+
+def _custom(status: Any) -> dict[str, Any]:
     return status.custom_status if isinstance(status.custom_status, dict) else {}
 
 

@@ -1,9 +1,11 @@
 """What the ledger and the pipelines' files show: runs, pipelines, arrivals."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, TypeVar
 
+import azure.durable_functions as df
 import azure.functions as func
 
 from activities.weighing import serving
@@ -11,10 +13,11 @@ from function_app.api import models as m
 from function_app.api.known import is_removed, name_of, removal
 from function_app.api.reading import query_of
 from function_app.services import Services
-from shared.clients.ledger import RecordedArrival
+from function_app.views import listed
+from shared.clients.ledger import Page, RecordedArrival
 from shared.decisions.in_force import in_force
 from shared.decisions.standing import closing
-from shared.messages import Arrival, Champion, Quarantine, WindowState
+from shared.messages import Arrival, Champion, Quarantine, RunRecord, WindowState
 from shared.pipelines import Pipeline
 
 View = TypeVar("View", bound=Pipeline)
@@ -22,17 +25,21 @@ View = TypeVar("View", bound=Pipeline)
 NEWEST_RUNS = 10
 
 
-def list_runs(req: func.HttpRequest, services: Services) -> m.RunsPage:
+async def list_runs(req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient) -> m.RunsPage:
     """Runs of one pipeline or of all."""
     asked = query_of(m.RunsQuery, req.params)
-    page = services.ledger.runs.list_runs(
+    page = await asyncio.to_thread(_page, asked, services)
+    return m.RunsPage(runs=await listed(client, services, page.items), continuation=page.next)
+
+
+def _page(asked: m.RunsQuery, services: Services) -> Page[RunRecord]:
+    return services.ledger.runs.list_runs(
         _names(asked.pipeline, services),
         outcome=asked.outcome,
         since=asked.since,
         limit=asked.limit,
         after=asked.continuation,
     )
-    return m.RunsPage(runs=page.items, continuation=page.next)
 
 
 def list_pipelines(req: func.HttpRequest, services: Services) -> m.PipelineList:
@@ -53,12 +60,22 @@ def list_pipelines(req: func.HttpRequest, services: Services) -> m.PipelineList:
     return m.PipelineList(pipelines=shown, broken=services.pipelines.broken, removed=removed)
 
 
-def get_pipeline(req: func.HttpRequest, services: Services) -> m.PipelineDetail | m.RemovedPipeline:
+async def get_pipeline(
+    req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient
+) -> m.PipelineDetail | m.RemovedPipeline:
     """A pipeline and how it stands; of one that is removed, what is left."""
     query_of(m.NothingAsked, req.params)
-    if is_removed(req.route_params["name"], services):
-        return _removed(req.route_params["name"], services)
-    pipeline = services.pipelines.get(req.route_params["name"])
+    name = req.route_params["name"]
+    removed = await asyncio.to_thread(is_removed, name, services)
+    if not removed:
+        services.pipelines.get(name)
+    newest = (await asyncio.to_thread(services.ledger.runs.list_runs, [name], limit=NEWEST_RUNS)).items
+    runs = await listed(client, services, newest)
+    return await asyncio.to_thread(_removed if removed else _detail, name, runs, services)
+
+
+def _detail(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.PipelineDetail | m.RemovedPipeline:
+    pipeline = services.pipelines.get(name)
     state = open_window(pipeline, services)
     settled = services.ledger.listings.settled(pipeline.name)
     now_serving = serving(pipeline.name, services.ledger.champions, services.ledger.runs)
@@ -70,7 +87,7 @@ def get_pipeline(req: func.HttpRequest, services: Services) -> m.PipelineDetail 
         troubles=services.ledger.troubles.of(pipeline.name),
         window=_window_view(state) if state else None,
         quarantines=active_quarantines(pipeline, services),
-        runs=services.ledger.runs.list_runs([pipeline.name], limit=NEWEST_RUNS).items,
+        runs=runs,
     )
 
 
@@ -143,14 +160,14 @@ def _names(pipeline: str | None, services: Services) -> list[str]:
     return sorted({*(each.name for each in known.all), *known.broken, *services.ledger.runs.pipelines()})
 
 
-def _removed(name: str, services: Services) -> m.RemovedPipeline:
+def _removed(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.PipelineDetail | m.RemovedPipeline:
     said, noticed = removal(name, services.ledger.troubles.of(name))
     return m.RemovedPipeline(
         name=name,
         removed=said,
         since=noticed.since if noticed else None,
         champion=_champion(name, services),
-        runs=services.ledger.runs.list_runs([name], limit=NEWEST_RUNS).items,
+        runs=runs,
     )
 
 

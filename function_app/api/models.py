@@ -115,10 +115,20 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunView(RunRecord):
-    """A run. While it is under way, ``stage``, ``since`` and ``progress`` say what its orchestrations do."""
+class ListedRun(RunRecord):
+    """A run. While it is under way, ``stage`` is the one that its orchestration is in, ``since`` then.
+
+    ``next_try_at``: when a run that failed for trouble outside is asked for again by itself; null when it is not.
+    """
 
     since: datetime | None = None
+    next_try_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView(ListedRun):
+    """A run, and while it is under way its ``progress``: what its orchestrations do."""
+
     progress: dict[str, Any] | None = None
 
 
@@ -126,7 +136,7 @@ class RunView(RunRecord):
 class RunsPage:
     """Runs, newest first. ``continuation``: the token for the runs after these; null at the end."""
 
-    runs: tuple[RunRecord, ...]
+    runs: tuple[ListedRun, ...]
     continuation: str | None
 
 
@@ -173,7 +183,7 @@ class RemovedPipeline:
     removed: str
     since: datetime | None
     champion: Champion | None
-    runs: tuple[RunRecord, ...]
+    runs: tuple[ListedRun, ...]
 
 
 class PipelineDetail(PipelineView):
@@ -185,7 +195,7 @@ class PipelineDetail(PipelineView):
     serving: str
     window: WindowView | None
     quarantines: tuple[Quarantine, ...]
-    runs: tuple[RunRecord, ...]
+    runs: tuple[ListedRun, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

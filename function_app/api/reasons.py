@@ -55,7 +55,7 @@ async def why(req: func.HttpRequest, services: Services, client: df.DurableOrche
     asked = query_of(m.WhyQuery, req.params)
     answer, run_id = await asyncio.to_thread(_found, asked, services)
     run = await asyncio.to_thread(services.ledger.runs.run, run_id) if run_id else None
-    return replace(answer, run=await run_view(client, run)) if run else answer
+    return replace(answer, run=await run_view(client, services, run)) if run else answer
 
 
 def _found(asked: m.WhyQuery, services: Services) -> tuple[m.Why, str | None]:

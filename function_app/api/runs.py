@@ -19,4 +19,4 @@ async def get_run(req: func.HttpRequest, services: Services, client: df.DurableO
     record = await asyncio.to_thread(services.ledger.runs.run, run_id)
     if record is None:
         raise RefusedError(404, "unknown_run", f"there is no run {run_id!r}; GET /api/runs lists them")
-    return await run_view(client, record)
+    return await run_view(client, services, record)

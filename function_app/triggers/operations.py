@@ -37,11 +37,12 @@ def _lookups(bp: df.Blueprint, services: Services) -> None:
     """What the ledger and the pipelines' files show."""
 
     @bp.route(route="runs", methods=["GET"])
+    @bp.durable_client_input(client_name="client")
     @answers_problems
-    async def list_runs(req: func.HttpRequest) -> func.HttpResponse:
+    async def list_runs(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
         from function_app.api.lists import list_runs as body
 
-        return answer(await asyncio.to_thread(body, req, services))
+        return answer(await body(req, services, client))
 
     @bp.route(route="runs/{run_id}", methods=["GET"])
     @bp.durable_client_input(client_name="client")
@@ -59,11 +60,12 @@ def _lookups(bp: df.Blueprint, services: Services) -> None:
         return answer(await asyncio.to_thread(body, req, services))
 
     @bp.route(route="pipelines/{name}", methods=["GET"])
+    @bp.durable_client_input(client_name="client")
     @answers_problems
-    async def get_pipeline(req: func.HttpRequest) -> func.HttpResponse:
+    async def get_pipeline(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
         from function_app.api.lists import get_pipeline as body
 
-        return answer(await asyncio.to_thread(body, req, services))
+        return answer(await body(req, services, client))
 
     @bp.route(route="pipelines/{name}/arrivals", methods=["GET"])
     @answers_problems

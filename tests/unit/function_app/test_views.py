@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from function_app.views import run_view
-from shared.messages import Outcome, Stage
+from function_app.views import listed, run_view
+from shared.messages import FailureKind, Outcome, Stage
+from tests.support.api import MemoryServices
 from tests.support.arrivals import a_run_record
-from tests.support.durable_client import Instance, MemoryClient
+from tests.support.builders import a_run_request
+from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
 from tests.support.workflow import START
 
 RUN = a_run_record(outcome=None)
@@ -18,13 +20,13 @@ SINCE = START.isoformat()
 
 def shown(**instances: Any) -> Any:
     client = MemoryClient(instances={name: Instance(custom_status=custom) for name, custom in instances.items()})
-    return asyncio.run(run_view(client, RUN))
+    return asyncio.run(run_view(client, MemoryServices(), RUN))
 
 
 def test_a_run_that_ended_is_its_record() -> None:
     ended = replace(RUN, outcome=Outcome.PROMOTED, stage=Stage.DONE)
 
-    view = asyncio.run(run_view(MemoryClient(), ended))
+    view = asyncio.run(run_view(MemoryClient(), MemoryServices(), ended))
 
     assert (view.outcome, view.stage, view.since, view.progress) == (Outcome.PROMOTED, Stage.DONE, None, None)
 
@@ -81,3 +83,55 @@ def test_what_is_not_understood_is_left_out(custom: Any) -> None:
     view = shown(**{RUN.run_id: custom})
 
     assert (view.stage, view.since, view.progress) == (Stage.ACCEPTED, None, None)
+
+
+def test_a_list_shows_the_stage_that_the_orchestration_is_in_not_the_one_of_the_claim() -> None:
+    """The ledger has a run as accepted from its claim to its outcome."""
+    services = MemoryServices()
+    services.ledger.runs.claim_run(a_run_request())
+    (claimed,) = services.ledger.runs.list_runs([RUN.pipeline]).items
+    running = Instance(
+        runtime_status=RuntimeStatus.Running, custom_status={"stage": "training", "since": SINCE, "progress": {}}
+    )
+
+    (shown,) = asyncio.run(listed(MemoryClient(instances={RUN.run_id: running}), services, [claimed]))
+
+    assert (claimed.stage, claimed.reason) == (Stage.ACCEPTED, "claimed")
+    assert (shown.stage, shown.since, shown.reason) == (Stage.TRAINING, START, "it is under way")
+
+
+def test_a_run_whose_orchestration_is_gone_is_not_shown_as_under_way() -> None:
+    custom = {"stage": "training", "since": SINCE, "progress": {}}
+    dead = MemoryClient(instances={RUN.run_id: Instance(runtime_status=RuntimeStatus.Failed, custom_status=custom)})
+
+    (in_list,) = asyncio.run(listed(dead, MemoryServices(), [RUN]))
+    alone = asyncio.run(run_view(dead, MemoryServices(), RUN))
+
+    assert in_list.reason == alone.reason
+    assert alone.reason.startswith("its orchestration has ended (Failed) and left no outcome")
+
+
+def test_a_run_that_failed_for_trouble_outside_says_when_it_is_tried_again() -> None:
+    services = MemoryServices()
+    services.ledger.retries.plan(RUN.run_id, RUN.pipeline, START)
+    failed = replace(RUN, outcome=Outcome.FAILED, failure_kind=FailureKind.OUTSIDE)
+    other = replace(failed, run_id=f"{RUN.run_id}-other")
+
+    views = asyncio.run(listed(MemoryClient(), services, [failed, other]))
+
+    assert [view.next_try_at for view in views] == [START, None]
+    assert asyncio.run(run_view(MemoryClient(), services, failed)).next_try_at == START
+
+
+def test_a_list_asks_the_host_only_of_runs_that_go_on() -> None:
+    asked: list[str] = []
+
+    class Client(MemoryClient):
+        async def get_status(self, instance_id: str) -> Instance:
+            asked.append(instance_id)
+            return Instance()
+
+    ended = [replace(RUN, run_id=f"r-{number}", outcome=Outcome.PROMOTED) for number in range(50)]
+    asyncio.run(listed(Client(), MemoryServices(), [*ended, RUN]))
+
+    assert asked == [RUN.run_id]

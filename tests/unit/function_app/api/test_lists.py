@@ -1,5 +1,6 @@
 """What the ledger and the pipelines' files show, page by page."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from shared.wire import to_wire
 from tests.support.api import PIPELINES, MemoryServices, a_request
 from tests.support.arrivals import an_arrival
 from tests.support.builders import a_run_request
+from tests.support.durable_client import MemoryClient
 from tests.support.workflow import START
 
 PIPELINE = "breast-cancer"
@@ -51,6 +53,16 @@ def a_run(services: MemoryServices, pipeline: str, number: int, outcome: Outcome
     return run_id
 
 
+def runs_page(request: Any, services: MemoryServices) -> m.RunsPage:
+    """The list of runs, of which none is alive."""
+    return asyncio.run(lists.list_runs(request, services, MemoryClient()))
+
+
+def a_pipeline_view(request: Any, services: MemoryServices) -> Any:
+    """A pipeline, of whose runs none is alive."""
+    return asyncio.run(lists.get_pipeline(request, services, MemoryClient()))
+
+
 def ids(page: m.RunsPage) -> list[str]:
     return [run.run_id for run in page.runs]
 
@@ -58,8 +70,8 @@ def ids(page: m.RunsPage) -> list[str]:
 def test_runs_of_all_pipelines_come_newest_first_and_in_pages(services: MemoryServices) -> None:
     runs = [a_run(services, pipeline, number) for number, pipeline in enumerate([PIPELINE, "digits"] * 3, 1)]
 
-    first = lists.list_runs(a_request(limit="4"), services)
-    second = lists.list_runs(a_request(limit="4", continuation=str(first.continuation)), services)
+    first = runs_page(a_request(limit="4"), services)
+    second = runs_page(a_request(limit="4", continuation=str(first.continuation)), services)
 
     assert ids(first) + ids(second) == runs[::-1]
     assert second.continuation is None
@@ -71,7 +83,7 @@ def test_runs_are_chosen_by_pipeline_outcome_and_time(services: MemoryServices) 
     other = a_run(services, "digits", 3, Outcome.FAILED)
 
     def chosen(**params: Any) -> list[str]:
-        return ids(lists.list_runs(a_request(**params), services))
+        return ids(runs_page(a_request(**params), services))
 
     assert chosen(pipeline=PIPELINE) == [promoted, failed]
     assert chosen(outcome="failed") == [other, failed]
@@ -83,7 +95,7 @@ def test_runs_are_chosen_by_pipeline_outcome_and_time(services: MemoryServices) 
 @pytest.mark.parametrize(
     ("ask", "more"),
     [
-        (lists.list_runs, {}),
+        (runs_page, {}),
         (lists.list_arrivals, {}),
         (lists.list_strays, {"kind": "outside"}),
         (lists.list_strays, {"kind": "rejected"}),
@@ -100,12 +112,12 @@ def test_a_token_that_no_list_gave_is_refused(
 
 
 def test_an_unknown_pipeline_is_named_with_the_known_ones(services: MemoryServices) -> None:
-    for ask in (lists.list_arrivals, lists.get_pipeline):
+    for ask in (lists.list_arrivals, a_pipeline_view):
         with pytest.raises(PermanentError, match="there is no pipeline 'none'; known: breast-cancer, digits") as caught:
             ask(a_request(path="none"), services)
         assert caught.value.code is Code.UNKNOWN_PIPELINE
     with pytest.raises(PermanentError, match="there is no pipeline 'none'"):
-        lists.list_runs(a_request(pipeline="none"), services)
+        runs_page(a_request(pipeline="none"), services)
 
 
 def test_pipelines_are_shown_with_their_champions_and_what_is_broken(tmp_path: Path) -> None:
@@ -121,7 +133,7 @@ def test_pipelines_are_shown_with_their_champions_and_what_is_broken(tmp_path: P
     (digits,) = shown["pipelines"]
     assert (digits["name"], digits["data"]["container"], digits["champion"]["version"]) == ("digits", "digits", "3")
     assert "not valid YAML" in shown["broken"]["garbled"]
-    assert ids(lists.list_runs(a_request(), services)) == [gone], "its runs are still there"
+    assert ids(runs_page(a_request(), services)) == [gone], "its runs are still there"
 
 
 def test_a_pipeline_shows_its_window_quarantines_and_runs(services: MemoryServices) -> None:
@@ -130,7 +142,7 @@ def test_a_pipeline_shows_its_window_quarantines_and_runs(services: MemoryServic
     services.ledger.quarantines.put(a_quarantine())
     services.ledger.quarantines.put(a_quarantine(fingerprint="ee" * 32, released_at=START))
 
-    shown = lists.get_pipeline(a_request(path=PIPELINE), services)
+    shown = a_pipeline_view(a_request(path=PIPELINE), services)
 
     assert isinstance(shown, m.PipelineDetail)
     assert shown.champion is None
@@ -148,7 +160,7 @@ def test_a_quiet_pipeline_has_no_window(services: MemoryServices) -> None:
     services.ledger.arrivals.close_window(joined.start)
     services.ledger.arrivals.join_window("digits", an_arrival(container="digits"))
 
-    shown = lists.get_pipeline(a_request(path=PIPELINE), services)
+    shown = a_pipeline_view(a_request(path=PIPELINE), services)
 
     assert isinstance(shown, m.PipelineDetail)
     assert (shown.window, shown.quarantines, shown.runs) == (None, (), ())
@@ -206,17 +218,17 @@ def test_a_removed_pipeline_keeps_its_runs_and_arrivals_and_says_since_when(tmp_
     services.ledger.arrivals.join_window(PIPELINE, an_arrival())
     gone = Trouble(kind=TroubleKind.REMOVED, cause="gone", remedy="none", since=START)
 
-    before = lists.get_pipeline(a_request(path=PIPELINE), services)
+    before = a_pipeline_view(a_request(path=PIPELINE), services)
     services.ledger.troubles.keep(PIPELINE, (gone,))
-    shown = lists.get_pipeline(a_request(path=PIPELINE), services)
+    shown = a_pipeline_view(a_request(path=PIPELINE), services)
 
     assert isinstance(before, m.RemovedPipeline)
     assert isinstance(shown, m.RemovedPipeline)
     assert (before.since, shown.since, shown.champion) == (None, START, None)
     assert [run.run_id for run in shown.runs] == [run_id]
     assert shown.removed.startswith(f"pipeline {PIPELINE} is removed since 2026-05-01 10:00:00 UTC: its file is gone")
-    assert ids(lists.list_runs(a_request(pipeline=PIPELINE), services)) == [run_id]
-    assert ids(lists.list_runs(a_request(), services)) == [run_id]
+    assert ids(runs_page(a_request(pipeline=PIPELINE), services)) == [run_id]
+    assert ids(runs_page(a_request(), services)) == [run_id]
     assert len(lists.list_arrivals(a_request(path=PIPELINE), services).arrivals) == 1
     assert lists.list_pipelines(a_request(), services).removed == {PIPELINE: shown.removed}
 
@@ -225,19 +237,19 @@ def test_a_broken_pipeline_keeps_its_history_and_is_not_called_removed(tmp_path:
     (tmp_path / f"{PIPELINE}.yaml").write_text("name: [", encoding="utf-8")
     services = MemoryServices(tmp_path)
     with pytest.raises(PermanentError, match="not valid YAML"):
-        lists.list_runs(a_request(pipeline=PIPELINE), services)  # it has none
+        runs_page(a_request(pipeline=PIPELINE), services)  # it has none
     run_id = a_run(services, PIPELINE, 1)
 
-    assert ids(lists.list_runs(a_request(pipeline=PIPELINE), services)) == [run_id]
+    assert ids(runs_page(a_request(pipeline=PIPELINE), services)) == [run_id]
     assert lists.list_arrivals(a_request(path=PIPELINE), services).arrivals == ()
     assert lists.list_pipelines(a_request(), services).removed == {}
     with pytest.raises(PermanentError, match="not valid YAML"):
-        lists.get_pipeline(a_request(path=PIPELINE), services)
+        a_pipeline_view(a_request(path=PIPELINE), services)
 
 
 @pytest.mark.parametrize("name", ["never-was", "a/b", "_pipelines", "A", "x" * 200, "\x0b", "a'b"])
 def test_what_never_was_is_still_unknown(services: MemoryServices, name: str) -> None:
-    for ask in (lists.list_arrivals, lists.get_pipeline):
+    for ask in (lists.list_arrivals, a_pipeline_view):
         with pytest.raises(PermanentError, match="there is no pipeline") as caught:
             ask(a_request(path=name), services)
         assert caught.value.code is Code.UNKNOWN_PIPELINE
@@ -248,7 +260,7 @@ def test_what_is_wrong_with_a_pipeline_is_in_both_its_views(services: MemoryServ
     services.ledger.troubles.keep(PIPELINE, (missing,))
 
     listed = {view.name: view.troubles for view in lists.list_pipelines(a_request(), services).pipelines}
-    shown = lists.get_pipeline(a_request(path=PIPELINE), services)
+    shown = a_pipeline_view(a_request(path=PIPELINE), services)
 
     assert isinstance(shown, m.PipelineDetail)
     assert shown.troubles == listed[PIPELINE] == (missing,)

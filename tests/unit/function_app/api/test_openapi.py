@@ -1,7 +1,7 @@
 """The document says what is bound and what is answered, in OpenAPI 3.1 and JSON Schema."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import azure.durable_functions as df
@@ -108,8 +108,11 @@ def test_every_problem_has_the_same_shape() -> None:
     )
 
 
+LISTED = m.ListedRun(**{part.name: getattr(a_run_record(), part.name) for part in fields(a_run_record())})
+
+
 @pytest.mark.parametrize(
-    "shown", [m.RunsPage(runs=(a_run_record(),), continuation=None), m.Released(released=(), sentence="nothing")]
+    "shown", [m.RunsPage(runs=(LISTED,), continuation=None), m.Released(released=(), sentence="nothing")]
 )
 def test_an_answer_fits_its_schema(shown: Any) -> None:
     schema = {"$ref": f"#/components/schemas/{type(shown).__name__}", "components": document()["components"]}
