@@ -1,7 +1,10 @@
 """Answers and errors in the shapes of the services."""
 
 import json
+import uuid
+from datetime import UTC, datetime
 from typing import Any
+from xml.sax.saxutils import escape
 
 from aiohttp import web
 
@@ -19,6 +22,9 @@ _FREE = (
 )  # Azure Resource Manager's, and those that are no service
 
 
+_BLOBS = "/blobs/"
+
+
 class ServiceError(Exception):
     """Becomes the error envelope of the service that answers a path."""
 
@@ -28,6 +34,8 @@ class ServiceError(Exception):
 
     def response(self, path: str = "/_") -> web.Response:
         """The service's answer. ``details`` must be a list: the client's ``str()`` of the error fails without."""
+        if path.startswith(_BLOBS):
+            return _blob_error(self.status, self.code, str(self))
         body: dict[str, Any] = {"code": self.code, "message": str(self), "details": []}
         if path.startswith("/modelmanagement"):
             return web.json_response(body | {"statusCode": self.status}, status=self.status)
@@ -39,6 +47,15 @@ class ServiceError(Exception):
         if self.status == 429:
             return "RequestThrottled"
         return "ServiceError" if self.status >= 500 else "UserError"
+
+
+def _blob_error(status: int, code: str, message: str) -> web.Response:
+    """Blob storage speaks XML, and repeats the code in a header, which is all that an answer to HEAD has."""
+    request_id = str(uuid.uuid4())
+    text = f"{message}\nRequestId:{request_id}\nTime:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}0Z"
+    body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code><Message>{escape(text)}</Message></Error>'
+    headers = {"x-ms-error-code": code, "x-ms-request-id": request_id}
+    return web.Response(status=status, headers=headers, body=body.encode(), content_type="application/xml")
 
 
 async def body_of(request: web.Request) -> Any:

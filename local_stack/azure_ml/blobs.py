@@ -61,7 +61,7 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
     async def get(request: web.Request) -> web.StreamResponse:
         file = target(request)
         if not file.exists():
-            return _error(404, "BlobNotFound")
+            raise ServiceError(404, "BlobNotFound", "The specified blob does not exist.")
         headers = _headers(file) | {"Content-MD5": await asyncio.to_thread(_md5, file)}
         if request.method == "HEAD":
             return web.Response(headers=headers | {"Content-Length": str(file.stat().st_size)})
@@ -78,7 +78,7 @@ async def _put(request: web.Request, file: Path) -> web.Response:
     if part != "blocklist" and (part or request.headers.get("x-ms-blob-type") != "BlockBlob"):
         raise ServiceError(400, "UnsupportedHeader", "only block blobs are served here")  # a 5xx would be retried
     if request.headers.get("If-None-Match") == "*" and file.exists():  # noqa: ASYNC240 - one stat of a local file
-        return _error(409, "BlobAlreadyExists")
+        raise ServiceError(409, "BlobAlreadyExists", "The specified blob already exists.")
     if part == "blocklist":
         blocks = _listed(file, await request.read())
         await asyncio.to_thread(_assemble, file, blocks)
@@ -161,7 +161,3 @@ def _md5(file: Path) -> str:
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).digest()
     return base64.b64encode(digest).decode()
-
-
-def _error(status: int, code: str) -> web.Response:
-    return web.Response(status=status, headers={"x-ms-error-code": code, "x-ms-request-id": str(uuid.uuid4())})

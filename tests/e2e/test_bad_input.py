@@ -282,6 +282,33 @@ def test_a_bad_body_is_400_and_says_what_is_wrong(client: AppClient, stack: Stac
     assert_problem(post_raw(stack, body), 400, "bad_request", told)
 
 
+@pytest.mark.parametrize("body", [b"", b" ", b"{}", b"\xef\xbb\xbf", b"\xef\xbb\xbf{}"])
+@pytest.mark.parametrize("content_type", ["", "application/json", "text/plain; charset=utf-16", "application/xml"])
+def test_a_body_is_read_alike_whatever_its_mark_and_content_type(
+    client: AppClient, stack: Stack, body: bytes, content_type: str
+) -> None:
+    """Sent to a pipeline without data: what is understood is refused for that, with 409."""
+    assert post_raw(stack, body, pipeline="no-data", content_type=content_type).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"force": true, "force": false}', "force"),
+        (b'{"parameters": {"inverse_regularisation": "\\ud800"}}', "parameters.inverse_regularisation"),
+        (b'{"parameters": {"inverse_regularisation": Infinity}}', "parameters.inverse_regularisation"),
+        ('{"force": true}'.encode("utf-16"), None),
+        (b"[" * 150 + b"]" * 150, None),
+    ],
+)
+def test_what_readers_could_read_differently_is_400_and_names_its_field(
+    client: AppClient, stack: Stack, body: bytes, field: str | None
+) -> None:
+    answer = post_raw(stack, body)
+
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
 def test_a_long_body_is_413_and_says_how_long_it_may_be(client: AppClient, stack: Stack) -> None:
     assert_problem(post_raw(stack, b"[" * 100_000), 413, "too_large", "at most 8192 are taken")
 
@@ -345,11 +372,13 @@ def deliver_raw(stack: Stack, body: bytes, *, key: str | None = None) -> request
     )
 
 
-def post_raw(stack: Stack, body: bytes, *, pipeline: str = "breast-cancer") -> requests.Response:
+def post_raw(
+    stack: Stack, body: bytes, *, pipeline: str = "breast-cancer", content_type: str = "application/json"
+) -> requests.Response:
     host = stack.endpoints["functions_host"]
     return requests.post(
         f"{host['url']}/api/pipelines/{pipeline}/runs",
-        headers={"x-functions-key": host["function_key"], "Content-Type": "application/json"},
+        headers={"x-functions-key": host["function_key"], "Content-Type": content_type},
         data=body,
         timeout=60,
     )

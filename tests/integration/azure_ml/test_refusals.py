@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -190,3 +191,15 @@ def test_a_second_one_on_the_same_state_refuses_to_start(stand_in: StandIn) -> N
     assert second.process is not None
     assert second.process.returncode == 2
     assert stand_in.token()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "HEAD"])
+def test_blobs_refuse_in_the_form_of_blob_storage(lab: Lab, method: str) -> None:
+    """XML with the code, which a header repeats; everything else of the service speaks JSON."""
+    answer = lab.azure_ml.request(method, "/blobs/a/b?sig=wrong&sp=r")
+
+    assert (answer.status_code, answer.headers["x-ms-error-code"]) == (403, "AuthenticationFailed")
+    assert answer.headers["content-type"] == "application/xml"
+    if method != "HEAD":
+        assert ET.fromstring(answer.content).findtext("Code") == "AuthenticationFailed"
+    assert lab.azure_ml.request("GET", lab.azure_ml.service("rp/workspaces")).json()["error"]["code"]
