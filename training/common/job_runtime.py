@@ -173,7 +173,11 @@ def _write(learner: Learner, scorer: Scorer, model: Any, training: Table, metric
     # Medians column by column are nobody's record, so the request may leave the site with the model.
     request = scorer.sample([float(value) for value in np.median(training.features, axis=0)])
     smoke = {"request": request, "response": scorer.answer(scorer.load(folder), request), "tolerance": SMOKE_TOLERANCE}
-    _write_json(folder / "smoke.json", smoke)
+    try:
+        _write_json(folder / "smoke.json", smoke)
+    except (TypeError, ValueError):
+        plain = "lists, dicts, texts and finite numbers of Python; turn numpy's into them with tolist() or float()"
+        raise TrainingError(f"score.sample() and score.answer() must give what JSON can hold: {plain}") from None
     _write_json(OUTPUTS / "metrics.json", dict(metrics))
 
 

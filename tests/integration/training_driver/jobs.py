@@ -70,7 +70,15 @@ class Job:
     def snapshot(self) -> Snapshot:
         return hubs.take_snapshot(self.hub, "breast-cancer", container=self.container, holdout=HOLDOUT_BLOB)
 
-    def start(self, snapshot: Snapshot, *, learner: Any = train, parameters: str = "{}", **changes: str) -> int:
+    def start(
+        self,
+        snapshot: Snapshot,
+        *,
+        learner: Any = train,
+        scorer: Any = score,
+        parameters: str = "{}",
+        **changes: str,
+    ) -> int:
         options = {
             "--run-id": "run-1",
             "--site": "factory",
@@ -80,7 +88,7 @@ class Job:
             "--parameters": parameters,
         } | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
         arguments = [part for option in options.items() for part in option]
-        status: int = job_runtime.run_job(learner, score, arguments, open_run=lambda: self.run)
+        status: int = job_runtime.run_job(learner, scorer, arguments, open_run=lambda: self.run)
         return status
 
     @property

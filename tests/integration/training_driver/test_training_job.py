@@ -262,3 +262,16 @@ def test_a_metric_that_is_no_number_fails_a_training_only_if_it_is_judged_by_it(
     assert job.start(snapshot, learner=learner, judged_metric="roc_auc") == 1
     assert job.failure == "evaluate() gave no finite number for roc_auc, which the pipeline is judged by"
     assert job.kind == "code"
+
+
+@pytest.mark.parametrize(
+    "answer", [{"predictions": np.array([1])}, {"predictions": [np.int64(1)]}, {"p": float("nan")}]
+)
+def test_an_answer_that_json_cannot_hold_is_told_as_such(job: Job, answer: Any) -> None:
+    scorer = SimpleNamespace(**(vars(score) | {"answer": lambda model, request: answer}))
+    job.put(DATA.first)
+
+    assert job.start(job.snapshot(), scorer=scorer) == 1
+
+    assert job.failure.startswith("score.sample() and score.answer() must give what JSON can hold: lists, dicts,")
+    assert job.kind == "code"
