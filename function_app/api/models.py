@@ -268,3 +268,11 @@ class Released:
 
     released: tuple[Quarantine, ...]
     sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """What will not go on: the run, or the further attempts after it; ``sentence`` says what follows."""
+
+    run_id: str
+    sentence: str

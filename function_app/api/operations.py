@@ -73,6 +73,14 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(400, 404),
     ),
     Operation(
+        name="cancel_run",
+        method="POST",
+        path="runs/{run_id}/cancel",
+        summary="End a run that goes on, or give up the further attempts after one that failed for trouble outside",
+        answers=_one(m.Cancelled),
+        problems=(400, 404, 409),
+    ),
+    Operation(
         name="list_pipelines",
         method="GET",
         path="pipelines",

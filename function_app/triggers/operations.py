@@ -28,6 +28,14 @@ def blueprint(services: Services) -> df.Blueprint:
 
         return answer(await asyncio.to_thread(body, req, services))
 
+    @bp.route(route="runs/{run_id}/cancel", methods=["POST"])
+    @bp.durable_client_input(client_name="client")
+    @answers_problems
+    async def cancel_run(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        from function_app.api.cancels import cancel_run as body
+
+        return answer(await body(req, services, client))
+
     _lookups(bp, services)
     _explanations(bp, services)
     return bp

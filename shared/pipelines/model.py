@@ -143,7 +143,9 @@ class Train(_Part):
 class Judge(_Part):
     """When a challenger is promoted."""
 
-    metric: str = Field(min_length=1, max_length=200, description="name of the metric that decides")
+    metric: str = Field(
+        min_length=1, max_length=100, pattern=r"^[ -~]+$", description="name of the metric that decides; in ASCII"
+    )
     direction: Literal["higher", "lower"] = Field("higher", description="which way the metric is better")
     floor: float = Field(description="the challenger must be at least this good, champion or not")
     margin: float = Field(

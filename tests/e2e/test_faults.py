@@ -153,6 +153,7 @@ def test_a_candidate_that_fails_its_health_check_is_removed(
     assert_serves(stack, "served", first_release)
 
 
+@pytest.mark.timeout(600)  # the roll-out's own tries take two minutes, and its first pause one
 def test_a_vm_without_ssh_is_nobodys_fault_and_a_roll_out_waits_for_it(
     client: AppClient, stack: Stack, azure_ml: "AzureMlFaults", first_release: Run
 ) -> None:

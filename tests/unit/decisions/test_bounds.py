@@ -21,7 +21,8 @@ from shared.decisions.bounds import (
     length,
     trouble_with,
 )
-from shared.messages import Champion, LeftOut, Parameters, TargetPlan, TargetResult
+from shared.decisions.promotion import MOST_BESTS
+from shared.messages import Best, Champion, LeftOut, Parameters, TargetPlan, TargetResult
 from shared.wire import to_text
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_plan, a_run_request, a_snapshot
@@ -63,7 +64,25 @@ def test_the_largest_record_fits_into_a_row_with_room_for_fields_to_come(letter:
 
     assert len(to_text(record)) <= LONGEST_COLUMN - 1_000
     assert bounded_record(record) == record, "repeating it changes nothing"
-    champion = Champion(pipeline="p" * 48, run_id=LONGEST_RUN_ID, metrics=record.metrics, image=record.image)
+    champion = Champion(
+        pipeline="p" * 48,
+        run_id=LONGEST_RUN_ID,
+        metrics=record.metrics,
+        image=record.image,
+        holdout="0" * 64,
+        evaluator="0" * 64,
+        bests=(
+            Best(
+                run_id=LONGEST_RUN_ID,
+                metric="m" * 100,
+                higher_is_better=False,
+                value=-1.2345678901234567e-300,
+                holdout="0" * 64,
+                evaluator="0" * 64,
+            ),
+        )
+        * MOST_BESTS,
+    )
     assert len(to_text(champion)) <= LONGEST_COLUMN
 
 
@@ -105,7 +124,7 @@ def test_what_is_kept_of_metrics_is_as_it_was_and_what_is_not_is_told(metrics: d
 
 
 def test_a_judged_metric_with_the_longest_name_is_kept() -> None:
-    judged = WIDEST * 200  # as long as a pipeline's file may name it
+    judged = "m" * 100  # as long as a pipeline's file may name it
 
     kept, _ = bounded_metrics({judged: 0.5} | {f"{WIDEST * 199}{number}": 0.1 for number in range(200)}, judged)
 
@@ -170,7 +189,7 @@ def test_the_largest_request_fits_into_a_row() -> None:
         plan=replace(
             plan,
             compute=name,
-            rule=replace(plan.rule, metric=WIDEST * 200),
+            rule=replace(plan.rule, metric="m" * 100),
             targets=tuple(TargetPlan(name=f"{number:02}{'t' * 46}", health_seconds=3600.0) for number in range(20)),
             model="m" * 100,
         ),

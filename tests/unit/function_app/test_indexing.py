@@ -69,6 +69,7 @@ def test_every_function_is_indexed(index: dict[str, object]) -> None:
     assert by_kind["serviceBusTrigger"] == {"on_training_request"}
     assert by_kind["httpTrigger"] == {
         "start_run",
+        "cancel_run",
         "release",
         "get_run",
         "list_runs",

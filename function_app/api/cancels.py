@@ -1,0 +1,41 @@
+"""End a run that goes on, or the waiting for another attempt after one that failed for trouble outside."""
+
+import asyncio
+
+import azure.durable_functions as df
+import azure.functions as func
+
+from function_app.api import models as m
+from function_app.api.reading import query_of
+from function_app.problems import RefusedError
+from function_app.services import Services
+from function_app.starting import status_of
+from shared.decisions.watching import Life, life_of
+
+WHY = "it was cancelled by POST /api/runs/{run_id}/cancel"
+
+
+async def cancel_run(req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient) -> m.Cancelled:
+    """Terminate the run's orchestration, whose rest the reconciler ends; or forget that it is to be tried again."""
+    query_of(m.NothingAsked, req.params)
+    run_id = req.route_params["run_id"]
+    record = await asyncio.to_thread(services.ledger.runs.run, run_id)
+    if record is None:
+        raise RefusedError(404, "unknown_run", f"there is no run {run_id!r}; GET /api/runs lists them")
+    if record.outcome is not None:
+        return await _forget_the_next(run_id, services)
+    status = await status_of(client, run_id)
+    if status is None or life_of(status.runtime_status.value) is not Life.ALIVE:
+        detail = f"run {run_id} has no orchestration that could be ended; the reconciler sees to it within minutes"
+        raise RefusedError(409, "not_running", detail)
+    await client.terminate(run_id, WHY.format(run_id=run_id))
+    told = "its training is stopped, its compute given back and its outcome recorded by the reconciler within 4 minutes"
+    return m.Cancelled(run_id=run_id, sentence=f"run {run_id} is being cancelled; {told}")
+
+
+async def _forget_the_next(run_id: str, services: Services) -> m.Cancelled:
+    if await asyncio.to_thread(services.ledger.retries.planned, run_id) is None:
+        detail = f"run {run_id} has ended, and is not to be tried again by itself"
+        raise RefusedError(409, "not_running", detail)
+    await asyncio.to_thread(services.ledger.retries.forget, run_id)
+    return m.Cancelled(run_id=run_id, sentence=f"what run {run_id} failed at is not tried again by itself")
