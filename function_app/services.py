@@ -4,6 +4,7 @@ Adapters are imported on first use too: a cold start must not wait for SDKs that
 (``benchmarks/`` keeps an eye on it).
 """
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ class Services:
     @cached_property
     def pipelines(self) -> "Pipelines":
         """The pipelines that the app was deployed with, held against its settings and its training code."""
+        from shared.host_limits import function_seconds
         from shared.pipelines import Pipelines, Surroundings, training_folders
 
         settings = self.settings
@@ -44,6 +46,7 @@ class Services:
             computes=settings.computes.keys(),
             targets=settings.targets.keys(),
             folders=training_folders(settings.app_root),
+            function_seconds=function_seconds(settings.app_root, os.environ),
         )
         return Pipelines(settings.app_root / "pipelines", around=around)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from shared.errors import Code, PermanentError
-from shared.pipelines.checks import Surroundings, overlaps, shared_models, unknown_names
+from shared.pipelines.checks import Surroundings, outlives_its_function, overlaps, shared_models, unknown_names
 from shared.pipelines.files import read_pipeline, shown
 from shared.pipelines.model import Pipeline
 
@@ -70,9 +70,9 @@ class Pipelines:
         except PermanentError as error:
             self._broken[name] = error
             return
-        unknown = unknown_names(pipeline, around) if around else []
-        if unknown:
-            self._break(name, f"{name}{SUFFIX}: {'; '.join(unknown)}")
+        wrong = [*unknown_names(pipeline, around), *outlives_its_function(pipeline, around)] if around else []
+        if wrong:
+            self._break(name, f"{name}{SUFFIX}: {'; '.join(wrong)}")
         else:
             self._good[name] = pipeline
 

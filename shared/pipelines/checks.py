@@ -7,15 +7,22 @@ from itertools import permutations
 
 from shared.pipelines.model import Data, Pipeline
 
+VERIFY_SECONDS = 240
+"""What verifying a candidate takes at the most besides the wait for its health: the link, the smoke sample, its log."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What pipelines may name: as the settings have it (in lower case, ``-`` as ``_``), and folders with code."""
+    """What pipelines may name: as the settings have it (in lower case, ``-`` as ``_``), and folders with code.
+
+    ``function_seconds``: after which the host ends an activity; None: never.
+    """
 
     sites: Collection[str]
     computes: Collection[str]
     targets: Collection[str]
     folders: Collection[str]
+    function_seconds: float | None = None
 
 
 def unknown_names(pipeline: Pipeline, around: Surroundings) -> list[str]:
@@ -29,6 +36,22 @@ def unknown_names(pipeline: Pipeline, around: Surroundings) -> list[str]:
     if pipeline.train.folder not in around.folders:
         found.append(f"train.folder: there is no training/{pipeline.train.folder} with a train.py; add it")
     return found
+
+
+def outlives_its_function(pipeline: Pipeline, around: Surroundings) -> list[str]:
+    """The settings by which an activity would take longer than the host lets a function take."""
+    limit = around.function_seconds
+    if limit is None:
+        return []
+    most = limit - VERIFY_SECONDS
+    remedy = "raise functionTimeout" if most < 1 else f"write {most:.0f} at most, or raise functionTimeout"
+    return [
+        f"deliver.targets.{number}.health_seconds: {target.health_seconds:.0f}, and up to {VERIFY_SECONDS} for the rest"
+        f" of the verification, are more than functionTimeout in host.json ({limit:.0f} s), after which the host ends"
+        f" it; {remedy}"
+        for number, target in enumerate(pipeline.deliver.targets)
+        if target.health_seconds > most
+    ]
 
 
 def shared_models(pipelines: Iterable[Pipeline]) -> dict[str, str]:

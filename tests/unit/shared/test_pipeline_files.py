@@ -1,6 +1,7 @@
 """Files in the folder of pipelines that are none, and pipelines that do not go together."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,30 @@ def test_a_name_that_nothing_stands_behind_is_refused_when_the_settings_are_know
     assert [each.name for each in pipelines.all] == ["churn"]
     assert says in pipelines.broken["other"]
     assert pipelines.broken["other"].startswith("other.yaml: ")
+
+
+@pytest.mark.parametrize(
+    ("health", "limit", "broken"),
+    [
+        (1800, 1800, True),
+        (1561, 1800, True),
+        (1560, 1800, False),
+        (3600, None, False),
+        (60, 300, False),
+        (60, 200, True),
+    ],
+)
+def test_a_verification_that_the_host_would_end_is_refused(
+    tmp_path: Path, health: float, limit: float | None, broken: bool
+) -> None:
+    write(tmp_path, "churn", deliver__targets=[{"name": "hub-vm", "health_seconds": health}])
+
+    told = Pipelines(tmp_path, around=replace(AROUND, function_seconds=limit)).broken
+
+    assert bool(told) == broken
+    if broken:
+        assert f"deliver.targets.0.health_seconds: {health}, and" in told["churn"]
+        assert "functionTimeout in host.json" in told["churn"]
 
 
 def test_two_pipelines_under_one_model_name_are_one_too_many(tmp_path: Path) -> None:
