@@ -25,9 +25,13 @@ class _Part(BaseModel):
 
 
 class Site(_Part):
-    """A hub's blob storage, as the app reaches it: it lists data and writes manifests, it never reads rows."""
+    """A hub's blob storage, as the app reaches it: it lists data and keeps manifests, it never reads rows.
+
+    ``sas``: by container (``-`` as ``_``), a signature that goes before the credential of the connection string.
+    """
 
     connection_string: SecretStr
+    sas: dict[str, SecretStr] = Field(default_factory=dict)
     api_version: str = HUB_API_VERSION
 
 

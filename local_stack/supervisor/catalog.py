@@ -2,8 +2,12 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
 
 from local_stack.files import private_folder, read_object, write_object
 from local_stack.functions_host.keys import EVENT_GRID_KEY
@@ -14,7 +18,7 @@ from local_stack.storage import azurite
 from local_stack.supervisor import event_grid
 from local_stack.supervisor.app_settings import app_settings
 from local_stack.supervisor.blueprint import HOST, SITE, Blueprint
-from local_stack.supervisor.endpoints import collect
+from local_stack.supervisor.endpoints import HUB_API_VERSION, MANIFESTS, collect
 from local_stack.supervisor.environment import outward, service_environment
 from local_stack.supervisor.probes import answers, every, exists, greets, listens
 from local_stack.supervisor.service import Service
@@ -233,6 +237,7 @@ def _functions_host(plan: Blueprint) -> Service:
         keys.setdefault("system", {})[EVENT_GRID_KEY] = plan.credentials.webhook_key
         write_object(folder / "keys.json", keys)
         _forget_endpoints(folder)
+        _make_room_for_manifests(plan)
 
     places = ["--app-root", str(REPOSITORY), "--state", str(folder)]
     ports = ["--port", str(port), "--rpc-port", str(rpc_port)]
@@ -251,6 +256,16 @@ def _functions_host(plan: Blueprint) -> Service:
         grace=15,
         url=plan.host_url,
     )
+
+
+def _make_room_for_manifests(plan: Blueprint) -> None:
+    # The hub's owner makes the container, once: the app has no right to.
+    text = azurite.connection_string(plan.hub, plan.hub.key1, blob=plan.ports["hub_blob"])
+    with (
+        BlobServiceClient.from_connection_string(text, api_version=HUB_API_VERSION) as owner,
+        suppress(ResourceExistsError),
+    ):
+        owner.create_container(MANIFESTS).close()
 
 
 def _forget_endpoints(folder: Path) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 from local_stack.files import read_object
 from local_stack.storage.azurite import connection_string, endpoint
+from local_stack.storage.sas import container_sas, listing_sas
 from local_stack.supervisor.blueprint import HOST, Blueprint
 
 Endpoints = dict[str, dict[str, Any]]
 HUB_API_VERSION = "2019-07-07"
+MANIFESTS = "edgetrain-manifests"
 
 
 def collect(plan: Blueprint) -> Endpoints:
@@ -20,6 +22,7 @@ def collect(plan: Blueprint) -> Endpoints:
             "blob_endpoint": endpoint(plan.hub, plan.ports["hub_blob"]),
             "connection_string": connection_string(plan.hub, plan.hub.key1, blob=plan.ports["hub_blob"]),
             "api_version": HUB_API_VERSION,
+            "app": _hub_rights_of_the_app(plan),
         },
         "cloud_storage": _cloud_storage(plan),
         "container_registry": {
@@ -33,6 +36,15 @@ def collect(plan: Blueprint) -> Endpoints:
         "event_grid": _written(plan, "event_grid"),
         "vm": _vm(plan),
         "serving": _serving(plan.vm.home / "serving"),
+    }
+
+
+def _hub_rights_of_the_app(plan: Blueprint) -> dict[str, str]:
+    """No more than the app needs: list everything, and its own manifests. The keys above are the data owner's."""
+    address = endpoint(plan.hub, plan.ports["hub_blob"])
+    return {
+        "connection_string": f"BlobEndpoint={address};SharedAccessSignature={listing_sas(plan.hub)}",
+        "manifest_sas": container_sas(plan.hub, MANIFESTS, "rcw"),
     }
 
 

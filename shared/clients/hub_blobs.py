@@ -4,14 +4,15 @@ The protocol version is pinned per site, because an Azure Stack Hub refuses ever
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, Any
 
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, BlobType, ContentSettings, LinearRetry
+from azure.storage.blob import BlobClient, BlobProperties, BlobType, ContainerClient, ContentSettings, LinearRetry
 
+from shared.clients.hub_access import HubAccess
 from shared.clients.hub_listing import ListingTransport, Page, where_it_breaks
 from shared.clients.storage_errors import translated
 from shared.decisions.blob_names import can_be_had, spelt
@@ -41,29 +42,25 @@ class HubBlobs:
         self.site = name
         self._page = page
         self._block = block
-        self._setting = f"EDGETRAIN_SITES__{name.replace('-', '_').upper()}__CONNECTION_STRING"
         self._what = f"the blob storage of site {name}"
-        try:
-            self._service = BlobServiceClient.from_connection_string(
-                site.connection_string.get_secret_value(),
-                api_version=site.api_version,
+
+        def options() -> dict[str, Any]:
+            return {
                 # Short: the durable retry policy waits better than a call that blocks a worker's thread.
-                retry_policy=LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
-                transport=ListingTransport(connection_timeout=10, read_timeout=60),
-                max_single_put_size=block,
-                max_block_size=block,
-                max_single_get_size=block,
-                max_chunk_get_size=block,
-            )
-        except ValueError as error:
-            # The text of a bad connection string may hold the key: keep it out of the reason.
-            reason = f"{self._setting} is not a storage connection string with a blob endpoint"
-            raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
+                "retry_policy": LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
+                "transport": ListingTransport(connection_timeout=10, read_timeout=60),
+                "max_single_put_size": block,
+                "max_block_size": block,
+                "max_single_get_size": block,
+                "max_chunk_get_size": block,
+            }
+
+        self._access = HubAccess(name, site, options)
 
     @property
     def account(self) -> str:
         """The name of the storage account."""
-        return str(self._service.account_name)
+        return self._access.account
 
     def pages(
         self, data: Data, marker: str | None = None, *, still_written: Callable[[BlobProperties], None] = _pass_over
@@ -73,7 +70,7 @@ class HubBlobs:
         Append blobs that are being written are not among them; ``still_written`` is told of each. Raises
         :class:`PermanentError` with code ``NO_DATA`` when there is no such container.
         """
-        container = self._service.get_container_client(data.container)
+        container = self._container(data.container)
         clocks: list[datetime | None] = [None]
         listed = container.list_blobs(
             name_starts_with=data.prefix or None,
@@ -83,7 +80,7 @@ class HubBlobs:
         pages: Any = listed.by_page(marker)
         last = ""
         while True:
-            with translated(self._what, self._setting):
+            with self._translated(data.container):
                 try:
                     page = next(pages, None)
                 except ResourceNotFoundError:
@@ -111,7 +108,7 @@ class HubBlobs:
         """
         if error.status_code != 500:
             return
-        container = self._service.get_container_client(data.container)
+        container = self._container(data.container)
 
         def ask(marker: str | None, size: int, prefix: str = data.prefix) -> Page:
             listed = container.list_blobs(name_starts_with=prefix or None, results_per_page=size, retry_total=0)
@@ -136,43 +133,71 @@ class HubBlobs:
         return PermanentError(reason, code=Code.UNREADABLE_NAMES)
 
     def find(self, container: str, name: str) -> tuple[BlobEntry, datetime | None] | None:
-        """A blob as it is now, and what the storage's clock said; None when there is none of that name."""
-        clocks: list[datetime | None] = []
-        with translated(self._what, self._setting):
+        """A blob as it is now, and what the storage's clock said; None when there is none of that name.
+
+        By a listing, for which the right to list is enough: to ask for a blob's properties, one must be allowed to read
+        its content.
+        """
+        clocks: list[datetime | None] = [None]
+        with self._translated(container):
             try:
-                blob = self._service.get_blob_client(container, name)
-                found = blob.get_blob_properties(raw_response_hook=lambda answer: clocks.append(_date_of(answer)))
+                # Of the names that begin with this one, it is the first itself.
+                listed = self._container(container).list_blobs(
+                    name_starts_with=name,
+                    results_per_page=1,
+                    raw_response_hook=lambda answer: clocks.append(_date_of(answer)),
+                )
+                found = next(iter(listed), None)
             except ResourceNotFoundError:
                 return None
-        return entry_of(found), clocks[-1] if clocks else None
+        return (entry_of(found), clocks[-1]) if found is not None and found.name == name else None
 
     def read_manifest(self, name: str) -> Iterator[bytes] | None:
         """The bytes of a manifest, a block at a time; None when there is none of that name."""
-        with translated(self._what, self._setting):
+        with self._translated(MANIFESTS):
             try:
-                chunks = self._service.get_blob_client(MANIFESTS, name).download_blob().chunks()
+                chunks = self._container(MANIFESTS).get_blob_client(name).download_blob().chunks()
             except ResourceNotFoundError:
                 return None
         return self._read(iter(chunks))
 
     def keep_manifest(self, name: str, content: IO[bytes]) -> None:
-        """Keep a manifest on the hub. It is named by its digest, so what is there already is the same."""
-        blob = self._service.get_blob_client(MANIFESTS, name)
-        with translated(self._what, self._setting):
+        """Keep a manifest on the hub. It is named by its digest, so what is there already is the same.
+
+        Raises :class:`PermanentError` when there is no container for it, and it may not be made.
+        """
+        container = self._container(MANIFESTS)
+        with self._translated(MANIFESTS):
             try:
-                self._upload(blob, content)
+                self._upload(container.get_blob_client(name), content)
             except ResourceNotFoundError:
-                with suppress(ResourceExistsError):
-                    self._service.create_container(MANIFESTS)
-                self._upload(blob, content)
+                self._create(container)
+                self._upload(container.get_blob_client(name), content)
 
     def close(self) -> None:
         """Close the connections."""
-        self._service.close()
+        self._access.close()
+
+    def _container(self, name: str) -> ContainerClient:
+        return self._access.client(name).get_container_client(name)
+
+    def _translated(self, container: str) -> AbstractContextManager[None]:
+        return translated(self._what, self._access.setting(container))
+
+    def _create(self, container: ContainerClient) -> None:
+        try:
+            container.create_container()
+        except ResourceExistsError:
+            pass
+        except HttpResponseError as error:
+            if error.status_code != 403:
+                raise
+            reason = f"site {self.site} has no container {MANIFESTS}, and the app may not create it; create it"
+            raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
 
     def _read(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         while True:
-            with translated(self._what, self._setting):
+            with self._translated(MANIFESTS):
                 chunk = next(chunks, None)
             if chunk is None:
                 return

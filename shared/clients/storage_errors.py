@@ -1,5 +1,6 @@
 """Errors of Azure Storage (tables and blobs), and of Event Grid, in our two families."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from shared.errors import Code, PermanentError, TransientError
 from shared.texts import shortened
 
+_SIGNATURE = re.compile(r"\bsig=[^&\s\"')]+")
 _MAY_RECOVER = {408, 409, 429}  # 409: what is asked for is being deleted, or changed by another request
 
 
@@ -23,7 +25,9 @@ def translated(store: str, setting: str) -> Iterator[None]:
     except HttpResponseError as error:
         raise _of_status(error, store, setting) from error
     except AzureError as error:  # no answer: refused, reset, timed out, name not found
-        raise TransientError(f"{store} did not answer: {shortened(error)}") from error
+        # Its text, and that of its causes, holds the address, which may hold a signature: none of them goes further.
+        told = _SIGNATURE.sub("sig=...", str(error))
+        raise TransientError(f"{store} did not answer: {shortened(told)}") from None
 
 
 def _of_status(error: HttpResponseError, store: str, setting: str) -> TransientError | PermanentError:

@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from azure.data.tables import TableServiceClient
@@ -103,6 +104,8 @@ def credentials(stack: Stack) -> Needles:
     secrets["signing key"] = read_object(stack.state / "azure_ml" / "identity.json")["signing_key"]
     stored = read_object(stack.state / "credentials.json")
     secrets |= {name: value for name, value in stored.items() if not name.endswith(("_account", "_username")) and value}
+    rights = endpoints["hub_storage"]["app"]
+    secrets |= {f"the app's {name}": parse_qs(text)["sig"][0] for name, text in rights.items()}
     for name in ("client", "host"):
         # Any line will do: texts are wrapped, escaped and cut in many ways.
         lines = (stack.state / "vm" / "keys" / name).read_text(encoding="ascii").splitlines()

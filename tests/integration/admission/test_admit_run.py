@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import yaml
 from azure.storage.blob import BlobServiceClient
-from pydantic import SecretStr
 
 from activities.admit_run import admit_run
 from activities.preview_run import preview_run
@@ -30,9 +29,10 @@ from shared.messages import (
     Verdict,
 )
 from shared.pipelines import Pipeline, Pipelines
-from shared.settings import HUB_API_VERSION, Site
+from shared.settings import HUB_API_VERSION
 from tests.support.arrivals import a_run_record
 from tests.support.azurite import running_azurite
+from tests.support.hub_rights import least_rights
 from tests.support.workflow import START
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -110,9 +110,11 @@ class Stack:
 def stack(tmp_path: Path) -> Iterator[Stack]:
     with running_azurite(tmp_path / "azurite") as connection_strings:
         text = connection_strings["testaccount"]
-        ledger, hubs = Ledger(text, "test"), Hubs(lambda _: Site(connection_string=SecretStr(text)))
+        # With no more rights than the documentation asks for: to list, and to keep manifests.
+        ledger, hubs = Ledger(text, "test"), Hubs(lambda _: least_rights(text))
         with BlobServiceClient.from_connection_string(text, api_version=HUB_API_VERSION) as owner:
             owner.create_container("breast-cancer").close()
+            owner.create_container("edgetrain-manifests").close()
             yield Stack(ledger, hubs, owner, Pipelines(ROOT / "pipelines"), FrozenJobs(text, "test"))
         ledger.close()
         hubs.close()

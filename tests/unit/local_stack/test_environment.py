@@ -82,7 +82,11 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
     key.write_text("-----BEGIN\nabc\n-----END\n")
     return {
         "cloud_storage": {"connection_string": "cloud"},
-        "hub_storage": {"connection_string": "hub", "api_version": "2019-07-07"},
+        "hub_storage": {
+            "connection_string": "AccountKey=not for the app",
+            "api_version": "2019-07-07",
+            "app": {"connection_string": "hub", "manifest_sas": "sv=1&sig=2"},
+        },
         "container_registry": {"url": "http://127.0.0.1:5000", "username": "user", "password": "secret"},
         "vm": {
             "address": "127.0.0.1",
@@ -126,6 +130,7 @@ def test_the_app_reads_exactly_what_the_stack_sets(
 
     assert settings.ledger_connection_string.get_secret_value() == "cloud"
     assert settings.site("factory").connection_string.get_secret_value() == "hub"
+    assert settings.site("factory").sas["edgetrain_manifests"].get_secret_value() == "sv=1&sig=2"
     assert settings.compute("hub-vm").private_key.get_secret_value() == "-----BEGIN\nabc\n-----END\n"
     assert settings.compute("hub-vm").environments == "/vm/home/edgetrain/environments"
     assert settings.target("hub-vm").pull_password.get_secret_value() == "secret"
