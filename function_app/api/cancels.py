@@ -16,7 +16,10 @@ WHY = "it was cancelled by POST /api/runs/{run_id}/cancel"
 
 
 async def cancel_run(req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient) -> m.Cancelled:
-    """Terminate the run's orchestration, whose rest the reconciler ends; or forget that it is to be tried again."""
+    """Terminate the run's orchestration, whose rest the reconciler ends; or forget that it is to be tried again.
+
+    To cancel what has ended does nothing, and says so: a repeat of the request must not be an error.
+    """
     query_of(m.NothingAsked, req.params)
     run_id = req.route_params["run_id"]
     record = await asyncio.to_thread(services.ledger.runs.run, run_id)
@@ -34,8 +37,9 @@ async def cancel_run(req: func.HttpRequest, services: Services, client: df.Durab
 
 
 async def _forget_the_next(run_id: str, services: Services) -> m.Cancelled:
-    if await asyncio.to_thread(services.ledger.retries.planned, run_id) is None:
-        detail = f"run {run_id} has ended, and is not to be tried again by itself"
-        raise RefusedError(409, "not_running", detail)
+    planned = await asyncio.to_thread(services.ledger.retries.planned, run_id)
+    if planned is None:
+        sentence = f"run {run_id} has ended and is not to be tried again by itself, so there is nothing to cancel"
+        return m.Cancelled(run_id=run_id, sentence=sentence)
     await asyncio.to_thread(services.ledger.retries.forget, run_id)
     return m.Cancelled(run_id=run_id, sentence=f"what run {run_id} failed at is not tried again by itself")

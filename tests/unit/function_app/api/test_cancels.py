@@ -65,13 +65,14 @@ def test_a_run_without_an_orchestration_is_the_reconcilers(
     assert "the reconciler sees to it" in str(refused.value)
 
 
-def test_a_run_that_has_ended_for_good_is_not_cancelled(services: MemoryServices) -> None:
+def test_a_run_that_has_ended_for_good_is_left_as_it_is_and_that_is_said(services: MemoryServices) -> None:
     ended(services)
+    client = MemoryClient(instances={RUN.run_id: Instance(runtime_status=RuntimeStatus.Completed)})
 
-    with pytest.raises(RefusedError) as refused:
-        cancel(services, MemoryClient())
+    said = cancel(services, client)
 
-    assert refused.value.status == 409
+    assert client.instances[RUN.run_id].runtime_status is RuntimeStatus.Completed
+    assert said.sentence.endswith("so there is nothing to cancel")
 
 
 def test_a_run_nobody_knows_is_not_found(services: MemoryServices) -> None:
