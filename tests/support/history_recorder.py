@@ -1,7 +1,7 @@
 """Record histories of real runs for ``tests/replay``: ``python -m tests.support.history_recorder``.
 
 Starts a local stack, lets runs end in every way, and writes each orchestration's last execution as the host stored it.
-Histories in folders below are left as they are, because nobody can record them any more: ``schema_1`` is from before the
+Histories in folders below stay as they are, because nobody can record them any more: ``schema_1`` is from before the
 compute queue, ``schema_2`` from before deliveries took turns. Takes about five minutes. Addresses of this machine are
 replaced; histories hold references only, no data, no secret.
 """
