@@ -15,13 +15,12 @@ import azure.durable_functions as df
 from orchestrations import await_compute, guarded_step
 from orchestrations.patience import BlamedError, Steps, blamed, patiently
 from orchestrations.progress import announce, report
+from orchestrations.run_messages import first_record, judgement_on, lineage_of, rollout_to, training_order
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.blame import worst_of
 from shared.decisions.bounds import bounded_metrics, bounded_record, bounded_targets
 from shared.decisions.children import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
-from shared.decisions.judging_before import judge_by_record
 from shared.decisions.left_out import described
-from shared.decisions.promotion import Challenger, judge
 from shared.messages import (
     CHECKED,
     QUEUED,
@@ -31,21 +30,16 @@ from shared.messages import (
     ChampionQuery,
     Compared,
     FailureKind,
-    Judgement,
-    Lineage,
     Outcome,
     Phase,
     RegisteredModel,
     RegisterModel,
-    Rollout,
     RunEventKind,
-    RunRecord,
     RunRequest,
     Stage,
     TargetResult,
     TrainedModel,
     TrainingEnd,
-    TrainingOrder,
     TrainingPoll,
     TrainingRef,
     Turn,
@@ -74,7 +68,8 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
         if run.is_checked:
             yield from run.patiently(run.collect)
         yield from run.tell(RunEventKind.TRAINED)
-        yield from run.wait_to_deliver()
+        if run.is_checked:
+            yield from run.patiently(run.wait_to_deliver)
         yield from run.patiently(run.judge)
         yield from run.patiently(run.deliver)
         yield from run.tell(RunEventKind.REGISTERED)
@@ -102,24 +97,7 @@ class _Run:
         self.delivers = False
         self.unkept = ""
         self.image: BuiltImage | None = None
-        self.record = RunRecord(
-            run_id=request.run_id,
-            pipeline=request.pipeline,
-            outcome=None,
-            reason="",
-            cause=request.cause,
-            fingerprint=request.fingerprint,
-            attempt=request.attempt,
-            snapshot_digest=request.snapshot.digest,
-            requested_at=request.requested_at,
-            window_id=request.window_id,
-            forced=request.forced,
-            note=request.note,
-            blobs=request.snapshot.blobs,
-            holdout=request.snapshot.holdout,
-            evaluator=request.evaluator,
-            left_out=request.snapshot.left_out,
-        )
+        self.record = first_record(request)
 
     @property
     def is_checked(self) -> bool:
@@ -183,8 +161,6 @@ class _Run:
 
         Two side by side would judge by the same champion, and remove each other's candidates.
         """
-        if not self.is_checked:
-            return
         self.enter(Stage.JUDGING, details=delivery_id(self.request.run_id))
         self.delivers = True
         turn = await_compute.outcome((yield await_compute.start_for_delivery(self.context, self.request)))
@@ -203,20 +179,7 @@ class _Run:
         request = self.request
         self.enter(Stage.TRAINING, details=training_id(request.run_id))
         rival = (yield from self.champion()).run_id if self.is_checked else None
-        order = TrainingOrder(
-            run_id=request.run_id,
-            pipeline=request.pipeline,
-            compute=request.plan.compute,
-            snapshot=request.snapshot,
-            parameters=request.parameters,
-            fingerprint=request.fingerprint,
-            job=request.plan.job,
-            running_seconds=request.plan.limits.running_seconds,
-            champion=rival if rival != request.run_id else None,
-            evaluator=request.evaluator,
-            judged_metric=request.plan.rule.metric,
-            leave_out_faulty=request.plan.leave_out_faulty,
-        )
+        order = training_order(request, rival)
         poll = TrainingPoll(order=order, limits=request.plan.limits, schema=request.schema)
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
         end = from_wire(TrainingEnd, reply)
@@ -245,7 +208,7 @@ class _Run:
         """By whoever is champion now, which need not be who it was when the training began."""
         self.enter(Stage.JUDGING)
         champion = yield from self.champion()
-        judgement = self._judgement(champion)
+        judgement = judgement_on(self.request, self.record, self.compared, champion)
         self.record = replace(
             self.record,
             champion_run_id=champion.run_id,
@@ -259,7 +222,7 @@ class _Run:
     def deliver(self) -> Steps:
         """Registration and containerization at the same time; the run goes on when both have worked."""
         assert self.trained is not None  # noqa: S101 - train() came before; for the type checker
-        context, path, lineage = self.context, self.trained.model_path, self._lineage()
+        context, path, lineage = self.context, self.trained.model_path, lineage_of(self.request, self.record)
         self.enter(Stage.DELIVERING, doing=["registering the model", "building the image"])
         created = self.trained.ended_at or self.request.requested_at
         replies = yield context.task_all(
@@ -293,15 +256,7 @@ class _Run:
             [
                 self.context.call_sub_orchestrator(
                     "roll_out",
-                    to_wire(
-                        Rollout(
-                            run_id=self.request.run_id,
-                            pipeline=self.request.pipeline,
-                            target=plan.name,
-                            image=self.image.reference,
-                            health_seconds=plan.health_seconds,
-                        )
-                    ),
+                    to_wire(rollout_to(plan, self.request, self.image.reference)),
                     ids[plan.name],
                 )
                 for plan in plans
@@ -323,31 +278,3 @@ class _Run:
         report(self.context, Stage.RECORDING)
         yield from RECORD_RUN.call(self.context, self.record)
         report(self.context, Stage.DONE, outcome=self.record.outcome, reason=self.record.reason)
-
-    def _judgement(self, champion: Champion) -> Judgement:
-        request, rule, metrics = self.request, self.request.plan.rule, self.record.metrics
-        if not self.is_checked:
-            return judge_by_record(rule, metrics, champion, run_id=request.run_id)
-        challenger = Challenger(
-            run_id=request.run_id,
-            metrics=metrics,
-            holdout=request.snapshot.holdout,
-            evaluator=request.evaluator,
-            compared=self.compared,
-        )
-        return judge(rule, challenger, champion)
-
-    def _lineage(self) -> Lineage:
-        request = self.request
-        return Lineage(
-            run_id=request.run_id,
-            pipeline=request.pipeline,
-            fingerprint=request.fingerprint,
-            snapshot_digest=request.snapshot.digest,
-            blobs=request.snapshot.blobs,
-            metrics=self.record.metrics,
-            parameters=request.parameters,
-            cause=request.cause,
-            holdout=request.snapshot.holdout,
-            evaluator=request.evaluator,
-        )

@@ -1,0 +1,98 @@
+"""What a run says to others, made of its request and of its record as far as it has grown. Pure."""
+
+from shared.decisions.judging_before import judge_by_record
+from shared.decisions.promotion import Challenger, judge
+from shared.messages import (
+    CHECKED,
+    Champion,
+    Compared,
+    Judgement,
+    Lineage,
+    Rollout,
+    RunRecord,
+    RunRequest,
+    TargetPlan,
+    TrainingOrder,
+)
+
+
+def first_record(request: RunRequest) -> RunRecord:
+    """The record of a run that begins."""
+    return RunRecord(
+        run_id=request.run_id,
+        pipeline=request.pipeline,
+        outcome=None,
+        reason="",
+        cause=request.cause,
+        fingerprint=request.fingerprint,
+        attempt=request.attempt,
+        snapshot_digest=request.snapshot.digest,
+        requested_at=request.requested_at,
+        window_id=request.window_id,
+        forced=request.forced,
+        note=request.note,
+        blobs=request.snapshot.blobs,
+        holdout=request.snapshot.holdout,
+        evaluator=request.evaluator,
+        left_out=request.snapshot.left_out,
+    )
+
+
+def training_order(request: RunRequest, champion: str | None) -> TrainingOrder:
+    """``champion``: the run whose model serves when the training begins; nobody is measured against itself."""
+    return TrainingOrder(
+        run_id=request.run_id,
+        pipeline=request.pipeline,
+        compute=request.plan.compute,
+        snapshot=request.snapshot,
+        parameters=request.parameters,
+        fingerprint=request.fingerprint,
+        job=request.plan.job,
+        running_seconds=request.plan.limits.running_seconds,
+        champion=champion if champion != request.run_id else None,
+        evaluator=request.evaluator,
+        judged_metric=request.plan.rule.metric,
+        leave_out_faulty=request.plan.leave_out_faulty,
+    )
+
+
+def judgement_on(request: RunRequest, record: RunRecord, compared: Compared | None, champion: Champion) -> Judgement:
+    """Whether the run's model is promoted. Runs of schemas before ``CHECKED`` are judged as they began."""
+    rule = request.plan.rule
+    if request.schema < CHECKED:
+        return judge_by_record(rule, record.metrics, champion, run_id=request.run_id)
+    challenger = Challenger(
+        run_id=request.run_id,
+        metrics=record.metrics,
+        holdout=request.snapshot.holdout,
+        evaluator=request.evaluator,
+        compared=compared,
+    )
+    return judge(rule, challenger, champion)
+
+
+def lineage_of(request: RunRequest, record: RunRecord) -> Lineage:
+    """Where the run's model comes from."""
+    return Lineage(
+        run_id=request.run_id,
+        pipeline=request.pipeline,
+        fingerprint=request.fingerprint,
+        snapshot_digest=request.snapshot.digest,
+        blobs=request.snapshot.blobs,
+        metrics=record.metrics,
+        parameters=request.parameters,
+        cause=request.cause,
+        holdout=request.snapshot.holdout,
+        evaluator=request.evaluator,
+    )
+
+
+def rollout_to(target: TargetPlan, request: RunRequest, image: str) -> Rollout:
+    """The image's way to one target."""
+    return Rollout(
+        run_id=request.run_id,
+        pipeline=request.pipeline,
+        target=target.name,
+        image=image,
+        health_seconds=target.health_seconds,
+    )
