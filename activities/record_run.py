@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from shared.decisions.admission import JUDGED
+from shared.decisions.admission import came_to_a_verdict
 from shared.decisions.bounds import bounded_record
 from shared.decisions.news import Trained
 from shared.decisions.patience import failed_outside, next_attempt_at
@@ -80,7 +80,7 @@ def record_run(
     kept = runs.run(record.run_id)
     if kept is not None and kept.outcome not in {None, record.outcome}:
         return Done()
-    request = runs.request(record.run_id) if record.outcome in JUDGED else None
+    request = runs.request(record.run_id) if came_to_a_verdict(record) else None
     measured = measured_by(record, request.plan.rule) if request else ()
     if record.outcome is Outcome.PROMOTED:
         _crown(record, champions, measured)

@@ -9,8 +9,6 @@ from shared.decisions.standing import remedy
 from shared.errors import Code, PermanentError
 from shared.messages import Outcome, Parameters, Quarantine, RunRecord, Scalar, Verdict
 
-JUDGED = frozenset({Outcome.PROMOTED, Outcome.NOT_PROMOTED})
-
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -45,12 +43,17 @@ def decide(
     last = max(previous, key=lambda run: run.attempt)
     if last.outcome is None:
         return under_way(last.run_id)
-    judged = [run for run in previous if run.outcome in JUDGED and run.comparable and saw_all(run)]
+    judged = [run for run in previous if came_to_a_verdict(run) and saw_all(run)]
     if judged and not force:
         return _trained_already(max(judged, key=lambda run: run.attempt))
     if quarantine is not None and quarantine.active:
         return Refuse(run_id=last.run_id, verdict=Verdict.QUARANTINED, reason=remedy(quarantine))
     return Start(attempt=last.attempt + 1)
+
+
+def came_to_a_verdict(run: RunRecord) -> bool:
+    """Whether the run's model was judged. One that was refused because nothing could be compared was not."""
+    return run.outcome is Outcome.PROMOTED or (run.outcome is Outcome.NOT_PROMOTED and run.comparable)
 
 
 def _trained_already(run: RunRecord) -> Refuse:

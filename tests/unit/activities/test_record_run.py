@@ -118,6 +118,13 @@ def test_any_other_run_leaves_the_champion(ledger: Ledger, outcome: Outcome | No
     assert ledger.champions.champion(NAME).run_id is None
 
 
+def test_what_could_not_be_compared_is_not_trained_yet(ledger: Ledger) -> None:
+    """With ``select: new`` its files would never be judged otherwise."""
+    _record(ledger, _of(1, Outcome.NOT_PROMOTED, comparable=False))
+
+    assert ledger.listings.trained(NAME) is None
+
+
 @pytest.mark.parametrize("outcome", [None, *Outcome])
 def test_what_came_to_a_verdict_is_trained(ledger: Ledger, outcome: Outcome | None) -> None:
     _record(ledger, _of(1, outcome))

@@ -38,6 +38,12 @@ def test_a_verdict_without_a_comparison_is_none() -> None:
     assert decide([run]) == Start(attempt=run.attempt + 1)
 
 
+def test_who_was_promoted_without_a_comparison_was_judged_all_the_same() -> None:
+    run = a_run_record(outcome=Outcome.PROMOTED, comparable=False)
+
+    assert isinstance(decide([run]), Refuse)
+
+
 def test_a_new_fingerprint_is_trained() -> None:
     assert decide([]) == Start(attempt=1)
 
