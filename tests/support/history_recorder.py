@@ -58,8 +58,8 @@ def main() -> None:
             recorder.scenario("candidate_lost", {"landing/part-4.csv": second})
         recorder.waited("waited", {"inverse_regularisation": 0.31}, {"inverse_regularisation": 0.32})
         recorder.terminated("wound_up", {"inverse_regularisation": 0.33})
-        stack.stop_service("haproxy")
-        recorder.scenario("rolled_back", {"landing/part-4.csv": second.rstrip(b"\n").rpartition(b"\n")[0] + b"\n"})
+        with recorder.away_until_a_run_waits_for_it("haproxy"):
+            recorder.scenario("outside", {"landing/part-4.csv": second.rstrip(b"\n").rpartition(b"\n")[0] + b"\n"})
 
 
 @dataclass(slots=True)
@@ -152,6 +152,24 @@ class Recorder:
         with _meanwhile(lose):
             yield
 
+    @contextmanager
+    def away_until_a_run_waits_for_it(self, service: str) -> Iterator[None]:
+        """Meanwhile a service of the stack is away, until a run pauses because of that."""
+        self.stack.stop_service(service)
+
+        def come_back() -> None:
+            def waits() -> bool:
+                open_runs = [run for run in self.app.runs(PIPELINE) if run["outcome"] is None]
+                return any("next_try_at" in (self.app.run(run["run_id"]).get("progress") or {}) for run in open_runs)
+
+            for _ in deadline(600, "a run that waits", pause=2):
+                if waits():
+                    break
+            self.stack.start_service(service)
+
+        with _meanwhile(come_back):
+            yield
+
     def _remove_container(self, run_id: str) -> None:
         engine = find(Vm(self.stack.state / "vm", Layout.at(self.stack.state).runtime, port=0).engine_configuration)
         listing = [engine.name, "ps", "--quiet", "--filter", f"label=edgetrain.run-id={run_id}"]
@@ -233,8 +251,10 @@ def _write(scenario: str, instance_id: str, history: list[HistoryEvent], **more:
     document = {"orchestrator": name, "instance_id": instance_id, "history": [_bare(each) for each in history], **more}
     text = _ADDRESS.sub("vm.example:8400", json.dumps(document, indent=1, sort_keys=True))
     asked = next((each for each in history if each["EventType"] == EventType.TASK_SCHEDULED), {})
-    # Guarded steps share a name; what they guard tells them apart.
-    parts = [scenario, name, *([asked["Name"]] if name == "guarded_step" else []), "json"]
+    # Guarded steps share a name; what they guard tells them apart. So does what a run takes its turn at.
+    guarded = [asked["Name"]] if name == "guarded_step" else []
+    delivery = ["delivery"] if instance_id.endswith("-delivery") else []
+    parts = [scenario, name, *guarded, *delivery, "json"]
     (FOLDER / ".".join(parts)).write_text(text + "\n", encoding="utf-8")
 
 
