@@ -121,7 +121,7 @@ def main() -> int:
     try:
         prepare(endpoints, names, cache=options.cache, progress=lambda line: print(one_line(line), flush=True))
     except PreparationError as error:
-        print(one_line(error), file=sys.stderr, flush=True)
+        print("\n".join(map(one_line, str(error).splitlines())), file=sys.stderr, flush=True)
         status = 1
     except KeyboardInterrupt:
         print("stopped; the stack goes on, `make up` prepares the rest", file=sys.stderr)
