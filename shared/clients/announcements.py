@@ -13,7 +13,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridPublisherClient
 
-from shared.clients.storage_errors import translated
+from shared.clients.storage_errors import require_no_page, translated
 from shared.decisions.announcements import announcement
 from shared.errors import Code, PermanentError
 
@@ -57,7 +57,7 @@ class Announcements:
             data=told.data,
         )
         with translated("the Event Grid topic", SETTING), _endpoint_is_checked():
-            self._publisher.send(message)
+            self._publisher.send(message, raw_response_hook=require_no_page)
 
     def close(self) -> None:
         """Close the connection."""

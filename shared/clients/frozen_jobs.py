@@ -5,7 +5,7 @@ from contextlib import suppress
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
 
-from shared.clients.storage_errors import translated
+from shared.clients.storage_errors import parsed, require_own, translated
 from shared.errors import Code, PermanentError, TransientError
 from shared.job_trees import JobTree, digest_of
 from shared.messages import FrozenJob
@@ -25,6 +25,7 @@ class FrozenJobs:
                 retry_policy=LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
                 connection_timeout=5,
                 read_timeout=30,
+                raw_response_hook=require_own,
             )
         except ValueError as error:
             # The text of a bad connection string may hold the key: keep it out of the reason.
@@ -49,7 +50,8 @@ class FrozenJobs:
         """The tree as it was kept; raises :class:`PermanentError` when it is gone."""
         with translated(self._what, SETTING):
             try:
-                packed = self._container.download_blob(_name(job)).readall()
+                with parsed(self._what):
+                    packed = self._container.download_blob(_name(job)).readall()
             except ResourceNotFoundError:
                 where = f"{self._container.container_name}/{_name(job)}"
                 reason = f"the code of training/{job.folder}/ that the run was admitted with, {where}, is gone from"
@@ -66,7 +68,9 @@ class FrozenJobs:
     def _upload(self, job: FrozenJob, packed: bytes) -> None:
         with suppress(ResourceExistsError):
             settings = ContentSettings(content_type="application/x-tar")
-            self._container.upload_blob(_name(job), packed, overwrite=False, content_settings=settings)
+            self._container.upload_blob(
+                _name(job), packed, overwrite=False, content_settings=settings, validate_content=True
+            )
 
 
 def _name(job: FrozenJob) -> str:

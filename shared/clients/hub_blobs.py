@@ -4,7 +4,7 @@ The protocol version is pinned per site, because an Azure Stack Hub refuses ever
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, Any
@@ -14,7 +14,7 @@ from azure.storage.blob import BlobClient, BlobProperties, BlobType, ContainerCl
 
 from shared.clients.hub_access import HubAccess
 from shared.clients.hub_listing import ListingTransport, Page, where_it_breaks
-from shared.clients.storage_errors import translated
+from shared.clients.storage_errors import parsed, require_own, translated
 from shared.decisions.blob_names import can_be_had, spelt
 from shared.decisions.manifest import CONTAINER as MANIFESTS
 from shared.decisions.manifest import BlobEntry
@@ -49,6 +49,7 @@ class HubBlobs:
                 # Short: the durable retry policy waits better than a call that blocks a worker's thread.
                 "retry_policy": LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
                 "transport": ListingTransport(connection_timeout=10, read_timeout=60),
+                "raw_response_hook": require_own,
                 "max_single_put_size": block,
                 "max_block_size": block,
                 "max_single_get_size": block,
@@ -75,7 +76,7 @@ class HubBlobs:
         listed = container.list_blobs(
             name_starts_with=data.prefix or None,
             results_per_page=self._page,
-            raw_response_hook=lambda answer: clocks.append(_date_of(answer)),
+            raw_response_hook=_looking_at(clocks),
         )
         pages: Any = listed.by_page(marker)
         last = ""
@@ -83,6 +84,7 @@ class HubBlobs:
             with self._translated(data.container):
                 try:
                     page = next(pages, None)
+                    page = None if page is None else list(page)
                 except ResourceNotFoundError:
                     reason = f"site {self.site} has no container {data.container}; create it"
                     raise PermanentError(reason, code=Code.NO_DATA) from None
@@ -145,7 +147,7 @@ class HubBlobs:
                 listed = self._container(container).list_blobs(
                     name_starts_with=name,
                     results_per_page=1,
-                    raw_response_hook=lambda answer: clocks.append(_date_of(answer)),
+                    raw_response_hook=_looking_at(clocks),
                 )
                 found = next(iter(listed), None)
             except ResourceNotFoundError:
@@ -156,7 +158,9 @@ class HubBlobs:
         """The bytes of a manifest, a block at a time; None when there is none of that name."""
         with self._translated(MANIFESTS):
             try:
-                chunks = self._container(MANIFESTS).get_blob_client(name).download_blob().chunks()
+                # Held to the service's MD5, piece by piece.
+                blob = self._container(MANIFESTS).get_blob_client(name)
+                chunks = blob.download_blob(validate_content=True).chunks()
             except ResourceNotFoundError:
                 return None
         return self._read(iter(chunks))
@@ -181,8 +185,10 @@ class HubBlobs:
     def _container(self, name: str) -> ContainerClient:
         return self._access.client(name).get_container_client(name)
 
-    def _translated(self, container: str) -> AbstractContextManager[None]:
-        return translated(self._what, self._access.setting(container))
+    @contextmanager
+    def _translated(self, container: str) -> Iterator[None]:
+        with translated(self._what, self._access.setting(container)), parsed(self._what):
+            yield
 
     def _create(self, container: ContainerClient) -> None:
         try:
@@ -210,7 +216,8 @@ class HubBlobs:
             return
         with suppress(ResourceExistsError):
             settings = ContentSettings(content_type="application/json")
-            blob.upload_blob(content, length=size, overwrite=False, content_settings=settings)
+            # With an MD5 of each piece, which the service checks: a key that may only write cannot look afterwards.
+            blob.upload_blob(content, length=size, overwrite=False, content_settings=settings, validate_content=True)
 
 
 def entry_of(blob: BlobProperties) -> BlobEntry:
@@ -226,6 +233,16 @@ def entry_of(blob: BlobProperties) -> BlobEntry:
         md5=bytes(md5).hex() if md5 else None,
         last_modified=blob.last_modified,
     )
+
+
+def _looking_at(clocks: list[datetime | None]) -> Callable[[Any], None]:
+    """A hook that notes the storage's clock; it stands instead of the client's, so it checks like that one."""
+
+    def look(answer: Any) -> None:
+        require_own(answer)
+        clocks.append(_date_of(answer))
+
+    return look
 
 
 def _date_of(answer: Any) -> datetime | None:

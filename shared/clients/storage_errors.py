@@ -1,16 +1,55 @@
-"""Errors of Azure Storage (tables and blobs), and of Event Grid, in our two families."""
+"""Errors of Azure Storage (tables and blobs), and of Event Grid, in our two families.
+
+The SDKs take every answer for the service's: a proxy's page with status 404 is "there is no such blob", with 204 "the
+row was written", with 200 an ``AttributeError``. So each answer is looked at before they do (:func:`require_own`), and
+what they fall over when they read one is named as somebody else's.
+"""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponseError
 
+from shared.clients.strangers import foreign, stranger
 from shared.errors import Code, PermanentError, TransientError
 from shared.texts import shortened
 
 _SIGNATURE = re.compile(r"\bsig=[^&\s\"')]+")
 _MAY_RECOVER = {408, 409, 429}  # 409: what is asked for is being deleted, or changed by another request
+
+
+class ForeignAnswerError(ServiceResponseError):
+    """An answer that the service did not give; the SDKs try again for it, as for none."""
+
+
+def require_own(answer: Any) -> None:
+    """A ``raw_response_hook`` for clients of Azure Storage: raises for an answer that it did not give.
+
+    Azure Storage puts ``x-ms-request-id`` into every answer, whatever its status.
+    """
+    response = answer.http_response
+    if "x-ms-request-id" not in response.headers:
+        kind = str(response.headers.get("Content-Type") or "nothing").partition(";")[0]
+        raise ForeignAnswerError(f"{shortened(kind, 60)} ({response.status_code})")
+
+
+def require_no_page(answer: Any) -> None:
+    """The same for services that mark their answers by nothing: raises for web pages and redirections."""
+    response = answer.http_response
+    instead = foreign(response.status_code, response.headers.get("Content-Type"))
+    if instead:
+        raise ForeignAnswerError(instead)
+
+
+@contextmanager
+def parsed(store: str) -> Iterator[None]:
+    """Around calls whose answers have a content: what the SDK falls over is no content of the service."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise stranger(store, f"content of another shape ({type(error).__name__})") from error
 
 
 @contextmanager
@@ -22,8 +61,12 @@ def translated(store: str, setting: str) -> Iterator[None]:
     """
     try:
         yield
+    except ForeignAnswerError as error:
+        raise stranger(store, str(error)) from error
     except HttpResponseError as error:
         raise _of_status(error, store, setting) from error
+    except AttributeError as error:  # of an SDK that looks for the answer to an error, and finds none
+        raise TransientError(f"{store} did not answer as a whole") from error
     except AzureError as error:  # no answer: refused, reset, timed out, name not found
         # Its text, and that of its causes, holds the address, which may hold a signature: none of them goes further.
         told = _SIGNATURE.sub("sig=...", str(error))
@@ -32,6 +75,8 @@ def translated(store: str, setting: str) -> Iterator[None]:
 
 def _of_status(error: HttpResponseError, store: str, setting: str) -> TransientError | PermanentError:
     status = error.status_code
+    if status is not None and status < 400:  # it is the service's, as far as its headers go, but no answer to this
+        return stranger(store, f"an answer that is cut, or to something else ({status})")
     if status is None or status >= 500 or status in _MAY_RECOVER:
         return TransientError(f"{store} answered {status}: {shortened(error)}")
     if status in {401, 403}:

@@ -19,9 +19,11 @@ import sys
 import tempfile
 import threading
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from shared.clients.strangers import stranger
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import AzureMl
 
@@ -67,19 +69,24 @@ def _fetch(url: str) -> Any:
     try:
         with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as response:  # noqa: S310 - the scheme was checked
             return json.load(response)
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise TransientError(f"the Azure ML cloud metadata at {url} cannot be fetched: {error}") from error
-    except ValueError:
-        raise _refusal(f"{url} does not answer with JSON") from None
+    except (ValueError, RecursionError):
+        if url.startswith("file://"):
+            raise _refusal(f"{url} does not hold JSON") from None
+        raise stranger(f"the Azure ML cloud metadata at {url}", "no JSON") from None
 
 
 def _require_cloud(clouds: Any, settings: AzureMl) -> None:
+    if not isinstance(clouds, list) and settings.metadata_url.startswith("https://"):
+        raise stranger(f"the Azure ML cloud metadata at {settings.metadata_url}", "JSON of another shape")
     entries = [entry for entry in clouds if isinstance(entry, dict)] if isinstance(clouds, list) else []
     named = [entry for entry in entries if entry.get("name") == settings.cloud]
     if not named:
         known = ", ".join(sorted(str(entry.get("name")) for entry in entries)) or "none"
         raise _refusal(f"{settings.metadata_url} lists no cloud {settings.cloud!r} (it lists: {known})")
-    if not named[0].get("resourceManager") or not named[0].get("authentication", {}).get("loginEndpoint"):
+    login = named[0].get("authentication")
+    if not named[0].get("resourceManager") or not (isinstance(login, dict) and login.get("loginEndpoint")):
         raise _refusal(f"{settings.metadata_url}: cloud {settings.cloud!r} lacks resourceManager or loginEndpoint")
 
 

@@ -13,8 +13,9 @@ from azure.core.rest import HttpRequest
 from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
 from shared.clients.ledger.tables import Change, Insert, Row, Update
-from shared.clients.ledger.transactions import content_type, encoded, refusal
-from shared.clients.storage_errors import translated
+from shared.clients.ledger.transactions import content_type, encoded, made, refusal
+from shared.clients.storage_errors import parsed, require_own, translated
+from shared.clients.strangers import stranger
 from shared.errors import Code, PermanentError, TransientError
 
 SETTING = "AzureWebJobsStorage"
@@ -26,6 +27,7 @@ _CALL = {
     "retry_backoff_max": 2,
     "connection_timeout": 5,
     "read_timeout": 30,
+    "raw_response_hook": require_own,
 }
 _DID_NOT_HOLD = {404, 409, 412}
 _BEING_DELETED = "TableBeingDeleted"  # 409, as for a row that is there
@@ -55,7 +57,8 @@ class AzureTable:
         with translated(self._what, SETTING):
             self._ensure()
             try:
-                return _row(self._client.get_entity(partition, key))
+                with parsed(self._what):
+                    return _row(self._client.get_entity(partition, key))
             except ResourceNotFoundError:
                 return None
 
@@ -77,7 +80,7 @@ class AzureTable:
             found = self._client.query_entities(condition, parameters=values, select=columns, results_per_page=page)
             entities = iter(found)
         while True:
-            with translated(self._what, SETTING):
+            with translated(self._what, SETTING), parsed(self._what):
                 entity = next(entities, None)
             if entity is None:
                 return
@@ -138,8 +141,11 @@ class AzureTable:
             # The only way to the SDK's pipeline, with its credentials and retries, past its encoder.
             # Streamed, because the pipeline would else take the answer for JSON.
             response = self._client._client.send_request(request, stream=True)  # noqa: SLF001
-            refused = refusal(response.status_code, response.read().decode("utf-8", "replace"))
+            answer = response.read().decode("utf-8", "replace")
+            refused = refusal(response.status_code, answer)
             if refused is None:
+                if made(answer) != len(changes):
+                    raise stranger(self._what, f"an answer to {made(answer)} of {len(changes)} changes")
                 return None
             if refused.code in _TABLE_IS_GONE:
                 raise self._gone()

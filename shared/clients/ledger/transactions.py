@@ -65,6 +65,11 @@ def refusal(status: int, answer: str) -> Refusal | None:
     return Refusal(failed, code, int(position[1]) if position else UNKNOWN, text)
 
 
+def made(answer: str) -> int:
+    """How many changes the answer says were made."""
+    return sum(int(part[1]) < 400 for part in _STATUS.finditer(answer))
+
+
 def _request(change: Change, table_url: str) -> str:
     row = change.row
     if isinstance(change, Insert):

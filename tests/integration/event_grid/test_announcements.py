@@ -17,6 +17,7 @@ from shared.errors import Code, PermanentError, TransientError
 from shared.messages import RunEvent, RunEventKind
 from shared.wire import from_wire
 from tests.integration.event_grid.stand_in import CLOUD_TOPIC, EVENTS_TOPIC, Receiver, StandIn, running
+from tests.support.answering import PAGE, Told, answering
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START
 
@@ -141,3 +142,12 @@ def test_without_settings_nobody_is_told(caplog: pytest.LogCaptureFixture) -> No
         Announcements(None).publish(EVENT)
 
     assert f"{RECORD.run_id}-not_promoted is told to nobody" in caplog.text
+
+
+@pytest.mark.parametrize("status", [200, 403, 404])
+def test_what_a_web_page_took_was_not_announced(status: int) -> None:
+    with answering() as proxy, announcing(f"{proxy.url}/api/events", "key") as client:
+        proxy.answer = lambda *_: Told(status, PAGE, "text/html")
+
+        with pytest.raises(TransientError, match="something else than the Event Grid topic answered: a web page"):
+            client.publish(EVENT)
