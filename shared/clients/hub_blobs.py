@@ -4,7 +4,7 @@ The protocol version is pinned per site, because an Azure Stack Hub refuses ever
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, Any

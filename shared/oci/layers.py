@@ -40,8 +40,7 @@ class Entry:
 
     def __post_init__(self) -> None:
         parts = PurePosixPath(self.path).parts
-        plain = str(PurePosixPath(self.path)) == self.path and self.path.isprintable()
-        if not parts or not plain or self.path[0] == "/" or ".." in parts:
+        if not parts or str(PurePosixPath(self.path)) != self.path or self.path[0] == "/" or ".." in parts:
             raise ValueError(f"{self.path!r} is not a plain path below an image's root")
 
 

@@ -73,7 +73,7 @@ def _fetch(url: str) -> Any:
         raise TransientError(f"the Azure ML cloud metadata at {url} cannot be fetched: {error}") from error
     except (ValueError, RecursionError):
         if url.startswith("file://"):
-            raise _refusal(f"{url} does not hold JSON") from None
+            raise _refusal(f"{url} does not answer with JSON") from None
         raise stranger(f"the Azure ML cloud metadata at {url}", "no JSON") from None
 
 
