@@ -107,10 +107,13 @@ def owner_is_gone(claimed_at: datetime, owner: Instance, now: datetime) -> bool:
 
 
 def may_try(tries: int, last: datetime | None, now: datetime) -> bool:
-    """Whether to try again what was tried ``tries`` times, the last time at ``last``: the pauses grow to a day."""
-    if tries == 0 or last is None:
+    """Whether to try again what was tried ``tries`` times, the last time at ``last``: the pauses grow to a day.
+
+    The second try does not wait: what was started may have been ended for another reason than that it fails.
+    """
+    if tries <= 1 or last is None:
         return True
-    pause: timedelta = min(FIRST_PAUSE * 2 ** min(tries - 1, 20), LONGEST_PAUSE)
+    pause: timedelta = min(FIRST_PAUSE * 2 ** min(tries - 2, 20), LONGEST_PAUSE)
     return abs(now - last) >= pause
 
 

@@ -147,15 +147,16 @@ def test_a_settling_that_fails_again_and_again_is_tried_ever_more_seldom() -> No
 @pytest.mark.parametrize(
     ("tries", "pause"),
     [
-        (1, timedelta(minutes=2)),
-        (2, timedelta(minutes=4)),
-        (5, timedelta(minutes=32)),
-        (11, timedelta(days=1)),
+        (2, timedelta(minutes=2)),
+        (3, timedelta(minutes=4)),
+        (6, timedelta(minutes=32)),
+        (12, timedelta(days=1)),
         (10_000, timedelta(days=1)),
     ],
 )
 def test_pauses_between_tries_grow_to_a_day(tries: int, pause: timedelta) -> None:
     assert may_try(0, None, START)
+    assert may_try(1, START, START)
     assert not may_try(tries, START, START + pause - timedelta(seconds=1))
     assert may_try(tries, START, START + pause)
 
