@@ -45,7 +45,8 @@ def observe(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Traini
     """The poll's state after a status was seen."""
     changed = status.phase != poll.phase or poll.phase_since is None
     running = poll.running_since
-    if running is None and status.phase not in _WAITING:
+    # Not while it is being cancelled: how it stops must not hide that it never got to run.
+    if running is None and not poll.cancelling and status.phase not in _WAITING:
         running = now
     return replace(
         poll,

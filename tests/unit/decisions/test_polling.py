@@ -1,5 +1,7 @@
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,3 +90,26 @@ def test_a_training_that_completes_although_it_was_being_cancelled_counts_as_com
     late = next_step(poll, TrainingStatus(phase=Phase.RUNNING), START + CANCEL_GRACE * 2)
     assert isinstance(late, Ended)
     assert "did not stop" in late.reason
+
+
+@pytest.mark.parametrize("last", [Phase.CANCELLED, Phase.FAILED])
+@pytest.mark.parametrize(
+    ("before", "kind"), [(Phase.QUEUED, FailureKind.OUTSIDE), (Phase.RUNNING, FailureKind.UNKNOWN)]
+)
+def test_whose_matter_a_limit_is_does_not_change_while_the_training_stops(
+    before: Phase, kind: FailureKind, last: Phase
+) -> None:
+    limits = TrainingLimits(queued_seconds=100, running_seconds=100, expected_seconds=60)
+    poll = observe(a_training_poll(limits=limits), TrainingStatus(phase=before), START)
+    late = START + timedelta(seconds=101)
+    poll = observe(poll, TrainingStatus(phase=before), late)
+    over = next_step(poll, TrainingStatus(phase=before), late)
+    assert isinstance(over, Cancel)
+    poll = replace(poll, cancelling=over.reason, cancel_asked_at=late)
+
+    for phase in (Phase.FINALIZING, last):  # as Azure ML tells of a run that it was asked to cancel
+        status = TrainingStatus(phase=phase)
+        poll = observe(poll, status, late + timedelta(seconds=5))
+        step = next_step(poll, status, late + timedelta(seconds=5))
+
+    assert step == Ended(Phase.FAILED, over.reason, kind)
