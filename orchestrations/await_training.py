@@ -11,9 +11,9 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.progress import gave_up, report, show
+from orchestrations.patience import blamed
+from orchestrations.progress import report, show
 from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, START_TRAINING, SUBMIT_TRAINING
-from shared.decisions.blame import kind_of
 from shared.decisions.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe
 from shared.errors import Code, PermanentError
 from shared.messages import (
@@ -42,12 +42,12 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
             yield from submit.call(context, poll.order)
             poll = replace(poll, submitted=True)
         outcome = yield from _rounds(context, poll, ref)
-    except PermanentError as error:
-        if poll.submitted:  # it may be running still, such as when the credentials have expired
-            return to_wire((yield from _give_up(context, poll, ref, error.reason, kind_of(error))))
-        return to_wire(_failed(poll, error.reason, kind_of(error)))
-    except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        return to_wire((yield from _give_up(context, poll, ref, gave_up(error), FailureKind.OUTSIDE)))
+    except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
+        kind, reason = blamed(error)
+        if isinstance(error, PermanentError) and not poll.submitted:
+            return to_wire(_failed(poll, reason, kind))
+        # It may be running, such as when the credentials have expired.
+        return to_wire((yield from _give_up(context, poll, ref, reason, kind)))
     if isinstance(outcome, TrainingPoll):
         context.continue_as_new(to_wire(outcome))
         return None
@@ -89,7 +89,7 @@ def _give_up(
     poll: TrainingPoll,
     ref: TrainingRef,
     reason: str,
-    kind: FailureKind,
+    kind: FailureKind | None,
 ) -> Generator[Any, Any, TrainingEnd]:
     """The training system does not answer, or refuses: try once more to stop what may run, so that the VM is freed."""
     left = "the training was cancelled"
@@ -103,7 +103,7 @@ def _give_up(
     return _failed(poll, f"{reason}; {left}", kind)
 
 
-def _failed(poll: TrainingPoll, reason: str, kind: FailureKind) -> TrainingEnd:
+def _failed(poll: TrainingPoll, reason: str, kind: FailureKind | None) -> TrainingEnd:
     return _end(poll, Phase.FAILED, reason, kind)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.progress import gave_up, report
+from orchestrations.progress import first_line, gave_up, report
 from shared.decisions.blame import kind_of
 from shared.decisions.patience import WITHIN_A_RUN
 from shared.errors import EdgetrainError, PermanentError
@@ -23,12 +23,18 @@ class BlamedError(EdgetrainError):
 
 
 def blamed(error: Exception) -> tuple[FailureKind | None, str]:
-    """Whose matter an error is, and the reason that is told. What is not ours is an activity whose retries ran out."""
+    """Whose matter an error is, and the reason that is told.
+
+    The SDK raises a bare ``Exception`` for an activity whose retries ran out. Any other that is not ours is a fault of
+    the app itself: waiting does not mend it.
+    """
     if isinstance(error, BlamedError):
         return error.kind, str(error)
     if isinstance(error, PermanentError):
         return kind_of(error), error.reason
-    return FailureKind.OUTSIDE, gave_up(error)
+    if type(error) is Exception:
+        return FailureKind.OUTSIDE, gave_up(error)
+    return FailureKind.UNKNOWN, f"this is a fault of the app: {type(error).__name__}: {first_line(error)}"
 
 
 def patiently(context: df.DurableOrchestrationContext, steps: Callable[[], Steps], stage: Callable[[], Stage]) -> Steps:

@@ -9,16 +9,12 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.progress import first_line, gave_up, report
+from orchestrations.patience import BlamedError, blamed
+from orchestrations.progress import first_line, report
 from shared.contracts import REMOVE_CANDIDATE, START_CANDIDATE, SWITCH_TRAFFIC, VERIFY_CANDIDATE
-from shared.decisions.blame import kind_of
-from shared.errors import EdgetrainError, PermanentError
-from shared.messages import Candidate, CandidateStep, FailureKind, Release, Rollout, Stage, TargetResult
+from shared.errors import PermanentError
+from shared.messages import Candidate, CandidateStep, Release, Rollout, Stage, TargetResult
 from shared.wire import from_wire, to_wire
-
-
-class SwitchUnknownError(EdgetrainError):
-    """Retries of the switch ran out without an answer."""
 
 
 def roll_out(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
@@ -29,12 +25,8 @@ def roll_out(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any
         _step(context, rollout, "starting the candidate")
         candidate = yield from START_CANDIDATE.call(context, rollout)
         release = yield from _take_over(context, CandidateStep(rollout=rollout, candidate=candidate))
-    except PermanentError as error:
-        reason, kind = error.reason, kind_of(error)
-    except SwitchUnknownError as error:
-        reason, kind = str(error), FailureKind.UNKNOWN
-    except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        reason, kind = gave_up(error), FailureKind.OUTSIDE
+    except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
+        kind, reason = blamed(error)
     else:
         return to_wire(TargetResult(target=rollout.target, deployed=True, endpoint=release.endpoint))
     if candidate is not None:
@@ -53,7 +45,9 @@ def _take_over(context: df.DurableOrchestrationContext, step: CandidateStep) -> 
         raise
     except Exception as error:
         # The last answer may have been lost after the switch was made; then the candidate is live, and stays.
-        raise SwitchUnknownError(f"{first_line(error)}; look which release the target serves") from error
+        # To roll out again tells, and then it is recorded as what it is.
+        kind, _ = blamed(error)
+        raise BlamedError(f"{first_line(error)}; look which release the target serves", kind) from error
     return release
 
 

@@ -89,6 +89,14 @@ def test_what_is_not_outside_is_not_waited_for(step: str, trouble: Any) -> None:
     assert pauses(run) == []
 
 
+def test_a_fault_of_the_app_is_no_trouble_outside() -> None:
+    run, record = story(collect_training={"value": {"run_id": 7}})
+
+    assert (record.outcome, record.failure_kind) == (Outcome.FAILED, FailureKind.UNKNOWN)
+    assert record.reason.startswith("training: this is a fault of the app: ValueError: TrainedModel: field ")
+    assert pauses(run) == []
+
+
 def test_runs_from_before_end_as_they_did() -> None:
     better = value(a_trained_model(metrics={"accuracy": 0.99}))
     run, record = story(request={"schema": QUEUED}, collect_training=better, roll_out=UNREACHED)

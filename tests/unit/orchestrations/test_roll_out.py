@@ -2,7 +2,7 @@ from typing import Any
 
 from orchestrations.roll_out import roll_out
 from shared.errors import Code
-from shared.messages import Candidate, Done, Release, Rollout, TargetResult, Verification
+from shared.messages import Candidate, Done, FailureKind, Release, Rollout, TargetResult, Verification
 from shared.wire import from_wire
 from tests.support.workflow import Played, play, refusal, value
 
@@ -63,3 +63,4 @@ def test_a_switch_without_an_answer_says_that_it_may_have_happened() -> None:
 
     assert result.reason == "SSH timed out; look which release the target serves"
     assert run.asked[-1] == "remove_candidate", "which leaves alone what is live"
+    assert result.failure_kind is FailureKind.OUTSIDE, "so that it is rolled out again, which tells what serves"
