@@ -191,7 +191,10 @@ class LoopbackHttp:
             try:
                 connection.request(method, path, body=body, headers=headers)
                 response = connection.getresponse()
-                return response.status, response.read(_REPLY_LIMIT)
+                reply = response.read(_REPLY_LIMIT)
+                if response.length:  # the library does not mind a connection that ends before the promised length
+                    raise HTTPException(f"its answer was cut, or has more than {_REPLY_LIMIT} bytes")
+                return response.status, reply
             except (OSError, EOFError, HTTPException) as error:
                 told = " ".join(str(error).split()) or type(error).__name__
                 raise TransientError(f"{self._session.label}: {method} {path} on port {port}: {told[:500]}") from error

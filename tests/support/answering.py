@@ -1,5 +1,6 @@
 """A real server that answers whatever it is told to: as a proxy or a sign-in page in between would."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,8 +34,8 @@ class Answering:
 
 
 @contextmanager
-def answering() -> Iterator[Answering]:
-    """Run it on a free loopback port."""
+def answering(tls: ssl.SSLContext | None = None) -> Iterator[Answering]:
+    """Run it on a free loopback port; with ``tls`` it speaks https."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -59,7 +60,9 @@ def answering() -> Iterator[Answering]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    served = Answering(f"http://127.0.0.1:{server.server_port}")
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    served = Answering(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from shared.artifact_names import MOST_BYTES, files_below
 from shared.clients.azure_ml.errors import translated
@@ -114,8 +115,9 @@ def _pieces(name: str, address: str) -> Iterator[bytes]:
             for piece in answer.raw.stream(PIECE, decode_content=False):
                 told.read(piece)
                 yield piece
-    except (requests.RequestException, OSError) as error:
-        # No text of the error: it may quote the address, whose signature opens it.
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        # The raw stream breaks off with urllib3's own. No text of the error: it may quote the address, whose signature
+        # opens it.
         raise TransientError(f"{_SERVICE} did not give {shortened(name)}: {type(error).__name__}") from None
     told.require_whole()
 

@@ -9,8 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from shared.clients.ssh import connected
+from shared.clients.vm_containers import LoopbackHttp
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import ServingTarget
+from tests.support.answering import Told, answering
 from tests.support.serving_host import ServingHost, free_port
 
 
@@ -113,3 +115,20 @@ def test_the_link_breaks(host: ServingHost) -> None:
 def _connect(target: ServingTarget) -> None:
     with connected(target) as session:
         session.run(["true"])
+
+
+@pytest.mark.parametrize("told", [Told(body=b"0.12", cut=3), Told(body=b"1" * 1_048_577)])
+def test_an_answer_that_is_cut_or_too_long_is_no_answer(host: ServingHost, told: Told) -> None:
+    """``0.12`` is JSON too: cut, it would pass for what the model answers."""
+    with answering() as server, connected(host.target) as session:
+        server.answer = lambda _method, _path: told
+        port = int(server.url.rpartition(":")[2])
+        with pytest.raises(TransientError, match=f"POST /score on port {port}: its answer was cut, or has more than"):
+            LoopbackHttp(session).post_json(port, "/score", b"{}", timeout=5)
+
+
+def test_a_whole_answer_is_taken(host: ServingHost) -> None:
+    with answering() as server, connected(host.target) as session:
+        server.answer = lambda _method, _path: Told(body=b"0.12345")
+        port = int(server.url.rpartition(":")[2])
+        assert LoopbackHttp(session).post_json(port, "/score", b"{}", timeout=5) == (200, b"0.12345")
