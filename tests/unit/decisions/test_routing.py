@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.blob_names import carried
+from shared.decisions.blob_names import can_be_had
 from shared.decisions.routing import route
 from shared.decisions.selection import selects
 from shared.pipelines import Pipeline
@@ -117,5 +117,5 @@ def test_events_and_listings_agree(name: str, size: int, prefix: str, pattern: s
     pipeline = a_pipeline(prefix=prefix, pattern=pattern, holdout="none", settle={"done_marker": marker})
     routing = route(an_arrival(blob=name, size=size), [pipeline], ACCOUNTS)
     marked = marker is not None and name == prefix + marker
-    assert bool(routing.pipelines) == (carried(name) and (marked or selects(pipeline, name, size)))
+    assert bool(routing.pipelines) == (can_be_had(name) and (marked or selects(pipeline, name, size)))
     assert bool(routing.pipelines) != bool(routing.reason)
