@@ -7,7 +7,7 @@ from typing import Protocol
 from shared.decisions.admission import came_to_a_verdict
 from shared.decisions.bounds import bounded_record
 from shared.decisions.news import Trained
-from shared.decisions.patience import failed_outside, next_attempt_at
+from shared.decisions.patience import is_tried_again, next_attempt_at
 from shared.decisions.promotion import measured_by
 from shared.decisions.quarantine import failed_in_training, quarantine_for
 from shared.messages import Best, Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
@@ -90,7 +90,7 @@ def record_run(
         _note_trained(record, request, listings)
     if failed_in_training(record):
         _put_aside(record, runs, quarantines)
-    if failed_outside(record):
+    if is_tried_again(record):
         _plan_another(record, runs, retries)
     runs.record_run(record)
     return Done()

@@ -10,7 +10,7 @@ import azure.durable_functions as df
 
 from function_app.api.models import ListedRun, RunView
 from function_app.services import Services
-from shared.decisions.patience import failed_outside
+from shared.decisions.patience import is_tried_again
 from shared.decisions.watching import Life, life_of
 from shared.messages import RunRecord, Stage
 
@@ -54,7 +54,7 @@ def _fields(record: RunRecord) -> dict[str, Any]:
 
 async def _planned(services: Services, records: Iterable[RunRecord]) -> dict[str, datetime]:
     """When each of these runs is tried again, as far as it is; nothing is asked when none can be."""
-    if not any(map(failed_outside, records)):
+    if not any(map(is_tried_again, records)):
         return {}
     return {retry.run_id: retry.at for retry in await asyncio.to_thread(services.ledger.retries.all)}
 

@@ -215,6 +215,7 @@ class _Run:
             reason=judgement.reason,
             champion_value=judgement.champion_value,
             comparable=judgement.comparable,
+            overtaken=judgement.overtaken,
         )
         if not judgement.promoted:
             raise RunEndedError(Outcome.NOT_PROMOTED, judgement.reason)

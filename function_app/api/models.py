@@ -118,7 +118,8 @@ class Accepted:
 class ListedRun(RunRecord):
     """A run. While it is under way, ``stage`` is the one that its orchestration is in, ``since`` then.
 
-    ``next_try_at``: when a run that failed for trouble outside is asked for again by itself; null when it is not.
+    ``next_try_at``: when a run that came to no end of its own is asked for again by itself, as one that failed for
+    trouble outside; null when it is not.
     """
 
     since: datetime | None = None

@@ -44,7 +44,7 @@ def request_of(failed: RunRequest, this: Pass) -> AdmissionRequest:
         requested_at=this.now,
         parameters=failed.parameters if failed.own_parameters else {},
         force=failed.forced,
-        note=failed.note or f"run {failed.run_id} failed for trouble outside",
+        note=failed.note or f"run {failed.run_id} came to no end of its own",
     )
 
 

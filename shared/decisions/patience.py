@@ -17,21 +17,23 @@ BETWEEN_RUNS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 45, 135, 
 """Before each further attempt at a fingerprint: ten hours in all."""
 
 
-def failed_outside(run: RunRecord) -> bool:
-    """Whether a run came to no end of its own because of something outside."""
+def is_tried_again(run: RunRecord) -> bool:
+    """Whether a run came to no end of its own: for something outside, or because it was overtaken while it trained."""
+    if run.outcome is Outcome.NOT_PROMOTED:
+        return run.overtaken
     return run.failure_kind is FailureKind.OUTSIDE and run.outcome in {Outcome.FAILED, Outcome.ROLLED_BACK}
 
 
 def next_attempt_at(attempts: Sequence[RunRecord]) -> datetime | None:
     """When a fingerprint is tried again by itself, given all attempts at it; None when it is not.
 
-    Attempts that failed for trouble outside count from the last that ended otherwise: each waits longer than the one
-    before, and the last one is left to people.
+    Such attempts count from the last that ended otherwise: each waits longer than the one before, and the last one is
+    left to people.
     """
     in_order = sorted(attempts, key=lambda run: run.attempt)
     in_a_row = 0
     for run in reversed(in_order):
-        if not failed_outside(run):
+        if not is_tried_again(run):
             break
         in_a_row += 1
     if not 1 <= in_a_row <= len(BETWEEN_RUNS):

@@ -22,6 +22,7 @@ from shared.messages import (
 MOST_BESTS = 20
 """So many hold-outs and evaluating codes are remembered, the last used first: a pipeline's row must not grow."""
 
+_AGAIN = "the champion stays, and the run is tried again by itself, beside that champion"
 _WAY_OUT = (
     "see to that and start the run again, or set judge.without_comparison to promote to have the floor decide, and"
     " start it again"
@@ -41,10 +42,14 @@ class Challenger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Comparison:
-    """The champion's number on the challenger's rows; None: there is none, and ``why``."""
+    """The champion's number on the challenger's rows; None: there is none, and ``why``.
+
+    ``overtaken``: nobody could have measured it, because it became the champion meanwhile.
+    """
 
     value: float | None = None
     why: str = ""
+    overtaken: bool = False
 
 
 def judge(rule: PromotionRule, challenger: Challenger, champion: Champion) -> Judgement:
@@ -71,6 +76,7 @@ def judge(rule: PromotionRule, challenger: Challenger, champion: Champion) -> Ju
         reason=drift or verdict.reason,
         champion_value=compared.value,
         comparable=compared.value is not None,
+        overtaken=compared.overtaken,
     )
 
 
@@ -126,7 +132,7 @@ def _compared(rule: PromotionRule, challenger: Challenger, champion: Champion) -
     if value is not None and math.isfinite(value):
         return _Comparison(value=value)
     if beside is None:
-        return _Comparison(why=f"run {champion.run_id} became the champion while this one trained")
+        return _Comparison(why=f"run {champion.run_id} became the champion while this one trained", overtaken=True)
     return _Comparison(why=beside.trouble or f"its evaluation gave no {rule.metric}")
 
 
@@ -135,7 +141,8 @@ def _against_champion(rule: PromotionRule, value: float, champion: Champion, com
         other = _what_differs(champion)
         said = f"no comparison with the champion (run {champion.run_id}): {other}, and {compared.why}"
         if rule.without_comparison is WithoutComparison.KEEP:
-            return Judgement(promoted=False, reason=f"{said}; the champion stays; {_WAY_OUT}")
+            then = _AGAIN if compared.overtaken else f"the champion stays; {_WAY_OUT}"
+            return Judgement(promoted=False, reason=f"{said}; {then}")
         took_over = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}, so the challenger takes over"
         return Judgement(promoted=True, reason=f"{said}; {took_over} (judge.without_comparison is promote)")
     said = (

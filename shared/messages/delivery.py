@@ -64,13 +64,15 @@ class Judgement:
     """Whether a challenger is promoted, and the sentence that says why.
 
     ``champion_value``: the number of the champion's that it was compared with. ``comparable`` is false when there is a
-    champion and none of its numbers was measured on the same thing.
+    champion and none of its numbers was measured on the same thing. ``overtaken``: because it became the champion while
+    the challenger trained, so that another attempt can be compared with it.
     """
 
     promoted: bool
     reason: str
     champion_value: float | None = None
     comparable: bool = True
+    overtaken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

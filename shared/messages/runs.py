@@ -19,7 +19,8 @@ class RunRecord:
     ``failure_kind``: whose matter a failure is; None for other outcomes. ``job_failed``: whether it counts against
     data, code or parameters; records from before the kind have only this.
     ``holdout`` and ``evaluator``: digests of what ``metrics`` were measured on and with. ``champion_value``: what the
-    champion reached in the judged metric on the same rows. ``comparable`` is false when it could not be compared.
+    champion reached in the judged metric on the same rows. ``comparable`` is false when it could not be compared,
+    ``overtaken`` is true when that was because another run became the champion while this one trained.
     """
 
     run_id: str
@@ -50,6 +51,7 @@ class RunRecord:
     evaluator: str = ""
     champion_value: float | None = None
     comparable: bool = True
+    overtaken: bool = False
     left_out: tuple[LeftOut, ...] = ()
 
 

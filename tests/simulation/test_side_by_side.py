@@ -101,3 +101,24 @@ def test_a_run_whose_orchestration_is_gone_does_not_keep_others_from_delivering(
     outcomes = {record.metrics.get("accuracy"): record.outcome for record in ended(site)}
     assert outcomes == {0.95: Outcome.PROMOTED, 0.1: Outcome.NOT_PROMOTED, None: Outcome.CANCELLED}
     assert not site.ledger.computes.state(delivery_of(NAME)).holders
+
+
+def test_a_run_that_is_overtaken_while_the_hold_out_is_replaced_is_compared_in_another_attempt(site: World) -> None:
+    site.request(NAME, "http-worse", parameters={"quality": "worse"})
+    site.advance(timedelta(seconds=35))
+    site.upload(NAME, "holdout/holdout.csv")
+    site.request(NAME, "http-better", parameters={"quality": "better"})
+    while len(ended(site)) < len(QUALITY) - 1:
+        site.advance(timedelta(seconds=30))
+
+    (overtaken,) = (run for run in ended(site) if run.outcome is Outcome.NOT_PROMOTED)
+    assert site.ledger.champions.champion(NAME).metrics == {"accuracy": 0.93}
+    assert "became the champion while this one trained" in overtaken.reason
+    for _ in range(10):
+        site.advance(timedelta(minutes=1))
+        site.watch()
+
+    assert site.ledger.champions.champion(NAME).metrics == {"accuracy": 0.95}
+    (promoted,) = (run for run in ended(site) if run.attempt > 1)
+    assert (promoted.outcome, promoted.fingerprint) == (Outcome.PROMOTED, overtaken.fingerprint)
+    assert promoted.champion_value == 0.93

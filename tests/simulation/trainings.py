@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from shared.errors import Code, PermanentError
-from shared.messages import Phase, TrainedModel, TrainingRef, TrainingStatus
+from shared.messages import Compared, Phase, TrainedModel, TrainingRef, TrainingStatus
 from shared.training_driver import TrainingJob
 from tests.unit.functions_host.durable.harness import Clock
 
@@ -60,6 +60,7 @@ class MemoryDriver:
             model_path="outputs/model",
             started_at=known.began,
             ended_at=known.ends,
+            compared=self._compared(known.job),
         )
 
     def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
@@ -69,6 +70,13 @@ class MemoryDriver:
     def running(self) -> set[str]:
         """The trainings that run now."""
         return {run_id for run_id, each in self._trainings.items() if not self._status(each).phase.terminal}
+
+    def _compared(self, job: TrainingJob) -> Compared | None:
+        """The champion's model on the same rows, when the job was told to measure it."""
+        if "--champion" not in job.arguments:
+            return None
+        champion = job.arguments[job.arguments.index("--champion") + 1]
+        return Compared(run_id=champion, metrics=self.metrics_of(self._trainings[champion].job))
 
     def _known(self, training: TrainingRef) -> _Training:
         if training.run_id not in self._trainings:

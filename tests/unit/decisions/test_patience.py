@@ -1,10 +1,11 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.patience import BETWEEN_RUNS, WITHIN_A_RUN, failed_outside, next_attempt_at
+from shared.decisions.patience import BETWEEN_RUNS, WITHIN_A_RUN, is_tried_again, next_attempt_at
 from shared.messages import FailureKind, Outcome, RunRecord
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START
@@ -48,7 +49,16 @@ def test_what_is_no_trouble_outside_is_not_tried_again(kind: FailureKind | None)
 
 @pytest.mark.parametrize("outcome", [None, *Outcome])
 def test_only_a_run_that_came_to_no_end_of_its_own_is_tried_again(outcome: Outcome | None) -> None:
-    assert failed_outside(a_run(1, outcome=outcome)) is (outcome in {Outcome.FAILED, Outcome.ROLLED_BACK})
+    assert is_tried_again(a_run(1, outcome=outcome)) is (outcome in {Outcome.FAILED, Outcome.ROLLED_BACK})
+
+
+@pytest.mark.parametrize("outcome", [None, *Outcome])
+def test_a_run_that_was_overtaken_while_it_trained_is_tried_again_beside_the_champion_of_now(
+    outcome: Outcome | None,
+) -> None:
+    run = replace(a_run(1, kind=None, outcome=outcome), comparable=False, overtaken=True)
+
+    assert is_tried_again(run) is (outcome is Outcome.NOT_PROMOTED)
 
 
 @given(st.lists(st.sampled_from(list(FailureKind)), max_size=40))

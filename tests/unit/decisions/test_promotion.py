@@ -97,6 +97,7 @@ class TestAReplacedHoldout:
         judgement = self.judged(value, Compared(run_id=str(self.CHAMPION.run_id), trouble="it cannot be loaded"))
 
         assert (judgement.promoted, judgement.comparable, judgement.champion_value) == (False, False, None)
+        assert not judgement.overtaken
         assert "no comparison" in judgement.reason
         assert "another hold-out" in judgement.reason
         assert "it cannot be loaded" in judgement.reason
@@ -112,8 +113,10 @@ class TestAReplacedHoldout:
     def test_a_number_of_a_champion_of_then_does_not_count_for_the_one_of_now(self) -> None:
         judgement = self.judged(0.15, Compared(run_id="the champion before", metrics={"log_loss": 0.19}))
 
-        assert not judgement.comparable
+        assert (judgement.promoted, judgement.comparable, judgement.overtaken) == (False, False, True)
         assert "became the champion while this one trained" in judgement.reason
+        assert "tried again by itself" in judgement.reason
+        assert "judge.without_comparison" not in judgement.reason
 
 
 @pytest.mark.parametrize("change", [{"evaluator": "other"}, {"holdout": NEW}, {"holdout": ""}, {"evaluator": ""}])
