@@ -32,8 +32,11 @@ class Runs(Protocol):
 class Champions(Protocol):
     """Crowns champions."""
 
-    def crown(self, champion: Champion, *, since: datetime, measured: Sequence[Best]) -> None:
-        """Make it the champion, unless one that took over later is there already; ``measured``: see ``note``."""
+    def crown(self, champion: Champion, *, since: datetime, over: str | None, measured: Sequence[Best]) -> None:
+        """Make it the champion, unless one that took over later than the one it was judged against is there already.
+
+        ``measured``: see ``note``.
+        """
 
     def note(self, pipeline: str, measured: Sequence[Best]) -> None:
         """Keep numbers of champions where they are the best so far."""
@@ -107,7 +110,8 @@ def _crown(record: RunRecord, champions: Champions, measured: Sequence[Best]) ->
         holdout=record.holdout,
         evaluator=record.evaluator,
     )
-    champions.crown(champion, since=record.ended_at or record.requested_at, measured=measured)
+    since = record.ended_at or record.requested_at
+    champions.crown(champion, since=since, over=record.champion_run_id, measured=measured)
 
 
 def _note_trained(record: RunRecord, request: RunRequest, listings: Listings) -> None:

@@ -1,4 +1,7 @@
-"""A run as people see it: the ledger's record, and while it is under way what its orchestrations say."""
+"""A run as people see it: the ledger's record, and while it is under way what its orchestrations say.
+
+Raises :class:`shared.errors.TransientError` when the host does not say: that is not the same as "there is none".
+"""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -10,6 +13,7 @@ import azure.durable_functions as df
 
 from function_app.api.models import ListedRun, RunView
 from function_app.services import Services
+from function_app.starting import status_of
 from shared.decisions.patience import is_tried_again
 from shared.decisions.watching import Life, life_of
 from shared.messages import RunRecord, Stage
@@ -23,7 +27,7 @@ async def run_view(client: df.DurableOrchestrationClient, services: Services, re
     planned = await _planned(services, [record])
     if record.outcome is not None:
         return RunView(**_fields(record), next_try_at=planned.get(record.run_id))
-    status = await client.get_status(record.run_id)
+    status = await status_of(client, record.run_id)
     shown = _fields(record) | _live(status, record)
     progress = _custom(status).get("progress")
     if isinstance(progress, dict):
@@ -42,7 +46,7 @@ async def listed(
         if record.outcome is not None:
             return ListedRun(**_fields(record), next_try_at=planned.get(record.run_id))
         async with room:
-            status = await client.get_status(record.run_id)
+            status = await status_of(client, record.run_id)
         return ListedRun(**_fields(record) | _live(status, record))
 
     return tuple(await asyncio.gather(*map(one, records)))
@@ -60,10 +64,13 @@ async def _planned(services: Services, records: Iterable[RunRecord]) -> dict[str
 
 
 def _live(status: Any, record: RunRecord) -> dict[str, Any]:
-    """What an orchestration says of a run without an outcome, and what is to be said when it has ended without one."""
+    """What an orchestration says of a run without an outcome, and what is to be said when it has ended without one.
+
+    ``status``: None when there is no such orchestration.
+    """
     custom = _custom(status)
     live: dict[str, Any] = {"stage": stage_of(custom) or record.stage, "since": _since(custom)}
-    ended = status.runtime_status.value if status.runtime_status is not None else None
+    ended = status.runtime_status.value if status is not None else None
     if life_of(ended) in {Life.COMPLETED, Life.FAILED, Life.TERMINATED}:
         live["reason"] = f"its orchestration has ended ({ended}) and left no outcome; the reconciler sees to it"
     elif record.reason == CLAIMED:
@@ -91,11 +98,11 @@ async def _details(client: df.DurableOrchestrationClient, run_id: str, progress:
 
 
 async def _custom_status(client: df.DurableOrchestrationClient, instance_id: str) -> dict[str, Any]:
-    return _custom(await client.get_status(instance_id))
+    return _custom(await status_of(client, instance_id))
 
 
 def _custom(status: Any) -> dict[str, Any]:
-    return status.custom_status if isinstance(status.custom_status, dict) else {}
+    return status.custom_status if status is not None and isinstance(status.custom_status, dict) else {}
 
 
 def _since(custom: dict[str, Any]) -> datetime | None:

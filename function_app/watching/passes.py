@@ -51,6 +51,8 @@ class Pass:
                 log.exception("could not look at the data of pipeline %s; the cause is this:", pipeline)
             self.failed += found.kind in _FAILURES
             self.finds(pipeline, aspect_of(found.kind), [found])
+            if found.kind is TroubleKind.UNREADABLE_NAMES:  # so the hub was reached, and the rights are there
+                self.finds(pipeline, Aspect.DATA)
         else:
             self.finds(pipeline, Aspect.DATA)
 

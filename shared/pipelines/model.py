@@ -125,7 +125,9 @@ class Train(_Part):
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="handed to train.py")
     queued_limit_seconds: _Seconds = 4 * 3600
     running_limit_seconds: _Seconds = 2 * 3600
-    expected_seconds: Annotated[float, Field(gt=0)] = Field(600, description="guides the polling interval")
+    expected_seconds: Annotated[float, Field(gt=0, le=30 * 86_400)] = Field(
+        600, description="guides the polling interval"
+    )
     queue: Queue = Queue()
     quarantine_after: int = Field(
         3, ge=1, le=20, description="so many failed trainings of the same data, code and parameters put them aside"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
 from shared.decisions.promotion import with_bests
@@ -11,6 +11,7 @@ from shared.messages import Best, Champion
 from shared.wire import from_text, to_text
 
 _CURRENT = "current"
+_NEXT = timedelta(microseconds=1)
 
 
 class ChampionLedger:
@@ -24,11 +25,14 @@ class ChampionLedger:
         row = self._champions.get(pipeline, _CURRENT)
         return _champion(row) if row else Champion(pipeline=pipeline)
 
-    def crown(self, champion: Champion, *, since: datetime, measured: Sequence[Best] = ()) -> None:
+    def crown(
+        self, champion: Champion, *, since: datetime, over: str | None = None, measured: Sequence[Best] = ()
+    ) -> None:
         """Make it the champion, unless one that took over later is there already.
 
-        ``since`` is when its traffic was switched: a late repeat for an older run therefore changes nothing.
-        ``measured``: numbers of champions, kept where they are the best so far.
+        ``since`` is when its traffic was switched: a late repeat for an older run therefore changes nothing. ``over``:
+        the run that it was judged against; if that is the champion still, it took over later, whatever the clocks of
+        the two hosts say. ``measured``: numbers of champions, kept where they are the best so far.
         """
         for _ in range(MOST_RACES):
             row = self._champions.get(champion.pipeline, _CURRENT)
@@ -37,10 +41,13 @@ class ChampionLedger:
                 if self._champions.insert(Row(champion.pipeline, _CURRENT, _values(crowned, since))):
                     return
                 continue
-            if datetime.fromisoformat(row.values["since"]) > since:
+            before, crowned_at = _champion(row), datetime.fromisoformat(row.values["since"])
+            follows = over is not None and before.run_id == over != champion.run_id
+            if crowned_at > since and not follows:
                 return
-            crowned = replace(champion, bests=with_bests(_champion(row).bests, measured))
-            if self._champions.update(Row(row.partition, row.key, _values(crowned, since), row.etag)):
+            at = max(since, crowned_at + _NEXT) if follows else since
+            crowned = replace(champion, bests=with_bests(before.bests, measured))
+            if self._champions.update(Row(row.partition, row.key, _values(crowned, at), row.etag)):
                 return
         raise TransientError(f"too many runs raced to be champion of {champion.pipeline}; try again")
 

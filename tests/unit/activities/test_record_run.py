@@ -112,6 +112,20 @@ def test_what_a_run_that_lost_measured_of_the_champion_is_kept(ledger: Ledger) -
     )
 
 
+def test_who_was_judged_against_the_champion_took_over_later_whatever_the_clocks_of_two_hosts_say(
+    ledger: Ledger,
+) -> None:
+    before = _of(1, Outcome.PROMOTED, ended_at=START + timedelta(minutes=2))
+    after = _of(2, Outcome.PROMOTED, ended_at=START, champion_run_id=before.run_id)
+    _record(ledger, before)
+
+    _record(ledger, after)
+    assert ledger.champions.champion(NAME).run_id == after.run_id
+    for late in (before, after):
+        _record(ledger, late)
+        assert ledger.champions.champion(NAME).run_id == after.run_id
+
+
 @pytest.mark.parametrize("outcome", [None, *(each for each in Outcome if each is not Outcome.PROMOTED)])
 def test_any_other_run_leaves_the_champion(ledger: Ledger, outcome: Outcome | None) -> None:
     _record(ledger, _of(1, outcome))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from function_app.views import listed, run_view
+from shared.errors import TransientError
 from shared.messages import FailureKind, Outcome, Stage
 from tests.support.api import MemoryServices
 from tests.support.arrivals import a_run_record
@@ -19,7 +20,12 @@ SINCE = START.isoformat()
 
 
 def shown(**instances: Any) -> Any:
-    client = MemoryClient(instances={name: Instance(custom_status=custom) for name, custom in instances.items()})
+    client = MemoryClient(
+        instances={
+            name: Instance(custom_status=custom, runtime_status=RuntimeStatus.Running)
+            for name, custom in instances.items()
+        }
+    )
     return asyncio.run(run_view(client, MemoryServices(), RUN))
 
 
@@ -33,6 +39,23 @@ def test_a_run_that_ended_is_its_record() -> None:
 
 def test_a_run_nobody_has_started_yet_is_accepted() -> None:
     assert (shown().stage, shown().progress) == (Stage.ACCEPTED, None)
+
+
+@pytest.mark.parametrize("silent", [RUN.run_id, f"{RUN.run_id}-training"])
+def test_a_host_that_does_not_say_how_a_run_is_is_no_run_that_nobody_has_started(silent: str) -> None:
+    custom = {"stage": "training", "since": SINCE, "progress": {"details": f"{RUN.run_id}-training"}}
+    running = Instance(custom_status=custom, runtime_status=RuntimeStatus.Running)
+    client = MemoryClient(instances={RUN.run_id: running, silent: Instance(message="500: the host is starting")})
+
+    with pytest.raises(TransientError, match="did not say how orchestration"):
+        asyncio.run(run_view(client, MemoryServices(), RUN))
+
+
+def test_a_list_is_not_made_of_what_the_host_did_not_say() -> None:
+    client = MemoryClient(instances={RUN.run_id: Instance(message="500: the host is starting")})
+
+    with pytest.raises(TransientError, match="did not say how orchestration"):
+        asyncio.run(listed(client, MemoryServices(), [RUN]))
 
 
 def test_a_waiting_run_shows_its_place_in_the_queue() -> None:

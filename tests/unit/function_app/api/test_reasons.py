@@ -27,7 +27,7 @@ from shared.pipelines import Pipelines
 from tests.support.api import MemoryHub, MemoryServices, a_request
 from tests.support.arrivals import a_run_record, an_arrival
 from tests.support.builders import a_run_request
-from tests.support.durable_client import Instance, MemoryClient
+from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
 from tests.support.workflow import START
 
 PIPELINE = "breast-cancer"
@@ -78,7 +78,8 @@ def test_a_blob_that_just_arrived_is_in_a_window(services: MemoryServices) -> No
 
 def test_a_blob_in_a_run_shows_the_run_and_what_it_does(services: MemoryServices) -> None:
     trained(services, joined(services))
-    client = MemoryClient(instances={RUN.run_id: Instance(custom_status={"stage": "training"})})
+    running = Instance(custom_status={"stage": "training"}, runtime_status=RuntimeStatus.Running)
+    client = MemoryClient(instances={RUN.run_id: running})
 
     found = ask(services, client)
 

@@ -73,6 +73,16 @@ def test_it_is_kept_with_its_date_told_once_and_forgotten(
     assert said(log)[1:] == [f"pipeline {PIPELINE}: this is over: {trouble.cause}"]
 
 
+def test_a_hub_whose_listing_breaks_off_was_reached(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.lands("a.csv")
+    hub.trouble = TransientError("the blob storage of site factory did not answer")
+    passes(world)
+    hub.trouble = PermanentError("the listing breaks off", code=Code.UNREADABLE_NAMES)
+    passes(world)
+
+    assert [trouble.kind for trouble in world.ledger.troubles.of(PIPELINE)] == [TroubleKind.UNREADABLE_NAMES]
+
+
 def test_words_that_change_with_every_answer_are_one_trouble(
     world: WatchedWorld, hub: PagedHub, log: pytest.LogCaptureFixture
 ) -> None:
