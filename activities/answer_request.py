@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from shared.decisions.answers import TrainingAnswer, answer_to, follows
 from shared.messages import AnswerRequest, Done, ReplyTo, RunRecord
+from shared.wire_contracts.training_answers import TrainingAnswer, answer_to, follows
 
 
 class Answers(Protocol):

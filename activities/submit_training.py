@@ -3,7 +3,7 @@
 import json
 from typing import Protocol
 
-from shared.decisions.manifest import CONTAINER as MANIFESTS
+from shared.formats.manifest import CONTAINER as MANIFESTS
 from shared.job_trees import JobTree
 from shared.messages import FrozenJob, TrainingOrder, TrainingStatus
 from shared.pipelines import Pipeline

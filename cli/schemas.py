@@ -17,11 +17,11 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from cli.terminal import run_tool
-from shared.decisions.announcements import SCHEMA as RUN_EVENT_SCHEMA
-from shared.decisions.announcements import RunEventData
-from shared.decisions.answers import TrainingAnswer
-from shared.decisions.upstream import TrainingRequest
 from shared.pipelines import Pipeline
+from shared.wire_contracts.run_events import SCHEMA as RUN_EVENT_SCHEMA
+from shared.wire_contracts.run_events import RunEventData
+from shared.wire_contracts.training_answers import TrainingAnswer
+from shared.wire_contracts.training_requests import TrainingRequest
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs" / "schemas"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

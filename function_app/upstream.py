@@ -15,8 +15,9 @@ from function_app.starting import start_once
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.service_bus import Misfit
 from shared.decisions.admission import effective_parameters
-from shared.decisions.answers import rejection
-from shared.decisions.upstream import (
+from shared.errors import EdgetrainError, PermanentError
+from shared.wire_contracts.training_answers import rejection
+from shared.wire_contracts.training_requests import (
     Envelope,
     UpstreamRequest,
     admission_request,
@@ -25,7 +26,6 @@ from shared.decisions.upstream import (
     reply_of,
     request_from,
 )
-from shared.errors import EdgetrainError, PermanentError
 
 if TYPE_CHECKING:
     from shared.clients.ledger.requests import RequestClaim

@@ -15,7 +15,6 @@ import azure.durable_functions as df
 from orchestrations.patience import BlamedError
 from orchestrations.progress import gave_up, report
 from shared.contracts import ACQUIRE_COMPUTE, RELEASE_COMPUTE
-from shared.decisions.children import compute_id, delivery_id
 from shared.decisions.compute_queue import ask_again_at
 from shared.errors import PermanentError
 from shared.messages import (
@@ -30,6 +29,7 @@ from shared.messages import (
     Turn,
     delivery_of,
 )
+from shared.orchestration_ids import compute_id, delivery_id
 from shared.wire import from_wire, to_wire
 
 NAME = "await_compute"

@@ -19,7 +19,6 @@ from orchestrations.run_messages import first_record, judgement_on, lineage_of, 
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.blame import worst_of
 from shared.decisions.bounds import bounded_metrics, bounded_record, bounded_targets
-from shared.decisions.children import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
 from shared.decisions.left_out import described
 from shared.messages import (
     CHECKED,
@@ -45,6 +44,7 @@ from shared.messages import (
     Turn,
     delivery_of,
 )
+from shared.orchestration_ids import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
 from shared.wire import from_wire, to_wire
 
 NOTHING_SAID = "its training says nothing of the champion's model; job.py must call job_runtime.run_job"

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from shared.decisions.environments import environment_key
 from shared.decisions.fingerprint import code_digest
+from shared.environment_key import environment_key
 from shared.messages import FrozenJob
 
 ENTRY = "job.py"

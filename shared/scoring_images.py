@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.decisions.environments import environment_key
+from shared.environment_key import environment_key
 from shared.errors import Code, PermanentError
 from shared.job_trees import SCORE, JobTree
 from shared.oci.references import ImageName

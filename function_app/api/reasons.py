@@ -21,9 +21,9 @@ from shared.clients.ledger import RecordedArrival
 from shared.decisions.evidence import Evidence, Explanation, Taken
 from shared.decisions.explanations import explain
 from shared.decisions.in_force import Serving
-from shared.decisions.manifest import BlobEntry
 from shared.decisions.past import explain_past
 from shared.errors import PermanentError, TransientError
+from shared.formats.manifest import BlobEntry
 from shared.messages import RejectedEvent, RunRecord
 from shared.pipelines import Pipeline
 

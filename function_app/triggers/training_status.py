@@ -8,8 +8,8 @@ import azure.durable_functions as df
 
 from function_app.triggers.events import EVENT_GRID_TRIGGER, payload_of
 from orchestrations.await_training import WAKE_UP
-from shared.decisions.children import training_id
 from shared.errors import PermanentError
+from shared.orchestration_ids import training_id
 from shared.texts import shortened
 
 log = logging.getLogger(__name__)

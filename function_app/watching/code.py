@@ -13,7 +13,7 @@ from shared.errors import PermanentError
 from shared.messages import AdmissionRequest, Cause
 
 if TYPE_CHECKING:
-    from shared.decisions.listing import LookState, SettledListing
+    from shared.messages.listings import LookState, SettledListing
     from shared.pipelines import Pipeline
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from shared.messages import AdmissionRequest, ArrivalWindow, TroubleKind
 
 if TYPE_CHECKING:
     from shared.clients.ledger import UnfinishedWindow
-    from shared.decisions.listing import ListedPage, Listing, LookState
+    from shared.messages.listings import ListedPage, Listing, LookState
     from shared.pipelines import Pipeline
 
 log = logging.getLogger(__name__)

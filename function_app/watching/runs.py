@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from function_app.watching.instances import look_up, start
 from function_app.watching.passes import Pass
 from orchestrations.wind_up_run import NAME as WIND_UP_RUN
-from shared.decisions.children import compute_id, delivery_id, roll_out_id, training_id, wind_up_id
 from shared.decisions.watching import (
     MOST_RESUMES,
     Instance,
@@ -22,6 +21,7 @@ from shared.decisions.watching import (
     run_step,
 )
 from shared.messages import CHECKED, RunEnd
+from shared.orchestration_ids import compute_id, delivery_id, roll_out_id, training_id, wind_up_id
 
 if TYPE_CHECKING:
     from shared.clients.ledger import UnfinishedRun

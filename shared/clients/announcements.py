@@ -14,8 +14,8 @@ from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridPublisherClient
 
 from shared.clients.storage_errors import require_no_page, translated
-from shared.decisions.announcements import announcement
 from shared.errors import Code, PermanentError
+from shared.wire_contracts.run_events import announcement
 
 if TYPE_CHECKING:
     from shared import settings

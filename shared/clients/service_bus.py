@@ -9,9 +9,9 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
 from shared.clients.bus_outlet import BusOutlet
-from shared.decisions.answers import TrainingAnswer, message_id, outcome_of
 from shared.texts import shortened
 from shared.wire import to_text
+from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.decisions.listing import LookState, SettledListing
 from shared.messages import Outcome, RunRecord
+from shared.messages.listings import LookState, SettledListing
 
 ASK_EVERY = timedelta(hours=1)  # again, when a request led to no decision
 

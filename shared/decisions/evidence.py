@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from shared.decisions.in_force import Serving
-from shared.decisions.manifest import BlobEntry
+from shared.formats.manifest import BlobEntry
 from shared.messages import Arrival, Quarantine, RejectedEvent, RunRecord, Trouble, Verdict, WindowState
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ the one that was decided on, and every hour, because a change in the middle of a
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.decisions.listing import Listing, LookState, SettledListing
 from shared.messages import Sighting
+from shared.messages.listings import Listing, LookState, SettledListing
 
 SWEEP_EVERY = timedelta(hours=1)
 TELL_EVERY = timedelta(hours=1)  # about a listing that no admission decided on, because it could not

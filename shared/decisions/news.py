@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shared.decisions.manifest import BlobEntry, Sink
+from shared.formats.manifest import BlobEntry, Sink
 from shared.messages import Snapshot
 
 if TYPE_CHECKING:

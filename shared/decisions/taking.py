@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from shared.decisions.manifest import BlobEntry, ManifestWriter, Sink
 from shared.decisions.news import News, Seen, SeenWriter, aim_of
+from shared.formats.manifest import BlobEntry, ManifestWriter, Sink
 
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
@@ -54,7 +54,7 @@ def take(
 ) -> Taken:
     """Write the manifest of what the pipeline selects, and for ``select: new`` the list of what is seen.
 
-    ``before``: that list of the last trained snapshot. Raises :class:`shared.decisions.manifest.DisorderError`.
+    ``before``: that list of the last trained snapshot. Raises :class:`shared.formats.manifest.DisorderError`.
     """
 
     def writer(sink: Sink) -> ManifestWriter:

@@ -65,7 +65,7 @@ class Snapshot:
     when the newest blob of that listing was written; ``taken_at``: the hub's own clock when it began. ``seen``: name of
     the list of all that was listed, which lies beside the manifest for ``select: new`` only. ``blobs`` is 0, and there
     is no manifest, when nothing is new. ``holdout`` says which rows a model is measured on, see
-    :func:`shared.decisions.manifest.holdout_digest`; empty for runs from before.
+    :func:`shared.formats.manifest.holdout_digest`; empty for runs from before.
     ``left_out``: what the listing showed and no manifest holds yet.
     """
 

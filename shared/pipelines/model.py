@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 
 from shared.decisions.blob_names import unsafe_characters
 from shared.decisions.bounds import trouble_with
-from shared.decisions.manifest import CONTAINER as MANIFESTS
 from shared.errors import Code, PermanentError
+from shared.formats.manifest import CONTAINER as MANIFESTS
 from shared.messages import QueuePolicy, Scalar, WithoutComparison
 
 

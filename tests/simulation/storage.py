@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import IO, Any
 
 from shared.clients.hub_storage import Hubs, HubStorage
-from shared.decisions.manifest import BlobEntry
+from shared.formats.manifest import BlobEntry
 from shared.pipelines import Data
 from tests.unit.functions_host.durable.harness import Clock
 

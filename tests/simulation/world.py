@@ -28,11 +28,11 @@ from local_stack.functions_host.durable.interfaces import InstanceNotFoundError
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger import Ledger
 from shared.contracts import ACTIVITIES, accepted
-from shared.decisions.answers import TrainingAnswer, message_id, outcome_of
 from shared.errors import TransientError
 from shared.messages import AdmissionRequest, Cause, Preview, ReplyTo, RunEvent, RunRecord
 from shared.pipelines import Pipelines
 from shared.training_driver import TrainingJob
+from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
 from tests.simulation.storage import MemoryBlobs, hubs_over
 from tests.simulation.trainings import MemoryDriver
 from tests.support.arrivals import a_blob_created

@@ -9,8 +9,8 @@ import azure.functions as func
 
 from function_app.services import Services
 from shared.clients.ledger import Ledger
-from shared.decisions.manifest import BlobEntry
 from shared.errors import Code, PermanentError
+from shared.formats.manifest import BlobEntry
 from shared.job_trees import JobTree
 from shared.pipelines import Pipeline, Pipelines
 from tests.support.jobs import a_job_tree

@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from local_stack.storage.azurite import Account
 from local_stack.storage.sas import container_sas, listing_sas
-from shared.decisions.manifest import CONTAINER as MANIFESTS
+from shared.formats.manifest import CONTAINER as MANIFESTS
 from shared.settings import Site
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.decisions.environments import environment_key
+from shared.environment_key import environment_key
 from shared.errors import Code, PermanentError
 from shared.job_folders import JobFolders
 

@@ -10,9 +10,9 @@ Table ``claims``, row = pipeline, in three partitions:
 from datetime import datetime
 
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
-from shared.decisions.listing import LookState, SettledListing
 from shared.decisions.news import Trained
 from shared.errors import TransientError
+from shared.messages.listings import LookState, SettledListing
 from shared.wire import from_text, to_text
 
 _SETTLED, _TRAINED, _LOOKED = "settled", "trained", "looked"

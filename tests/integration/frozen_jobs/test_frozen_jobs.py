@@ -10,7 +10,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from shared.clients.frozen_jobs import FrozenJobs
-from shared.decisions.environments import environment_key
+from shared.environment_key import environment_key
 from shared.errors import Code, PermanentError, TransientError
 from shared.job_folders import JobFolders
 from shared.pipelines import Pipelines

@@ -18,9 +18,9 @@ from azure.storage.blob import BlobServiceClient
 from activities.admit_run import admit_run
 from function_app.services import Services
 from local_stack.upstream_client import QUARANTINE, REQUESTS, RESULTS, SUBSCRIPTION, UpstreamClient, upstream_client
-from shared.decisions.upstream import Envelope, key_of
 from shared.messages import AdmissionRequest, Cause, Outcome, ReplyTo
 from shared.settings import HUB_API_VERSION, Settings
+from shared.wire_contracts.training_requests import Envelope, key_of
 from tests.support.azurite import running_azurite
 from tests.support.functions_host import ROOT, HostProcess, eventually, running_host
 from tests.support.service_bus import BrokerProcess, a_queue, running_broker, write_entities

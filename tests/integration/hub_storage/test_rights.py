@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from shared.clients.hub_access import HubAccess
 from shared.clients.hub_storage import HubStorage
-from shared.decisions.manifest import CONTAINER as MANIFESTS
 from shared.errors import Code, PermanentError, TransientError
+from shared.formats.manifest import CONTAINER as MANIFESTS
 from shared.settings import Site
 from tests.integration.hub_storage.conftest import Fill
 from tests.support.arrivals import a_pipeline

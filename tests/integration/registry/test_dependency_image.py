@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.decisions.environments import environment_key
+from shared.environment_key import environment_key
 from shared.oci.references import ImageName
 from shared.oci.transfer import FoundImage, find_image, push_image
 from tests.support.image_registry import a_base_image

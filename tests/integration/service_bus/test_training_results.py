@@ -17,9 +17,9 @@ from pydantic import SecretStr
 from cli.schemas import FOLDER
 from shared.clients.bus_outlet import BusOutlet
 from shared.clients.service_bus import QUARANTINE, RESULTS, Misfit, TrainingResults
-from shared.decisions.answers import TrainingAnswer, rejection
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import ReplyTo, Stage
+from shared.wire_contracts.training_answers import TrainingAnswer, rejection
 from tests.integration.service_bus.clients import receive
 from tests.support.arrivals import a_run_record
 from tests.support.service_bus import BrokerProcess, a_queue, running_broker, write_entities

@@ -12,7 +12,7 @@ import pytest
 from cli.prepare_vm import prepare
 from cli.vm_slot import ensure_slot
 from shared.clients.ssh import connected
-from shared.decisions.environments import environment_key
+from shared.environment_key import environment_key
 from shared.errors import Code, PermanentError
 from shared.pipelines import Pipeline, Train
 from shared.serving.slots import parse_slot

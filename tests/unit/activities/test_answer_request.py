@@ -7,7 +7,6 @@ import pytest
 
 from activities.answer_request import answer_request
 from shared.clients.ledger import Ledger
-from shared.decisions.answers import AnswerKind, TrainingAnswer, outcome_of
 from shared.errors import TransientError
 from shared.messages import (
     Admission,
@@ -20,6 +19,7 @@ from shared.messages import (
     RunRecord,
     Verdict,
 )
+from shared.wire_contracts.training_answers import AnswerKind, TrainingAnswer, outcome_of
 from tests.support.arrivals import a_run_record
 from tests.support.memory_tables import memory_ledger
 from tests.support.workflow import START

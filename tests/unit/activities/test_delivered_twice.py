@@ -21,7 +21,6 @@ from function_app import bodies
 from function_app.services import Services
 from shared.clients.ledger import Ledger
 from shared.contracts import ACTIVITIES
-from shared.decisions.answers import TrainingAnswer, message_id, outcome_of
 from shared.messages import (
     Admission,
     AdmissionRequest,
@@ -51,6 +50,7 @@ from shared.messages import (
     WindowVerdict,
 )
 from shared.pipelines import Pipeline, Pipelines
+from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
 from tests.support.arrivals import an_arrival
 from tests.support.builders import a_snapshot, a_trained_model
 from tests.support.computes import a_ticket

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from shared.decisions.answers import AnswerKind, answer_to
 from shared.errors import Code, PermanentError
 from shared.messages import AnswerRequest, Outcome, ReplyTo, RunRequest, Verdict
+from shared.wire_contracts.training_answers import AnswerKind, answer_to
 from tests.support.builders import a_snapshot
 from tests.unit.activities.admission_world import NAME, World, request
 

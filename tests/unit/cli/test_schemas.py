@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from cli.schemas import DOCUMENTS, FOLDER, outdated, write
-from shared.decisions.announcements import SCHEMA, announcement
-from shared.decisions.answers import outcome_of, rejection
-from shared.decisions.upstream import Envelope, request_from
 from shared.errors import PermanentError
 from shared.messages import ReplyTo, RunEvent, RunEventKind, Stage
 from shared.wire import to_wire
+from shared.wire_contracts.run_events import SCHEMA, announcement
+from shared.wire_contracts.training_answers import outcome_of, rejection
+from shared.wire_contracts.training_requests import Envelope, request_from
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.decisions.evidence import Evidence, Taken
 from shared.decisions.explanations import explain
 from shared.decisions.in_force import Serving
-from shared.decisions.manifest import BlobEntry
+from shared.formats.manifest import BlobEntry
 from shared.messages import (
     Arrival,
     FailedAttempt,

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.decisions.listing import Listing, LookState, SettledListing
 from shared.decisions.looking import (
     SWEEP_EVERY,
     TELL_EVERY,
@@ -19,6 +18,7 @@ from shared.decisions.looking import (
     told_now,
 )
 from shared.messages import Sighting
+from shared.messages.listings import Listing, LookState, SettledListing
 from tests.support.workflow import START
 
 LATER = START + timedelta(minutes=2)

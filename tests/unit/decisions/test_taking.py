@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from shared.decisions.manifest import BlobEntry, DisorderError
 from shared.decisions.news import News, Seen, SeenWriter, Trained, aim_of, seen_in
 from shared.decisions.taking import Taken, take
+from shared.formats.manifest import BlobEntry, DisorderError
 from shared.pipelines import Pipeline
 from tests.support.arrivals import a_pipeline
 from tests.support.builders import a_snapshot

@@ -10,10 +10,10 @@ from function_app.steps import step
 from function_app.triggers.events import payload_of
 from function_app.triggers.training_status import run_id_of
 from shared.contracts import READ_CHAMPION
-from shared.decisions.arrivals import arrival_from
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Arrival, Champion, ChampionQuery
 from shared.wire import to_wire
+from shared.wire_contracts.blob_events import arrival_from
 from tests.support.workflow import START
 
 DATA = {"api": "PutBlob", "eTag": '"0x1"', "contentLength": 7, "url": "https://factory.blob.local/c/landing/a.csv"}

@@ -15,12 +15,12 @@ from function_app import upstream
 from function_app.triggers.training_requests import CONNECTION
 from function_app.upstream import envelope_of, take
 from shared.clients.service_bus import Misfit
-from shared.decisions.answers import AnswerKind, TrainingAnswer
-from shared.decisions.upstream import Envelope, key_of, request_from
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import AdmissionRequest, Cause, ReplyTo
 from shared.settings import SERVICE_BUS_SETTING
 from shared.wire import from_wire
+from shared.wire_contracts.training_answers import AnswerKind, TrainingAnswer
+from shared.wire_contracts.training_requests import Envelope, key_of, request_from
 from tests.support.api import MemoryServices
 from tests.support.durable_client import Instance, MemoryClient
 from tests.support.examples import examples

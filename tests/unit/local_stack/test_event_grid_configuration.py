@@ -8,7 +8,7 @@ from local_stack.supervisor.blueprint import PORTS, Blueprint
 from local_stack.supervisor.credentials import Credentials
 from local_stack.supervisor.event_grid import configuration, data_arrival, webhook
 from local_stack.supervisor.layout import Layout
-from shared.decisions.arrivals import arrival_from
+from shared.wire_contracts.blob_events import arrival_from
 from tests.support.arrivals import a_blob_created
 from tests.support.workflow import START
 

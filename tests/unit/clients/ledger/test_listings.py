@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clients.ledger import Ledger
-from shared.decisions.listing import LookState, SettledListing
 from shared.decisions.news import Trained
 from shared.errors import TransientError
+from shared.messages.listings import LookState, SettledListing
 from tests.support.builders import a_snapshot
 from tests.support.memory_tables import MemoryTables
 from tests.support.workflow import START

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from function_app.watching.data import look_at_data
 from function_app.watching.passes import Pass
 from shared.clients.ledger import UnfinishedWindow
-from shared.decisions.listing import ListedPage, Listing
 from shared.errors import Code, PermanentError
 from shared.messages import ArrivalWindow, Sighting
+from shared.messages.listings import ListedPage, Listing
 from shared.pipelines import Pipeline
 from tests.support.watching import PIPELINE, WatchedWorld
 from tests.support.workflow import START

@@ -8,10 +8,10 @@ import pytest
 
 from function_app.watching.troubles import keep_troubles
 from function_app.watching.windows import adopt_windows
-from shared.decisions.listing import Listing
 from shared.decisions.looking import SWEEP_EVERY
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Sighting
+from shared.messages.listings import Listing
 from shared.pipelines import Pipeline
 from tests.support.watching import PIPELINE, WatchedWorld
 from tests.support.workflow import START

@@ -54,7 +54,7 @@ def test_a_large_container_that_grows_by_pages_is_followed(world: WatchedWorld, 
 
 
 def test_a_marker_that_the_service_takes_no_more_is_found_anew(world: WatchedWorld, hub: PagedHub) -> None:
-    from shared.decisions.listing import LookState
+    from shared.messages.listings import LookState
 
     hub.page_size = 3
     hub.lands(*(f"{number:02}.csv" for number in range(10)))

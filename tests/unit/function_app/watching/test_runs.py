@@ -6,7 +6,6 @@ from itertools import pairwise
 import pytest
 
 from function_app.watching.runs import adopt_runs
-from shared.decisions.children import roll_out_id
 from shared.decisions.compute_queue import ask
 from shared.messages import (
     CHECKED,
@@ -20,6 +19,7 @@ from shared.messages import (
     TargetResult,
     Turn,
 )
+from shared.orchestration_ids import roll_out_id
 from shared.wire import from_wire, to_wire
 from tests.support.builders import a_plan
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus

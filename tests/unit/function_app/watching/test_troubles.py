@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from function_app.watching.steps import make_pass
-from shared.decisions.listing import Listing
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Trouble, TroubleKind
+from shared.messages.listings import Listing
 from shared.pipelines import Pipeline
 from tests.support.durable_client import RuntimeStatus
 from tests.support.watching import PIPELINE, WatchedWorld

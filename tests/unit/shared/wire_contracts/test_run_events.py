@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from shared.decisions.announcements import RunEventData, announcement
 from shared.messages import Outcome, RunEvent, RunEventKind, RunRecord, Stage, TargetResult
 from shared.wire import from_wire
+from shared.wire_contracts.run_events import RunEventData, announcement
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START
 

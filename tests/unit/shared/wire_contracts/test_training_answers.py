@@ -2,15 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from shared.decisions.answers import (
-    LONGEST_MESSAGE_ID,
-    AnswerKind,
-    answer_to,
-    follows,
-    message_id,
-    outcome_of,
-    rejection,
-)
 from shared.messages import (
     Admission,
     AdmissionRequest,
@@ -20,6 +11,15 @@ from shared.messages import (
     ReplyTo,
     Stage,
     Verdict,
+)
+from shared.wire_contracts.training_answers import (
+    LONGEST_MESSAGE_ID,
+    AnswerKind,
+    answer_to,
+    follows,
+    message_id,
+    outcome_of,
+    rejection,
 )
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START

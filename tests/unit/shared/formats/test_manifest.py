@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.manifest import BlobEntry, DisorderError, ManifestWriter, listed_blobs
+from shared.formats.manifest import BlobEntry, DisorderError, ManifestWriter, listed_blobs
 
 HOLDOUT = BlobEntry(
     name="holdout/h.csv", etag='"0x1"', size=9, md5=None, last_modified=datetime(2026, 5, 1, 10, tzinfo=UTC)

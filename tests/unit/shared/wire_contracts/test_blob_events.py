@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.arrivals import arrival_from, duplicate_reason
 from shared.errors import Code, PermanentError
 from shared.messages import Arrival
 from shared.wire import from_wire, to_wire
+from shared.wire_contracts.blob_events import arrival_from, duplicate_reason
 from tests.support.arrivals import a_blob_created, an_arrival
 from tests.support.workflow import START
 

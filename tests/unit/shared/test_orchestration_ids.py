@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions import children
+from shared import orchestration_ids as children
 from shared.messages import CHECKED, QUEUED
 from tests.support.builders import a_run_request
 

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.decisions.upstream import (
+from shared.errors import Code, PermanentError
+from shared.messages import AdmissionRequest, Cause, ReplyTo
+from shared.wire import from_text, from_wire, to_text, to_wire
+from shared.wire_contracts.training_requests import (
     LARGEST_BODY,
     LONGEST_LABEL,
     LONGEST_MESSAGE_ID,
@@ -19,9 +22,6 @@ from shared.decisions.upstream import (
     reply_of,
     request_from,
 )
-from shared.errors import Code, PermanentError
-from shared.messages import AdmissionRequest, Cause, ReplyTo
-from shared.wire import from_text, from_wire, to_text, to_wire
 from tests.support.workflow import START
 
 BODY = {"schema": 1, "pipeline": "breast-cancer"}
