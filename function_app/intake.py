@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from function_app.group_commit import GroupCommit
 from function_app.services import Services
 from function_app.triggers.events import payload_of
-from shared.decisions.routing import route
-from shared.decisions.selection import is_done_marker
+from shared.decisions.arrivals.routing import route
+from shared.decisions.arrivals.watched_blobs import is_done_marker
 from shared.errors import PermanentError
 from shared.messages import Arrival, ArrivalWindow, RejectedEvent
 from shared.texts import one_line, shortened

@@ -11,7 +11,7 @@ import azure.durable_functions as df
 
 from orchestrations.progress import show
 from shared.contracts import ADMIT_RUN, CLOSE_WINDOW, READ_WINDOW, RECORD_VERDICT
-from shared.decisions.settling import WaitUntil, next_step
+from shared.decisions.arrivals.window_closing import WaitUntil, next_step
 from shared.errors import PermanentError
 from shared.messages import Admission, AdmissionRequest, ArrivalWindow, Cause, Verdict, WindowVerdict
 from shared.wire import from_wire, to_wire

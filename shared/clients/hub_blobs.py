@@ -15,8 +15,8 @@ from azure.storage.blob import BlobClient, BlobProperties, BlobType, ContainerCl
 from shared.clients.hub_access import HubAccess
 from shared.clients.hub_listing import ListingTransport, Page, where_it_breaks
 from shared.clients.storage_errors import parsed, require_own, translated
-from shared.decisions.blob_names import can_be_had, spelt
-from shared.decisions.selection import is_still_written
+from shared.decisions.arrivals.blob_names import can_be_had, spelt
+from shared.decisions.arrivals.watched_blobs import is_still_written
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import CONTAINER as MANIFESTS
 from shared.formats.manifest import BlobEntry

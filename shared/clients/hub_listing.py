@@ -14,7 +14,7 @@ from typing import Any
 from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline.transport import RequestsTransport, RequestsTransportResponse
 
-from shared.decisions.blob_names import carried
+from shared.decisions.arrivals.blob_names import carried
 
 Page = tuple[str | None, str | None]
 """The name of its last blob, and the marker for what follows."""

@@ -13,10 +13,10 @@ from typing import IO, Self, TypeVar
 from azure.storage.blob import BlobProperties
 
 from shared.clients.hub_blobs import BLOCK, HubBlobs, entry_of
-from shared.decisions.blob_names import can_be_had, some_of, spelt
+from shared.decisions.arrivals.blob_names import can_be_had, some_of, spelt
+from shared.decisions.arrivals.watched_blobs import done_marker, selects
 from shared.decisions.left_out import STILL_WRITTEN, UNREADABLE, described, left_out
 from shared.decisions.news import Seen, seen_in
-from shared.decisions.selection import done_marker, selects
 from shared.decisions.taking import Taken, take
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import BlobEntry, DisorderError, ManifestWriter, Sink, holdout_digest, listed_blobs

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from shared.decisions.blob_names import unsafe_characters
+from shared.decisions.arrivals.blob_names import unsafe_characters
 from shared.decisions.bounds import trouble_with
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import CONTAINER as MANIFESTS

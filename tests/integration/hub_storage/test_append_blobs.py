@@ -7,7 +7,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.clients.hub_storage import HubStorage
-from shared.decisions import selection
+from shared.decisions.arrivals import watched_blobs as selection
 from shared.errors import Code, PermanentError
 from shared.messages import LeftOut, Snapshot
 from shared.settings import Site

@@ -12,7 +12,7 @@ from azure.storage.blob import BlobServiceClient, ContainerClient, ContentSettin
 from pydantic import SecretStr
 
 from shared.clients.hub_storage import HubStorage
-from shared.decisions import selection
+from shared.decisions.arrivals import watched_blobs as selection
 from shared.errors import Code, PermanentError
 from shared.messages import Snapshot
 from shared.pipelines import Pipeline

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.settling import Close, WaitUntil, minimum_is_met, next_step
+from shared.decisions.arrivals.window_closing import Close, WaitUntil, minimum_is_met, next_step
 from shared.messages import WindowState
 from tests.support.workflow import START
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.decisions.blob_names import can_be_had, spelt
-from shared.decisions.selection import below_prefix, is_done_marker, matches_pattern
+from shared.decisions.arrivals.blob_names import can_be_had, spelt
+from shared.decisions.arrivals.watched_blobs import below_prefix, is_done_marker, matches_pattern
 from shared.messages import Arrival
 
 if TYPE_CHECKING:

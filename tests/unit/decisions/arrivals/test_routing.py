@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.blob_names import can_be_had
-from shared.decisions.routing import route
-from shared.decisions.selection import selects
+from shared.decisions.arrivals.blob_names import can_be_had
+from shared.decisions.arrivals.routing import route
+from shared.decisions.arrivals.watched_blobs import selects
 from shared.pipelines import Pipeline
 from tests.support.arrivals import a_pipeline, an_arrival
 
