@@ -11,7 +11,7 @@ from activities import weighing
 from shared.decisions.admission import Refuse, under_way
 from shared.decisions.fingerprint import recipe_digest
 from shared.decisions.in_force import in_force
-from shared.decisions.left_out import described
+from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree
 from shared.messages import Admission, AdmissionRequest, FrozenJob, RunRecord, RunRequest, Snapshot, Verdict

@@ -10,10 +10,10 @@ from typing import Protocol
 from shared.decisions.admission import Refuse, decide, effective_parameters, nothing_new
 from shared.decisions.fingerprint import evaluator_digest, fingerprint, recipe_digest, run_id
 from shared.decisions.in_force import Serving, after_refusal, in_force
-from shared.decisions.left_out import described
-from shared.decisions.news import Trained
 from shared.decisions.planning import plan_of
 from shared.decisions.quarantine import failed_in_training
+from shared.decisions.snapshots.incremental_selection import Trained
+from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree
 from shared.messages import CHECKED, AdmissionRequest, Champion, Quarantine, RunRecord, RunRequest, Snapshot, Verdict

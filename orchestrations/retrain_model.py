@@ -19,7 +19,7 @@ from orchestrations.run_messages import first_record, judgement_on, lineage_of, 
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.blame import worst_of
 from shared.decisions.bounds import bounded_metrics, bounded_record, bounded_targets
-from shared.decisions.left_out import described
+from shared.decisions.snapshots.omissions import described
 from shared.messages import (
     CHECKED,
     QUEUED,

@@ -15,9 +15,9 @@ from azure.storage.blob import BlobProperties
 from shared.clients.hub_blobs import BLOCK, HubBlobs, entry_of
 from shared.decisions.arrivals.blob_names import can_be_had, some_of, spelt
 from shared.decisions.arrivals.watched_blobs import done_marker, selects
-from shared.decisions.left_out import STILL_WRITTEN, UNREADABLE, described, left_out
-from shared.decisions.news import Seen, seen_in
-from shared.decisions.taking import Taken, take
+from shared.decisions.snapshots.incremental_selection import Seen, seen_in
+from shared.decisions.snapshots.omissions import STILL_WRITTEN, UNREADABLE, described, left_out
+from shared.decisions.snapshots.selection import Taken, take
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import BlobEntry, DisorderError, ManifestWriter, Sink, holdout_digest, listed_blobs
 from shared.messages import Snapshot

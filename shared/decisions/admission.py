@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.decisions.bounds import trouble_with
-from shared.decisions.left_out import FAULTY, described, saw_all
+from shared.decisions.snapshots.omissions import FAULTY, described, saw_all
 from shared.decisions.standing import remedy
 from shared.errors import Code, PermanentError
 from shared.messages import Outcome, Parameters, Quarantine, RunRecord, Scalar, Verdict

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from shared.decisions.left_out import MOST_NAMES, shown_name
+from shared.decisions.snapshots.omissions import MOST_NAMES, shown_name
 from shared.messages import LeftOut
 from shared.texts import shortened
 

@@ -10,7 +10,7 @@ Table ``claims``, row = pipeline, in three partitions:
 from datetime import datetime
 
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
-from shared.decisions.news import Trained
+from shared.decisions.snapshots.incremental_selection import Trained
 from shared.errors import TransientError
 from shared.messages.listings import LookState, SettledListing
 from shared.wire import from_text, to_text

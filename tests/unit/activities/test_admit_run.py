@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from shared.decisions.news import Trained
 from shared.decisions.planning import plan_of
+from shared.decisions.snapshots.incremental_selection import Trained
 from shared.errors import Code, PermanentError
 from shared.messages import CHECKED, Admission, Cause, Outcome, RunRequest, Stage, Verdict
 from tests.support.arrivals import a_pipeline

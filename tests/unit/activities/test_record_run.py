@@ -8,7 +8,7 @@ import pytest
 from activities.read_champion import read_champion
 from activities.record_run import record_run
 from shared.clients.ledger import Ledger
-from shared.decisions.news import Trained
+from shared.decisions.snapshots.incremental_selection import Trained
 from shared.messages import Best, Champion, ChampionQuery, Done, FailureKind, Outcome, RunRecord, Stage
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_plan, a_run_request, a_snapshot

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clients.ledger import Ledger
-from shared.decisions.news import Trained
+from shared.decisions.snapshots.incremental_selection import Trained
 from shared.errors import TransientError
 from shared.messages.listings import LookState, SettledListing
 from tests.support.builders import a_snapshot

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from shared.decisions.news import News, Seen, SeenWriter, Trained, aim_of, seen_in
-from shared.decisions.taking import Taken, take
+from shared.decisions.snapshots.incremental_selection import News, Seen, SeenWriter, Trained, aim_of, seen_in
+from shared.decisions.snapshots.selection import Taken, take
 from shared.formats.manifest import BlobEntry, DisorderError
 from shared.pipelines import Pipeline
 from tests.support.arrivals import a_pipeline

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from shared.decisions.news import News, Seen, SeenWriter, aim_of
+from shared.decisions.snapshots.incremental_selection import News, Seen, SeenWriter, aim_of
 from shared.formats.manifest import BlobEntry, ManifestWriter, Sink
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.decisions.admission import Refuse, Start, decide
 from shared.decisions.arrivals.watched_blobs import STILL, is_still_written
-from shared.decisions.left_out import described, is_left_out, left_out, saw_all
+from shared.decisions.snapshots.omissions import described, is_left_out, left_out, saw_all
 from shared.messages import LeftOut, Outcome, Verdict
 from tests.support.arrivals import a_run_record
 
