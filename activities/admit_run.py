@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from activities import weighing
-from shared.decisions.admission import Refuse, under_way
-from shared.decisions.fingerprint import recipe_digest
+from shared.decisions.admission.fingerprint import recipe_digest
+from shared.decisions.admission.repeats import Refuse, under_way
 from shared.decisions.in_force import in_force
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError

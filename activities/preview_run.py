@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from activities import weighing
-from shared.decisions.admission import Refuse
+from shared.decisions.admission.repeats import Refuse
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, Preview, Snapshot, Verdict

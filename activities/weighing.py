@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from shared.decisions.admission import Refuse, decide, effective_parameters, nothing_new
-from shared.decisions.fingerprint import evaluator_digest, fingerprint, recipe_digest, run_id
+from shared.decisions.admission.fingerprint import evaluator_digest, fingerprint, recipe_digest, run_id
+from shared.decisions.admission.quarantine import failed_in_training
+from shared.decisions.admission.repeats import Refuse, decide, effective_parameters, nothing_new
+from shared.decisions.admission.run_plan import plan_of
 from shared.decisions.in_force import Serving, after_refusal, in_force
-from shared.decisions.planning import plan_of
-from shared.decisions.quarantine import failed_in_training
 from shared.decisions.snapshots.incremental_selection import Trained
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError

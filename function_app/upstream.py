@@ -14,7 +14,7 @@ from function_app.services import Services
 from function_app.starting import start_once
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.service_bus import Misfit
-from shared.decisions.admission import effective_parameters
+from shared.decisions.admission.repeats import effective_parameters
 from shared.errors import EdgetrainError, PermanentError
 from shared.wire_contracts.training_answers import rejection
 from shared.wire_contracts.training_requests import (

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from shared.decisions.fingerprint import code_digest
+from shared.decisions.admission.fingerprint import code_digest
 from shared.environment_key import environment_key
 from shared.messages import FrozenJob
 

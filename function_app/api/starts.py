@@ -17,7 +17,7 @@ from function_app.services import Services
 from function_app.starting import start_once
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger.keys import digest
-from shared.decisions.admission import effective_parameters
+from shared.decisions.admission.repeats import effective_parameters
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import AdmissionRequest, Cause, Preview, Verdict
 from shared.wire import to_text, to_wire

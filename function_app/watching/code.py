@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from function_app.services import Services
+from shared.decisions.admission.fingerprint import recipe_digest
 from shared.decisions.code_changes import CodeStep, code_step, has_changed, noted
-from shared.decisions.fingerprint import recipe_digest
 from shared.errors import PermanentError
 from shared.messages import AdmissionRequest, Cause
 

@@ -158,7 +158,7 @@ class Plan:
 class RunRequest:
     """The input of ``retrain_model``: everything that was decided before the run was started.
 
-    ``plan`` comes from :func:`shared.decisions.planning.plan_of`. ``schema`` 1: runs from before the compute queue and
+    ``plan`` comes from :func:`shared.decisions.admission.run_plan.plan_of`. ``schema`` 1: runs from before the compute queue and
     the announcements, which must go on as they began; :data:`QUEUED`: with both; :data:`CHECKED`: their roll-outs have
     ids that no other child of the run can have, their models are compared with the champion on the same rows, and runs
     of one pipeline deliver one after the other. ``own_parameters``: the request gave some of its own. ``resumed``: the

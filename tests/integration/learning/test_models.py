@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from local_stack.demo_data import DataStory, breast_cancer_story, digits_story
-from shared.decisions.planning import plan_of
+from shared.decisions.admission.run_plan import plan_of
 from shared.decisions.promotion import Challenger, judge
 from shared.messages import Champion
 from shared.pipelines import Pipelines

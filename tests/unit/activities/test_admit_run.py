@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from shared.decisions.planning import plan_of
+from shared.decisions.admission.run_plan import plan_of
 from shared.decisions.snapshots.incremental_selection import Trained
 from shared.errors import Code, PermanentError
 from shared.messages import CHECKED, Admission, Cause, Outcome, RunRequest, Stage, Verdict

@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.planning import plan_of
+from shared.decisions.admission.run_plan import plan_of
 from shared.errors import Code, PermanentError
 from shared.messages import QueuePolicy, QueueRule
 from shared.pipelines import Latest, Pipeline, Pipelines, parse_pipeline

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from shared.clients.ledger import Ledger
-from shared.decisions.fingerprint import run_id
+from shared.decisions.admission.fingerprint import run_id
 from shared.errors import Code, PermanentError
 from shared.messages import Outcome, RunRecord, RunRequest, Stage
 from tests.support.arrivals import a_run_record

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.admission import Refuse, Start, decide
+from shared.decisions.admission.repeats import Refuse, Start, decide
 from shared.decisions.arrivals.watched_blobs import STILL, is_still_written
 from shared.decisions.snapshots.omissions import described, is_left_out, left_out, saw_all
 from shared.messages import LeftOut, Outcome, Verdict

@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.fingerprint import code_digest, fingerprint, run_id
+from shared.decisions.admission.fingerprint import code_digest, fingerprint, run_id
 from shared.messages import RUN_ID
 
 texts = st.text(max_size=12)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.quarantine import failed_in_training, quarantine_for
+from shared.decisions.admission.quarantine import failed_in_training, quarantine_for
 from shared.messages import FailedAttempt, FailureKind, Outcome, Quarantine, RunRecord, Stage
 from shared.wire import to_text
 from tests.support.arrivals import a_run_record
