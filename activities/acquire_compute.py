@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from shared.decisions.compute_queue import QueueState, ahead_of, ask
+from shared.decisions.training.compute_queue import QueueState, ahead_of, ask
 from shared.messages import ComputeTicket, ComputeTurn, RunRecord, Turn
 
 MOST_LOOKED_AT = 60

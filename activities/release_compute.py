@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from shared.decisions.compute_queue import QueueState, give_back
+from shared.decisions.training.compute_queue import QueueState, give_back
 from shared.messages import ComputeRef, Done
 
 Answer = TypeVar("Answer")

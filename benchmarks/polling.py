@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.report import Row
 from orchestrations.await_training import await_training
 from shared.contracts import accepted
-from shared.decisions.polling import LONGEST, ROUNDS_PER_EXECUTION
+from shared.decisions.training.polling import LONGEST, ROUNDS_PER_EXECUTION
 from shared.messages import Phase, TrainingLimits, TrainingPoll, TrainingStatus
 from shared.wire import to_wire
 from tests.support.builders import a_training_poll

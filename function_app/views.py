@@ -14,7 +14,7 @@ import azure.durable_functions as df
 from function_app.api.models import ListedRun, RunView
 from function_app.services import Services
 from function_app.starting import status_of
-from shared.decisions.patience import is_tried_again
+from shared.decisions.training.retry_schedule import is_tried_again
 from shared.decisions.watching import Life, life_of
 from shared.messages import RunRecord, Stage
 

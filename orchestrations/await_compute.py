@@ -1,7 +1,7 @@
 """Wait for a run's turn at its compute, or at the delivery of its pipeline, with bounded history.
 
 A round is a question and a wait. Activities cannot wake an orchestration, so a waiting run asks again by itself: often
-when its turn is near, else seldom (``shared.decisions.compute_queue``). After :data:`ROUNDS_PER_EXECUTION` rounds it
+when its turn is near, else seldom (``shared.decisions.training.compute_queue``). After :data:`ROUNDS_PER_EXECUTION` rounds it
 continues as new.
 """
 
@@ -15,7 +15,7 @@ import azure.durable_functions as df
 from orchestrations.patience import BlamedError
 from orchestrations.progress import gave_up, report
 from shared.contracts import ACQUIRE_COMPUTE, RELEASE_COMPUTE
-from shared.decisions.compute_queue import ask_again_at
+from shared.decisions.training.compute_queue import ask_again_at
 from shared.errors import PermanentError
 from shared.messages import (
     ComputeRef,

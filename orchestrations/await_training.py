@@ -14,7 +14,7 @@ import azure.durable_functions as df
 from orchestrations.patience import blamed
 from orchestrations.progress import report, show
 from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, START_TRAINING, SUBMIT_TRAINING
-from shared.decisions.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe
+from shared.decisions.training.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe
 from shared.errors import Code, PermanentError
 from shared.messages import (
     CHECKED,

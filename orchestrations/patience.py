@@ -6,8 +6,8 @@ from typing import Any
 import azure.durable_functions as df
 
 from orchestrations.progress import first_line, gave_up, report
-from shared.decisions.blame import kind_of
-from shared.decisions.patience import WITHIN_A_RUN
+from shared.decisions.training.failure_causes import kind_of
+from shared.decisions.training.retry_schedule import WITHIN_A_RUN
 from shared.errors import EdgetrainError, PermanentError
 from shared.messages import FailureKind, Stage
 

@@ -17,9 +17,9 @@ from orchestrations.patience import BlamedError, Steps, blamed, patiently
 from orchestrations.progress import announce, report
 from orchestrations.run_messages import first_record, judgement_on, lineage_of, rollout_to, training_order
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
-from shared.decisions.blame import worst_of
-from shared.decisions.bounds import bounded_metrics, bounded_record, bounded_targets
 from shared.decisions.snapshots.omissions import described
+from shared.decisions.training.failure_causes import worst_of
+from shared.decisions.training.size_limits import bounded_metrics, bounded_record, bounded_targets
 from shared.messages import (
     CHECKED,
     QUEUED,

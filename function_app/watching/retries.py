@@ -1,7 +1,7 @@
 """Runs that failed for trouble outside: asked for again when their time has come, whose request admission decides anew.
 
 That the trouble is over shows in the attempt itself, which is the cheapest question there is: while it lasts, the
-attempt fails early and the next one waits longer (``shared.decisions.patience``). Admission lists the data then, so
+attempt fails early and the next one waits longer (``shared.decisions.training.retry_schedule``). Admission lists the data then, so
 that what is trained is what lies there, and a fingerprint that somebody tried meanwhile is not tried twice.
 """
 
@@ -15,7 +15,7 @@ from function_app import starting
 from function_app.watching.instances import start
 from function_app.watching.passes import Pass
 from orchestrations.request_run import NAME as REQUEST_RUN
-from shared.decisions.patience import BETWEEN_RUNS
+from shared.decisions.training.retry_schedule import BETWEEN_RUNS
 from shared.decisions.watching import Life, life_of
 from shared.messages import AdmissionRequest, RunRequest
 

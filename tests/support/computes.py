@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from shared.decisions.compute_queue import MOST_WAITING, Lease, QueueState
+from shared.decisions.training.compute_queue import MOST_WAITING, Lease, QueueState
 from shared.messages import ComputeTicket, QueuePolicy, QueueRule
 from tests.support.workflow import START
 

@@ -19,7 +19,7 @@ from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.reports import left_out_in
 from shared.clients.azure_ml.statuses import error_of, phase_of
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
-from shared.decisions.blame import Trace, blame_for, why_cancelled
+from shared.decisions.training.failure_causes import Trace, blame_for, why_cancelled
 from shared.errors import Code, PermanentError, TransientError
 from shared.job_trees import ENTRY
 from shared.messages import Phase, TrainedModel, TrainingRef, TrainingStatus

@@ -1,7 +1,7 @@
 """The queue before each compute target.
 
 Table ``queue``, partition = compute, row ``state``: the whole queue as one JSON text, so that every change is one
-atomic step, decided by a pure rule (``shared.decisions.compute_queue``). One value of a row holds 32 Ki
+atomic step, decided by a pure rule (``shared.decisions.training.compute_queue``). One value of a row holds 32 Ki
 characters, so the text lies in several, ``text0`` and on.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
-from shared.decisions.compute_queue import QueueState
+from shared.decisions.training.compute_queue import QueueState
 from shared.errors import TransientError
 from shared.wire import from_text, to_text
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.decisions.bounds import trouble_with
 from shared.decisions.snapshots.omissions import FAULTY, described, saw_all
 from shared.decisions.standing import remedy
+from shared.decisions.training.size_limits import trouble_with
 from shared.errors import Code, PermanentError
 from shared.messages import Outcome, Parameters, Quarantine, RunRecord, Scalar, Verdict
 

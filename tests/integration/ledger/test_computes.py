@@ -9,7 +9,7 @@ import pytest
 from activities.acquire_compute import acquire_compute
 from activities.release_compute import release_compute
 from shared.clients.ledger import Ledger
-from shared.decisions.compute_queue import QueueState
+from shared.decisions.training.compute_queue import QueueState
 from shared.errors import TransientError
 from shared.messages import ComputeRef, ComputeTurn, Outcome, Turn
 from tests.support.arrivals import a_run_record

@@ -13,7 +13,7 @@ import yaml
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.clients.ledger import Ledger
-from shared.decisions.compute_queue import ask
+from shared.decisions.training.compute_queue import ask
 from shared.messages import ComputeTicket, Outcome, QueueRule, RunEnd, RunRequest, Sighting
 from shared.settings import HUB_API_VERSION
 from shared.wire import from_wire

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrations.await_compute import await_compute
-from shared.decisions.compute_queue import LONGEST, SHORTEST
+from shared.decisions.training.compute_queue import LONGEST, SHORTEST
 from shared.errors import Code
 from shared.messages import ComputeTurn, ComputeWait, Turn
 from shared.wire import from_wire

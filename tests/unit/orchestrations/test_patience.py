@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.decisions.patience import WITHIN_A_RUN
+from shared.decisions.training.retry_schedule import WITHIN_A_RUN
 from shared.errors import Code
 from shared.messages import QUEUED, FailureKind, Outcome, RunRecord, TargetResult
 from shared.wire import to_wire

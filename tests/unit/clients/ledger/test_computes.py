@@ -6,7 +6,7 @@ import pytest
 from shared.clients.ledger import Ledger
 from shared.clients.ledger.computes import ComputeLedger
 from shared.clients.ledger.tables import Row
-from shared.decisions.compute_queue import QueueState
+from shared.decisions.training.compute_queue import QueueState
 from shared.errors import TransientError
 from tests.support.computes import a_full_queue, a_lease
 from tests.support.memory_tables import MemoryTable, memory_ledger

@@ -8,7 +8,7 @@ import pytest
 
 from activities.record_run import record_run
 from function_app.watching.retries import try_again
-from shared.decisions.patience import BETWEEN_RUNS
+from shared.decisions.training.retry_schedule import BETWEEN_RUNS
 from shared.messages import AdmissionRequest, Cause, FailureKind, Outcome, RunRequest, Verdict
 from shared.wire import from_wire
 from tests.support.durable_client import RuntimeStatus

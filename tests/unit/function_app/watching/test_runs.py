@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from function_app.watching.runs import adopt_runs
-from shared.decisions.compute_queue import ask
+from shared.decisions.training.compute_queue import ask
 from shared.messages import (
     CHECKED,
     ComputeTicket,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.bounds import (
+from shared.decisions.promotion import MOST_BESTS
+from shared.decisions.training.size_limits import (
     LONGEST_COLUMN,
     LONGEST_PARAMETERS,
     LONGEST_STATUS,
@@ -21,7 +22,6 @@ from shared.decisions.bounds import (
     length,
     trouble_with,
 )
-from shared.decisions.promotion import MOST_BESTS
 from shared.messages import Best, Champion, LeftOut, Parameters, TargetPlan, TargetResult
 from shared.wire import to_text
 from tests.support.arrivals import a_run_record

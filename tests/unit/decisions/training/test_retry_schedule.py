@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.patience import BETWEEN_RUNS, WITHIN_A_RUN, is_tried_again, next_attempt_at
+from shared.decisions.training.retry_schedule import BETWEEN_RUNS, WITHIN_A_RUN, is_tried_again, next_attempt_at
 from shared.messages import FailureKind, Outcome, RunRecord
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.polling import (
+from shared.decisions.training.polling import (
     CANCEL_GRACE,
     LONGEST,
     SHORTEST,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.decisions.compute_queue import (
+from shared.decisions.training.compute_queue import (
     LONGEST,
     MOST_WAITING,
     SHORTEST,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.blame import Trace, blame_for, kind_of, why_cancelled
+from shared.decisions.training.failure_causes import Trace, blame_for, kind_of, why_cancelled
 from shared.errors import Code, PermanentError
 from shared.messages import FailureKind
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from shared.decisions.compute_queue import QueueState, ask, give_back
+from shared.decisions.training.compute_queue import QueueState, ask, give_back
 from shared.messages import ComputeTicket, ComputeTurn, QueuePolicy, QueueRule, Turn
 from tests.support.examples import examples
 from tests.support.workflow import START
