@@ -6,7 +6,7 @@ from typing import Protocol
 
 from shared.decisions.admission.quarantine import failed_in_training, quarantine_for
 from shared.decisions.admission.repeats import came_to_a_verdict
-from shared.decisions.promotion import measured_by
+from shared.decisions.promotion.judgement import measured_by
 from shared.decisions.snapshots.incremental_selection import Trained
 from shared.decisions.training.retry_schedule import is_tried_again, next_attempt_at
 from shared.decisions.training.size_limits import bounded_record

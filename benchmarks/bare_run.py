@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from function_app import bodies
 from function_app.services import Services
-from shared.decisions.promotion import Challenger, judge
+from shared.decisions.promotion.judgement import Challenger, judge
 from shared.messages import (
     AdmissionRequest,
     BuildImage,

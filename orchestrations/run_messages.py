@@ -1,7 +1,7 @@
 """What a run says to others, made of its request and of its record as far as it has grown. Pure."""
 
-from shared.decisions.judging_before import judge_by_record
-from shared.decisions.promotion import Challenger, judge
+from shared.decisions.promotion.judgement import Challenger, judge
+from shared.decisions.promotion.judgement_by_record import judge_by_record
 from shared.messages import (
     CHECKED,
     Champion,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
-from shared.decisions.promotion import with_bests
+from shared.decisions.promotion.judgement import with_bests
 from shared.errors import TransientError
 from shared.messages import Best, Champion
 from shared.wire import from_text, to_text

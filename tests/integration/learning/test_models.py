@@ -11,7 +11,7 @@ import pytest
 
 from local_stack.demo_data import DataStory, breast_cancer_story, digits_story
 from shared.decisions.admission.run_plan import plan_of
-from shared.decisions.promotion import Challenger, judge
+from shared.decisions.promotion.judgement import Challenger, judge
 from shared.messages import Champion
 from shared.pipelines import Pipelines
 from tests.support.job_modules import TRAINING

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.promotion import MOST_BESTS
+from shared.decisions.promotion.judgement import MOST_BESTS
 from shared.decisions.training.size_limits import (
     LONGEST_COLUMN,
     LONGEST_PARAMETERS,

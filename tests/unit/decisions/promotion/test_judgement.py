@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.promotion import MOST_BESTS, Challenger, judge, measured_by, with_bests
+from shared.decisions.promotion.judgement import MOST_BESTS, Challenger, judge, measured_by, with_bests
 from shared.messages import Best, Champion, Compared, Judgement, Outcome, PromotionRule, WithoutComparison
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_champion

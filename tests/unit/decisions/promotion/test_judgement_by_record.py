@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.judging_before import judge_by_record
+from shared.decisions.promotion.judgement_by_record import judge_by_record
 from shared.messages import Champion, PromotionRule
 from tests.support.builders import a_champion
 
