@@ -14,8 +14,8 @@ import azure.durable_functions as df
 from function_app.api.models import ListedRun, RunView
 from function_app.services import Services
 from function_app.starting import status_of
+from shared.decisions.reconciliation.orphans import Life, life_of
 from shared.decisions.training.retry_schedule import is_tried_again
-from shared.decisions.watching import Life, life_of
 from shared.messages import RunRecord, Stage
 
 AT_ONCE = 8  # questions to the host, for a list of runs that go on

@@ -10,7 +10,7 @@ from function_app.api.reading import query_of
 from function_app.problems import RefusedError
 from function_app.services import Services
 from function_app.starting import status_of
-from shared.decisions.watching import Life, life_of
+from shared.decisions.reconciliation.orphans import Life, life_of
 
 WHY = "it was cancelled by POST /api/runs/{run_id}/cancel"
 

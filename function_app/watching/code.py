@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from function_app.services import Services
 from shared.decisions.admission.fingerprint import recipe_digest
-from shared.decisions.code_changes import CodeStep, code_step, has_changed, noted
+from shared.decisions.reconciliation.code_changes import CodeStep, code_step, has_changed, noted
 from shared.errors import PermanentError
 from shared.messages import AdmissionRequest, Cause
 

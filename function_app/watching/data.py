@@ -14,9 +14,9 @@ from function_app.starting import start_once
 from function_app.watching.code import code_now, request_for_other_code
 from function_app.watching.passes import Pass
 from orchestrations.request_run import NAME as REQUEST_RUN
-from shared.decisions.code_changes import with_other_code
-from shared.decisions.looking import Glance, is_news, seen_now, sighting, sweep_is_due, told_now
-from shared.decisions.troubles import Aspect, Found
+from shared.decisions.reconciliation.change_detection import Glance, is_news, seen_now, sighting, sweep_is_due, told_now
+from shared.decisions.reconciliation.code_changes import with_other_code
+from shared.decisions.reconciliation.troubles import Aspect, Found
 from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, ArrivalWindow, TroubleKind
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from function_app.services import Services
 from function_app.watching.passes import Pass
-from shared.decisions.watching import ANSWER_FOR, is_given_up, outcome_is_due
+from shared.decisions.reconciliation.orphans import ANSWER_FOR, is_given_up, outcome_is_due
 from shared.messages import ReplyTo, RunRecord
 
 log = logging.getLogger(__name__)

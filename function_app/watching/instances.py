@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from function_app import starting
 from function_app.views import stage_of
-from shared.decisions.watching import Instance, life_of
+from shared.decisions.reconciliation.orphans import Instance, life_of
 from shared.wire import to_wire
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from function_app.services import Services
 from function_app.watching.instances import DurableClient
-from shared.decisions.troubles import Aspect, Found, aspect_of, found_by
+from shared.decisions.reconciliation.troubles import Aspect, Found, aspect_of, found_by
 from shared.errors import PermanentError, TransientError
 from shared.messages import TroubleKind
 

@@ -15,8 +15,8 @@ from function_app import starting
 from function_app.watching.instances import start
 from function_app.watching.passes import Pass
 from orchestrations.request_run import NAME as REQUEST_RUN
+from shared.decisions.reconciliation.orphans import Life, life_of
 from shared.decisions.training.retry_schedule import BETWEEN_RUNS
-from shared.decisions.watching import Life, life_of
 from shared.messages import AdmissionRequest, RunRequest
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from function_app.watching.instances import look_up, start
 from function_app.watching.passes import Pass
 from orchestrations.wind_up_run import NAME as WIND_UP_RUN
-from shared.decisions.watching import (
+from shared.decisions.reconciliation.orphans import (
     MOST_RESUMES,
     Instance,
     Life,

@@ -6,7 +6,7 @@ from datetime import UTC
 from function_app.starting import start_once
 from function_app.watching.passes import Pass
 from orchestrations.request_run import NAME as REQUEST_RUN
-from shared.decisions.scheduling import Begin, Counted, Resume, schedule_step
+from shared.decisions.reconciliation.schedules import Begin, Counted, Resume, schedule_step
 from shared.messages import AdmissionRequest, Cause
 
 

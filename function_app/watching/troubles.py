@@ -5,7 +5,7 @@ import logging
 from collections.abc import Collection, Iterable
 
 from function_app.watching.passes import Pass
-from shared.decisions.troubles import GONE, Aspect, Found, after_looks, changes
+from shared.decisions.reconciliation.troubles import GONE, Aspect, Found, after_looks, changes
 from shared.messages import Trouble, TroubleKind
 from shared.pipelines import Pipelines
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from function_app.services import Services
 from function_app.watching.instances import look_up, start
 from function_app.watching.passes import Pass
-from shared.decisions.troubles import Aspect, Found
-from shared.decisions.watching import Life, Start, first_line, owner_is_gone, recent, window_step
+from shared.decisions.reconciliation.orphans import Life, Start, first_line, owner_is_gone, recent, window_step
+from shared.decisions.reconciliation.troubles import Aspect, Found
 from shared.errors import PermanentError
 from shared.messages import ArrivalWindow, TroubleKind, WindowVerdict
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from shared.clients.ledger.tables import Row, Table
-from shared.decisions.scheduling import Counted
+from shared.decisions.reconciliation.schedules import Counted
 from shared.wire import from_text, to_text
 
 _SCHEDULES = "schedule"

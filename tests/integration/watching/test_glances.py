@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from function_app.watching.data import glance_at
 from shared.clients.hub_storage import HubStorage
-from shared.decisions.looking import seen_now
+from shared.decisions.reconciliation.change_detection import seen_now
 from shared.messages.listings import LookState
 from shared.settings import HUB_API_VERSION, Site
 from tests.support.arrivals import a_pipeline

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.decisions.scheduling import Counted
+from shared.decisions.reconciliation.schedules import Counted
 from tests.support.memory_tables import memory_ledger
 from tests.support.workflow import START
 

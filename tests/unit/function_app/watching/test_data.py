@@ -8,7 +8,7 @@ import pytest
 
 from function_app.watching.troubles import keep_troubles
 from function_app.watching.windows import adopt_windows
-from shared.decisions.looking import SWEEP_EVERY
+from shared.decisions.reconciliation.change_detection import SWEEP_EVERY
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Sighting
 from shared.messages.listings import Listing

@@ -3,7 +3,7 @@
 import pytest
 
 from function_app.watching.data import glance_at
-from shared.decisions.looking import SWEEP_EVERY
+from shared.decisions.reconciliation.change_detection import SWEEP_EVERY
 from tests.support.watching import PIPELINE, WatchedWorld
 from tests.support.workflow import START
 from tests.unit.function_app.watching.looks import PASS, PagedHub, look, open_windows, settles

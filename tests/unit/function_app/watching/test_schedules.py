@@ -6,7 +6,7 @@ import pytest
 
 from function_app.watching.passes import Pass
 from function_app.watching.schedules import request_of, start_due
-from shared.decisions.scheduling import Counted
+from shared.decisions.reconciliation.schedules import Counted
 from shared.messages import AdmissionRequest, Cause
 from shared.wire import from_wire
 from tests.support.durable_client import Instance, MemoryClient

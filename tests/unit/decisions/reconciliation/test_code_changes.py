@@ -4,7 +4,14 @@ from datetime import timedelta
 import pytest
 
 from shared.decisions.admission.fingerprint import recipe_digest
-from shared.decisions.code_changes import ASK_EVERY, CodeStep, code_step, has_changed, noted, with_other_code
+from shared.decisions.reconciliation.code_changes import (
+    ASK_EVERY,
+    CodeStep,
+    code_step,
+    has_changed,
+    noted,
+    with_other_code,
+)
 from shared.messages import Outcome
 from shared.messages.listings import LookState, SettledListing
 from tests.support.arrivals import a_run_record

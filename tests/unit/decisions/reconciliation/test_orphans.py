@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.watching import (
+from shared.decisions.reconciliation.orphans import (
     GIVE_UP_AFTER,
     GRACE,
     Instance,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim
 
-from shared.decisions.watching import recent
+from shared.decisions.reconciliation.orphans import recent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.decisions.looking import (
+from shared.decisions.reconciliation.change_detection import (
     SWEEP_EVERY,
     TELL_EVERY,
     Glance,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.scheduling import Begin, Counted, Fire, Resume, latest_due, schedule_step
+from shared.decisions.reconciliation.schedules import Begin, Counted, Fire, Resume, latest_due, schedule_step
 from tests.support.workflow import START
 
 DAILY = "0 3 * * *"
