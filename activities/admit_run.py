@@ -10,7 +10,7 @@ from typing import Protocol
 from activities import weighing
 from shared.decisions.admission.fingerprint import recipe_digest
 from shared.decisions.admission.repeats import Refuse, under_way
-from shared.decisions.in_force import in_force
+from shared.decisions.explanations.serving_model import in_force
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree

@@ -11,7 +11,7 @@ from shared.decisions.admission.fingerprint import evaluator_digest, fingerprint
 from shared.decisions.admission.quarantine import failed_in_training
 from shared.decisions.admission.repeats import Refuse, decide, effective_parameters, nothing_new
 from shared.decisions.admission.run_plan import plan_of
-from shared.decisions.in_force import Serving, after_refusal, in_force
+from shared.decisions.explanations.serving_model import Serving, after_refusal, in_force
 from shared.decisions.snapshots.incremental_selection import Trained
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError

@@ -3,8 +3,8 @@
 import re
 
 from function_app.services import Services
+from shared.decisions.explanations.status_text import moment
 from shared.decisions.reconciliation.troubles import GONE
-from shared.decisions.standing import moment
 from shared.errors import PermanentError
 from shared.messages import Trouble, TroubleKind
 from shared.pipelines.model import NAME

@@ -15,8 +15,8 @@ from function_app.api.reading import query_of
 from function_app.services import Services
 from function_app.views import listed
 from shared.clients.ledger import Page, RecordedArrival
-from shared.decisions.in_force import in_force
-from shared.decisions.standing import closing
+from shared.decisions.explanations.serving_model import in_force
+from shared.decisions.explanations.status_text import closing
 from shared.messages import Arrival, Champion, Quarantine, RunRecord, WindowState
 from shared.pipelines import Pipeline
 

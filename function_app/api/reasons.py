@@ -18,10 +18,10 @@ from function_app.api.reading import query_of
 from function_app.services import Services
 from function_app.views import run_view
 from shared.clients.ledger import RecordedArrival
-from shared.decisions.evidence import Evidence, Explanation, Taken
-from shared.decisions.explanations import explain
-from shared.decisions.in_force import Serving
-from shared.decisions.past import explain_past
+from shared.decisions.explanations.blob_verdict import explain
+from shared.decisions.explanations.evidence import Evidence, Explanation, Taken
+from shared.decisions.explanations.removed_pipeline import explain_past
+from shared.decisions.explanations.serving_model import Serving
 from shared.errors import PermanentError, TransientError
 from shared.formats.manifest import BlobEntry
 from shared.messages import RejectedEvent, RunRecord

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.decisions.explanations.status_text import remedy
 from shared.decisions.snapshots.omissions import FAULTY, described, saw_all
-from shared.decisions.standing import remedy
 from shared.decisions.training.size_limits import trouble_with
 from shared.errors import Code, PermanentError
 from shared.messages import Outcome, Parameters, Quarantine, RunRecord, Scalar, Verdict

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from shared.decisions.standing import moment
+from shared.decisions.explanations.status_text import moment
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Trouble, TroubleKind
 from shared.texts import shortened

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.decisions.admission.repeats import Refuse, Start, decide, effective_parameters, nothing_new, under_way
-from shared.decisions.standing import remedy
+from shared.decisions.explanations.status_text import remedy
 from shared.errors import Code, PermanentError
 from shared.messages import FailedAttempt, Outcome, Quarantine, RunRecord, Verdict
 from tests.support.arrivals import a_run_record

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from shared.decisions.arrivals.blob_names import spelt, unsafe_characters
 from shared.decisions.arrivals.watched_blobs import below_prefix, is_done_marker, matches_pattern
-from shared.decisions.evidence import Evidence, Explanation, Told
+from shared.decisions.explanations.evidence import Evidence, Explanation, Told
+from shared.decisions.explanations.status_text import closing, moment, remedy, standing
 from shared.decisions.reconciliation.troubles import what_stops
 from shared.decisions.snapshots.omissions import is_left_out
-from shared.decisions.standing import closing, moment, remedy, standing
 from shared.formats.manifest import BlobEntry
 from shared.messages import Outcome, Verdict
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.evidence import Evidence, Taken
-from shared.decisions.explanations import explain
-from shared.decisions.in_force import Serving
+from shared.decisions.explanations.blob_verdict import explain
+from shared.decisions.explanations.evidence import Evidence, Taken
+from shared.decisions.explanations.serving_model import Serving
 from shared.formats.manifest import BlobEntry
 from shared.messages import (
     Arrival,

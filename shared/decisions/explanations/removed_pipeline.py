@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from shared.decisions.evidence import Explanation, Told
-from shared.decisions.standing import moment, standing
+from shared.decisions.explanations.evidence import Explanation, Told
+from shared.decisions.explanations.status_text import moment, standing
 from shared.messages import RunRecord, Verdict
 
 

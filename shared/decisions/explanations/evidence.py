@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from shared.decisions.in_force import Serving
+from shared.decisions.explanations.serving_model import Serving
 from shared.formats.manifest import BlobEntry
 from shared.messages import Arrival, Quarantine, RejectedEvent, RunRecord, Trouble, Verdict, WindowState
 
