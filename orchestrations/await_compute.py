@@ -1,8 +1,8 @@
 """Wait for a run's turn at its compute, or at the delivery of its pipeline, with bounded history.
 
 A round is a question and a wait. Activities cannot wake an orchestration, so a waiting run asks again by itself: often
-when its turn is near, else seldom (``shared.decisions.training.compute_queue``). After :data:`ROUNDS_PER_EXECUTION` rounds it
-continues as new.
+when its turn is near, else seldom (``shared.decisions.training.compute_queue``). After :data:`ROUNDS_PER_EXECUTION`
+rounds it continues as new.
 """
 
 from collections.abc import Generator

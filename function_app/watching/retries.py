@@ -1,8 +1,9 @@
 """Runs that failed for trouble outside: asked for again when their time has come, whose request admission decides anew.
 
 That the trouble is over shows in the attempt itself, which is the cheapest question there is: while it lasts, the
-attempt fails early and the next one waits longer (``shared.decisions.training.retry_schedule``). Admission lists the data then, so
-that what is trained is what lies there, and a fingerprint that somebody tried meanwhile is not tried twice.
+attempt fails early and the next one waits longer (``shared.decisions.training.retry_schedule``). Admission lists the
+data then, so that what is trained is what lies there, and a fingerprint that somebody tried meanwhile is not tried
+twice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is known of a blob, and what can be said of it; the rules between the two are in ``explanations``. Pure."""
+"""What is known of a blob, and what can be said of it; the rules between the two are in ``blob_verdict``. Pure."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.clients.hub_storage import HubStorage
-from shared.decisions.arrivals import watched_blobs as selection
+from shared.decisions.arrivals import watched_blobs
 from shared.errors import Code, PermanentError
 from shared.messages import LeftOut, Snapshot
 from shared.settings import Site
@@ -63,7 +63,7 @@ def test_it_is_taken_when_it_has_been_still(
     first, page = hub.take_snapshot(pipeline), hub.page(pipeline)
     assert names(service, first) == ["landing/a.csv"]
 
-    monkeypatch.setattr(selection, "STILL", timedelta(0))
+    monkeypatch.setattr(watched_blobs, "STILL", timedelta(0))
     later = hub.take_snapshot(pipeline, since=first)
 
     assert LOG in names(service, later)

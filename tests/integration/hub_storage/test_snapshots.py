@@ -12,7 +12,7 @@ from azure.storage.blob import BlobServiceClient, ContainerClient, ContentSettin
 from pydantic import SecretStr
 
 from shared.clients.hub_storage import HubStorage
-from shared.decisions.arrivals import watched_blobs as selection
+from shared.decisions.arrivals import watched_blobs
 from shared.errors import Code, PermanentError
 from shared.messages import Snapshot
 from shared.pipelines import Pipeline
@@ -137,7 +137,7 @@ def test_an_md5_that_nobody_vouches_for_decides_nothing(
     hub: HubStorage, service: BlobServiceClient, container: ContainerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An append blob keeps the MD5 that its writer gave at the start, whatever is appended."""
-    monkeypatch.setattr(selection, "STILL", timedelta(0))  # as if it had been still for long enough
+    monkeypatch.setattr(watched_blobs, "STILL", timedelta(0))  # as if it had been still for long enough
     _fill(container, ["holdout/holdout.csv"])
     blob = container.get_blob_client("landing/log.csv")
     blob.create_append_blob(content_settings=ContentSettings(content_md5=bytearray(hashlib.md5(b"1,2\n").digest())))
