@@ -11,7 +11,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 
-from function_app import bodies
+from function_app import activity_wiring
 from function_app.services import Services
 from shared.decisions.promotion.judgement import Challenger, judge
 from shared.messages import (
@@ -47,7 +47,7 @@ def main() -> None:
             requested_at=datetime.now(UTC),
             parameters={parameter: float(value)},
         )
-        admission = bodies.admit_run(request, services)
+        admission = activity_wiring.admit_run(request, services)
         assert admission.run is not None, admission.reason
         _run(admission.run, services)
         taken.append(time.perf_counter() - began)
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _run(run: RunRequest, services: Services) -> None:
-    rival = bodies.read_champion(ChampionQuery(pipeline=run.pipeline), services).run_id
+    rival = activity_wiring.read_champion(ChampionQuery(pipeline=run.pipeline), services).run_id
     order = TrainingOrder(
         run_id=run.run_id,
         pipeline=run.pipeline,
@@ -71,15 +71,15 @@ def _run(run: RunRequest, services: Services) -> None:
         leave_out_faulty=run.plan.leave_out_faulty,
     )
     training = TrainingRef(run_id=run.run_id, pipeline=run.pipeline, metrics=(run.plan.rule.metric,))
-    bodies.submit_training(order, services)
-    while not (status := bodies.check_training(training, services)).phase.terminal:
+    activity_wiring.submit_training(order, services)
+    while not (status := activity_wiring.check_training(training, services)).phase.terminal:
         time.sleep(POLL_SECONDS)
     assert status.phase is Phase.COMPLETED, status.detail
-    trained = bodies.collect_training(training, services)
+    trained = activity_wiring.collect_training(training, services)
     # The same work as the run's: its training measures the champion's model too.
     assert (trained.compared is None) == (rival is None), trained.compared
     assert trained.compared is None or not trained.compared.trouble, trained.compared.trouble
-    champion = bodies.read_champion(ChampionQuery(pipeline=run.pipeline), services)
+    champion = activity_wiring.read_champion(ChampionQuery(pipeline=run.pipeline), services)
     challenger = Challenger(
         run_id=run.run_id,
         metrics=trained.metrics,
@@ -98,13 +98,15 @@ def _run(run: RunRequest, services: Services) -> None:
         metrics=trained.metrics,
     )
     created = trained.ended_at or run.requested_at
-    registered = bodies.register_model(RegisterModel(lineage=lineage, model_path=trained.model_path), services)
-    image = bodies.build_image(BuildImage(lineage=lineage, model_path=trained.model_path, created_at=created), services)
+    registered = activity_wiring.register_model(RegisterModel(lineage=lineage, model_path=trained.model_path), services)
+    image = activity_wiring.build_image(
+        BuildImage(lineage=lineage, model_path=trained.model_path, created_at=created), services
+    )
     target = run.plan.targets[0]
     rollout = Rollout(run_id=run.run_id, pipeline=run.pipeline, target=target.name, image=image.reference)
-    step = CandidateStep(rollout=rollout, candidate=bodies.start_candidate(rollout, services))
-    bodies.verify_candidate(step, services)
-    bodies.switch_traffic(step, services)
+    step = CandidateStep(rollout=rollout, candidate=activity_wiring.start_candidate(rollout, services))
+    activity_wiring.verify_candidate(step, services)
+    activity_wiring.switch_traffic(step, services)
     record = RunRecord(
         run_id=run.run_id,
         pipeline=run.pipeline,
@@ -123,7 +125,7 @@ def _run(run: RunRequest, services: Services) -> None:
         version=registered.version,
         image=image.reference,
     )
-    bodies.record_run(record, services)
+    activity_wiring.record_run(record, services)
 
 
 if __name__ == "__main__":

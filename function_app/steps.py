@@ -6,7 +6,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from function_app import bodies
+from function_app import activity_wiring
 from function_app.services import Services
 from shared.contracts import ACTIVITIES, Activity, accepted, rejected
 from shared.errors import PermanentError
@@ -18,10 +18,10 @@ Body = Callable[[Any, Services], object]
 
 
 def blueprint(services: Services) -> df.Blueprint:
-    """One activity function per contract row; a row without a body in ``bodies`` stops the start."""
+    """One activity function per contract row; a row without a body in ``activity_wiring`` stops the start."""
     bp = df.Blueprint()
     for activity in ACTIVITIES:
-        bp.activity_trigger(input_name="command")(step(activity, getattr(bodies, activity.name), services))
+        bp.activity_trigger(input_name="command")(step(activity, getattr(activity_wiring, activity.name), services))
     return bp
 
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import azure.durable_functions as df
 
 from activities.preview_run import preview_run
-from function_app import bodies, workflows
+from function_app import activity_wiring, workflows
 from function_app.intake import Intake
 from function_app.services import Services
 from function_app.starting import start_once
@@ -239,7 +239,7 @@ class World:
         app = df.DFApp()
         app.register_functions(workflows.blueprint())
         for activity in ACTIVITIES:
-            body = step(activity, getattr(bodies, activity.name), self.services)
+            body = step(activity, getattr(activity_wiring, activity.name), self.services)
             app.activity_trigger(input_name="command")(self._counted(activity.name, body))
         self._hosting = hosted(_CountingInvoker(app, self.executions), self.database, self.clock)
         self.host = self.runner.run(self._hosting.__aenter__())

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from function_app import bodies
+from function_app import activity_wiring
 from function_app.services import Services
 from shared.clients.ledger import Ledger
 from shared.contracts import ACTIVITIES
@@ -147,7 +147,7 @@ class World(Services):
         self.run = self.admit("window-0").run or pytest.fail("no run")
 
     def admit(self, requested_by: str) -> Admission:
-        return bodies.admit_run(asked_by(requested_by), self)
+        return activity_wiring.admit_run(asked_by(requested_by), self)
 
     def listen(self) -> None:
         """From now on every request can be interrupted."""
@@ -204,7 +204,7 @@ def under_way(_: World) -> AdmissionRequest:
 
 
 def next_attempt(world: World) -> AdmissionRequest:
-    bodies.record_run(ended(world, Outcome.FAILED), world)
+    activity_wiring.record_run(ended(world, Outcome.FAILED), world)
     return asked_by("window-1")
 
 
@@ -257,7 +257,7 @@ def rollout(world: World) -> Rollout:
 
 def step(world: World) -> CandidateStep:
     asked = rollout(world)
-    return CandidateStep(rollout=asked, candidate=bodies.start_candidate(asked, world))
+    return CandidateStep(rollout=asked, candidate=activity_wiring.start_candidate(asked, world))
 
 
 def answer(world: World) -> AnswerRequest:
@@ -356,7 +356,7 @@ def test_two_deliveries_at_once_give_one_answer_and_one_effect(case: Case, tmp_p
 
 
 def deliver(case: Case, world: World, command: Any) -> Any:
-    return getattr(bodies, case.activity)(command, world)
+    return getattr(activity_wiring, case.activity)(command, world)
 
 
 def delivered_twice(case: Case, world: World, command: Any, *, at: int) -> tuple[Any, Any]:
