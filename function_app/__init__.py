@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import logs, steps, workflows
+from function_app import activity_wiring, logs, workflows
 from function_app.services import Services
 from function_app.triggers import data_arrival, operations, training_requests, training_status, watch
 
@@ -18,7 +18,7 @@ def build_app(services: Services) -> df.DFApp:
         operations.blueprint(services),
         watch.blueprint(services),
         workflows.blueprint(),
-        steps.blueprint(services),
+        activity_wiring.blueprint(services),
     ):
         built.register_functions(blueprint)
     return built

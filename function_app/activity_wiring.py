@@ -1,41 +1,118 @@
-"""Each activity with its collaborators, imported when the activity first runs, so that the app starts quickly."""
+"""Every activity's body with its collaborators, and the registration of all of them.
 
+What an orchestration may ask for stands in ``shared.contracts``: name, input, output, retry policy. What is done for
+it stands here, because only the app knows its services. An activity with rules or protocols of its own has them in
+``activities/``, imported when it first runs, so that the app starts quickly; one that asks one service has nothing
+else than the function below. mypy holds each body to its row, and a row without a body stops the start.
+"""
+
+import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
+
+import azure.durable_functions as df
 
 from function_app.services import Services
+from shared import contracts as c
 from shared import messages as m
+from shared.errors import PermanentError
+from shared.wire import from_wire
+
+log = logging.getLogger(__name__)
+
+Body = Callable[[c.Command, Services], c.Result]
+
+BODIES: dict[str, Body[Any, Any]] = {}
+"""Activity -> what does it, filled by the functions below."""
 
 
+def blueprint(services: Services) -> df.Blueprint:
+    """One activity function per row of ``ACTIVITIES``."""
+    bp = df.Blueprint()
+    for activity in c.ACTIVITIES:
+        bp.activity_trigger(input_name="command")(activity_function(activity, BODIES[activity.name], services))
+    return bp
+
+
+def activity_function(
+    activity: c.Activity[Any, Any], body: Body[Any, Any], services: Services
+) -> Callable[[Any], dict[str, Any]]:
+    """The function that the host calls: plain JSON in and out; a permanent error becomes a reply."""
+
+    def run(command: dict) -> dict:  # type: ignore[type-arg]  # the worker takes plain types only
+        try:
+            return c.accepted(body(from_wire(activity.accepts, command), services))
+        except PermanentError as error:
+            log.warning("%s is rejected: %s: %s", activity.name, error.code.value, error.reason)
+            return c.rejected(error)
+
+    run.__name__ = activity.name
+    run.__qualname__ = activity.name
+    return run
+
+
+def _body_of(
+    activity: c.Activity[c.Command, c.Result],
+) -> Callable[[Body[c.Command, c.Result]], Body[c.Command, c.Result]]:
+    def keep(body: Body[c.Command, c.Result]) -> Body[c.Command, c.Result]:
+        BODIES[activity.name] = body
+        return body
+
+    return keep
+
+
+@_body_of(c.READ_WINDOW)
 def read_window(window: m.ArrivalWindow, s: Services) -> m.WindowState:
-    from activities.read_window import read_window as body
+    """The window's state now; the periods come from the pipeline's file as it is now."""
+    return s.ledger.arrivals.window_state(window, settle=s.pipelines.get(window.pipeline).settle)
 
-    return body(window, pipelines=s.pipelines, windows=s.ledger.arrivals)
 
-
+@_body_of(c.CLOSE_WINDOW)
 def close_window(window: m.ArrivalWindow, s: Services) -> m.Done:
-    from activities.close_window import close_window as body
+    """Close a window *before* the container is listed, so that the next arrival opens a new one.
 
-    return body(window, windows=s.ledger.arrivals)
+    An arrival joins the open window after its blob was written. If it joined this one, its blob is there before the
+    close and so in the listing; if it comes after the close, it opens a new window, which lists again. Closing after
+    the listing would lose what lands between the two.
+    """
+    s.ledger.arrivals.close_window(window)
+    return m.Done()
 
 
+@_body_of(c.ADMIT_RUN)
 def admit_run(request: m.AdmissionRequest, s: Services) -> m.Admission:
+    """Windows, messages and people go through this door alike."""
     from activities.admit_run import admit_run as body
 
-    return body(request, **s.admission())
+    return body(
+        request,
+        pipelines=s.pipelines,
+        snapshots=s.hubs,
+        jobs=s.job_folders,
+        frozen_jobs=s.frozen_jobs,
+        runs=s.ledger.runs,
+        listings=s.ledger.listings,
+        quarantines=s.ledger.quarantines,
+        champions=s.ledger.champions,
+    )
 
 
+@_body_of(c.RECORD_VERDICT)
 def record_verdict(verdict: m.WindowVerdict, s: Services) -> m.Done:
-    from activities.record_verdict import record_verdict as body
+    """Keep the verdict for every arrival of the window; repeating it changes nothing."""
+    s.ledger.arrivals.record_verdict(verdict)
+    return m.Done()
 
-    return body(verdict, windows=s.ledger.arrivals)
 
-
+@_body_of(c.ANSWER_REQUEST)
 def answer_request(answer: m.AnswerRequest, s: Services) -> m.Done:
     from activities.answer_request import answer_request as body
 
     return body(answer, answers=s.results, followers=s.ledger.followers, runs=s.ledger.runs)
 
 
+@_body_of(c.ACQUIRE_COMPUTE)
 def acquire_compute(ticket: m.ComputeTicket, s: Services) -> m.ComputeTurn:
     from activities.acquire_compute import acquire_compute as body
 
@@ -43,84 +120,102 @@ def acquire_compute(ticket: m.ComputeTicket, s: Services) -> m.ComputeTurn:
     return body(ticket, slots=slots, queues=s.ledger.computes, runs=s.ledger.runs, now=datetime.now(UTC))
 
 
+@_body_of(c.RELEASE_COMPUTE)
 def release_compute(ref: m.ComputeRef, s: Services) -> m.Done:
-    from activities.release_compute import release_compute as body
+    """Give back a run's compute, or its place in the queue before it."""
+    s.ledger.computes.give_back(ref.compute, ref.run_id, datetime.now(UTC))
+    return m.Done()
 
-    return body(ref, queues=s.ledger.computes, now=datetime.now(UTC))
 
-
+@_body_of(c.SUBMIT_TRAINING)
 def submit_training(order: m.TrainingOrder, s: Services) -> m.TrainingStatus:
     from activities.submit_training import submit_training as body
 
     return body(order, driver=s.driver, code=s.run_code, pipelines=s.pipelines)
 
 
+@_body_of(c.CHECK_TRAINING)
 def check_training(training: m.TrainingRef, s: Services) -> m.TrainingStatus:
-    from activities.check_training import check_training as body
+    """Where the training is now; a failed one is an answer, not an error."""
+    return s.driver.check(training)
 
-    return body(training, driver=s.driver)
 
-
+@_body_of(c.CANCEL_TRAINING)
 def cancel_training(training: m.TrainingRef, s: Services) -> m.Done:
-    from activities.cancel_training import cancel_training as body
+    """Ask it to stop; ``check_training`` tells when it has. No error for one that has ended already."""
+    s.driver.cancel(training)
+    return m.Done()
 
-    return body(training, driver=s.driver)
 
-
+@_body_of(c.COLLECT_TRAINING)
 def collect_training(training: m.TrainingRef, s: Services) -> m.TrainedModel:
-    from activities.collect_training import collect_training as body
+    """The metrics of a completed training and where its model lies; the model itself stays where it is."""
+    return s.driver.collect(training)
 
-    return body(training, driver=s.driver)
 
-
+@_body_of(c.READ_CHAMPION)
 def read_champion(query: m.ChampionQuery, s: Services) -> m.Champion:
-    from activities.read_champion import read_champion as body
+    """Who serves now; ``run_id`` is None while nobody does."""
+    return s.ledger.champions.champion(query.pipeline)
 
-    return body(query, champions=s.ledger.champions)
 
-
+@_body_of(c.REGISTER_MODEL)
 def register_model(command: m.RegisterModel, s: Services) -> m.RegisteredModel:
     from activities.register_model import register_model as body
 
     return body(command, registry=s.model_registry, pipelines=s.pipelines)
 
 
+@_body_of(c.BUILD_IMAGE)
 def build_image(command: m.BuildImage, s: Services) -> m.BuiltImage:
     from activities.build_image import build_image as body
 
     return body(command, artifacts=s.driver, code=s.run_code, registry=s.container_registry)
 
 
+@_body_of(c.START_CANDIDATE)
 def start_candidate(rollout: m.Rollout, s: Services) -> m.Candidate:
     from activities.start_candidate import start_candidate as body
 
     return body(rollout, vms=s.vms)
 
 
+@_body_of(c.VERIFY_CANDIDATE)
 def verify_candidate(step: m.CandidateStep, s: Services) -> m.Verification:
     from activities.verify_candidate import verify_candidate as body
 
     return body(step, vms=s.vms)
 
 
+@_body_of(c.SWITCH_TRAFFIC)
 def switch_traffic(step: m.CandidateStep, s: Services) -> m.Release:
     from activities.switch_traffic import switch_traffic as body
 
     return body(step, vms=s.vms)
 
 
+@_body_of(c.REMOVE_CANDIDATE)
 def remove_candidate(step: m.CandidateStep, s: Services) -> m.Done:
     from activities.remove_candidate import remove_candidate as body
 
     return body(step, vms=s.vms)
 
 
+@_body_of(c.RECORD_RUN)
 def record_run(record: m.RunRecord, s: Services) -> m.Done:
     from activities.record_run import record_run as body
 
-    return body(record, **s.recording())
+    return body(
+        record,
+        runs=s.ledger.runs,
+        champions=s.ledger.champions,
+        listings=s.ledger.listings,
+        quarantines=s.ledger.quarantines,
+        retries=s.ledger.retries,
+    )
 
 
+@_body_of(c.ANNOUNCE)
 def announce(event: m.RunEvent, s: Services) -> m.Done:
     from activities.announce import announce as body
 

@@ -1,11 +1,11 @@
 """The table of activities: name, input, output and retry policy, one row each.
 
-Orchestrations call through a row; ``function_app.steps`` registers from it. A permanent error is a reply, never an
-exception, because an exception would be retried and would arrive as bare text.
+Orchestrations call through a row; ``function_app.activity_wiring`` has the bodies. A permanent error is a reply, never
+an exception, because an exception would be retried and would arrive as bare text.
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 import azure.durable_functions as df
@@ -56,9 +56,6 @@ ACQUIRE_COMPUTE = Activity("acquire_compute", m.ComputeTicket, m.ComputeTurn, LE
 RELEASE_COMPUTE = Activity("release_compute", m.ComputeRef, m.Done, LEDGER)
 
 SUBMIT_TRAINING = Activity("submit_training", m.TrainingOrder, m.TrainingStatus, AZURE_ML)
-START_TRAINING = Activity("submit_training", m.TrainingOrder, m.TrainingStatus, TRAINING_START)
-"""The same activity, for polls of schema 3 and later: an attachment of the VM may take some minutes."""
-
 CHECK_TRAINING = Activity("check_training", m.TrainingRef, m.TrainingStatus, AZURE_ML)
 CANCEL_TRAINING = Activity("cancel_training", m.TrainingRef, m.Done, AZURE_ML)
 COLLECT_TRAINING = Activity("collect_training", m.TrainingRef, m.TrainedModel, AZURE_ML)
@@ -75,25 +72,8 @@ REMOVE_CANDIDATE = Activity("remove_candidate", m.CandidateStep, m.Done, STACK_H
 RECORD_RUN = Activity("record_run", m.RunRecord, m.Done, LEDGER)
 ANNOUNCE = Activity("announce", m.RunEvent, m.Done, ANNOUNCEMENT)
 
-ACTIVITIES: tuple[Activity[Any, Any], ...] = (
-    READ_WINDOW,
-    CLOSE_WINDOW,
-    ADMIT_RUN,
-    RECORD_VERDICT,
-    ANSWER_REQUEST,
-    ACQUIRE_COMPUTE,
-    RELEASE_COMPUTE,
-    SUBMIT_TRAINING,
-    CHECK_TRAINING,
-    CANCEL_TRAINING,
-    COLLECT_TRAINING,
-    READ_CHAMPION,
-    REGISTER_MODEL,
-    BUILD_IMAGE,
-    START_CANDIDATE,
-    VERIFY_CANDIDATE,
-    SWITCH_TRAFFIC,
-    REMOVE_CANDIDATE,
-    RECORD_RUN,
-    ANNOUNCE,
-)
+ACTIVITIES: tuple[Activity[Any, Any], ...] = tuple(row for row in list(globals().values()) if isinstance(row, Activity))
+"""Every row above."""
+
+START_TRAINING = replace(SUBMIT_TRAINING, retry=TRAINING_START)
+"""The same activity, for polls of schema 3 and later: an attachment of the VM may take some minutes."""

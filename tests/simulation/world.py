@@ -17,12 +17,11 @@ from typing import Any, TypeVar
 
 import azure.durable_functions as df
 
-from activities.preview_run import preview_run
 from function_app import activity_wiring, workflows
+from function_app.api.starts import preview
 from function_app.intake import Intake
 from function_app.services import Services
 from function_app.starting import start_once
-from function_app.steps import step
 from function_app.watching.steps import make_pass
 from local_stack.functions_host.durable.interfaces import InstanceNotFoundError
 from orchestrations.request_run import NAME as REQUEST_RUN
@@ -204,7 +203,7 @@ class World:
         request = AdmissionRequest(
             pipeline=pipeline, cause=Cause.OPERATOR, requested_by="preview", requested_at=self.clock.now()
         )
-        return preview_run(request, **self.services.preview())
+        return preview(self.services, request)
 
     def advance(self, step: timedelta) -> None:
         """Let time pass; timers that are due fire at its end."""
@@ -239,7 +238,7 @@ class World:
         app = df.DFApp()
         app.register_functions(workflows.blueprint())
         for activity in ACTIVITIES:
-            body = step(activity, getattr(activity_wiring, activity.name), self.services)
+            body = activity_wiring.activity_function(activity, activity_wiring.BODIES[activity.name], self.services)
             app.activity_trigger(input_name="command")(self._counted(activity.name, body))
         self._hosting = hosted(_CountingInvoker(app, self.executions), self.database, self.clock)
         self.host = self.runner.run(self._hosting.__aenter__())

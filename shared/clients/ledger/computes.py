@@ -7,10 +7,11 @@ characters, so the text lies in several, ``text0`` and on.
 
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
-from shared.decisions.training.compute_queue import QueueState
+from shared.decisions.training.compute_queue import QueueState, give_back
 from shared.errors import TransientError
 from shared.wire import from_text, to_text
 
@@ -43,6 +44,10 @@ class ComputeLedger:
                 if changed == state or self._keep(compute, changed, row):
                     return answer
         raise TransientError(f"too many runs raced for their turn at compute {compute}; try again")
+
+    def give_back(self, compute: str, run_id: str, now: datetime) -> None:
+        """Free what the run has there, if anything; whoever is next is granted in the same step. Safe to repeat."""
+        self.change(compute, lambda state: (give_back(state, run_id, now), None))
 
     def state(self, compute: str) -> QueueState:
         """The queue as it is now."""

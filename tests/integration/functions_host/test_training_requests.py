@@ -15,7 +15,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQ
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 from azure.storage.blob import BlobServiceClient
 
-from activities.admit_run import admit_run
+from function_app.activity_wiring import admit_run
 from function_app.services import Services
 from local_stack.upstream_client import QUARANTINE, REQUESTS, RESULTS, SUBSCRIPTION, UpstreamClient, upstream_client
 from shared.messages import AdmissionRequest, Cause, Outcome, ReplyTo
@@ -130,7 +130,7 @@ def a_run_of_somebody_else(services: Services, pipeline: str) -> str:
     request = AdmissionRequest(
         pipeline=pipeline, cause=Cause.OPERATOR, requested_by="somebody", requested_at=datetime.now(UTC)
     )
-    run = admit_run(request, **services.admission()).run
+    run = admit_run(request, services).run
     assert run is not None
     return run.run_id
 

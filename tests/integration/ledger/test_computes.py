@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from activities.acquire_compute import acquire_compute
-from activities.release_compute import release_compute
 from shared.clients.ledger import Ledger
 from shared.decisions.training.compute_queue import QueueState
 from shared.errors import TransientError
-from shared.messages import ComputeRef, ComputeTurn, Outcome, Turn
+from shared.messages import ComputeTurn, Outcome, Turn
 from tests.support.arrivals import a_run_record
 from tests.support.computes import COMPUTE, a_full_queue, a_ticket
 from tests.support.workflow import START
@@ -38,7 +37,7 @@ def ask(ledger: Ledger, run_id: str, slots: int = 1, priority: int = 0) -> Compu
 def give_back(ledger: Ledger, run_id: str) -> None:
     while True:
         try:
-            release_compute(ComputeRef(compute=COMPUTE, run_id=run_id), queues=ledger.computes, now=START)
+            ledger.computes.give_back(COMPUTE, run_id, START)
         except TransientError:
             continue
         return

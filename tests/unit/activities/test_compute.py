@@ -8,15 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.acquire_compute import MOST_LOOKED_AT, acquire_compute
-from activities.release_compute import release_compute
 from shared.clients.ledger import Ledger
 from shared.clients.ledger.computes import ComputeLedger
 from shared.clients.ledger.tables import Row, Table
 from shared.errors import TransientError
 from shared.messages import (
-    ComputeRef,
     ComputeTurn,
-    Done,
     Outcome,
     QueuePolicy,
     RunRecord,
@@ -68,7 +65,7 @@ def acquire(ledger: Ledger, runs: Runs) -> Acquire:
 
 
 def release(ledger: Ledger, run_id: str) -> None:
-    assert release_compute(ComputeRef(compute=COMPUTE, run_id=run_id), queues=ledger.computes, now=START) == Done()
+    ledger.computes.give_back(COMPUTE, run_id, START)
 
 
 def test_one_trains_and_the_others_take_their_turns(ledger: Ledger, acquire: Acquire) -> None:
@@ -190,7 +187,7 @@ class Site:
             self.runs.ended.add(run_id)
         elif what == "release":
             self.left.add(run_id)
-            tried(lambda: release_compute(ComputeRef(compute=COMPUTE, run_id=run_id), queues=self.queues, now=START))
+            tried(lambda: self.queues.give_back(COMPUTE, run_id, START))
         elif run_id not in self.left:
             self.asks(run_id)
 

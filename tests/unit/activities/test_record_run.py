@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from activities.read_champion import read_champion
 from activities.record_run import record_run
 from shared.clients.ledger import Ledger
 from shared.decisions.snapshots.incremental_selection import Trained
-from shared.messages import Best, Champion, ChampionQuery, Done, FailureKind, Outcome, RunRecord, Stage
+from shared.messages import Best, Champion, Done, FailureKind, Outcome, RunRecord, Stage
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_plan, a_run_request, a_snapshot
 from tests.support.memory_tables import MemoryTables
@@ -72,7 +71,7 @@ def test_a_promoted_run_is_crowned(ledger: Ledger) -> None:
 
     _record(ledger, record)
 
-    assert read_champion(ChampionQuery(pipeline=NAME), champions=ledger.champions) == Champion(
+    assert ledger.champions.champion(NAME) == Champion(
         pipeline=NAME, run_id=record.run_id, model=NAME, version="2", image=image, metrics={"accuracy": 0.97}
     )
     assert ledger.runs.run(record.run_id) == record
@@ -271,5 +270,5 @@ def test_a_record_that_is_longer_than_a_row_takes_is_kept_all_the_same(ledger: L
     assert kept is not None
     assert kept.outcome is outcome
     assert kept.metrics.items() < metrics.items()
-    champion = read_champion(ChampionQuery(pipeline=NAME), champions=ledger.champions)
+    champion = ledger.champions.champion(NAME)
     assert (champion.run_id == record.run_id) is (outcome is Outcome.PROMOTED)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from function_app.activity_wiring import activity_function
 from function_app.services import Services
-from function_app.steps import step
 from function_app.triggers.events import payload_of
 from function_app.triggers.training_status import run_id_of
 from shared.contracts import READ_CHAMPION
@@ -114,7 +114,10 @@ def test_an_activity_speaks_plain_json_and_turns_permanent_errors_into_replies()
         raise TransientError("try again")
 
     command = to_wire(ChampionQuery(pipeline="p"))
-    assert step(READ_CHAMPION, found, Services())(command)["value"]["run_id"] == "r-1"
-    assert step(READ_CHAMPION, refused, Services())(command) == {"rejected": "unknown_pipeline", "reason": "no p"}
+    assert activity_function(READ_CHAMPION, found, Services())(command)["value"]["run_id"] == "r-1"
+    assert activity_function(READ_CHAMPION, refused, Services())(command) == {
+        "rejected": "unknown_pipeline",
+        "reason": "no p",
+    }
     with pytest.raises(TransientError):
-        step(READ_CHAMPION, broken, Services())(command)
+        activity_function(READ_CHAMPION, broken, Services())(command)

@@ -17,9 +17,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from activities.acquire_compute import acquire_compute
-from activities.admit_run import admit_run
-from activities.record_run import record_run
-from activities.release_compute import release_compute
+from function_app.activity_wiring import admit_run, record_run
 from function_app.starting import start_once
 from function_app.watching.steps import make_pass
 from shared.errors import PermanentError
@@ -29,7 +27,6 @@ from shared.messages import (
     AdmissionRequest,
     ArrivalWindow,
     Cause,
-    ComputeRef,
     ComputeTicket,
     Outcome,
     RunEnd,
@@ -185,27 +182,23 @@ def retrain_model(engine: Engine, instance_id: str, given: Any) -> Iterator[None
     engine.trainings.append(run.run_id)
     for _ in range(TRAINING_STEPS):
         yield
-    release_compute(
-        ComputeRef(compute=run.plan.compute, run_id=run.run_id), queues=ledger.computes, now=engine.world.now
-    )
+    ledger.computes.give_back(run.plan.compute, run.run_id, engine.world.now)
     engine.instances[instance_id].custom_status = RECORDING
     for _ in range(RECORDING_STEPS):
         yield
     record = ledger.runs.run(run.run_id)
     assert record is not None
     ended = {"outcome": Outcome.NOT_PROMOTED.value, "reason": "the champion stays"}
-    record_run(from_wire(type(record), to_wire(record) | ended), **engine.world.services.recording())
+    record_run(from_wire(type(record), to_wire(record) | ended), engine.world.services)
     yield
 
 
 def wind_up_run(engine: Engine, _: str, given: Any) -> Iterator[None]:
     end, ledger = from_wire(RunEnd, given), engine.world.ledger
     yield
-    release_compute(
-        ComputeRef(compute=end.compute, run_id=end.record.run_id), queues=ledger.computes, now=engine.world.now
-    )
+    ledger.computes.give_back(end.compute, end.record.run_id, engine.world.now)
     yield
-    record_run(end.record, **engine.world.services.recording())
+    record_run(end.record, engine.world.services)
     yield
 
 
@@ -222,7 +215,7 @@ def _request(engine: Engine, requested_by: str, cause: Cause) -> AdmissionReques
 
 
 def _admitted(engine: Engine, requested_by: str, cause: Cause) -> Admission:
-    return admit_run(_request(engine, requested_by, cause), **engine.world.services.admission())
+    return admit_run(_request(engine, requested_by, cause), engine.world.services)
 
 
 def _child(engine: Engine, admission: Admission) -> Iterator[None]:
