@@ -7,7 +7,7 @@ Adapters are imported on first use too: a cold start must not wait for SDKs that
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.clients.announcements import Announcements
@@ -131,32 +131,6 @@ class Services:
         from shared.clients.service_bus import TrainingResults
 
         return TrainingResults(self.settings.service_bus_connection_string)
-
-    def admission(self) -> dict[str, Any]:
-        """The collaborators of ``admit_run``, which windows and people go through alike."""
-        return self.preview() | {"frozen_jobs": self.frozen_jobs}
-
-    def preview(self) -> dict[str, Any]:
-        """The collaborators of ``preview_run``, which keeps nothing."""
-        return {
-            "pipelines": self.pipelines,
-            "snapshots": self.hubs,
-            "jobs": self.job_folders,
-            "runs": self.ledger.runs,
-            "listings": self.ledger.listings,
-            "quarantines": self.ledger.quarantines,
-            "champions": self.ledger.champions,
-        }
-
-    def recording(self) -> dict[str, Any]:
-        """The collaborators of ``record_run``."""
-        return {
-            "runs": self.ledger.runs,
-            "champions": self.ledger.champions,
-            "listings": self.ledger.listings,
-            "quarantines": self.ledger.quarantines,
-            "retries": self.ledger.retries,
-        }
 
     @cached_property
     def _workspace(self) -> "AzureMlWorkspace":

@@ -77,7 +77,16 @@ def preview(services: Services, request: AdmissionRequest) -> Preview:
     """What the request would lead to now."""
     from activities.preview_run import preview_run
 
-    return preview_run(request, **services.preview())
+    return preview_run(
+        request,
+        pipelines=services.pipelines,
+        snapshots=services.hubs,
+        jobs=services.job_folders,
+        runs=services.ledger.runs,
+        listings=services.ledger.listings,
+        quarantines=services.ledger.quarantines,
+        champions=services.ledger.champions,
+    )
 
 
 def claim(services: Services, request: AdmissionRequest, body: m.RunBody, key: str) -> bool:
