@@ -64,7 +64,7 @@ def build_image(
 
 def _dependency_image(registry: ImageRegistry, parts: ScoringParts, pipeline: str) -> FoundImage:
     name = parts.dependency_image
-    remedy = f"make it with `python -m cli.dependency_image --pipeline {pipeline}`"
+    remedy = f"make it with `edgetrain dependency-image --pipeline {pipeline}`"
     try:
         found = find_image(registry, name)
     except ValueError as error:

@@ -1,12 +1,9 @@
 """Make the lowest layer of scoring images from Debian packages: Python 3.11 and what wheels need, nothing else.
 
-    python -m cli.base_image [--cache DIR]
-
 For machines without a base image such as ``python:3.11-slim`` in reach. Needs ``mmdebstrap`` and a Debian mirror (apt's
 settings of the machine count); root, or user namespaces.
 """
 
-import argparse
 import hashlib
 import os
 import signal
@@ -16,8 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from cli.layer_cache import DEFAULT, CachedLayer, LayerCache, Say
-from cli.terminal import progress, run_tool
+from cli.layer_cache import CachedLayer, LayerCache, Say
 from shared.errors import Code, PermanentError
 from shared.oci.images import Layer
 from shared.oci.layers import compress_layer
@@ -97,16 +93,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     process.stdout.close()
-
-
-def _main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m cli.base_image", description=__doc__.splitlines()[0])
-    parser.add_argument("--cache", type=Path, default=DEFAULT, help=f"where layers are kept (default {DEFAULT})")
-    options = parser.parse_args(arguments)
-    say = progress()
-    base = base_layer(LayerCache(options.cache), say)
-    say(f"base layer: {base.file} ({base.layer.descriptor.size / 1e6:.0f} MB)")
-
-
-if __name__ == "__main__":
-    run_tool(_main)

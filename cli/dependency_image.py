@@ -1,14 +1,9 @@
 """Make the image that a pipeline's models are put on: a base, Python libraries, the scoring server. Once per lock file.
 
-    python -m cli.dependency_image --pipeline NAME                              base made from Debian packages
-    python -m cli.dependency_image --pipeline NAME --base base/python:3.11-slim  an image of the same registry
-    python -m cli.dependency_image --pipeline NAME --base-tar FILE               a root file system
-
 Its name is ``scoring/<training folder>:<environment key>``, in the registry of the app's settings
 (EDGETRAIN_CONTAINER_REGISTRY__URL, __USERNAME, __PASSWORD). What is there already stays.
 """
 
-import argparse
 import gzip
 import hashlib
 from collections.abc import Callable
@@ -20,9 +15,8 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.base_image import BUILD_TIME, SUITE, base_layer
-from cli.layer_cache import DEFAULT, CachedLayer, LayerCache, Say
+from cli.layer_cache import CachedLayer, LayerCache, Say
 from cli.site_layer import SITE, site_layer
-from cli.terminal import progress, run_tool
 from shared.clients.container_registry import connect
 from shared.errors import Code, PermanentError
 from shared.job_folders import JobFolders
@@ -124,7 +118,7 @@ def registry_base(reference: str, registry: ImageRegistry) -> Base:
     except ValueError as error:
         raise PermanentError(f"--base {reference}: {error}", code=Code.BAD_CONFIGURATION) from None
     if found is None:
-        reason = f"the registry {registry.host} has no image {name}; import it, or use --base-tar or --mmdebstrap"
+        reason = f"the registry {registry.host} has no image {name}; import it, or use --base-tar, or neither"
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
     facts = {"org.opencontainers.image.base.name": str(name), "org.opencontainers.image.base.digest": found.digest}
     return Base(image=found.image, parts=Parts(repository=found.repository), facts=facts)
@@ -153,22 +147,21 @@ def _facts(parts: ScoringParts) -> dict[str, str]:
     }
 
 
-def _main(arguments: list[str]) -> None:
-    options = _parser().parse_args(arguments)
-    say = progress()
-    cache = LayerCache(options.cache)
-    pipeline = Pipelines(options.app_root / "pipelines").get(options.pipeline)
-    parts = scoring_parts(JobFolders(options.app_root).read(pipeline.train.folder))
+def make_for(
+    name: str, *, base: str, base_tar: Path | None, rebuild: bool, cache: Path, app_root: Path, say: Say
+) -> None:
+    """Make the dependency image of a pipeline; at most one of ``base`` and ``base_tar`` names what it stands on."""
+    layers = LayerCache(cache)
+    pipeline = Pipelines(app_root / "pipelines").get(name)
+    parts = scoring_parts(JobFolders(app_root).read(pipeline.train.folder))
     with connect(_registry_settings()) as registry:
 
         def make_base() -> Base:
-            if options.base:
-                return registry_base(options.base, registry)
-            return tar_base(options.base_tar, cache, say) if options.base_tar else debian_base(cache, say)
+            if base:
+                return registry_base(base, registry)
+            return tar_base(base_tar, layers, say) if base_tar else debian_base(layers, say)
 
-        ensure_dependency_image(
-            parts, registry=registry, make_base=make_base, cache=cache, say=say, rebuild=options.rebuild
-        )
+        ensure_dependency_image(parts, registry=registry, make_base=make_base, cache=layers, say=say, rebuild=rebuild)
 
 
 def _registry_settings() -> ContainerRegistry:
@@ -177,25 +170,3 @@ def _registry_settings() -> ContainerRegistry:
     except ValidationError:
         reason = "say where the registry is: set EDGETRAIN_CONTAINER_REGISTRY__URL (and __USERNAME, __PASSWORD)"
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m cli.dependency_image",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--pipeline", required=True, metavar="NAME", help="of a file in pipelines/")
-    base = parser.add_mutually_exclusive_group()
-    base.add_argument("--base", metavar="REPOSITORY:TAG", help="an image with Python 3.11 in the same registry")
-    base.add_argument("--base-tar", metavar="FILE", type=Path, help="a root file system with Python 3.11")
-    base.add_argument("--mmdebstrap", action="store_true", help="make one from Debian packages; the default")
-    parser.add_argument("--rebuild", action="store_true", help="make it anew: after updates of the base")
-    parser.add_argument("--cache", metavar="DIR", type=Path, default=DEFAULT, help=f"for layers (default {DEFAULT})")
-    root = Path(__file__).resolve().parent.parent
-    parser.add_argument("--app-root", metavar="DIR", type=Path, default=root, help="has pipelines/ and training/")
-    return parser
-
-
-if __name__ == "__main__":
-    run_tool(_main)

@@ -1,20 +1,13 @@
 """Prepare VMs for pipelines over SSH: the Python environment to train in, the slot to serve from. Safe to repeat.
 
-    python -m cli.prepare_vm --pipeline NAME [--pipeline NAME ...] | --all
-                             [--only compute|serving]
-
 Which VMs, and how they are reached, the app's settings say (EDGETRAIN_COMPUTES__..., EDGETRAIN_TARGETS__...). A compute
-VM needs Python 3.11 with venv and a package index in reach. A serving VM needs podman or docker, Python 3, and HAProxy
-with a configuration that reads ~/serving/conf.d/*.cfg, an admin socket at ~/serving/haproxy.sock, and a command
-~/bin/reload-haproxy that checks and reloads it.
+VM needs Python 3.11 with venv and a package index in reach; what a serving VM needs is in docs/serving-vm.md.
 """
 
-import argparse
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from cli.terminal import progress, run_tool
 from cli.vm_environment import ensure_environment
 from cli.vm_slot import ensure_slot
 from shared.clients.ssh import connected
@@ -80,28 +73,9 @@ def _chosen(folder: Path, names: list[str]) -> tuple[list[Pipeline], dict[str, E
     return chosen, broken
 
 
-def _main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m cli.prepare_vm", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--pipeline", action="append", default=[], help="name of a pipeline; may be given again")
-    which.add_argument("--all", action="store_true", help="every pipeline")
-    parser.add_argument("--only", choices=["compute", "serving"], help="one of the two parts (default: both)")
-    options = parser.parse_args(arguments)
+def prepare_chosen(names: list[str], *, compute: bool, serving: bool, say: Say) -> None:
+    """Prepare the VMs of the named pipelines of the app's settings, or of all; raises as :func:`prepare` does."""
     current = settings()
-    say = progress()
-    pipelines, broken = _chosen(current.app_root / "pipelines", options.pipeline)
-    prepare(
-        pipelines,
-        current,
-        compute=options.only != "serving",
-        serving=options.only != "compute",
-        say=say,
-        broken=broken,
-    )
+    pipelines, broken = _chosen(current.app_root / "pipelines", names)
+    prepare(pipelines, current, compute=compute, serving=serving, say=say, broken=broken)
     say("prepared")
-
-
-if __name__ == "__main__":
-    run_tool(_main)

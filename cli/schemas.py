@@ -1,14 +1,10 @@
 """Write the JSON Schemas of what others read and write, from the models that the app itself reads and writes with.
 
-python -m cli.schemas            write docs/schemas/
-python -m cli.schemas --check    only say whether they are current; exit status 1 when they are not
-
-A unit test checks it too, so that no model changes without its schema.
+``edgetrain schemas`` writes docs/schemas/, with ``--check`` it only says whether they are current. A unit test checks
+it too, so that no model changes without its schema.
 """
 
-import argparse
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +12,6 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
-from cli.terminal import run_tool
 from shared.pipelines import Pipeline
 from shared.wire_contracts.run_events import SCHEMA as RUN_EVENT_SCHEMA
 from shared.wire_contracts.run_events import RunEventData
@@ -76,17 +71,3 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for document in DOCUMENTS:
         (folder / document.file).write_text(text_of(document), encoding="utf-8")
-
-
-def _main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m cli.schemas", description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, only say whether the files are current")
-    options = parser.parse_args(arguments)
-    if not options.check:
-        write(FOLDER)
-    elif old := outdated(FOLDER):
-        sys.exit(f"not current in docs/schemas: {', '.join(old)}; run `make schemas`")
-
-
-if __name__ == "__main__":
-    run_tool(_main)

@@ -4,9 +4,15 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import typer
 
 from shared.errors import EdgetrainError
 from shared.texts import one_line
+
+Arguments = ParamSpec("Arguments")
 
 
 def progress() -> Callable[[str], None]:
@@ -19,16 +25,24 @@ def progress() -> Callable[[str], None]:
     return say
 
 
-def run_tool(main: Callable[[list[str]], None]) -> None:
-    """Run a tool with the command line's arguments and end the process: 0, 1 on an error, 130 when interrupted."""
+def explained(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """A command that ends with one sentence: exit status 1 on an error of ours, 130 when it is interrupted."""
+
+    @wraps(command)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except EdgetrainError as error:
+            print(f"error: {one_line(error)}", file=sys.stderr)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            print("interrupted; nothing half done was left behind", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+    return run
+
+
+def heed_interrupts() -> None:
+    """Let Ctrl-C count, also in a process that a shell without job control started in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # Started in the background by a shell without job control; it must still be possible to stop it in good order.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        main(sys.argv[1:])
-    except EdgetrainError as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted; nothing half done was left behind", file=sys.stderr)
-        sys.exit(130)

@@ -41,11 +41,11 @@ def prepare(
     settings = {key: value for key, value in app_settings(endpoints).items() if not key.endswith(("_BUNDLE", "_FILE"))}
     environment = dict(os.environ) | settings
     _share_environments(Path(endpoints["vm"]["home"]), cache)
-    vm = [sys.executable, "-m", "cli.prepare_vm", *(word for name in names for word in ("--pipeline", name))]
+    vm = [sys.executable, "-m", "cli", "prepare-vm", *(word for name in names for word in ("--pipeline", name))]
     running = [_Tool("the VM", vm, environment, progress)]
     try:
         for name in names:
-            image = [sys.executable, "-m", "cli.dependency_image", "--pipeline", name, "--mmdebstrap"]
+            image = [sys.executable, "-m", "cli", "dependency-image", "--pipeline", name]
             tool = _Tool(f"the image of {name}", [*image, "--cache", str(cache)], environment, progress)
             running.append(tool)
             tool.wait()  # one after the other: they share the layers they find in the cache

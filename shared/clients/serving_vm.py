@@ -41,7 +41,7 @@ class ServingVm:
     def slot(self, pipeline: str) -> Slot:
         """The pipeline's slot; raises :class:`PermanentError` naming the command that makes one."""
         text = self._session.read_text(slot_path(pipeline))
-        remedy = f"run: python -m cli.prepare_vm --pipeline {pipeline}"
+        remedy = f"run: edgetrain prepare-vm --pipeline {pipeline}"
         if text is None:
             reason = f"{self._session.label}: the VM has no serving slot for pipeline {pipeline}; {remedy}"
             raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)

@@ -56,7 +56,7 @@ class HaproxyRuntime:
         if "No such proxy" in answer:
             reason = (
                 f"{self._session.label}: HAProxy has no backend for pipeline {pipeline}; "
-                f"run: python -m cli.prepare_vm --pipeline {pipeline}"
+                f"run: edgetrain prepare-vm --pipeline {pipeline}"
             )
             raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
         try:

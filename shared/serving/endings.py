@@ -40,7 +40,7 @@ def why_it_ended(signs: Signs) -> str:
         return _told(
             f"has no scoring server that can be started (exit code {code})",
             signs,
-            "make the dependency image again: python -m cli.dependency_image",
+            "make the dependency image again: edgetrain dependency-image",
         )
     if code == _INIT_FAILED:
         return _told("died at start: init() of its score.py failed (exit code 3)", signs, _SCORE_PY)

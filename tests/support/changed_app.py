@@ -85,7 +85,7 @@ class ChangedApp:
         """Make the VM's serving slots of these pipelines, as an operator would."""
         environment = {**os.environ, **app_settings(stack.endpoints), ROOT_SETTING: str(self.root)}
         names = [word for name in pipelines for word in ("--pipeline", name)]
-        tool = [sys.executable, "-m", "cli.prepare_vm", "--only", "serving", *names]
+        tool = [sys.executable, "-m", "cli", "prepare-vm", "--only", "serving", *names]
         done = subprocess.run(
             tool, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=120
         )

@@ -47,7 +47,7 @@ _EXIT_STATUS = re.compile(r"\bexit(?:ed)?\b[\w -]{0,20}\b(?:code|status)\b\W{0,3
 _ANYWHERE = (
     (
         re.compile(r"\bpython\S*:? +(?:command )?not found|\bpython\S*: No such file", re.IGNORECASE),
-        "the VM has no such Python environment; prepare the VM: python -m cli.prepare_vm --pipeline {pipeline}",
+        "the VM has no such Python environment; prepare the VM: edgetrain prepare-vm --pipeline {pipeline}",
     ),
     (
         re.compile(r"No space left on device|Errno 28\b|Disk quota exceeded", re.IGNORECASE),

@@ -1,4 +1,4 @@
-"""``python -m cli.dependency_image`` as a person runs it, with two small libraries and a base of a few bytes."""
+"""``edgetrain dependency-image`` as a person runs it, with two small libraries and a base of a few bytes."""
 
 import io
 import os
@@ -55,7 +55,7 @@ class Tool:
 
     def command(self, *arguments: str) -> list[str]:
         where = ["--app-root", str(self.app_root), "--cache", str(self.cache)]
-        return [sys.executable, "-m", "cli.dependency_image", "--pipeline", self.pipeline, *where, *arguments]
+        return [sys.executable, "-m", "cli", "dependency-image", "--pipeline", self.pipeline, *where, *arguments]
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"EDGETRAIN_CONTAINER_REGISTRY__URL": self.registry.url}
@@ -135,7 +135,7 @@ def test_an_image_of_the_registry_can_be_the_base(tool: Tool, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--base", "no/such:1"), "has no image no/such:1; import it, or use --base-tar or --mmdebstrap"),
+        (("--base", "no/such:1"), "has no image no/such:1; import it, or use --base-tar, or neither"),
         (("--base", "nonsense"), "'nonsense' names no tag"),
         (("--base-tar", "/no/such.tar"), "--base-tar /no/such.tar: No such file or directory"),
     ],
@@ -151,7 +151,7 @@ def test_a_bad_base_is_one_sentence(tool: Tool, arguments: tuple[str, ...], said
 def test_an_unknown_pipeline_is_one_sentence(tool: Tool) -> None:
     tool.pipeline = "unheard-of"
 
-    done = tool.run("--mmdebstrap")
+    done = tool.run()
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "there is no pipeline 'unheard-of'; known: p-" in done.stderr
@@ -183,9 +183,7 @@ def test_an_interrupted_run_leaves_nothing(tool: Tool, tmp_path: Path, before: t
     )
     builder.chmod(0o755)
     environment = tool.environment() | {"PATH": f"{programs}:{os.environ['PATH']}"}
-    process = subprocess.Popen(
-        [*before, *tool.command("--mmdebstrap")], env=environment, cwd=ROOT, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen([*before, *tool.command()], env=environment, cwd=ROOT, stderr=subprocess.PIPE)
     _wait_for_file(tmp_path / "started", process)
 
     process.send_signal(signal.SIGINT)

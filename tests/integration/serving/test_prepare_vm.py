@@ -125,7 +125,7 @@ def test_the_tool_prepares_the_good_ones_of_a_folder_and_ends_as_failed(host: Se
     (app_root / "pipelines" / "misnamed.yml").write_text("", encoding="utf-8")
 
     done = subprocess.run(
-        [sys.executable, "-m", "cli.prepare_vm", "--all", "--only", "serving"],
+        [sys.executable, "-m", "cli", "prepare-vm", "--all", "--only", "serving"],
         cwd=ROOT,
         env={**os.environ, **environment_for(host, app_root)},
         capture_output=True,

@@ -284,7 +284,7 @@ def test_pull_failures(site: Site) -> None:
 
 def test_an_unprepared_pipeline_names_the_command(site: Site) -> None:
     rollout = site.rollout(1)
-    with pytest.raises(PermanentError, match=r"python -m cli\.prepare_vm --pipeline nowhere") as caught:
+    with pytest.raises(PermanentError, match=r"edgetrain prepare-vm --pipeline nowhere") as caught:
         site.start(type(rollout)(run_id="r", pipeline="nowhere", target="vm", image=rollout.image))
     assert caught.value.code is Code.TARGET_NOT_PREPARED
 

@@ -370,7 +370,7 @@ def test_an_environment_that_is_not_on_the_vm_is_named(site: Site) -> None:
     assert end.phase is Phase.FAILED
     assert end.failure_kind is FailureKind.OUTSIDE
     assert end.detail == (
-        "the VM has no such Python environment; prepare the VM: python -m cli.prepare_vm --pipeline breast-cancer"
+        "the VM has no such Python environment; prepare the VM: edgetrain prepare-vm --pipeline breast-cancer"
     )
 
 

@@ -143,7 +143,7 @@ def test_a_missing_dependency_image_names_the_command_that_makes_it(bench: Bench
 
     assert caught.value.code == Code.DEPENDENCY_IMAGE_MISSING
     assert f"has no dependency image {bench.code.name};" in caught.value.reason
-    assert "`python -m cli.dependency_image --pipeline breast-cancer`" in caught.value.reason
+    assert "`edgetrain dependency-image --pipeline breast-cancer`" in caught.value.reason
 
 
 def test_an_unusable_dependency_image_is_to_be_rebuilt(bench: Bench) -> None:

@@ -59,7 +59,7 @@ def test_a_kind_without_words_is_told_with_the_place_of_the_log() -> None:
             "UserError",
             OUTSIDE,
             "no such Python environment",
-            "python -m cli.prepare_vm --pipeline digits",
+            "edgetrain prepare-vm --pipeline digits",
         ),
         (
             "the script exited with status 1\nOSError: [Errno 28] No space left on device",

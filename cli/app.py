@@ -1,0 +1,134 @@
+"""The command ``edgetrain``: what a site's operator and a data scientist run by hand.
+
+Each command is a thin front for a module of this package; ``python -m cli`` is the same without an installation.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.layer_cache import DEFAULT
+from cli.terminal import explained, heed_interrupts, progress
+from shared.errors import Code, PermanentError
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+app = typer.Typer(
+    name="edgetrain",
+    help="Models that retrain themselves when new private data lands on-premises.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Names = Annotated[list[str] | None, typer.Option("--pipeline", metavar="NAME", help="A pipeline; may be given again.")]
+AppRoot = Annotated[Path, typer.Option(metavar="DIR", help="Has pipelines/ and training/.")]
+Cache = Annotated[Path, typer.Option(metavar="DIR", help="Where layers of images are kept.")]
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        try:
+            typer.echo(version("edgetrain"))
+        except PackageNotFoundError:
+            typer.echo("not installed; run it from a clone: python -m cli")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Models that retrain themselves when new private data lands on-premises."""
+
+
+@app.command("prepare-vm")
+@explained
+def prepare_vm(
+    *,
+    pipeline: Names = None,
+    every: Annotated[bool, typer.Option("--all", help="Every pipeline.")] = False,
+    only: Annotated[str, typer.Option(metavar="compute|serving", help="One of the two parts.")] = "",
+) -> None:
+    """Prepare VMs over SSH: the Python environment to train in, the slot to serve from. Safe to repeat.
+
+    The app's settings say which VMs, and how they are reached (EDGETRAIN_COMPUTES__..., EDGETRAIN_TARGETS__...).
+    What a VM must have: docs/serving-vm.md.
+    """
+    from cli.prepare_vm import prepare_chosen
+
+    if bool(pipeline) == every:
+        raise typer.BadParameter("name pipelines with --pipeline, or all of them with --all")
+    if only not in {"", "compute", "serving"}:
+        raise typer.BadParameter(f"--only takes compute or serving, not {only!r}")
+    prepare_chosen(pipeline or [], compute=only != "serving", serving=only != "compute", say=progress())
+
+
+@app.command("dependency-image")
+@explained
+def dependency_image(
+    *,
+    pipeline: Annotated[str, typer.Option(metavar="NAME", help="Of a file in pipelines/.")],
+    base: Annotated[
+        str, typer.Option(metavar="REPOSITORY:TAG", help="An image with Python 3.11 in the same registry.")
+    ] = "",
+    base_tar: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A root file system with Python 3.11, as a tar file.")
+    ] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make it anew: after updates of the base.")] = False,
+    cache: Cache = DEFAULT,
+    app_root: AppRoot = _ROOT,
+) -> None:
+    """Make the image that a pipeline's models are put on: a base, Python libraries, the scoring server.
+
+    Once per lock file; what is there already stays. Without --base or --base-tar the base is made from Debian packages.
+    The registry is that of the app's settings (EDGETRAIN_CONTAINER_REGISTRY__URL, __USERNAME, __PASSWORD).
+    """
+    from cli.dependency_image import make_for
+
+    if base and base_tar:
+        raise typer.BadParameter("--base and --base-tar name two bases; give one")
+    make_for(pipeline, base=base, base_tar=base_tar, rebuild=rebuild, cache=cache, app_root=app_root, say=progress())
+
+
+@app.command("base-image")
+@explained
+def base_image(cache: Cache = DEFAULT) -> None:
+    """Make the lowest layer of scoring images from Debian packages, into the cache.
+
+    For machines without a base image such as python:3.11-slim in reach. Needs mmdebstrap and a Debian mirror.
+    """
+    from cli.base_image import base_layer
+    from cli.layer_cache import LayerCache
+
+    say = progress()
+    made = base_layer(LayerCache(cache), say)
+    say(f"base layer: {made.file} ({made.layer.descriptor.size / 1e6:.0f} MB)")
+
+
+@app.command()
+@explained
+def schemas(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing, only say whether they are current.")] = False,
+) -> None:
+    """Write docs/schemas/ from the models that the app reads and writes with."""
+    from cli.schemas import FOLDER, outdated, write
+
+    if not check:
+        write(FOLDER)
+    elif old := outdated(FOLDER):
+        reason = f"not current in docs/schemas: {', '.join(old)}; run `make schemas`"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0, 1 on an error, 2 on a wrong call, 130 after Ctrl-C."""
+    heed_interrupts()
+    app()
