@@ -5,23 +5,25 @@ PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 # Tests that share servers stay together (tests/support/sharing.py); the first folder named begins first.
 SHARING := --dist loadscope --no-loadscope-reorder
+JOBS := training/common $(patsubst %/train.py,%,$(wildcard training/*/train.py))
 SOURCES := function_app orchestrations activities shared cli local_stack training benchmarks tests function_app.py
 
 # What pytest has compiled is a third of a quick run; it keeps it.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test test-unit test-integration test-e2e check format schemas bench lock
+.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks schemas bench lock
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
-.venv/.installed: requirements-dev.txt
+.venv/.installed: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 	  || { echo "Python 3.11 is needed; name it with: make PYTHON=/path/to/python3.11"; exit 2; }
 	@echo "setup: Python packages into .venv (once, about a minute)"
 	@$(PYTHON) -m venv .venv || { echo "install python3-venv first"; exit 2; }
 	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 setup: .venv/.installed ## Install what is missing: Python packages, Azurite, Debian packages
@@ -50,11 +52,15 @@ clean: ## Stop the local stack and wipe .local/
 	@touch $@
 
 test: setup check .local/cache/.filled ## Lint, types, import rules and every test
-	@$(PYTEST) -n 2 tests/unit tests/replay tests/simulation
-	@$(PYTEST) -n 4 $(SHARING) tests/e2e tests/integration
+	@$(PYTEST) -n 2 --cov --cov-report= tests/unit tests/replay tests/simulation
+	@$(PYTEST) -n 4 $(SHARING) --cov --cov-append --cov-report= tests/e2e tests/integration
+	@.venv/bin/coverage report
 
 test-unit: .venv/.installed ## Unit and replay tests only, with a tenth of the examples, in seconds
 	@$(PYTEST) -n 2 --hypothesis-profile=quick tests/unit tests/replay
+
+test-replay: .venv/.installed ## Recorded histories against the orchestrations of today
+	@$(PYTEST) tests/replay
 
 test-integration: setup .local/cache/.filled ## Adapters and stand-ins against real servers
 	@$(PYTEST) -n 2 $(SHARING) tests/integration
@@ -66,21 +72,31 @@ check: .venv/.installed ## ruff, mypy --strict, import-linter
 	@.venv/bin/ruff check $(SOURCES)
 	@.venv/bin/ruff format --check --quiet $(SOURCES)
 	@.venv/bin/mypy
+	@for folder in $(JOBS); do MYPYPATH=training/common:$$folder .venv/bin/mypy --config-file training/mypy.ini \
+	  --cache-dir .mypy_cache/$$folder $$folder/*.py || exit 1; done
 	@.venv/bin/lint-imports --no-cache
 
 format: .venv/.installed ## Format the code
 	@.venv/bin/ruff check --fix $(SOURCES)
 	@.venv/bin/ruff format $(SOURCES)
 
+hooks: .venv/.installed ## Check what is committed, before it is: ruff, mypy, import-linter
+	@.venv/bin/pre-commit install
+
 schemas: .venv/.installed ## Write docs/schemas/ anew from the models
-	@$(PY) -m cli.schemas
+	@$(PY) -m cli schemas
 
 bench: setup ## Measure, side by side with a baseline; writes benchmarks/results.md
 	@$(PY) -m local_stack.setup --benchmarks
 	@$(PY) -m benchmarks
 
-lock: .venv/.installed ## Write the pinned requirement files anew from the *.in files
-	@.venv/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-annotate \
-	  --custom-compile-command "make lock" requirements.in -o requirements.txt
-	@.venv/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-annotate \
-	  --custom-compile-command "make lock" requirements-dev.in -c requirements.txt -o requirements-dev.txt
+COMPILE := .venv/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-annotate --generate-hashes \
+  --custom-compile-command "make lock"
+
+lock: .venv/.installed ## Write the pinned requirement files anew from the *.in files; UPGRADE=1 takes newer versions
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) training/common/requirements-job.in -c requirements.txt -o training/common/requirements-job.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) training/common/requirements-scoring.in -o training/common/requirements-scoring.txt
+	@for folder in $(filter-out training/common,$(JOBS)); do \
+	  $(COMPILE) $(if $(UPGRADE),--upgrade) $$folder/requirements.in -o $$folder/requirements.txt || exit 1; done

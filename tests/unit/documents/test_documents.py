@@ -1,0 +1,40 @@
+"""In the documents: commands that a shell understands, links that lead somewhere, decisions in their index."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.documents import ROOT, blocks, documents
+
+LINK = re.compile(r"\]\((?!https?://|mailto:|#)(?P<target>[^)#\s]+)(?:#[^)]*)?\)")
+BLOCKS = [block for document in documents() for block in blocks(document)]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.document}:{block.line}")
+def test_a_shell_understands_every_block(block: object) -> None:
+    assert block.language == "sh", "one name for shell blocks, and no prompts in them"  # type: ignore[attr-defined]
+    body = block.body  # type: ignore[attr-defined]
+    checked = subprocess.run(["bash", "-n"], input=body, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    assert not re.search(r"^\s*\$ ", body, re.MULTILINE), "a reader copies the whole line"
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_link_leads_to_a_file(document: Path) -> None:
+    missing = [
+        found["target"]
+        for found in LINK.finditer(document.read_text(encoding="utf-8"))
+        if not (document.parent / found["target"]).exists()
+    ]
+    assert missing == []
+
+
+def test_every_decision_stands_in_the_index_with_its_title() -> None:
+    index = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+    for decision in sorted((ROOT / "docs" / "adr").glob("0*.md")):
+        number, title = decision.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ").split(". ", 1)
+        row = next((line for line in index.splitlines() if f"]({decision.name})" in line), "")
+        assert row.startswith(f"| [{number}]({decision.name}) | {title} | "), f"{decision.name}: {row or 'no row'}"
+        assert re.search(r"\| (accepted|replaced by \d+) \| \d{4}-\d{2}-\d{2} \|$", row), row
