@@ -135,7 +135,7 @@ def test_a_candidate_that_is_not_good_enough(changes: dict[str, object], words: 
     [
         ({"status": "exited", "exit_code": 3}, "init() of its score.py failed (exit code 3)", "correct the pipeline's"),
         ({"status": "exited", "exit_code": 0}, "died at start (exit code 0); its log ends", "correct the pipeline's"),
-        ({"status": "dead", "exit_code": 127}, "no scoring server that can be started", "cli.dependency_image"),
+        ({"status": "dead", "exit_code": 127}, "no scoring server that can be started", "edgetrain dependency-image"),
         ({"status": "running", "restarts": 1}, "it restarts again and again", "correct the pipeline's"),
         (
             {"status": "exited", "exit_code": 137, "memory": 2**29},
