@@ -157,7 +157,7 @@ def _weigh(
     train = pipeline.train
     parameters = effective_parameters(train.parameters, request.parameters)
     job = jobs.read(train.folder)
-    leave_out = pipeline.data.on_bad_file == "leave_out"
+    leave_out = pipeline.data.leaves_out_faulty
     recipe = recipe_digest(job.frozen.tree, parameters, leave_out_faulty=leave_out)
 
     trained = trainings.trained(pipeline.name) if pipeline.data.select == "new" else None

@@ -12,11 +12,10 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.patience import BlamedError
-from orchestrations.progress import gave_up, report
+from orchestrations.blaming import BlamedError, blamed
+from orchestrations.progress import report
 from shared.contracts import ACQUIRE_COMPUTE, RELEASE_COMPUTE
 from shared.decisions.training.compute_queue import ask_again_at
-from shared.errors import PermanentError
 from shared.messages import (
     ComputeRef,
     ComputeTicket,
@@ -42,7 +41,7 @@ class QueueFailedError(BlamedError):
 
 
 def await_compute(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """Output: a ``ComputeTurn`` that is granted or refused, or ``{"failed": reason}``. Never raises."""
+    """Output: a ``ComputeTurn`` that is granted or refused, or ``{"failed": reason, "kind": kind}``. Never raises."""
     wait = from_wire(ComputeWait, context.get_input())
     try:
         for _ in range(ROUNDS_PER_EXECUTION):
@@ -52,10 +51,9 @@ def await_compute(context: df.DurableOrchestrationContext) -> Generator[Any, Any
             wait = replace(wait, rounds=wait.rounds + 1)
             _report(context, wait.ticket, turn)
             yield context.create_timer(ask_again_at(turn, wait.ticket, context.current_utc_datetime))
-    except PermanentError as error:
-        return {"failed": error.reason}
-    except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        return {"failed": gave_up(error)}
+    except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
+        kind, reason = blamed(error)
+        return {"failed": reason, "kind": (kind or FailureKind.UNKNOWN).value}
     context.continue_as_new(to_wire(wait))
     return None
 
@@ -90,7 +88,7 @@ def start_for_delivery(context: df.DurableOrchestrationContext, request: RunRequ
 def outcome(reply: dict[str, Any]) -> ComputeTurn:
     """The turn in the task's reply; raises :class:`QueueFailedError`."""
     if "failed" in reply:
-        raise QueueFailedError(reply["failed"], FailureKind.OUTSIDE)
+        raise QueueFailedError(reply["failed"], FailureKind(reply.get("kind", FailureKind.OUTSIDE)))
     return from_wire(ComputeTurn, reply)
 
 

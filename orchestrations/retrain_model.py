@@ -13,7 +13,8 @@ from typing import Any
 import azure.durable_functions as df
 
 from orchestrations import await_compute, guarded_step
-from orchestrations.patience import BlamedError, Steps, blamed, patiently
+from orchestrations.blaming import BlamedError, blamed
+from orchestrations.patience import Steps, patiently
 from orchestrations.progress import announce, report
 from orchestrations.run_messages import first_record, judgement_on, lineage_of, rollout_to, training_order
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL

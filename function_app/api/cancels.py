@@ -7,6 +7,7 @@ import azure.functions as func
 
 from function_app.api import models as m
 from function_app.api.reading import query_of
+from function_app.api.runs import known_run
 from function_app.problems import RefusedError
 from function_app.services import Services
 from function_app.starting import status_of
@@ -22,9 +23,7 @@ async def cancel_run(req: func.HttpRequest, services: Services, client: df.Durab
     """
     query_of(m.NothingAsked, req.params)
     run_id = req.route_params["run_id"]
-    record = await asyncio.to_thread(services.ledger.runs.run, run_id)
-    if record is None:
-        raise RefusedError(404, "unknown_run", f"there is no run {run_id!r}; GET /api/runs lists them")
+    record = await known_run(run_id, services)
     if record.outcome is not None:
         return await _forget_the_next(run_id, services)
     status = await status_of(client, run_id)

@@ -25,8 +25,8 @@ def code_now(services: Services, pipeline: Pipeline) -> str:
         job = services.job_folders.read(pipeline.train.folder)
     except PermanentError:
         return ""
-    faulty = pipeline.data.on_bad_file == "leave_out"
-    return recipe_digest(job.frozen.tree, pipeline.train.parameters, leave_out_faulty=faulty)
+    leave_out = pipeline.data.leaves_out_faulty
+    return recipe_digest(job.frozen.tree, pipeline.train.parameters, leave_out_faulty=leave_out)
 
 
 def request_for_other_code(

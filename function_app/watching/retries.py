@@ -13,11 +13,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from function_app import starting
+from function_app.services import Services
 from function_app.watching.instances import start
 from function_app.watching.passes import Pass
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.decisions.reconciliation.orphans import Life, life_of
-from shared.decisions.training.retry_schedule import BETWEEN_RUNS
+from shared.decisions.training.retry_schedule import BETWEEN_RUNS, is_tried_again
 from shared.messages import AdmissionRequest, RunRequest
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ async def _try(this: Pass, retry: Retry) -> None:
         return
     if this.now < retry.at:
         return
-    failed = await asyncio.to_thread(ledger.runs.request, retry.run_id)
+    failed = await asyncio.to_thread(_request_of, this.services, retry.run_id)
     if failed is None or retry.tries == len(BETWEEN_RUNS) or await _was_tried(this, failed):
         await asyncio.to_thread(ledger.retries.forget, retry.run_id)
         if failed is not None and retry.tries == len(BETWEEN_RUNS):
@@ -70,6 +71,12 @@ async def _try(this: Pass, retry: Retry) -> None:
     if await asyncio.to_thread(ledger.retries.trying, retry, this.now + BETWEEN_RUNS[retry.tries]):
         await start(this.client, REQUEST_RUN, instance_of(retry.run_id), request_of(failed, this))
         this.done["failed runs asked for again"] += 1
+
+
+def _request_of(services: Services, run_id: str) -> RunRequest | None:
+    """What was claimed for the run; None when it ended otherwise after all, such as by being cancelled just then."""
+    record = services.ledger.runs.run(run_id)
+    return services.ledger.runs.request(run_id) if record is not None and is_tried_again(record) else None
 
 
 async def _is_answered(this: Pass, retry: Retry) -> bool:

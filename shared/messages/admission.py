@@ -44,9 +44,9 @@ class AdmissionRequest:
 class LeftOut:
     """What a snapshot, or the training of one, did without.
 
-    ``why``: ``still_written`` (an append blob that grew when it was listed), ``changed`` (between listing and
-    reading), ``faulty`` (a fault in the file, and the pipeline says ``data.on_bad_file: leave_out``), or ``metric`` (no
-    finite number). ``first``: some of the ``count`` names.
+    ``why``: ``still_written`` (an append blob that grew when it was listed), ``unreadable`` (its name cannot be had),
+    ``changed`` (between listing and reading), ``faulty`` (a fault in the file, and the pipeline says
+    ``data.on_bad_file: leave_out``), or ``metric`` (no finite number). ``first``: some of the ``count`` names.
     """
 
     why: str

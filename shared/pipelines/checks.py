@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import permutations
 
+from shared.decisions.arrivals.watched_blobs import below_prefix, matches_pattern
 from shared.pipelines.model import Data, Pipeline
 
 VERIFY_SECONDS = 240
@@ -86,9 +87,10 @@ def overlaps(pipelines: Sequence[Pipeline]) -> dict[str, list[str]]:
 
 
 def _shared(one: Pipeline, other: Pipeline) -> Iterator[str]:
-    if one.data.holdout != other.data.holdout and _watches(one.data, other.data.holdout):
+    holdout = other.data.holdout
+    if one.data.holdout != holdout and below_prefix(one.data, holdout) and matches_pattern(one.data, holdout):
         yield (
-            f"data: takes in {other.data.holdout}, the hold-out of pipeline {other.name}; narrow prefix or pattern"
+            f"data: takes in {holdout}, the hold-out of pipeline {other.name}; narrow prefix or pattern"
             " unless this is meant"
         )
     if _covers(one.data, other.data) or _covers(other.data, one.data):
@@ -96,10 +98,6 @@ def _shared(one: Pipeline, other: Pipeline) -> Iterator[str]:
             f"data: watches blobs that pipeline {other.name} watches too ({other.data.prefix}{other.data.pattern}), so"
             " that each new one trains both; narrow prefix or pattern unless this is meant"
         )
-
-
-def _watches(data: Data, blob: str) -> bool:
-    return blob.startswith(data.prefix) and fnmatchcase(blob.removeprefix(data.prefix), data.pattern)
 
 
 def _covers(wide: Data, narrow: Data) -> bool:

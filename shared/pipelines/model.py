@@ -63,6 +63,11 @@ class Data(_Part):
         "fail", description="fail: a file with a fault fails the training; leave_out: it is left out, and told"
     )
 
+    @property
+    def leaves_out_faulty(self) -> bool:
+        """Whether a file with a fault is left out of a training."""
+        return self.on_bad_file == "leave_out"
+
     @field_validator("container")
     @classmethod
     def _is_not_ours(cls, value: str) -> str:

@@ -35,5 +35,5 @@ def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:
         quarantine_after=train.quarantine_after,
         job=job,
         model=pipeline.deliver.model,
-        leave_out_faulty=pipeline.data.on_bad_file == "leave_out",
+        leave_out_faulty=pipeline.data.leaves_out_faulty,
     )

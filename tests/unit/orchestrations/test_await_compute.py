@@ -85,10 +85,11 @@ def test_trouble_is_an_answer_with_its_remedy() -> None:
     refused = story(refusal(Code.BAD_CONFIGURATION, "the app settings have no EDGETRAIN_COMPUTES__HUB_VM__..."))
     failed = story([value(waiting()), Exception("the ledger's table did not answer\nstack")])
 
-    assert refused.output == {"failed": "the app settings have no EDGETRAIN_COMPUTES__HUB_VM__..."}
+    assert refused.output == {"failed": "the app settings have no EDGETRAIN_COMPUTES__HUB_VM__...", "kind": "outside"}
     assert failed.output == {
         "failed": "the ledger's table did not answer; it was tried again in vain, so see to that and then start the "
-        "run again"
+        "run again",
+        "kind": "outside",
     }
 
 

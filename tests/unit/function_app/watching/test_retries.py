@@ -131,3 +131,17 @@ def test_requests_that_fail_themselves_are_made_ever_more_seldom_and_come_to_an_
     assert len(made) == len(BETWEEN_RUNS)
     assert world.ledger.retries.all() == []
     assert "is not tried again: each request for it failed" in caplog.text
+
+
+def test_a_run_that_was_cancelled_while_it_failed_is_not_tried_again(world: WatchedWorld) -> None:
+    run = world.claims()
+    record = world.ledger.runs.run(run.run_id)
+    assert record is not None
+    world.ledger.retries.plan(run.run_id, run.pipeline, START + FIRST)
+    world.ledger.runs.record_run(replace(record, outcome=Outcome.CANCELLED, ended_at=START))
+
+    world.now = START + FIRST
+    world.passes(try_again)
+
+    assert world.client.started == []
+    assert world.ledger.retries.planned(run.run_id) is None
