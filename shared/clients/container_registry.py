@@ -17,7 +17,7 @@ import requests
 from requests.auth import AuthBase
 
 from shared.clients.registry_address import checked_url, on_loopback
-from shared.clients.registry_answers import require, require_digest, require_own, tags_in
+from shared.clients.registry_answers import require, require_digest, require_own
 from shared.clients.registry_login import (
     AnonymousLogin,
     EntraLogin,
@@ -98,24 +98,6 @@ class ContainerRegistryClient:
             kept = require_digest(response, self.host, digest_of(body))
         if not kept and self.get_manifest(repository, digest_of(body)) is None:
             raise TransientError(f"the registry {self.host} took manifest {repository}:{tag}, but does not have it")
-
-    def list_tags(self, repository: str) -> list[str]:
-        """Every tag of a repository; none when there is no such repository."""
-        tags: set[str] = set()
-        asked: set[str] = set()
-        path = f"{repository}/tags/list"
-        while path:
-            if path in asked:
-                raise stranger(f"the registry {self.host}", "a list that begins again")
-            asked.add(path)
-            with self._ask("GET", path, _pull(repository)) as response:
-                if response.status_code == 404:
-                    break
-                self._require(response, {200}, f"list the tags of {repository}")
-                tags.update(tags_in(response, self.host))
-                following = response.links.get("next", {}).get("url")
-                path = self._same_host(response, following) if following else ""
-        return sorted(tags)
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """Whether the repository holds the blob."""

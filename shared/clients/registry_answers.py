@@ -4,9 +4,8 @@ from collections.abc import Collection
 
 import requests
 
-from shared.clients.strangers import foreign, json_object, stranger
+from shared.clients.strangers import foreign, stranger
 from shared.errors import Code, PermanentError, TransientError
-from shared.oci.references import is_tag
 
 DIGEST = "Docker-Content-Digest"
 _REASON_LENGTH = 500
@@ -50,16 +49,6 @@ def require_digest(response: requests.Response, host: str, digest: str) -> bool:
     if named and named != digest:
         raise TransientError(f"the registry {host} speaks of other bytes than {digest}")
     return bool(named)
-
-
-def tags_in(response: requests.Response, host: str) -> list[str]:
-    """The tags of one page of a listing; none is null there."""
-    tags = json_object(response.content, f"the registry {host}").get("tags", "missing")
-    if tags is None:
-        return []
-    if not isinstance(tags, list) or not all(isinstance(tag, str) and is_tag(tag) for tag in tags):
-        raise stranger(f"the registry {host}", "JSON of another shape")
-    return tags
 
 
 def _said(response: requests.Response) -> str:

@@ -105,10 +105,10 @@ def test_a_blob_that_lies_elsewhere_is_followed_there(acr: FakeAcr, repository: 
 def test_a_token_that_is_refused_is_fetched_anew(acr: FakeAcr, repository: str, make_client: object) -> None:
     assert callable(make_client)
     with make_client(acr) as client:
-        client.list_tags(repository)
+        client.get_manifest(repository, "latest")
         acr.expire_tokens()
 
-        assert client.list_tags(repository) == []
+        assert client.get_manifest(repository, "latest") is None
 
 
 def test_tokens_are_used_for_a_limited_time(acr: FakeAcr, repository: str) -> None:
@@ -122,14 +122,14 @@ def test_tokens_are_used_for_a_limited_time(acr: FakeAcr, repository: str) -> No
         ]:
             acr.asked.clear()
             clock.now += elapsed
-            client.list_tags(repository)
+            client.get_manifest(repository, "latest")
             assert logins(acr) == expected
 
 
 def test_a_wrong_password_is_refused_without_saying_it(acr: FakeAcr, repository: str) -> None:
     said = r"the login service .* refused us with 401"
     with password_client(acr, "wrong-password") as client, pytest.raises(PermanentError, match=said) as caught:
-        client.list_tags(repository)
+        client.get_manifest(repository, "latest")
 
     assert caught.value.code == Code.REGISTRY_REFUSED
     assert "wrong-password" not in caught.value.reason
@@ -139,13 +139,13 @@ def test_a_password_is_not_sent_to_another_host(acr: FakeAcr, repository: str) -
     acr.another_realm = "http://127.0.0.1:1/token"
     said = r"sends logins to another host, http://127\.0\.0\.1:1; not followed"
     with password_client(acr) as client, pytest.raises(PermanentError, match=said):
-        client.list_tags(repository)
+        client.get_manifest(repository, "latest")
 
 
 def test_without_any_login_the_reason_says_what_to_set(acr: FakeAcr) -> None:
     client = ContainerRegistryClient(acr.url, EntraLogin(acr.url, partial(managed_identity_token, {})))
     with client, pytest.raises(PermanentError, match=r"managed identity with the role AcrPush, or set EDGETRAIN_"):
-        client.list_tags("a")
+        client.get_manifest("a", "latest")
 
 
 def test_a_login_service_that_is_down_may_come_back(acr: FakeAcr) -> None:

@@ -61,13 +61,11 @@ def test_an_image_comes_back_as_it_was_pushed(client: ContainerRegistryClient, r
     assert (found.image, found.digest) == (image, image.digest)
     assert by_digest is not None
     assert by_digest.body == image.manifest
-    assert client.list_tags(repository) == ["run-1", "run-2"]
 
 
 def test_what_is_not_there_is_not_an_error(client: ContainerRegistryClient, repository: str) -> None:
     assert client.get_manifest(repository, "latest") is None
     assert not client.has_blob(repository, NOTHING)
-    assert client.list_tags(repository) == []
 
 
 def test_a_blob_is_mounted_from_another_repository(client: ContainerRegistryClient, repository: str) -> None:
@@ -121,14 +119,14 @@ def test_the_settings_make_a_client(closed_registry: RunningRegistry, open_regis
     )
     for settings in (secured, ContainerRegistry(url=open_registry.url)):
         with connect(settings) as client:
-            assert client.list_tags("no/such") == []
+            assert client.get_manifest("no/such", "latest") is None
             assert client.host == settings.url.removeprefix("http://")
 
 
 def test_a_registry_that_is_down_may_come_back(tmp_path: Path) -> None:
     with running_registry(tmp_path) as registry:
         client = registry.client()
-        assert client.list_tags("a") == []
+        assert client.get_manifest("a", "latest") is None
 
     with client, pytest.raises(TransientError, match=r"the registry 127\.0\.0\.1:\d+ did not answer"):
         client.has_blob("a", NOTHING)

@@ -23,7 +23,6 @@ CALLS: dict[str, Call] = {
     "get_manifest": lambda client: client.get_manifest("models/x", "latest"),
     "get_manifest by digest": lambda client: client.get_manifest("models/x", DIGEST),
     "put_manifest": lambda client: client.put_manifest("models/x", "latest", b"{}", media_type=OCI_MANIFEST),
-    "list_tags": lambda client: client.list_tags("models/x"),
     "has_blob": lambda client: client.has_blob("models/x", DIGEST),
     "get_blob": lambda client: client.get_blob("models/x", DIGEST),
     "put_blob": lambda client: client.put_blob("models/x", DIGEST, io.BytesIO(BLOB)),
@@ -61,29 +60,6 @@ def test_a_redirection_of_an_upload_is_no_answer(server: Answering, call: str) -
 
     with client, pytest.raises(TransientError, match=r"something else than the registry .*a redirection \(302\)"):
         CALLS[call](client)
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"[1]", b'{"tags', b'{"names": []}', b'{"tags": [7]}', b'{"tags": {"a": 1}}', b'{"tags": ["a/b"]}']
-)
-def test_a_listing_of_another_shape_is_no_listing(server: Answering, body: bytes) -> None:
-    client = calling(server, lambda *_: Told(body=body))
-
-    with client, pytest.raises(TransientError, match="something else than the registry"):
-        client.list_tags("models/x")
-
-
-def test_a_repository_without_tags_has_none(server: Answering) -> None:
-    with calling(server, lambda *_: Told(body=b'{"name": "models/x", "tags": null}')) as client:
-        assert client.list_tags("models/x") == []
-
-
-def test_a_listing_that_leads_back_to_itself_ends(server: Answering) -> None:
-    link = {"Link": '</v2/models/x/tags/list?last=a>; rel="next"'}
-    client = calling(server, lambda *_: Told(body=b'{"tags": ["a"]}', headers=link))
-
-    with client, pytest.raises(TransientError, match="a list that begins again"):
-        client.list_tags("models/x")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"schemaVersion"', b"7"])
@@ -159,8 +135,8 @@ def test_an_upload_needs_a_place(server: Answering) -> None:
 def test_an_error_of_another_shape_is_still_a_refusal(server: Answering) -> None:
     client = calling(server, lambda *_: Told(400, b'{"errors": [7]}'))
 
-    with client, pytest.raises(PermanentError, match="did not list the tags of models/x: 400"):
-        client.list_tags("models/x")
+    with client, pytest.raises(PermanentError, match="did not give manifest models/x:latest: 400"):
+        client.get_manifest("models/x", "latest")
 
 
 @pytest.mark.parametrize(
@@ -195,4 +171,4 @@ def test_a_login_without_a_token_is_no_login(server: Answering, told: Told, said
         ContainerRegistryClient(server.url, logins[way]) as client,
         pytest.raises(TransientError, match=f"something else than the login service http://127.0.0.1:.*{said}"),
     ):
-        client.list_tags("models/x")
+        client.get_manifest("models/x", "latest")
