@@ -1,6 +1,5 @@
 """When a window of arrivals closes. Pure: time is a value."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.messages import WindowState
@@ -9,40 +8,21 @@ _SOONEST = timedelta(seconds=1)
 _LATEST = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Close the window now; ``reason`` says what ended it."""
+def look_again_at(state: WindowState, now: datetime) -> datetime | None:
+    """When to look at the window again, always after ``now``; ``None`` to close it now.
 
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class WaitUntil:
-    """Look again at ``until``, or earlier when told that the done-marker has arrived."""
-
-    until: datetime
-
-
-def next_step(state: WindowState, now: datetime) -> Close | WaitUntil:
-    """Close at the longest wait, or with the minimum met on the done-marker or after the quiet period.
-
-    Otherwise when to look again, always after ``now``. Closing too early only makes a second window, since the listing
-    decides what is trained on. So a window that seems to come from the future (the clock was set back) is closed rather
-    than waited for.
+    It closes at the longest wait, or with the minimum met on the done-marker or after the quiet period. Closing too
+    early only makes a second window, since the listing decides what is trained on. So a window that seems to come from
+    the future (the clock was set back) is closed rather than waited for.
     """
     longest = timedelta(seconds=state.longest_wait_seconds)
     quiet_at = state.last_arrival_at + timedelta(seconds=state.quiet_seconds)
-    if state.opened_at - now > longest:
-        return Close("the clock was set back")
-    if now >= state.opened_at + longest:
-        return Close(f"it was open for {state.longest_wait_seconds:g} s, the longest wait")
-    if minimum_is_met(state):
-        if state.marked:
-            return Close("the done-marker is there" + _with(state))
-        if now >= quiet_at:
-            return Close(f"nothing arrived for {state.quiet_seconds:g} s" + _with(state))
+    if state.opened_at - now > longest or now >= state.opened_at + longest:
+        return None
+    if minimum_is_met(state) and (state.marked or now >= quiet_at):
+        return None
     look_at = quiet_at if now < quiet_at else now + _pause(state, now)
-    return WaitUntil(min(look_at, state.opened_at + longest))
+    return min(look_at, state.opened_at + longest)
 
 
 def minimum_is_met(state: WindowState) -> bool:
@@ -50,12 +30,6 @@ def minimum_is_met(state: WindowState) -> bool:
     asked = [(state.arrivals, state.least_files), (state.size, state.least_bytes)]
     wanted = [(there, least) for there, least in asked if least is not None]
     return not wanted or any(there >= least for there, least in wanted)
-
-
-def _with(state: WindowState) -> str:
-    if state.least_files is None and state.least_bytes is None:
-        return ""
-    return f", with {state.arrivals} files of {state.size} bytes"
 
 
 def _pause(state: WindowState, now: datetime) -> timedelta:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.arrivals.window_closing import Close, WaitUntil, minimum_is_met, next_step
+from shared.decisions.arrivals.window_closing import look_again_at, minimum_is_met
 from shared.messages import WindowState
 from tests.support.workflow import START
 
@@ -31,24 +31,24 @@ def _after(value: float) -> timedelta:
 
 
 def test_it_waits_for_the_quiet_period_after_the_last_arrival() -> None:
-    assert next_step(_state(last=3), START + _after(4)) == WaitUntil(START + _after(8))
+    assert look_again_at(_state(last=3), START + _after(4)) == START + _after(8)
 
 
 def test_it_closes_when_it_was_quiet_for_long_enough() -> None:
-    assert next_step(_state(last=3), START + _after(8)) == Close("nothing arrived for 5 s")
+    assert look_again_at(_state(last=3), START + _after(8)) is None
 
 
 def test_it_closes_at_the_longest_wait_though_arrivals_go_on() -> None:
-    assert next_step(_state(last=58), START + _after(59)) == WaitUntil(START + _after(60))
-    assert next_step(_state(last=59), START + _after(60)) == Close("it was open for 60 s, the longest wait")
+    assert look_again_at(_state(last=58), START + _after(59)) == START + _after(60)
+    assert look_again_at(_state(last=59), START + _after(60)) is None
 
 
 def test_a_window_from_the_future_is_closed() -> None:
-    assert next_step(_state(last=0), START - _after(61)) == Close("the clock was set back")
+    assert look_again_at(_state(last=0), START - _after(61)) is None
 
 
 def test_the_done_marker_closes_it_at_once() -> None:
-    assert next_step(_state(last=3, marked=True), START + _after(3)) == Close("the done-marker is there")
+    assert look_again_at(_state(last=3, marked=True), START + _after(3)) is None
 
 
 @pytest.mark.parametrize(
@@ -68,21 +68,16 @@ def test_the_minimum_is_files_or_bytes(there: dict[str, int], asked: dict[str, i
     state = _state(last=3, **there, **asked)
     quiet, marked = START + _after(8), replace(state, marked=True)
     assert minimum_is_met(state) is met
-    assert isinstance(next_step(state, quiet), Close) is met
-    assert isinstance(next_step(marked, START + _after(3)), Close) is met
-    assert isinstance(next_step(state, START + _after(60)), Close)
-
-
-def test_with_a_minimum_it_says_how_much_there_was() -> None:
-    state = _state(last=3, arrivals=3, size=120, least_files=3)
-    assert next_step(state, START + _after(8)) == Close("nothing arrived for 5 s, with 3 files of 120 bytes")
+    assert (look_again_at(state, quiet) is None) is met
+    assert (look_again_at(marked, START + _after(3)) is None) is met
+    assert look_again_at(state, START + _after(60)) is None
 
 
 def test_what_is_too_little_is_looked_at_ever_more_rarely() -> None:
     state = _state(last=0, quiet=5, longest=10_000, least_files=2)
     looks = [8, 100, 4000, 9000, 9990]
-    steps = [next_step(state, START + _after(now)) for now in looks]
-    assert steps == [WaitUntil(START + _after(until)) for until in (13, 112.5, 4500, 9600, 10_000)]
+    until = [look_again_at(state, START + _after(now)) for now in looks]
+    assert until == [START + _after(at) for at in (13, 112.5, 4500, 9600, 10_000)]
 
 
 states = st.builds(
@@ -100,21 +95,21 @@ states = st.builds(
 
 @given(states, st.integers(-20_000, 20_000))
 def test_it_closes_or_waits_for_a_later_moment_within_the_longest_wait(state: WindowState, now: int) -> None:
-    step = next_step(state, START + _after(now))
-    if isinstance(step, WaitUntil):
-        assert START + _after(now) < step.until <= START + _after(state.longest_wait_seconds)
+    until = look_again_at(state, START + _after(now))
+    if until is not None:
+        assert START + _after(now) < until <= START + _after(state.longest_wait_seconds)
 
 
 @given(states, st.integers(0, 20_000), st.integers(0, 20_000))
 def test_never_before_the_minimum_unless_the_longest_wait_is_over(state: WindowState, now: int, later: int) -> None:
     over = now >= state.longest_wait_seconds
-    closed = isinstance(next_step(state, START + _after(now)), Close)
+    closed = look_again_at(state, START + _after(now)) is None
     assert not closed or over or minimum_is_met(state)
     # and what is closed once is closed for good, also when more has arrived that does not count as an arrival in time
     if closed:
-        assert isinstance(next_step(state, START + _after(now + later)), Close)
+        assert look_again_at(state, START + _after(now + later)) is None
         richer = replace(state, arrivals=state.arrivals + later, size=state.size + later, marked=True)
-        assert isinstance(next_step(richer, START + _after(now)), Close)
+        assert look_again_at(richer, START + _after(now)) is None
 
 
 @dataclass(frozen=True)
@@ -139,14 +134,14 @@ class Drop:
             least_files=self.least_files,
         )
 
-    def settle(self) -> tuple[float, str, int]:
-        """When and why the window closes, looked at as ``settle_arrivals`` does; and after how many looks."""
+    def settle(self) -> tuple[float, int]:
+        """When the window closes, looked at as ``settle_arrivals`` does; and after how many looks."""
         now, looks = 0.0, 1
         while True:
-            step = next_step(self.state(now), START + _after(now))
-            if isinstance(step, Close):
-                return now, step.reason, looks
-            until = (step.until - START) / timedelta(seconds=1)
+            look_at = look_again_at(self.state(now), START + _after(now))
+            if look_at is None:
+                return now, looks
+            until = (look_at - START) / timedelta(seconds=1)
             wakes = self.marker is not None and now < self.marker < until
             now, looks = float(self.marker if wakes and self.marker is not None else until), looks + 1
 
@@ -166,14 +161,13 @@ def drops(draw: st.DrawFn) -> Drop:
 
 @given(drops())
 def test_every_window_closes_whatever_arrives(drop: Drop) -> None:
-    closed, reason, looks = drop.settle()
+    closed, looks = drop.settle()
     state = drop.state(closed)
     assert closed <= drop.longest
     if closed < drop.longest:
         assert minimum_is_met(state)
         last = (state.last_arrival_at - START) / timedelta(seconds=1)
         assert state.marked or closed - last >= drop.quiet
-    assert ("longest wait" in reason) == (closed == drop.longest)
     assert looks <= len(drop.arrivals) + 60
 
 
