@@ -69,12 +69,7 @@ def switch_traffic(step: CandidateStep, *, vms: Vms, now: Callable[[], datetime]
             raise TransientError(f"{step.candidate.name} on {rollout.target} is live, but fails its health check")
         vm.write_config(slot)
         vm.take_out(rollout.pipeline, colour.other)
-        return Release(
-            target=rollout.target,
-            image=rollout.image,
-            endpoint=vm.endpoint(slot),
-            previous_image=slot.previous.image if slot.previous else None,
-        )
+        return Release(endpoint=vm.endpoint(slot))
 
 
 def _admit_candidate(step: CandidateStep, vm: Vm, colour: Colour) -> None:

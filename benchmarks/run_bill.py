@@ -22,7 +22,6 @@ from shared.messages import (
     RegisteredModel,
     Release,
     ReplyTo,
-    Verification,
 )
 from tests.simulation.world import World
 from tests.support.arrivals import a_pipeline
@@ -36,8 +35,8 @@ _ANSWERS = {
     "register_model": RegisteredModel(name=PIPELINE, version="1"),
     "build_image": BuiltImage(repository="models/breast-cancer", digest="sha256:" + "ab" * 32, reference=IMAGE),
     "start_candidate": Candidate(name="candidate", colour="green", port=5001),
-    "verify_candidate": Verification(seconds=1.0, detail="healthy"),
-    "switch_traffic": Release(target="hub-vm", image=IMAGE, endpoint="http://hub-vm:8080"),
+    "verify_candidate": Done(),
+    "switch_traffic": Release(endpoint="http://hub-vm:8080"),
     "remove_candidate": Done(),
 }
 

@@ -65,7 +65,7 @@ REGISTER_MODEL = Activity("register_model", m.RegisterModel, m.RegisteredModel, 
 BUILD_IMAGE = Activity("build_image", m.BuildImage, m.BuiltImage, REGISTRY)
 
 START_CANDIDATE = Activity("start_candidate", m.Rollout, m.Candidate, STACK_HUB)
-VERIFY_CANDIDATE = Activity("verify_candidate", m.CandidateStep, m.Verification, STACK_HUB)
+VERIFY_CANDIDATE = Activity("verify_candidate", m.CandidateStep, m.Done, STACK_HUB)
 SWITCH_TRAFFIC = Activity("switch_traffic", m.CandidateStep, m.Release, STACK_HUB)
 REMOVE_CANDIDATE = Activity("remove_candidate", m.CandidateStep, m.Done, STACK_HUB)
 

@@ -56,7 +56,6 @@ from shared.messages.delivery import (
     Release,
     Rollout,
     TargetResult,
-    Verification,
 )
 from shared.messages.runs import (
     Done,
@@ -156,7 +155,6 @@ __all__ = [
     "TroubleKind",
     "Turn",
     "Verdict",
-    "Verification",
     "WindowState",
     "WindowVerdict",
     "WithoutComparison",

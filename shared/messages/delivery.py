@@ -165,21 +165,10 @@ class CandidateStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """What the candidate answered: its health after how many seconds, and the difference to the stored sample."""
-
-    seconds: float
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """What serves on a target after a roll-out; ``previous_image`` stays there for roll-back."""
+    """Where a target serves after a roll-out."""
 
-    target: str
-    image: str
     endpoint: str
-    previous_image: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,7 +100,6 @@ class TrainedModel:
     pipeline: str
     metrics: dict[str, float]
     model_path: str
-    started_at: datetime | None = None
     ended_at: datetime | None = None
     compared: Compared | None = None
     left_out: tuple[LeftOut, ...] = ()

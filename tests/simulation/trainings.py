@@ -58,7 +58,6 @@ class MemoryDriver:
             pipeline=training.pipeline,
             metrics=self.metrics_of(known.job),
             model_path="outputs/model",
-            started_at=known.began,
             ended_at=known.ends,
             compared=self._compared(known.job),
         )

@@ -78,7 +78,6 @@ class AzureMlDriver:
             metrics=metrics,
             model_path=MODEL_PATH,
             compared=read_compared(outputs, training.run_id, training.metrics),
-            started_at=_instant(details.get("startTimeUtc")),
             ended_at=_instant(details.get("endTimeUtc")),
             left_out=left_out_in(tags),
         )

@@ -14,7 +14,7 @@ from cli.vm_slot import ensure_slot
 from shared.clients.serving_vm import ServingVms
 from shared.clients.ssh import connected
 from shared.errors import Code, PermanentError
-from shared.messages import CandidateStep, Release, Rollout
+from shared.messages import CandidateStep, Done, Release, Rollout
 from shared.serving.slots import Slot, parse_slot
 from shared.settings import ServingTarget
 from tests.support.serving_host import ServingHost, missing_programs, running_serving_host
@@ -65,8 +65,8 @@ class Site:
     def start(self, rollout: Rollout) -> CandidateStep:
         return CandidateStep(rollout=rollout, candidate=start_candidate(rollout, vms=self.vms))
 
-    def verify(self, step: CandidateStep) -> str:
-        return verify_candidate(step, vms=self.vms).detail
+    def verify(self, step: CandidateStep) -> Done:
+        return verify_candidate(step, vms=self.vms)
 
     def switch(self, step: CandidateStep) -> Release:
         return switch_traffic(step, vms=self.vms)

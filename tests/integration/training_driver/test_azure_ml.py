@@ -162,10 +162,8 @@ def test_a_completed_training_has_metrics_times_and_a_model(
     assert outcome.model_path == "outputs/model"
     assert outcome.metrics.keys() == {"accuracy", "log_loss", "malignant_recall", "roc_auc"}
     assert outcome.metrics["log_loss"] < 0.2
-    assert outcome.started_at is not None
     assert outcome.ended_at is not None
-    assert outcome.started_at.tzinfo is not None
-    assert outcome.started_at < outcome.ended_at
+    assert outcome.ended_at.tzinfo is not None
     assert trained.run_id not in vm.leftovers()
 
 
