@@ -181,7 +181,7 @@ def start_candidate(rollout: m.Rollout, s: Services) -> m.Candidate:
 
 
 @_body_of(c.VERIFY_CANDIDATE)
-def verify_candidate(step: m.CandidateStep, s: Services) -> m.Verification:
+def verify_candidate(step: m.CandidateStep, s: Services) -> m.Done:
     from activities.verify_candidate import verify_candidate as body
 
     return body(step, vms=s.vms)

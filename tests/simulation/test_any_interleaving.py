@@ -20,6 +20,7 @@ from shared.messages import Outcome, QueuePolicy, RunRecord, Verdict, delivery_o
 from tests.simulation.storage import BAD
 from tests.simulation.world import LostAnswerError, World
 from tests.support.arrivals import a_pipeline
+from tests.support.ledger_arrivals import open_runs
 
 PIPELINES = {"patient": QueuePolicy.QUEUE, "eager": QueuePolicy.LATEST_WINS, "proud": QueuePolicy.REJECT}
 QUARANTINE_AFTER = 2
@@ -178,7 +179,7 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     def open_runs(self) -> list[str]:
         ledger = self.world.ledger
-        return sorted(request.run_id for name in PIPELINES for request in ledger.runs.open_runs(name))
+        return sorted(request.run_id for name in PIPELINES for request in open_runs(ledger.runs, name))
 
     def running(self) -> list[str]:
         return [run_id for run_id in self.open_runs() if self.world.is_running(run_id)]

@@ -10,24 +10,25 @@ import yaml
 from shared.messages import (
     BuiltImage,
     Candidate,
+    Done,
     Outcome,
     RegisteredModel,
     Release,
     RunRecord,
-    Verification,
     delivery_of,
 )
 from shared.training_driver import TrainingJob
 from tests.simulation.world import LostAnswerError, World, world
 from tests.support.arrivals import a_pipeline
+from tests.support.ledger_arrivals import open_runs
 
 NAME = "breast-cancer"
 DELIVERED = {
     "register_model": RegisteredModel(name="m", version="1"),
     "build_image": BuiltImage(repository="r", digest="sha256:1", reference="r@sha256:1"),
     "start_candidate": Candidate(name="c", colour="blue", port=1),
-    "verify_candidate": Verification(seconds=1.0, detail="as expected"),
-    "switch_traffic": Release(target="hub-vm", image="r@sha256:1", endpoint="http://vm"),
+    "verify_candidate": Done(),
+    "switch_traffic": Release(endpoint="http://vm"),
 }
 QUALITY = {"better": 0.95, "worse": 0.93, "none": 0.1}  # the last: what the reconciler finds by itself
 
@@ -90,7 +91,7 @@ def test_a_run_whose_orchestration_is_gone_does_not_keep_others_from_delivering(
     site.request(NAME, "http-worse", parameters={"quality": "worse"})
     while not site.ledger.computes.state(delivery_of(NAME)).holders:
         site.advance(timedelta(seconds=5))
-    (run,) = site.ledger.runs.open_runs(NAME)
+    (run,) = open_runs(site.ledger.runs, NAME)
     site.terminate(run.run_id)
     site.fault = lambda _activity, _moment: None
     site.request(NAME, "http-better", parameters={"quality": "better"})

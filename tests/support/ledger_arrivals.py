@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.clients.ledger import JoinedWindow, Ledger
-from shared.messages import Arrival, ArrivalWindow, Verdict, WindowVerdict
+from shared.clients.ledger import ArrivalLedger, JoinedWindow, Ledger, RunLedger
+from shared.messages import Arrival, ArrivalWindow, RunRequest, Verdict, WindowVerdict
 from tests.support.arrivals import an_arrival
 from tests.support.workflow import START
 
@@ -30,9 +30,19 @@ def a_twin_of(arrival: Arrival, event: str, seconds: float) -> Arrival:
     return a_repeat_of(replace(arrival, event_id=event), seconds)
 
 
+def join(arrivals: ArrivalLedger, pipeline: str, arrival: Arrival, *, marked: bool = False) -> JoinedWindow:
+    """One arrival joins the pipeline's open window."""
+    return arrivals.join_windows(pipeline, [(arrival, marked)])[0]
+
+
+def open_runs(runs: RunLedger, pipeline: str) -> list[RunRequest]:
+    """What was claimed and has no outcome."""
+    return [found.request for found in runs.unfinished(pipeline)]
+
+
 def opened(ledger: Ledger, arrival: Arrival) -> ArrivalWindow:
     """The window that the arrival opens, started."""
-    start = ledger.arrivals.join_window(PIPELINE, arrival).start
+    start = join(ledger.arrivals, PIPELINE, arrival).start
     assert start is not None
     ledger.arrivals.window_started(start)
     return start

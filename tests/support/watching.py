@@ -17,6 +17,7 @@ from tests.support.api import MemoryServices
 from tests.support.arrivals import a_pipeline, an_arrival
 from tests.support.builders import a_run_request
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
+from tests.support.ledger_arrivals import join
 from tests.support.workflow import START
 
 Found = TypeVar("Found")
@@ -59,7 +60,7 @@ class WatchedWorld:
     def arrives(self, pipeline: str = PIPELINE, **changes: Any) -> tuple[Arrival, ArrivalWindow]:
         """An arrival, and the window that it opened and nobody started."""
         arrival = an_arrival(**changes)
-        start = self.ledger.arrivals.join_window(pipeline, arrival).start
+        start = join(self.ledger.arrivals, pipeline, arrival).start
         assert start is not None
         return arrival, start
 

@@ -43,27 +43,20 @@ class ArrivalLedger:
         self._windows = WindowClaims(claims)
         self._joiner = Joiner(self._journal, self._windows)
 
-    def record_outside(self, arrival: Arrival, reason: str) -> bool:
-        """Record an arrival that no pipeline watches; False when the event was recorded before."""
-        return self.record_all_outside([(arrival, reason)])[0]
-
     def record_all_outside(self, arrivals: Sequence[tuple[Arrival, str]]) -> list[bool]:
-        """Record several with their reasons, in few requests."""
+        """Record arrivals that no pipeline watches, in few requests; False for an event that was recorded before."""
         return self._journal.add(OUTSIDE, [entries.outside(arrival, reason) for arrival, reason in arrivals])
 
     def record_rejected(self, event: RejectedEvent) -> bool:
         """Record an event that is not understood; False when one that reads the same was recorded before."""
         return self._journal.add(REJECTED, [entries.rejected(event)])[0]
 
-    def join_window(self, pipeline: str, arrival: Arrival, *, marked: bool = False) -> JoinedWindow:
-        """Record an arrival and let it join the pipeline's open window, which it opens if there is none.
-
-        ``marked``: it is the pipeline's done-marker. Safe to repeat after a crash at any point.
-        """
-        return self.join_windows(pipeline, [(arrival, marked)])[0]
-
     def join_windows(self, pipeline: str, arrivals: Sequence[tuple[Arrival, bool]]) -> list[JoinedWindow]:
-        """Record several, each with whether it is the done-marker. Usually two requests for a hundred."""
+        """Record arrivals and let them join the pipeline's open window, which they open if there is none.
+
+        Each comes with whether it is the pipeline's done-marker. Usually two requests for a hundred. Safe to repeat
+        after a crash at any point.
+        """
         return self._joiner.join(pipeline, arrivals)
 
     def open_window(self, pipeline: str, *, at: datetime, sighting: Sighting) -> ArrivalWindow | None:

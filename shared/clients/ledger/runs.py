@@ -97,12 +97,8 @@ class RunLedger:
         """Every pipeline that has claimed a run, in order of their names."""
         return [row.key for row in self._runs.rows(_PIPELINES)]
 
-    def open_runs(self, pipeline: str) -> list[RunRequest]:
-        """Every run of the pipeline that was claimed and has no outcome."""
-        return [found.request for found in self.unfinished(pipeline)]
-
     def unfinished(self, pipeline: str) -> list[UnfinishedRun]:
-        """The same, with what the reconciler has tried."""
+        """Every run of the pipeline that was claimed and has no outcome, with what the reconciler has tried."""
         return [_unfinished(row) for row in self._runs.rows(pipeline, "o-", end_of("o-"))]
 
     def trying(self, found: UnfinishedRun, at: datetime) -> bool:

@@ -33,6 +33,7 @@ from shared.settings import HUB_API_VERSION
 from tests.support.arrivals import a_run_record
 from tests.support.azurite import running_azurite
 from tests.support.hub_rights import least_rights
+from tests.support.ledger_arrivals import open_runs
 from tests.support.workflow import START
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -167,7 +168,7 @@ def test_one_request_delivered_many_times_at_once_gets_one_answer(stack: Stack) 
 
     run = _granted(first)
     assert others == [first] * 7
-    assert [each.run_id for each in stack.ledger.runs.open_runs("breast-cancer")] == [run.run_id]
+    assert [each.run_id for each in open_runs(stack.ledger.runs, "breast-cancer")] == [run.run_id]
 
 
 @pytest.mark.parametrize("select", ["all", "new"])

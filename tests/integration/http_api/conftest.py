@@ -32,6 +32,7 @@ from tests.support.arrivals import an_arrival
 from tests.support.azurite import a_storage_key, running_azurite
 from tests.support.functions_host import ROOT, HostProcess, running_host
 from tests.support.jobs import MemoryJobs
+from tests.support.ledger_arrivals import join
 from tests.support.workflow import START
 
 PIPELINE = "breast-cancer"
@@ -120,7 +121,7 @@ def _fill_hub(text: str) -> None:
 
 def _fill_ledger(ledger: Ledger, hubs: Hubs, root: Path) -> RunRequest:
     """One window that led to a run, one that is open, a duplicate, strays of both kinds, something put aside."""
-    joined = ledger.arrivals.join_window(PIPELINE, an_arrival(blob=TRAINED, etag=""))
+    joined = join(ledger.arrivals, PIPELINE, an_arrival(blob=TRAINED, etag=""))
     assert joined.start is not None
     ledger.arrivals.close_window(joined.start)
     run = _admitted(ledger, hubs, root, joined.start.window_id)
@@ -138,9 +139,11 @@ def _fill_ledger(ledger: Ledger, hubs: Hubs, root: Path) -> RunRequest:
             run_id=run.run_id,
         )
     )
-    ledger.arrivals.join_window(PIPELINE, an_arrival(event_id="2", blob=WAITING, etag="0x2"))
-    ledger.arrivals.join_window(PIPELINE, an_arrival(event_id="3", blob=WAITING, etag="0x2"))
-    ledger.arrivals.record_outside(an_arrival(event_id="4", blob=STRAY), "outside every pipeline: prefix is raw/")
+    join(ledger.arrivals, PIPELINE, an_arrival(event_id="2", blob=WAITING, etag="0x2"))
+    join(ledger.arrivals, PIPELINE, an_arrival(event_id="3", blob=WAITING, etag="0x2"))
+    ledger.arrivals.record_all_outside(
+        [(an_arrival(event_id="4", blob=STRAY), "outside every pipeline: prefix is raw/")]
+    )
     ledger.arrivals.record_rejected(
         RejectedEvent(event_id="5", reason="event: data must be an object", received_at=START, text="{}")
     )

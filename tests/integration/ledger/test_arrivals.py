@@ -12,7 +12,7 @@ from shared.clients.ledger import JoinedWindow, Ledger
 from shared.messages import Arrival, RejectedEvent, Sighting, Verdict
 from shared.pipelines import Settle
 from tests.support.arrivals import an_arrival
-from tests.support.ledger_arrivals import PIPELINE, a_twin_of, at, join_all, opened, verdict_on
+from tests.support.ledger_arrivals import PIPELINE, a_twin_of, at, join, join_all, opened, verdict_on
 from tests.support.workflow import START
 
 SETTLE = Settle(quiet_seconds=5, longest_wait_seconds=60)
@@ -98,8 +98,8 @@ def test_everything_is_read_back_from_real_tables(ledger: Ledger) -> None:
     odd = an_arrival(event_id="/\\#?\x01é", blob="raw/\u2028é?.csv", size=2**60)
     window = opened(ledger, odd)
     ledger.arrivals.open_window(PIPELINE, at=START, sighting=Sighting(files=9, size=1))
-    ledger.arrivals.join_window(PIPELINE, at(1), marked=True)
-    ledger.arrivals.record_outside(odd, "outside every pipeline")
+    join(ledger.arrivals, PIPELINE, at(1), marked=True)
+    ledger.arrivals.record_all_outside([(odd, "outside every pipeline")])
     event = RejectedEvent(event_id="é/?", reason="event: type is missing", received_at=START, text='{"a": 1}')
     ledger.arrivals.record_rejected(event)
 

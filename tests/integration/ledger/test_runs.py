@@ -8,6 +8,7 @@ from shared.clients.ledger import Ledger
 from shared.messages import Outcome, Stage
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_run_request
+from tests.support.ledger_arrivals import open_runs
 from tests.support.workflow import START
 
 PIPELINE = "breast-cancer"
@@ -23,7 +24,7 @@ def test_of_many_requesters_exactly_one_gets_the_claim(tables: str, prefix: str)
     granted = [request for request in requests if ledgers[0].runs.claimed_by(PIPELINE, request.requested_by)]
     assert [request.requested_by for request in granted] == [winner]
     assert len(ledgers[0].runs.list_runs([PIPELINE]).items) == 1
-    assert ledgers[0].runs.open_runs(PIPELINE) == [granted[0]]
+    assert open_runs(ledgers[0].runs, PIPELINE) == [granted[0]]
     for ledger in ledgers:
         ledger.close()
 
@@ -38,7 +39,7 @@ def test_of_records_that_race_an_outcome_stays(tables: str, prefix: str) -> None
 
     assert ledgers[0].runs.run(request.run_id) == records[3]
     assert ledgers[0].runs.list_runs([PIPELINE]).items == (records[3],)
-    assert ledgers[0].runs.open_runs(PIPELINE) == []
+    assert open_runs(ledgers[0].runs, PIPELINE) == []
     for ledger in ledgers:
         ledger.close()
 
@@ -46,7 +47,7 @@ def test_of_records_that_race_an_outcome_stays(tables: str, prefix: str) -> None
 def test_a_runs_story_on_real_tables(ledger: Ledger) -> None:
     request = ledger.runs.claim_run(a_run_request(parameters={"depth": 3, "rate": 0.5, "on": True}, note="é"))
     assert ledger.runs.request(request.run_id) == request
-    assert ledger.runs.open_runs(PIPELINE) == [request]
+    assert open_runs(ledger.runs, PIPELINE) == [request]
 
     ended = a_run_record(outcome=Outcome.PROMOTED, metrics={"accuracy": 0.97})
     ledger.runs.record_run(ended)
@@ -58,4 +59,4 @@ def test_a_runs_story_on_real_tables(ledger: Ledger) -> None:
     rest = ledger.runs.list_runs(both, outcome=Outcome.PROMOTED, since=START, limit=1, after=first.next)
     assert (first.items, rest.items, rest.next) == ((other,), (ended,), None)
     assert ledger.runs.list_runs(both, outcome=Outcome.FAILED).items == ()
-    assert ledger.runs.open_runs(PIPELINE) == []
+    assert open_runs(ledger.runs, PIPELINE) == []

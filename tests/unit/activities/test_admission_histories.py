@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from shared.messages import Outcome, RunRequest, Stage, Verdict
 from tests.support.builders import a_snapshot
 from tests.support.examples import examples
+from tests.support.ledger_arrivals import open_runs
 from tests.support.workflow import START
 from tests.unit.activities.admission_world import NAME, World
 
@@ -78,7 +79,7 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def what_is_under_way_is_known_and_once(self) -> None:
-        opened = self.world.ledger.runs.open_runs(NAME)
+        opened = open_runs(self.world.ledger.runs, NAME)
         assert sorted(run.run_id for run in opened) == sorted(run.run_id for run in self.running.values())
 
 

@@ -10,6 +10,7 @@ from shared.messages import CHECKED, Admission, Cause, Outcome, RunRequest, Stag
 from tests.support.arrivals import a_pipeline
 from tests.support.builders import a_snapshot
 from tests.support.jobs import a_job_tree
+from tests.support.ledger_arrivals import open_runs
 from tests.support.workflow import START
 from tests.unit.activities.admission_world import NAME, World
 
@@ -277,7 +278,7 @@ def test_wherever_it_dies_a_repeat_comes_to_one_run_and_settles(dies_at: int) ->
 
     assert admission.start
     assert world.settled() == "listing-1"
-    assert [run.run_id for run in world.ledger.runs.open_runs(NAME)] == [admission.run_id]
+    assert [run.run_id for run in open_runs(world.ledger.runs, NAME)] == [admission.run_id]
 
 
 # Only what is new

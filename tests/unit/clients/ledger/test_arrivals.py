@@ -8,7 +8,7 @@ from shared.errors import Code, PermanentError
 from shared.messages import RejectedEvent, Verdict
 from shared.pipelines import Settle
 from tests.support.arrivals import an_arrival
-from tests.support.ledger_arrivals import PIPELINE, a_twin_of, at, join_all, opened, verdict_on, verdicts
+from tests.support.ledger_arrivals import PIPELINE, a_twin_of, at, join, join_all, opened, verdict_on, verdicts
 from tests.support.workflow import START
 
 SETTLE = Settle(quiet_seconds=5, longest_wait_seconds=60, least_files=3, least_bytes=None)
@@ -17,13 +17,13 @@ SETTLE = Settle(quiet_seconds=5, longest_wait_seconds=60, least_files=3, least_b
 class TestVerdicts:
     def test_one_is_given_to_every_arrival_also_to_one_recorded_after_it(self, ledger: Ledger) -> None:
         window = opened(ledger, at(0))
-        ledger.arrivals.join_window(PIPELINE, at(1))
+        join(ledger.arrivals, PIPELINE, at(1))
         assert [verdict for _, verdict in verdicts(ledger)] == [Verdict.JOINED, Verdict.JOINED]
         assert ledger.arrivals.verdict_on(PIPELINE, window.window_id) is None
 
         ledger.arrivals.record_verdict(verdict_on(window))
         ledger.arrivals.record_verdict(verdict_on(window))
-        ledger.arrivals.join_window(PIPELINE, at(2))  # joined before the close, recorded late
+        join(ledger.arrivals, PIPELINE, at(2))  # joined before the close, recorded late
 
         entries = ledger.arrivals.list_arrivals(PIPELINE).items
         assert [entry.arrival.event_id for entry in entries] == ["event-2", "event-1", "event-0"]
@@ -35,8 +35,8 @@ class TestVerdicts:
     def test_an_arrival_outside_is_kept_with_its_reason(self, ledger: Ledger) -> None:
         odd = an_arrival(event_id="/\\#?\x01é", blob="raw/\u2028é?.csv")
 
-        assert ledger.arrivals.record_outside(odd, "outside every pipeline")
-        assert not ledger.arrivals.record_outside(odd, "outside every pipeline")
+        assert ledger.arrivals.record_all_outside([(odd, "outside every pipeline")])[0]
+        assert not ledger.arrivals.record_all_outside([(odd, "outside every pipeline")])[0]
 
         [entry] = ledger.arrivals.list_arrivals(None).items
         assert (entry.arrival, entry.verdict, entry.reason) == (odd, Verdict.OUTSIDE, "outside every pipeline")
@@ -51,8 +51,8 @@ class TestVerdicts:
     def test_the_longest_names_and_reasons_fit(self, ledger: Ledger) -> None:
         wide = "\U0001f600"
         long = at(0, wide * 256, container=wide * 63, blob=wide * 1024, etag=wide * 256, api=wide * 256)
-        assert ledger.arrivals.record_outside(long, f"outside every pipeline: {long.blob} does not match")
-        assert ledger.arrivals.join_window(PIPELINE, long).new
+        assert ledger.arrivals.record_all_outside([(long, f"outside every pipeline: {long.blob} does not match")])[0]
+        assert join(ledger.arrivals, PIPELINE, long).new
 
     def test_a_rejected_event_is_kept_once(self, ledger: Ledger) -> None:
         event = RejectedEvent(event_id="é/?", reason="event: type is missing", received_at=START, text='{"a": 1}')
@@ -96,12 +96,12 @@ class TestLists:
         blob = "landing/part-1.csv"
         one = at(0, "one", blob=blob)
         window = opened(ledger, one)
-        ledger.arrivals.join_window(PIPELINE, a_twin_of(one, "two", 3))
+        join(ledger.arrivals, PIPELINE, a_twin_of(one, "two", 3))
         ledger.arrivals.close_window(window)
         ledger.arrivals.record_verdict(verdict_on(window))
-        ledger.arrivals.join_window(PIPELINE, at(9, "three", blob=blob, etag="0x8D2"))
-        ledger.arrivals.join_window(PIPELINE, at(5, "other", blob=f"{blob}.old"))
-        ledger.arrivals.join_window("digits", at(5, "elsewhere", blob=blob))
+        join(ledger.arrivals, PIPELINE, at(9, "three", blob=blob, etag="0x8D2"))
+        join(ledger.arrivals, PIPELINE, at(5, "other", blob=f"{blob}.old"))
+        join(ledger.arrivals, "digits", at(5, "elsewhere", blob=blob))
 
         told = ledger.arrivals.arrivals_of(PIPELINE, blob)
 
@@ -116,5 +116,5 @@ class TestLists:
 
     def test_outside_all_pipelines_any_container_counts(self, ledger: Ledger) -> None:
         for number, container in enumerate(("a", "b")):
-            ledger.arrivals.record_outside(at(number, container, blob="x.csv", container=container), "outside")
+            ledger.arrivals.record_all_outside([(at(number, container, blob="x.csv", container=container), "outside")])
         assert [e.arrival.container for e in ledger.arrivals.arrivals_of(None, "x.csv")] == ["b", "a"]

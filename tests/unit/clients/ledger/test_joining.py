@@ -7,7 +7,7 @@ from shared.clients.ledger import Ledger
 from shared.clients.ledger.windows import STARTUP_GRACE
 from shared.messages import ArrivalWindow, Verdict, WindowState
 from shared.pipelines import Settle
-from tests.support.ledger_arrivals import PIPELINE, a_repeat_of, a_twin_of, at, join_all, opened, verdicts
+from tests.support.ledger_arrivals import PIPELINE, a_repeat_of, a_twin_of, at, join, join_all, opened, verdicts
 from tests.support.memory_tables import MemoryTables
 from tests.support.workflow import START
 
@@ -26,7 +26,7 @@ def _raise(when: bool) -> None:
 class TestRepeats:
     def test_a_redelivered_event_is_the_same_row(self, ledger: Ledger) -> None:
         window = opened(ledger, at(0))
-        redelivered = ledger.arrivals.join_window(PIPELINE, a_repeat_of(at(0), 4))
+        redelivered = join(ledger.arrivals, PIPELINE, a_repeat_of(at(0), 4))
 
         assert (redelivered.window_id, redelivered.new, redelivered.start) == (window.window_id, False, None)
         assert _state(ledger, window).arrivals == 1
@@ -39,9 +39,7 @@ class TestRepeats:
         window = opened(ledger, at(0))
         ledger.arrivals.close_window(window)
 
-        redelivered = (ledger if remembered else Ledger.over(tables)).arrivals.join_window(
-            PIPELINE, a_repeat_of(at(0), 4)
-        )
+        redelivered = join((ledger if remembered else Ledger.over(tables)).arrivals, PIPELINE, a_repeat_of(at(0), 4))
 
         assert (redelivered.window_id, redelivered.new, redelivered.start) == (window.window_id, False, None)
         assert [found.closed for found in ledger.arrivals.unfinished_windows()] == [True]
@@ -57,7 +55,7 @@ class TestRepeats:
             ledger.arrivals.close_window(window)
         other = ledger if remembered else Ledger.over(tables)
 
-        twins = [other.arrivals.join_window(PIPELINE, a_twin_of(at(0, "one"), "two", 3)) for _ in range(2)]
+        twins = [join(other.arrivals, PIPELINE, a_twin_of(at(0, "one"), "two", 3)) for _ in range(2)]
 
         assert [(twin.window_id, twin.new, twin.start) for twin in twins] == [(None, True, None), (None, False, None)]
         [duplicate, first] = ledger.arrivals.list_arrivals(PIPELINE).items
@@ -68,19 +66,19 @@ class TestRepeats:
 
     def test_a_new_version_of_a_blob_is_no_duplicate(self, ledger: Ledger) -> None:
         opened(ledger, at(0, "one"))
-        assert ledger.arrivals.join_window(PIPELINE, replace(at(0, "one"), event_id="two", etag="0x8D2")).window_id
+        assert join(ledger.arrivals, PIPELINE, replace(at(0, "one"), event_id="two", etag="0x8D2")).window_id
 
     def test_nor_is_one_in_another_account_or_container(self, ledger: Ledger) -> None:
         window = opened(ledger, at(0, "one"))
         one = at(0, "one")
         for other in (replace(one, event_id="two", account="other"), replace(one, event_id="two", container="other")):
-            assert ledger.arrivals.join_window(PIPELINE, other).window_id == window.window_id
+            assert join(ledger.arrivals, PIPELINE, other).window_id == window.window_id
 
     def test_without_an_etag_every_event_is_a_version_of_its_own(self, ledger: Ledger) -> None:
         one = replace(at(0, "one"), etag="")
         window = opened(ledger, one)
-        two = ledger.arrivals.join_window(PIPELINE, a_twin_of(one, "two", 1))
-        redelivered = ledger.arrivals.join_window(PIPELINE, a_repeat_of(one, 2))
+        two = join(ledger.arrivals, PIPELINE, a_twin_of(one, "two", 1))
+        redelivered = join(ledger.arrivals, PIPELINE, a_repeat_of(one, 2))
 
         assert (two.window_id, two.new) == (window.window_id, True)
         assert (redelivered.window_id, redelivered.new) == (window.window_id, False)
@@ -90,7 +88,7 @@ class TestRepeats:
         hosts = [Ledger.over(tables) for _ in range(3)]
         for host, order in zip(hosts, ([one, two], [two, one], [two, one, two]), strict=True):
             for arrival in order:
-                host.arrivals.join_window(PIPELINE, arrival)
+                join(host.arrivals, PIPELINE, arrival)
         assert verdicts(hosts[0]) == [("two", Verdict.DUPLICATE), ("one", Verdict.JOINED)]
 
 
@@ -172,40 +170,40 @@ class TestGroups:
 
 class TestDeadOpeners:
     def test_the_redelivery_of_its_event_starts_the_window(self, ledger: Ledger) -> None:
-        opened = ledger.arrivals.join_window(PIPELINE, at(0)).start  # and then the host is killed
+        opened = join(ledger.arrivals, PIPELINE, at(0)).start  # and then the host is killed
 
         assert opened is not None
-        assert ledger.arrivals.join_window(PIPELINE, a_repeat_of(at(0), 1)).start == opened
+        assert join(ledger.arrivals, PIPELINE, a_repeat_of(at(0), 1)).start == opened
 
     def test_a_later_arrival_starts_it_when_it_is_late(self, ledger: Ledger) -> None:
-        opened = ledger.arrivals.join_window(PIPELINE, at(0)).start
+        opened = join(ledger.arrivals, PIPELINE, at(0)).start
         late = STARTUP_GRACE.total_seconds() + 1
 
-        assert ledger.arrivals.join_window(PIPELINE, at(1)).start is None
+        assert join(ledger.arrivals, PIPELINE, at(1)).start is None
         starts = [entry.start for entry in join_all(ledger, [at(late), at(late + 1)])]
         assert starts == [opened, None]
 
     def test_killed_before_its_row_was_written_it_joins_when_redelivered(self, tables: MemoryTables) -> None:
         tables.table("arrivals").before = lambda operation: _raise(operation == "transact")
         with pytest.raises(ConnectionError):
-            Ledger.over(tables).arrivals.join_window(PIPELINE, at(0))
+            join(Ledger.over(tables).arrivals, PIPELINE, at(0))
         tables.table("arrivals").before = lambda _: None
 
         ledger = Ledger.over(tables)
         [left] = ledger.arrivals.unfinished_windows()
-        redelivered = ledger.arrivals.join_window(PIPELINE, a_repeat_of(at(0), 1))
+        redelivered = join(ledger.arrivals, PIPELINE, a_repeat_of(at(0), 1))
 
         assert (redelivered.start, redelivered.window_id, redelivered.new) == (left.window, left.window.window_id, True)
 
     def test_a_twin_that_came_first_leaves_the_start_to_the_opener(self, tables: MemoryTables) -> None:
         tables.table("arrivals").before = lambda operation: _raise(operation == "transact")
         with pytest.raises(ConnectionError):
-            Ledger.over(tables).arrivals.join_window(PIPELINE, at(0, "one"))
+            join(Ledger.over(tables).arrivals, PIPELINE, at(0, "one"))
         tables.table("arrivals").before = lambda _: None
         ledger = Ledger.over(tables)
 
-        twin = ledger.arrivals.join_window(PIPELINE, a_twin_of(at(0, "one"), "two", 1))
-        redelivered = ledger.arrivals.join_window(PIPELINE, a_repeat_of(at(0, "one"), 2))
+        twin = join(ledger.arrivals, PIPELINE, a_twin_of(at(0, "one"), "two", 1))
+        redelivered = join(ledger.arrivals, PIPELINE, a_repeat_of(at(0, "one"), 2))
 
         assert (twin.new, twin.start) == (True, None)
         assert redelivered.window_id is None

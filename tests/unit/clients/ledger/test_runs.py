@@ -9,6 +9,7 @@ from shared.errors import Code, PermanentError
 from shared.messages import Outcome, RunRecord, RunRequest, Stage
 from tests.support.arrivals import a_run_record
 from tests.support.builders import FINGERPRINT, a_run_request
+from tests.support.ledger_arrivals import open_runs
 from tests.support.memory_tables import MemoryTables
 from tests.support.workflow import START
 
@@ -58,7 +59,7 @@ class TestClaims:
         assert ledger.runs.run("breast-cancer-abcdefabcdef-1") is None
         assert ledger.runs.claimed_by(PIPELINE, "nobody") is None
         assert ledger.runs.runs_of(PIPELINE, FINGERPRINT) == []
-        assert ledger.runs.open_runs(PIPELINE) == []
+        assert open_runs(ledger.runs, PIPELINE) == []
         assert ledger.runs.list_runs([PIPELINE]).items == ()
 
     def test_another_requester_gets_the_request_that_came_first(self, ledger: Ledger) -> None:
@@ -123,26 +124,26 @@ class TestRecords:
         ended = _record(request, outcome=Outcome.FAILED)
         ledger.runs.record_run(ended)
         assert ledger.runs.run(request.run_id) == ended
-        assert ledger.runs.open_runs(PIPELINE) == []
+        assert open_runs(ledger.runs, PIPELINE) == []
 
 
 class TestOpenRuns:
     def test_a_run_is_open_until_it_has_an_outcome(self, ledger: Ledger) -> None:
         one, two = _claimed(ledger, 1), _claimed(ledger, 2)
         _claimed(ledger, 3, "digits")
-        assert ledger.runs.open_runs(PIPELINE) == [one, two]
+        assert open_runs(ledger.runs, PIPELINE) == [one, two]
 
         ledger.runs.record_run(_record(one, outcome=None, stage=Stage.TRAINING))
-        assert ledger.runs.open_runs(PIPELINE) == [one, two]
+        assert open_runs(ledger.runs, PIPELINE) == [one, two]
         ledger.runs.record_run(_record(one, outcome=Outcome.CANCELLED))
         ledger.runs.record_run(_record(one, outcome=Outcome.CANCELLED))
-        assert ledger.runs.open_runs(PIPELINE) == [two]
+        assert open_runs(ledger.runs, PIPELINE) == [two]
 
     def test_a_run_that_nobody_claimed_is_not(self, ledger: Ledger) -> None:
         ledger.runs.record_run(_record(_request(), outcome=None))
-        assert ledger.runs.open_runs(PIPELINE) == []
+        assert open_runs(ledger.runs, PIPELINE) == []
         ledger.runs.record_run(_record(_request(), outcome=Outcome.FAILED))
-        assert ledger.runs.open_runs(PIPELINE) == []
+        assert open_runs(ledger.runs, PIPELINE) == []
 
 
 class TestLists:

@@ -3,7 +3,7 @@ from datetime import timedelta
 from shared.clients.ledger import Ledger, UnfinishedWindow
 from shared.messages import ArrivalWindow, Sighting, WindowState
 from shared.pipelines import Settle
-from tests.support.ledger_arrivals import PIPELINE, at, join_all, opened, verdict_on
+from tests.support.ledger_arrivals import PIPELINE, at, join, join_all, opened, verdict_on
 from tests.support.workflow import START
 
 SETTLE = Settle(quiet_seconds=5, longest_wait_seconds=60, least_files=3, least_bytes=None)
@@ -20,7 +20,7 @@ def _unfinished(ledger: Ledger) -> dict[str, UnfinishedWindow]:
 class TestWindows:
     def test_the_first_arrival_opens_one_and_later_ones_join_it(self, ledger: Ledger) -> None:
         window = opened(ledger, at(0))
-        later = ledger.arrivals.join_window(PIPELINE, at(3, size=-1))
+        later = join(ledger.arrivals, PIPELINE, at(3, size=-1))
 
         assert (later.window_id, later.new, later.start) == (window.window_id, True, None)
         state = _state(ledger, window)
@@ -31,14 +31,14 @@ class TestWindows:
 
     def test_an_older_arrival_never_moves_the_last_one_back(self, ledger: Ledger) -> None:
         window = opened(ledger, at(0))
-        ledger.arrivals.join_window(PIPELINE, at(9))
-        ledger.arrivals.join_window(PIPELINE, at(4))
+        join(ledger.arrivals, PIPELINE, at(9))
+        join(ledger.arrivals, PIPELINE, at(4))
 
         assert _state(ledger, window).last_arrival_at == START + timedelta(seconds=9)
 
     def test_a_late_event_counts_though_it_occurred_long_before(self, ledger: Ledger) -> None:
         window = opened(ledger, at(0))
-        ledger.arrivals.join_window(PIPELINE, at(0, "late", occurred_at=START - timedelta(hours=20)))
+        join(ledger.arrivals, PIPELINE, at(0, "late", occurred_at=START - timedelta(hours=20)))
 
         assert _state(ledger, window).arrivals == 2
 
@@ -49,17 +49,17 @@ class TestWindows:
 
         assert second.window_id != first.window_id
         ledger.arrivals.close_window(first)  # a repeat must not take the new window away
-        assert ledger.arrivals.join_window(PIPELINE, at(2)).window_id == second.window_id
+        assert join(ledger.arrivals, PIPELINE, at(2)).window_id == second.window_id
         assert _state(ledger, first).arrivals == 1
         assert _state(ledger, first).last_arrival_at == START
 
     def test_pipelines_have_windows_of_their_own(self, ledger: Ledger) -> None:
         opened(ledger, at(0))
-        assert ledger.arrivals.join_window("digits", at(0)).start is not None
+        assert join(ledger.arrivals, "digits", at(0)).start is not None
 
     def test_the_done_marker_marks_its_window_and_is_no_file(self, ledger: Ledger) -> None:
         window = opened(ledger, at(0))
-        ledger.arrivals.join_window(PIPELINE, at(1, size=0), marked=True)
+        join(ledger.arrivals, PIPELINE, at(1, size=0), marked=True)
 
         state = _state(ledger, window)
         assert (state.arrivals, state.size, state.marked) == (1, 1234, True)
@@ -67,13 +67,13 @@ class TestWindows:
 
     def test_a_size_beyond_the_tables_numbers_is_counted(self, ledger: Ledger) -> None:
         window = opened(ledger, at(0, size=2**60))
-        ledger.arrivals.join_window(PIPELINE, at(1, size=2**60))
+        join(ledger.arrivals, PIPELINE, at(1, size=2**60))
         assert _state(ledger, window).size == 2**61
 
     def test_it_is_unfinished_until_it_is_judged(self, ledger: Ledger) -> None:
         arrivals = ledger.arrivals
-        window = arrivals.join_window(PIPELINE, at(0)).start
-        other = arrivals.join_window("digits", at(0)).start
+        window = join(arrivals, PIPELINE, at(0)).start
+        other = join(arrivals, "digits", at(0)).start
         assert window is not None
         assert other is not None
         assert _unfinished(ledger) == {
@@ -134,5 +134,5 @@ class TestSightings:
     def test_no_event_starts_what_a_sighting_opened_until_it_is_late(self, ledger: Ledger) -> None:
         window = ledger.arrivals.open_window(PIPELINE, at=START, sighting=Sighting(files=1, size=1))
 
-        assert ledger.arrivals.join_window(PIPELINE, at(1)).start is None
-        assert ledger.arrivals.join_window(PIPELINE, at(11)).start == window
+        assert join(ledger.arrivals, PIPELINE, at(1)).start is None
+        assert join(ledger.arrivals, PIPELINE, at(11)).start == window

@@ -27,6 +27,7 @@ from tests.support.api import PIPELINES, MemoryServices, a_request
 from tests.support.arrivals import an_arrival
 from tests.support.builders import a_run_request
 from tests.support.durable_client import MemoryClient
+from tests.support.ledger_arrivals import join
 from tests.support.workflow import START
 
 PIPELINE = "breast-cancer"
@@ -139,7 +140,7 @@ def test_pipelines_are_shown_with_their_champions_and_what_is_broken(tmp_path: P
 
 def test_a_pipeline_shows_its_window_quarantines_and_runs(services: MemoryServices) -> None:
     run_id = a_run(services, PIPELINE, 1, Outcome.FAILED)
-    services.ledger.arrivals.join_window(PIPELINE, an_arrival())
+    join(services.ledger.arrivals, PIPELINE, an_arrival())
     services.ledger.quarantines.put(a_quarantine())
     services.ledger.quarantines.put(a_quarantine(fingerprint="ee" * 32, released_at=START))
 
@@ -156,10 +157,10 @@ def test_a_pipeline_shows_its_window_quarantines_and_runs(services: MemoryServic
 
 
 def test_a_quiet_pipeline_has_no_window(services: MemoryServices) -> None:
-    joined = services.ledger.arrivals.join_window(PIPELINE, an_arrival())
+    joined = join(services.ledger.arrivals, PIPELINE, an_arrival())
     assert joined.start is not None
     services.ledger.arrivals.close_window(joined.start)
-    services.ledger.arrivals.join_window("digits", an_arrival(container="digits"))
+    join(services.ledger.arrivals, "digits", an_arrival(container="digits"))
 
     shown = a_pipeline_view(a_request(path=PIPELINE), services)
 
@@ -169,8 +170,8 @@ def test_a_quiet_pipeline_has_no_window(services: MemoryServices) -> None:
 
 def test_every_arrival_has_its_verdict_and_a_sentence(services: MemoryServices) -> None:
     ledger = services.ledger.arrivals
-    joined = ledger.join_window(PIPELINE, an_arrival())
-    ledger.join_window(PIPELINE, an_arrival(event_id="2", received_at=START + timedelta(seconds=3)))
+    joined = join(ledger, PIPELINE, an_arrival())
+    join(ledger, PIPELINE, an_arrival(event_id="2", received_at=START + timedelta(seconds=3)))
 
     def shown() -> list[tuple[Verdict, str, str | None]]:
         page = lists.list_arrivals(a_request(path=PIPELINE), services)
@@ -190,7 +191,7 @@ def test_every_arrival_has_its_verdict_and_a_sentence(services: MemoryServices) 
 
 def test_strays_are_listed_by_kind(services: MemoryServices) -> None:
     ledger = services.ledger.arrivals
-    ledger.record_outside(an_arrival(container="attic"), "outside every pipeline: container is attic")
+    ledger.record_all_outside([(an_arrival(container="attic"), "outside every pipeline: container is attic")])
     ledger.record_rejected(RejectedEvent(event_id="e", reason="event: id is missing", received_at=START, text="{}"))
 
     outside = lists.list_strays(a_request(kind="outside"), services)
@@ -216,7 +217,7 @@ def a_quarantine(**changes: Any) -> Quarantine:
 def test_a_removed_pipeline_keeps_its_runs_and_arrivals_and_says_since_when(tmp_path: Path) -> None:
     services = MemoryServices(tmp_path)
     run_id = a_run(services, PIPELINE, 1, Outcome.PROMOTED)
-    services.ledger.arrivals.join_window(PIPELINE, an_arrival())
+    join(services.ledger.arrivals, PIPELINE, an_arrival())
     gone = Trouble(kind=TroubleKind.REMOVED, cause="gone", remedy="none", since=START)
 
     before = a_pipeline_view(a_request(path=PIPELINE), services)

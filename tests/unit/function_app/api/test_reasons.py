@@ -28,6 +28,7 @@ from tests.support.api import MemoryHub, MemoryServices, a_request
 from tests.support.arrivals import a_run_record, an_arrival
 from tests.support.builders import a_run_request
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
+from tests.support.ledger_arrivals import join
 from tests.support.workflow import START
 
 PIPELINE = "breast-cancer"
@@ -48,7 +49,7 @@ def ask(services: MemoryServices, client: MemoryClient | None = None, blob: str 
 
 
 def joined(services: MemoryServices) -> str:
-    return str(services.ledger.arrivals.join_window(PIPELINE, an_arrival()).window_id)
+    return str(join(services.ledger.arrivals, PIPELINE, an_arrival()).window_id)
 
 
 def trained(services: MemoryServices, window_id: str, outcome: Outcome | None = None) -> None:
@@ -95,7 +96,7 @@ def test_a_blob_that_was_trained_says_how_the_run_ended(services: MemoryServices
 
 def test_a_blob_outside_shows_the_event_that_told_of_it(services: MemoryServices) -> None:
     reason = "outside every pipeline: container is attic, pipelines watch breast-cancer"
-    services.ledger.arrivals.record_outside(an_arrival(container="attic", blob="landing/x.csv"), reason)
+    services.ledger.arrivals.record_all_outside([(an_arrival(container="attic", blob="landing/x.csv"), reason)])
 
     found = ask(services, blob="landing/x.csv")
 

@@ -44,6 +44,7 @@ from tests.support.arrivals import an_arrival
 from tests.support.durable_client import RuntimeStatus
 from tests.support.examples import examples
 from tests.support.jobs import MemoryJobs, a_job_tree
+from tests.support.ledger_arrivals import join, open_runs
 from tests.support.watching import PIPELINE, WatchedWorld
 from tests.unit.function_app.watching.looks import PagedHub
 
@@ -257,7 +258,7 @@ class Story:
     def data_lands_and_is_told(self, number: int) -> None:
         name, now = self.data_lands(number), self.world.now
         arrival = an_arrival(event_id=name, blob=name, etag=name, occurred_at=now, received_at=now)
-        start = self.world.ledger.arrivals.join_window(PIPELINE, arrival).start
+        start = join(self.world.ledger.arrivals, PIPELINE, arrival).start
         if start is not None and number % 3:  # else whoever opened the window dies
             asyncio.run(start_once(self.engine, "settle_arrivals", start.window_id, start))
             self.world.ledger.arrivals.window_started(start)
@@ -306,7 +307,7 @@ class Story:
         arrivals = ledger.arrivals.list_arrivals(PIPELINE, limit=1000).items
         return [
             *ledger.arrivals.unfinished_windows(),
-            *ledger.runs.open_runs(PIPELINE),
+            *open_runs(ledger.runs, PIPELINE),
             *(entry for entry in arrivals if entry.verdict is Verdict.JOINED),
             *ledger.computes.state("hub-vm").waiting,
             *([] if self._decided() else ["the data that lies there now"]),

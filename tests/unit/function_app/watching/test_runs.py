@@ -213,9 +213,9 @@ def test_a_run_that_recorded_its_outcome_meanwhile_is_left_alone(world: WatchedW
     world.has_instance(run.run_id, RuntimeStatus.Completed)
     record = world.ledger.runs.run(run.run_id)
     assert record is not None
-    opened = world.ledger.runs.open_runs(run.pipeline)
+    opened = world.ledger.runs.unfinished(run.pipeline)
     world.ledger.runs.record_run(replace(record, outcome=Outcome.PROMOTED))
-    world.ledger.runs.open_runs = lambda pipeline: opened  # type: ignore[method-assign]  # as it was read before
+    world.ledger.runs.unfinished = lambda pipeline: opened  # type: ignore[method-assign]  # as it was read before
 
     world.passes(adopt_runs)
 
