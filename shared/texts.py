@@ -1,10 +1,12 @@
 """Texts from outside, made fit to stand in ours."""
 
+import re
 from typing import Final
 
 LONGEST: Final = 500
 """Characters of a text from outside that go into ours."""
 _GAP: Final = " ... "
+_QUERY: Final = re.compile(r"\?[^\s\"'()<>]*=[^\s\"'()<>]*")
 
 
 def one_line(text: object) -> str:
@@ -27,3 +29,8 @@ def shortened(text: object, longest: int = LONGEST) -> str:
     head = (longest - len(_GAP)) // 2
     tail = longest - len(_GAP) - head
     return f"{line[:head]}{_GAP}{line[-tail:]}"
+
+
+def without_queries(text: object) -> str:
+    """The text, with nothing of the queries of its addresses: a signature in one opens what the address names."""
+    return _QUERY.sub("?...", str(text))

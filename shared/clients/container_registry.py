@@ -32,11 +32,11 @@ from shared.oci.media_types import INDEXES, MANIFESTS
 from shared.oci.references import digest_of, is_digest
 from shared.oci.transfer import StoredManifest
 from shared.settings import ContainerRegistry
+from shared.texts import shortened, without_queries
 
 PIECE = 4 * 1024 * 1024  # bytes a request; ACR refuses bodies above some 20 MB, and this is also our memory
 SMALL_BLOB = 4 * 1024 * 1024  # get_blob reads configurations, never layers
 TIMEOUT = (10.0, 120.0)  # to connect, to answer; seconds
-_REASON_LENGTH = 500
 
 
 class ContainerRegistryClient:
@@ -148,7 +148,7 @@ class ContainerRegistryClient:
                     read.update(piece)
                     yield piece
             except requests.RequestException as error:
-                raise self._unanswered(error) from error
+                raise self._unanswered(error) from None
         if f"sha256:{read.hexdigest()}" != digest:
             raise TransientError(f"the registry {self.host} gave other bytes than {repository}@{digest}")
 
@@ -206,7 +206,7 @@ class ContainerRegistryClient:
                     allow_redirects=method == "GET",  # a blob's bytes may lie elsewhere; requests drops the login then
                 )
             except requests.RequestException as error:
-                raise self._unanswered(error) from error
+                raise self._unanswered(error) from None
             require_own(response, self.host, redirects=method == "HEAD")
             if response.status_code != 401 or attempt == 2:
                 break
@@ -241,7 +241,8 @@ class ContainerRegistryClient:
         require(response, self.host, good, doing)
 
     def _unanswered(self, error: requests.RequestException) -> TransientError:
-        return TransientError(f"the registry {self.host} did not answer: {error}"[:_REASON_LENGTH])
+        # A blob's bytes may lie elsewhere, at an address with a signature.
+        return TransientError(f"the registry {self.host} did not answer: {shortened(without_queries(error))}")
 
 
 class _Authorization(AuthBase):

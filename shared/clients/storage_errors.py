@@ -5,7 +5,6 @@ row was written", with 200 an ``AttributeError``. So each answer is looked at be
 what they fall over when they read one is named as somebody else's.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,9 +13,8 @@ from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponse
 
 from shared.clients.strangers import foreign, stranger
 from shared.errors import Code, PermanentError, TransientError
-from shared.texts import shortened
+from shared.texts import shortened, without_queries
 
-_SIGNATURE = re.compile(r"\bsig=[^&\s\"')]+")
 _MAY_RECOVER = {408, 409, 429}  # 409: what is asked for is being deleted, or changed by another request
 
 
@@ -69,8 +67,7 @@ def translated(store: str, setting: str) -> Iterator[None]:
         raise TransientError(f"{store} did not answer as a whole") from error
     except AzureError as error:  # no answer: refused, reset, timed out, name not found
         # Its text, and that of its causes, holds the address, which may hold a signature: none of them goes further.
-        told = _SIGNATURE.sub("sig=...", str(error))
-        raise TransientError(f"{store} did not answer: {shortened(told)}") from None
+        raise TransientError(f"{store} did not answer: {shortened(without_queries(error))}") from None
 
 
 def _of_status(error: HttpResponseError, store: str, setting: str) -> TransientError | PermanentError:

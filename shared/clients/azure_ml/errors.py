@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from shared.clients.strangers import foreign, stranger
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
-from shared.texts import shortened
+from shared.texts import shortened, without_queries
 
 # The authority's words for a service principal that is unknown, or whose secret is wrong or has expired.
 _REFUSED = ("AADSTS700016", "AADSTS7000215", "AADSTS7000222", "invalid_client")
@@ -39,7 +39,7 @@ def translated(action: str, *, absent: PermanentError | None = None, secret: str
         _require_own(action, getattr(error.__cause__, "response", None))
         raise _from_status(action, 403, str(error.message), absent) from error
     except (AzureMLException, ClientException, AzureError, requests.RequestException) as error:
-        raise _from_text(action, error, secret) from (None if secret else error)
+        raise _from_text(action, error, secret) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # The SDK takes every 200 for the service's, and falls over what is not in it.
         raise stranger("Azure ML", f"no answer to: {action} ({type(error).__name__})") from error
@@ -57,7 +57,8 @@ def _from_text(action: str, error: Exception, secret: str) -> EdgetrainError:
     text = str(getattr(error, "message", None) or error)
     if secret and _quotes(text, secret):
         text = "its answer quotes what was sent, and is withheld"
-    reason = f"Azure ML could not {action}: {type(error).__name__}: {shortened(text)}"
+    # The SDK's uploads and downloads have signed addresses.
+    reason = f"Azure ML could not {action}: {type(error).__name__}: {shortened(without_queries(text))}"
     if any(code in text for code in _REFUSED):
         return PermanentError(f"{reason}; {_CHECK_PRINCIPAL}", code=Code.BAD_CONFIGURATION)
     return TransientError(reason)

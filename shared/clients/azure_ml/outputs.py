@@ -7,12 +7,14 @@ Facts about azureml-core 1.61, observed:
 * ``run.download_file`` reads a whole blob into memory, and leaves the service's MD5 alone.
 
 So names are asked for in two ways that must agree, and content is read here, from the address that the service gives:
-in pieces, to a path of ours, up to a number of bytes, and held to the length and the digest that come with it.
+in pieces, to a path of ours, up to a number of bytes, and held to the length and the digest that come with it. Those are
+of what the storage has; whether that is what the job left, its own list of sizes and digests tells.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,7 +28,10 @@ from shared.clients.strangers import stranger
 from shared.errors import Code, PermanentError, TransientError
 from shared.texts import shortened
 
+CHECKSUMS_FILE: Final = "outputs/checksums.json"  # written by training/common/job_runtime.py, last of all
 PIECE: Final = 1 << 20
+_OUTPUTS: Final = "outputs/"
+_MOST_CHECKSUMS: Final = 8 << 20  # bytes; for as many files as may be delivered
 _TIMEOUT: Final = (10.0, 120.0)  # to connect, to answer; seconds
 _SERVICE: Final = "the storage of Azure ML"
 
@@ -37,6 +42,7 @@ class RunOutputs:
     def __init__(self, run: Any) -> None:
         self._run = run
         self._names: list[str] = []
+        self._left: dict[str, Any] | None = None
 
     def names(self) -> list[str]:
         """Every file. Raises :class:`TransientError` when none is told: every run that ended left a log at least."""
@@ -54,21 +60,36 @@ class RunOutputs:
     def download(self, folder: str, *, into: Path, most: int = MOST_BYTES) -> None:
         """Write every file below ``folder`` to a folder of ours, one after the other; at most ``most`` bytes in all."""
         addresses = self._addresses(folder)
+        known = self._as_left()
         left = most
         for name, path in sorted(files_below(folder, addresses).items()):
             target = into / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            left -= _download(name, addresses[name], target, left)
+            left -= _download(name, addresses[name], target, left, known)
 
     def small_file(self, name: str, *, most: int) -> bytes | None:
         """The content of one file; None when there is none, or when it is larger than ``most`` bytes."""
+        return self._content(name, most, self._as_left())
+
+    def _as_left(self) -> dict[str, Any]:
+        """What the job says of its files, by name; empty for a job that says nothing, such as one of a pipeline's own."""
+        if self._left is None:
+            content = self._content(CHECKSUMS_FILE, _MOST_CHECKSUMS, {})
+            try:
+                said = json.loads(content or b"{}")
+            except (ValueError, RecursionError):  # whoever wrote the training may have written it, or it was cut
+                raise TransientError(f"{CHECKSUMS_FILE} of run {self._run.id} is not what a job leaves") from None
+            self._left = {f"{_OUTPUTS}{name}": each for name, each in said.items()} if isinstance(said, dict) else {}
+        return self._left
+
+    def _content(self, name: str, most: int, known: Mapping[str, Any]) -> bytes | None:
         if name not in self.names():
             return None
         address = self._addresses(name).get(name)
         if address is None:
             raise TransientError(f"Azure ML lists {name} of run {self._run.id}, but has no address for it")
         content = b""
-        for piece in _pieces(name, address):
+        for piece in _pieces(name, address, known):
             content += piece
             if len(content) > most:
                 return None
@@ -88,11 +109,11 @@ class RunOutputs:
         return found
 
 
-def _download(name: str, address: str, target: Path, most: int) -> int:
+def _download(name: str, address: str, target: Path, most: int, known: Mapping[str, Any]) -> int:
     """Write the content to ``target``; how many bytes it is."""
     size = 0
     with target.open("wb") as into:
-        for piece in _pieces(name, address):
+        for piece in _pieces(name, address, known):
             size += len(piece)
             if size > most:
                 reason = (
@@ -103,8 +124,11 @@ def _download(name: str, address: str, target: Path, most: int) -> int:
     return size
 
 
-def _pieces(name: str, address: str) -> Iterator[bytes]:
-    """The content as it is stored; raises :class:`TransientError` at its end when it is not what the storage has."""
+def _pieces(name: str, address: str, known: Mapping[str, Any]) -> Iterator[bytes]:
+    """The content as it is stored.
+
+    Raises :class:`TransientError` at its end when it is not what the storage has, or not what the job left.
+    """
     if urlsplit(address).scheme != "https":
         raise PermanentError(f"Azure ML gives no https address for {shortened(name)}", code=Code.BAD_CONFIGURATION)
     told = _Told(name)
@@ -120,6 +144,7 @@ def _pieces(name: str, address: str) -> Iterator[bytes]:
         # opens it.
         raise TransientError(f"{_SERVICE} did not give {shortened(name)}: {type(error).__name__}") from None
     told.require_whole()
+    told.require_as_left(known.get(name))
 
 
 class _Told:
@@ -157,3 +182,9 @@ class _Told:
             if said is not None and said != value:
                 reason = f"{_SERVICE} gave other bytes of {self._name} than its {header} says: {value}, not {said}"
                 raise TransientError(shortened(reason))
+
+    def require_as_left(self, left: Any) -> None:
+        """Raise :class:`TransientError` for other bytes than the job left, as after an upload that was cut."""
+        if isinstance(left, dict) and (left.get("size"), left.get("md5")) != (self._size, self._md5.hexdigest()):
+            reason = f"{_SERVICE} keeps {self._size} bytes of {self._name}, which are not those that the training left"
+            raise TransientError(f"{reason}; if that stays so, the run must be trained again")

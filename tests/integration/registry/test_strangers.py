@@ -2,6 +2,7 @@
 
 import io
 import json
+import traceback
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from shared.errors import PermanentError, TransientError
 from shared.oci.media_types import OCI_MANIFEST
 from shared.oci.references import digest_of
 from tests.support.answering import PAGE, SIGN_IN, Answering, Told, answering
+from tests.support.serving_host import free_port
 
 BLOB = b"a blob"
 DIGEST = digest_of(BLOB)
@@ -89,6 +91,16 @@ def test_a_blob_that_ends_early_is_not_read(server: Answering) -> None:
 
     with client, pytest.raises(TransientError, match="did not answer"):
         client.get_blob("models/x", DIGEST)
+
+
+def test_the_signed_address_of_a_blob_is_not_told(server: Answering) -> None:
+    """Registries keep bytes elsewhere, at addresses that whoever knows may read for a while."""
+    nobody = f"http://127.0.0.1:{free_port()}/data?d=blob&s=secret-signature&v=1"
+    client = calling(server, lambda *_: Told(status=307, headers={"Location": nobody}))
+
+    with client, pytest.raises(TransientError, match=r"did not answer: .*/data\?\.\.\.") as raised:
+        client.get_blob("models/x", DIGEST)
+    assert "secret-signature" not in "".join(traceback.format_exception(raised.value))
 
 
 def test_a_blob_that_was_cut_is_not_copied(server: Answering) -> None:
