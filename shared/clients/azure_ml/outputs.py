@@ -7,8 +7,8 @@ Facts about azureml-core 1.61, observed:
 * ``run.download_file`` reads a whole blob into memory, and leaves the service's MD5 alone.
 
 So names are asked for in two ways that must agree, and content is read here, from the address that the service gives:
-in pieces, to a path of ours, up to a number of bytes, and held to the length and the digest that come with it. Those are
-of what the storage has; whether that is what the job left, its own list of sizes and digests tells.
+in pieces, to a path of ours, up to a number of bytes, and held to the length and the digest that come with it. Those
+are of what the storage has; whether that is what the job left, its own list of sizes and digests tells.
 """
 
 import base64
@@ -72,7 +72,7 @@ class RunOutputs:
         return self._content(name, most, self._as_left())
 
     def _as_left(self) -> dict[str, Any]:
-        """What the job says of its files, by name; empty for a job that says nothing, such as one of a pipeline's own."""
+        """What the job says of its files, by name; empty for one that says nothing, such as a pipeline's own."""
         if self._left is None:
             content = self._content(CHECKSUMS_FILE, _MOST_CHECKSUMS, {})
             try:
