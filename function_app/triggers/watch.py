@@ -22,7 +22,7 @@ def blueprint(services: Services) -> df.Blueprint:
     @bp.timer_trigger(schedule=SCHEDULE, arg_name="timer")
     @bp.durable_client_input(client_name="client")
     async def keep_watch(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-        from function_app.watching.steps import make_pass
+        from function_app.reconciler.cycle import make_pass
 
         if passing.locked():
             log.warning("a pass is under way still; this one is left out")

@@ -20,9 +20,9 @@ import azure.durable_functions as df
 from function_app import activity_wiring, workflows
 from function_app.api.starts import preview
 from function_app.intake import Intake
+from function_app.reconciler.cycle import make_pass
 from function_app.services import Services
 from function_app.starting import start_once
-from function_app.watching.steps import make_pass
 from local_stack.functions_host.durable.interfaces import InstanceNotFoundError
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger import Ledger

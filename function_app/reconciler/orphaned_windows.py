@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.instances import look_up, start
 from function_app.services import Services
-from function_app.watching.instances import look_up, start
-from function_app.watching.passes import Pass
 from shared.decisions.reconciliation.orphans import Life, Start, first_line, owner_is_gone, recent, window_step
 from shared.decisions.reconciliation.troubles import Aspect, Found
 from shared.errors import PermanentError

@@ -8,21 +8,21 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from function_app.watching.steps import make_pass
+from function_app.reconciler.cycle import make_pass
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Trouble, TroubleKind
 from shared.messages.listings import Listing
 from shared.pipelines import Pipeline
 from tests.support.durable_client import RuntimeStatus
-from tests.support.watching import PIPELINE, WatchedWorld
-from tests.unit.function_app.watching.looks import PASS, PagedHub
+from tests.support.reconciler import PIPELINE, WatchedWorld
+from tests.unit.function_app.reconciler.paged_hub import PASS, PagedHub
 
 NO_HOLDOUT = PermanentError("site factory has no hold-out c/h.csv; upload it", code=Code.NO_DATA)
 
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    with caplog.at_level(logging.INFO, logger="function_app.watching.troubles"):
+    with caplog.at_level(logging.INFO, logger="function_app.reconciler.troubles"):
         yield caplog
 
 
@@ -37,7 +37,7 @@ def kept(world: WatchedWorld, name: str = PIPELINE) -> list[TroubleKind]:
 
 
 def said(log: pytest.LogCaptureFixture) -> list[str]:
-    return [entry.getMessage() for entry in log.records if entry.name == "function_app.watching.troubles"]
+    return [entry.getMessage() for entry in log.records if entry.name == "function_app.reconciler.troubles"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable
 
-from function_app.watching.passes import Pass
+from function_app.reconciler.cycle_context import Pass
 from shared.decisions.reconciliation.troubles import GONE, Aspect, Found, after_looks, changes
 from shared.messages import Trouble, TroubleKind
 from shared.pipelines import Pipelines

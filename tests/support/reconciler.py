@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from function_app.watching.passes import Pass
+from function_app.reconciler.cycle_context import Pass
 from shared.clients.ledger import Ledger
 from shared.messages import Arrival, ArrivalWindow, RunRequest
 from shared.pipelines import Pipelines

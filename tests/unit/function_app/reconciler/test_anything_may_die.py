@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from activities.acquire_compute import acquire_compute
 from function_app.activity_wiring import admit_run, record_run
+from function_app.reconciler.cycle import make_pass
 from function_app.starting import start_once
-from function_app.watching.steps import make_pass
 from shared.errors import PermanentError
 from shared.job_trees import JobTree
 from shared.messages import (
@@ -45,8 +45,8 @@ from tests.support.durable_client import RuntimeStatus
 from tests.support.examples import examples
 from tests.support.jobs import MemoryJobs, a_job_tree
 from tests.support.ledger_arrivals import join, open_runs
-from tests.support.watching import PIPELINE, WatchedWorld
-from tests.unit.function_app.watching.looks import PagedHub
+from tests.support.reconciler import PIPELINE, WatchedWorld
+from tests.unit.function_app.reconciler.paged_hub import PagedHub
 
 ALIVE = {RuntimeStatus.Pending, RuntimeStatus.Running, RuntimeStatus.Suspended}
 TRAINING_STEPS = RECORDING_STEPS = 4

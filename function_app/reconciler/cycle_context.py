@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from function_app.reconciler.instances import DurableClient
 from function_app.services import Services
-from function_app.watching.instances import DurableClient
 from shared.decisions.reconciliation.troubles import Aspect, Found, aspect_of, found_by
 from shared.errors import PermanentError, TransientError
 from shared.messages import TroubleKind

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from function_app.watching.passes import Pass
-from function_app.watching.schedules import request_of, start_due
+from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.due_schedules import request_of, start_due
 from shared.decisions.reconciliation.schedules import Counted
 from shared.messages import AdmissionRequest, Cause
 from shared.wire import from_wire
 from tests.support.durable_client import Instance, MemoryClient
-from tests.support.watching import PIPELINE, WatchedWorld
+from tests.support.reconciler import PIPELINE, WatchedWorld
 
 EVENING, NIGHT = datetime(2026, 5, 1, 20, tzinfo=UTC), datetime(2026, 5, 2, 3, tzinfo=UTC)
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from function_app.watching.data import glance_at
+from function_app.reconciler.data_changes import glance_at
 from shared.decisions.reconciliation.change_detection import SWEEP_EVERY
-from tests.support.watching import PIPELINE, WatchedWorld
+from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.support.workflow import START
-from tests.unit.function_app.watching.looks import PASS, PagedHub, look, open_windows, settles
+from tests.unit.function_app.reconciler.paged_hub import PASS, PagedHub, look, open_windows, settles
 
 
 def test_a_change_in_the_middle_of_a_large_container_is_seen_within_the_hour(

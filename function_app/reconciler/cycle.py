@@ -8,16 +8,16 @@ import logging
 import time
 from datetime import datetime
 
+from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.data_changes import look_at_data
+from function_app.reconciler.due_schedules import start_due
+from function_app.reconciler.instances import DurableClient
+from function_app.reconciler.orphaned_runs import adopt_runs
+from function_app.reconciler.orphaned_windows import adopt_windows
+from function_app.reconciler.outcome_answers import answer_followers
+from function_app.reconciler.retries import try_again
+from function_app.reconciler.troubles import keep_troubles, look_at_files
 from function_app.services import Services
-from function_app.watching.data import look_at_data
-from function_app.watching.followers import answer_followers
-from function_app.watching.instances import DurableClient
-from function_app.watching.passes import Pass
-from function_app.watching.retries import try_again
-from function_app.watching.runs import adopt_runs
-from function_app.watching.schedules import start_due
-from function_app.watching.troubles import keep_troubles, look_at_files
-from function_app.watching.windows import adopt_windows
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.watching import WatchedWorld
-from tests.unit.function_app.watching.looks import PagedHub
+from tests.support.reconciler import WatchedWorld
+from tests.unit.function_app.reconciler.paged_hub import PagedHub
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from function_app import starting
+from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.instances import start
 from function_app.services import Services
-from function_app.watching.instances import start
-from function_app.watching.passes import Pass
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.decisions.reconciliation.orphans import Life, life_of
 from shared.decisions.training.retry_schedule import BETWEEN_RUNS, is_tried_again

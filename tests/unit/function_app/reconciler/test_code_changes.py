@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from function_app.watching.code import code_now
+from function_app.reconciler.code_changes import code_now
 from shared.messages import AdmissionRequest, Cause, Outcome
 from shared.wire import from_wire
 from tests.support.jobs import a_job_tree
-from tests.support.watching import PIPELINE, WatchedWorld
-from tests.unit.function_app.watching.looks import PagedHub, look, open_windows, settles
+from tests.support.reconciler import PIPELINE, WatchedWorld
+from tests.unit.function_app.reconciler.paged_hub import PagedHub, look, open_windows, settles
 
 MENDED = a_job_tree(files={"train.py": b"mended"})
 

@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from function_app.watching.data import look_at_data
-from function_app.watching.passes import Pass
+from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.data_changes import look_at_data
 from shared.clients.ledger import UnfinishedWindow
 from shared.errors import Code, PermanentError
 from shared.messages import ArrivalWindow, Sighting
 from shared.messages.listings import ListedPage, Listing
 from shared.pipelines import Pipeline
-from tests.support.watching import PIPELINE, WatchedWorld
+from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.support.workflow import START
 
 PASS = timedelta(minutes=2)

@@ -8,7 +8,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from pydantic import SecretStr
 
-from function_app.watching.data import glance_at
+from function_app.reconciler.data_changes import glance_at
 from shared.clients.hub_storage import HubStorage
 from shared.decisions.reconciliation.change_detection import seen_now
 from shared.messages.listings import LookState

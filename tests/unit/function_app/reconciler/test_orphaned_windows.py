@@ -3,11 +3,11 @@ from datetime import timedelta
 
 import pytest
 
-from function_app.watching.windows import adopt_windows
+from function_app.reconciler.orphaned_windows import adopt_windows
 from shared.messages import ArrivalWindow, Verdict, WindowVerdict
 from shared.wire import from_wire
 from tests.support.durable_client import RuntimeStatus
-from tests.support.watching import PIPELINE, STATUSES, WatchedWorld
+from tests.support.reconciler import PIPELINE, STATUSES, WatchedWorld
 from tests.support.workflow import START
 
 ALIVE = [

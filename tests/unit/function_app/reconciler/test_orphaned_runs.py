@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from function_app.watching.runs import adopt_runs
+from function_app.reconciler.orphaned_runs import adopt_runs
 from shared.decisions.training.compute_queue import ask
 from shared.messages import (
     CHECKED,
@@ -24,7 +24,7 @@ from shared.wire import from_wire, to_wire
 from tests.support.builders import a_plan
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
 from tests.support.jobs import A_FROZEN_JOB
-from tests.support.watching import STATUSES, WatchedWorld
+from tests.support.reconciler import STATUSES, WatchedWorld
 from tests.support.workflow import START
 
 ALIVE = {RuntimeStatus.Pending, RuntimeStatus.Running, RuntimeStatus.Suspended, RuntimeStatus.ContinuedAsNew}

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from function_app.watching.troubles import keep_troubles
-from function_app.watching.windows import adopt_windows
+from function_app.reconciler.orphaned_windows import adopt_windows
+from function_app.reconciler.troubles import keep_troubles
 from shared.decisions.reconciliation.change_detection import SWEEP_EVERY
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Sighting
 from shared.messages.listings import Listing
 from shared.pipelines import Pipeline
-from tests.support.watching import PIPELINE, WatchedWorld
+from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.support.workflow import START
-from tests.unit.function_app.watching.looks import PASS, PagedHub, look, open_windows, settles, sighted
+from tests.unit.function_app.reconciler.paged_hub import PASS, PagedHub, look, open_windows, settles, sighted
 
 
 def test_data_that_nobody_told_of_opens_a_window_and_starts_it(world: WatchedWorld, hub: PagedHub) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from function_app.reconciler import cycle as steps
+from function_app.reconciler.cycle import make_pass
 from function_app.triggers import watch
-from function_app.watching import steps
-from function_app.watching.steps import make_pass
 from shared.errors import PermanentError
 from shared.messages import Verdict
 from tests.support.durable_client import RuntimeStatus
-from tests.support.watching import PIPELINE, WatchedWorld
-from tests.unit.function_app.watching.looks import PagedHub
+from tests.support.reconciler import PIPELINE, WatchedWorld
+from tests.unit.function_app.reconciler.paged_hub import PagedHub
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from function_app.watching.followers import MOST_IN_VAIN, answer_followers
+from function_app.reconciler.outcome_answers import MOST_IN_VAIN, answer_followers
 from shared.errors import TransientError
 from shared.messages import Outcome, ReplyTo, RunRecord
-from tests.support.watching import WatchedWorld
+from tests.support.reconciler import WatchedWorld
 from tests.support.workflow import START
 
 FIRST, SECOND = ReplyTo(message_id="m-1", correlation_id="assay-17"), ReplyTo(message_id="m-2")

@@ -7,12 +7,12 @@ from itertools import pairwise
 import pytest
 
 from activities.record_run import record_run
-from function_app.watching.retries import try_again
+from function_app.reconciler.retries import try_again
 from shared.decisions.training.retry_schedule import BETWEEN_RUNS
 from shared.messages import AdmissionRequest, Cause, FailureKind, Outcome, RunRequest, Verdict
 from shared.wire import from_wire
 from tests.support.durable_client import RuntimeStatus
-from tests.support.watching import WatchedWorld
+from tests.support.reconciler import WatchedWorld
 from tests.support.workflow import START
 
 FIRST = BETWEEN_RUNS[0]
