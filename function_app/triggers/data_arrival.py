@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import azure.durable_functions as df
 
-from function_app.intake import Intake
+from function_app.intake.arrivals import Intake
 from function_app.services import Services
 from function_app.starting import start_once
 from function_app.triggers.events import EVENT_GRID_TRIGGER

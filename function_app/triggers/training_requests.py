@@ -1,4 +1,4 @@
-"""An upstream system asks for a training. What is made of it is in ``function_app.upstream``, imported then."""
+"""An upstream system asks for a training. What is made of it is in ``function_app.intake.training_requests``, imported then."""
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -19,7 +19,7 @@ def blueprint(services: Services) -> df.Blueprint:
     )
     @bp.durable_client_input(client_name="client")
     async def on_training_request(message: func.ServiceBusMessage, client: df.DurableOrchestrationClient) -> None:
-        from function_app.upstream import receive
+        from function_app.intake.training_requests import receive
 
         await receive(message, services, client)
 

@@ -19,7 +19,7 @@ import azure.durable_functions as df
 
 from function_app import activity_wiring, workflows
 from function_app.api.starts import preview
-from function_app.intake import Intake
+from function_app.intake.arrivals import Intake
 from function_app.reconciler.cycle import make_pass
 from function_app.services import Services
 from function_app.starting import start_once

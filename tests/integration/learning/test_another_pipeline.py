@@ -18,7 +18,7 @@ READERS = (
     "tests/unit/function_app/api/test_lists.py",
     "tests/unit/function_app/api/test_reasons.py",
     "tests/unit/function_app/api/test_starts.py",
-    "tests/unit/function_app/test_upstream.py",
+    "tests/unit/function_app/intake/test_training_requests.py",
     "tests/unit/test_job_folders.py",
 )
 

@@ -9,7 +9,7 @@ import pytest
 from function_app.api import models as m
 from function_app.api import reasons
 from function_app.api.reasons import Search, search, why
-from function_app.intake import rejection_of
+from function_app.intake.arrivals import rejection_of
 from shared.decisions.explanations.evidence import Taken
 from shared.errors import Code, PermanentError, TransientError
 from shared.formats.manifest import BlobEntry

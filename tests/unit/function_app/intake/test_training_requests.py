@@ -11,9 +11,9 @@ from azure.functions.servicebus import ServiceBusMessage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function_app import upstream
+from function_app.intake import training_requests as upstream
+from function_app.intake.training_requests import envelope_of, take
 from function_app.triggers.training_requests import CONNECTION
-from function_app.upstream import envelope_of, take
 from shared.clients.service_bus import Misfit
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import AdmissionRequest, Cause, ReplyTo

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function_app.group_commit import MOST_ITEMS, GroupCommit
+from function_app.intake.group_commit import MOST_ITEMS, GroupCommit
 from shared.errors import TransientError
 from tests.support.examples import examples
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from function_app.group_commit import GroupCommit
+from function_app.intake.group_commit import GroupCommit
 from function_app.services import Services
 from function_app.triggers.events import payload_of
 from shared.decisions.arrivals.routing import route

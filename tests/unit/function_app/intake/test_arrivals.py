@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function_app.intake import Intake, Taken, rejection_of
+from function_app.intake.arrivals import Intake, Taken, rejection_of
 from shared.clients.ledger import Ledger
 from shared.errors import PermanentError, TransientError
 from shared.messages import ArrivalWindow, Verdict
