@@ -8,9 +8,9 @@ import azure.functions as func
 from function_app.api import models as m
 from function_app.api.reading import query_of
 from function_app.api.runs import known_run
+from function_app.durable_client import status_of
 from function_app.problems import RefusedError
 from function_app.services import Services
-from function_app.starting import status_of
 from shared.decisions.reconciliation.orphans import Life, life_of
 
 WHY = "it was cancelled by POST /api/runs/{run_id}/cancel"

@@ -7,9 +7,9 @@ import azure.functions as func
 
 from function_app.api import models as m
 from function_app.api.reading import query_of
+from function_app.api.run_views import run_view
 from function_app.problems import RefusedError
 from function_app.services import Services
-from function_app.views import run_view
 from shared.messages import RunRecord
 
 

@@ -12,9 +12,9 @@ import azure.functions as func
 
 from function_app.api import models as m
 from function_app.api.reading import body_of, idempotency_key_of, query_of
+from function_app.durable_client import start_once
 from function_app.problems import RefusedError, answer
 from function_app.services import Services
-from function_app.starting import start_once
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger.keys import digest
 from shared.decisions.admission.repeats import effective_parameters

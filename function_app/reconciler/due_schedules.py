@@ -3,8 +3,8 @@
 import asyncio
 from datetime import UTC
 
+from function_app.durable_client import start_once
 from function_app.reconciler.cycle_context import Pass
-from function_app.starting import start_once
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.decisions.reconciliation.schedules import Begin, Counted, Resume, schedule_step
 from shared.messages import AdmissionRequest, Cause

@@ -2,8 +2,8 @@
 
 from typing import Any, Protocol
 
-from function_app import starting
-from function_app.views import stage_of
+from function_app import durable_client as starting
+from function_app.api.run_views import stage_of
 from shared.decisions.reconciliation.orphans import Instance, life_of
 from shared.wire import to_wire
 

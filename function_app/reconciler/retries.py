@@ -12,7 +12,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from function_app import starting
+from function_app import durable_client as starting
 from function_app.reconciler.cycle_context import Pass
 from function_app.reconciler.instances import start
 from function_app.services import Services

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from activities.acquire_compute import acquire_compute
 from function_app.activity_wiring import admit_run, record_run
+from function_app.durable_client import start_once
 from function_app.reconciler.cycle import make_pass
-from function_app.starting import start_once
 from shared.errors import PermanentError
 from shared.job_trees import JobTree
 from shared.messages import (

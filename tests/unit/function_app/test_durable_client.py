@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from function_app.starting import start_once
+from function_app.durable_client import start_once
 from shared.messages import ArrivalWindow
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
 from tests.support.workflow import START

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from function_app.views import listed, run_view
+from function_app.api.run_views import listed, run_view
 from shared.errors import TransientError
 from shared.messages import FailureKind, Outcome, Stage
 from tests.support.api import MemoryServices

@@ -12,8 +12,8 @@ from typing import Any
 import azure.durable_functions as df
 
 from function_app.api.models import ListedRun, RunView
+from function_app.durable_client import status_of
 from function_app.services import Services
-from function_app.starting import status_of
 from shared.decisions.reconciliation.orphans import Life, life_of
 from shared.decisions.training.retry_schedule import is_tried_again
 from shared.messages import RunRecord, Stage
