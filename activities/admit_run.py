@@ -7,7 +7,7 @@ The listing decides, not the events: by the time this runs, the window that aske
 from datetime import datetime
 from typing import Protocol
 
-from activities import weighing
+from shared import admission_evaluation as weighing
 from shared.decisions.admission.fingerprint import recipe_digest
 from shared.decisions.admission.repeats import Refuse, under_way
 from shared.decisions.explanations.serving_model import in_force

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from activities import weighing
+from shared import admission_evaluation as weighing
 from shared.decisions.admission.repeats import Refuse
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import azure.durable_functions as df
 import azure.functions as func
 
-from activities.weighing import serving
 from function_app.api import models as m
 from function_app.api.known import is_removed, name_of, removal
 from function_app.api.reading import query_of
 from function_app.api.run_views import listed
 from function_app.services import Services
+from shared.admission_evaluation import serving
 from shared.clients.ledger import Page, RecordedArrival
 from shared.decisions.explanations.serving_model import in_force
 from shared.decisions.explanations.status_text import closing

@@ -10,13 +10,13 @@ from typing import Protocol
 import azure.durable_functions as df
 import azure.functions as func
 
-from activities.weighing import serving
 from function_app.api import models as m
 from function_app.api.known import has_history, removal
 from function_app.api.lists import active_quarantines, arrival_views, open_window
 from function_app.api.reading import query_of
 from function_app.api.run_views import run_view
 from function_app.services import Services
+from shared.admission_evaluation import serving
 from shared.clients.ledger import RecordedArrival
 from shared.decisions.explanations.blob_verdict import explain
 from shared.decisions.explanations.evidence import Evidence, Explanation, Taken
