@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.auth import AuthBase
 
+from shared.clients.foreign_answers import json_object, stranger
 from shared.clients.registry_address import checked_url, on_loopback
 from shared.clients.registry_answers import require, require_digest, require_own
 from shared.clients.registry_login import (
@@ -26,7 +27,6 @@ from shared.clients.registry_login import (
     Scopes,
     managed_identity_token,
 )
-from shared.clients.strangers import json_object, stranger
 from shared.errors import Code, PermanentError, TransientError
 from shared.oci.media_types import INDEXES, MANIFESTS
 from shared.oci.references import digest_of, is_digest

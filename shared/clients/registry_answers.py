@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import requests
 
-from shared.clients.strangers import foreign, stranger
+from shared.clients.foreign_answers import foreign, stranger
 from shared.errors import Code, PermanentError, TransientError
 
 DIGEST = "Docker-Content-Digest"

@@ -23,7 +23,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from shared.clients.strangers import foreign, json_object, stranger
+from shared.clients.foreign_answers import foreign, json_object, stranger
 from shared.errors import Code, PermanentError, TransientError
 
 ACCESS_SECONDS = 55.0  # the distribution specification lets a token live 60 s when nothing is said

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
-from shared.clients.bus_outlet import BusOutlet
+from shared.clients.service_bus_sender import BusOutlet
 from shared.texts import shortened
 from shared.wire import to_text
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of

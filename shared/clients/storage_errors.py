@@ -11,7 +11,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponseError
 
-from shared.clients.strangers import foreign, stranger
+from shared.clients.foreign_answers import foreign, stranger
 from shared.errors import Code, PermanentError, TransientError
 from shared.texts import shortened, without_queries
 

@@ -23,7 +23,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from shared.clients.strangers import stranger
+from shared.clients.foreign_answers import stranger
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import AzureMl
 

@@ -6,7 +6,7 @@ The SDK has retried by itself, for up to minutes, before anything arrives here.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.clients.strangers import foreign, stranger
+from shared.clients.foreign_answers import foreign, stranger
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
 from shared.texts import shortened, without_queries
 

@@ -24,7 +24,7 @@ import urllib3
 
 from shared.artifact_names import MOST_BYTES, files_below
 from shared.clients.azure_ml.errors import translated
-from shared.clients.strangers import stranger
+from shared.clients.foreign_answers import stranger
 from shared.errors import Code, PermanentError, TransientError
 from shared.texts import shortened
 

@@ -7,13 +7,13 @@ storage account. Each part describes its rows.
 from __future__ import annotations
 
 from shared.clients.ledger.arrival_entries import RecordedArrival
+from shared.clients.ledger.arrival_writer import JoinedWindow
 from shared.clients.ledger.arrivals import ArrivalLedger
 from shared.clients.ledger.azure_tables import AzureTables
 from shared.clients.ledger.champions import ChampionLedger
 from shared.clients.ledger.computes import ComputeLedger
-from shared.clients.ledger.followers import FollowerLedger
-from shared.clients.ledger.joining import JoinedWindow
 from shared.clients.ledger.listings import ListingLedger
+from shared.clients.ledger.outcome_subscriptions import FollowerLedger
 from shared.clients.ledger.pages import Page
 from shared.clients.ledger.quarantines import QuarantineLedger
 from shared.clients.ledger.requests import RequestLedger

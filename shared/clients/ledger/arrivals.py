@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from shared.clients.ledger import arrival_entries as entries
 from shared.clients.ledger.arrival_entries import OUTSIDE, REJECTED, RecordedArrival
-from shared.clients.ledger.joining import JoinedWindow, Joiner
+from shared.clients.ledger.arrival_writer import JoinedWindow, Joiner
 from shared.clients.ledger.journal import Journal
 from shared.clients.ledger.pages import Page
 from shared.clients.ledger.tables import Row, Table

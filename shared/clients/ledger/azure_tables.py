@@ -12,10 +12,10 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.core.rest import HttpRequest
 from azure.data.tables import TableClient, TableServiceClient, UpdateMode
 
+from shared.clients.foreign_answers import stranger
 from shared.clients.ledger.tables import Change, Insert, Row, Update
 from shared.clients.ledger.transactions import content_type, encoded, made, refusal
 from shared.clients.storage_errors import parsed, require_own, translated
-from shared.clients.strangers import stranger
 from shared.errors import Code, PermanentError, TransientError
 
 SETTING = "AzureWebJobsStorage"

@@ -15,8 +15,8 @@ from azure.servicebus.aio import ServiceBusClient as AsyncClient
 from pydantic import SecretStr
 
 from cli.schemas import FOLDER
-from shared.clients.bus_outlet import BusOutlet
 from shared.clients.service_bus import QUARANTINE, RESULTS, Misfit, TrainingResults
+from shared.clients.service_bus_sender import BusOutlet
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import ReplyTo, Stage
 from shared.wire_contracts.training_answers import TrainingAnswer, rejection
