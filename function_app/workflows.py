@@ -7,12 +7,12 @@ import azure.durable_functions as df
 
 from orchestrations.await_compute import await_compute
 from orchestrations.await_training import await_training
-from orchestrations.guarded_step import guarded_step
+from orchestrations.call_safely import guarded_step
+from orchestrations.finalize_orphaned_run import wind_up_run
 from orchestrations.request_run import request_run
 from orchestrations.retrain_model import retrain_model
 from orchestrations.roll_out import roll_out
 from orchestrations.settle_arrivals import settle_arrivals
-from orchestrations.wind_up_run import wind_up_run
 
 ORCHESTRATIONS: tuple[Callable[[df.DurableOrchestrationContext], Any], ...] = (
     settle_arrivals,

@@ -14,9 +14,9 @@ import azure.durable_functions as df
 
 from orchestrations import await_compute, guarded_step
 from orchestrations.blaming import BlamedError, blamed
-from orchestrations.patience import Steps, patiently
 from orchestrations.progress import announce, report
 from orchestrations.run_messages import first_record, judgement_on, lineage_of, rollout_to, training_order
+from orchestrations.stage_retries import Steps, patiently
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.snapshots.omissions import described
 from shared.decisions.training.failure_causes import worst_of

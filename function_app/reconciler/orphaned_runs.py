@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from function_app.reconciler.cycle_context import Pass
 from function_app.reconciler.instances import look_up, start
-from orchestrations.wind_up_run import NAME as WIND_UP_RUN
+from orchestrations.finalize_orphaned_run import NAME as WIND_UP_RUN
 from shared.decisions.reconciliation.orphans import (
     MOST_RESUMES,
     Instance,

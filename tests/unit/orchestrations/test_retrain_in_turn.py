@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orchestrations.guarded_step import guarded_step
+from orchestrations.call_safely import guarded_step
 from orchestrations.retrain_model import retrain_model
 from shared.errors import Code
 from shared.messages import (

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from orchestrations.wind_up_run import wind_up_run
+from orchestrations.finalize_orphaned_run import wind_up_run
 from shared.errors import Code
 from shared.messages import (
     ComputeRef,
