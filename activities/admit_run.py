@@ -7,7 +7,7 @@ The listing decides, not the events: by the time this runs, the window that aske
 from datetime import datetime
 from typing import Protocol
 
-from shared import admission_evaluation as weighing
+from shared import admission_evaluation
 from shared.decisions.admission.fingerprint import recipe_digest
 from shared.decisions.admission.repeats import Refuse, under_way
 from shared.decisions.explanations.serving_model import in_force
@@ -25,7 +25,7 @@ class Snapshots(Protocol):
         """List and keep what is there now; raises a permanent error with code ``NO_DATA`` for nothing."""
 
 
-class RunClaims(weighing.Attempts, Protocol):
+class RunClaims(admission_evaluation.Attempts, Protocol):
     """Knows and claims runs."""
 
     def claimed_by(self, pipeline: str, requested_by: str) -> RunRequest | None:
@@ -45,7 +45,7 @@ class FrozenJobs(Protocol):
         """Keep a tree, once."""
 
 
-class Listings(weighing.Trainings, Protocol):
+class Listings(admission_evaluation.Trainings, Protocol):
     """Knows what was trained last, and which listing was decided on."""
 
     def settle(self, pipeline: str, listing: str, newest: datetime | None, *, code: str = "", run_id: str = "") -> None:
@@ -58,14 +58,14 @@ class Listings(weighing.Trainings, Protocol):
 def admit_run(
     request: AdmissionRequest,
     *,
-    pipelines: weighing.PipelineCatalogue,
+    pipelines: admission_evaluation.PipelineCatalogue,
     snapshots: Snapshots,
-    jobs: weighing.DeployedJobs,
+    jobs: admission_evaluation.DeployedJobs,
     frozen_jobs: FrozenJobs,
     runs: RunClaims,
     listings: Listings,
-    quarantines: weighing.Quarantines,
-    champions: weighing.Champions,
+    quarantines: admission_evaluation.Quarantines,
+    champions: admission_evaluation.Champions,
 ) -> Admission:
     """Grant a run to one requester per fingerprint; the same requester gets the same grant when it asks again.
 
@@ -75,7 +75,7 @@ def admit_run(
     if granted is not None:
         return _again(request, granted, runs, listings, champions)
     try:
-        weighed = weighing.weigh(
+        weighed = admission_evaluation.weigh(
             request,
             pipelines=pipelines,
             take_snapshot=snapshots.take_snapshot,
@@ -120,7 +120,7 @@ def _again(
     granted: RunRequest,
     runs: RunClaims,
     listings: Listings,
-    champions: weighing.Champions,
+    champions: admission_evaluation.Champions,
 ) -> Admission:
     """The answer to a requester that was granted a run before; what was decided on is what that run trains."""
     job = granted.plan.job
@@ -148,12 +148,12 @@ def _granted(run: RunRequest) -> Admission:
 
 
 def _granted_before(
-    run: RunRequest, record: RunRecord | None, champions: weighing.Champions, runs: RunClaims
+    run: RunRequest, record: RunRecord | None, champions: admission_evaluation.Champions, runs: RunClaims
 ) -> Admission:
     if record is None or record.outcome is None:
         return _granted(run)  # the first answer was lost: the requester must still start it
     ended = record.outcome.value.replace("_", " ")
-    now = in_force(weighing.serving(run.pipeline, champions, runs))
+    now = in_force(admission_evaluation.serving(run.pipeline, champions, runs))
     reason = f"run {run.run_id} was trained for this very request ({ended}); {now}"
     return Admission(start=False, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason)
 

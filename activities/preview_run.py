@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from shared import admission_evaluation as weighing
+from shared import admission_evaluation
 from shared.decisions.admission.repeats import Refuse
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
@@ -20,17 +20,17 @@ class Snapshots(Protocol):
 def preview_run(
     request: AdmissionRequest,
     *,
-    pipelines: weighing.PipelineCatalogue,
+    pipelines: admission_evaluation.PipelineCatalogue,
     snapshots: Snapshots,
-    jobs: weighing.DeployedJobs,
-    runs: weighing.Attempts,
-    listings: weighing.Trainings,
-    quarantines: weighing.Quarantines,
-    champions: weighing.Champions,
+    jobs: admission_evaluation.DeployedJobs,
+    runs: admission_evaluation.Attempts,
+    listings: admission_evaluation.Trainings,
+    quarantines: admission_evaluation.Quarantines,
+    champions: admission_evaluation.Champions,
 ) -> Preview:
     """What would be decided if the request came now; what comes later may be decided otherwise."""
     try:
-        weighed = weighing.weigh(
+        weighed = admission_evaluation.weigh(
             request,
             pipelines=pipelines,
             take_snapshot=snapshots.preview_snapshot,

@@ -1,8 +1,9 @@
-"""Start an orchestration whose claim the caller holds: once, however often it is asked."""
+"""What the app asks of the Durable client: how an orchestration is, and to start one whose claim the caller holds."""
 
 from typing import Any, Protocol
 
 from shared.errors import TransientError
+from shared.messages import Stage
 from shared.texts import shortened
 from shared.wire import to_wire
 
@@ -44,3 +45,9 @@ async def start_once(client: DurableClient, name: str, instance_id: str, request
             raise
         return False
     return True
+
+
+def stage_of(custom_status: Any) -> Stage | None:
+    """The stage that an orchestration says it is in; None for one that this version of the app does not know."""
+    said = custom_status.get("stage") if isinstance(custom_status, dict) else None
+    return Stage(said) if said in set(Stage) else None

@@ -12,7 +12,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations import await_compute, guarded_step
+from orchestrations import await_compute, call_safely
 from orchestrations.blaming import BlamedError, blamed
 from orchestrations.progress import announce, report
 from orchestrations.run_messages import first_record, judgement_on, lineage_of, rollout_to, training_order
@@ -229,13 +229,13 @@ class _Run:
         created = self.trained.ended_at or self.request.requested_at
         replies = yield context.task_all(
             [
-                guarded_step.start(
+                call_safely.start(
                     context,
                     REGISTER_MODEL,
                     RegisterModel(lineage=lineage, model_path=path, name=self.request.plan.model),
                     registration_id(lineage.run_id),
                 ),
-                guarded_step.start(
+                call_safely.start(
                     context,
                     BUILD_IMAGE,
                     BuildImage(lineage=lineage, model_path=path, created_at=created, job=self.request.plan.job),
@@ -243,9 +243,9 @@ class _Run:
                 ),
             ]
         )
-        registered: RegisteredModel = guarded_step.outcome(REGISTER_MODEL, replies[0])
+        registered: RegisteredModel = call_safely.outcome(REGISTER_MODEL, replies[0])
         self.record = replace(self.record, model=registered.name, version=registered.version)
-        self.image = guarded_step.outcome(BUILD_IMAGE, replies[1])
+        self.image = call_safely.outcome(BUILD_IMAGE, replies[1])
         self.record = replace(self.record, image=self.image.reference)
 
     def roll_out(self) -> Steps:

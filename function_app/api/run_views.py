@@ -12,11 +12,11 @@ from typing import Any
 import azure.durable_functions as df
 
 from function_app.api.models import ListedRun, RunView
-from function_app.durable_client import status_of
+from function_app.durable_client import stage_of, status_of
 from function_app.services import Services
 from shared.decisions.reconciliation.orphans import Life, life_of
 from shared.decisions.training.retry_schedule import is_tried_again
-from shared.messages import RunRecord, Stage
+from shared.messages import RunRecord
 
 AT_ONCE = 8  # questions to the host, for a list of runs that go on
 CLAIMED = "claimed"  # the reason of a run that the ledger knows nothing else of
@@ -76,12 +76,6 @@ def _live(status: Any, record: RunRecord) -> dict[str, Any]:
     elif record.reason == CLAIMED:
         live["reason"] = "it is under way" if ended else "nobody has started it yet; the reconciler sees to it"
     return live
-
-
-def stage_of(custom_status: Any) -> Stage | None:
-    """The stage that an orchestration says it is in; None for one that this version of the app does not know."""
-    said = custom_status.get("stage") if isinstance(custom_status, dict) else None
-    return Stage(said) if said in set(Stage) else None
 
 
 async def _details(client: df.DurableOrchestrationClient, run_id: str, progress: dict[str, Any]) -> dict[str, Any]:

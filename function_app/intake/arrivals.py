@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from function_app.intake.group_commit import GroupCommit
 from function_app.services import Services
-from function_app.triggers.events import payload_of
 from shared.decisions.arrivals.routing import route
 from shared.decisions.arrivals.watched_blobs import is_done_marker
 from shared.errors import PermanentError
 from shared.messages import Arrival, ArrivalWindow, RejectedEvent
 from shared.texts import one_line, shortened
 from shared.wire_contracts.blob_events import arrival_from
+from shared.wire_contracts.event_text import payload_of
 
 if TYPE_CHECKING:
     from shared.clients.ledger import JoinedWindow

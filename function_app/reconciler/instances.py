@@ -2,13 +2,13 @@
 
 from typing import Any, Protocol
 
-from function_app import durable_client as starting
-from function_app.api.run_views import stage_of
+from function_app import durable_client
+from function_app.durable_client import stage_of, status_of
 from shared.decisions.reconciliation.orphans import Instance, life_of
 from shared.wire import to_wire
 
 
-class DurableClient(starting.DurableClient, Protocol):
+class DurableClient(durable_client.DurableClient, Protocol):
     """The little that is needed of the Durable client."""
 
     async def terminate(self, instance_id: str, reason: str, /) -> Any:
@@ -17,7 +17,7 @@ class DurableClient(starting.DurableClient, Protocol):
 
 async def look_up(client: DurableClient, instance_id: str) -> Instance:
     """What is known of an instance."""
-    status = await starting.status_of(client, instance_id)
+    status = await status_of(client, instance_id)
     if status is None:
         return Instance(life=life_of(None))
     return Instance(

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from function_app import durable_client as starting
+from function_app.durable_client import status_of
 from function_app.reconciler.cycle_context import Pass
 from function_app.reconciler.instances import start
 from function_app.services import Services
@@ -81,7 +81,7 @@ def _request_of(services: Services, run_id: str) -> RunRequest | None:
 
 async def _is_answered(this: Pass, retry: Retry) -> bool:
     """Whether the request came to an answer: a run, or the sentence why there is none."""
-    status = await starting.status_of(this.client, instance_of(retry.run_id))
+    status = await status_of(this.client, instance_of(retry.run_id))
     if status is None or life_of(status.runtime_status.value) is Life.TERMINATED:
         return status is not None
     said = status.custom_status

@@ -1,4 +1,4 @@
-"""An upstream system asks for a training. What is made of it is in ``function_app.intake.training_requests``, imported then."""
+"""An upstream system asks for a training; ``function_app.intake.training_requests``, imported then, takes it in."""
 
 import azure.durable_functions as df
 import azure.functions as func

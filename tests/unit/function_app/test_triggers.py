@@ -7,13 +7,13 @@ import pytest
 
 from function_app.activity_wiring import activity_function
 from function_app.services import Services
-from function_app.triggers.events import payload_of
 from function_app.triggers.training_status import run_id_of
 from shared.contracts import READ_CHAMPION
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Arrival, Champion, ChampionQuery
 from shared.wire import to_wire
 from shared.wire_contracts.blob_events import arrival_from
+from shared.wire_contracts.event_text import payload_of
 from tests.support.workflow import START
 
 DATA = {"api": "PutBlob", "eTag": '"0x1"', "contentLength": 7, "url": "https://factory.blob.local/c/landing/a.csv"}

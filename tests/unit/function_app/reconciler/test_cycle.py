@@ -8,7 +8,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from function_app.reconciler import cycle as steps
+from function_app.reconciler import cycle
 from function_app.reconciler.cycle import make_pass
 from function_app.triggers import watch
 from shared.errors import PermanentError
@@ -127,7 +127,7 @@ def test_a_pass_that_takes_longer_than_the_interval_is_not_made_twice(
             began.set()
             await may_end.wait()
 
-        monkeypatch.setattr(steps, "make_pass", slow)
+        monkeypatch.setattr(cycle, "make_pass", slow)
         first = asyncio.create_task(timer(timer=_due(), client=world.client))
         await began.wait()
         assert await timer(timer=_due(), client=world.client) is None
