@@ -36,7 +36,7 @@ def length(value: Any) -> int:
 
 def fitted(text: str, longest: int) -> str:
     """The text, on one line and without its middle when it takes more than ``longest`` characters in a JSON text."""
-    most = longest
+    text, most = _whole(text), longest
     while length(text) > longest and most > 8:
         text, most = shortened(text, most), most * 3 // 4
     return text if length(text) <= longest else text[: (longest - 2) // _WIDEST]
@@ -49,7 +49,7 @@ def bounded_metrics(metrics: Mapping[str, float], judged: str) -> tuple[dict[str
     """
     kept: dict[str, float] = {}
     room = _LONGEST_METRICS
-    for name in sorted(metrics, key=lambda name: (name != judged, name)):
+    for name in sorted(filter(_is_whole, metrics), key=lambda name: (name != judged, name)):
         taken = length({name: metrics[name]})
         if len(kept) < MOST_METRICS and taken <= room:
             kept[name] = metrics[name]
@@ -58,7 +58,7 @@ def bounded_metrics(metrics: Mapping[str, float], judged: str) -> tuple[dict[str
         return dict(metrics), ""
     told = (
         f"{len(metrics) - len(kept)} of {len(metrics)} metrics are not kept, because they are more than {MOST_METRICS}"
-        " or their names are too long; all of them are in Azure ML"
+        " or their names are too long or no text; all of them are in Azure ML"
     )
     return {name: kept[name] for name in metrics if name in kept}, told
 
@@ -102,6 +102,15 @@ def trouble_with(parameters: Parameters) -> str:
         f"have {found} characters in all as JSON, and at most {LONGEST_PARAMETERS} are taken;"
         " put large values into the training's folder, and name them here"
     )
+
+
+def _whole(text: str) -> str:
+    """The text with its halves of characters as escapes: a message writes three characters in place of each."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _is_whole(text: str) -> bool:
+    return _whole(text) == text
 
 
 def _with_texts(value: Any, longest: int) -> Any:

@@ -31,7 +31,8 @@ WIDEST = "\N{PILE OF POO}"  # twelve characters in a JSON text
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 METRICS = st.dictionaries(TEXTS, st.floats(allow_nan=False, allow_infinity=False), max_size=300)
 PARAMETERS: Parameters = {f"parameter {number:03}": WIDEST * 5 for number in range(101)}
-WHYS = ("still_written", "changed", "faulty", "metric")
+HALF = "\ud800"  # of a character; JSON has it, and a message would hold three characters in its place
+WHYS = ("still_written", "unreadable", "changed", "faulty", "metric")
 LONGEST_RUN_ID = f"{'p' * 48}-{'f' * 12}-1000"
 
 
@@ -58,7 +59,7 @@ def the_largest_record(letter: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("letter", ["a", "\N{LATIN SMALL LETTER E WITH ACUTE}", WIDEST])
+@pytest.mark.parametrize("letter", ["a", "\N{LATIN SMALL LETTER E WITH ACUTE}", WIDEST, HALF])
 def test_the_largest_record_fits_into_a_row_with_room_for_fields_to_come(letter: str) -> None:
     record = bounded_record(the_largest_record(letter))
 
@@ -137,6 +138,13 @@ def test_a_fitted_text_has_no_more_characters_than_it_may(text: str, longest: in
 
     assert length(cut) <= longest
     assert cut == text or length(text) > longest
+
+
+def test_halves_of_characters_are_told_and_no_names() -> None:
+    assert fitted(f"a{HALF}b", 100) == "a\\ud800b"
+    kept, told = bounded_metrics({f"loss{HALF}": 0.1, "accuracy": 0.9}, "accuracy")
+    assert kept == {"accuracy": 0.9}
+    assert told.startswith("1 of 2 metrics are not kept")
 
 
 STATUSES = st.recursive(
