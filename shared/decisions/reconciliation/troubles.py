@@ -10,12 +10,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.decisions.explanations.status_text import moment
+from shared.decisions.training.size_limits import fitted
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Trouble, TroubleKind
-from shared.texts import shortened
+from shared.texts import one_line
 
 GONE = "its file is gone from pipelines/"
-LONGEST_CAUSE = 600
+LONGEST_CAUSE = 600  # characters as JSON
 MOST_CAUSES = 3  # of one kind; the rest is counted
 
 
@@ -120,7 +121,7 @@ def _bounded(found: Iterable[Found]) -> list[Found]:
     """Few of each kind, each short, so that all of a pipeline fits one column of a table."""
     by_kind: dict[TroubleKind, list[str]] = {}
     for each in found:
-        by_kind.setdefault(each.kind, []).append(shortened(each.cause, LONGEST_CAUSE))
+        by_kind.setdefault(each.kind, []).append(fitted(one_line(each.cause), LONGEST_CAUSE))
     kept: list[Found] = []
     for kind, causes in by_kind.items():
         different = list(dict.fromkeys(causes))[: 1 if kind in _ANY_TEXT else None]

@@ -38,12 +38,13 @@ class Blame:
     reason: str
 
 
-_BY_SIGNAL = 128  # a shell adds the signal's number to it
+_BY_SIGNAL = 128  # a shell adds the signal's number to it; Python gives that number with a minus
+_PROGRAMS_WORDS = re.compile(r"\bUser program failed with\b", re.IGNORECASE)  # what follows is not the service's
 _LONGEST_SAID = 1_000  # characters; a job tells all its faulty files at once
 KILLED, ENDED = _BY_SIGNAL + 9, _BY_SIGNAL + 15
 
 _SERVICE_ITSELF = frozenset({"ServiceError", "SystemError", "InternalServerError", "TransientError"})
-_EXIT_STATUS = re.compile(r"\bexit(?:ed)?\b[\w -]{0,20}\b(?:code|status)\b\W{0,3}(\d{1,3})\b", re.IGNORECASE)
+_EXIT_STATUS = re.compile(r"\bexit(?:ed)?\b[\w -]{0,20}\b(?:code|status)\b\W{0,3}?(-?\d{1,3})\b", re.IGNORECASE)
 _ANYWHERE = (
     (
         re.compile(r"\bpython\S*:? +(?:command )?not found|\bpython\S*: No such file", re.IGNORECASE),
@@ -118,11 +119,13 @@ def _from_service(trace: Trace) -> Blame:
     """The first line is the service's own; below it may stand what the training printed."""
     first = trace.service.partition("\n")[0]
     status = _EXIT_STATUS.search(first)
-    found = _told(_ANYWHERE, trace.service, trace) or ("" if status else _told(_FIRST_LINE, first, trace))
+    others = status is not None or _PROGRAMS_WORDS.search(first) is not None
+    found = _told(_ANYWHERE, trace.service, trace) or ("" if others else _told(_FIRST_LINE, first, trace))
     if found:
         return Blame(FailureKind.OUTSIDE, found)
     if status is not None:
-        return _from_status(int(status[1]), trace)
+        number = int(status[1])
+        return _from_status(_BY_SIGNAL - number if number < 0 else number, trace)
     if trace.code in _SERVICE_ITSELF:
         reason = f"Azure ML itself failed ({trace.code}); look at the state of the service"
         return Blame(FailureKind.OUTSIDE, reason)

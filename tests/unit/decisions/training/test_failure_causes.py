@@ -43,6 +43,10 @@ def test_a_kind_without_words_is_told_with_the_place_of_the_log() -> None:
     [
         ("the script exited with status 137", "UserError", OUTSIDE, "ran out of memory", "give it more memory"),
         ("Process exited with code: 137", "UserError", OUTSIDE, "ran out of memory", "data.select"),
+        ("Process exited with status code -9.", "UserError", OUTSIDE, "ran out of memory", "give it more memory"),
+        ("ExecutionFailed: exit code: -15", "UserError", OUTSIDE, "told to end", "look who ended it"),
+        ("exited with code -11", "UserError", UNKNOWN, "crashed by signal 11", "std_log.txt"),
+        ("User program failed with OSError: connection refused", "UserError", UNKNOWN, "UserError", "std_log.txt"),
         ("the script exited with status 143", "UserError", OUTSIDE, "told to end", "look who ended it"),
         ("the script exited with status 139", "UserError", UNKNOWN, "crashed by signal 11", "std_log.txt"),
         ("the script exited with status 1", "UserError", UNKNOWN, "exit status 1", "std_log.txt"),
