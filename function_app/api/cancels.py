@@ -3,10 +3,8 @@
 import asyncio
 
 import azure.durable_functions as df
-import azure.functions as func
 
 from function_app.api import models as m
-from function_app.api.reading import query_of
 from function_app.api.runs import known_run
 from function_app.durable_client import status_of
 from function_app.problems import RefusedError
@@ -16,13 +14,11 @@ from shared.decisions.reconciliation.orphans import Life, life_of
 WHY = "it was cancelled by POST /api/runs/{run_id}/cancel"
 
 
-async def cancel_run(req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient) -> m.Cancelled:
+async def cancel_run(run_id: str, services: Services, client: df.DurableOrchestrationClient) -> m.Cancelled:
     """Terminate the run's orchestration, whose rest the reconciler ends; or forget that it is to be tried again.
 
     To cancel what has ended does nothing, and says so: a repeat of the request must not be an error.
     """
-    query_of(m.NothingAsked, req.params)
-    run_id = req.route_params["run_id"]
     record = await known_run(run_id, services)
     if record.outcome is not None:
         return await _forget_the_next(run_id, services)

@@ -6,11 +6,9 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 import azure.durable_functions as df
-import azure.functions as func
 
 from function_app.api import models as m
 from function_app.api.known import is_removed, name_of, removal
-from function_app.api.reading import query_of
 from function_app.api.run_views import listed
 from function_app.services import Services
 from shared.admission_evaluation import serving
@@ -25,10 +23,9 @@ View = TypeVar("View", bound=Pipeline)
 NEWEST_RUNS = 10
 
 
-async def list_runs(req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient) -> m.RunsPage:
+async def list_runs(query: m.RunsQuery, services: Services, client: df.DurableOrchestrationClient) -> m.RunsPage:
     """Runs of one pipeline or of all."""
-    asked = query_of(m.RunsQuery, req.params)
-    page = await asyncio.to_thread(_page, asked, services)
+    page = await asyncio.to_thread(_page, query, services)
     return m.RunsPage(runs=await listed(client, services, page.items), continuation=page.next)
 
 
@@ -42,9 +39,8 @@ def _page(asked: m.RunsQuery, services: Services) -> Page[RunRecord]:
     )
 
 
-def list_pipelines(req: func.HttpRequest, services: Services) -> m.PipelineList:
+def list_pipelines(services: Services) -> m.PipelineList:
     """Every pipeline, and every file that is none."""
-    query_of(m.NothingAsked, req.params)
     troubles = services.ledger.troubles.all()
     shown = tuple(
         _with(
@@ -61,11 +57,9 @@ def list_pipelines(req: func.HttpRequest, services: Services) -> m.PipelineList:
 
 
 async def get_pipeline(
-    req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient
+    name: str, services: Services, client: df.DurableOrchestrationClient
 ) -> m.PipelineDetail | m.RemovedPipeline:
     """A pipeline and how it stands; of one that is removed, what is left."""
-    query_of(m.NothingAsked, req.params)
-    name = req.route_params["name"]
     removed = await asyncio.to_thread(is_removed, name, services)
     if not removed:
         services.pipelines.get(name)
@@ -91,23 +85,21 @@ def _detail(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.P
     )
 
 
-def list_arrivals(req: func.HttpRequest, services: Services) -> m.ArrivalsPage:
+def list_arrivals(name: str, query: m.PageQuery, services: Services) -> m.ArrivalsPage:
     """What arrived for a pipeline."""
-    asked = query_of(m.PageQuery, req.params)
-    pipeline = name_of(req.route_params["name"], services)
-    page = services.ledger.arrivals.list_arrivals(pipeline, limit=asked.limit, after=asked.continuation)
+    pipeline = name_of(name, services)
+    page = services.ledger.arrivals.list_arrivals(pipeline, limit=query.limit, after=query.continuation)
     return m.ArrivalsPage(arrivals=arrival_views(page.items), continuation=page.next)
 
 
-def list_strays(req: func.HttpRequest, services: Services) -> m.StraysPage:
+def list_strays(query: m.StraysQuery, services: Services) -> m.StraysPage:
     """Events that concern no pipeline."""
-    asked = query_of(m.StraysQuery, req.params)
     ledger = services.ledger.arrivals
-    if asked.kind is m.StrayKind.REJECTED:
-        refused = ledger.list_rejected(limit=asked.limit, after=asked.continuation)
-        return m.StraysPage(kind=asked.kind, rejected=refused.items, continuation=refused.next)
-    page = ledger.list_arrivals(None, limit=asked.limit, after=asked.continuation)
-    return m.StraysPage(kind=asked.kind, arrivals=arrival_views(page.items), continuation=page.next)
+    if query.kind is m.StrayKind.REJECTED:
+        refused = ledger.list_rejected(limit=query.limit, after=query.continuation)
+        return m.StraysPage(kind=query.kind, rejected=refused.items, continuation=refused.next)
+    page = ledger.list_arrivals(None, limit=query.limit, after=query.continuation)
+    return m.StraysPage(kind=query.kind, arrivals=arrival_views(page.items), continuation=page.next)
 
 
 def open_window(pipeline: Pipeline, services: Services) -> WindowState | None:

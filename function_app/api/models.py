@@ -80,13 +80,6 @@ class ReleaseBody(_Body):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """The host runs the app."""
-
-    status: str = "ok"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """A problem document (RFC 9457). ``type`` is stable, ``detail`` is for people and says what to do about it.
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made of the table of operations and of the models that read and write."""
+"""The OpenAPI 3.1 document, made of the table of operations, their functions' signatures and the models in these."""
 
 import re
 from functools import cache
@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from function_app.api.fields import LONGEST_KEY
-from function_app.api.models import Problem
+from function_app.api.handlers import Handler, handler_of
+from function_app.api.models import NothingAsked, Problem
 from function_app.api.operations import OPERATIONS, Operation
 from function_app.api.reading import IDEMPOTENCY_KEY, LARGEST_BODY
 from function_app.problems import PROBLEM_TYPE
@@ -44,6 +45,11 @@ class _Schemas(GenerateJsonSchema):
         return self.mode == "serialization" or super().field_is_required(field, total)
 
 
+def openapi() -> dict[str, Any]:
+    """The operation that answers with the document."""
+    return document()
+
+
 @cache
 def document() -> dict[str, Any]:
     """The document. Made once, and not to be changed."""
@@ -74,61 +80,66 @@ def _schemas() -> tuple[_Described, dict[str, Any]]:
     """The schema of every model, and those that are referred to. Queries stand in place, as single parameters."""
     wanted: dict[tuple[type[Any], JsonSchemaMode], None] = {(Problem, "serialization"): None}
     for operation in OPERATIONS:
-        wanted |= {(kind, "serialization"): None for _, kinds in operation.answers.values() for kind in kinds}
-        if operation.body is not None:
-            wanted[operation.body, "validation"] = None
+        handler = handler_of(operation)
+        wanted |= {(kind, "serialization"): None for kinds in handler.answers.values() for kind in kinds}
+        if handler.body is not None:
+            wanted[handler.body, "validation"] = None
     found, shared = TypeAdapter.json_schemas(
         [(key, key[1], TypeAdapter(key[0])) for key in wanted], ref_template=_REFERENCE, schema_generator=_Schemas
     )
     described: _Described = {key: schema for (key, _), schema in found.items()}
     components: dict[str, Any] = dict(shared["$defs"])
     for operation in OPERATIONS:
-        query = operation.query.model_json_schema(ref_template=_REFERENCE, schema_generator=_Schemas)
+        model = handler_of(operation).query or NothingAsked
+        query = model.model_json_schema(ref_template=_REFERENCE, schema_generator=_Schemas)
         components |= query.pop("$defs", {})
-        described[operation.query, "validation"] = query
+        described[model, "validation"] = query
     return described, components
 
 
 def _operation(operation: Operation, described: _Described) -> dict[str, Any]:
+    handler = handler_of(operation)
     shown: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "parameters": _parameters(operation, described),
+        "parameters": _parameters(operation, handler, described),
         "responses": {
-            str(status): _answer(operation, meaning, [described[kind, "serialization"] for kind in kinds])
-            for status, (meaning, kinds) in operation.answers.items()
+            str(status): _answer(operation, status, [described[kind, "serialization"] for kind in kinds])
+            for status, kinds in handler.answers.items()
         }
-        | _problems(operation, described),
+        | _problems(operation, handler, described),
     }
-    if operation.body is not None:
-        schema = described[operation.body, "validation"]
+    if handler.body is not None:
+        schema = described[handler.body, "validation"]
         shown["requestBody"] = {"required": False, "content": {_JSON: {"schema": schema}}}
     if not operation.keyed:
         shown["security"] = []
     return shown
 
 
-def _answer(operation: Operation, meaning: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:
+def _answer(operation: Operation, status: int, schemas: list[dict[str, Any]]) -> dict[str, Any]:
     schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
-    shown: dict[str, Any] = {"description": meaning, "content": {_JSON: {"schema": schema}}}
+    shown: dict[str, Any] = {"description": operation.answers[status], "content": {_JSON: {"schema": schema}}}
     return shown | ({"links": dict(operation.links)} if operation.links else {})
 
 
-def _problems(operation: Operation, described: _Described) -> dict[str, Any]:
+def _problems(operation: Operation, handler: Handler, described: _Described) -> dict[str, Any]:
     schema = described[Problem, "serialization"]
+    follow = {400: operation.keyed, 413: handler.body is not None, 422: handler.idempotent}
+    may_be = {*operation.problems, *(status for status, follows in follow.items() if follows)}
     found: dict[str, Any] = {
         str(status): {"description": _MEANING[status], "content": {PROBLEM_TYPE: {"schema": schema}}}
-        for status in (*operation.problems, *_EVERYWHERE)
+        for status in (*sorted(may_be), *_EVERYWHERE)
     }
     return found | ({"401": {"description": _MEANING[401]}} if operation.keyed else {})
 
 
-def _parameters(operation: Operation, described: _Described) -> list[dict[str, Any]]:
+def _parameters(operation: Operation, handler: Handler, described: _Described) -> list[dict[str, Any]]:
     path = [
         {"name": name, "in": "path", "required": True, "schema": _IN_THE_PATH[name]}
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
-    query = described[operation.query, "validation"]
+    query = described[handler.query or NothingAsked, "validation"]
     asked = [
         {"name": name, "in": "query", "required": name in query.get("required", ()), "schema": _given(schema)}
         for name, schema in query.get("properties", {}).items()
@@ -140,7 +151,7 @@ def _parameters(operation: Operation, described: _Described) -> list[dict[str, A
         "description": "a repeat with the same key is the same request",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"},
     }
-    return [*path, *asked, *([key] if operation.idempotent else [])]
+    return [*path, *asked, *([key] if handler.idempotent else [])]
 
 
 def _given(schema: dict[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import azure.durable_functions as df
-import azure.functions as func
 
 from function_app.api import models as m
 from function_app.api.known import has_history, removal
 from function_app.api.lists import active_quarantines, arrival_views, open_window
-from function_app.api.reading import query_of
 from function_app.api.run_views import run_view
 from function_app.services import Services
 from shared.admission_evaluation import serving
@@ -50,10 +48,9 @@ class Search:
     searched: frozenset[str]
 
 
-async def why(req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient) -> m.Why:
+async def why(query: m.WhyQuery, services: Services, client: df.DurableOrchestrationClient) -> m.Why:
     """One verdict, one sentence, and everything they rest on."""
-    asked = query_of(m.WhyQuery, req.params)
-    answer, run_id = await asyncio.to_thread(_found, asked, services)
+    answer, run_id = await asyncio.to_thread(_found, query, services)
     run = await asyncio.to_thread(services.ledger.runs.run, run_id) if run_id else None
     return replace(answer, run=await run_view(client, services, run)) if run else answer
 

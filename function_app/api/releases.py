@@ -2,25 +2,20 @@
 
 from datetime import UTC, datetime
 
-import azure.functions as func
-
 from function_app.api import models as m
 from function_app.api.lists import active_quarantines
-from function_app.api.reading import body_of, query_of
 from function_app.problems import RefusedError
 from function_app.services import Services
 
 
-def release(req: func.HttpRequest, services: Services) -> m.Released:
+def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:
     """Release one fingerprint or all, and have the reconciler look at the data again."""
-    query_of(m.NothingAsked, req.params)
-    asked = body_of(m.ReleaseBody, req.get_body())
-    pipeline = services.pipelines.get(req.route_params["name"])
+    pipeline = services.pipelines.get(name)
     active = active_quarantines(pipeline, services)
-    wanted = [kept for kept in active if asked.fingerprint in {None, kept.fingerprint}]
-    if asked.fingerprint is not None and not wanted:
+    wanted = [kept for kept in active if body.fingerprint in {None, kept.fingerprint}]
+    if body.fingerprint is not None and not wanted:
         known = ", ".join(kept.fingerprint for kept in active) or "nothing"
-        detail = f"fingerprint {asked.fingerprint} of pipeline {pipeline.name} is not put aside; put aside is: {known}"
+        detail = f"fingerprint {body.fingerprint} of pipeline {pipeline.name} is not put aside; put aside is: {known}"
         raise RefusedError(404, "unknown_quarantine", detail, field="fingerprint")
     now = datetime.now(UTC)
     released = [services.ledger.quarantines.release(pipeline.name, kept.fingerprint, now) for kept in wanted]

@@ -3,20 +3,16 @@
 import asyncio
 
 import azure.durable_functions as df
-import azure.functions as func
 
 from function_app.api import models as m
-from function_app.api.reading import query_of
 from function_app.api.run_views import run_view
 from function_app.problems import RefusedError
 from function_app.services import Services
 from shared.messages import RunRecord
 
 
-async def get_run(req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient) -> m.RunView:
+async def get_run(run_id: str, services: Services, client: df.DurableOrchestrationClient) -> m.RunView:
     """The run of that id."""
-    query_of(m.NothingAsked, req.params)
-    run_id = req.route_params["run_id"]
     return await run_view(client, services, await known_run(run_id, services))
 
 

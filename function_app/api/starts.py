@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import azure.durable_functions as df
-import azure.functions as func
 
 from function_app.api import models as m
-from function_app.api.reading import body_of, idempotency_key_of, query_of
+from function_app.api.handlers import Located
 from function_app.durable_client import start_once
-from function_app.problems import RefusedError, answer
+from function_app.problems import RefusedError
 from function_app.services import Services
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger.keys import digest
@@ -36,16 +35,18 @@ _ENDED = frozenset(
 
 
 async def start_run(
-    req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient
-) -> func.HttpResponse:
+    name: str,
+    body: m.RunBody,
+    idempotency_key: str | None,
+    services: Services,
+    client: df.DurableOrchestrationClient,
+) -> Located[m.Accepted] | Preview:
     """Answer a request for a run."""
-    query_of(m.NothingAsked, req.params)
-    body = body_of(m.RunBody, req.get_body())
-    key = idempotency_key_of(req)
-    request = admission_request(req.route_params["name"], body, key, datetime.now(UTC))
+    key = idempotency_key
+    request = admission_request(name, body, key, datetime.now(UTC))
     await asyncio.to_thread(check, services, request)
     if body.dry_run:
-        return answer(await asyncio.to_thread(preview, services, request))
+        return await asyncio.to_thread(preview, services, request)
     if key is not None and not await asyncio.to_thread(claim, services, request, body, key):
         detail = f"Idempotency-Key {key!r} was used before, for another request; use a new key, or repeat that request"
         raise RefusedError(422, "idempotency_key_reused", detail, field="Idempotency-Key")
@@ -139,8 +140,8 @@ async def admission_of(client: df.DurableOrchestrationClient, instance_id: str) 
     return {}
 
 
-def admission_answer(said: dict[str, Any]) -> func.HttpResponse:
-    """202 for a run that was started, 200 for one that was there already; raises what the problem is otherwise."""
+def admission_answer(said: dict[str, Any]) -> Located[m.Accepted]:
+    """The run that was started, or the one that was there already; raises what the problem is otherwise."""
     if "rejected" in said:
         raise PermanentError(said["reason"], code=said["rejected"])
     if "admission" not in said:
@@ -153,8 +154,8 @@ def admission_answer(said: dict[str, Any]) -> func.HttpResponse:
         raise RefusedError(409, "quarantined", admission["reason"])
     if verdict is Verdict.REJECTED:
         raise PermanentError(admission["reason"], code=Code.NO_DATA)
-    return answer(
-        m.Accepted(run_id=run_id, started=started, verdict=verdict, reason=admission["reason"]),
-        status=202 if started else 200,
-        headers={"Location": f"/api/runs/{run_id}"} if run_id else None,
+    return Located(
+        view=m.Accepted(run_id=run_id, started=started, verdict=verdict, reason=admission["reason"]),
+        location=f"/api/runs/{run_id}" if run_id else None,
+        begun=started,
     )

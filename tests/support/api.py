@@ -1,5 +1,6 @@
 """The app's services over memory, and requests as the worker hands them to a function."""
 
+import asyncio
 import json
 from functools import cache
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import azure.functions as func
 
+from function_app.api.handlers import call, respond
+from function_app.api.operations import OPERATIONS
 from function_app.services import Services
 from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
@@ -86,6 +89,19 @@ def a_request(
         route_params={"name": path, "run_id": path},
         body=content,
     )
+
+
+_BY_NAME = {known.name: known for known in OPERATIONS}
+
+
+def answer_of(name: str, request: func.HttpRequest, services: Services, client: Any = None) -> Any:
+    """The model with which an operation answers a request; raises what the host would show as a problem."""
+    return asyncio.run(call(_BY_NAME[name], request, services, client))
+
+
+def response_to(name: str, request: func.HttpRequest, services: Services, client: Any = None) -> func.HttpResponse:
+    """The answer as the host gets it."""
+    return asyncio.run(respond(_BY_NAME[name], request, services, client))
 
 
 def text_of(answer: func.HttpResponse) -> dict[str, Any]:

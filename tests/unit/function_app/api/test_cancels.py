@@ -1,13 +1,11 @@
-import asyncio
 from dataclasses import replace
 
 import pytest
 
 from function_app.api import models as m
-from function_app.api.cancels import cancel_run
 from function_app.problems import RefusedError
 from shared.messages import Outcome
-from tests.support.api import MemoryServices, a_request
+from tests.support.api import MemoryServices, a_request, answer_of
 from tests.support.builders import a_run_request
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
 from tests.support.workflow import START
@@ -23,7 +21,8 @@ def services() -> MemoryServices:
 
 
 def cancel(services: MemoryServices, client: MemoryClient, run_id: str = RUN.run_id) -> m.Cancelled:
-    return asyncio.run(cancel_run(a_request("POST", path=run_id), services, client))
+    said: m.Cancelled = answer_of("cancel_run", a_request("POST", path=run_id), services, client)
+    return said
 
 
 def ended(services: MemoryServices) -> None:

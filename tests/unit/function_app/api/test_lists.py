@@ -1,6 +1,5 @@
 """What the ledger and the pipelines' files show, page by page."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from function_app.api import lists
 from function_app.api import models as m
 from shared.errors import Code, PermanentError
 from shared.messages import (
@@ -23,7 +21,7 @@ from shared.messages import (
     WindowVerdict,
 )
 from shared.wire import to_wire
-from tests.support.api import PIPELINES, MemoryServices, a_request
+from tests.support.api import PIPELINES, MemoryServices, a_request, answer_of
 from tests.support.arrivals import an_arrival
 from tests.support.builders import a_run_request
 from tests.support.durable_client import MemoryClient
@@ -56,12 +54,25 @@ def a_run(services: MemoryServices, pipeline: str, number: int, outcome: Outcome
 
 def runs_page(request: Any, services: MemoryServices) -> m.RunsPage:
     """The list of runs, of which none is alive."""
-    return asyncio.run(lists.list_runs(request, services, MemoryClient()))
+    page: m.RunsPage = answer_of("list_runs", request, services, MemoryClient())
+    return page
 
 
 def a_pipeline_view(request: Any, services: MemoryServices) -> Any:
     """A pipeline, of whose runs none is alive."""
-    return asyncio.run(lists.get_pipeline(request, services, MemoryClient()))
+    return answer_of("get_pipeline", request, services, MemoryClient())
+
+
+def arrivals_page(request: Any, services: MemoryServices) -> m.ArrivalsPage:
+    """What arrived for a pipeline."""
+    page: m.ArrivalsPage = answer_of("list_arrivals", request, services)
+    return page
+
+
+def strays_page(request: Any, services: MemoryServices) -> m.StraysPage:
+    """What concerns no pipeline."""
+    page: m.StraysPage = answer_of("list_strays", request, services)
+    return page
 
 
 def ids(page: m.RunsPage) -> list[str]:
@@ -94,29 +105,29 @@ def test_runs_are_chosen_by_pipeline_outcome_and_time(services: MemoryServices) 
 
 
 @pytest.mark.parametrize(
-    ("ask", "more"),
+    ("page", "more"),
     [
         (runs_page, {}),
-        (lists.list_arrivals, {}),
-        (lists.list_strays, {"kind": "outside"}),
-        (lists.list_strays, {"kind": "rejected"}),
+        (arrivals_page, {}),
+        (strays_page, {"kind": "outside"}),
+        (strays_page, {"kind": "rejected"}),
     ],
 )
 @pytest.mark.parametrize("token", ["x", "a-1", "t-", "\udcff", "r-000000000000000000-x", "a-٣"])
 def test_a_token_that_no_list_gave_is_refused(
-    services: MemoryServices, ask: Any, more: dict[str, Any], token: str
+    services: MemoryServices, page: Any, more: dict[str, Any], token: str
 ) -> None:
     with pytest.raises(PermanentError, match="continuation") as caught:
-        ask(a_request(path=PIPELINE, continuation=token, **more), services)
+        page(a_request(path=PIPELINE, continuation=token, **more), services)
 
     assert caught.value.code is Code.BAD_REQUEST
 
 
 def test_an_unknown_pipeline_is_named_with_the_known_ones(services: MemoryServices) -> None:
     known = ", ".join(sorted(pipeline.name for pipeline in services.pipelines.all))
-    for ask in (lists.list_arrivals, a_pipeline_view):
+    for view in (arrivals_page, a_pipeline_view):
         with pytest.raises(PermanentError, match=f"there is no pipeline 'none'; known: {known}") as caught:
-            ask(a_request(path="none"), services)
+            view(a_request(path="none"), services)
         assert caught.value.code is Code.UNKNOWN_PIPELINE
     with pytest.raises(PermanentError, match="there is no pipeline 'none'"):
         runs_page(a_request(pipeline="none"), services)
@@ -130,7 +141,7 @@ def test_pipelines_are_shown_with_their_champions_and_what_is_broken(tmp_path: P
     services.ledger.champions.crown(champion, since=START)
     gone = a_run(services, "garbled", 1)
 
-    shown = to_wire(lists.list_pipelines(a_request(), services))
+    shown = to_wire(answer_of("list_pipelines", a_request(), services))
 
     (digits,) = shown["pipelines"]
     assert (digits["name"], digits["data"]["container"], digits["champion"]["version"]) == ("digits", "digits", "3")
@@ -174,7 +185,7 @@ def test_every_arrival_has_its_verdict_and_a_sentence(services: MemoryServices) 
     join(ledger, PIPELINE, an_arrival(event_id="2", received_at=START + timedelta(seconds=3)))
 
     def shown() -> list[tuple[Verdict, str, str | None]]:
-        page = lists.list_arrivals(a_request(path=PIPELINE), services)
+        page = arrivals_page(a_request(path=PIPELINE), services)
         return sorted((entry.verdict, entry.reason, entry.run_id) for entry in page.arrivals)
 
     assert shown() == [
@@ -194,8 +205,8 @@ def test_strays_are_listed_by_kind(services: MemoryServices) -> None:
     ledger.record_all_outside([(an_arrival(container="attic"), "outside every pipeline: container is attic")])
     ledger.record_rejected(RejectedEvent(event_id="e", reason="event: id is missing", received_at=START, text="{}"))
 
-    outside = lists.list_strays(a_request(kind="outside"), services)
-    rejected = lists.list_strays(a_request(kind="rejected"), services)
+    outside = strays_page(a_request(kind="outside"), services)
+    rejected = strays_page(a_request(kind="rejected"), services)
 
     assert [(entry.container, entry.verdict) for entry in outside.arrivals] == [("attic", Verdict.OUTSIDE)]
     assert outside.rejected == ()
@@ -231,8 +242,8 @@ def test_a_removed_pipeline_keeps_its_runs_and_arrivals_and_says_since_when(tmp_
     assert shown.removed.startswith(f"pipeline {PIPELINE} is removed since 2026-05-01 10:00:00 UTC: its file is gone")
     assert ids(runs_page(a_request(pipeline=PIPELINE), services)) == [run_id]
     assert ids(runs_page(a_request(), services)) == [run_id]
-    assert len(lists.list_arrivals(a_request(path=PIPELINE), services).arrivals) == 1
-    assert lists.list_pipelines(a_request(), services).removed == {PIPELINE: shown.removed}
+    assert len(arrivals_page(a_request(path=PIPELINE), services).arrivals) == 1
+    assert answer_of("list_pipelines", a_request(), services).removed == {PIPELINE: shown.removed}
 
 
 def test_a_broken_pipeline_keeps_its_history_and_is_not_called_removed(tmp_path: Path) -> None:
@@ -243,17 +254,17 @@ def test_a_broken_pipeline_keeps_its_history_and_is_not_called_removed(tmp_path:
     run_id = a_run(services, PIPELINE, 1)
 
     assert ids(runs_page(a_request(pipeline=PIPELINE), services)) == [run_id]
-    assert lists.list_arrivals(a_request(path=PIPELINE), services).arrivals == ()
-    assert lists.list_pipelines(a_request(), services).removed == {}
+    assert arrivals_page(a_request(path=PIPELINE), services).arrivals == ()
+    assert answer_of("list_pipelines", a_request(), services).removed == {}
     with pytest.raises(PermanentError, match="not valid YAML"):
         a_pipeline_view(a_request(path=PIPELINE), services)
 
 
 @pytest.mark.parametrize("name", ["never-was", "a/b", "_pipelines", "A", "x" * 200, "\x0b", "a'b"])
 def test_what_never_was_is_still_unknown(services: MemoryServices, name: str) -> None:
-    for ask in (lists.list_arrivals, a_pipeline_view):
+    for view in (arrivals_page, a_pipeline_view):
         with pytest.raises(PermanentError, match="there is no pipeline") as caught:
-            ask(a_request(path=name), services)
+            view(a_request(path=name), services)
         assert caught.value.code is Code.UNKNOWN_PIPELINE
 
 
@@ -261,7 +272,7 @@ def test_what_is_wrong_with_a_pipeline_is_in_both_its_views(services: MemoryServ
     missing = Trouble(kind=TroubleKind.NO_DATA, cause="no hold-out", remedy="upload it", since=START)
     services.ledger.troubles.keep(PIPELINE, (missing,))
 
-    listed = {view.name: view.troubles for view in lists.list_pipelines(a_request(), services).pipelines}
+    listed = {view.name: view.troubles for view in answer_of("list_pipelines", a_request(), services).pipelines}
     shown = a_pipeline_view(a_request(path=PIPELINE), services)
 
     assert isinstance(shown, m.PipelineDetail)

@@ -10,8 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from function_app.api import models as m
+from function_app.api.handlers import handler_of
 from function_app.api.openapi import document
-from function_app.api.operations import OPERATIONS
+from function_app.api.operations import OPERATIONS, Operation
 from function_app.problems import problem
 from function_app.triggers import operations
 from shared.wire import to_wire
@@ -38,10 +39,32 @@ def bound() -> set[Bound]:
     }
 
 
-def test_every_operation_that_is_bound_is_described_and_no_other() -> None:
-    described = {Bound(known.name, known.method, known.path, known.keyed) for known in OPERATIONS}
+def test_names_routes_and_keys_stay_what_callers_know() -> None:
+    assert bound() == {
+        Bound("start_run", "POST", "pipelines/{name}/runs", keyed=True),
+        Bound("list_runs", "GET", "runs", keyed=True),
+        Bound("get_run", "GET", "runs/{run_id}", keyed=True),
+        Bound("cancel_run", "POST", "runs/{run_id}/cancel", keyed=True),
+        Bound("list_pipelines", "GET", "pipelines", keyed=True),
+        Bound("get_pipeline", "GET", "pipelines/{name}", keyed=True),
+        Bound("list_arrivals", "GET", "pipelines/{name}/arrivals", keyed=True),
+        Bound("list_strays", "GET", "arrivals", keyed=True),
+        Bound("why", "GET", "why", keyed=True),
+        Bound("release", "POST", "pipelines/{name}/release", keyed=True),
+        Bound("openapi", "GET", "openapi.json", keyed=True),
+        Bound("health", "GET", "health", keyed=False),
+    }
 
-    assert bound() == described
+
+@pytest.mark.parametrize("known", OPERATIONS, ids=lambda known: known.name)
+def test_every_function_asks_only_for_what_its_operation_is_given(known: Operation) -> None:
+    handler = handler_of(known)
+    named = set(re.findall(r"{(\w+)}", known.path))
+
+    assert handler.takes - {"services", "query", "body", "idempotency_key"} == named | (
+        {"client"} if known.durable else set()
+    )
+    assert handler.answers.keys() == known.answers.keys()
 
 
 def test_the_document_is_openapi_3_1_with_every_operation() -> None:

@@ -1,6 +1,5 @@
 """From the ledger and the hub to one verdict and one sentence."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from function_app.api import models as m
 from function_app.api import reasons
-from function_app.api.reasons import Search, search, why
+from function_app.api.reasons import Search, search
 from function_app.intake.arrivals import rejection_of
 from shared.decisions.explanations.evidence import Taken
 from shared.errors import Code, PermanentError, TransientError
@@ -24,7 +23,7 @@ from shared.messages import (
     WindowVerdict,
 )
 from shared.pipelines import Pipelines
-from tests.support.api import MemoryHub, MemoryServices, a_request
+from tests.support.api import MemoryHub, MemoryServices, a_request, answer_of
 from tests.support.arrivals import a_run_record, an_arrival
 from tests.support.builders import a_run_request
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
@@ -45,7 +44,8 @@ def services() -> MemoryServices:
 
 
 def ask(services: MemoryServices, client: MemoryClient | None = None, blob: str = BLOB) -> m.Why:
-    return asyncio.run(why(a_request(pipeline=PIPELINE, blob=blob), services, client or MemoryClient()))
+    said: m.Why = answer_of("why", a_request(pipeline=PIPELINE, blob=blob), services, client or MemoryClient())
+    return said
 
 
 def joined(services: MemoryServices) -> str:
@@ -156,7 +156,7 @@ def test_a_site_that_is_away_leaves_what_the_ledger_knows(services: MemoryServic
 
 def test_an_unknown_pipeline_is_refused(services: MemoryServices) -> None:
     with pytest.raises(PermanentError, match="there is no pipeline 'none'"):
-        asyncio.run(why(a_request(pipeline="none", blob=BLOB), services, MemoryClient()))
+        answer_of("why", a_request(pipeline="none", blob=BLOB), services, MemoryClient())
 
 
 def runs(*digests: str, blobs: int = 1) -> list[RunRecord]:

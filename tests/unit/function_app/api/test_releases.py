@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from function_app.api.releases import release
 from function_app.problems import RefusedError
 from shared.errors import Code, PermanentError
-from tests.support.api import MemoryServices, a_request
+from tests.support.api import MemoryServices, a_request, answer_of
 from tests.support.workflow import START
 from tests.unit.function_app.api.test_lists import PIPELINE, a_quarantine
 
@@ -24,7 +23,7 @@ def services() -> MemoryServices:
 
 
 def post(services: MemoryServices, body: Any = b"", path: str = PIPELINE) -> tuple[set[str], str]:
-    found = release(a_request("POST", body=body, path=path), services)
+    found = answer_of("release", a_request("POST", body=body, path=path), services)
     return {kept.fingerprint for kept in found.released}, found.sentence
 
 

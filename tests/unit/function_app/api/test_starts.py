@@ -11,7 +11,7 @@ from function_app.problems import RefusedError
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import AdmissionRequest, Preview, Verdict
 from shared.wire import from_wire
-from tests.support.api import MemoryServices, a_request, text_of
+from tests.support.api import MemoryServices, a_request, response_to, text_of
 from tests.support.durable_client import MemoryClient, RuntimeStatus
 
 PIPELINE = "breast-cancer"
@@ -34,7 +34,7 @@ def ask(
 ) -> func.HttpResponse:
     headers = {} if key is None else {"Idempotency-Key": key}
     request = a_request("POST", body=body, headers=headers, path=path)
-    return asyncio.run(starts.start_run(request, services, client))
+    return response_to("start_run", request, services, client)
 
 
 def test_a_request_starts_an_orchestration_that_knows_what_was_asked(services: MemoryServices) -> None:
@@ -202,7 +202,7 @@ def test_a_dry_run_says_what_would_happen_and_does_nothing(
     ("said", "status"), [(STARTED, 202), (SAME, 200), (NOTHING_NEW, 200)], ids=["started", "same", "nothing new"]
 )
 def test_an_admission_becomes_the_right_status(said: dict[str, Any], status: int) -> None:
-    response = starts.admission_answer(said)
+    response = ask(MemoryServices(), MemoryClient(shows=said))
 
     assert response.status_code == status
     assert response.headers.get("Location") == (None if said is NOTHING_NEW else "/api/runs/r-1")
