@@ -15,7 +15,7 @@ import azure.durable_functions as df
 from orchestrations import await_compute, call_safely
 from orchestrations.blaming import BlamedError, blamed
 from orchestrations.progress import announce, report
-from orchestrations.run_messages import first_record, judgement_on, lineage_of, rollout_to, training_order
+from orchestrations.run_messages import judgement_on, lineage_of, rollout_to, training_order
 from orchestrations.stage_retries import Steps, patiently
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.snapshots.omissions import described
@@ -44,6 +44,7 @@ from shared.messages import (
     TrainingRef,
     Turn,
     delivery_of,
+    first_record,
 )
 from shared.orchestration_ids import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
 from shared.wire import from_wire, to_wire

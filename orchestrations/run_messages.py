@@ -16,28 +16,6 @@ from shared.messages import (
 )
 
 
-def first_record(request: RunRequest) -> RunRecord:
-    """The record of a run that begins."""
-    return RunRecord(
-        run_id=request.run_id,
-        pipeline=request.pipeline,
-        outcome=None,
-        reason="",
-        cause=request.cause,
-        fingerprint=request.fingerprint,
-        attempt=request.attempt,
-        snapshot_digest=request.snapshot.digest,
-        requested_at=request.requested_at,
-        window_id=request.window_id,
-        forced=request.forced,
-        note=request.note,
-        blobs=request.snapshot.blobs,
-        holdout=request.snapshot.holdout,
-        evaluator=request.evaluator,
-        left_out=request.snapshot.left_out,
-    )
-
-
 def training_order(request: RunRequest, champion: str | None) -> TrainingOrder:
     """``champion``: the run whose model serves when the training begins; nobody is measured against itself."""
     return TrainingOrder(

@@ -16,10 +16,9 @@ from function_app.durable_client import stage_of, status_of
 from function_app.services import Services
 from shared.decisions.reconciliation.orphans import Life, life_of
 from shared.decisions.training.retry_schedule import is_tried_again
-from shared.messages import RunRecord
+from shared.messages import CLAIMED, RunRecord
 
 AT_ONCE = 8  # questions to the host, for a list of runs that go on
-CLAIMED = "claimed"  # the reason of a run that the ledger knows nothing else of
 
 
 async def run_view(client: df.DurableOrchestrationClient, services: Services, record: RunRecord) -> RunView:

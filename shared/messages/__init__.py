@@ -58,6 +58,7 @@ from shared.messages.delivery import (
     TargetResult,
 )
 from shared.messages.runs import (
+    CLAIMED,
     Done,
     FailedAttempt,
     Quarantine,
@@ -65,6 +66,7 @@ from shared.messages.runs import (
     RunEvent,
     RunEventKind,
     RunRecord,
+    first_record,
 )
 from shared.messages.training import (
     TrainedModel,
@@ -91,6 +93,7 @@ from shared.messages.vocabulary import (
 
 __all__ = [
     "CHECKED",
+    "CLAIMED",
     "QUEUED",
     "RUN_ID",
     "Admission",
@@ -159,6 +162,7 @@ __all__ = [
     "WindowVerdict",
     "WithoutComparison",
     "delivery_of",
+    "first_record",
     "in_words",
     "is_delivery",
 ]

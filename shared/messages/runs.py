@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from shared.messages.admission import LeftOut
+from shared.messages.admission import LeftOut, RunRequest
 from shared.messages.delivery import TargetResult
 from shared.messages.vocabulary import Cause, FailureKind, Outcome, Stage
 
@@ -53,6 +53,32 @@ class RunRecord:
     comparable: bool = True
     overtaken: bool = False
     left_out: tuple[LeftOut, ...] = ()
+
+
+CLAIMED = "claimed"
+"""The reason of a run of which the ledger knows no more than its claim."""
+
+
+def first_record(request: RunRequest, *, reason: str = "") -> RunRecord:
+    """The record of a run that has only been asked for."""
+    return RunRecord(
+        run_id=request.run_id,
+        pipeline=request.pipeline,
+        outcome=None,
+        reason=reason,
+        cause=request.cause,
+        fingerprint=request.fingerprint,
+        attempt=request.attempt,
+        snapshot_digest=request.snapshot.digest,
+        requested_at=request.requested_at,
+        window_id=request.window_id,
+        forced=request.forced,
+        note=request.note,
+        blobs=request.snapshot.blobs,
+        holdout=request.snapshot.holdout,
+        evaluator=request.evaluator,
+        left_out=request.snapshot.left_out,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

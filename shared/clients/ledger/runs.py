@@ -25,7 +25,7 @@ from shared.clients.ledger.keys import digest, end_of, newest_first, stamp
 from shared.clients.ledger.pages import Page, page_of, start_after
 from shared.clients.ledger.tables import MOST_RACES, Change, Delete, Row, Table, Update
 from shared.errors import TransientError
-from shared.messages import Outcome, RunRecord, RunRequest
+from shared.messages import CLAIMED, Outcome, RunRecord, RunRequest, first_record
 from shared.wire import from_text, to_text
 
 _PIPELINES = "_pipelines"
@@ -55,7 +55,7 @@ class RunLedger:
         A requester holds one run at most: a second request of the same requester returns its first.
         """
         self._runs.put(Row(_PIPELINES, request.pipeline, {}))
-        record = _record_of(request)
+        record = first_record(request, reason=CLAIMED)
         owner = Row(request.pipeline, _owner_key(request.requested_by), {"run_id": request.run_id})
         text = to_text(request)
         run = _run_row(record, request=text)
@@ -165,26 +165,6 @@ def _unfinished(row: Row) -> UnfinishedRun:
         tries=row.values.get("tries", 0),
         at=datetime.fromisoformat(tried_at) if tried_at else None,
         row=row,
-    )
-
-
-def _record_of(request: RunRequest) -> RunRecord:
-    outcome: Outcome | None = None
-    return RunRecord(
-        run_id=request.run_id,
-        pipeline=request.pipeline,
-        outcome=outcome,
-        reason="claimed",
-        cause=request.cause,
-        fingerprint=request.fingerprint,
-        attempt=request.attempt,
-        snapshot_digest=request.snapshot.digest,
-        requested_at=request.requested_at,
-        window_id=request.window_id,
-        forced=request.forced,
-        note=request.note,
-        blobs=request.snapshot.blobs,
-        left_out=request.snapshot.left_out,
     )
 
 
