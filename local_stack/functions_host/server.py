@@ -105,11 +105,6 @@ class FunctionsHost:
         """Where the host listens."""
         return self._addresses
 
-    @property
-    def running_calls(self) -> int:
-        """Function calls that have not ended."""
-        return self._invoker.running
-
     async def start(self) -> None:
         """Take the store, resume what was unfinished, listen, write the endpoints file. Raises what the hub does."""
         await self._hub.start()
