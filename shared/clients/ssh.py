@@ -98,12 +98,16 @@ class SshSession:
         return self.run(["sh", "-c", text, "sh", *arguments], stdin=stdin, timeout=timeout)
 
     def read_text(self, path: str) -> str | None:
-        """The text of a small file, or None when there is none."""
+        """The text of a small file, or None when there is none; :class:`PermanentError` when it is no text."""
         result = self.script(_READ, path)
         if result.status == _MISSING:
             return None
         self.expect(result, f"reading {path}")
-        return result.stdout.decode("utf-8")
+        try:
+            return result.stdout.decode("utf-8")
+        except UnicodeDecodeError:
+            reason = f"{self.label}: {path} there is not UTF-8 text, so nothing of ours wrote it; move it away"
+            raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED) from None
 
     def write_text(self, path: str, text: str) -> None:
         """Replace a file in one step, readable by its owner only: readers see the old text or the new one, whole."""

@@ -47,6 +47,10 @@ def test_files(host: ServingHost) -> None:
         session.write_text("files/a.txt", "grüß\n" * 50_000)
         session.write_text("files/a.txt", "two\n")
         assert session.read_text("files/a.txt") == "two\n"
+        (host.home / "files" / "b.txt").write_bytes(b"\xff\xfe")
+        with pytest.raises(PermanentError, match=r"files/b.txt there is not UTF-8 text.*move it away"):
+            session.read_text("files/b.txt")
+        (host.home / "files" / "b.txt").unlink()
         with pytest.raises(TransientError, match="writing /proc/nothing"):
             session.write_text("/proc/nothing", "x")
     written = host.home / "files" / "a.txt"
