@@ -7,7 +7,7 @@ from typing import Protocol
 from shared.decisions.admission.quarantine import failed_in_training, quarantine_for
 from shared.decisions.admission.repeats import came_to_a_verdict
 from shared.decisions.promotion.judgement import measured_by
-from shared.decisions.snapshots.incremental_selection import Trained
+from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.training.retry_schedule import is_tried_again, next_attempt_at
 from shared.decisions.training.size_limits import bounded_record
 from shared.messages import Best, Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
@@ -45,7 +45,7 @@ class Champions(Protocol):
 class Listings(Protocol):
     """Knows what was trained last."""
 
-    def keep_trained(self, pipeline: str, trained: Trained) -> None:
+    def keep_trained(self, pipeline: str, trained: LastTraining) -> None:
         """Note that this was trained through to a verdict."""
 
 
@@ -117,7 +117,7 @@ def _crown(record: RunRecord, champions: Champions, measured: Sequence[Best]) ->
 def _note_trained(record: RunRecord, request: RunRequest, listings: Listings) -> None:
     if request.own_parameters:  # a trial: the pipeline's own training has not seen these data
         return
-    trained = Trained(
+    trained = LastTraining(
         run_id=record.run_id,
         snapshot=request.snapshot,
         requested_at=request.requested_at,

@@ -12,7 +12,7 @@ from shared.decisions.admission.quarantine import failed_in_training
 from shared.decisions.admission.repeats import Refuse, decide, effective_parameters, nothing_new
 from shared.decisions.admission.run_plan import plan_of
 from shared.decisions.explanations.serving_model import Serving, after_refusal, in_force
-from shared.decisions.snapshots.incremental_selection import Trained
+from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree
@@ -61,7 +61,7 @@ class Attempts(Protocol):
 class Trainings(Protocol):
     """Knows what was trained last."""
 
-    def trained(self, pipeline: str) -> Trained | None:
+    def trained(self, pipeline: str) -> LastTraining | None:
         """The last training that came to a verdict."""
 
 

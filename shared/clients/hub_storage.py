@@ -15,11 +15,11 @@ from azure.storage.blob import BlobProperties
 from shared.clients.hub_blobs import BLOCK, HubBlobs, entry_of
 from shared.decisions.arrivals.blob_names import can_be_had, some_of, spelt
 from shared.decisions.arrivals.watched_blobs import done_marker, selects
-from shared.decisions.snapshots.incremental_selection import Seen, seen_in
 from shared.decisions.snapshots.omissions import STILL_WRITTEN, UNREADABLE, described, left_out
-from shared.decisions.snapshots.selection import Taken, take
+from shared.decisions.snapshots.selection import SelectedSnapshot, select_snapshot
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import BlobEntry, DisorderError, ManifestWriter, Sink, holdout_digest, listed_blobs
+from shared.formats.seen_set import SeenSet, read_seen_set
 from shared.messages import Snapshot
 from shared.messages.listings import ListedPage, Listing
 from shared.pipelines import Pipeline
@@ -146,8 +146,8 @@ class HubStorage:
         holdout, taken_at = self._holdout(pipeline)
         passed = _PassedOver()
 
-        def take_from(blobs: Iterable[BlobEntry]) -> Taken:
-            return take(
+        def select_from(blobs: Iterable[BlobEntry]) -> SelectedSnapshot:
+            return select_snapshot(
                 blobs,
                 pipeline=pipeline,
                 holdout=holdout,
@@ -156,7 +156,7 @@ class HubStorage:
                 before=self._seen(pipeline, since),
             )
 
-        taken = self._in_order(pipeline, take_from, passed)
+        taken = self._in_order(pipeline, select_from, passed)
         passed_over = (
             *left_out(STILL_WRITTEN, passed.written),
             *left_out(UNREADABLE, [spelt(name) for name in passed.unreadable]),
@@ -204,12 +204,12 @@ class HubStorage:
                 else:
                     passed.unreadable.append(entry.name)
 
-    def _seen(self, pipeline: Pipeline, since: Snapshot | None) -> Seen | None:
+    def _seen(self, pipeline: Pipeline, since: Snapshot | None) -> SeenSet | None:
         """What ``since`` has seen. Without its list everything is new: rather train a blob twice than never."""
         if pipeline.data.select != "new" or since is None or not since.seen or since.site != self._name:
             return None
         chunks = self._blobs.read_manifest(since.seen)
-        return seen_in(chunks) if chunks else None
+        return read_seen_set(chunks) if chunks else None
 
     def _holdout(self, pipeline: Pipeline) -> tuple[BlobEntry, datetime | None]:
         data = pipeline.data

@@ -10,7 +10,7 @@ Table ``claims``, row = pipeline, in three partitions:
 from datetime import datetime
 
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
-from shared.decisions.snapshots.incremental_selection import Trained
+from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.errors import TransientError
 from shared.messages.listings import LookState, SettledListing
 from shared.wire import from_text, to_text
@@ -42,12 +42,12 @@ class ListingLedger:
         self._claims.put(Row(_SETTLED, pipeline, {"listing": ""}))
         self._claims.put(Row(_LOOKED, pipeline, {"look": ""}))
 
-    def trained(self, pipeline: str) -> Trained | None:
+    def trained(self, pipeline: str) -> LastTraining | None:
         """The last training that came to a verdict."""
         row = self._claims.get(_TRAINED, pipeline)
-        return from_text(Trained, row.values["trained"]) if row else None
+        return from_text(LastTraining, row.values["trained"]) if row else None
 
-    def keep_trained(self, pipeline: str, trained: Trained) -> None:
+    def keep_trained(self, pipeline: str, trained: LastTraining) -> None:
         """Note that this was trained through to a verdict, unless a training that covers it was noted already."""
         values = {"trained": to_text(trained)}
         for _ in range(MOST_RACES):
@@ -56,7 +56,7 @@ class ListingLedger:
                 if self._claims.insert(Row(_TRAINED, pipeline, values)):
                     return
                 continue
-            if from_text(Trained, row.values["trained"]).covers(trained):
+            if from_text(LastTraining, row.values["trained"]).covers(trained):
                 return
             if self._claims.update(Row(row.partition, row.key, values, row.etag)):
                 return

@@ -11,20 +11,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from shared.decisions.snapshots.incremental_selection import News, Seen, SeenWriter, aim_of
+from shared.decisions.snapshots.incremental_selection import NewBlobs, scope_of
 from shared.formats.manifest import BlobEntry, ManifestWriter, Sink
+from shared.formats.seen_set import SeenSet, SeenSetWriter
 
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class SelectedSnapshot:
     """What a snapshot took, and what was there.
 
     ``listing``: the content digest that a manifest of everything would have; ``listed`` and ``newest`` are of
     everything too. ``content``, the manifest's ``digest``, ``blobs`` and ``size`` are of what was taken; ``seen``: the
-    digest of the list of what is seen.
+    digest of the seen set.
     """
 
     listing: str
@@ -43,16 +44,16 @@ class _Choice(Protocol):
     def end(self) -> str: ...
 
 
-def take(
+def select_snapshot(
     listed: Iterable[BlobEntry],
     *,
     pipeline: Pipeline,
     holdout: BlobEntry,
     manifest: Sink,
     seen: Sink,
-    before: Seen | None = None,
-) -> Taken:
-    """Write the manifest of what the pipeline selects, and for ``select: new`` the list of what is seen.
+    before: SeenSet | None = None,
+) -> SelectedSnapshot:
+    """Write the manifest of what the pipeline selects, and for ``select: new`` the seen set.
 
     ``before``: that list of the last trained snapshot. Raises :class:`shared.formats.manifest.DisorderError`.
     """
@@ -60,58 +61,58 @@ def take(
     def writer(sink: Sink) -> ManifestWriter:
         return ManifestWriter(sink, pipeline=pipeline.name, container=pipeline.data.container, holdout=holdout)
 
-    taken = writer(manifest)
+    selected = writer(manifest)
     if pipeline.data.select == "all":
         for blob in listed:
-            taken.add(blob)
-        digest = taken.end()
-        return Taken(
-            listing=taken.content,
-            content=taken.content,
-            listed=taken.blobs,
-            newest=taken.newest,
+            selected.add(blob)
+        digest = selected.end()
+        return SelectedSnapshot(
+            listing=selected.content,
+            content=selected.content,
+            listed=selected.blobs,
+            newest=selected.newest,
             digest=digest,
-            blobs=taken.blobs,
-            size=taken.size,
+            blobs=selected.blobs,
+            size=selected.size,
         )
     everything = writer(_nowhere)
-    choice = _choice(pipeline, taken, seen, before)
+    choice = _choice(pipeline, selected, seen, before)
     for blob in listed:
         everything.add(blob)
         choice.offer(blob)
-    noted, digest = choice.end(), taken.end()
+    noted, digest = choice.end(), selected.end()
     everything.end()
-    return Taken(
+    return SelectedSnapshot(
         listing=everything.content,
-        content=taken.content,
+        content=selected.content,
         listed=everything.blobs,
         newest=everything.newest,
         digest=digest,
-        blobs=taken.blobs,
-        size=taken.size,
+        blobs=selected.blobs,
+        size=selected.size,
         seen=noted,
     )
 
 
-def _choice(pipeline: Pipeline, taken: ManifestWriter, seen: Sink, before: Seen | None) -> _Choice:
+def _choice(pipeline: Pipeline, selected: ManifestWriter, seen: Sink, before: SeenSet | None) -> _Choice:
     select = pipeline.data.select
     if isinstance(select, str):
-        aim = aim_of(pipeline)
-        same = before if before is not None and before.aim == aim else None
-        return _New(taken, News(same), SeenWriter(seen, aim=aim))
-    return _Latest(taken, select.latest)
+        scope = scope_of(pipeline)
+        same = before if before is not None and before.scope == scope else None
+        return _New(selected, NewBlobs(same), SeenSetWriter(seen, scope=scope))
+    return _Latest(selected, select.latest)
 
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    taken: ManifestWriter
-    news: News
-    seen: SeenWriter
+    selected: ManifestWriter
+    new_blobs: NewBlobs
+    seen: SeenSetWriter
 
     def offer(self, blob: BlobEntry) -> None:
         self.seen.add(blob)
-        if self.news.is_new(blob):
-            self.taken.add(blob)
+        if self.new_blobs.is_new(blob):
+            self.selected.add(blob)
 
     def end(self) -> str:
         return self.seen.end()
@@ -120,8 +121,8 @@ class _New:
 class _Latest:
     """Keeps the newest; of those written in the same second, the last by name."""
 
-    def __init__(self, taken: ManifestWriter, most: int) -> None:
-        self._taken, self._most = taken, most
+    def __init__(self, selected: ManifestWriter, most: int) -> None:
+        self._selected, self._most = selected, most
         self._kept: list[tuple[datetime, str, BlobEntry]] = []  # a heap; names differ, so entries are never compared
 
     def offer(self, blob: BlobEntry) -> None:
@@ -133,7 +134,7 @@ class _Latest:
 
     def end(self) -> str:
         for _, _, blob in sorted(self._kept, key=lambda entry: entry[1]):
-            self._taken.add(blob)
+            self._selected.add(blob)
         return ""
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from shared.decisions.admission.run_plan import plan_of
-from shared.decisions.snapshots.incremental_selection import Trained
+from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.errors import Code, PermanentError
 from shared.messages import CHECKED, Admission, Cause, Outcome, RunRequest, Stage, Verdict
 from tests.support.arrivals import a_pipeline
@@ -343,5 +343,5 @@ def test_the_last_trained_snapshot_is_kept_for_select_new() -> None:
     world = _new()
     run = world.start()
     world.end(run, Outcome.PROMOTED)
-    trained = Trained(run_id=run.run_id, snapshot=run.snapshot, requested_at=START, ended_at=START)
+    trained = LastTraining(run_id=run.run_id, snapshot=run.snapshot, requested_at=START, ended_at=START)
     assert world.ledger.listings.trained(NAME) == trained

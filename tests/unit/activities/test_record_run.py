@@ -7,7 +7,7 @@ import pytest
 
 from activities.record_run import record_run
 from shared.clients.ledger import Ledger
-from shared.decisions.snapshots.incremental_selection import Trained
+from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.messages import Best, Champion, Done, FailureKind, Outcome, RunRecord, Stage
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_plan, a_run_request, a_snapshot
@@ -141,7 +141,7 @@ def test_what_could_not_be_compared_is_not_trained_yet(ledger: Ledger) -> None:
 @pytest.mark.parametrize("outcome", [None, *Outcome])
 def test_what_came_to_a_verdict_is_trained(ledger: Ledger, outcome: Outcome | None) -> None:
     _record(ledger, _of(1, outcome))
-    trained = Trained(run_id=RUN.run_id, snapshot=RUN.snapshot, requested_at=START, ended_at=LATER)
+    trained = LastTraining(run_id=RUN.run_id, snapshot=RUN.snapshot, requested_at=START, ended_at=LATER)
     assert ledger.listings.trained(NAME) == (trained if outcome in JUDGED else None)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.clients.ledger import Ledger
-from shared.decisions.snapshots.incremental_selection import Trained
+from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.errors import TransientError
 from shared.messages.listings import LookState, SettledListing
 from tests.support.builders import a_snapshot
@@ -16,10 +16,10 @@ from tests.support.workflow import START
 LOOK = LookState(swept_at=START, first_page="one", last_page="nine", last_marker="m", marked_etag='"0x1"')
 
 
-def a_training(number: int, **changes: Any) -> Trained:
+def a_training(number: int, **changes: Any) -> LastTraining:
     at = START + timedelta(seconds=number)
     snapshot = a_snapshot(taken_at=at, seen=f"p/{number}.seen.jsonl")
-    return Trained(run_id=f"p-{number}", snapshot=snapshot, requested_at=at, ended_at=at)
+    return LastTraining(run_id=f"p-{number}", snapshot=snapshot, requested_at=at, ended_at=at)
 
 
 def test_a_listing_is_settled_for_its_pipeline_until_it_is_unsettled(ledger: Ledger) -> None:

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from shared.decisions.snapshots.incremental_selection import News, Seen, SeenWriter, Trained, aim_of, seen_in
-from shared.decisions.snapshots.selection import Taken, take
+from shared.decisions.snapshots.incremental_selection import LastTraining, NewBlobs, scope_of
+from shared.decisions.snapshots.selection import SelectedSnapshot, select_snapshot
 from shared.formats.manifest import BlobEntry, DisorderError
+from shared.formats.seen_set import SeenSet, SeenSetWriter, read_seen_set
 from shared.pipelines import Pipeline
 from tests.support.arrivals import a_pipeline
 from tests.support.builders import a_snapshot
@@ -34,20 +35,20 @@ def _blob(name: str, second: float = 0, etag: str = "1", md5: str | None = None)
 class Snap:
     """A snapshot taken of a listing, with what lies beside it."""
 
-    taken: Taken
+    taken: SelectedSnapshot
     names: list[str]
     seen: bytes
 
     @property
-    def before(self) -> Seen:
-        return seen_in([self.seen])
+    def before(self) -> SeenSet:
+        return read_seen_set([self.seen])
 
 
 def _take(
-    listed: Iterable[BlobEntry], pipeline: Pipeline, *, before: Seen | None = None, holdout: BlobEntry = HOLDOUT
+    listed: Iterable[BlobEntry], pipeline: Pipeline, *, before: SeenSet | None = None, holdout: BlobEntry = HOLDOUT
 ) -> Snap:
     manifest, seen = bytearray(), bytearray()
-    taken = take(
+    taken = select_snapshot(
         listed,
         pipeline=pipeline,
         holdout=holdout,
@@ -145,8 +146,8 @@ def test_what_was_written_again_with_the_same_bytes_is_not_new() -> None:
 
 
 def test_a_list_from_before_contents_counted_is_read_as_it_was_meant() -> None:
-    head = json.dumps({"aim": aim_of(NEW), "horizon": START.isoformat(), "schema": 1})
-    seen = seen_in([f'{head}\n["b", "\\"1\\""]\n["c", "\\"1\\""]\n'.encode()])
+    head = json.dumps({"aim": scope_of(NEW), "horizon": START.isoformat(), "schema": 1})
+    seen = read_seen_set([f'{head}\n["b", "\\"1\\""]\n["c", "\\"1\\""]\n'.encode()])
     listed = [_blob("a", -1, "9"), _blob("b", 0, "1", ONE), _blob("c", 0, "2"), _blob("d", 0)]
 
     assert _take(listed, NEW, before=seen).names == ["c", "d"]
@@ -175,27 +176,27 @@ names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=5
 @given(st.dictionaries(names, st.text(max_size=3), max_size=6), st.integers(1, 40))
 def test_the_list_of_what_is_seen_reads_back_however_it_is_cut(versions: dict[str, str], size: int) -> None:
     pieces: list[bytes] = []
-    writer = SeenWriter(pieces.append, aim="é")
+    writer = SeenSetWriter(pieces.append, scope="é")
     blobs = [_blob(name, etag=versions[name]) for name in sorted(versions)]
     for blob in blobs:
         writer.add(blob)
     writer.end()
     text = b"".join(pieces)
-    seen = seen_in(text[at : at + size] for at in range(0, len(text), size))
-    assert seen.aim == "é"
+    seen = read_seen_set(text[at : at + size] for at in range(0, len(text), size))
+    assert seen.scope == "é"
     assert list(seen.pairs) == [(blob.name, blob.content) for blob in blobs]
 
 
 @pytest.mark.parametrize("text", [b"", b"[]\n", b"{}\n", b'{"schema":3}\n', b'{"schema":1', b"\xff\n"])
 def test_what_is_no_such_list_is_refused(text: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of several kinds
-        seen_in([text])
+        read_seen_set([text])
 
 
-def _trained(listed: float | None, asked: float) -> Trained:
+def _trained(listed: float | None, asked: float) -> LastTraining:
     at = None if listed is None else START + timedelta(seconds=listed)
     asked_at = START + timedelta(seconds=asked)
-    return Trained(run_id="r", snapshot=a_snapshot(taken_at=at), requested_at=asked_at, ended_at=START)
+    return LastTraining(run_id="r", snapshot=a_snapshot(taken_at=at), requested_at=asked_at, ended_at=START)
 
 
 def test_the_later_listing_covers_the_earlier_one() -> None:
@@ -208,8 +209,8 @@ def test_the_later_listing_covers_the_earlier_one() -> None:
 
 
 def test_without_a_list_everything_is_new_however_old() -> None:
-    assert News(None).is_new(_blob("a", -(10**9)))
-    assert aim_of(ALL) == aim_of(NEW)
+    assert NewBlobs(None).is_new(_blob("a", -(10**9)))
+    assert scope_of(ALL) == scope_of(NEW)
 
 
 @dataclass
@@ -261,8 +262,8 @@ class NewestTrainings(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.container = Container()
-        self.under_way: list[tuple[Trained, Snap, set[tuple[str, str]]]] = []
-        self.trained: tuple[Trained, Snap] | None = None
+        self.under_way: list[tuple[LastTraining, Snap, set[tuple[str, str]]]] = []
+        self.trained: tuple[LastTraining, Snap] | None = None
         self.asked = 0
         self.done: set[tuple[str, str]] = set()
 
