@@ -48,10 +48,12 @@ class FrozenJobs(Protocol):
 class Listings(admission_evaluation.Trainings, Protocol):
     """Knows what was trained last, and which listing was decided on."""
 
-    def settle(self, pipeline: str, listing: str, newest: datetime | None, *, code: str = "", run_id: str = "") -> None:
+    def mark_decided(
+        self, pipeline: str, listing: str, newest: datetime | None, *, code: str = "", run_id: str = ""
+    ) -> None:
         """Note that this listing was decided on, with this code, and which run the decision was about."""
 
-    def unsettle(self, pipeline: str) -> None:
+    def clear_decision(self, pipeline: str) -> None:
         """Have the reconciler ask again."""
 
 
@@ -100,11 +102,11 @@ def admit_run(
         if granted is not None:
             return _again(request, granted, runs, listings, champions)
     # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
-    _settle(request, weighed.snapshot, listings, code=weighed.recipe, run_id=admission.run_id)
+    _mark_decided(request, weighed.snapshot, listings, code=weighed.recipe, run_id=admission.run_id)
     if admission.verdict is Verdict.QUARANTINED and weighed.fingerprint is not None:
         kept = quarantines.get(request.pipeline, weighed.fingerprint)
         if kept is not None and not kept.active:  # released since it was weighed, so the settling came too late
-            listings.unsettle(request.pipeline)
+            listings.clear_decision(request.pipeline)
     return admission
 
 
@@ -125,7 +127,7 @@ def _again(
     """The answer to a requester that was granted a run before; what was decided on is what that run trains."""
     job = granted.plan.job
     code = "" if job is None else _recipe_of(granted, job)
-    _settle(request, granted.snapshot, listings, code=code, run_id=granted.run_id)
+    _mark_decided(request, granted.snapshot, listings, code=code, run_id=granted.run_id)
     return _granted_before(granted, runs.run(granted.run_id), champions, runs)
 
 
@@ -133,12 +135,12 @@ def _recipe_of(run: RunRequest, job: FrozenJob) -> str:
     return recipe_digest(job.tree, run.parameters, leave_out_faulty=run.plan.leave_out_faulty)
 
 
-def _settle(
+def _mark_decided(
     request: AdmissionRequest, snapshot: Snapshot, listings: Listings, *, code: str, run_id: str | None
 ) -> None:
     # A request with parameters of its own says nothing about what the pipeline as such has to train.
     if not request.parameters:
-        listings.settle(request.pipeline, snapshot.listing, snapshot.newest, code=code, run_id=run_id or "")
+        listings.mark_decided(request.pipeline, snapshot.listing, snapshot.newest, code=code, run_id=run_id or "")
 
 
 def _granted(run: RunRequest) -> Admission:

@@ -71,12 +71,12 @@ async def get_pipeline(
 def _detail(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.PipelineDetail | m.RemovedPipeline:
     pipeline = services.pipelines.get(name)
     state = open_window(pipeline, services)
-    settled = services.ledger.listings.settled(pipeline.name)
+    decided = services.ledger.listings.last_decided(pipeline.name)
     now_serving = serving(pipeline.name, services.ledger.champions, services.ledger.runs)
     return _with(
         m.PipelineDetail,
         pipeline,
-        serving=in_force(now_serving, listing=settled.listing if settled else ""),
+        serving=in_force(now_serving, listing=decided.listing if decided else ""),
         champion=_champion(pipeline.name, services),
         troubles=services.ledger.troubles.of(pipeline.name),
         window=_window_view(state) if state else None,

@@ -20,7 +20,7 @@ def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:
     now = datetime.now(UTC)
     released = [services.ledger.quarantines.release(pipeline.name, kept.fingerprint, now) for kept in wanted]
     # Also when nothing was put aside: a call that died half-way is repeated, and its listing must be looked at again.
-    services.ledger.listings.unsettle(pipeline.name)
+    services.ledger.listings.clear_decision(pipeline.name)
     done = tuple(kept for kept in released if kept is not None)  # None: somebody else released it just now
     return m.Released(released=done, sentence=_sentence(pipeline.name, len(done)))
 

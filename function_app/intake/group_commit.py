@@ -55,16 +55,16 @@ class GroupCommit(Generic[Item, Result]):
         except Exception as error:  # noqa: BLE001 - told to those whose items they are
             if len(group) == 1 or isinstance(error, TransientError):  # the store is down for all alike
                 for _, future in group:
-                    _settle(future, error=error)
+                    _resolve(future, error=error)
                 return
             for one in group:  # one of them is bad: find out which, and keep the others
                 await self._write([one])
             return
         for (_, future), result in answered:
-            _settle(future, result)
+            _resolve(future, result)
 
 
-def _settle(future: "asyncio.Future[Result]", result: Result | None = None, *, error: Exception | None = None) -> None:
+def _resolve(future: "asyncio.Future[Result]", result: Result | None = None, *, error: Exception | None = None) -> None:
     if future.done():  # its caller has been cancelled
         return
     if error is not None:

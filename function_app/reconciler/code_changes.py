@@ -13,7 +13,7 @@ from shared.errors import PermanentError
 from shared.messages import AdmissionRequest, Cause
 
 if TYPE_CHECKING:
-    from shared.messages.listings import LookState, SettledListing
+    from shared.messages.listings import DecidedListing, ScanState
     from shared.pipelines import Pipeline
 
 log = logging.getLogger(__name__)
@@ -34,18 +34,18 @@ def request_for_other_code(
     pipeline: Pipeline,
     code: str,
     *,
-    settled: SettledListing | None,
-    look: LookState | None,
+    decided: DecidedListing | None,
+    scan: ScanState | None,
     now: datetime,
 ) -> AdmissionRequest | None:
     """The request to start when the code has changed since the last decision; nothing is asked while it has not."""
-    if settled is None or look is None or not has_changed(settled, code, look, now):
+    if decided is None or scan is None or not has_changed(decided, code, scan, now):
         return None
-    last = services.ledger.runs.run(settled.run_id) if settled.run_id else None
+    last = services.ledger.runs.run(decided.run_id) if decided.run_id else None
     step = code_step(last, on_code="code" in pipeline.retrain_on)
     if step is CodeStep.WAIT:
         return None
-    services.ledger.listings.keep_look(pipeline.name, noted(look, code, now))
+    services.ledger.listings.keep_scan(pipeline.name, noted(scan, code, now))
     if step is CodeStep.LEAVE:
         return None
     log.info("pipeline %s has other code than its last decision rests on", pipeline.name)

@@ -1,4 +1,4 @@
-"""Data that no event told of: listed cheaply, and told to the pipeline's window."""
+"""Detects data that no event told of, by a cheap scan, and notifies the pipeline's window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from function_app.reconciler.code_changes import code_now, request_for_other_cod
 from function_app.reconciler.cycle_context import Pass
 from function_app.services import Services
 from orchestrations.request_run import NAME as REQUEST_RUN
-from shared.decisions.reconciliation.change_detection import Glance, is_news, seen_now, sighting, sweep_is_due, told_now
+from shared.decisions.reconciliation.change_detection import (
+    QuickScan,
+    after_notification,
+    full_listing_is_due,
+    is_undecided_change,
+    observed_change,
+    scan_state,
+)
 from shared.decisions.reconciliation.code_changes import with_other_code
 from shared.decisions.reconciliation.troubles import Aspect, Found
 from shared.errors import Code, PermanentError
@@ -22,7 +29,7 @@ from shared.messages import AdmissionRequest, ArrivalWindow, TroubleKind
 
 if TYPE_CHECKING:
     from shared.clients.ledger import UnfinishedWindow
-    from shared.messages.listings import ListedPage, Listing, LookState
+    from shared.messages.listings import ListedPage, Listing, ScanState
     from shared.pipelines import Pipeline
 
 log = logging.getLogger(__name__)
@@ -46,37 +53,39 @@ class Hub(Protocol):
         """All of them; what was written after ``newer_than`` is counted as fresh."""
 
 
-async def look_at_data(this: Pass, unfinished: Collection[UnfinishedWindow]) -> None:
-    """Look at every pipeline's data. ``unfinished``: the windows that are not judged, as the pass found them."""
+async def detect_data_changes(this: Pass, unfinished: Collection[UnfinishedWindow]) -> None:
+    """Scan every pipeline's data. ``unfinished``: the windows that are not judged, as the pass found them."""
     # Their listing is being decided on right now; what it leaves open shows in the next pass.
-    judging = {found.window.pipeline for found in unfinished if found.closed}
+    being_decided = {found.window.pipeline for found in unfinished if found.closed}
     room = asyncio.Semaphore(AT_ONCE)
 
-    async def look(pipeline: Pipeline) -> None:
+    async def detect(pipeline: Pipeline) -> None:
         async with room:
             with this.looking_at_data(pipeline.name):
-                await _look_at(this, pipeline)
+                await _act_on_change(this, pipeline)
 
-    await asyncio.gather(*(look(each) for each in this.services.pipelines.all if each.name not in judging))
+    await asyncio.gather(*(detect(each) for each in this.services.pipelines.all if each.name not in being_decided))
 
 
-async def _look_at(this: Pass, pipeline: Pipeline) -> None:
-    seen = await asyncio.to_thread(look_at, this.services, pipeline, this.now)
-    left_out = [Found(TroubleKind.UNREADABLE_NAMES, f"left out for their names: {seen.unreadable}")]
-    this.finds(pipeline.name, Aspect.NAMES, left_out if seen.unreadable else ())
-    if seen.request is not None and await start_once(this.client, REQUEST_RUN, seen.request.requested_by, seen.request):
+async def _act_on_change(this: Pass, pipeline: Pipeline) -> None:
+    change = await asyncio.to_thread(detect_change, this.services, pipeline, this.now)
+    left_out = [Found(TroubleKind.UNREADABLE_NAMES, f"left out for their names: {change.unreadable}")]
+    this.finds(pipeline.name, Aspect.NAMES, left_out if change.unreadable else ())
+    if change.request is not None and await start_once(
+        this.client, REQUEST_RUN, change.request.requested_by, change.request
+    ):
         this.done["runs asked for with other code"] += 1
-    if seen.window is not None:
-        await start_once(this.client, "settle_arrivals", seen.window.window_id, seen.window)
-        await asyncio.to_thread(this.services.ledger.arrivals.window_started, seen.window)
+    if change.window is not None:
+        await start_once(this.client, "settle_arrivals", change.window.window_id, change.window)
+        await asyncio.to_thread(this.services.ledger.arrivals.window_started, change.window)
         this.done["windows opened"] += 1
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a look led to.
+class DataChange:
+    """What a scan of a pipeline's data led to.
 
-    ``window``: the one that was opened for what it showed; None when nothing is new, or the open window was told.
+    ``window``: the one that was opened for what it showed; None when nothing is new, or the open window was notified.
     ``request``: to be started, because the data are known and the code is another. ``unreadable``: the blobs that are
     left out for their names, in words.
     """
@@ -86,51 +95,51 @@ class Look:
     request: AdmissionRequest | None = None
 
 
-def look_at(services: Services, pipeline: Pipeline, now: datetime) -> Look:
-    """Look at a pipeline's data. Raises our errors, with code ``NO_DATA`` when there is nothing to train on."""
+def detect_change(services: Services, pipeline: Pipeline, now: datetime) -> DataChange:
+    """Scan a pipeline's data. Raises our errors, with code ``NO_DATA`` when there is nothing to train on."""
     listings, hub = services.ledger.listings, services.hubs.hub(pipeline.data.site)
     code = code_now(services, pipeline)
-    before, settled = with_other_code(listings.look(pipeline.name), code), listings.settled(pipeline.name)
-    glance = glance_at(hub, pipeline, before)
-    if before is not None and not sweep_is_due(before, glance, settled, now):
-        request = request_for_other_code(services, pipeline, code, settled=settled, look=before, now=now)
-        return Look(unreadable=before.unreadable, request=request)
+    before, decided = with_other_code(listings.last_scan(pipeline.name), code), listings.last_decided(pipeline.name)
+    scan = quick_scan(hub, pipeline, before)
+    if before is not None and not full_listing_is_due(before, scan, decided, now):
+        request = request_for_other_code(services, pipeline, code, decided=decided, scan=before, now=now)
+        return DataChange(unreadable=before.unreadable, request=request)
     try:
-        listing = hub.listing(pipeline, newer_than=settled.newest if settled else None)
+        listing = hub.listing(pipeline, newer_than=decided.newest if decided else None)
     except PermanentError as error:
         if error.code is Code.NO_DATA:
-            listings.keep_look(pipeline.name, seen_now(before, glance, None, now, code=code))
+            listings.keep_scan(pipeline.name, scan_state(before, scan, None, now, code=code))
         raise
-    seen = seen_now(before, glance, listing, now, code=code)
+    state = scan_state(before, scan, listing, now, code=code)
     # Asked again, because an admission may have decided on this very listing meanwhile.
-    if not is_news(seen, listings.settled(pipeline.name), now):
-        listings.keep_look(pipeline.name, seen)
-        return Look(unreadable=seen.unreadable)
-    window = services.ledger.arrivals.open_window(pipeline.name, at=now, sighting=sighting(before, listing))
+    if not is_undecided_change(state, listings.last_decided(pipeline.name), now):
+        listings.keep_scan(pipeline.name, state)
+        return DataChange(unreadable=state.unreadable)
+    window = services.ledger.arrivals.open_window(pipeline.name, at=now, sighting=observed_change(before, listing))
     # Only now, so that who dies before tells it again, which changes nothing.
-    listings.keep_look(pipeline.name, told_now(seen, now))
+    listings.keep_scan(pipeline.name, after_notification(state, now))
     log.info("pipeline %s has data that no event told of, %d files", pipeline.name, listing.fresh_blobs)
-    return Look(window, seen.unreadable)
+    return DataChange(window, state.unreadable)
 
 
-def glance_at(hub: Hub, pipeline: Pipeline, before: LookState | None) -> Glance:
+def quick_scan(hub: Hub, pipeline: Pipeline, before: ScanState | None) -> QuickScan:
     """Two or three requests: for the hold-out, and for the done-marker or for the first page and the last one.
 
     The last page is asked for where it was, as far as that is known.
     """
     holdout = hub.holdout(pipeline)
     if pipeline.settle.done_marker is not None:
-        return Glance(holdout=holdout, marked_etag=hub.done_marker(pipeline))
+        return QuickScan(holdout=holdout, marked_etag=hub.done_marker(pipeline))
     first = hub.page(pipeline)
     if first.next_marker is None:
-        return Glance(holdout=holdout, first_page=first.digest)
+        return QuickScan(holdout=holdout, first_page=first.digest)
     found = _last_page_from_before(hub, pipeline, before)
     marker, last = found or _last_page(hub, pipeline, first.next_marker)
-    return Glance(holdout=holdout, first_page=first.digest, last_page=last.digest, last_marker=marker)
+    return QuickScan(holdout=holdout, first_page=first.digest, last_page=last.digest, last_marker=marker)
 
 
-def _last_page_from_before(hub: Hub, pipeline: Pipeline, before: LookState | None) -> tuple[str, ListedPage] | None:
-    """The last page by way of where it was at the last look; None when that leads nowhere any more."""
+def _last_page_from_before(hub: Hub, pipeline: Pipeline, before: ScanState | None) -> tuple[str, ListedPage] | None:
+    """The last page by way of where it was at the last scan; None when that leads nowhere any more."""
     if before is None or before.last_marker is None:
         return None
     try:

@@ -12,7 +12,7 @@ from shared.pipelines import Pipelines
 log = logging.getLogger(__name__)
 
 
-async def look_at_files(this: Pass) -> None:
+async def check_pipeline_files(this: Pass) -> None:
     """Find what is wrong with the pipelines' files: broken, sharing blobs, or gone while their runs are there."""
     known = this.services.pipelines
     for name, found in files_found(known).items():

@@ -25,8 +25,8 @@ from shared.messages.admission import (
 from shared.messages.arrivals import (
     Arrival,
     ArrivalWindow,
+    ObservedChange,
     RejectedEvent,
-    Sighting,
     WindowState,
     WindowVerdict,
 )
@@ -121,6 +121,7 @@ __all__ = [
     "Judgement",
     "LeftOut",
     "Lineage",
+    "ObservedChange",
     "Outcome",
     "Parameters",
     "Phase",
@@ -142,7 +143,6 @@ __all__ = [
     "RunRecord",
     "RunRequest",
     "Scalar",
-    "Sighting",
     "Snapshot",
     "Stage",
     "TargetPlan",

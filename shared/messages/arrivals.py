@@ -35,7 +35,7 @@ class RejectedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class ObservedChange:
     """What a listing showed that no event told: blobs that differ from the last settled listing; ``size`` in bytes."""
 
     files: int

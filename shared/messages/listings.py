@@ -37,7 +37,7 @@ class ListedPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettledListing:
+class DecidedListing:
     """The listing that the last admission decided on.
 
     ``code``: the digest of all that it decided on besides the data, empty when that is not known. ``run_id``: the run
@@ -51,12 +51,12 @@ class SettledListing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookState:
-    """What the last quick look saw.
+class ScanState:
+    """What the last scan of a pipeline's data saw.
 
     The hold-out's content. Digests of the first and of the last page (``last_marker`` asks for it), and the
     done-marker's ETag. ``swept_at``: when everything was listed last, and ``listing`` its digest, empty for nothing to
-    train on. ``told``: the listing that a window was opened for last, and when. ``unreadable``: what that listing
+    train on. ``told``: the listing that a window was notified of last, and when (a stored name). ``unreadable``: what that listing
     left out for its names, in words. ``code``: the digest of the code when this was kept. ``asked_code``: the change of
     code that was seen to last, and when.
     """

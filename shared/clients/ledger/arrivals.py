@@ -24,7 +24,7 @@ from shared.clients.ledger.pages import Page
 from shared.clients.ledger.tables import Row, Table
 from shared.clients.ledger.windows import UnfinishedWindow, WindowClaims
 from shared.decisions.training.size_limits import fitted
-from shared.messages import Arrival, ArrivalWindow, RejectedEvent, Sighting, WindowState, WindowVerdict
+from shared.messages import Arrival, ArrivalWindow, ObservedChange, RejectedEvent, WindowState, WindowVerdict
 from shared.wire import from_text, to_text
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class ArrivalLedger:
         """
         return self._joiner.join(pipeline, arrivals)
 
-    def open_window(self, pipeline: str, *, at: datetime, sighting: Sighting) -> ArrivalWindow | None:
+    def open_window(self, pipeline: str, *, at: datetime, sighting: ObservedChange) -> ArrivalWindow | None:
         """Open a window for what a listing showed; it is the caller's to start. None when one is open: told there."""
         while True:
             claim, opened = self._windows.open(pipeline, at, sighting=sighting)
@@ -79,7 +79,7 @@ class ArrivalLedger:
         """
         joined = self._journal.tally(window.pipeline, window.window_id, since=window.opened_at - _CLOCKS_DIFFER)
         claim = self._windows.of(window)
-        sighting = (claim.sighting if claim else None) or Sighting(files=0, size=0)
+        sighting = (claim.sighting if claim else None) or ObservedChange(files=0, size=0)
         moments = (window.opened_at, joined.last_at, claim.sighted_at if claim else None)
         return WindowState(
             window_id=window.window_id,

@@ -2,9 +2,9 @@
 
 Table ``claims``, row = pipeline, in three partitions:
 
-- ``settled``: the listing that the last admission decided on. A look that sees another one has found something new.
+- ``settled``: the listing that the last admission decided on. A scan that sees another one has found a change.
 - ``trained``: the snapshot of the last training that came to a verdict, for ``select: new``.
-- ``looked``: what the reconciler's last look saw, so that the next one can stop early.
+- ``looked``: what the reconciler's last scan saw, so that the next one can stop early.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from datetime import datetime
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.errors import TransientError
-from shared.messages.listings import LookState, SettledListing
+from shared.messages.listings import DecidedListing, ScanState
 from shared.wire import from_text, to_text
 
 _SETTLED, _TRAINED, _LOOKED = "settled", "trained", "looked"
@@ -24,20 +24,22 @@ class ListingLedger:
     def __init__(self, claims: Table) -> None:
         self._claims = claims
 
-    def settled(self, pipeline: str) -> SettledListing | None:
-        """The listing that the last admission decided on; None when there was none, or it was unsettled."""
+    def last_decided(self, pipeline: str) -> DecidedListing | None:
+        """The listing that the last admission decided on; None when there was none, or that was cleared."""
         row = self._claims.get(_SETTLED, pipeline)
-        return from_text(SettledListing, row.values["listing"]) if row and row.values["listing"] else None
+        return from_text(DecidedListing, row.values["listing"]) if row and row.values["listing"] else None
 
-    def settle(self, pipeline: str, listing: str, newest: datetime | None, *, code: str = "", run_id: str = "") -> None:
+    def mark_decided(
+        self, pipeline: str, listing: str, newest: datetime | None, *, code: str = "", run_id: str = ""
+    ) -> None:
         """Note that this listing was decided on, with this code, and which run the decision was about.
 
         A late note of an older one only makes the reconciler look again.
         """
-        text = to_text(SettledListing(listing=listing, newest=newest, code=code, run_id=run_id))
+        text = to_text(DecidedListing(listing=listing, newest=newest, code=code, run_id=run_id))
         self._claims.put(Row(_SETTLED, pipeline, {"listing": text}))
 
-    def unsettle(self, pipeline: str) -> None:
+    def clear_decision(self, pipeline: str) -> None:
         """Let the reconciler ask for an admission again, although nothing has changed on the hub."""
         self._claims.put(Row(_SETTLED, pipeline, {"listing": ""}))
         self._claims.put(Row(_LOOKED, pipeline, {"look": ""}))
@@ -62,11 +64,11 @@ class ListingLedger:
                 return
         raise TransientError(f"too many runs of pipeline {pipeline} ended at once; try again")
 
-    def look(self, pipeline: str) -> LookState | None:
-        """What the last quick look saw."""
+    def last_scan(self, pipeline: str) -> ScanState | None:
+        """What the last scan saw."""
         row = self._claims.get(_LOOKED, pipeline)
-        return from_text(LookState, row.values["look"]) if row and row.values["look"] else None
+        return from_text(ScanState, row.values["look"]) if row and row.values["look"] else None
 
-    def keep_look(self, pipeline: str, look: LookState) -> None:
-        """Keep what a look saw, in place of the one before."""
-        self._claims.put(Row(_LOOKED, pipeline, {"look": to_text(look)}))
+    def keep_scan(self, pipeline: str, scan: ScanState) -> None:
+        """Keep what a scan saw, in place of the one before."""
+        self._claims.put(Row(_LOOKED, pipeline, {"look": to_text(scan)}))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from shared.clients.ledger.keys import stamp
 from shared.clients.ledger.tables import MOST_RACES, Delete, Insert, Row, Table
 from shared.errors import TransientError
-from shared.messages import ArrivalWindow, Sighting
+from shared.messages import ArrivalWindow, ObservedChange
 from shared.wire import from_text, to_text
 
 STARTUP_GRACE = timedelta(seconds=10)  # an opener that has not started its window by then is taken for dead
@@ -50,7 +50,7 @@ class OpenWindow:
     window: ArrivalWindow
     opened_by: str
     started: bool
-    sighting: Sighting | None
+    sighting: ObservedChange | None
     sighted_at: datetime
     row: Row
 
@@ -76,7 +76,7 @@ class WindowClaims:
         return claim if claim is not None and claim.window.window_id == window.window_id else None
 
     def open(
-        self, pipeline: str, at: datetime, *, opened_by: str = "", sighting: Sighting | None = None
+        self, pipeline: str, at: datetime, *, opened_by: str = "", sighting: ObservedChange | None = None
     ) -> tuple[OpenWindow, bool]:
         """Open a window if none is open; the one that is open now, and whether this call opened it."""
         for _ in range(MOST_RACES):
@@ -90,7 +90,7 @@ class WindowClaims:
                 return claim, claim.window.window_id == window.window_id
         raise _busy(pipeline)
 
-    def sight(self, claim: OpenWindow, at: datetime, sighting: Sighting) -> bool:
+    def sight(self, claim: OpenWindow, at: datetime, sighting: ObservedChange) -> bool:
         """Keep what a listing showed; what differs from the last sighting has arrived since. False when too late."""
         current: OpenWindow | None = claim
         for _ in range(MOST_RACES):
@@ -149,7 +149,7 @@ def _open_window(row: Row) -> OpenWindow:
         window=from_text(ArrivalWindow, row.values["claimed"]),
         opened_by=row.values["opened_by"],
         started=row.values["started"],
-        sighting=from_text(Sighting, sighting) if sighting else None,
+        sighting=from_text(ObservedChange, sighting) if sighting else None,
         sighted_at=datetime.fromisoformat(row.values["sighted_at"]),
         row=row,
     )
@@ -162,7 +162,7 @@ def _new_window(pipeline: str, opened_at: datetime) -> ArrivalWindow:
     return ArrivalWindow(window_id=window_id, pipeline=pipeline, opened_at=opened_at, schema=2)
 
 
-def _claim_row(window: ArrivalWindow, opened_by: str, sighting: Sighting | None) -> Row:
+def _claim_row(window: ArrivalWindow, opened_by: str, sighting: ObservedChange | None) -> Row:
     values = {
         "claimed": to_text(window),
         "opened_by": opened_by,

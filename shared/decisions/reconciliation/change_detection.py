@@ -1,24 +1,24 @@
 """When the reconciler lists all of a pipeline's data, and when it opens a window for what it sees. Pure.
 
-A quick look costs two or three requests. Everything is listed when it shows a change, when the listing on record is not
-the one that was decided on, and every hour, because a change in the middle of a large container shows in no quick look.
+A quick scan costs two or three requests. Everything is listed when it shows a change, when the listing on record is not
+the one that was decided on, and every hour, because a change in the middle of a large container shows in no quick scan.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.messages import Sighting
-from shared.messages.listings import Listing, LookState, SettledListing
+from shared.messages import ObservedChange
+from shared.messages.listings import DecidedListing, Listing, ScanState
 
-SWEEP_EVERY = timedelta(hours=1)
-TELL_EVERY = timedelta(hours=1)  # about a listing that no admission decided on, because it could not
+FULL_LISTING_EVERY = timedelta(hours=1)
+NOTIFY_EVERY = timedelta(hours=1)  # about a listing that no admission decided on, because it could not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glance:
-    """What a quick look sees: the hold-out, and digests of the first and of the last page, or the done-marker's ETag.
+class QuickScan:
+    """What a quick scan sees: the hold-out, and digests of the first and of the last page, or the done-marker's ETag.
 
-    ``holdout``: its content as far as the storage knows it, None when it is not there. New rows to measure on are news.
+    ``holdout``: its content as far as the storage knows it, None when it is not there. New rows to measure on are a change.
     """
 
     holdout: str | None = None
@@ -28,28 +28,30 @@ class Glance:
     marked_etag: str | None = None
 
 
-def sweep_is_due(before: LookState | None, glance: Glance, settled: SettledListing | None, now: datetime) -> bool:
+def full_listing_is_due(
+    before: ScanState | None, scan: QuickScan, decided: DecidedListing | None, now: datetime
+) -> bool:
     """Whether everything is to be listed now."""
-    if before is None or _glance(before) != glance or abs(now - before.swept_at) >= SWEEP_EVERY:
+    if before is None or _scan(before) != scan or abs(now - before.swept_at) >= FULL_LISTING_EVERY:
         return True
-    return not _decided_on(before.listing, settled) and not _told(before, before.listing, now)
+    return not _decided_on(before.listing, decided) and not _notified_lately(before, before.listing, now)
 
 
-def seen_now(
-    before: LookState | None, glance: Glance, listing: Listing | None, now: datetime, *, code: str = ""
-) -> LookState:
-    """What is kept of a look that listed everything. ``listing``: None for nothing that could be trained on.
+def scan_state(
+    before: ScanState | None, scan: QuickScan, listing: Listing | None, now: datetime, *, code: str = ""
+) -> ScanState:
+    """What is kept of a scan that listed everything. ``listing``: None for nothing that could be trained on.
 
     ``code``: the digest of the pipeline's code now.
     """
     told = before if before is not None and (listing is None or before.told == listing.digest) else None
-    return LookState(
+    return ScanState(
         swept_at=now,
-        holdout=glance.holdout,
-        first_page=glance.first_page,
-        last_page=glance.last_page,
-        last_marker=glance.last_marker,
-        marked_etag=glance.marked_etag,
+        holdout=scan.holdout,
+        first_page=scan.first_page,
+        last_page=scan.last_page,
+        last_marker=scan.last_marker,
+        marked_etag=scan.marked_etag,
         listing=listing.digest if listing else "",
         unreadable=listing.unreadable if listing else "",
         told=told.told if told else "",
@@ -60,39 +62,41 @@ def seen_now(
     )
 
 
-def is_news(seen: LookState, settled: SettledListing | None, now: datetime) -> bool:
+def is_undecided_change(seen: ScanState, decided: DecidedListing | None, now: datetime) -> bool:
     """Whether a window is to be opened for what was seen.
 
     Not again and again for the same: an admission that cannot decide, say because the pipeline's code is missing,
     would be asked every two minutes.
     """
-    return bool(seen.listing) and not _decided_on(seen.listing, settled) and not _told(seen, seen.listing, now)
+    return (
+        bool(seen.listing) and not _decided_on(seen.listing, decided) and not _notified_lately(seen, seen.listing, now)
+    )
 
 
-def told_now(seen: LookState, now: datetime) -> LookState:
+def after_notification(seen: ScanState, now: datetime) -> ScanState:
     """What is kept after a window was opened for it."""
     return replace(seen, told=seen.listing, told_at=now)
 
 
-def sighting(before: LookState | None, listing: Listing) -> Sighting:
-    """What a window is told. A done-marker counts once: when it was written since the last look."""
+def observed_change(before: ScanState | None, listing: Listing) -> ObservedChange:
+    """What a window is notified of. A done-marker counts once: when it was written since the last scan."""
     written = listing.marked_etag is not None and (before is None or before.marked_etag != listing.marked_etag)
-    return Sighting(files=listing.fresh_blobs, size=listing.fresh_size, marked=written)
+    return ObservedChange(files=listing.fresh_blobs, size=listing.fresh_size, marked=written)
 
 
-def _glance(look: LookState) -> Glance:
-    return Glance(
-        holdout=look.holdout,
-        first_page=look.first_page,
-        last_page=look.last_page,
-        last_marker=look.last_marker,
-        marked_etag=look.marked_etag,
+def _scan(scan: ScanState) -> QuickScan:
+    return QuickScan(
+        holdout=scan.holdout,
+        first_page=scan.first_page,
+        last_page=scan.last_page,
+        last_marker=scan.last_marker,
+        marked_etag=scan.marked_etag,
     )
 
 
-def _decided_on(listing: str, settled: SettledListing | None) -> bool:
-    return settled is not None and settled.listing == listing
+def _decided_on(listing: str, decided: DecidedListing | None) -> bool:
+    return decided is not None and decided.listing == listing
 
 
-def _told(look: LookState, listing: str, now: datetime) -> bool:
-    return look.told == listing and look.told_at is not None and abs(now - look.told_at) < TELL_EVERY
+def _notified_lately(scan: ScanState, listing: str, now: datetime) -> bool:
+    return scan.told == listing and scan.told_at is not None and abs(now - scan.told_at) < NOTIFY_EVERY

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.messages import Outcome, RunRecord
-from shared.messages.listings import LookState, SettledListing
+from shared.messages.listings import DecidedListing, ScanState
 
 ASK_EVERY = timedelta(hours=1)  # again, when a request led to no decision
 
@@ -25,15 +25,15 @@ class CodeStep(StrEnum):
     LEAVE = "leave"
 
 
-def has_changed(settled: SettledListing | None, code: str, look: LookState | None, now: datetime) -> bool:
+def has_changed(decided: DecidedListing | None, code: str, scan: ScanState | None, now: datetime) -> bool:
     """Whether the code is another than the one that was decided on, and nobody has looked at that lately.
 
     ``code``: the digest as it is now, empty when the job cannot be read. Costs no request.
     """
-    if settled is None or not settled.code or not code or settled.code == code:
+    if decided is None or not decided.code or not code or decided.code == code:
         return False
-    lately = look is not None and look.asked_code == code and look.asked_at is not None
-    return not (lately and look is not None and look.asked_at is not None and abs(now - look.asked_at) < ASK_EVERY)
+    lately = scan is not None and scan.asked_code == code and scan.asked_at is not None
+    return not (lately and scan is not None and scan.asked_at is not None and abs(now - scan.asked_at) < ASK_EVERY)
 
 
 def code_step(last: RunRecord | None, *, on_code: bool) -> CodeStep:
@@ -48,13 +48,13 @@ def code_step(last: RunRecord | None, *, on_code: bool) -> CodeStep:
     return CodeStep.LEAVE
 
 
-def noted(look: LookState, code: str, now: datetime) -> LookState:
-    """What is kept of a look once this change of code was seen to."""
-    return replace(look, asked_code=code, asked_at=now)
+def noted(scan: ScanState, code: str, now: datetime) -> ScanState:
+    """What is kept of a scan once this change of code was seen to."""
+    return replace(scan, asked_code=code, asked_at=now)
 
 
-def with_other_code(look: LookState | None, code: str) -> LookState | None:
-    """The look as it counts now: what was told with other code, and not decided on, may be told again."""
-    if look is None or not look.told or not code or look.code == code:
-        return look
-    return replace(look, told="", told_at=None)
+def with_other_code(scan: ScanState | None, code: str) -> ScanState | None:
+    """The scan as it counts now: what was notified with other code, and not decided on, may be again."""
+    if scan is None or not scan.told or not code or scan.code == code:
+        return scan
+    return replace(scan, told="", told_at=None)

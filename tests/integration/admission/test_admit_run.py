@@ -86,7 +86,7 @@ class Stack:
 
     def unsettled(self) -> bool:
         """Whether the reconciler would ask for an admission."""
-        settled = self.ledger.listings.settled("breast-cancer")
+        settled = self.ledger.listings.last_decided("breast-cancer")
         return settled is None or settled.listing != self.hubs.hub("factory").listing(self.pipeline).digest
 
     def _request(self, requested_by: str, **changes: Any) -> AdmissionRequest:
@@ -129,7 +129,7 @@ def _granted(admission: Admission) -> RunRequest:
 
 def test_the_same_data_trains_once_however_many_ask(stack: Stack) -> None:
     assert stack.admit("early").verdict is Verdict.REJECTED  # nothing has landed yet
-    assert stack.ledger.listings.settled("breast-cancer") is None
+    assert stack.ledger.listings.last_decided("breast-cancer") is None
     stack.land("holdout/holdout.csv")
     stack.land("landing/part-1.csv")
     assert stack.unsettled()
@@ -207,7 +207,7 @@ def test_what_fails_again_and_again_is_put_aside_until_it_changes_or_is_released
 
     [kept] = stack.ledger.quarantines.of("breast-cancer")
     assert stack.ledger.quarantines.release("breast-cancer", kept.fingerprint, START) is not None
-    stack.ledger.listings.unsettle("breast-cancer")
+    stack.ledger.listings.clear_decision("breast-cancer")
     assert stack.unsettled()
     assert _granted(stack.admit("window-5")).attempt == 4
 

@@ -14,7 +14,7 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from shared.clients.ledger import Ledger
 from shared.decisions.training.compute_queue import ask
-from shared.messages import ComputeTicket, Outcome, QueueRule, RunEnd, RunRequest, Sighting
+from shared.messages import ComputeTicket, ObservedChange, Outcome, QueueRule, RunEnd, RunRequest
 from shared.settings import HUB_API_VERSION
 from shared.wire import from_wire
 from tests.support.arrivals import a_pipeline
@@ -116,7 +116,7 @@ def test_data_lands_and_nobody_tells(site: Site) -> None:
 
 def test_a_window_that_nobody_started_is_started(site: Site) -> None:
     opened_at = datetime.now(UTC) - timedelta(hours=1)
-    window = site.ledger.arrivals.open_window("forgotten", at=opened_at, sighting=Sighting(files=1, size=1))
+    window = site.ledger.arrivals.open_window("forgotten", at=opened_at, sighting=ObservedChange(files=1, size=1))
     assert window is not None
 
     site.fires()

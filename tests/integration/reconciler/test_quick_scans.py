@@ -8,10 +8,10 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from pydantic import SecretStr
 
-from function_app.reconciler.data_changes import glance_at
+from function_app.reconciler.data_changes import quick_scan
 from shared.clients.hub_storage import HubStorage
-from shared.decisions.reconciliation.change_detection import seen_now
-from shared.messages.listings import LookState
+from shared.decisions.reconciliation.change_detection import scan_state
+from shared.messages.listings import ScanState
 from shared.settings import HUB_API_VERSION, Site
 from tests.support.arrivals import a_pipeline
 from tests.support.azurite import running_azurite
@@ -42,22 +42,22 @@ def test_the_last_page_is_remembered_and_what_comes_there_is_seen(hub: HubStorag
     pipeline = a_pipeline()
     for number in range(10):
         container.upload_blob(f"landing/part-{number}.csv", b"1,2\n")
-    first = glance_at(hub, pipeline, None)
-    before = seen_now(None, first, None, START)
+    first = quick_scan(hub, pipeline, None)
+    before = scan_state(None, first, None, START)
     assert first.last_marker
-    assert glance_at(hub, pipeline, before) == first
+    assert quick_scan(hub, pipeline, before) == first
 
     container.upload_blob("landing/part-99.csv", b"1,2\n")
 
-    assert glance_at(hub, pipeline, before) == replace(first, last_page=glance_at(hub, pipeline, None).last_page)
-    assert glance_at(hub, pipeline, before).last_page != first.last_page
+    assert quick_scan(hub, pipeline, before) == replace(first, last_page=quick_scan(hub, pipeline, None).last_page)
+    assert quick_scan(hub, pipeline, before).last_page != first.last_page
     container.upload_blob("landing/part-00.csv", b"1,2\n")
-    assert glance_at(hub, pipeline, before).first_page != first.first_page
+    assert quick_scan(hub, pipeline, before).first_page != first.first_page
 
 
 def test_a_marker_of_nobody_knows_when_changes_nothing(hub: HubStorage, container: ContainerClient) -> None:
     for number in range(10):
         container.upload_blob(f"landing/part-{number}.csv", b"1,2\n")
-    stale = LookState(swept_at=START, last_marker="zzzz-no-such-marker")
+    stale = ScanState(swept_at=START, last_marker="zzzz-no-such-marker")
 
-    assert glance_at(hub, a_pipeline(), stale).first_page == glance_at(hub, a_pipeline(), None).first_page
+    assert quick_scan(hub, a_pipeline(), stale).first_page == quick_scan(hub, a_pipeline(), None).first_page

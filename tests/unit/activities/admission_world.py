@@ -105,7 +105,7 @@ class World:
         )
 
     def settled(self) -> str | None:
-        settled = self.ledger.listings.settled(NAME)
+        settled = self.ledger.listings.last_decided(NAME)
         return settled.listing if settled else None
 
     def _collaborators(self) -> dict[str, Any]:

@@ -238,11 +238,11 @@ def test_a_forced_attempt_that_failed_leaves_the_fingerprint_trained() -> None:
 def test_whatever_was_decided_settles_the_listing(outcome: Outcome | None) -> None:
     world = World()
     world.end(world.start(), outcome)
-    world.ledger.listings.unsettle(NAME)
+    world.ledger.listings.clear_decision(NAME)
 
     world.admit("window-2")
 
-    settled = world.ledger.listings.settled(NAME)
+    settled = world.ledger.listings.last_decided(NAME)
     assert settled is not None
     assert (settled.listing, settled.newest) == ("listing-1", START)
 

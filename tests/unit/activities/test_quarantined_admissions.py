@@ -67,7 +67,7 @@ def test_a_release_during_an_admission_is_not_forgotten() -> None:
         if operation == "put":
             claims.before = lambda _: None
             world.ledger.quarantines.release(NAME, first.fingerprint, START)
-            world.ledger.listings.unsettle(NAME)
+            world.ledger.listings.clear_decision(NAME)
 
     claims.before = released
     assert world.admit("window-9").verdict is Verdict.QUARANTINED

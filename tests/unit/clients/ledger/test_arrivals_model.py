@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.clients.ledger import JoinedWindow, Ledger, RecordedArrival
-from shared.messages import Arrival, ArrivalWindow, Sighting, Verdict, WindowVerdict
+from shared.messages import Arrival, ArrivalWindow, ObservedChange, Verdict, WindowVerdict
 from shared.pipelines import Settle
 from tests.support.arrivals import an_arrival
 from tests.support.examples import examples
@@ -109,7 +109,9 @@ class ArrivalLedgers(RuleBasedStateMachine):
 
     @rule(files=st.integers(1, 3))
     def a_listing_shows_something(self, files: int) -> None:
-        window = self.reader.arrivals.open_window(PIPELINE, at=self.now, sighting=Sighting(files=files, size=files))
+        window = self.reader.arrivals.open_window(
+            PIPELINE, at=self.now, sighting=ObservedChange(files=files, size=files)
+        )
         if window is not None:
             self._start(window)
 

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from shared.clients.ledger import Ledger
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.errors import TransientError
-from shared.messages.listings import LookState, SettledListing
+from shared.messages.listings import DecidedListing, ScanState
 from tests.support.builders import a_snapshot
 from tests.support.memory_tables import MemoryTables
 from tests.support.workflow import START
 
-LOOK = LookState(swept_at=START, first_page="one", last_page="nine", last_marker="m", marked_etag='"0x1"')
+LOOK = ScanState(swept_at=START, first_page="one", last_page="nine", last_marker="m", marked_etag='"0x1"')
 
 
 def a_training(number: int, **changes: Any) -> LastTraining:
@@ -24,31 +24,31 @@ def a_training(number: int, **changes: Any) -> LastTraining:
 
 def test_a_listing_is_settled_for_its_pipeline_until_it_is_unsettled(ledger: Ledger) -> None:
     listings = ledger.listings
-    assert listings.settled("p") is None
+    assert listings.last_decided("p") is None
 
-    listings.settle("p", "one", START)
-    listings.settle("p", "two", None)
-    assert listings.settled("p") == SettledListing(listing="two")
-    assert listings.settled("other") is None
+    listings.mark_decided("p", "one", START)
+    listings.mark_decided("p", "two", None)
+    assert listings.last_decided("p") == DecidedListing(listing="two")
+    assert listings.last_decided("other") is None
 
-    listings.keep_look("p", LOOK)
-    listings.unsettle("p")
-    assert listings.settled("p") is None
-    assert listings.look("p") is None  # or a quick look would find everything as it was
-    listings.settle("p", "two", START)
-    assert listings.settled("p") == SettledListing(listing="two", newest=START)
+    listings.keep_scan("p", LOOK)
+    listings.clear_decision("p")
+    assert listings.last_decided("p") is None
+    assert listings.last_scan("p") is None  # or a quick look would find everything as it was
+    listings.mark_decided("p", "two", START)
+    assert listings.last_decided("p") == DecidedListing(listing="two", newest=START)
 
 
 def test_unsettling_what_never_was_settled_does_nothing(ledger: Ledger) -> None:
-    ledger.listings.unsettle("p")
-    assert ledger.listings.settled("p") is None
+    ledger.listings.clear_decision("p")
+    assert ledger.listings.last_decided("p") is None
 
 
 def test_a_look_comes_back(ledger: Ledger) -> None:
-    assert ledger.listings.look("p") is None
-    ledger.listings.keep_look("p", LOOK)
-    assert ledger.listings.look("p") == LOOK
-    assert ledger.listings.look("other") is None
+    assert ledger.listings.last_scan("p") is None
+    ledger.listings.keep_scan("p", LOOK)
+    assert ledger.listings.last_scan("p") == LOOK
+    assert ledger.listings.last_scan("other") is None
 
 
 def test_the_last_training_comes_back_and_again(ledger: Ledger) -> None:

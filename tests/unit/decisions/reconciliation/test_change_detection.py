@@ -8,23 +8,23 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.decisions.reconciliation.change_detection import (
-    SWEEP_EVERY,
-    TELL_EVERY,
-    Glance,
-    is_news,
-    seen_now,
-    sighting,
-    sweep_is_due,
-    told_now,
+    FULL_LISTING_EVERY,
+    NOTIFY_EVERY,
+    QuickScan,
+    after_notification,
+    full_listing_is_due,
+    is_undecided_change,
+    observed_change,
+    scan_state,
 )
-from shared.messages import Sighting
-from shared.messages.listings import Listing, LookState, SettledListing
+from shared.messages import ObservedChange
+from shared.messages.listings import DecidedListing, Listing, ScanState
 from tests.support.workflow import START
 
 LATER = START + timedelta(minutes=2)
-GLANCE = Glance(first_page="page-a")
-SETTLED = SettledListing(listing="a")
-SEEN = LookState(swept_at=START, first_page="page-a", listing="a")
+GLANCE = QuickScan(first_page="page-a")
+SETTLED = DecidedListing(listing="a")
+SEEN = ScanState(swept_at=START, first_page="page-a", listing="a")
 
 
 def a_listing(digest: str = "a", **changes: object) -> Listing:
@@ -33,48 +33,48 @@ def a_listing(digest: str = "a", **changes: object) -> Listing:
 
 
 def test_nothing_changed_means_nothing_is_listed() -> None:
-    assert not sweep_is_due(SEEN, GLANCE, SETTLED, LATER)
+    assert not full_listing_is_due(SEEN, GLANCE, SETTLED, LATER)
 
 
 @pytest.mark.parametrize(
     ("before", "glance", "settled", "now"),
     [
         (None, GLANCE, SETTLED, LATER),
-        (SEEN, Glance(first_page="page-b"), SETTLED, LATER),
+        (SEEN, QuickScan(first_page="page-b"), SETTLED, LATER),
         (SEEN, replace(GLANCE, last_page="z"), SETTLED, LATER),
         (SEEN, replace(GLANCE, holdout="md5 2 of 9"), SETTLED, LATER),
         (replace(SEEN, holdout="md5 2 of 9"), GLANCE, SETTLED, LATER),
         (SEEN, replace(GLANCE, marked_etag="0x1"), SETTLED, LATER),
-        (SEEN, GLANCE, SettledListing(listing="b"), LATER),
+        (SEEN, GLANCE, DecidedListing(listing="b"), LATER),
         (SEEN, GLANCE, None, LATER),
-        (SEEN, GLANCE, SETTLED, START + SWEEP_EVERY),
-        (SEEN, GLANCE, SETTLED, START - SWEEP_EVERY),
+        (SEEN, GLANCE, SETTLED, START + FULL_LISTING_EVERY),
+        (SEEN, GLANCE, SETTLED, START - FULL_LISTING_EVERY),
         (replace(SEEN, listing=""), GLANCE, None, LATER),
     ],
 )
 def test_what_makes_everything_be_listed(
-    before: LookState | None, glance: Glance, settled: SettledListing | None, now: datetime
+    before: ScanState | None, glance: QuickScan, settled: DecidedListing | None, now: datetime
 ) -> None:
-    assert sweep_is_due(before, glance, settled, now)
+    assert full_listing_is_due(before, glance, settled, now)
 
 
 def test_what_an_admission_cannot_decide_on_is_told_once_an_hour() -> None:
-    told = told_now(SEEN, START)
+    told = after_notification(SEEN, START)
 
-    assert not is_news(told, None, LATER)
-    assert not sweep_is_due(told, GLANCE, None, LATER)
-    again = seen_now(told, GLANCE, a_listing(), START + TELL_EVERY)
-    assert is_news(again, None, START + TELL_EVERY)
+    assert not is_undecided_change(told, None, LATER)
+    assert not full_listing_is_due(told, GLANCE, None, LATER)
+    again = scan_state(told, GLANCE, a_listing(), START + NOTIFY_EVERY)
+    assert is_undecided_change(again, None, START + NOTIFY_EVERY)
 
 
 def test_another_listing_is_news_at_once() -> None:
-    told = told_now(SEEN, START)
+    told = after_notification(SEEN, START)
 
-    assert is_news(seen_now(told, GLANCE, a_listing("b"), LATER), SETTLED, LATER)
+    assert is_undecided_change(scan_state(told, GLANCE, a_listing("b"), LATER), SETTLED, LATER)
 
 
 def test_nothing_to_train_on_is_no_news() -> None:
-    assert not is_news(seen_now(SEEN, GLANCE, None, LATER), SETTLED, LATER)
+    assert not is_undecided_change(scan_state(SEEN, GLANCE, None, LATER), SETTLED, LATER)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def test_nothing_to_train_on_is_no_news() -> None:
     ],
 )
 def test_a_done_marker_counts_when_it_was_written_since_the_last_look(
-    before: LookState | None, etag: str | None, marked: bool
+    before: ScanState | None, etag: str | None, marked: bool
 ) -> None:
-    assert sighting(before, a_listing(marked_etag=etag)) == Sighting(files=1, size=10, marked=marked)
+    assert observed_change(before, a_listing(marked_etag=etag)) == ObservedChange(files=1, size=10, marked=marked)
 
 
 @dataclass
@@ -100,22 +100,22 @@ class World:
 
     now: datetime = START
     data: int = 0
-    settled: SettledListing | None = None
-    look: LookState | None = None
+    settled: DecidedListing | None = None
+    look: ScanState | None = None
     told: list[tuple[datetime, int]] = field(default_factory=list)
     sweeps: list[datetime] = field(default_factory=list)
     listed: list[tuple[datetime, int]] = field(default_factory=list)
 
     def look_at_it(self, *, quick_sees: bool) -> None:
-        glance = Glance(first_page=f"page-{self.data}" if quick_sees else "page")
-        if not sweep_is_due(self.look, glance, self.settled, self.now):
+        glance = QuickScan(first_page=f"page-{self.data}" if quick_sees else "page")
+        if not full_listing_is_due(self.look, glance, self.settled, self.now):
             return
         self.sweeps.append(self.now)
         self.listed.append((self.now, self.data))
-        seen = seen_now(self.look, glance, a_listing(str(self.data)) if self.data else None, self.now)
-        if is_news(seen, self.settled, self.now):
+        seen = scan_state(self.look, glance, a_listing(str(self.data)) if self.data else None, self.now)
+        if is_undecided_change(seen, self.settled, self.now):
             self.told.append((self.now, self.data))
-            seen = told_now(seen, self.now)
+            seen = after_notification(seen, self.now)
         self.look = seen
 
 
@@ -130,7 +130,7 @@ def test_every_change_is_told_and_the_same_not_twice_within_the_hour(steps: list
         if step == "change":
             world.data += 1
         elif step == "settle":
-            world.settled = SettledListing(listing=str(world.data)) if world.data else world.settled
+            world.settled = DecidedListing(listing=str(world.data)) if world.data else world.settled
         elif step == "break":
             world.data, world.settled = max(world.data - 1, 0), None
         else:
@@ -140,8 +140,8 @@ def test_every_change_is_told_and_the_same_not_twice_within_the_hour(steps: list
     for earlier, later in zip(world.told, world.told[1:], strict=False):
         # What had gone and came back within the hour is news again.
         since = {data for at, data in world.listed if earlier[0] <= at <= later[0] and data}
-        assert len(since) > 1 or later[0] - earlier[0] >= TELL_EVERY
-    world.now += SWEEP_EVERY  # at the latest, also when no quick look shows it
+        assert len(since) > 1 or later[0] - earlier[0] >= NOTIFY_EVERY
+    world.now += FULL_LISTING_EVERY  # at the latest, also when no quick look shows it
     world.look_at_it(quick_sees=quick_sees)
     decided = world.settled is not None and world.settled.listing == str(world.data)
     assert decided or not world.data or world.told[-1][1] == world.data
@@ -149,7 +149,7 @@ def test_every_change_is_told_and_the_same_not_twice_within_the_hour(steps: list
 
 @given(st.integers(1, 200))
 def test_a_quiet_pipeline_is_listed_once_an_hour(passes: int) -> None:
-    world = World(data=1, settled=SettledListing(listing="1"))
+    world = World(data=1, settled=DecidedListing(listing="1"))
 
     for _ in range(passes):
         world.look_at_it(quick_sees=True)

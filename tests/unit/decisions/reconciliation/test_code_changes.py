@@ -13,12 +13,12 @@ from shared.decisions.reconciliation.code_changes import (
     with_other_code,
 )
 from shared.messages import Outcome
-from shared.messages.listings import LookState, SettledListing
+from shared.messages.listings import DecidedListing, ScanState
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START
 
-SETTLED = SettledListing(listing="a", code="old", run_id="r")
-LOOK = LookState(swept_at=START, listing="a")
+SETTLED = DecidedListing(listing="a", code="old", run_id="r")
+LOOK = ScanState(swept_at=START, listing="a")
 SEEN_TO = noted(LOOK, "new", START)
 
 
@@ -38,9 +38,9 @@ SEEN_TO = noted(LOOK, "new", START)
     ],
 )
 def test_a_change_is_noticed_once_an_hour(
-    settled: SettledListing | None, code: str, look: LookState | None, after: timedelta, changed: bool
+    settled: DecidedListing | None, code: str, scan: ScanState | None, after: timedelta, changed: bool
 ) -> None:
-    assert has_changed(settled, code, look, START + after) is changed
+    assert has_changed(settled, code, scan, START + after) is changed
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def services() -> MemoryServices:
     found = MemoryServices()
     for fingerprint in (ONE, OTHER):
         found.ledger.quarantines.put(a_quarantine(fingerprint=fingerprint))
-    found.ledger.listings.settle(PIPELINE, "digest", START)
+    found.ledger.listings.mark_decided(PIPELINE, "digest", START)
     return found
 
 
@@ -37,7 +37,7 @@ def test_all_are_released_and_the_reconciler_looks_again(services: MemoryService
     assert released == {ONE, OTHER}
     assert sentence.startswith("2 fingerprints of pipeline breast-cancer may be tried again; the reconciler")
     assert active(services) == set()
-    assert services.ledger.listings.settled(PIPELINE) is None
+    assert services.ledger.listings.last_decided(PIPELINE) is None
 
 
 def test_one_is_released_and_the_others_stay(services: MemoryServices) -> None:
@@ -49,13 +49,13 @@ def test_one_is_released_and_the_others_stay(services: MemoryServices) -> None:
 
 def test_when_nothing_is_put_aside_the_data_are_looked_at_again(services: MemoryServices) -> None:
     post(services)
-    services.ledger.listings.settle(PIPELINE, "digest", START)
+    services.ledger.listings.mark_decided(PIPELINE, "digest", START)
 
     released, sentence = post(services)
 
     assert released == set()
     assert sentence.startswith("nothing of pipeline breast-cancer is put aside")
-    assert services.ledger.listings.settled(PIPELINE) is None
+    assert services.ledger.listings.last_decided(PIPELINE) is None
 
 
 def test_a_fingerprint_that_is_not_put_aside_is_refused_with_those_that_are(services: MemoryServices) -> None:

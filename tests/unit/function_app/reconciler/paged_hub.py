@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from function_app.reconciler.cycle_context import Pass
-from function_app.reconciler.data_changes import look_at_data
+from function_app.reconciler.data_changes import detect_data_changes
 from shared.clients.ledger import UnfinishedWindow
 from shared.errors import Code, PermanentError
-from shared.messages import ArrivalWindow, Sighting
+from shared.messages import ArrivalWindow, ObservedChange
 from shared.messages.listings import ListedPage, Listing
 from shared.pipelines import Pipeline
 from tests.support.reconciler import PIPELINE, WatchedWorld
@@ -80,7 +80,7 @@ class PagedHub:
 
 def look(world: WatchedWorld, *unfinished: UnfinishedWindow) -> Pass:
     """One pass's look, two minutes after the last."""
-    this, _ = world.passes(lambda this: look_at_data(this, unfinished))
+    this, _ = world.passes(lambda this: detect_data_changes(this, unfinished))
     world.now += PASS
     return this
 
@@ -92,7 +92,7 @@ def settles(world: WatchedWorld, hub: PagedHub, pipeline: str = PIPELINE) -> Non
             world.ledger.arrivals.close_window(found.window)
             world.ledger.arrivals._windows.finished(found.window.window_id)
     listing = hub.listing(world.services.pipelines.get(pipeline))
-    world.ledger.listings.settle(pipeline, listing.digest, listing.newest)
+    world.ledger.listings.mark_decided(pipeline, listing.digest, listing.newest)
     hub.asked.clear()
 
 
@@ -100,7 +100,7 @@ def open_windows(world: WatchedWorld) -> list[ArrivalWindow]:
     return [found.window for found in world.ledger.arrivals.unfinished_windows() if not found.closed]
 
 
-def sighted(world: WatchedWorld, pipeline: str = PIPELINE) -> Sighting | None:
+def sighted(world: WatchedWorld, pipeline: str = PIPELINE) -> ObservedChange | None:
     claim = world.ledger.arrivals._windows.current(pipeline)
     assert claim is not None
     return claim.sighting

@@ -319,7 +319,7 @@ class Story:
     def _decided(self) -> bool:
         if not self.hub.blobs:
             return True
-        settled = self.world.ledger.listings.settled(PIPELINE)
+        settled = self.world.ledger.listings.last_decided(PIPELINE)
         listing = self.hub.listing(self.world.services.pipelines.get(PIPELINE))
         return settled is not None and settled.listing == listing.digest
 

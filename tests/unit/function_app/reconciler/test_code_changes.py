@@ -23,10 +23,10 @@ def decided(world: WatchedWorld, hub: PagedHub, outcome: Outcome | None) -> str:
     record = world.ledger.runs.run(run.run_id)
     assert record is not None
     world.ledger.runs.record_run(replace(record, outcome=outcome))
-    settled = world.ledger.listings.settled(PIPELINE)
+    settled = world.ledger.listings.last_decided(PIPELINE)
     assert settled is not None
     code = code_now(world.services, world.services.pipelines.get(PIPELINE))
-    world.ledger.listings.settle(PIPELINE, settled.listing, settled.newest, code=code, run_id=run.run_id)
+    world.ledger.listings.mark_decided(PIPELINE, settled.listing, settled.newest, code=code, run_id=run.run_id)
     look(world)
     world.client.started.clear()
     return run.run_id

@@ -42,7 +42,7 @@ def test_an_idle_pass_costs_a_handful_of_requests(
     world.has_pipeline(PIPELINE, retrain_every="0 3 * * *")
     hub.lands("a.csv")
     listing = hub.listing(world.services.pipelines.get(PIPELINE))
-    world.ledger.listings.settle(PIPELINE, listing.digest, listing.newest)
+    world.ledger.listings.mark_decided(PIPELINE, listing.digest, listing.newest)
     asyncio.run(make_pass(world.services, world.client, world.now))
     before, hub.asked = requests_of(world), []
 

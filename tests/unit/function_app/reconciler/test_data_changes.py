@@ -8,9 +8,9 @@ import pytest
 
 from function_app.reconciler.orphaned_windows import adopt_windows
 from function_app.reconciler.troubles import keep_troubles
-from shared.decisions.reconciliation.change_detection import SWEEP_EVERY
+from shared.decisions.reconciliation.change_detection import FULL_LISTING_EVERY
 from shared.errors import Code, PermanentError, TransientError
-from shared.messages import Sighting
+from shared.messages import ObservedChange
 from shared.messages.listings import Listing
 from shared.pipelines import Pipeline
 from tests.support.reconciler import PIPELINE, WatchedWorld
@@ -25,7 +25,7 @@ def test_data_that_nobody_told_of_opens_a_window_and_starts_it(world: WatchedWor
 
     [window] = open_windows(world)
     assert world.started(window.window_id) == "settle_arrivals"
-    assert sighted(world) == Sighting(files=2, size=20)
+    assert sighted(world) == ObservedChange(files=2, size=20)
     assert world.ledger.arrivals.unfinished_windows()[0].started
     assert this.done == {"windows opened": 1}
 
@@ -80,7 +80,7 @@ def test_only_what_came_since_counts(world: WatchedWorld, hub: PagedHub) -> None
 
     look(world)
 
-    assert sighted(world) == Sighting(files=1, size=10)
+    assert sighted(world) == ObservedChange(files=1, size=10)
 
 
 def test_data_that_goes_on_coming_keeps_the_open_window_open(world: WatchedWorld, hub: PagedHub) -> None:
@@ -106,7 +106,7 @@ def test_a_window_that_events_opened_is_told_and_not_started_again(world: Watche
     this = look(world)
 
     assert open_windows(world) == [window]
-    assert sighted(world) == Sighting(files=3, size=30)
+    assert sighted(world) == ObservedChange(files=3, size=30)
     assert (world.client.started, this.done) == ([], {})
 
 
@@ -128,7 +128,7 @@ def test_what_an_admission_decided_on_during_the_sweep_opens_nothing(world: Watc
 
     def while_admitting(pipeline: Pipeline, **options: Any) -> Listing:
         found = listing(pipeline, **options)
-        world.ledger.listings.settle(pipeline.name, found.digest, found.newest)
+        world.ledger.listings.mark_decided(pipeline.name, found.digest, found.newest)
         return found
 
     hub.listing = while_admitting  # type: ignore[method-assign]
@@ -156,7 +156,7 @@ def test_a_released_quarantine_is_looked_at_again_at_once(world: WatchedWorld, h
     hub.lands("a.csv")
     look(world)
     settles(world, hub)
-    world.ledger.listings.unsettle(PIPELINE)
+    world.ledger.listings.clear_decision(PIPELINE)
 
     look(world)
 
@@ -174,7 +174,7 @@ def test_a_replaced_holdout_is_seen_at_once_and_asks_for_an_admission(world: Wat
     look(world)
 
     assert len(open_windows(world)) == 1
-    assert sighted(world) == Sighting(files=0, size=0)
+    assert sighted(world) == ObservedChange(files=0, size=0)
 
 
 class TestDoneMarker:
@@ -210,7 +210,7 @@ class TestDoneMarker:
         hub.lands("a.csv")
         hub.marker_etag = "0x1"
         look(marked)
-        assert sighted(marked) == Sighting(files=1, size=10, marked=True)
+        assert sighted(marked) == ObservedChange(files=1, size=10, marked=True)
         settles(marked, hub)
         hub.lands("b.csv", at=START + PASS)
         look(marked)
@@ -219,7 +219,7 @@ class TestDoneMarker:
 
         look(marked)
 
-        assert sighted(marked) == Sighting(files=1, size=10, marked=True)
+        assert sighted(marked) == ObservedChange(files=1, size=10, marked=True)
 
     def test_an_old_one_marks_nothing(self, marked: WatchedWorld, hub: PagedHub) -> None:
         hub.lands("a.csv")
@@ -227,11 +227,11 @@ class TestDoneMarker:
         look(marked)
         settles(marked, hub)
         hub.lands("b.csv", at=START + PASS)
-        marked.now += SWEEP_EVERY
+        marked.now += FULL_LISTING_EVERY
 
         look(marked)
 
-        assert sighted(marked) == Sighting(files=1, size=10, marked=False)
+        assert sighted(marked) == ObservedChange(files=1, size=10, marked=False)
 
 
 def test_one_hub_that_fails_does_not_keep_the_others(

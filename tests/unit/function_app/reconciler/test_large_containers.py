@@ -2,8 +2,8 @@
 
 import pytest
 
-from function_app.reconciler.data_changes import glance_at
-from shared.decisions.reconciliation.change_detection import SWEEP_EVERY
+from function_app.reconciler.data_changes import quick_scan
+from shared.decisions.reconciliation.change_detection import FULL_LISTING_EVERY
 from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.support.workflow import START
 from tests.unit.function_app.reconciler.paged_hub import PASS, PagedHub, look, open_windows, settles
@@ -18,7 +18,7 @@ def test_a_change_in_the_middle_of_a_large_container_is_seen_within_the_hour(
     settles(world, hub)
     hub.lands("31.csv", at=START + PASS)
 
-    for _ in range(int(SWEEP_EVERY / PASS) + 1):
+    for _ in range(int(FULL_LISTING_EVERY / PASS) + 1):
         look(world)
 
     assert len(open_windows(world)) == 1
@@ -47,20 +47,20 @@ def test_a_large_container_that_grows_by_pages_is_followed(world: WatchedWorld, 
     hub.lands(*(f"{number:02}.csv" for number in range(10, 20)))
     look(world)
 
-    before = world.ledger.listings.look(PIPELINE)
+    before = world.ledger.listings.last_scan(PIPELINE)
     assert before is not None
     assert before.last_marker == "after 17.csv"
     assert hub.page(pipeline, before.last_marker).next_marker is None
 
 
 def test_a_marker_that_the_service_takes_no_more_is_found_anew(world: WatchedWorld, hub: PagedHub) -> None:
-    from shared.messages.listings import LookState
+    from shared.messages.listings import ScanState
 
     hub.page_size = 3
     hub.lands(*(f"{number:02}.csv" for number in range(10)))
-    stale = LookState(swept_at=START, last_marker="from another version of the service")
+    stale = ScanState(swept_at=START, last_marker="from another version of the service")
 
-    glance = glance_at(hub, world.services.pipelines.get(PIPELINE), stale)
+    glance = quick_scan(hub, world.services.pipelines.get(PIPELINE), stale)
 
     assert glance.last_marker == "after 08.csv"
 
@@ -73,7 +73,7 @@ def test_the_last_page_is_found_anew_when_the_container_has_shrunk(world: Watche
         del hub.blobs[f"{number:02}.csv"]
     look(world)
 
-    shrunken = world.ledger.listings.look(PIPELINE)
+    shrunken = world.ledger.listings.last_scan(PIPELINE)
 
     assert shrunken is not None
     assert shrunken.last_marker == "after 02.csv"
