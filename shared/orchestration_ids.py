@@ -36,7 +36,7 @@ def image_id(run_id: str) -> str:
     return f"{run_id}-image"
 
 
-def wind_up_id(run_id: str) -> str:
+def finalization_id(run_id: str) -> str:
     """Ends a run whose own orchestration is gone."""
     return f"{run_id}-wind-up"
 

@@ -9,7 +9,7 @@ from function_app.api.runs import known_run
 from function_app.durable_client import status_of
 from function_app.problems import RefusedError
 from function_app.services import Services
-from shared.decisions.reconciliation.orphans import Life, life_of
+from shared.decisions.reconciliation.orphans import Liveness, liveness_of
 
 WHY = "it was cancelled by POST /api/runs/{run_id}/cancel"
 
@@ -23,7 +23,7 @@ async def cancel_run(run_id: str, services: Services, client: df.DurableOrchestr
     if record.outcome is not None:
         return await _forget_the_next(run_id, services)
     status = await status_of(client, run_id)
-    if status is None or life_of(status.runtime_status.value) is not Life.ALIVE:
+    if status is None or liveness_of(status.runtime_status.value) is not Liveness.ALIVE:
         detail = f"run {run_id} has no orchestration that could be ended; the reconciler sees to it within minutes"
         raise RefusedError(409, "not_running", detail)
     await client.terminate(run_id, WHY.format(run_id=run_id))

@@ -14,7 +14,7 @@ import azure.durable_functions as df
 from function_app.api.models import ListedRun, RunView
 from function_app.durable_client import stage_of, status_of
 from function_app.services import Services
-from shared.decisions.reconciliation.orphans import Life, life_of
+from shared.decisions.reconciliation.orphans import Liveness, liveness_of
 from shared.decisions.training.retry_schedule import is_tried_again
 from shared.messages import CLAIMED, RunRecord
 
@@ -70,7 +70,7 @@ def _live(status: Any, record: RunRecord) -> dict[str, Any]:
     custom = _custom(status)
     live: dict[str, Any] = {"stage": stage_of(custom) or record.stage, "since": _since(custom)}
     ended = status.runtime_status.value if status is not None else None
-    if life_of(ended) in {Life.COMPLETED, Life.FAILED, Life.TERMINATED}:
+    if liveness_of(ended) in {Liveness.COMPLETED, Liveness.FAILED, Liveness.TERMINATED}:
         live["reason"] = f"its orchestration has ended ({ended}) and left no outcome; the reconciler sees to it"
     elif record.reason == CLAIMED:
         live["reason"] = "it is under way" if ended else "nobody has started it yet; the reconciler sees to it"

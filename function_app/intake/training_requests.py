@@ -112,8 +112,8 @@ async def _start(
 async def _give_way(client: df.DurableOrchestrationClient, claim: RequestClaim) -> None:
     """Another delivery of the message claimed the request, perhaps a moment ago: let it start it if it lives."""
     age = (datetime.now(UTC) - claim.claimed_at).total_seconds()
-    looks = int(max(0.0, min(CLAIMANT_SECONDS - age, CLAIMANT_SECONDS)) / _LOOK_SECONDS)
-    for _ in range(looks):
+    findings = int(max(0.0, min(CLAIMANT_SECONDS - age, CLAIMANT_SECONDS)) / _LOOK_SECONDS)
+    for _ in range(findings):
         if (await client.get_status(claim.instance_id)).runtime_status is not None:
             return
         await asyncio.sleep(_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""A pass of the reconciler: what nobody told, what nobody started, what nobody ended.
+"""A cycle of the reconciler: what nobody told, what nobody started, what nobody ended.
 
 Everything here is somebody else's work that was left undone, so it is done only after a grace period, and each step may
 be repeated. No step, pipeline, window or run that fails stops the others.
@@ -8,33 +8,33 @@ import logging
 import time
 from datetime import datetime
 
-from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.data_changes import detect_data_changes
 from function_app.reconciler.due_schedules import start_due
 from function_app.reconciler.instances import DurableClient
 from function_app.reconciler.orphaned_runs import adopt_runs
 from function_app.reconciler.orphaned_windows import adopt_windows
-from function_app.reconciler.outcome_answers import answer_followers
+from function_app.reconciler.outcome_answers import send_due_outcomes
 from function_app.reconciler.retries import try_again
-from function_app.reconciler.troubles import check_pipeline_files, keep_troubles
+from function_app.reconciler.troubles import check_pipeline_files, record_troubles
 from function_app.services import Services
 
 log = logging.getLogger(__name__)
 
 
-async def make_pass(services: Services, client: DurableClient, now: datetime) -> Pass:
-    """One pass over everything; what it did goes to the log in one line."""
+async def run_cycle(services: Services, client: DurableClient, now: datetime) -> CycleContext:
+    """One cycle over everything; what it did goes to the log in one line."""
     began = time.monotonic()
-    this = Pass(services, client, now)
-    await check_pipeline_files(this)
-    unfinished = await adopt_windows(this)
-    await adopt_runs(this)
-    await try_again(this)
-    await start_due(this)
-    await detect_data_changes(this, unfinished)
-    await keep_troubles(this)
-    await answer_followers(this)  # last, because a broker that is away takes its time
+    context = CycleContext(services, client, now)
+    await check_pipeline_files(context)
+    unfinished = await adopt_windows(context)
+    await adopt_runs(context)
+    await try_again(context)
+    await start_due(context)
+    await detect_data_changes(context, unfinished)
+    await record_troubles(context)
+    await send_due_outcomes(context)  # last, because a broker that is away takes its time
     log.info(
-        "pass over %d pipelines in %.1f s: %s", len(services.pipelines.all), time.monotonic() - began, this.summary
+        "pass over %d pipelines in %.1f s: %s", len(services.pipelines.all), time.monotonic() - began, context.summary
     )
-    return this
+    return context

@@ -1,4 +1,4 @@
-"""One pass of the reconciler: what it works with, what it did, and the guard that keeps its parts apart."""
+"""One cycle of the reconciler: what it works with, what it did, and the guard that keeps its parts apart."""
 
 import logging
 from collections import Counter
@@ -9,7 +9,7 @@ from datetime import datetime
 
 from function_app.reconciler.instances import DurableClient
 from function_app.services import Services
-from shared.decisions.reconciliation.troubles import Aspect, Found, aspect_of, found_by
+from shared.decisions.reconciliation.troubles import Aspect, Finding, aspect_of, finding_of
 from shared.errors import PermanentError, TransientError
 from shared.messages import TroubleKind
 
@@ -19,10 +19,10 @@ _FAILURES = frozenset({TroubleKind.UNREACHABLE, TroubleKind.REFUSED, TroubleKind
 
 
 @dataclass(slots=True)
-class Pass:
+class CycleContext:
     """``now`` is when it began. ``done`` counts what was done, by a word for each.
 
-    ``looks``: what was found wrong with each pipeline, by the aspect that was looked at; an empty list is good news.
+    ``findings``: what was found wrong with each pipeline, by the aspect that was looked at; an empty list is good news.
     ``undecided``: the pipelines that have windows without a verdict; None when that could not be asked.
     ``had_runs``: every pipeline that has ever had one; None when that could not be asked.
     """
@@ -32,29 +32,29 @@ class Pass:
     now: datetime
     done: Counter[str] = field(default_factory=Counter)
     failed: int = 0
-    looks: dict[str, dict[Aspect, list[Found]]] = field(default_factory=dict)
+    findings: dict[str, dict[Aspect, list[Finding]]] = field(default_factory=dict)
     undecided: set[str] | None = None
     had_runs: list[str] | None = None
 
-    def finds(self, pipeline: str, aspect: Aspect, found: Iterable[Found] = ()) -> None:
+    def add_findings(self, pipeline: str, aspect: Aspect, found: Iterable[Finding] = ()) -> None:
         """Note what a look at this aspect found wrong, besides what another look at it in this pass did."""
-        self.looks.setdefault(pipeline, {}).setdefault(aspect, []).extend(found)
+        self.findings.setdefault(pipeline, {}).setdefault(aspect, []).extend(found)
 
     @contextmanager
-    def looking_at_data(self, pipeline: str) -> Iterator[None]:
+    def scanning_data(self, pipeline: str) -> Iterator[None]:
         """Note what the block raises as wrong with the pipeline's data; it is logged once, when it is kept."""
         try:
             yield
         except Exception as error:
-            found = found_by(error)
+            found = finding_of(error)
             if found.kind is TroubleKind.FAULT:
                 log.exception("could not look at the data of pipeline %s; the cause is this:", pipeline)
             self.failed += found.kind in _FAILURES
-            self.finds(pipeline, aspect_of(found.kind), [found])
+            self.add_findings(pipeline, aspect_of(found.kind), [found])
             if found.kind is TroubleKind.UNREADABLE_NAMES:  # so the hub was reached, and the rights are there
-                self.finds(pipeline, Aspect.DATA)
+                self.add_findings(pipeline, Aspect.DATA)
         else:
-            self.finds(pipeline, Aspect.DATA)
+            self.add_findings(pipeline, Aspect.DATA)
 
     @contextmanager
     def guard(self, what: str) -> Iterator[None]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from function_app.durable_client import start_once
 from function_app.reconciler.code_changes import code_now, request_for_other_code
-from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.cycle_context import CycleContext
 from function_app.services import Services
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.decisions.reconciliation.change_detection import (
@@ -23,7 +23,7 @@ from shared.decisions.reconciliation.change_detection import (
     scan_state,
 )
 from shared.decisions.reconciliation.code_changes import with_other_code
-from shared.decisions.reconciliation.troubles import Aspect, Found
+from shared.decisions.reconciliation.troubles import Aspect, Finding
 from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, ArrivalWindow, TroubleKind
 
@@ -53,7 +53,7 @@ class Hub(Protocol):
         """All of them; what was written after ``newer_than`` is counted as fresh."""
 
 
-async def detect_data_changes(this: Pass, unfinished: Collection[UnfinishedWindow]) -> None:
+async def detect_data_changes(context: CycleContext, unfinished: Collection[UnfinishedWindow]) -> None:
     """Scan every pipeline's data. ``unfinished``: the windows that are not judged, as the pass found them."""
     # Their listing is being decided on right now; what it leaves open shows in the next pass.
     being_decided = {found.window.pipeline for found in unfinished if found.closed}
@@ -61,24 +61,24 @@ async def detect_data_changes(this: Pass, unfinished: Collection[UnfinishedWindo
 
     async def detect(pipeline: Pipeline) -> None:
         async with room:
-            with this.looking_at_data(pipeline.name):
-                await _act_on_change(this, pipeline)
+            with context.scanning_data(pipeline.name):
+                await _act_on_change(context, pipeline)
 
-    await asyncio.gather(*(detect(each) for each in this.services.pipelines.all if each.name not in being_decided))
+    await asyncio.gather(*(detect(each) for each in context.services.pipelines.all if each.name not in being_decided))
 
 
-async def _act_on_change(this: Pass, pipeline: Pipeline) -> None:
-    change = await asyncio.to_thread(detect_change, this.services, pipeline, this.now)
-    left_out = [Found(TroubleKind.UNREADABLE_NAMES, f"left out for their names: {change.unreadable}")]
-    this.finds(pipeline.name, Aspect.NAMES, left_out if change.unreadable else ())
+async def _act_on_change(context: CycleContext, pipeline: Pipeline) -> None:
+    change = await asyncio.to_thread(detect_change, context.services, pipeline, context.now)
+    left_out = [Finding(TroubleKind.UNREADABLE_NAMES, f"left out for their names: {change.unreadable}")]
+    context.add_findings(pipeline.name, Aspect.NAMES, left_out if change.unreadable else ())
     if change.request is not None and await start_once(
-        this.client, REQUEST_RUN, change.request.requested_by, change.request
+        context.client, REQUEST_RUN, change.request.requested_by, change.request
     ):
-        this.done["runs asked for with other code"] += 1
+        context.done["runs asked for with other code"] += 1
     if change.window is not None:
-        await start_once(this.client, "settle_arrivals", change.window.window_id, change.window)
-        await asyncio.to_thread(this.services.ledger.arrivals.window_started, change.window)
-        this.done["windows opened"] += 1
+        await start_once(context.client, "settle_arrivals", change.window.window_id, change.window)
+        await asyncio.to_thread(context.services.ledger.arrivals.window_started, change.window)
+        context.done["windows opened"] += 1
 
 
 @dataclass(frozen=True, slots=True)

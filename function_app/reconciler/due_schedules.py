@@ -4,24 +4,24 @@ import asyncio
 from datetime import UTC
 
 from function_app.durable_client import start_once
-from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.cycle_context import CycleContext
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.decisions.reconciliation.schedules import Begin, Counted, Resume, schedule_step
 from shared.messages import AdmissionRequest, Cause
 
 
-async def start_due(this: Pass) -> None:
+async def start_due(context: CycleContext) -> None:
     """Start what is due, once, whoever else is looking."""
-    for pipeline in this.services.pipelines.all:
+    for pipeline in context.services.pipelines.all:
         if pipeline.retrain_every is not None:
-            with this.guard(f"keep the schedule of pipeline {pipeline.name}"):
-                await _keep(this, pipeline.name, pipeline.retrain_every)
+            with context.guard(f"keep the schedule of pipeline {pipeline.name}"):
+                await _keep(context, pipeline.name, pipeline.retrain_every)
 
 
-async def _keep(this: Pass, pipeline: str, cron: str) -> None:
-    schedules = this.services.ledger.schedules
+async def _keep(context: CycleContext, pipeline: str, cron: str) -> None:
+    schedules = context.services.ledger.schedules
     before = await asyncio.to_thread(schedules.counted, pipeline)
-    step = schedule_step(cron, before, this.now)
+    step = schedule_step(cron, before, context.now)
     if step is None:
         return
     claims = not isinstance(step, Resume)
@@ -30,8 +30,8 @@ async def _keep(this: Pass, pipeline: str, cron: str) -> None:
     if isinstance(step, Begin):
         return
     request = request_of(pipeline, step.counted)
-    if await start_once(this.client, REQUEST_RUN, request.requested_by, request):
-        this.done["schedules started"] += 1
+    if await start_once(context.client, REQUEST_RUN, request.requested_by, request):
+        context.done["schedules started"] += 1
     await asyncio.to_thread(schedules.started, pipeline, step.counted)
 
 

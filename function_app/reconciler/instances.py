@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from function_app import durable_client
 from function_app.durable_client import stage_of, status_of
-from shared.decisions.reconciliation.orphans import Instance, life_of
+from shared.decisions.reconciliation.orphans import InstanceStatus, liveness_of
 from shared.wire import to_wire
 
 
@@ -15,13 +15,13 @@ class DurableClient(durable_client.DurableClient, Protocol):
         """End an instance where it stands; nothing when it has ended already."""
 
 
-async def look_up(client: DurableClient, instance_id: str) -> Instance:
+async def look_up(client: DurableClient, instance_id: str) -> InstanceStatus:
     """What is known of an instance."""
     status = await status_of(client, instance_id)
     if status is None:
-        return Instance(life=life_of(None))
-    return Instance(
-        life=life_of(status.runtime_status.value),
+        return InstanceStatus(life=liveness_of(None))
+    return InstanceStatus(
+        life=liveness_of(status.runtime_status.value),
         said=status.output if isinstance(status.output, str) else "",
         stage=stage_of(status.custom_status),
         deployed=isinstance(status.output, dict) and status.output.get("deployed") is True,

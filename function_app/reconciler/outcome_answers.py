@@ -5,7 +5,7 @@ import logging
 from datetime import datetime
 from functools import cache
 
-from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.cycle_context import CycleContext
 from function_app.services import Services
 from shared.decisions.reconciliation.orphans import ANSWER_FOR, is_given_up, outcome_is_due
 from shared.messages import ReplyTo, RunRecord
@@ -16,27 +16,27 @@ PASS_SECONDS = 120
 MOST_IN_VAIN = 3  # then the broker is away for everyone, and each try waits for it; the rest is for the next pass
 
 
-async def answer_followers(this: Pass) -> None:
+async def send_due_outcomes(context: CycleContext) -> None:
     """Send what is due, unless the broker is away."""
-    record_of = cache(this.services.ledger.runs.run)
+    record_of = cache(context.services.ledger.runs.run)
     unanswered: list[tuple[str, ReplyTo]] = []
-    with this.guard("list the requests that wait for an outcome"):
-        unanswered = await asyncio.to_thread(this.services.ledger.followers.unanswered)
+    with context.guard("list the requests that wait for an outcome"):
+        unanswered = await asyncio.to_thread(context.services.ledger.followers.unanswered)
     in_vain = 0  # tries in a row
-    for run_id, reply in _in_turn(unanswered, this.now):
+    for run_id, reply in _in_turn(unanswered, context.now):
         if in_vain == MOST_IN_VAIN:
             return
-        failed = this.failed
-        with this.guard(f"answer message {reply.message_id} about run {run_id}"):
+        failed = context.failed
+        with context.guard(f"answer message {reply.message_id} about run {run_id}"):
             record = await asyncio.to_thread(record_of, run_id)
-            if record is not None and is_given_up(record, this.now):
-                await asyncio.to_thread(this.services.ledger.followers.answered, run_id, reply)
-                this.done["answers given up"] += 1
+            if record is not None and is_given_up(record, context.now):
+                await asyncio.to_thread(context.services.ledger.followers.answered, run_id, reply)
+                context.done["answers given up"] += 1
                 log.error("message %s was not told the outcome of run %s for %s", reply.message_id, run_id, ANSWER_FOR)
-            elif record is not None and outcome_is_due(record, this.now):
-                await asyncio.to_thread(_answer, this.services, reply, record)
-                this.done["requests answered"] += 1
-        in_vain = in_vain + 1 if this.failed > failed else 0
+            elif record is not None and outcome_is_due(record, context.now):
+                await asyncio.to_thread(_answer, context.services, reply, record)
+                context.done["requests answered"] += 1
+        in_vain = in_vain + 1 if context.failed > failed else 0
 
 
 def _in_turn(unanswered: list[tuple[str, ReplyTo]], now: datetime) -> list[tuple[str, ReplyTo]]:

@@ -13,11 +13,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from function_app.durable_client import status_of
-from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.instances import start
 from function_app.services import Services
 from orchestrations.request_run import NAME as REQUEST_RUN
-from shared.decisions.reconciliation.orphans import Life, life_of
+from shared.decisions.reconciliation.orphans import Liveness, liveness_of
 from shared.decisions.training.retry_schedule import BETWEEN_RUNS, is_tried_again
 from shared.messages import AdmissionRequest, RunRequest
 
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-async def try_again(this: Pass) -> None:
+async def try_again(context: CycleContext) -> None:
     """Ask again for what is due, and forget what was answered, tried by others or asked for in vain too often."""
     found: list[Retry] = []
-    with this.guard("list the runs that are to be tried again"):
-        found = await asyncio.to_thread(this.services.ledger.retries.all)
+    with context.guard("list the runs that are to be tried again"):
+        found = await asyncio.to_thread(context.services.ledger.retries.all)
     for retry in found:
-        with this.guard(f"try again what run {retry.run_id} failed at"):
-            await _try(this, retry)
+        with context.guard(f"try again what run {retry.run_id} failed at"):
+            await _try(context, retry)
 
 
-def request_of(failed: RunRequest, this: Pass) -> AdmissionRequest:
+def request_of(failed: RunRequest, context: CycleContext) -> AdmissionRequest:
     """The request for a further attempt at what a run failed at: the same whenever it is made, but for its time."""
     return AdmissionRequest(
         pipeline=failed.pipeline,
         cause=failed.cause,
         requested_by=instance_of(failed.run_id),
-        requested_at=this.now,
+        requested_at=context.now,
         parameters=failed.parameters if failed.own_parameters else {},
         force=failed.forced,
         note=failed.note or f"run {failed.run_id} came to no end of its own",
@@ -55,22 +55,22 @@ def instance_of(run_id: str) -> str:
     return f"again-{run_id}"
 
 
-async def _try(this: Pass, retry: Retry) -> None:
-    ledger = this.services.ledger
-    if retry.tries and await _is_answered(this, retry):
+async def _try(context: CycleContext, retry: Retry) -> None:
+    ledger = context.services.ledger
+    if retry.tries and await _is_answered(context, retry):
         await asyncio.to_thread(ledger.retries.forget, retry.run_id)
         return
-    if this.now < retry.at:
+    if context.now < retry.at:
         return
-    failed = await asyncio.to_thread(_request_of, this.services, retry.run_id)
-    if failed is None or retry.tries == len(BETWEEN_RUNS) or await _was_tried(this, failed):
+    failed = await asyncio.to_thread(_request_of, context.services, retry.run_id)
+    if failed is None or retry.tries == len(BETWEEN_RUNS) or await _was_tried(context, failed):
         await asyncio.to_thread(ledger.retries.forget, retry.run_id)
         if failed is not None and retry.tries == len(BETWEEN_RUNS):
             log.error("what run %s failed at is not tried again: each request for it failed", retry.run_id)
         return
-    if await asyncio.to_thread(ledger.retries.trying, retry, this.now + BETWEEN_RUNS[retry.tries]):
-        await start(this.client, REQUEST_RUN, instance_of(retry.run_id), request_of(failed, this))
-        this.done["failed runs asked for again"] += 1
+    if await asyncio.to_thread(ledger.retries.trying, retry, context.now + BETWEEN_RUNS[retry.tries]):
+        await start(context.client, REQUEST_RUN, instance_of(retry.run_id), request_of(failed, context))
+        context.done["failed runs asked for again"] += 1
 
 
 def _request_of(services: Services, run_id: str) -> RunRequest | None:
@@ -79,16 +79,16 @@ def _request_of(services: Services, run_id: str) -> RunRequest | None:
     return services.ledger.runs.request(run_id) if record is not None and is_tried_again(record) else None
 
 
-async def _is_answered(this: Pass, retry: Retry) -> bool:
+async def _is_answered(context: CycleContext, retry: Retry) -> bool:
     """Whether the request came to an answer: a run, or the sentence why there is none."""
-    status = await status_of(this.client, instance_of(retry.run_id))
-    if status is None or life_of(status.runtime_status.value) is Life.TERMINATED:
+    status = await status_of(context.client, instance_of(retry.run_id))
+    if status is None or liveness_of(status.runtime_status.value) is Liveness.TERMINATED:
         return status is not None
     said = status.custom_status
     return isinstance(said, dict) and ("admission" in said or "rejected" in said)
 
 
-async def _was_tried(this: Pass, failed: RunRequest) -> bool:
+async def _was_tried(context: CycleContext, failed: RunRequest) -> bool:
     """Whether there was another attempt at the fingerprint since."""
-    attempts = await asyncio.to_thread(this.services.ledger.runs.runs_of, failed.pipeline, failed.fingerprint)
+    attempts = await asyncio.to_thread(context.services.ledger.runs.runs_of, failed.pipeline, failed.fingerprint)
     return any(run.attempt > failed.attempt for run in attempts)

@@ -4,59 +4,59 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable
 
-from function_app.reconciler.cycle_context import Pass
-from shared.decisions.reconciliation.troubles import GONE, Aspect, Found, after_looks, changes
+from function_app.reconciler.cycle_context import CycleContext
+from shared.decisions.reconciliation.troubles import GONE, Aspect, Finding, changes, merge_findings
 from shared.messages import Trouble, TroubleKind
 from shared.pipelines import Pipelines
 
 log = logging.getLogger(__name__)
 
 
-async def check_pipeline_files(this: Pass) -> None:
+async def check_pipeline_files(context: CycleContext) -> None:
     """Find what is wrong with the pipelines' files: broken, sharing blobs, or gone while their runs are there."""
-    known = this.services.pipelines
+    known = context.services.pipelines
     for name, found in files_found(known).items():
-        this.finds(name, Aspect.FILE, found)
-    with this.guard("list the pipelines that have had runs"):
-        this.had_runs = await asyncio.to_thread(this.services.ledger.runs.pipelines)
-        for name in this.had_runs:
+        context.add_findings(name, Aspect.FILE, found)
+    with context.guard("list the pipelines that have had runs"):
+        context.had_runs = await asyncio.to_thread(context.services.ledger.runs.pipelines)
+        for name in context.had_runs:
             if not known.has_file(name):
-                this.finds(name, Aspect.FILE, [Found(TroubleKind.REMOVED, GONE)])
+                context.add_findings(name, Aspect.FILE, [Finding(TroubleKind.REMOVED, GONE)])
 
 
-async def keep_troubles(this: Pass) -> None:
+async def record_troubles(context: CycleContext) -> None:
     """Keep what this pass found, in place of what the one before did."""
-    with this.guard("keep what is wrong with the pipelines"):
-        await asyncio.to_thread(_keep, this)
+    with context.guard("keep what is wrong with the pipelines"):
+        await asyncio.to_thread(_keep, context)
 
 
-def files_found(known: Pipelines) -> dict[str, list[Found]]:
+def files_found(known: Pipelines) -> dict[str, list[Finding]]:
     """Pipeline, or file that is none -> what is wrong with its file; nothing for most."""
-    fine = {each.name: [Found(TroubleKind.OVERLAP, what) for what in known.overlaps(each.name)] for each in known.all}
-    return fine | {name: [Found(TroubleKind.BROKEN_FILE, reason)] for name, reason in known.broken.items()}
+    fine = {each.name: [Finding(TroubleKind.OVERLAP, what) for what in known.overlaps(each.name)] for each in known.all}
+    return fine | {name: [Finding(TroubleKind.BROKEN_FILE, reason)] for name, reason in known.broken.items()}
 
 
-def _keep(this: Pass) -> None:
-    kept = this.services.ledger.troubles.all()
-    good = {each.name for each in this.services.pipelines.all}
-    for name in sorted({*kept, *this.looks}):
+def _keep(context: CycleContext) -> None:
+    kept = context.services.ledger.troubles.all()
+    good = {each.name for each in context.services.pipelines.all}
+    for name in sorted({*kept, *context.findings}):
         before = kept.get(name, ())
-        after = after_looks(before, _looks(this, name, good), this.now)
+        after = merge_findings(before, _looks(context, name, good), context.now)
         if after != before:
-            this.services.ledger.troubles.keep(name, after)
+            context.services.ledger.troubles.keep(name, after)
             _tell(name, before, after)
 
 
-def _looks(this: Pass, name: str, good: Collection[str]) -> dict[Aspect, list[Found]]:
+def _looks(context: CycleContext, name: str, good: Collection[str]) -> dict[Aspect, list[Finding]]:
     """What was found in the aspects that this pass looked at; in those that there is nothing to look at, nothing."""
-    looks = dict(this.looks.get(name, {}))
+    findings = dict(context.findings.get(name, {}))
     if name not in good:
-        looks |= {Aspect.DATA: [], Aspect.NAMES: []}
-    if this.undecided is not None and name not in this.undecided:
-        looks[Aspect.WINDOWS] = []
-    if this.had_runs is not None and Aspect.FILE not in looks:  # neither a file nor a run of that name is left
-        looks[Aspect.FILE] = []
-    return looks
+        findings |= {Aspect.DATA: [], Aspect.NAMES: []}
+    if context.undecided is not None and name not in context.undecided:
+        findings[Aspect.WINDOWS] = []
+    if context.had_runs is not None and Aspect.FILE not in findings:  # neither a file nor a run of that name is left
+        findings[Aspect.FILE] = []
+    return findings
 
 
 def _tell(name: str, before: Iterable[Trouble], after: Iterable[Trouble]) -> None:

@@ -22,7 +22,7 @@ def blueprint(services: Services) -> df.Blueprint:
     @bp.timer_trigger(schedule=SCHEDULE, arg_name="timer")
     @bp.durable_client_input(client_name="client")
     async def keep_watch(timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
-        from function_app.reconciler.cycle import make_pass
+        from function_app.reconciler.cycle import run_cycle
 
         if passing.locked():
             log.warning("a pass is under way still; this one is left out")
@@ -30,6 +30,6 @@ def blueprint(services: Services) -> df.Blueprint:
         async with passing:
             if timer.past_due:
                 log.info("the app was away when a pass was due")
-            await make_pass(services, client, datetime.now(UTC))
+            await run_cycle(services, client, datetime.now(UTC))
 
     return bp

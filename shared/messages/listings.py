@@ -56,7 +56,7 @@ class ScanState:
 
     The hold-out's content. Digests of the first and of the last page (``last_marker`` asks for it), and the
     done-marker's ETag. ``swept_at``: when everything was listed last, and ``listing`` its digest, empty for nothing to
-    train on. ``told``: the listing that a window was notified of last, and when (a stored name). ``unreadable``: what that listing
+    train on. ``told``: the listing that a window was notified of last, and when. ``unreadable``: what that listing
     left out for its names, in words. ``code``: the digest of the code when this was kept. ``asked_code``: the change of
     code that was seen to last, and when.
     """

@@ -142,8 +142,8 @@ class AnyInterleaving(RuleBasedStateMachine):
         self._faults.clear()
         for _ in range(ENOUGH):
             self.world.advance(timedelta(minutes=2))
-            this = self.world.watch()
-            if not this.done and not self.open_runs() and not self.world.ledger.arrivals.unfinished_windows():
+            context = self.world.watch()
+            if not context.done and not self.open_runs() and not self.world.ledger.arrivals.unfinished_windows():
                 return
         raise AssertionError("the world does not come to rest")
 

@@ -21,7 +21,7 @@ from function_app import activity_wiring, workflows
 from function_app.api.starts import preview
 from function_app.durable_client import start_once
 from function_app.intake.arrivals import Intake
-from function_app.reconciler.cycle import make_pass
+from function_app.reconciler.cycle import run_cycle
 from function_app.services import Services
 from local_stack.functions_host.durable.interfaces import InstanceNotFoundError
 from orchestrations.request_run import NAME as REQUEST_RUN
@@ -184,7 +184,7 @@ class World:
     def watch(self) -> Any:
         """A pass of the reconciler; what it did."""
         self.executions["keep_watch"] += 1
-        return self.play(make_pass(self.services, self.client, self.clock.now()))
+        return self.play(run_cycle(self.services, self.client, self.clock.now()))
 
     def request(self, pipeline: str, requester: str, **more: Any) -> None:
         """A request that came from outside; the same requester again is the same request."""

@@ -49,7 +49,7 @@ def found_in(stream: BinaryIO, needles: Needles) -> set[str]:
 
 def found_in_files(paths: Iterable[Path], needles: Needles) -> list[str]:
     """``name in file`` for every find; what is compressed is looked into as well."""
-    finds = []
+    add_findings = []
     for path in paths:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP
@@ -58,8 +58,8 @@ def found_in_files(paths: Iterable[Path], needles: Needles) -> list[str]:
         if packed:
             with gzip.open(path, "rb") as unpacked:
                 names |= found_in(unpacked, needles)  # type: ignore[arg-type]  # it reads as a BinaryIO does
-        finds += [f"{name} in {path}" for name in sorted(names)]
-    return finds
+        add_findings += [f"{name} in {path}" for name in sorted(names)]
+    return add_findings
 
 
 def found_in_text(place: str, text: Any, needles: Needles) -> list[str]:
@@ -73,14 +73,14 @@ def found_in_database(file: Path, needles: Needles) -> list[str]:
 
     Cell by cell, because the file's pages cut long texts.
     """
-    finds: list[str] = []
+    add_findings: list[str] = []
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
         for table in _tables(connection):
             for row in connection.execute(f'SELECT * FROM "{table}"'):
                 for cell in row:
                     content = cell if isinstance(cell, bytes) else str(cell).encode()
-                    finds += found_in_text(f"{file.name}, table {table}", content, needles)
-    return sorted(set(finds))
+                    add_findings += found_in_text(f"{file.name}, table {table}", content, needles)
+    return sorted(set(add_findings))
 
 
 def _tables(connection: sqlite3.Connection) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.cycle_context import CycleContext
 from shared.clients.ledger import Ledger
 from shared.messages import Arrival, ArrivalWindow, RunRequest
 from shared.pipelines import Pipelines
@@ -73,14 +73,14 @@ class WatchedWorld:
         known: dict[str, Any] = {"name": "before", "last_updated_time": START} | shown
         self.client.instances[instance_id] = Instance(runtime_status=status, **known)
 
-    def passes(self, step: Callable[[Pass], Awaitable[Found]]) -> tuple[Pass, Found]:
+    def passes(self, step: Callable[[CycleContext], Awaitable[Found]]) -> tuple[CycleContext, Found]:
         """Let one step of a pass run now."""
-        this = Pass(self.services, self.client, self.now)
+        context = CycleContext(self.services, self.client, self.now)
 
         async def run() -> Found:
-            return await step(this)
+            return await step(context)
 
-        return this, asyncio.run(run())
+        return context, asyncio.run(run())
 
     def started(self, instance_id: str) -> str:
         """The name of the orchestration that was started under this id."""

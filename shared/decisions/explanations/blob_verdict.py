@@ -15,7 +15,7 @@ from shared.decisions.arrivals.blob_names import spelt, unsafe_characters
 from shared.decisions.arrivals.watched_blobs import below_prefix, is_done_marker, matches_pattern
 from shared.decisions.explanations.evidence import Evidence, Explanation, Told
 from shared.decisions.explanations.status_text import closing, moment, remedy, standing
-from shared.decisions.reconciliation.troubles import what_stops
+from shared.decisions.reconciliation.troubles import blocking_text
 from shared.decisions.snapshots.omissions import is_left_out
 from shared.formats.manifest import BlobEntry
 from shared.messages import Outcome, Verdict
@@ -175,7 +175,7 @@ def _absent(e: Evidence) -> Explanation:
     data = e.pipeline.data
     where = f"container {data.container} of site {data.site}"
     said = f"there is no blob {e.blob} in {where} and no event told of one; names tell upper from lower case"
-    stopped = what_stops(e.troubles)
+    stopped = blocking_text(e.troubles)
     return Explanation(None, f"{said}; nothing is trained now: {stopped}" if stopped else said)
 
 
@@ -228,7 +228,7 @@ def _selection(pipeline: Pipeline) -> str:
 
 def _soon(e: Evidence) -> str:
     """When a version that is in no snapshot will be seen."""
-    stopped = what_stops(e.troubles)
+    stopped = blocking_text(e.troubles)
     if stopped:
         return f"it is not trained now: {stopped}"
     if e.window is not None:

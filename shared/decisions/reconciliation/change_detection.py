@@ -18,7 +18,8 @@ NOTIFY_EVERY = timedelta(hours=1)  # about a listing that no admission decided o
 class QuickScan:
     """What a quick scan sees: the hold-out, and digests of the first and of the last page, or the done-marker's ETag.
 
-    ``holdout``: its content as far as the storage knows it, None when it is not there. New rows to measure on are a change.
+    ``holdout``: its content as far as the storage knows it, None when it is not there. New rows to measure on are
+    a change.
     """
 
     holdout: str | None = None

@@ -34,7 +34,7 @@ MOST_RESUMES = 8  # tries of a run that serves already, and still cannot be brou
 ANSWER_FOR = timedelta(days=7)  # so long an outcome is sent again and again to who asked for it
 
 
-class Life(StrEnum):
+class Liveness(StrEnum):
     """Whether an orchestration will still act. ``NEVER``: there is none of that id, or it was purged."""
 
     NEVER = "never"
@@ -44,39 +44,39 @@ class Life(StrEnum):
     TERMINATED = "terminated"
 
 
-_BROKEN_OFF = frozenset({Life.FAILED, Life.TERMINATED})
+_BROKEN_OFF = frozenset({Liveness.FAILED, Liveness.TERMINATED})
 _HOSTS_WORDS = re.compile(r"^Orchestrator function '\w+' failed: +")  # a reason says so in its own
 
 _LIVES = {
-    None: Life.NEVER,
-    "Completed": Life.COMPLETED,
-    "Failed": Life.FAILED,
-    "Terminated": Life.TERMINATED,
-    "Canceled": Life.TERMINATED,
+    None: Liveness.NEVER,
+    "Completed": Liveness.COMPLETED,
+    "Failed": Liveness.FAILED,
+    "Terminated": Liveness.TERMINATED,
+    "Canceled": Liveness.TERMINATED,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
+class InstanceStatus:
     """What the Durable client says of an orchestration.
 
     ``said``: its output; for one that failed or was terminated, why. ``stage``: of its custom status. ``deployed``:
     it is a roll-out that has moved the traffic.
     """
 
-    life: Life
+    life: Liveness
     said: str = ""
     stage: Stage | None = None
     deployed: bool = False
     updated_at: datetime | None = None
 
 
-def life_of(runtime_status: str | None) -> Life:
+def liveness_of(runtime_status: str | None) -> Liveness:
     """The life behind a runtime status. Suspended is alive, and so is what we have never heard of: leave it alone."""
-    return _LIVES.get(runtime_status, Life.ALIVE)
+    return _LIVES.get(runtime_status, Liveness.ALIVE)
 
 
-def recent(moment: datetime, now: datetime) -> bool:
+def within_grace(moment: datetime, now: datetime) -> bool:
     """Whether the moment is within the grace period.
 
     One that lies far ahead is not: it was noted before the clock was set back, and must not wait until it comes again.
@@ -85,28 +85,28 @@ def recent(moment: datetime, now: datetime) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartAgain:
     """Start the orchestration, in place of one that is there and has ended; ``resumed``: it had trained before."""
 
     resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class WindUp:
+class FinalizeRun:
     """End the run: cancel its training, free its compute, record the outcome with the reason."""
 
     outcome: Outcome
     reason: str
 
 
-def owner_is_gone(claimed_at: datetime, owner: Instance, now: datetime) -> bool:
+def owner_is_gone(claimed_at: datetime, owner: InstanceStatus, now: datetime) -> bool:
     """Whether nobody will act on a claim any more that ``owner`` should act on."""
-    if owner.life is Life.ALIVE:
+    if owner.life is Liveness.ALIVE:
         return False
-    return not recent(claimed_at, now) and not (owner.updated_at and recent(owner.updated_at, now))
+    return not within_grace(claimed_at, now) and not (owner.updated_at and within_grace(owner.updated_at, now))
 
 
-def may_try(tries: int, last: datetime | None, now: datetime) -> bool:
+def retry_is_due(tries: int, last: datetime | None, now: datetime) -> bool:
     """Whether to try again what was tried ``tries`` times, the last time at ``last``: the pauses grow to a day.
 
     The second try does not wait: what was started may have been ended for another reason than that it fails.
@@ -117,15 +117,15 @@ def may_try(tries: int, last: datetime | None, now: datetime) -> bool:
     return abs(now - last) >= pause
 
 
-def window_step(
+def decide_orphaned_window(
     window: ArrivalWindow,
-    settling: Instance,
+    settling: InstanceStatus,
     *,
     judged: WindowVerdict | None,
     run: RunRequest | None,
     trouble: str,
     now: datetime,
-) -> Start | WindowVerdict | None:
+) -> StartAgain | WindowVerdict | None:
     """What becomes of a window whose owner is gone, but which the ledger still has as unfinished; None: not yet.
 
     ``judged``: the verdict, if its owner died just after it. ``run``: what was claimed for the window; then a verdict
@@ -138,46 +138,48 @@ def window_step(
         return _verdict(window, Verdict.TRAINED, f"{run.snapshot.blobs} files are trained in run {run.run_id}", run)
     if trouble:
         return _verdict(window, Verdict.REJECTED, trouble)
-    if settling.life is Life.FAILED and abs(now - window.opened_at) > GIVE_UP_AFTER:
+    if settling.life is Liveness.FAILED and abs(now - window.opened_at) > GIVE_UP_AFTER:
         hours = GIVE_UP_AFTER // timedelta(hours=1)
         reason = f"the data could not be looked at for {hours} hours; the last time: {first_line(settling.said)}"
         return _verdict(window, Verdict.REJECTED, reason)
-    return None if _failed_lately(window, settling, now) else Start()
+    return None if _failed_lately(window, settling, now) else StartAgain()
 
 
-def _failed_lately(window: ArrivalWindow, settling: Instance, now: datetime) -> bool:
+def _failed_lately(window: ArrivalWindow, settling: InstanceStatus, now: datetime) -> bool:
     """Whether to wait before the settling is tried again: a quarter of the time for which it has been failing."""
-    if settling.life is not Life.FAILED or settling.updated_at is None:
+    if settling.life is not Liveness.FAILED or settling.updated_at is None:
         return False
     return abs(now - settling.updated_at) < (settling.updated_at - window.opened_at) / 4
 
 
-def run_step(request: RunRequest, run: Instance, owner: Instance, *, now: datetime) -> Start | WindUp | None:
+def decide_orphaned_run(
+    request: RunRequest, run: InstanceStatus, owner: InstanceStatus, *, now: datetime
+) -> StartAgain | FinalizeRun | None:
     """What becomes of a run without an outcome; None: it is left alone.
 
     ``run`` must have been looked at after ``owner``: an owner may start its run with its last breath. The record must
     be read after both, because an orchestration records its outcome before it ends.
     """
-    if run.life is Life.ALIVE:
+    if run.life is Liveness.ALIVE:
         return None
-    if run.life is Life.NEVER:
-        return Start() if owner_is_gone(request.requested_at, owner, now) else None
-    if run.life is Life.TERMINATED:
+    if run.life is Liveness.NEVER:
+        return StartAgain() if owner_is_gone(request.requested_at, owner, now) else None
+    if run.life is Liveness.TERMINATED:
         why = first_line(run.said)
-        return WindUp(Outcome.CANCELLED, "its orchestration was terminated" + (f": {why}" if why else ""))
-    if run.life is Life.COMPLETED:
-        return WindUp(Outcome.FAILED, "its orchestration ended without recording an outcome; start the run again")
+        return FinalizeRun(Outcome.CANCELLED, "its orchestration was terminated" + (f": {why}" if why else ""))
+    if run.life is Liveness.COMPLETED:
+        return FinalizeRun(Outcome.FAILED, "its orchestration ended without recording an outcome; start the run again")
     # A run that only failed to record what became of it may serve already: its steps find what they did before.
     if run.stage is Stage.RECORDING and abs(now - request.requested_at) <= GIVE_UP_AFTER:
-        return Start(resumed=True)
+        return StartAgain(resumed=True)
     stage = f" in stage {run.stage.value}" if run.stage else ""
     why = first_line(run.said) or "no reason given"
-    return WindUp(Outcome.FAILED, f"its orchestration failed{stage}: {why}; see to that and start the run again")
+    return FinalizeRun(Outcome.FAILED, f"its orchestration failed{stage}: {why}; see to that and start the run again")
 
 
 def after_roll_outs(
-    end: WindUp, run: Instance, roll_outs: Mapping[str, Instance], *, can_resume: bool, now: datetime
-) -> Start | WindUp | None:
+    end: FinalizeRun, run: InstanceStatus, roll_outs: Mapping[str, InstanceStatus], *, can_resume: bool, now: datetime
+) -> StartAgain | FinalizeRun | None:
     """What becomes of a run that is to be wound up, given its roll-outs by the names of their targets.
 
     They outlive the run. One that is under way is left to end, because only it knows whether it has moved traffic yet.
@@ -185,11 +187,11 @@ def after_roll_outs(
     ``can_resume`` is false when its pipeline is gone, and it does not carry what its steps need.
     """
     lives = {roll_out.life for roll_out in roll_outs.values()}
-    just_asked_for = run.stage is Stage.ROLLING_OUT and run.updated_at is not None and recent(run.updated_at, now)
-    if Life.ALIVE in lives or (Life.NEVER in lives and just_asked_for):
+    just_asked_for = run.stage is Stage.ROLLING_OUT and run.updated_at is not None and within_grace(run.updated_at, now)
+    if Liveness.ALIVE in lives or (Liveness.NEVER in lives and just_asked_for):
         return None
     if can_resume and any(roll_out.deployed for roll_out in roll_outs.values()):
-        return Start(resumed=True)
+        return StartAgain(resumed=True)
     unsure = sorted(
         target for target, roll_out in roll_outs.items() if roll_out.deployed or roll_out.life in _BROKEN_OFF
     )
@@ -198,7 +200,7 @@ def after_roll_outs(
     return replace(end, reason=f"{end.reason}; look which release serves on {', '.join(unsure)}: it may be this run's")
 
 
-def ended(record: RunRecord, end: WindUp, stage: Stage | None, now: datetime) -> RunRecord:
+def finalized_record(record: RunRecord, end: FinalizeRun, stage: Stage | None, now: datetime) -> RunRecord:
     """The record of a run that is wound up now."""
     return replace(
         record,
@@ -212,7 +214,7 @@ def ended(record: RunRecord, end: WindUp, stage: Stage | None, now: datetime) ->
 
 def outcome_is_due(record: RunRecord, now: datetime) -> bool:
     """Whether those who asked must be told now. Just after a run ended its own orchestration still does it."""
-    return record.outcome is not None and not (record.ended_at and recent(record.ended_at, now))
+    return record.outcome is not None and not (record.ended_at and within_grace(record.ended_at, now))
 
 
 def is_given_up(record: RunRecord, now: datetime) -> bool:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim
 
-from shared.decisions.reconciliation.orphans import recent
+from shared.decisions.reconciliation.orphans import within_grace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def schedule_step(cron: str, counted: Counted | None, now: datetime) -> Begin | 
     if due is not None and due > counted.last:
         return Fire(Counted(cron=cron, last=due, claimed_at=now, started=False))
     if not counted.started:
-        return None if recent(counted.claimed_at, now) else Resume(counted)
+        return None if within_grace(counted.claimed_at, now) else Resume(counted)
     return None if same else begin
 
 

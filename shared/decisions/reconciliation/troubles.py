@@ -1,6 +1,6 @@
 """What is kept of what is wrong with a pipeline: how errors become troubles, and when one is new or over. Pure.
 
-A pass of the reconciler looks at several aspects of a pipeline, not always at all of them. What it looked at replaces
+A cycle of the reconciler looks at several aspects of a pipeline, not always at all of them. What it looked at replaces
 what was kept of that aspect; the rest stays as it is. So a trouble lives exactly as long as it is found.
 """
 
@@ -21,7 +21,7 @@ MOST_CAUSES = 3  # of one kind; the rest is counted
 
 
 class Aspect(StrEnum):
-    """What a pass looks at."""
+    """What a cycle looks at."""
 
     FILE = "file"
     DATA = "data"
@@ -30,7 +30,7 @@ class Aspect(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Finding:
     """Something wrong, as a look shows it."""
 
     kind: TroubleKind
@@ -74,21 +74,21 @@ def aspect_of(kind: TroubleKind) -> Aspect:
     return _ASPECTS[kind]
 
 
-def found_by(error: Exception) -> Found:
+def finding_of(error: Exception) -> Finding:
     """What an error says of a pipeline's data."""
     if isinstance(error, PermanentError):
-        return Found(_CODES.get(error.code, TroubleKind.REFUSED), error.reason)
+        return Finding(_CODES.get(error.code, TroubleKind.REFUSED), error.reason)
     if isinstance(error, TransientError):
-        return Found(TroubleKind.UNREACHABLE, str(error))
-    return Found(TroubleKind.FAULT, f"the app failed: {type(error).__name__}")
+        return Finding(TroubleKind.UNREACHABLE, str(error))
+    return Finding(TroubleKind.FAULT, f"the app failed: {type(error).__name__}")
 
 
-def after_looks(
-    before: Sequence[Trouble], looks: Mapping[Aspect, Iterable[Found]], now: datetime
+def merge_findings(
+    before: Sequence[Trouble], findings: Mapping[Aspect, Iterable[Finding]], now: datetime
 ) -> tuple[Trouble, ...]:
     """What is kept now. A trouble that was there before keeps its date; one that was looked for in vain is over."""
-    found = _bounded(each for part in looks.values() for each in part)
-    stays = [trouble for trouble in before if aspect_of(trouble.kind) not in looks]
+    found = _bounded(each for part in findings.values() for each in part)
+    stays = [trouble for trouble in before if aspect_of(trouble.kind) not in findings]
     return (*stays, *(_dated(each, before, now) for each in found))
 
 
@@ -100,13 +100,13 @@ def changes(before: Iterable[Trouble], after: Iterable[Trouble]) -> tuple[list[T
     ]
 
 
-def what_stops(troubles: Iterable[Trouble]) -> str:
+def blocking_text(troubles: Iterable[Trouble]) -> str:
     """What keeps the pipeline from training now, as the end of a sentence; empty when nothing does."""
     told = (each for each in troubles if each.kind not in _GOES_ON)
     return "; ".join(f"since {moment(each.since)} {each.cause} ({each.remedy})" for each in told)
 
 
-def _dated(found: Found, before: Iterable[Trouble], now: datetime) -> Trouble:
+def _dated(found: Finding, before: Iterable[Trouble], now: datetime) -> Trouble:
     for known in before:
         if _same(found.kind, found.cause, known):
             return known
@@ -117,15 +117,15 @@ def _same(kind: TroubleKind, cause: str, known: Trouble) -> bool:
     return known.kind is kind and (kind in _ANY_TEXT or known.cause == cause)
 
 
-def _bounded(found: Iterable[Found]) -> list[Found]:
+def _bounded(found: Iterable[Finding]) -> list[Finding]:
     """Few of each kind, each short, so that all of a pipeline fits one column of a table."""
     by_kind: dict[TroubleKind, list[str]] = {}
     for each in found:
         by_kind.setdefault(each.kind, []).append(fitted(one_line(each.cause), LONGEST_CAUSE))
-    kept: list[Found] = []
+    kept: list[Finding] = []
     for kind, causes in by_kind.items():
         different = list(dict.fromkeys(causes))[: 1 if kind in _ANY_TEXT else None]
         more = len(different) - MOST_CAUSES
-        kept += [Found(kind, cause) for cause in different[:MOST_CAUSES]]
-        kept += [Found(kind, f"and {more} more of that kind")] if more > 0 else []
+        kept += [Finding(kind, cause) for cause in different[:MOST_CAUSES]]
+        kept += [Finding(kind, f"and {more} more of that kind")] if more > 0 else []
     return kept

@@ -13,7 +13,7 @@ OWN = (
     orchestration_ids.training_id,
     orchestration_ids.registration_id,
     orchestration_ids.image_id,
-    orchestration_ids.wind_up_id,
+    orchestration_ids.finalization_id,
 )
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?", fullmatch=True)
 REQUEST = a_run_request(schema=CHECKED)

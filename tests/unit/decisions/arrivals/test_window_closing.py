@@ -75,8 +75,8 @@ def test_the_minimum_is_files_or_bytes(there: dict[str, int], asked: dict[str, i
 
 def test_what_is_too_little_is_looked_at_ever_more_rarely() -> None:
     state = _state(last=0, quiet=5, longest=10_000, least_files=2)
-    looks = [8, 100, 4000, 9000, 9990]
-    until = [look_again_at(state, START + _after(now)) for now in looks]
+    findings = [8, 100, 4000, 9000, 9990]
+    until = [look_again_at(state, START + _after(now)) for now in findings]
     assert until == [START + _after(at) for at in (13, 112.5, 4500, 9600, 10_000)]
 
 
@@ -136,14 +136,14 @@ class Drop:
 
     def settle(self) -> tuple[float, int]:
         """When the window closes, looked at as ``settle_arrivals`` does; and after how many looks."""
-        now, looks = 0.0, 1
+        now, findings = 0.0, 1
         while True:
             look_at = look_again_at(self.state(now), START + _after(now))
             if look_at is None:
-                return now, looks
+                return now, findings
             until = (look_at - START) / timedelta(seconds=1)
             wakes = self.marker is not None and now < self.marker < until
-            now, looks = float(self.marker if wakes and self.marker is not None else until), looks + 1
+            now, findings = float(self.marker if wakes and self.marker is not None else until), findings + 1
 
 
 @st.composite
@@ -161,14 +161,14 @@ def drops(draw: st.DrawFn) -> Drop:
 
 @given(drops())
 def test_every_window_closes_whatever_arrives(drop: Drop) -> None:
-    closed, looks = drop.settle()
+    closed, findings = drop.settle()
     state = drop.state(closed)
     assert closed <= drop.longest
     if closed < drop.longest:
         assert minimum_is_met(state)
         last = (state.last_arrival_at - START) / timedelta(seconds=1)
         assert state.marked or closed - last >= drop.quiet
-    assert looks <= len(drop.arrivals) + 60
+    assert findings <= len(drop.arrivals) + 60
 
 
 @given(drops())

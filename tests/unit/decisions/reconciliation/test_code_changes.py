@@ -23,7 +23,7 @@ SEEN_TO = noted(LOOK, "new", START)
 
 
 @pytest.mark.parametrize(
-    ("settled", "code", "look", "after", "changed"),
+    ("settled", "code", "scan", "after", "changed"),
     [
         (SETTLED, "new", LOOK, timedelta(0), True),
         (SETTLED, "new", None, timedelta(0), True),

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from shared.decisions.reconciliation.orphans import (
     GIVE_UP_AFTER,
     GRACE,
-    Instance,
-    Life,
-    Start,
-    WindUp,
+    FinalizeRun,
+    InstanceStatus,
+    Liveness,
+    StartAgain,
     after_roll_outs,
-    ended,
+    decide_orphaned_run,
+    decide_orphaned_window,
+    finalized_record,
     is_given_up,
-    life_of,
-    may_try,
+    liveness_of,
     owner_is_gone,
-    recent,
-    run_step,
-    window_step,
+    retry_is_due,
+    within_grace,
 )
 from shared.messages import ArrivalWindow, Cause, Outcome, RunRecord, Stage, Verdict, WindowVerdict
 from tests.support.arrivals import a_run_record
@@ -33,55 +33,55 @@ from tests.support.workflow import START
 WINDOW = ArrivalWindow(window_id="breast-cancer-20260501T100000-ab", pipeline="breast-cancer", opened_at=START)
 REQUEST = a_run_request(requested_at=START)
 SOON, LATER, MUCH_LATER = START + GRACE / 2, START + 2 * GRACE, START + GIVE_UP_AFTER + GRACE
-NEVER = Instance(life=Life.NEVER)
-LIVES = st.sampled_from(list(Life))
+NEVER = InstanceStatus(life=Liveness.NEVER)
+LIVES = st.sampled_from(list(Liveness))
 MOMENTS = st.timedeltas(-timedelta(days=3), timedelta(days=3)).map(lambda after: START + after)
 
 
-def instance(life: Life, said: str = "", stage: Stage | None = None) -> Instance:
-    return Instance(life=life, said=said, stage=stage, updated_at=START)
+def instance(life: Liveness, said: str = "", stage: Stage | None = None) -> InstanceStatus:
+    return InstanceStatus(life=life, said=said, stage=stage, updated_at=START)
 
 
 @pytest.mark.parametrize(
     ("status", "life"),
     [
-        (None, Life.NEVER),
-        ("Pending", Life.ALIVE),
-        ("Running", Life.ALIVE),
-        ("Suspended", Life.ALIVE),
-        ("ContinuedAsNew", Life.ALIVE),
-        ("Completed", Life.COMPLETED),
-        ("Failed", Life.FAILED),
-        ("Terminated", Life.TERMINATED),
-        ("Canceled", Life.TERMINATED),
-        ("SomethingNew", Life.ALIVE),
+        (None, Liveness.NEVER),
+        ("Pending", Liveness.ALIVE),
+        ("Running", Liveness.ALIVE),
+        ("Suspended", Liveness.ALIVE),
+        ("ContinuedAsNew", Liveness.ALIVE),
+        ("Completed", Liveness.COMPLETED),
+        ("Failed", Liveness.FAILED),
+        ("Terminated", Liveness.TERMINATED),
+        ("Canceled", Liveness.TERMINATED),
+        ("SomethingNew", Liveness.ALIVE),
     ],
 )
-def test_every_runtime_status_has_a_life(status: str | None, life: Life) -> None:
-    assert life_of(status) is life
+def test_every_runtime_status_has_a_life(status: str | None, life: Liveness) -> None:
+    assert liveness_of(status) is life
 
 
 def test_no_status_that_the_sdk_knows_is_forgotten() -> None:
     running = {"Pending", "Running", "Suspended", "ContinuedAsNew"}
 
-    alive = {status.value for status in df.OrchestrationRuntimeStatus if life_of(status.value) is Life.ALIVE}
+    alive = {status.value for status in df.OrchestrationRuntimeStatus if liveness_of(status.value) is Liveness.ALIVE}
 
     assert alive == running
 
 
-@pytest.mark.parametrize("owner", [NEVER, *(instance(life) for life in Life if life is not Life.ALIVE)])
-def test_an_owner_that_ended_is_gone_after_the_grace(owner: Instance) -> None:
+@pytest.mark.parametrize("owner", [NEVER, *(instance(life) for life in Liveness if life is not Liveness.ALIVE)])
+def test_an_owner_that_ended_is_gone_after_the_grace(owner: InstanceStatus) -> None:
     assert not owner_is_gone(START, owner, SOON)
     assert owner_is_gone(START, owner, LATER)
 
 
 @given(MOMENTS)
 def test_an_owner_that_lives_is_never_gone(now: object) -> None:
-    assert not owner_is_gone(START, instance(Life.ALIVE), now)  # type: ignore[arg-type]
+    assert not owner_is_gone(START, instance(Liveness.ALIVE), now)  # type: ignore[arg-type]
 
 
 def test_the_grace_counts_from_the_last_sign_of_life() -> None:
-    just_ended = Instance(life=Life.FAILED, updated_at=LATER)
+    just_ended = InstanceStatus(life=Liveness.FAILED, updated_at=LATER)
 
     assert not owner_is_gone(START, just_ended, LATER + GRACE / 2)
     assert owner_is_gone(START, just_ended, LATER + 2 * GRACE)
@@ -89,21 +89,21 @@ def test_the_grace_counts_from_the_last_sign_of_life() -> None:
 
 def test_a_clock_that_was_set_back_keeps_no_claim_for_ever() -> None:
     assert owner_is_gone(START + timedelta(days=400), NEVER, START)
-    assert recent(START + GRACE / 2, START)
+    assert within_grace(START + GRACE / 2, START)
 
 
-def judge(settling: Instance = NEVER, **changes: object) -> Start | WindowVerdict | None:
+def judge(settling: InstanceStatus = NEVER, **changes: object) -> StartAgain | WindowVerdict | None:
     known = {"judged": None, "run": None, "trouble": "", "now": LATER} | changes
-    return window_step(WINDOW, settling, **known)  # type: ignore[arg-type]
+    return decide_orphaned_window(WINDOW, settling, **known)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("life", [life for life in Life if life is not Life.ALIVE])
-def test_an_orphaned_window_is_settled_again(life: Life) -> None:
-    assert judge(instance(life)) == Start()
+@pytest.mark.parametrize("life", [life for life in Liveness if life is not Liveness.ALIVE])
+def test_an_orphaned_window_is_settled_again(life: Liveness) -> None:
+    assert judge(instance(life)) == StartAgain()
 
 
 def test_a_window_that_has_a_run_only_lacks_its_verdict() -> None:
-    verdict = judge(instance(Life.FAILED), run=REQUEST)
+    verdict = judge(instance(Liveness.FAILED), run=REQUEST)
 
     assert isinstance(verdict, WindowVerdict)
     assert (verdict.verdict, verdict.run_id) == (Verdict.TRAINED, REQUEST.run_id)
@@ -127,9 +127,9 @@ def test_the_arrivals_of_a_pipeline_that_is_gone_are_rejected_with_the_reason() 
 
 
 def test_what_fails_for_a_day_is_rejected_with_the_last_reason() -> None:
-    failed = instance(Life.FAILED, "Orchestrator failed: the blob storage did not answer\nstack")
+    failed = instance(Liveness.FAILED, "Orchestrator failed: the blob storage did not answer\nstack")
 
-    assert judge(failed, now=START + GIVE_UP_AFTER) == Start()
+    assert judge(failed, now=START + GIVE_UP_AFTER) == StartAgain()
     verdict = judge(failed, now=MUCH_LATER)
     assert isinstance(verdict, WindowVerdict)
     assert verdict.verdict is Verdict.REJECTED
@@ -138,10 +138,10 @@ def test_what_fails_for_a_day_is_rejected_with_the_last_reason() -> None:
 
 def test_a_settling_that_fails_again_and_again_is_tried_ever_more_seldom() -> None:
     failing_for = timedelta(hours=4)
-    failed = Instance(life=Life.FAILED, said="no answer", updated_at=START + failing_for)
+    failed = InstanceStatus(life=Liveness.FAILED, said="no answer", updated_at=START + failing_for)
 
     assert judge(failed, now=START + failing_for + timedelta(minutes=59)) is None
-    assert judge(failed, now=START + failing_for + timedelta(minutes=61)) == Start()
+    assert judge(failed, now=START + failing_for + timedelta(minutes=61)) == StartAgain()
 
 
 @pytest.mark.parametrize(
@@ -155,10 +155,10 @@ def test_a_settling_that_fails_again_and_again_is_tried_ever_more_seldom() -> No
     ],
 )
 def test_pauses_between_tries_grow_to_a_day(tries: int, pause: timedelta) -> None:
-    assert may_try(0, None, START)
-    assert may_try(1, START, START)
-    assert not may_try(tries, START, START + pause - timedelta(seconds=1))
-    assert may_try(tries, START, START + pause)
+    assert retry_is_due(0, None, START)
+    assert retry_is_due(1, START, START)
+    assert not retry_is_due(tries, START, START + pause - timedelta(seconds=1))
+    assert retry_is_due(tries, START, START + pause)
 
 
 def test_an_answer_is_given_up_after_a_week() -> None:
@@ -170,99 +170,104 @@ def test_an_answer_is_given_up_after_a_week() -> None:
 
 
 def test_an_app_that_was_away_for_a_day_gives_nothing_up() -> None:
-    assert judge(NEVER, now=MUCH_LATER) == Start()
+    assert judge(NEVER, now=MUCH_LATER) == StartAgain()
 
 
-Expected = Start | WindUp | None
+Expected = StartAgain | FinalizeRun | None
 ANY_REASON = "?"
-CANCELLED, FAILED = (WindUp(outcome, ANY_REASON) for outcome in (Outcome.CANCELLED, Outcome.FAILED))
+CANCELLED, FAILED = (FinalizeRun(outcome, ANY_REASON) for outcome in (Outcome.CANCELLED, Outcome.FAILED))
 
 
 @pytest.mark.parametrize(
     ("run", "owner", "expected"),
     [
         # its own orchestration is alive: whatever the owner is
-        *((Life.ALIVE, owner, None) for owner in Life),
+        *((Liveness.ALIVE, owner, None) for owner in Liveness),
         # it was never started: the owner still may, or nobody will
-        (Life.NEVER, Life.ALIVE, None),
-        (Life.NEVER, Life.NEVER, Start()),
-        (Life.NEVER, Life.COMPLETED, Start()),
-        (Life.NEVER, Life.FAILED, Start()),
-        (Life.NEVER, Life.TERMINATED, Start()),
+        (Liveness.NEVER, Liveness.ALIVE, None),
+        (Liveness.NEVER, Liveness.NEVER, StartAgain()),
+        (Liveness.NEVER, Liveness.COMPLETED, StartAgain()),
+        (Liveness.NEVER, Liveness.FAILED, StartAgain()),
+        (Liveness.NEVER, Liveness.TERMINATED, StartAgain()),
         # it ended, and without an outcome: it is never trained again, whatever the owner is
-        *((Life.COMPLETED, owner, FAILED) for owner in Life),
-        *((Life.FAILED, owner, FAILED) for owner in Life),
-        *((Life.TERMINATED, owner, CANCELLED) for owner in Life),
+        *((Liveness.COMPLETED, owner, FAILED) for owner in Liveness),
+        *((Liveness.FAILED, owner, FAILED) for owner in Liveness),
+        *((Liveness.TERMINATED, owner, CANCELLED) for owner in Liveness),
     ],
 )
-def test_what_becomes_of_a_run_without_an_outcome(run: Life, owner: Life, expected: Expected) -> None:
-    step = run_step(REQUEST, instance(run), instance(owner), now=LATER)
+def test_what_becomes_of_a_run_without_an_outcome(run: Liveness, owner: Liveness, expected: Expected) -> None:
+    step = decide_orphaned_run(REQUEST, instance(run), instance(owner), now=LATER)
 
-    assert (replace(step, reason=ANY_REASON) if isinstance(step, WindUp) else step) == expected
+    assert (replace(step, reason=ANY_REASON) if isinstance(step, FinalizeRun) else step) == expected
 
 
 @given(LIVES, LIVES, st.sampled_from([None, *Stage]), MOMENTS)
-def test_a_run_is_started_only_when_nobody_else_can_start_it(run: Life, owner: Life, stage: Stage | None, now) -> None:  # type: ignore[no-untyped-def]
-    step = run_step(REQUEST, instance(run, stage=stage), instance(owner), now=now)
+def test_a_run_is_started_only_when_nobody_else_can_start_it(
+    run: Liveness,
+    owner: Liveness,
+    stage: Stage | None,
+    now: datetime,
+) -> None:
+    step = decide_orphaned_run(REQUEST, instance(run, stage=stage), instance(owner), now=now)
 
-    if isinstance(step, Start):
-        assert run is not Life.ALIVE
-        if run is Life.NEVER:
-            assert owner is not Life.ALIVE
-            assert not recent(START, now)
+    if isinstance(step, StartAgain):
+        assert run is not Liveness.ALIVE
+        if run is Liveness.NEVER:
+            assert owner is not Liveness.ALIVE
+            assert not within_grace(START, now)
         else:
-            assert (run, stage) == (Life.FAILED, Stage.RECORDING)
-    if isinstance(step, WindUp):
-        assert run in {Life.COMPLETED, Life.FAILED, Life.TERMINATED}
+            assert (run, stage) == (Liveness.FAILED, Stage.RECORDING)
+    if isinstance(step, FinalizeRun):
+        assert run in {Liveness.COMPLETED, Liveness.FAILED, Liveness.TERMINATED}
         assert step.outcome in {Outcome.FAILED, Outcome.CANCELLED}
         assert step.reason
 
 
 @given(LIVES, LIVES, MOMENTS)
-def test_no_dead_run_is_left_alone_for_ever(run: Life, owner: Life, now) -> None:  # type: ignore[no-untyped-def]
-    step = run_step(REQUEST, instance(run), instance(owner), now=now)
+def test_no_dead_run_is_left_alone_for_ever(run: Liveness, owner: Liveness, now) -> None:  # type: ignore[no-untyped-def]
+    step = decide_orphaned_run(REQUEST, instance(run), instance(owner), now=now)
 
-    waits = run is Life.ALIVE or (run is Life.NEVER and (owner is Life.ALIVE or recent(START, now)))
+    waits = run is Liveness.ALIVE or (run is Liveness.NEVER and (owner is Liveness.ALIVE or within_grace(START, now)))
     assert (step is None) == waits
 
 
 def test_a_run_that_only_failed_to_record_goes_on_and_is_not_called_failed() -> None:
-    run = instance(Life.FAILED, "the ledger did not answer", Stage.RECORDING)
+    run = instance(Liveness.FAILED, "the ledger did not answer", Stage.RECORDING)
 
-    assert run_step(REQUEST, run, NEVER, now=LATER) == Start(resumed=True)
-    assert isinstance(run_step(REQUEST, run, NEVER, now=MUCH_LATER), WindUp)
+    assert decide_orphaned_run(REQUEST, run, NEVER, now=LATER) == StartAgain(resumed=True)
+    assert isinstance(decide_orphaned_run(REQUEST, run, NEVER, now=MUCH_LATER), FinalizeRun)
 
 
 @pytest.mark.parametrize(
     ("run", "reason"),
     [
-        (instance(Life.TERMINATED, "wrong data"), "its orchestration was terminated: wrong data"),
-        (instance(Life.TERMINATED), "its orchestration was terminated"),
+        (instance(Liveness.TERMINATED, "wrong data"), "its orchestration was terminated: wrong data"),
+        (instance(Liveness.TERMINATED), "its orchestration was terminated"),
         (
             instance(
-                Life.FAILED, "Orchestrator function 'retrain_model' failed: out of order\n  stack", Stage.TRAINING
+                Liveness.FAILED, "Orchestrator function 'retrain_model' failed: out of order\n  stack", Stage.TRAINING
             ),
             "its orchestration failed in stage training: out of order; see to that and start the run again",
         ),
         (
-            instance(Life.FAILED),
+            instance(Liveness.FAILED),
             "its orchestration failed: no reason given; see to that and start the run again",
         ),
         (
-            instance(Life.COMPLETED),
+            instance(Liveness.COMPLETED),
             "its orchestration ended without recording an outcome; start the run again",
         ),
     ],
 )
-def test_the_reason_says_what_happened(run: Instance, reason: str) -> None:
-    step = run_step(REQUEST, run, NEVER, now=LATER)
+def test_the_reason_says_what_happened(run: InstanceStatus, reason: str) -> None:
+    step = decide_orphaned_run(REQUEST, run, NEVER, now=LATER)
 
-    assert isinstance(step, WindUp)
+    assert isinstance(step, FinalizeRun)
     assert step.reason == reason
 
 
-END = WindUp(Outcome.CANCELLED, "its orchestration was terminated")
-DEPLOYED = Instance(life=Life.COMPLETED, deployed=True, updated_at=START)
+END = FinalizeRun(Outcome.CANCELLED, "its orchestration was terminated")
+DEPLOYED = InstanceStatus(life=Liveness.COMPLETED, deployed=True, updated_at=START)
 
 
 @pytest.mark.parametrize(
@@ -270,36 +275,36 @@ DEPLOYED = Instance(life=Life.COMPLETED, deployed=True, updated_at=START)
     [
         ({"default": NEVER}, LATER, END),
         ({"default": NEVER}, SOON, None),  # asked for a moment ago
-        ({"default": instance(Life.ALIVE)}, LATER, None),
-        ({"default": DEPLOYED, "branch": instance(Life.ALIVE)}, LATER, None),
-        ({"default": DEPLOYED, "branch": instance(Life.COMPLETED)}, MUCH_LATER, Start(resumed=True)),
-        ({"default": instance(Life.COMPLETED)}, LATER, END),
+        ({"default": instance(Liveness.ALIVE)}, LATER, None),
+        ({"default": DEPLOYED, "branch": instance(Liveness.ALIVE)}, LATER, None),
+        ({"default": DEPLOYED, "branch": instance(Liveness.COMPLETED)}, MUCH_LATER, StartAgain(resumed=True)),
+        ({"default": instance(Liveness.COMPLETED)}, LATER, END),
     ],
 )
 def test_what_a_dead_run_serves_already_is_never_recorded_as_cancelled(
-    roll_outs: dict[str, Instance], now: datetime, expected: Start | WindUp | None
+    roll_outs: dict[str, InstanceStatus], now: datetime, expected: StartAgain | FinalizeRun | None
 ) -> None:
-    run = instance(Life.TERMINATED, stage=Stage.ROLLING_OUT)
+    run = instance(Liveness.TERMINATED, stage=Stage.ROLLING_OUT)
 
     assert after_roll_outs(END, run, roll_outs, can_resume=True, now=now) == expected
 
 
 def test_a_roll_out_that_was_broken_off_is_told_of() -> None:
-    run = instance(Life.TERMINATED, stage=Stage.ROLLING_OUT)
-    roll_outs = {"default": instance(Life.TERMINATED), "branch": instance(Life.COMPLETED)}
+    run = instance(Liveness.TERMINATED, stage=Stage.ROLLING_OUT)
+    roll_outs = {"default": instance(Liveness.TERMINATED), "branch": instance(Liveness.COMPLETED)}
 
     step = after_roll_outs(END, run, roll_outs, can_resume=True, now=LATER)
 
-    assert isinstance(step, WindUp)
+    assert isinstance(step, FinalizeRun)
     assert step.reason == f"{END.reason}; look which release serves on default: it may be this run's"
 
 
 def test_a_run_whose_pipeline_is_gone_is_wound_up_and_says_what_may_serve() -> None:
-    run = instance(Life.FAILED, stage=Stage.RECORDING)
+    run = instance(Liveness.FAILED, stage=Stage.RECORDING)
 
     step = after_roll_outs(END, run, {"default": DEPLOYED}, can_resume=False, now=LATER)
 
-    assert isinstance(step, WindUp)
+    assert isinstance(step, FinalizeRun)
     assert "default: it may be this run's" in step.reason
 
 
@@ -317,9 +322,9 @@ def test_a_wound_up_record_keeps_what_was_known() -> None:
         metrics={"accuracy": 0.9},
     )
 
-    wound_up = ended(record, WindUp(Outcome.CANCELLED, "terminated"), Stage.TRAINING, LATER)
+    wound_up = finalized_record(record, FinalizeRun(Outcome.CANCELLED, "terminated"), Stage.TRAINING, LATER)
 
     assert (wound_up.outcome, wound_up.reason, wound_up.stage) == (Outcome.CANCELLED, "terminated", Stage.TRAINING)
     assert (wound_up.ended_at, wound_up.seconds, wound_up.metrics) == (LATER, 120.0, {"accuracy": 0.9})
-    assert ended(record, WindUp(Outcome.FAILED, "x"), None, START - timedelta(days=1)).seconds == 0
-    assert ended(record, WindUp(Outcome.FAILED, "x"), None, LATER).stage is Stage.ACCEPTED
+    assert finalized_record(record, FinalizeRun(Outcome.FAILED, "x"), None, START - timedelta(days=1)).seconds == 0
+    assert finalized_record(record, FinalizeRun(Outcome.FAILED, "x"), None, LATER).stage is Stage.ACCEPTED

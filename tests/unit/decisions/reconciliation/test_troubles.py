@@ -4,25 +4,27 @@ from collections.abc import Iterable
 
 import pytest
 
-from shared.decisions.reconciliation.troubles import Aspect, Found, after_looks, aspect_of
+from shared.decisions.reconciliation.troubles import Aspect, Finding, aspect_of, merge_findings
 from shared.decisions.training.size_limits import LONGEST_COLUMN, length
 from shared.messages import TroubleKind
 from shared.wire import to_wire
 from tests.support.workflow import START
 
 
-def of_every_kind(letter: str) -> dict[Aspect, Iterable[Found]]:
-    looks: dict[Aspect, list[Found]] = {}
+def of_every_kind(letter: str) -> dict[Aspect, Iterable[Finding]]:
+    looks: dict[Aspect, list[Finding]] = {}
     for kind in TroubleKind:
-        looks.setdefault(aspect_of(kind), []).extend(Found(kind, f"{number} {letter * 2_000}") for number in range(20))
+        looks.setdefault(aspect_of(kind), []).extend(
+            Finding(kind, f"{number} {letter * 2_000}") for number in range(20)
+        )
     return dict(looks.items())
 
 
 @pytest.mark.parametrize("letter", ["a", "\x1b", "\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{PILE OF POO}", "\ud800"])
 def test_all_troubles_of_a_pipeline_fit_one_value(letter: str) -> None:
     looks = of_every_kind(letter)
-    kept = after_looks((), looks, START)
+    kept = merge_findings((), looks, START)
 
     assert {trouble.kind for trouble in kept} == set(TroubleKind)
     assert length([to_wire(trouble) for trouble in kept]) <= LONGEST_COLUMN - 1_000
-    assert after_looks(kept, looks, START.replace(year=2030)) == kept, "the same is not new"
+    assert merge_findings(kept, looks, START.replace(year=2030)) == kept, "the same is not new"

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.data_changes import detect_data_changes
 from shared.clients.ledger import UnfinishedWindow
 from shared.errors import Code, PermanentError
@@ -78,11 +78,11 @@ class PagedHub:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def look(world: WatchedWorld, *unfinished: UnfinishedWindow) -> Pass:
+def look(world: WatchedWorld, *unfinished: UnfinishedWindow) -> CycleContext:
     """One pass's look, two minutes after the last."""
-    this, _ = world.passes(lambda this: detect_data_changes(this, unfinished))
+    context, _ = world.passes(lambda context: detect_data_changes(context, unfinished))
     world.now += PASS
-    return this
+    return context
 
 
 def settles(world: WatchedWorld, hub: PagedHub, pipeline: str = PIPELINE) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from activities.acquire_compute import acquire_compute
 from function_app.activity_wiring import admit_run, record_run
 from function_app.durable_client import start_once
-from function_app.reconciler.cycle import make_pass
+from function_app.reconciler.cycle import run_cycle
 from shared.errors import PermanentError
 from shared.job_trees import JobTree
 from shared.messages import (
@@ -292,7 +292,7 @@ class Story:
 
     def passes(self, pause: timedelta) -> None:
         self.world.now += pause
-        asyncio.run(make_pass(self.world.services, self.engine, self.world.now))
+        asyncio.run(run_cycle(self.world.services, self.engine, self.world.now))
 
     def comes_to_rest(self) -> None:
         for _ in range(40):

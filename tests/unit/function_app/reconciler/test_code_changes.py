@@ -47,14 +47,14 @@ def test_what_failed_is_asked_for_again_once_its_code_is_mended(
     assert asked(world) == []
 
     world.services.deployed.tree = MENDED
-    this = look(world)
+    context = look(world)
     for _ in range(5):
         look(world)
 
     [request] = asked(world)
     assert (request.pipeline, request.cause, request.force) == (PIPELINE, Cause.CODE, False)
     assert request.note == f"the code, its libraries or parameters have changed since run {run_id}"
-    assert this.done == {"runs asked for with other code": 1}
+    assert context.done == {"runs asked for with other code": 1}
     assert open_windows(world) == []
 
 
@@ -111,8 +111,8 @@ def test_code_that_cannot_be_read_asks_for_nothing_and_stops_no_look(world: Watc
     decided(world, hub, Outcome.FAILED)
 
     world.services.deployed.tree = None
-    this = look(world)
-    assert (asked(world), this.failed) == ([], 0)
+    context = look(world)
+    assert (asked(world), context.failed) == ([], 0)
 
     hub.lands("b.csv")
     look(world)

@@ -9,7 +9,7 @@ import azure.functions as func
 import pytest
 
 from function_app.reconciler import cycle
-from function_app.reconciler.cycle import make_pass
+from function_app.reconciler.cycle import run_cycle
 from function_app.triggers import watch
 from shared.errors import PermanentError
 from shared.messages import Verdict
@@ -43,11 +43,11 @@ def test_an_idle_pass_costs_a_handful_of_requests(
     hub.lands("a.csv")
     listing = hub.listing(world.services.pipelines.get(PIPELINE))
     world.ledger.listings.mark_decided(PIPELINE, listing.digest, listing.newest)
-    asyncio.run(make_pass(world.services, world.client, world.now))
+    asyncio.run(run_cycle(world.services, world.client, world.now))
     before, hub.asked = requests_of(world), []
 
     with caplog.at_level(logging.INFO):
-        asyncio.run(make_pass(world.services, world.client, world.now))
+        asyncio.run(run_cycle(world.services, world.client, world.now))
 
     assert hub.asked == ["holdout", "page"]
     # windows, queue, runs, followers, schedule, look, settled, troubles, retries
@@ -60,7 +60,7 @@ def test_an_idle_pass_costs_a_handful_of_requests(
 
 def test_one_pass_does_all_that_was_left_undone(world: WatchedWorld, hub: PagedHub) -> None:
     world.has_pipeline("unheard", retrain_every="* * * * *")
-    asyncio.run(make_pass(world.services, world.client, world.now))
+    asyncio.run(run_cycle(world.services, world.client, world.now))
     world.client.started.clear()
     _, window = world.arrives()
     run = world.claims(window_id=None)
@@ -68,23 +68,23 @@ def test_one_pass_does_all_that_was_left_undone(world: WatchedWorld, hub: PagedH
     hub.lands("a.csv")
     world.now += 2 * (world.now - window.opened_at)
 
-    this = asyncio.run(make_pass(world.services, world.client, world.now))
+    context = asyncio.run(run_cycle(world.services, world.client, world.now))
 
-    assert this.done == {
+    assert context.done == {
         "windows settled again": 1,
         "runs wound up": 1,
         "schedules started": 1,
         "windows opened": 1,  # of the other pipeline; this one's open window is told
     }
-    assert "windows opened: 1, windows settled again: 1" in this.summary
+    assert "windows opened: 1, windows settled again: 1" in context.summary
 
 
-@pytest.mark.parametrize("step", ["unfinished_windows", "unfinished", "unanswered", "counted", "look"])
+@pytest.mark.parametrize("step", ["unfinished_windows", "unfinished", "unanswered", "counted", "last_scan"])
 def test_a_step_that_fails_does_not_keep_the_others(
     world: WatchedWorld, hub: PagedHub, step: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.has_pipeline(PIPELINE, retrain_every="* * * * *")
-    asyncio.run(make_pass(world.services, world.client, world.now))
+    asyncio.run(run_cycle(world.services, world.client, world.now))
     world.arrives()
     world.claims()
     hub.lands("a.csv")
@@ -101,17 +101,17 @@ def test_a_step_that_fails_does_not_keep_the_others(
 
     monkeypatch.setattr(owner, step, broken)
     with caplog.at_level(logging.INFO):
-        this = asyncio.run(make_pass(world.services, world.client, world.now))
+        context = asyncio.run(run_cycle(world.services, world.client, world.now))
 
-    assert this.failed == 1
+    assert context.failed == 1
     assert "the cause is this:" in caplog.text
-    assert this.summary.endswith("failed: 1, see the lines above and GET /api/pipelines")
+    assert context.summary.endswith("failed: 1, see the lines above and GET /api/pipelines")
     expected = {
         "windows settled again": "unfinished_windows",
         "runs started": "unfinished",
         "schedules started": "counted",
     }
-    assert set(this.done) >= {what for what, owner_step in expected.items() if owner_step != step}
+    assert set(context.done) >= {what for what, owner_step in expected.items() if owner_step != step}
 
 
 def test_a_pass_that_takes_longer_than_the_interval_is_not_made_twice(
@@ -127,7 +127,7 @@ def test_a_pass_that_takes_longer_than_the_interval_is_not_made_twice(
             began.set()
             await may_end.wait()
 
-        monkeypatch.setattr(cycle, "make_pass", slow)
+        monkeypatch.setattr(cycle, "run_cycle", slow)
         first = asyncio.create_task(timer(timer=_due(), client=world.client))
         await began.wait()
         assert await timer(timer=_due(), client=world.client) is None
@@ -148,7 +148,7 @@ def test_every_arrival_gets_its_verdict_although_its_pipeline_was_taken_away(
     world.arrives()
     world.has_file(PIPELINE, None)
 
-    asyncio.run(make_pass(world.services, world.client, world.now))
+    asyncio.run(run_cycle(world.services, world.client, world.now))
 
     [recorded] = world.ledger.arrivals.list_arrivals(PIPELINE).items
     assert recorded.verdict is Verdict.REJECTED

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from function_app.reconciler.orphaned_windows import adopt_windows
-from function_app.reconciler.troubles import keep_troubles
+from function_app.reconciler.troubles import record_troubles
 from shared.decisions.reconciliation.change_detection import FULL_LISTING_EVERY
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import ObservedChange
@@ -21,19 +21,19 @@ from tests.unit.function_app.reconciler.paged_hub import PASS, PagedHub, look, o
 def test_data_that_nobody_told_of_opens_a_window_and_starts_it(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv", "b.csv")
 
-    this = look(world)
+    context = look(world)
 
     [window] = open_windows(world)
     assert world.started(window.window_id) == "settle_arrivals"
     assert sighted(world) == ObservedChange(files=2, size=20)
     assert world.ledger.arrivals.unfinished_windows()[0].started
-    assert this.done == {"windows opened": 1}
+    assert context.done == {"windows opened": 1}
 
 
 def test_an_empty_or_missing_container_is_no_failure_and_opens_nothing(world: WatchedWorld, hub: PagedHub) -> None:
     for _ in range(3):
-        this = look(world)
-        assert (this.failed, this.done) == (0, {})
+        context = look(world)
+        assert (context.failed, context.done) == (0, {})
 
     hub.lands("a.csv")
     look(world)
@@ -103,11 +103,11 @@ def test_a_window_that_events_opened_is_told_and_not_started_again(world: Watche
     _, window = world.arrives()
     hub.lands("a.csv", "b.csv", "c.csv")
 
-    this = look(world)
+    context = look(world)
 
     assert open_windows(world) == [window]
     assert sighted(world) == ObservedChange(files=3, size=30)
-    assert (world.client.started, this.done) == ([], {})
+    assert (world.client.started, context.done) == ([], {})
 
 
 def test_while_an_admission_decides_nothing_is_looked_at(world: WatchedWorld, hub: PagedHub) -> None:
@@ -248,12 +248,12 @@ def test_one_hub_that_fails_does_not_keep_the_others(
     world.has_pipeline("a-far-one", data=place | {"site": "far"})
     hub.lands("a.csv")
 
-    this = look(world)
+    context = look(world)
     with caplog.at_level(logging.WARNING):
-        asyncio.run(keep_troubles(this))
+        asyncio.run(record_troubles(context))
 
     assert [window.pipeline for window in open_windows(world)] == [PIPELINE]
-    assert this.failed == 1
+    assert context.failed == 1
     assert "pipeline a-far-one: the blob storage of site far did not answer; see whether the hub is up" in caplog.text
     assert world.ledger.troubles.of(PIPELINE) == ()
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from function_app.reconciler.cycle_context import Pass
+from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.due_schedules import request_of, start_due
 from shared.decisions.reconciliation.schedules import Counted
 from shared.messages import AdmissionRequest, Cause
@@ -33,14 +33,14 @@ def test_the_first_sight_of_a_schedule_fires_nothing(daily: WatchedWorld) -> Non
 def test_a_due_time_starts_one_request(daily: WatchedWorld) -> None:
     daily.now = NIGHT + timedelta(seconds=40)
 
-    this, _ = daily.passes(start_due)
+    context, _ = daily.passes(start_due)
 
     assert daily.started(f"schedule-{PIPELINE}-20260502T0300") == "request_run"
     request = from_wire(AdmissionRequest, daily.client.instances[daily.client.started[0]].given)
     assert (request.pipeline, request.cause) == (PIPELINE, Cause.SCHEDULE)
     assert request.requested_by == daily.client.started[0]
     assert request.note == "retrain_every 0 3 * * *, due 2026-05-02 03:00 UTC"
-    assert this.done == {"schedules started": 1}
+    assert context.done == {"schedules started": 1}
 
 
 def test_later_passes_start_it_no_more_even_when_it_has_ended(daily: WatchedWorld) -> None:
@@ -84,7 +84,7 @@ class SlowClient(MemoryClient):
 def test_two_hosts_fire_once(daily: WatchedWorld) -> None:
     daily.now = NIGHT
     daily.client = SlowClient()
-    passes = [Pass(daily.services, daily.client, daily.now) for _ in range(2)]
+    passes = [CycleContext(daily.services, daily.client, daily.now) for _ in range(2)]
 
     async def both() -> None:
         await asyncio.gather(*map(start_due, passes))
@@ -92,7 +92,7 @@ def test_two_hosts_fire_once(daily: WatchedWorld) -> None:
     asyncio.run(both())
 
     assert len(daily.client.started) == 1
-    assert [this.failed for this in passes] == [0, 0]
+    assert [context.failed for context in passes] == [0, 0]
 
 
 class DyingClient(MemoryClient):
@@ -104,9 +104,9 @@ class DyingClient(MemoryClient):
 
 def test_a_due_time_whose_claimer_died_is_started_by_the_next_pass(daily: WatchedWorld) -> None:
     daily.now = NIGHT
-    this = Pass(daily.services, DyingClient(), daily.now)
-    asyncio.run(start_due(this))
-    assert this.failed == 1
+    context = CycleContext(daily.services, DyingClient(), daily.now)
+    asyncio.run(start_due(context))
+    assert context.failed == 1
 
     daily.now += timedelta(minutes=2)
     daily.passes(start_due)
@@ -129,10 +129,10 @@ def test_one_pipelines_trouble_does_not_keep_the_others(daily: WatchedWorld) -> 
         return keep(pipeline)
 
     daily.ledger.schedules.counted = broken  # type: ignore[method-assign]
-    this, _ = daily.passes(start_due)
+    context, _ = daily.passes(start_due)
 
     assert daily.client.started == ["schedule-other-20260502T0300"]
-    assert this.failed == 1
+    assert context.failed == 1
 
 
 def test_a_pipeline_without_a_schedule_costs_nothing(world: WatchedWorld) -> None:

@@ -67,10 +67,10 @@ def test_a_run_that_is_alive_is_left_alone(
     if owner:
         world.has_instance(run.requested_by, owner)
 
-    this, _ = world.passes(adopt_runs)
+    context, _ = world.passes(adopt_runs)
 
     assert world.client.started == []
-    assert (this.done, this.failed) == ({}, 0)
+    assert (context.done, context.failed) == ({}, 0)
 
 
 def test_a_run_that_was_claimed_just_now_is_left_to_its_owner(world: WatchedWorld) -> None:
@@ -90,7 +90,7 @@ def test_a_run_that_ended_without_an_outcome_is_wound_up_and_never_trained_again
     shown = {"stage": "training", "since": "", "progress": {}}
     world.has_instance(run.run_id, status, custom_status=shown, output="somebody said stop")
 
-    this, _ = world.passes(adopt_runs)
+    context, _ = world.passes(adopt_runs)
 
     end = wound_up(world, run)
     terminated = status in {RuntimeStatus.Terminated, RuntimeStatus.Canceled}
@@ -98,7 +98,7 @@ def test_a_run_that_ended_without_an_outcome_is_wound_up_and_never_trained_again
     assert (end.record.run_id, end.record.stage, end.record.ended_at) == (run.run_id, Stage.TRAINING, world.now)
     assert end.compute == run.plan.compute
     assert world.client.started == [f"{run.run_id}-wind-up"]
-    assert this.done == {"runs wound up": 1}
+    assert context.done == {"runs wound up": 1}
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -179,10 +179,10 @@ def test_a_run_that_failed_while_it_recorded_goes_on(world: WatchedWorld) -> Non
     run = world.claims()
     world.has_instance(run.run_id, RuntimeStatus.Failed, custom_status={"stage": "recording"}, output="no ledger")
 
-    this, _ = world.passes(adopt_runs)
+    context, _ = world.passes(adopt_runs)
 
     assert world.started(run.run_id) == "retrain_model"
-    assert this.done == {"runs started": 1}
+    assert context.done == {"runs started": 1}
 
 
 class LateOwner(MemoryClient):
@@ -203,7 +203,7 @@ def test_a_run_that_its_owner_started_with_its_last_breath_is_not_started_again(
     run = world.claims()
     late = LateOwner(world, run, RuntimeStatus.Running)
 
-    world.passes(lambda this: adopt_runs(replace(this, client=late)))
+    world.passes(lambda context: adopt_runs(replace(context, client=late)))
 
     assert world.client.started == []
 
@@ -286,10 +286,10 @@ def test_one_run_that_cannot_be_adopted_does_not_keep_the_others(
     world.has_instance(bad.run_id, None, message="restarting")
 
     with caplog.at_level(logging.WARNING):
-        this, _ = world.passes(adopt_runs)
+        context, _ = world.passes(adopt_runs)
 
     assert world.client.started == [good.run_id]
-    assert this.failed == 1
+    assert context.failed == 1
     assert f"could not adopt run {bad.run_id}" in caplog.text
 
 

@@ -21,12 +21,12 @@ ALIVE = [
 def test_a_window_nobody_started_is_started_and_noted_so(world: WatchedWorld) -> None:
     _, window = world.arrives()
 
-    this, _ = world.passes(adopt_windows)
+    context, _ = world.passes(adopt_windows)
 
     assert world.started(window.window_id) == "settle_arrivals"
     assert from_wire(ArrivalWindow, world.client.instances[window.window_id].given) == window
     assert [found.started for found in world.ledger.arrivals.unfinished_windows()] == [True]
-    assert this.done == {"windows settled again": 1}
+    assert context.done == {"windows settled again": 1}
 
 
 @pytest.mark.parametrize("status", [status for status in STATUSES if status not in ALIVE])
@@ -48,10 +48,10 @@ def test_a_window_whose_settling_lives_is_left_alone(world: WatchedWorld, status
         world.ledger.arrivals.close_window(window)
     world.has_instance(window.window_id, status)
 
-    this, found = world.passes(adopt_windows)
+    context, found = world.passes(adopt_windows)
 
     assert world.client.started == []
-    assert this.done == {}
+    assert context.done == {}
     assert [entry.window for entry in found] == [window]
 
 
@@ -91,10 +91,10 @@ def test_a_window_whose_run_was_claimed_is_judged_and_nothing_is_started(world: 
     run = world.claims(requested_by=window.window_id)
     world.has_instance(window.window_id, RuntimeStatus.Terminated)
 
-    this, _ = world.passes(adopt_windows)
+    context, _ = world.passes(adopt_windows)
 
     assert world.client.started == []
-    assert this.done == {"windows judged": 1}
+    assert context.done == {"windows judged": 1}
     [recorded] = world.ledger.arrivals.list_arrivals(PIPELINE).items
     assert (recorded.arrival, recorded.verdict, recorded.run_id) == (arrival, Verdict.TRAINED, run.run_id)
     assert world.ledger.arrivals.unfinished_windows() == []
@@ -143,9 +143,9 @@ def test_one_window_that_cannot_be_adopted_does_not_keep_the_others(
     world.has_instance(bad.window_id, None, message="the host is restarting")
 
     with caplog.at_level(logging.WARNING):
-        this, _ = world.passes(adopt_windows)
+        context, _ = world.passes(adopt_windows)
 
     assert world.client.started == [good.window_id]
-    assert this.failed == 1
+    assert context.failed == 1
     assert "the host is restarting" in caplog.text
     assert "the next pass tries again" in caplog.text

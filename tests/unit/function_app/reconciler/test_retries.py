@@ -49,11 +49,11 @@ def test_a_run_that_failed_for_trouble_outside_is_asked_for_again_when_its_time_
     assert world.client.started == []
 
     world.now = START + FIRST
-    this, _ = world.passes(try_again)
+    context, _ = world.passes(try_again)
     request = asked(world, run)
     assert (request.pipeline, request.cause, request.note) == (run.pipeline, Cause.SCHEDULE, "nightly")
     assert (request.parameters, request.force) == ({}, False)
-    assert this.done == {"failed runs asked for again": 1}
+    assert context.done == {"failed runs asked for again": 1}
 
 
 def test_a_trial_is_asked_for_again_with_its_own_parameters(world: WatchedWorld) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from function_app.reconciler.cycle import make_pass
+from function_app.reconciler.cycle import run_cycle
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Trouble, TroubleKind
 from shared.messages.listings import Listing
@@ -28,7 +28,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
 
 def passes(world: WatchedWorld, times: int = 1) -> None:
     for _ in range(times):
-        asyncio.run(make_pass(world.services, world.client, world.now))
+        asyncio.run(run_cycle(world.services, world.client, world.now))
         world.now += PASS
 
 
@@ -63,8 +63,8 @@ def test_it_is_kept_with_its_date_told_once_and_forgotten(
     assert (trouble.kind, trouble.since) == (kind, began)
     assert trouble.remedy
     assert said(log) == [f"pipeline {PIPELINE}: {trouble.cause}; {trouble.remedy}"]
-    this = asyncio.run(make_pass(world.services, world.client, world.now))
-    assert this.failed == failed
+    context = asyncio.run(run_cycle(world.services, world.client, world.now))
+    assert context.failed == failed
 
     hub.trouble = None
     passes(world)
@@ -219,6 +219,6 @@ def test_a_ledger_that_fails_stops_nothing(world: WatchedWorld, hub: PagedHub, m
     monkeypatch.setattr(world.ledger.troubles, "all", away)
     hub.lands("a.csv")
 
-    this = asyncio.run(make_pass(world.services, world.client, world.now))
+    context = asyncio.run(run_cycle(world.services, world.client, world.now))
 
-    assert (this.failed, this.done) == (1, {"windows opened": 1})
+    assert (context.failed, context.done) == (1, {"windows opened": 1})
