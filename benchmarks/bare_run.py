@@ -9,6 +9,7 @@ import json
 import sys
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from function_app import activity_wiring
@@ -25,10 +26,10 @@ from shared.messages import (
     Phase,
     RegisterModel,
     Rollout,
-    RunRecord,
     RunRequest,
     TrainingOrder,
     TrainingRef,
+    first_record,
 )
 
 POLL_SECONDS = 0.25
@@ -107,18 +108,9 @@ def _run(run: RunRequest, services: Services) -> None:
     step = CandidateStep(rollout=rollout, candidate=activity_wiring.start_candidate(rollout, services))
     activity_wiring.verify_candidate(step, services)
     activity_wiring.switch_traffic(step, services)
-    record = RunRecord(
-        run_id=run.run_id,
-        pipeline=run.pipeline,
+    record = replace(
+        first_record(run, reason=judgement.reason),
         outcome=Outcome.PROMOTED,
-        reason=judgement.reason,
-        cause=run.cause,
-        fingerprint=run.fingerprint,
-        attempt=run.attempt,
-        snapshot_digest=run.snapshot.digest,
-        requested_at=run.requested_at,
-        holdout=run.snapshot.holdout,
-        evaluator=run.evaluator,
         ended_at=datetime.now(UTC),
         metrics=trained.metrics,
         model=registered.name,

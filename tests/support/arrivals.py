@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from shared.messages import Arrival, Outcome, RunRecord
+from shared.messages import Arrival, Outcome, RunRecord, first_record
 from shared.pipelines import Pipeline
 from tests.support.builders import a_run_request
 from tests.support.workflow import START
@@ -66,16 +66,5 @@ def a_blob_created(**changes: Any) -> dict[str, Any]:
 
 
 def a_run_record(**changes: Any) -> RunRecord:
-    request = a_run_request()
-    record = RunRecord(
-        run_id=request.run_id,
-        pipeline=request.pipeline,
-        outcome=Outcome.NOT_PROMOTED,
-        reason="the champion stays",
-        cause=request.cause,
-        fingerprint=request.fingerprint,
-        attempt=request.attempt,
-        snapshot_digest=request.snapshot.digest,
-        requested_at=request.requested_at,
-    )
+    record = replace(first_record(a_run_request(), reason="the champion stays"), outcome=Outcome.NOT_PROMOTED)
     return replace(record, **changes)

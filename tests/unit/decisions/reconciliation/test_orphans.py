@@ -25,7 +25,7 @@ from shared.decisions.reconciliation.orphans import (
     retry_is_due,
     within_grace,
 )
-from shared.messages import ArrivalWindow, Cause, Outcome, RunRecord, Stage, Verdict, WindowVerdict
+from shared.messages import ArrivalWindow, Outcome, Stage, Verdict, WindowVerdict, first_record
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_run_request
 from tests.support.workflow import START
@@ -309,18 +309,7 @@ def test_a_run_whose_pipeline_is_gone_is_wound_up_and_says_what_may_serve() -> N
 
 
 def test_a_wound_up_record_keeps_what_was_known() -> None:
-    record = RunRecord(
-        run_id=REQUEST.run_id,
-        pipeline=REQUEST.pipeline,
-        outcome=None,
-        reason="claimed",
-        cause=Cause.NEW_DATA,
-        fingerprint=REQUEST.fingerprint,
-        attempt=1,
-        snapshot_digest="cd",
-        requested_at=START,
-        metrics={"accuracy": 0.9},
-    )
+    record = replace(first_record(REQUEST, reason="claimed"), metrics={"accuracy": 0.9})
 
     wound_up = finalized_record(record, FinalizeRun(Outcome.CANCELLED, "terminated"), Stage.TRAINING, LATER)
 
