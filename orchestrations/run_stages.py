@@ -1,0 +1,261 @@
+"""The stages of one run, over the record that grows with them; ``retrain_model`` says in which order."""
+
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import azure.durable_functions as df
+
+from orchestrations import await_compute, call_safely
+from orchestrations.blaming import BlamedError
+from orchestrations.progress import announce, report
+from orchestrations.run_messages import judgement_on, lineage_of, rollout_to, training_order
+from orchestrations.stage_retries import Steps, patiently
+from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
+from shared.decisions.snapshots.omissions import described
+from shared.decisions.training.failure_causes import worst_of
+from shared.decisions.training.size_limits import bounded_metrics, bounded_record, bounded_targets
+from shared.messages import (
+    CHECKED,
+    QUEUED,
+    BuildImage,
+    BuiltImage,
+    Champion,
+    ChampionQuery,
+    Compared,
+    FailureKind,
+    Outcome,
+    Phase,
+    RegisteredModel,
+    RegisterModel,
+    RunEventKind,
+    RunRequest,
+    Stage,
+    TargetResult,
+    TrainedModel,
+    TrainingEnd,
+    TrainingPoll,
+    TrainingRef,
+    Turn,
+    delivery_of,
+    first_record,
+)
+from shared.orchestration_ids import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
+from shared.wire import from_wire, to_wire
+
+NOTHING_SAID = "its training says nothing of the champion's model; job.py must call job_runtime.run_job"
+
+
+class RunEndedError(BlamedError):
+    """The run is over before its last stage; not always a failure, and then of no kind."""
+
+    def __init__(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:
+        super().__init__(reason, kind)
+        self.outcome = outcome
+
+
+class Run:
+    """One run: its request, its record, and what one stage leaves for a later one."""
+
+    def __init__(self, context: df.DurableOrchestrationContext, request: RunRequest) -> None:
+        self.context = context
+        self.request = request
+        self.trained: TrainedModel | None = None
+        self.rival: str | None = None
+        self.compared: Compared | None = None
+        self.delivers = False
+        self.unkept = ""
+        self.image: BuiltImage | None = None
+        self.record = first_record(request)
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether it is of the schema of today."""
+        return self.request.schema >= CHECKED
+
+    @property
+    def queues(self) -> bool:
+        """Whether it waits for its compute. A training that has ended needs none, and must not be refused one."""
+        return self.request.schema >= QUEUED and not self.request.resumed
+
+    def enter(self, stage: Stage, **progress: Any) -> None:
+        """Begin a stage: in the record, and in the custom status."""
+        self.record = replace(self.record, stage=stage)
+        report(self.context, stage, **progress)
+
+    def end(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:
+        """``kind``: whose matter a failure is."""
+        told = f"{reason}; {self.unkept}" if self.unkept else reason
+        told += described(self.record.left_out)
+        counts = self.record.job_failed or (kind is not None and kind.counts)
+        record = replace(self.record, outcome=outcome, reason=told, failure_kind=kind, job_failed=counts)
+        self.record = bounded_record(record)
+
+    def patiently(self, steps: Callable[[], Steps]) -> Steps:
+        """Do a stage; runs of today wait for trouble outside, and try it again."""
+        if self.is_checked:
+            yield from patiently(self.context, steps, lambda: self.record.stage)
+        else:
+            yield from steps()
+
+    def tell(self, kind: RunEventKind) -> Steps:
+        """Announce a moment of the run."""
+        if self.request.schema >= QUEUED:
+            yield from announce(self.context, kind, self.record)
+
+    def tell_the_end(self) -> Steps:
+        """Announce the outcome."""
+        if self.record.outcome is not None:
+            yield from self.tell(RunEventKind.ending(self.record.outcome))
+
+    def train_in_turn(self) -> Steps:
+        """Hold the compute for as long as the training takes, however that ends."""
+        try:
+            yield from self.wait_for_turn()
+            yield from self.tell(RunEventKind.TRAINING_STARTED)
+            yield from self.train()
+        except Exception:  # not in a finally: a generator that is being closed must not yield
+            yield from self.give_back()
+            raise
+        yield from self.give_back()
+
+    def wait_for_turn(self) -> Steps:
+        """Wait for the compute."""
+        self.enter(Stage.WAITING, compute=self.request.plan.compute, details=compute_id(self.request.run_id))
+        turn = await_compute.outcome((yield await_compute.start(self.context, self.request)))
+        if turn.turn is not Turn.GRANTED:
+            raise RunEndedError(Outcome.CANCELLED, f"waiting: {turn.reason}")
+
+    def give_back(self) -> Steps:
+        """Let the next run have the compute."""
+        yield from await_compute.give_back(self.context, self.request.plan.compute, self.request.run_id)
+
+    def wait_to_deliver(self) -> Steps:
+        """One run of a pipeline judges and delivers at a time, until its record is written.
+
+        Two side by side would judge by the same champion, and remove each other's candidates.
+        """
+        self.enter(Stage.JUDGING, details=delivery_id(self.request.run_id))
+        self.delivers = True
+        turn = await_compute.outcome((yield await_compute.start_for_delivery(self.context, self.request)))
+        if turn.turn is not Turn.GRANTED:
+            raise RunEndedError(Outcome.CANCELLED, f"judging: {turn.reason}")
+
+    def let_others_deliver(self) -> Steps:
+        """Let the next run of the pipeline judge and deliver."""
+        if self.delivers:
+            yield from await_compute.give_back(self.context, delivery_of(self.request.pipeline), self.request.run_id)
+
+    def champion(self) -> Generator[Any, Any, Champion]:
+        """Who serves now."""
+        champion = yield from READ_CHAMPION.call(self.context, ChampionQuery(pipeline=self.request.pipeline))
+        return champion
+
+    def train(self) -> Steps:
+        """Train to the end; ends the run when that is no completed training."""
+        request = self.request
+        self.enter(Stage.TRAINING, details=training_id(request.run_id))
+        rival = (yield from self.champion()).run_id if self.is_checked else None
+        order = training_order(request, rival)
+        poll = TrainingPoll(order=order, limits=request.plan.limits, schema=request.schema)
+        reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
+        end = from_wire(TrainingEnd, reply)
+        if end.phase is not Phase.COMPLETED:
+            self.record = replace(self.record, job_failed=end.job_failed)
+            outcome = Outcome.CANCELLED if end.phase is Phase.CANCELLED else Outcome.FAILED
+            reason = f"training: {end.reason or 'it was cancelled in Azure ML'}"
+            raise RunEndedError(outcome, reason, end.failure_kind)
+        self.rival = order.champion
+        if not self.is_checked:
+            yield from self.collect()
+
+    def collect(self) -> Steps:
+        """Take over what the training left: its numbers, and what it did without."""
+        request = self.request
+        judged = (request.plan.rule.metric,)
+        ref = TrainingRef(run_id=request.run_id, pipeline=request.pipeline, metrics=judged)
+        self.trained = yield from COLLECT_TRAINING.call(self.context, ref)
+        self.compared = self.trained.compared
+        if self.compared is None and self.rival:
+            self.compared = Compared(run_id=self.rival, trouble=NOTHING_SAID)
+        metrics, self.unkept = bounded_metrics(self.trained.metrics, request.plan.rule.metric)
+        left_out = self.record.left_out + self.trained.left_out
+        self.record = replace(self.record, metrics=metrics, left_out=left_out)
+
+    def judge(self) -> Steps:
+        """By whoever is champion now, which need not be who it was when the training began."""
+        self.enter(Stage.JUDGING)
+        champion = yield from self.champion()
+        judgement = judgement_on(self.request, self.record, self.compared, champion)
+        self.record = replace(
+            self.record,
+            champion_run_id=champion.run_id,
+            reason=judgement.reason,
+            champion_value=judgement.champion_value,
+            comparable=judgement.comparable,
+            overtaken=judgement.overtaken,
+        )
+        if not judgement.promoted:
+            raise RunEndedError(Outcome.NOT_PROMOTED, judgement.reason)
+
+    def deliver(self) -> Steps:
+        """Registration and containerization at the same time; the run goes on when both have worked."""
+        assert self.trained is not None  # noqa: S101 - train() came before; for the type checker
+        context, path, lineage = self.context, self.trained.model_path, lineage_of(self.request, self.record)
+        self.enter(Stage.DELIVERING, doing=["registering the model", "building the image"])
+        created = self.trained.ended_at or self.request.requested_at
+        replies = yield context.task_all(
+            [
+                call_safely.start(
+                    context,
+                    REGISTER_MODEL,
+                    RegisterModel(lineage=lineage, model_path=path, name=self.request.plan.model),
+                    registration_id(lineage.run_id),
+                ),
+                call_safely.start(
+                    context,
+                    BUILD_IMAGE,
+                    BuildImage(lineage=lineage, model_path=path, created_at=created, job=self.request.plan.job),
+                    image_id(lineage.run_id),
+                ),
+            ]
+        )
+        registered: RegisteredModel = call_safely.outcome(REGISTER_MODEL, replies[0])
+        self.record = replace(self.record, model=registered.name, version=registered.version)
+        self.image = call_safely.outcome(BUILD_IMAGE, replies[1])
+        self.record = replace(self.record, image=self.image.reference)
+
+    def roll_out(self) -> Steps:
+        """One roll-out per target, side by side; a target that fails keeps what it served before."""
+        assert self.image is not None  # noqa: S101 - deliver() came before; for the type checker
+        plans = self.request.plan.targets
+        ids = {plan.name: roll_out_id(self.request, plan.name) for plan in plans}
+        self.enter(Stage.ROLLING_OUT, targets=[plan.name for plan in plans], details=ids)
+        replies = yield self.context.task_all(
+            [
+                self.context.call_sub_orchestrator(
+                    "roll_out",
+                    to_wire(rollout_to(plan, self.request, self.image.reference)),
+                    ids[plan.name],
+                )
+                for plan in plans
+            ]
+        )
+        results = bounded_targets([from_wire(TargetResult, reply) for reply in replies])
+        self.record = replace(self.record, targets=results)
+        failed = "; ".join(f"{result.target}: {result.reason}" for result in results if not result.deployed)
+        if not any(result.deployed for result in results):
+            kind = worst_of([result.failure_kind for result in results])
+            raise RunEndedError(Outcome.ROLLED_BACK, f"rolling_out: {failed}", kind)
+        reason = self.record.reason + (f"; not rolled out to {failed}" if failed else "")
+        self.end(Outcome.PROMOTED, reason)
+
+    def keep(self) -> Steps:
+        """Write the outcome into the ledger."""
+        now: datetime = self.context.current_utc_datetime
+        seconds = round((now - self.request.requested_at).total_seconds(), 3)
+        self.record = replace(self.record, ended_at=now, seconds=seconds)
+        report(self.context, Stage.RECORDING)
+        yield from RECORD_RUN.call(self.context, self.record)
+        report(self.context, Stage.DONE, outcome=self.record.outcome, reason=self.record.reason)
