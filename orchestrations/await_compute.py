@@ -12,7 +12,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.blaming import BlamedError, blamed
+from orchestrations.failures import BlamedError, blamed
 from orchestrations.progress import report
 from shared.contracts import ACQUIRE_COMPUTE, RELEASE_COMPUTE
 from shared.decisions.training.compute_queue import ask_again_at

@@ -11,7 +11,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.blaming import blamed
+from orchestrations.failures import blamed
 from orchestrations.progress import report, show
 from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, START_TRAINING, SUBMIT_TRAINING
 from shared.decisions.training.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe

@@ -9,7 +9,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.blaming import BlamedError, blamed
+from orchestrations.failures import BlamedError, blamed
 from shared.contracts import ACTIVITIES, Activity, Command, Result
 from shared.messages import FailureKind
 from shared.wire import from_wire, to_wire

@@ -7,7 +7,7 @@ schema 3 is said at :data:`shared.messages.CHECKED`.
 
 import azure.durable_functions as df
 
-from orchestrations.blaming import blamed
+from orchestrations.failures import blamed
 from orchestrations.run_stages import Run, RunEndedError
 from orchestrations.stage_retries import Steps
 from shared.messages import Outcome, RunEventKind, RunRequest

@@ -9,7 +9,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.blaming import BlamedError, blamed
+from orchestrations.failures import BlamedError, blamed
 from orchestrations.progress import first_line, report
 from shared.contracts import REMOVE_CANDIDATE, START_CANDIDATE, SWITCH_TRAFFIC, VERIFY_CANDIDATE
 from shared.errors import PermanentError

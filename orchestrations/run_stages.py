@@ -8,7 +8,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from orchestrations import await_compute, call_safely
-from orchestrations.blaming import BlamedError
+from orchestrations.failures import BlamedError
 from orchestrations.progress import announce, report
 from orchestrations.run_messages import judgement_on, lineage_of, rollout_to, training_order
 from orchestrations.stage_retries import Steps, patiently

@@ -5,7 +5,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.blaming import blamed
+from orchestrations.failures import blamed
 from orchestrations.progress import report
 from shared.decisions.training.retry_schedule import WITHIN_A_RUN
 from shared.messages import FailureKind, Stage
