@@ -9,7 +9,7 @@ from typing import Protocol
 
 from shared import admission_evaluation
 from shared.decisions.admission.fingerprint import recipe_digest
-from shared.decisions.admission.repeats import Refuse, under_way
+from shared.decisions.admission.repeats import Refusal, under_way
 from shared.decisions.explanations.serving_model import in_force
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
@@ -77,7 +77,7 @@ def admit_run(
     if granted is not None:
         return _again(request, granted, runs, listings, champions)
     try:
-        weighed = admission_evaluation.weigh(
+        evaluation = admission_evaluation.evaluate_admission(
             request,
             pipelines=pipelines,
             take_snapshot=snapshots.take_snapshot,
@@ -94,24 +94,24 @@ def admit_run(
         if error.code is not Code.NO_DATA:
             raise
         return Admission(start=False, run_id=None, verdict=Verdict.REJECTED, reason=error.reason)
-    if isinstance(weighed.decision, RunRequest):
-        frozen_jobs.keep(weighed.job)  # before the claim: whoever holds one finds its code
-    admission = _claimed(weighed.decision, runs)
+    if isinstance(evaluation.decision, RunRequest):
+        frozen_jobs.keep(evaluation.job)  # before the claim: whoever holds one finds its code
+    admission = _claimed(evaluation.decision, runs)
     if not admission.start:
         granted = runs.claimed_by(request.pipeline, request.requested_by)
         if granted is not None:
             return _again(request, granted, runs, listings, champions)
     # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
-    _mark_decided(request, weighed.snapshot, listings, code=weighed.recipe, run_id=admission.run_id)
-    if admission.verdict is Verdict.QUARANTINED and weighed.fingerprint is not None:
-        kept = quarantines.get(request.pipeline, weighed.fingerprint)
-        if kept is not None and not kept.active:  # released since it was weighed, so the settling came too late
+    _mark_decided(request, evaluation.snapshot, listings, code=evaluation.recipe, run_id=admission.run_id)
+    if admission.verdict is Verdict.QUARANTINED and evaluation.fingerprint is not None:
+        kept = quarantines.get(request.pipeline, evaluation.fingerprint)
+        if kept is not None and not kept.active:  # lifted since the evaluation, so the mark came too late
             listings.clear_decision(request.pipeline)
     return admission
 
 
-def _claimed(wanted: RunRequest | Refuse, runs: RunClaims) -> Admission:
-    if isinstance(wanted, Refuse):
+def _claimed(wanted: RunRequest | Refusal, runs: RunClaims) -> Admission:
+    if isinstance(wanted, Refusal):
         return _refused(wanted)
     holder = runs.claim_run(wanted)
     return _granted(holder) if holder == wanted else _refused(under_way(holder.run_id))
@@ -160,5 +160,5 @@ def _granted_before(
     return Admission(start=False, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason)
 
 
-def _refused(refusal: Refuse) -> Admission:
+def _refused(refusal: Refusal) -> Admission:
     return Admission(start=False, run_id=refusal.run_id, verdict=refusal.verdict, reason=refusal.reason)

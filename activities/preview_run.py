@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from shared import admission_evaluation
-from shared.decisions.admission.repeats import Refuse
+from shared.decisions.admission.repeats import Refusal
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, Preview, Snapshot, Verdict
@@ -30,7 +30,7 @@ def preview_run(
 ) -> Preview:
     """What would be decided if the request came now; what comes later may be decided otherwise."""
     try:
-        weighed = admission_evaluation.weigh(
+        evaluation = admission_evaluation.evaluate_admission(
             request,
             pipelines=pipelines,
             take_snapshot=snapshots.preview_snapshot,
@@ -44,18 +44,18 @@ def preview_run(
         if error.code is not Code.NO_DATA:
             raise
         return Preview(would_start=False, verdict=Verdict.REJECTED, reason=error.reason)
-    decision, snapshot = weighed.decision, weighed.snapshot
-    if isinstance(decision, Refuse):
+    decision, snapshot = evaluation.decision, evaluation.snapshot
+    if isinstance(decision, Refusal):
         verdict, reason = decision.verdict, decision.reason
     else:
         verdict, reason = Verdict.TRAINED, f"{snapshot.blobs} files would be trained in run {decision.run_id}"
         reason += described(snapshot.left_out)
     return Preview(
-        would_start=not isinstance(decision, Refuse),
+        would_start=not isinstance(decision, Refusal),
         verdict=verdict,
         reason=reason,
         run_id=decision.run_id,
-        fingerprint=weighed.fingerprint,
+        fingerprint=evaluation.fingerprint,
         blobs=snapshot.blobs,
         size=snapshot.size,
     )

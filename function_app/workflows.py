@@ -1,34 +1,33 @@
-"""Registers every orchestration under its name."""
+"""Registers every orchestration under the name by which the host keeps it, which outlives the names in our code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import azure.durable_functions as df
 
+from orchestrations import call_safely, finalize_orphaned_run
 from orchestrations.await_compute import await_compute
 from orchestrations.await_training import await_training
-from orchestrations.call_safely import guarded_step
-from orchestrations.finalize_orphaned_run import wind_up_run
 from orchestrations.request_run import request_run
 from orchestrations.retrain_model import retrain_model
 from orchestrations.roll_out import roll_out
 from orchestrations.settle_arrivals import settle_arrivals
 
-ORCHESTRATIONS: tuple[Callable[[df.DurableOrchestrationContext], Any], ...] = (
-    settle_arrivals,
-    request_run,
-    retrain_model,
-    await_compute,
-    await_training,
-    guarded_step,
-    roll_out,
-    wind_up_run,
-)
+ORCHESTRATIONS: Mapping[str, Callable[[df.DurableOrchestrationContext], Any]] = {
+    "settle_arrivals": settle_arrivals,
+    "request_run": request_run,
+    "retrain_model": retrain_model,
+    "await_compute": await_compute,
+    "await_training": await_training,
+    call_safely.NAME: call_safely.call_activity_safely,
+    "roll_out": roll_out,
+    finalize_orphaned_run.NAME: finalize_orphaned_run.finalize_orphaned_run,
+}
 
 
 def blueprint() -> df.Blueprint:
-    """All orchestrations; the host knows each by its Python name."""
+    """All orchestrations, each under its registered name."""
     bp = df.Blueprint()
-    for orchestration in ORCHESTRATIONS:
-        bp.orchestration_trigger(context_name="context")(orchestration)
+    for name, orchestration in ORCHESTRATIONS.items():
+        bp.function_name(name)(bp.orchestration_trigger(context_name="context")(orchestration))
     return bp

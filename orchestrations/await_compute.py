@@ -12,7 +12,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.failures import BlamedError, blamed
+from orchestrations.failures import AttributedError, failure_of
 from orchestrations.progress import report
 from shared.contracts import ACQUIRE_COMPUTE, RELEASE_COMPUTE
 from shared.decisions.training.compute_queue import ask_again_at
@@ -36,7 +36,7 @@ ROUNDS_PER_EXECUTION = 20
 DELIVERY_SECONDS = 60.0  # what a delivery usually takes; it only says how often to ask
 
 
-class QueueFailedError(BlamedError):
+class QueueFailedError(AttributedError):
     """The queue could not be asked; the text names what to do."""
 
 
@@ -52,7 +52,7 @@ def await_compute(context: df.DurableOrchestrationContext) -> Generator[Any, Any
             _report(context, wait.ticket, turn)
             yield context.create_timer(ask_again_at(turn, wait.ticket, context.current_utc_datetime))
     except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
-        kind, reason = blamed(error)
+        kind, reason = failure_of(error)
         return {"failed": reason, "kind": (kind or FailureKind.UNKNOWN).value}
     context.continue_as_new(to_wire(wait))
     return None

@@ -11,13 +11,13 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.failures import blamed
+from orchestrations.failures import failure_of
 from orchestrations.progress import report, show
 from shared.contracts import CANCEL_TRAINING, CHECK_TRAINING, START_TRAINING, SUBMIT_TRAINING
-from shared.decisions.training.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_step, observe
+from shared.decisions.training.polling import ROUNDS_PER_EXECUTION, Cancel, Ended, next_poll, observe
 from shared.errors import Code, PermanentError
 from shared.messages import (
-    CHECKED,
+    FAIR_COMPARISON_SCHEMA,
     FailureKind,
     Phase,
     Stage,
@@ -38,12 +38,12 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
     try:
         if not poll.submitted:
             report(context, Stage.TRAINING, phase="submitting", compute=poll.order.compute)
-            submit = START_TRAINING if poll.schema >= CHECKED else SUBMIT_TRAINING
+            submit = START_TRAINING if poll.schema >= FAIR_COMPARISON_SCHEMA else SUBMIT_TRAINING
             yield from submit.call(context, poll.order)
             poll = replace(poll, submitted=True)
         outcome = yield from _rounds(context, poll, ref)
     except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
-        kind, reason = blamed(error)
+        kind, reason = failure_of(error)
         if isinstance(error, PermanentError) and not poll.submitted:
             return to_wire(_failed(poll, reason, kind))
         # It may be running, such as when the credentials have expired.
@@ -64,7 +64,7 @@ def _rounds(
         status = yield from CHECK_TRAINING.call(context, ref)
         now = context.current_utc_datetime
         poll = observe(poll, status, now)
-        step = next_step(poll, status, now)
+        step = next_poll(poll, status, now)
         if isinstance(step, Ended):
             return _end(poll, step.phase, step.reason, step.kind)
         if isinstance(step, Cancel):

@@ -9,26 +9,26 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.failures import BlamedError, blamed
+from orchestrations.failures import AttributedError, failure_of
 from shared.contracts import ACTIVITIES, Activity, Command, Result
 from shared.messages import FailureKind
 from shared.wire import from_wire, to_wire
 
-NAME = "guarded_step"
+NAME = "guarded_step"  # under which the host knows it, and keeps it
 
 
-class StepFailedError(BlamedError):
-    """A guarded step ended with an error; the text names what to do."""
+class StepFailedError(AttributedError):
+    """An activity that was called safely ended with an error; the text names what to do."""
 
 
-def guarded_step(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:
+def call_activity_safely(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:
     """Input ``{"activity", "command"}``; output ``{"value": {...}}``, or ``{"failed": reason, "kind": kind}``."""
     asked = context.get_input()
     activity = next(row for row in ACTIVITIES if row.name == asked["activity"])
     try:
         value = yield from activity.call(context, from_wire(activity.accepts, asked["command"]))
     except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
-        kind, reason = blamed(error)
+        kind, reason = failure_of(error)
         return {"failed": reason, "kind": (kind or FailureKind.UNKNOWN).value}
     return {"value": to_wire(value)}
 
@@ -36,13 +36,13 @@ def guarded_step(context: df.DurableOrchestrationContext) -> Generator[Any, Any,
 def start(
     context: df.DurableOrchestrationContext, activity: Activity[Command, Result], command: Command, instance_id: str
 ) -> Any:
-    """The task of a guarded activity, for ``task_all``."""
+    """The task of an activity that is called safely, for ``task_all``."""
     asked = {"activity": activity.name, "command": to_wire(command)}
     return context.call_sub_orchestrator(NAME, asked, instance_id)
 
 
 def outcome(activity: Activity[Command, Result], reply: dict[str, Any]) -> Result:
-    """The result in a guarded step's reply; raises :class:`StepFailedError`."""
+    """The result in the reply of an activity that was called safely; raises :class:`StepFailedError`."""
     if "failed" in reply:
         raise StepFailedError(reply["failed"], FailureKind(reply.get("kind", FailureKind.UNKNOWN)))
     return from_wire(activity.returns, reply["value"])

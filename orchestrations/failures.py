@@ -1,12 +1,12 @@
 """Whose matter an error is that ends a step of an orchestration."""
 
 from orchestrations.progress import first_line, gave_up
-from shared.decisions.training.failure_causes import kind_of
+from shared.decisions.training.failure_causes import failure_kind_of
 from shared.errors import EdgetrainError, PermanentError
 from shared.messages import FailureKind
 
 
-class BlamedError(EdgetrainError):
+class AttributedError(EdgetrainError):
     """Something ended with an error of which it is known whose matter it is; None: it is no failure."""
 
     def __init__(self, reason: str, kind: FailureKind | None) -> None:
@@ -14,16 +14,16 @@ class BlamedError(EdgetrainError):
         self.kind = kind
 
 
-def blamed(error: Exception) -> tuple[FailureKind | None, str]:
+def failure_of(error: Exception) -> tuple[FailureKind | None, str]:
     """Whose matter an error is, and the reason that is told.
 
     The SDK raises a bare ``Exception`` for an activity whose retries ran out. Any other that is not ours is a fault of
     the app itself: waiting does not mend it.
     """
-    if isinstance(error, BlamedError):
+    if isinstance(error, AttributedError):
         return error.kind, str(error)
     if isinstance(error, PermanentError):
-        return kind_of(error), error.reason
+        return failure_kind_of(error), error.reason
     if type(error) is Exception:
         return FailureKind.OUTSIDE, gave_up(error)
     return FailureKind.UNKNOWN, f"this is a fault of the app: {type(error).__name__}: {first_line(error)}"

@@ -17,10 +17,10 @@ from shared.errors import Code, PermanentError
 from shared.messages import Outcome, RunEnd, RunEventKind, Stage, TrainingRef, delivery_of
 from shared.wire import from_wire, to_wire
 
-NAME = "wind_up_run"
+NAME = "wind_up_run"  # under which the host knows it, and keeps it
 
 
-def wind_up_run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
+def finalize_orphaned_run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
     """Output: the ``RunRecord`` that the ledger holds. Fails only when the ledger does not take it."""
     end = from_wire(RunEnd, context.get_input())
     record, outcome = end.record, end.record.outcome or Outcome.FAILED

@@ -2,12 +2,12 @@
 
 Whatever happens outside, a run ends with exactly one outcome in the ledger; ``not_promoted`` is a success. Requests of
 schema 1 were made before there was a queue and announcements, and their runs go on as they began; what came with
-schema 3 is said at :data:`shared.messages.CHECKED`.
+schema 3 is said at :data:`shared.messages.FAIR_COMPARISON_SCHEMA`.
 """
 
 import azure.durable_functions as df
 
-from orchestrations.failures import blamed
+from orchestrations.failures import failure_of
 from orchestrations.run_stages import Run, RunEndedError
 from orchestrations.stage_retries import Steps
 from shared.messages import Outcome, RunEventKind, RunRequest
@@ -22,18 +22,18 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
         yield from run.tell(RunEventKind.ACCEPTED)
         yield from (run.train_in_turn() if run.queues else run.train())
         if run.is_checked:
-            yield from run.patiently(run.collect)
+            yield from run.retry_while_outside(run.collect)
         yield from run.tell(RunEventKind.TRAINED)
         if run.is_checked:
-            yield from run.patiently(run.wait_to_deliver)
-        yield from run.patiently(run.judge)
-        yield from run.patiently(run.deliver)
+            yield from run.retry_while_outside(run.wait_to_deliver)
+        yield from run.retry_while_outside(run.judge)
+        yield from run.retry_while_outside(run.deliver)
         yield from run.tell(RunEventKind.REGISTERED)
-        yield from run.patiently(run.roll_out)
+        yield from run.retry_while_outside(run.roll_out)
     except RunEndedError as end:
         run.end(end.outcome, str(end), end.kind)
     except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
-        kind, reason = blamed(error)
+        kind, reason = failure_of(error)
         run.end(Outcome.FAILED, f"{run.record.stage.value}: {reason}", kind)
     yield from run.keep()
     yield from run.let_others_deliver()

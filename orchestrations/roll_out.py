@@ -9,7 +9,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.failures import BlamedError, blamed
+from orchestrations.failures import AttributedError, failure_of
 from orchestrations.progress import first_line, report
 from shared.contracts import REMOVE_CANDIDATE, START_CANDIDATE, SWITCH_TRAFFIC, VERIFY_CANDIDATE
 from shared.errors import PermanentError
@@ -26,7 +26,7 @@ def roll_out(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any
         candidate = yield from START_CANDIDATE.call(context, rollout)
         release = yield from _take_over(context, CandidateStep(rollout=rollout, candidate=candidate))
     except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
-        kind, reason = blamed(error)
+        kind, reason = failure_of(error)
     else:
         return to_wire(TargetResult(target=rollout.target, deployed=True, endpoint=release.endpoint))
     if candidate is not None:
@@ -46,8 +46,8 @@ def _take_over(context: df.DurableOrchestrationContext, step: CandidateStep) -> 
     except Exception as error:
         # The last answer may have been lost after the switch was made; then the candidate is live, and stays.
         # To roll out again tells, and then it is recorded as what it is.
-        kind, _ = blamed(error)
-        raise BlamedError(f"{first_line(error)}; look which release the target serves", kind) from error
+        kind, _ = failure_of(error)
+        raise AttributedError(f"{first_line(error)}; look which release the target serves", kind) from error
     return release
 
 

@@ -3,7 +3,7 @@
 from shared.decisions.promotion.judgement import Challenger, judge
 from shared.decisions.promotion.judgement_by_record import judge_by_record
 from shared.messages import (
-    CHECKED,
+    FAIR_COMPARISON_SCHEMA,
     Champion,
     Compared,
     Judgement,
@@ -35,9 +35,9 @@ def training_order(request: RunRequest, champion: str | None) -> TrainingOrder:
 
 
 def judgement_on(request: RunRequest, record: RunRecord, compared: Compared | None, champion: Champion) -> Judgement:
-    """Whether the run's model is promoted. Runs of schemas before ``CHECKED`` are judged as they began."""
+    """Whether the run's model is promoted. Runs of schemas before the fair comparison are judged as they began."""
     rule = request.plan.rule
-    if request.schema < CHECKED:
+    if request.schema < FAIR_COMPARISON_SCHEMA:
         return judge_by_record(rule, record.metrics, champion, run_id=request.run_id)
     challenger = Challenger(
         run_id=request.run_id,

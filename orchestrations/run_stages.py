@@ -8,17 +8,17 @@ from typing import Any
 import azure.durable_functions as df
 
 from orchestrations import await_compute, call_safely
-from orchestrations.failures import BlamedError
+from orchestrations.failures import AttributedError
 from orchestrations.progress import announce, report
 from orchestrations.run_messages import judgement_on, lineage_of, rollout_to, training_order
-from orchestrations.stage_retries import Steps, patiently
+from orchestrations.stage_retries import Steps, retry_while_outside
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.snapshots.omissions import described
-from shared.decisions.training.failure_causes import worst_of
+from shared.decisions.training.failure_causes import common_failure_kind
 from shared.decisions.training.size_limits import bounded_metrics, bounded_record, bounded_targets
 from shared.messages import (
-    CHECKED,
-    QUEUED,
+    FAIR_COMPARISON_SCHEMA,
+    QUEUE_SCHEMA,
     BuildImage,
     BuiltImage,
     Champion,
@@ -47,7 +47,7 @@ from shared.wire import from_wire, to_wire
 NOTHING_SAID = "its training says nothing of the champion's model; job.py must call job_runtime.run_job"
 
 
-class RunEndedError(BlamedError):
+class RunEndedError(AttributedError):
     """The run is over before its last stage; not always a failure, and then of no kind."""
 
     def __init__(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:
@@ -72,12 +72,12 @@ class Run:
     @property
     def is_checked(self) -> bool:
         """Whether it is of the schema of today."""
-        return self.request.schema >= CHECKED
+        return self.request.schema >= FAIR_COMPARISON_SCHEMA
 
     @property
     def queues(self) -> bool:
         """Whether it waits for its compute. A training that has ended needs none, and must not be refused one."""
-        return self.request.schema >= QUEUED and not self.request.resumed
+        return self.request.schema >= QUEUE_SCHEMA and not self.request.resumed
 
     def enter(self, stage: Stage, **progress: Any) -> None:
         """Begin a stage: in the record, and in the custom status."""
@@ -92,16 +92,16 @@ class Run:
         record = replace(self.record, outcome=outcome, reason=told, failure_kind=kind, job_failed=counts)
         self.record = bounded_record(record)
 
-    def patiently(self, steps: Callable[[], Steps]) -> Steps:
+    def retry_while_outside(self, steps: Callable[[], Steps]) -> Steps:
         """Do a stage; runs of today wait for trouble outside, and try it again."""
         if self.is_checked:
-            yield from patiently(self.context, steps, lambda: self.record.stage)
+            yield from retry_while_outside(self.context, steps, lambda: self.record.stage)
         else:
             yield from steps()
 
     def tell(self, kind: RunEventKind) -> Steps:
         """Announce a moment of the run."""
-        if self.request.schema >= QUEUED:
+        if self.request.schema >= QUEUE_SCHEMA:
             yield from announce(self.context, kind, self.record)
 
     def tell_the_end(self) -> Steps:
@@ -246,7 +246,7 @@ class Run:
         self.record = replace(self.record, targets=results)
         failed = "; ".join(f"{result.target}: {result.reason}" for result in results if not result.deployed)
         if not any(result.deployed for result in results):
-            kind = worst_of([result.failure_kind for result in results])
+            kind = common_failure_kind([result.failure_kind for result in results])
             raise RunEndedError(Outcome.ROLLED_BACK, f"rolling_out: {failed}", kind)
         reason = self.record.reason + (f"; not rolled out to {failed}" if failed else "")
         self.end(Outcome.PROMOTED, reason)

@@ -5,24 +5,26 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations.failures import blamed
+from orchestrations.failures import failure_of
 from orchestrations.progress import report
-from shared.decisions.training.retry_schedule import WITHIN_A_RUN
+from shared.decisions.training.retry_schedule import STAGE_RETRY_PAUSES
 from shared.messages import FailureKind, Stage
 
 Steps = Generator[Any, Any, Any]
 
 
-def patiently(context: df.DurableOrchestrationContext, steps: Callable[[], Steps], stage: Callable[[], Stage]) -> Steps:
+def retry_while_outside(
+    context: df.DurableOrchestrationContext, steps: Callable[[], Steps], stage: Callable[[], Stage]
+) -> Steps:
     """Do the steps of a stage, again after ever longer pauses while what fails them is outside; raises the last error.
 
     While it waits, the custom status has the reason and ``next_try_at``. Terminating the run ends the waiting.
     """
-    for number, pause in enumerate(WITHIN_A_RUN, start=1):
+    for number, pause in enumerate(STAGE_RETRY_PAUSES, start=1):
         try:
             yield from steps()
         except Exception as error:
-            kind, reason = blamed(error)
+            kind, reason = failure_of(error)
             if kind is not FailureKind.OUTSIDE:
                 raise
         else:
@@ -34,7 +36,7 @@ def patiently(context: df.DurableOrchestrationContext, steps: Callable[[], Steps
             doing="waiting for trouble outside to be over",
             reason=reason,
             next_try_at=at.isoformat(),
-            tries=f"{number} of {len(WITHIN_A_RUN) + 1}",
+            tries=f"{number} of {len(STAGE_RETRY_PAUSES) + 1}",
         )
         yield context.create_timer(at)
     yield from steps()

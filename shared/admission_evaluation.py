@@ -1,4 +1,4 @@
-"""Weigh a request against the data as they are now: what ``admit_run`` acts on and ``preview_run`` only tells.
+"""Evaluate a request against the data as they are now: what ``admit_run`` acts on and ``preview_run`` only tells.
 
 Nothing is claimed here, so it may be repeated at will.
 """
@@ -9,14 +9,23 @@ from typing import Protocol
 
 from shared.decisions.admission.fingerprint import evaluator_digest, fingerprint, recipe_digest, run_id
 from shared.decisions.admission.quarantine import failed_in_training
-from shared.decisions.admission.repeats import Refuse, decide, effective_parameters, nothing_new
+from shared.decisions.admission.repeats import Refusal, decide_attempt, effective_parameters, nothing_new
 from shared.decisions.admission.run_plan import plan_of
 from shared.decisions.explanations.serving_model import Serving, after_refusal, in_force
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree
-from shared.messages import CHECKED, AdmissionRequest, Champion, Quarantine, RunRecord, RunRequest, Snapshot, Verdict
+from shared.messages import (
+    FAIR_COMPARISON_SCHEMA,
+    AdmissionRequest,
+    Champion,
+    Quarantine,
+    RunRecord,
+    RunRequest,
+    Snapshot,
+    Verdict,
+)
 from shared.pipelines import Pipeline
 
 
@@ -73,17 +82,17 @@ class Quarantines(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class Evaluation:
     """What a request amounts to: the run to claim, or why there is none. No ``fingerprint``: nothing is new.
 
-    ``job``: the code that was weighed; ``recipe``: the digest of it with its parameters.
+    ``job``: the code that was evaluated; ``recipe``: the digest of it with its parameters.
     """
 
     snapshot: Snapshot
     job: JobTree
     recipe: str
     fingerprint: str | None
-    decision: RunRequest | Refuse
+    decision: RunRequest | Refusal
 
 
 def serving(pipeline: str, champions: Champions, runs: Attempts) -> Serving | None:
@@ -95,7 +104,7 @@ def serving(pipeline: str, champions: Champions, runs: Attempts) -> Serving | No
     return Serving(run_id=run_id, snapshot=request.snapshot if request else None)
 
 
-def weigh(
+def evaluate_admission(
     request: AdmissionRequest,
     *,
     pipelines: PipelineCatalogue,
@@ -105,12 +114,12 @@ def weigh(
     trainings: Trainings,
     quarantines: Quarantines,
     champions: Champions,
-) -> Weighed:
+) -> Evaluation:
     """Decide on the data as they are now. A refusal says what serves: "trained already" is not "in force".
 
     Raises :class:`shared.errors.PermanentError`, with code ``NO_DATA`` when there is nothing to decide on.
     """
-    weighed = _weigh(
+    evaluation = _evaluate(
         request,
         pipelines=pipelines,
         take_snapshot=_or_what_serves(take_snapshot, champions, runs),
@@ -119,13 +128,13 @@ def weigh(
         trainings=trainings,
         quarantines=quarantines,
     )
-    decision = weighed.decision
-    if not isinstance(decision, Refuse) or decision.verdict is Verdict.TRAINED:  # the last: it is under way
-        return weighed
+    decision = evaluation.decision
+    if not isinstance(decision, Refusal) or decision.verdict is Verdict.TRAINED:  # the last: it is under way
+        return evaluation
     now = serving(request.pipeline, champions, runs)
-    previous = runs.runs_of(request.pipeline, weighed.fingerprint) if weighed.fingerprint else ()
-    said = after_refusal(now, previous, decision.run_id, listing=weighed.snapshot.listing)
-    return replace(weighed, decision=replace(decision, reason=f"{decision.reason}; {said}"))
+    previous = runs.runs_of(request.pipeline, evaluation.fingerprint) if evaluation.fingerprint else ()
+    said = after_refusal(now, previous, decision.run_id, listing=evaluation.snapshot.listing)
+    return replace(evaluation, decision=replace(decision, reason=f"{decision.reason}; {said}"))
 
 
 def _or_what_serves(take_snapshot: TakeSnapshot, champions: Champions, runs: Attempts) -> TakeSnapshot:
@@ -143,7 +152,7 @@ def _or_what_serves(take_snapshot: TakeSnapshot, champions: Champions, runs: Att
     return take
 
 
-def _weigh(
+def _evaluate(
     request: AdmissionRequest,
     *,
     pipelines: PipelineCatalogue,
@@ -152,7 +161,7 @@ def _weigh(
     runs: Attempts,
     trainings: Trainings,
     quarantines: Quarantines,
-) -> Weighed:
+) -> Evaluation:
     pipeline = pipelines.get(request.pipeline)
     train = pipeline.train
     parameters = effective_parameters(train.parameters, request.parameters)
@@ -166,7 +175,7 @@ def _weigh(
         if not request.force:
             refusal = nothing_new(trained.run_id)
             refusal = replace(refusal, reason=refusal.reason + described(snapshot.left_out))
-            return Weighed(snapshot=snapshot, job=job, recipe=recipe, fingerprint=None, decision=refusal)
+            return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=None, decision=refusal)
         # On purpose: what was trained last is trained again.
         snapshot = replace(
             trained.snapshot, listing=snapshot.listing, newest=snapshot.newest, left_out=snapshot.left_out
@@ -181,10 +190,10 @@ def _weigh(
     )
     previous = runs.runs_of(pipeline.name, identity)
     quarantine = quarantines.get(pipeline.name, identity) if any(map(failed_in_training, previous)) else None
-    decision = decide(previous, force=request.force, quarantine=quarantine)
-    if isinstance(decision, Refuse):
+    decision = decide_attempt(previous, force=request.force, quarantine=quarantine)
+    if isinstance(decision, Refusal):
         decision = replace(decision, reason=decision.reason + described(snapshot.left_out))
-        return Weighed(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=decision)
+        return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=decision)
     run = RunRequest(
         run_id=run_id(pipeline.name, identity, decision.attempt),
         pipeline=pipeline.name,
@@ -201,6 +210,6 @@ def _weigh(
         note=request.note,
         own_parameters=bool(request.parameters),
         evaluator=evaluator_digest(job.code, job.pins),
-        schema=CHECKED,
+        schema=FAIR_COMPARISON_SCHEMA,
     )
-    return Weighed(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=run)
+    return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=run)

@@ -1,12 +1,13 @@
 """The ids of the orchestrations that a run starts, one function each. Pure.
 
 A target is named by an operator, so its roll-out's id has a part of its own: a target called ``training`` would else
-have the id of the run's training. Runs of schemas before :data:`shared.messages.CHECKED` go on with the ids they have.
+have the id of the run's training. Runs from before
+:data:`shared.messages.FAIR_COMPARISON_SCHEMA` go on with the ids they have.
 """
 
 import hashlib
 
-from shared.messages import CHECKED, RunRequest
+from shared.messages import FAIR_COMPARISON_SCHEMA, RunRequest
 
 LONGEST = 100  # characters that the Durable extension takes
 
@@ -43,7 +44,7 @@ def finalization_id(run_id: str) -> str:
 
 def roll_out_id(request: RunRequest, target: str) -> str:
     """Rolls the run's image out to one of its targets."""
-    if request.schema < CHECKED:
+    if request.schema < FAIR_COMPARISON_SCHEMA:
         return f"{request.run_id}-{target}"
     plain = f"{request.run_id}-target-{target}"
     if len(plain) <= LONGEST:

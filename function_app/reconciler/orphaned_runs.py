@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.instances import look_up, start
-from orchestrations.finalize_orphaned_run import NAME as WIND_UP_RUN
+from orchestrations.finalize_orphaned_run import NAME as FINALIZE_ORPHANED_RUN
 from shared.decisions.reconciliation.orphans import (
     MOST_RESUMES,
     FinalizeRun,
@@ -20,7 +20,7 @@ from shared.decisions.reconciliation.orphans import (
     finalized_record,
     retry_is_due,
 )
-from shared.messages import CHECKED, RunEnd
+from shared.messages import FAIR_COMPARISON_SCHEMA, RunEnd
 from shared.orchestration_ids import compute_id, delivery_id, finalization_id, roll_out_id, training_id
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ async def _adopt(context: CycleContext, found: UnfinishedRun) -> None:
         context.done["runs started"] += 1
     else:
         record = finalized_record(record, step, run.stage, context.now)
-        delivers = request.schema >= CHECKED
+        delivers = request.schema >= FAIR_COMPARISON_SCHEMA
         await _finalize(context, found, RunEnd(record=record, compute=request.plan.compute, delivers=delivers))
 
 
@@ -100,5 +100,5 @@ async def _finalize(context: CycleContext, found: UnfinishedRun, end: RunEnd) ->
     for child in (compute_id(run_id), training_id(run_id), delivery_id(run_id)):
         if (await look_up(context.client, child)).life is Liveness.ALIVE:
             await context.client.terminate(child, f"run {run_id} is wound up")
-    await start(context.client, WIND_UP_RUN, instance_id, end)
+    await start(context.client, FINALIZE_ORPHANED_RUN, instance_id, end)
     context.done["runs wound up"] += 1

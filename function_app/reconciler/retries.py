@@ -18,7 +18,7 @@ from function_app.reconciler.instances import start
 from function_app.services import Services
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.decisions.reconciliation.orphans import Liveness, liveness_of
-from shared.decisions.training.retry_schedule import BETWEEN_RUNS, is_tried_again
+from shared.decisions.training.retry_schedule import RUN_RETRY_PAUSES, is_tried_again
 from shared.messages import AdmissionRequest, RunRequest
 
 if TYPE_CHECKING:
@@ -63,12 +63,12 @@ async def _try(context: CycleContext, retry: Retry) -> None:
     if context.now < retry.at:
         return
     failed = await asyncio.to_thread(_request_of, context.services, retry.run_id)
-    if failed is None or retry.tries == len(BETWEEN_RUNS) or await _was_tried(context, failed):
+    if failed is None or retry.tries == len(RUN_RETRY_PAUSES) or await _was_tried(context, failed):
         await asyncio.to_thread(ledger.retries.forget, retry.run_id)
-        if failed is not None and retry.tries == len(BETWEEN_RUNS):
+        if failed is not None and retry.tries == len(RUN_RETRY_PAUSES):
             log.error("what run %s failed at is not tried again: each request for it failed", retry.run_id)
         return
-    if await asyncio.to_thread(ledger.retries.trying, retry, context.now + BETWEEN_RUNS[retry.tries]):
+    if await asyncio.to_thread(ledger.retries.trying, retry, context.now + RUN_RETRY_PAUSES[retry.tries]):
         await start(context.client, REQUEST_RUN, instance_of(retry.run_id), request_of(failed, context))
         context.done["failed runs asked for again"] += 1
 

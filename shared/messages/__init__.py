@@ -5,8 +5,8 @@ row of training data and never a secret. New fields get defaults, so that histor
 """
 
 from shared.messages.admission import (
-    CHECKED,
-    QUEUED,
+    FAIR_COMPARISON_SCHEMA,
+    QUEUE_SCHEMA,
     Admission,
     AdmissionRequest,
     AnswerRequest,
@@ -92,9 +92,9 @@ from shared.messages.vocabulary import (
 )
 
 __all__ = [
-    "CHECKED",
     "CLAIMED",
-    "QUEUED",
+    "FAIR_COMPARISON_SCHEMA",
+    "QUEUE_SCHEMA",
     "RUN_ID",
     "Admission",
     "AdmissionRequest",

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from shared.messages.vocabulary import RUN_ID, Cause, Parameters, QueuePolicy, Verdict, WithoutComparison
 
-QUEUED = 2
+QUEUE_SCHEMA = 2
 """Run requests of this schema and later queue for their compute, and their runs are announced."""
 
-CHECKED = 3
+FAIR_COMPARISON_SCHEMA = 3
 """Run requests of this schema and later: what a run does is checked before it is believed; see :class:`RunRequest`."""
 
 
@@ -159,11 +159,11 @@ class RunRequest:
     """The input of ``retrain_model``: everything that was decided before the run was started.
 
     ``plan`` comes from :func:`shared.decisions.admission.run_plan.plan_of`. ``schema`` 1: runs from before the compute
-    queue and the announcements, which must go on as they began; :data:`QUEUED`: with both; :data:`CHECKED`: their
-    roll-outs have ids that no other child of the run can have, their models are compared with the champion on the same
-    rows, and runs of one pipeline deliver one after the other. ``own_parameters``: the request gave some of its own.
-    ``resumed``: the run was trained before, and its orchestration died since. ``evaluator``: digest of the code that
-    measures its model.
+    queue and the announcements, which must go on as they began; :data:`QUEUE_SCHEMA`: with both;
+    :data:`FAIR_COMPARISON_SCHEMA`: their roll-outs have ids that no other child of the run can have, their models are
+    compared with the champion on the same rows, and runs of one pipeline deliver one after the other.
+    ``own_parameters``: the request gave some of its own. ``resumed``: the run was trained before, and its orchestration
+    died since. ``evaluator``: digest of the code that measures its model.
     """
 
     run_id: str

@@ -19,7 +19,7 @@ from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.reports import left_out_in
 from shared.clients.azure_ml.statuses import error_of, phase_of
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
-from shared.decisions.training.failure_causes import Trace, blame_for, why_cancelled
+from shared.decisions.training.failure_causes import FailureTrace, failure_cause, why_cancelled
 from shared.errors import Code, PermanentError, TransientError
 from shared.job_trees import ENTRY
 from shared.messages import Phase, TrainedModel, TrainingRef, TrainingStatus
@@ -137,15 +137,15 @@ def _status(run: Any) -> TrainingStatus:
     if phase is not Phase.FAILED:
         return TrainingStatus(phase=phase, detail=run.status)
     with translated(f"read why run {run.id} failed"):
-        blame = blame_for(_trace(run))
-    return TrainingStatus(phase=phase, detail=blame.reason, failure_kind=blame.kind)
+        cause = failure_cause(_trace(run))
+    return TrainingStatus(phase=phase, detail=cause.reason, failure_kind=cause.kind)
 
 
-def _trace(run: Any) -> Trace:
+def _trace(run: Any) -> FailureTrace:
     """What is known of a failure. The log is never read: its lines may quote the data."""
     tags = run.get_tags()
     code, text = error_of(run.get_details().get("error"))
-    return Trace(
+    return FailureTrace(
         run_id=run.id,
         pipeline=run.experiment.name,
         said=str(tags.get(FAILURE_TAG) or ""),

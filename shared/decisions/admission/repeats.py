@@ -11,14 +11,14 @@ from shared.messages import Outcome, Parameters, Quarantine, RunRecord, Scalar, 
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class NewAttempt:
     """Train it, as this attempt (from 1)."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
-class Refuse:
+class Refusal:
     """Do not train it: ``run_id`` did, or is doing so."""
 
     run_id: str
@@ -26,9 +26,9 @@ class Refuse:
     reason: str
 
 
-def decide(
+def decide_attempt(
     previous: Sequence[RunRecord], *, force: bool = False, quarantine: Quarantine | None = None
-) -> Start | Refuse:
+) -> NewAttempt | Refusal:
     """What to do about a fingerprint, given the records of every earlier attempt at it.
 
     One that failed, was cancelled or could not be rolled out may be tried again: what was in its way, such as a VM
@@ -39,7 +39,7 @@ def decide(
     ``quarantine`` of it is active.
     """
     if not previous:
-        return Start(attempt=1)
+        return NewAttempt(attempt=1)
     last = max(previous, key=lambda run: run.attempt)
     if last.outcome is None:
         return under_way(last.run_id)
@@ -47,8 +47,8 @@ def decide(
     if judged and not force:
         return _trained_already(max(judged, key=lambda run: run.attempt))
     if quarantine is not None and quarantine.active:
-        return Refuse(run_id=last.run_id, verdict=Verdict.QUARANTINED, reason=remedy(quarantine))
-    return Start(attempt=last.attempt + 1)
+        return Refusal(run_id=last.run_id, verdict=Verdict.QUARANTINED, reason=remedy(quarantine))
+    return NewAttempt(attempt=last.attempt + 1)
 
 
 def came_to_a_verdict(run: RunRecord) -> bool:
@@ -56,23 +56,23 @@ def came_to_a_verdict(run: RunRecord) -> bool:
     return run.outcome is Outcome.PROMOTED or (run.outcome is Outcome.NOT_PROMOTED and run.comparable)
 
 
-def _trained_already(run: RunRecord) -> Refuse:
+def _trained_already(run: RunRecord) -> Refusal:
     ended = run.outcome.value.replace("_", " ") if run.outcome else ""
     reason = f"nothing changed: run {run.run_id} already trained exactly this data, code and parameters ({ended})"
     reason += described(entry for entry in run.left_out if entry.why == FAULTY)
-    return Refuse(run_id=run.run_id, verdict=Verdict.UNCHANGED, reason=reason)
+    return Refusal(run_id=run.run_id, verdict=Verdict.UNCHANGED, reason=reason)
 
 
-def nothing_new(run_id: str) -> Refuse:
+def nothing_new(run_id: str) -> Refusal:
     """The answer when a pipeline that takes only new files has none since that run."""
     reason = f"nothing changed: no file is newer than those that run {run_id} trained, or that were trained before it"
-    return Refuse(run_id=run_id, verdict=Verdict.UNCHANGED, reason=reason)
+    return Refusal(run_id=run_id, verdict=Verdict.UNCHANGED, reason=reason)
 
 
-def under_way(run_id: str) -> Refuse:
+def under_way(run_id: str) -> Refusal:
     """The answer while another run trains the same."""
     reason = f"run {run_id} is training exactly this data, code and parameters now"
-    return Refuse(run_id=run_id, verdict=Verdict.TRAINED, reason=reason)
+    return Refusal(run_id=run_id, verdict=Verdict.TRAINED, reason=reason)
 
 
 def effective_parameters(declared: Parameters, overrides: Parameters) -> Parameters:

@@ -1,4 +1,4 @@
-"""How runs of schemas before ``CHECKED`` are judged: by the numbers on record, whatever they were measured on. Pure."""
+"""How runs from before the fair comparison are judged: by numbers on record, whatever they were measured on. Pure."""
 
 import math
 

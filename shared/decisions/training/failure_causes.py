@@ -16,7 +16,7 @@ from shared.texts import shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class FailureTrace:
     """What a training that failed left: its own words and its word for the kind, and the service's error.
 
     ``run_id`` and ``pipeline`` are for the sentences; ``service`` is read, and never shown.
@@ -31,7 +31,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Blame:
+class FailureCause:
     """Whose matter it is; why it failed, and what to do about it."""
 
     kind: FailureKind
@@ -75,13 +75,15 @@ _OUTSIDE = frozenset(
 )
 
 
-def blame_for(trace: Trace) -> Blame:
+def failure_cause(trace: FailureTrace) -> FailureCause:
     """What is to be said of a training that failed."""
     kind = FailureKind(trace.kind) if trace.kind in set(FailureKind) else FailureKind.UNKNOWN
     if trace.said.strip():
-        return Blame(kind, shortened(trace.said, _LONGEST_SAID))
+        return FailureCause(kind, shortened(trace.said, _LONGEST_SAID))
     if kind in _WORDS:
-        return Blame(kind, f"the training says only that it is a matter of {_WORDS[kind]}; {_look_at_log(trace)}")
+        return FailureCause(
+            kind, f"the training says only that it is a matter of {_WORDS[kind]}; {_look_at_log(trace)}"
+        )
     return _from_service(trace)
 
 
@@ -95,14 +97,14 @@ def why_cancelled(service: str) -> str:
     return ""
 
 
-def kind_of(error: PermanentError) -> FailureKind:
+def failure_kind_of(error: PermanentError) -> FailureKind:
     """Whose matter it is that something was refused for good."""
     if error.code in _OUTSIDE:
         return FailureKind.OUTSIDE
     return FailureKind.CODE if error.code is Code.TRAINING_OUTPUT_MISSING else FailureKind.UNKNOWN
 
 
-def worst_of(kinds: Iterable[FailureKind | None]) -> FailureKind:
+def common_failure_kind(kinds: Iterable[FailureKind | None]) -> FailureKind:
     """Whose matter it is that all of several failed: outside only when each was, because that is tried again."""
     every = {kind or FailureKind.UNKNOWN for kind in kinds}
     return every.pop() if len(every) == 1 else FailureKind.UNKNOWN
@@ -115,38 +117,38 @@ _WORDS = {
 }
 
 
-def _from_service(trace: Trace) -> Blame:
+def _from_service(trace: FailureTrace) -> FailureCause:
     """The first line is the service's own; below it may stand what the training printed."""
     first = trace.service.partition("\n")[0]
     status = _EXIT_STATUS.search(first)
     others = status is not None or _PROGRAMS_WORDS.search(first) is not None
     found = _told(_ANYWHERE, trace.service, trace) or ("" if others else _told(_FIRST_LINE, first, trace))
     if found:
-        return Blame(FailureKind.OUTSIDE, found)
+        return FailureCause(FailureKind.OUTSIDE, found)
     if status is not None:
         number = int(status[1])
         return _from_status(_BY_SIGNAL - number if number < 0 else number, trace)
     if trace.code in _SERVICE_ITSELF:
         reason = f"Azure ML itself failed ({trace.code}); look at the state of the service"
-        return Blame(FailureKind.OUTSIDE, reason)
+        return FailureCause(FailureKind.OUTSIDE, reason)
     said = f"Azure ML gives the error {trace.code}" if _is_word(trace.code) else "Azure ML gives no reason"
     return _unknown(f"the training failed and left no word of its own, and {said}; {_look_at_log(trace)}")
 
 
-def _told(causes: tuple[tuple[re.Pattern[str], str], ...], text: str, trace: Trace) -> str:
+def _told(causes: tuple[tuple[re.Pattern[str], str], ...], text: str, trace: FailureTrace) -> str:
     """The sentence of the first cause that the text speaks of; empty when it speaks of none."""
     return next((told.format(pipeline=trace.pipeline) for words, told in causes if words.search(text)), "")
 
 
-def _from_status(status: int, trace: Trace) -> Blame:
+def _from_status(status: int, trace: FailureTrace) -> FailureCause:
     if status == KILLED:
-        return Blame(
+        return FailureCause(
             FailureKind.OUTSIDE,
             f"the training was killed (exit status {KILLED}), most often because the VM ran out of memory;"
             " look at the VM's kernel log (dmesg), give it more memory, or let it train on less (data.select)",
         )
     if status == ENDED:
-        return Blame(
+        return FailureCause(
             FailureKind.OUTSIDE,
             f"the training was told to end (exit status {ENDED}), as by a VM that shuts down or by somebody on it;"
             " look who ended it",
@@ -162,11 +164,11 @@ def _from_status(status: int, trace: Trace) -> Blame:
     )
 
 
-def _unknown(reason: str) -> Blame:
-    return Blame(FailureKind.UNKNOWN, reason)
+def _unknown(reason: str) -> FailureCause:
+    return FailureCause(FailureKind.UNKNOWN, reason)
 
 
-def _look_at_log(trace: Trace) -> str:
+def _look_at_log(trace: FailureTrace) -> str:
     return f"look at user_logs/std_log.txt of run {trace.run_id} in Azure ML"
 
 

@@ -58,7 +58,7 @@ def observe(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Traini
     )
 
 
-def next_step(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Ended | Cancel | Wait:
+def next_poll(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Ended | Cancel | Wait:
     """What to do after :func:`observe`; ``poll`` is the state it returned."""
     if status.phase.terminal:
         return _ended(poll, status)

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from shared.messages import FailureKind, Outcome, RunRecord
 
-WITHIN_A_RUN = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 20, 60, 160))
+STAGE_RETRY_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 20, 60, 160))
 """Before each further try of a stage after the training: four hours in all."""
-BETWEEN_RUNS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 45, 135, 405))
+RUN_RETRY_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 45, 135, 405))
 """Before each further attempt at a fingerprint: ten hours in all."""
 
 
@@ -36,7 +36,7 @@ def next_attempt_at(attempts: Sequence[RunRecord]) -> datetime | None:
         if not is_tried_again(run):
             break
         in_a_row += 1
-    if not 1 <= in_a_row <= len(BETWEEN_RUNS):
+    if not 1 <= in_a_row <= len(RUN_RETRY_PAUSES):
         return None
     last = in_order[-1]
-    return (last.ended_at or last.requested_at) + BETWEEN_RUNS[in_a_row - 1]
+    return (last.ended_at or last.requested_at) + RUN_RETRY_PAUSES[in_a_row - 1]

@@ -76,7 +76,11 @@ def test_an_expired_limit_cancels_remotely_and_fails_with_the_remedy(stuck: dict
 
     poll, clock = a_training_poll(limits=SHORT), START
     for _ in range(50):
-        answers: dict[str, Answer] = {"submit_training": QUEUED, "check_training": check, "cancel_training": cancel}
+        answers: dict[str, Answer] = {
+            "submit_training": QUEUED,
+            "check_training": check,
+            "cancel_training": cancel,
+        }
         run = play(await_training, poll, answers=answers, start=clock)
         if run.output is not None:
             break
@@ -177,7 +181,9 @@ def test_when_azure_ml_takes_no_order_it_says_whether_something_may_run_there(an
 def test_its_custom_status_fits_the_hosts_limit() -> None:
     long = value(TrainingStatus(phase=Phase.RUNNING, detail="x" * 500))
     run = play(
-        await_training, a_training_poll(), answers={"submit_training": QUEUED, "check_training": [long, COMPLETED]}
+        await_training,
+        a_training_poll(),
+        answers={"submit_training": QUEUED, "check_training": [long, COMPLETED]},
     )
 
     assert all(len(json.dumps(status).encode("utf-16")) < 16 * 1024 for status in run.context.statuses)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from orchestrations.finalize_orphaned_run import wind_up_run
+from orchestrations.finalize_orphaned_run import finalize_orphaned_run
 from shared.errors import Code
 from shared.messages import (
     ComputeRef,
@@ -32,7 +32,7 @@ DONE = value(Done())
 
 def story(record: RunRecord = ENDED, **changes: Any) -> tuple[Played, RunRecord]:
     answers = dict.fromkeys(("cancel_training", "record_run", "release_compute", "announce"), DONE)
-    run = play(wind_up_run, RunEnd(record=record, compute="hub-vm"), answers=answers | changes)
+    run = play(finalize_orphaned_run, RunEnd(record=record, compute="hub-vm"), answers=answers | changes)
     return run, from_wire(RunRecord, run.output)
 
 
@@ -52,7 +52,7 @@ def test_the_training_is_stopped_then_the_run_is_ended_then_the_next_one_may_tra
 
 def test_whoever_waits_to_deliver_is_let_in_too() -> None:
     answers: dict[str, Any] = dict.fromkeys(("cancel_training", "record_run", "release_compute", "announce"), DONE)
-    run = play(wind_up_run, RunEnd(record=ENDED, compute="hub-vm", delivers=True), answers=answers)
+    run = play(finalize_orphaned_run, RunEnd(record=ENDED, compute="hub-vm", delivers=True), answers=answers)
 
     assert run.asked == ["cancel_training", "record_run", "release_compute", "release_compute", "announce"]
     assert from_wire(ComputeRef, run.commands["release_compute"][1]) == ComputeRef(

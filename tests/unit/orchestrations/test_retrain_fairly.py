@@ -1,13 +1,13 @@
-"""Compared with the champion on the same rows, one delivery of a pipeline at a time: requests of schema ``CHECKED``."""
+"""Compared with the champion on the same rows, one delivery of a pipeline at a time: ``FAIR_COMPARISON_SCHEMA``."""
 
 from typing import Any
 
 import pytest
 
-from orchestrations.call_safely import guarded_step
+from orchestrations.call_safely import call_activity_safely
 from orchestrations.retrain_model import retrain_model
 from shared.messages import (
-    CHECKED,
+    FAIR_COMPARISON_SCHEMA,
     BuiltImage,
     Compared,
     ComputeRef,
@@ -35,7 +35,7 @@ DEPLOYED = to_wire(TargetResult(target="hub-vm", deployed=True, endpoint="http:/
 REFUSED = ComputeTurn(turn=Turn.REFUSED, reason="100 runs wait for the delivery of pipeline breast-cancer already")
 NO_ANSWER = Exception("no answer")
 CHAMPION = a_champion(metrics={"accuracy": 0.97}, holdout="old rows", evaluator="code")
-MINE = {"schema": CHECKED, "evaluator": "code", "snapshot": a_snapshot(holdout="new rows")}
+MINE = {"schema": FAIR_COMPARISON_SCHEMA, "evaluator": "code", "snapshot": a_snapshot(holdout="new rows")}
 DELIVERY = delivery_of("breast-cancer")
 
 
@@ -56,7 +56,7 @@ def story(request: dict[str, Any] | None = None, **changes: Any) -> tuple[Played
         "record_run": value(Done()),
         "announce": value(Done()),
     } | changes
-    answers["guarded_step"] = lambda asked: play(guarded_step, asked["input"], answers=answers).output
+    answers["guarded_step"] = lambda asked: play(call_activity_safely, asked["input"], answers=answers).output
     run = play(retrain_model, a_run_request(**{**MINE, **(request or {})}), answers=answers)
     return run, from_wire(RunRecord, run.output)
 

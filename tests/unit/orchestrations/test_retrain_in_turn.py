@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from orchestrations.call_safely import guarded_step
+from orchestrations.call_safely import call_activity_safely
 from orchestrations.retrain_model import retrain_model
 from shared.errors import Code
 from shared.messages import (
@@ -50,7 +50,7 @@ def story(request: dict[str, Any] | None = None, **changes: Any) -> tuple[Played
         "announce": value(Done()),
     } | changes
     # The fan-out's children run for real, over the same answers.
-    answers["guarded_step"] = lambda asked: play(guarded_step, asked["input"], answers=answers).output
+    answers["guarded_step"] = lambda asked: play(call_activity_safely, asked["input"], answers=answers).output
     run = play(retrain_model, a_run_request(**{"schema": 2, **(request or {})}), answers=answers)
     return run, from_wire(RunRecord, run.output)
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from orchestrations.call_safely import guarded_step
+from orchestrations.call_safely import call_activity_safely
 from orchestrations.retrain_model import retrain_model
 from shared.errors import Code
 from shared.messages import (
@@ -42,7 +42,7 @@ def answers(**changes: Any) -> dict[str, Any]:
     }
     usual.update(changes)
     # The fan-out's children run for real, over the same answers.
-    usual["guarded_step"] = lambda asked: play(guarded_step, asked["input"], answers=usual).output
+    usual["guarded_step"] = lambda asked: play(call_activity_safely, asked["input"], answers=usual).output
     return usual
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shared.decisions.training.retry_schedule import WITHIN_A_RUN
+from shared.decisions.training.retry_schedule import STAGE_RETRY_PAUSES
 from shared.errors import Code
-from shared.messages import QUEUED, FailureKind, Outcome, RunRecord, TargetResult
+from shared.messages import QUEUE_SCHEMA, FailureKind, Outcome, RunRecord, TargetResult
 from shared.wire import to_wire
 from tests.support.builders import a_trained_model
 from tests.support.workflow import START, Played, refusal, value
@@ -50,10 +50,10 @@ def test_a_stage_is_tried_again_until_the_trouble_is_over_and_says_when(
     assert times(run, step) == 3
     waited = pauses(run)
     assert [status["stage"] for status in waited] == [stage, stage]
-    assert datetime.fromisoformat(waited[0]["progress"]["next_try_at"]) == START + WITHIN_A_RUN[0]
+    assert datetime.fromisoformat(waited[0]["progress"]["next_try_at"]) == START + STAGE_RETRY_PAUSES[0]
     assert [status["progress"]["tries"] for status in waited] == ["1 of 6", "2 of 6"]
     assert all(status["progress"]["reason"] for status in waited)
-    assert run.context.current_utc_datetime == START + WITHIN_A_RUN[0] + WITHIN_A_RUN[1]
+    assert run.context.current_utc_datetime == START + STAGE_RETRY_PAUSES[0] + STAGE_RETRY_PAUSES[1]
 
 
 @pytest.mark.parametrize(("step", "trouble", "answer", "stage"), STAGES)
@@ -64,7 +64,7 @@ def test_it_ends_and_is_left_to_another_attempt(step: str, trouble: Any, answer:
     assert record.outcome is (Outcome.ROLLED_BACK if stage == "rolling_out" else Outcome.FAILED)
     assert record.failure_kind is FailureKind.OUTSIDE
     assert record.reason.startswith(f"{stage}: ")
-    assert times(run, step) == len(WITHIN_A_RUN) + 1
+    assert times(run, step) == len(STAGE_RETRY_PAUSES) + 1
 
 
 def test_a_champion_that_cannot_be_read_is_waited_for_too() -> None:
@@ -99,7 +99,7 @@ def test_a_fault_of_the_app_is_no_trouble_outside() -> None:
 
 def test_runs_from_before_end_as_they_did() -> None:
     better = value(a_trained_model(metrics={"accuracy": 0.99}))
-    run, record = story(request={"schema": QUEUED}, collect_training=better, roll_out=UNREACHED)
+    run, record = story(request={"schema": QUEUE_SCHEMA}, collect_training=better, roll_out=UNREACHED)
 
     assert record.outcome is Outcome.ROLLED_BACK
     assert run.asked.count("roll_out") == 1

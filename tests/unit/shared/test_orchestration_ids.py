@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import orchestration_ids
-from shared.messages import CHECKED, QUEUED
+from shared.messages import FAIR_COMPARISON_SCHEMA, QUEUE_SCHEMA
 from tests.support.builders import a_run_request
 
 OWN = (
@@ -16,7 +16,7 @@ OWN = (
     orchestration_ids.finalization_id,
 )
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?", fullmatch=True)
-REQUEST = a_run_request(schema=CHECKED)
+REQUEST = a_run_request(schema=FAIR_COMPARISON_SCHEMA)
 
 
 @pytest.mark.parametrize("own", OWN, ids=lambda own: own.__name__)
@@ -29,7 +29,7 @@ def test_no_target_takes_the_id_of_another_child(own: Callable[[str], str]) -> N
 
 @given(names=st.sets(NAMES, min_size=2, max_size=4), pipeline=NAMES)
 def test_every_child_has_an_id_of_its_own_that_durable_functions_takes(names: set[str], pipeline: str) -> None:
-    request = a_run_request(run_id=f"{pipeline}-{'ab' * 6}-12", pipeline=pipeline, schema=CHECKED)
+    request = a_run_request(run_id=f"{pipeline}-{'ab' * 6}-12", pipeline=pipeline, schema=FAIR_COMPARISON_SCHEMA)
 
     ids = [orchestration_ids.roll_out_id(request, name) for name in names] + [own(request.run_id) for own in OWN]
 
@@ -38,6 +38,6 @@ def test_every_child_has_an_id_of_its_own_that_durable_functions_takes(names: se
 
 
 def test_runs_from_before_keep_the_ids_they_have() -> None:
-    request = a_run_request(schema=QUEUED)
+    request = a_run_request(schema=QUEUE_SCHEMA)
 
     assert orchestration_ids.roll_out_id(request, "hub-vm") == f"{request.run_id}-hub-vm"

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.admission.repeats import Refuse, Start, decide, effective_parameters, nothing_new, under_way
+from shared.decisions.admission.repeats import (
+    NewAttempt,
+    Refusal,
+    decide_attempt,
+    effective_parameters,
+    nothing_new,
+    under_way,
+)
 from shared.decisions.explanations.status_text import remedy
 from shared.errors import Code, PermanentError
 from shared.messages import FailedAttempt, Outcome, Quarantine, RunRecord, Verdict
@@ -35,28 +42,28 @@ def test_a_verdict_without_a_comparison_is_none() -> None:
     """What was in the way of comparing may be gone; the same data must not be shut out for ever."""
     run = a_run_record(outcome=Outcome.NOT_PROMOTED, comparable=False)
 
-    assert decide([run]) == Start(attempt=run.attempt + 1)
+    assert decide_attempt([run]) == NewAttempt(attempt=run.attempt + 1)
 
 
 def test_who_was_promoted_without_a_comparison_was_judged_all_the_same() -> None:
     run = a_run_record(outcome=Outcome.PROMOTED, comparable=False)
 
-    assert isinstance(decide([run]), Refuse)
+    assert isinstance(decide_attempt([run]), Refusal)
 
 
 def test_a_new_fingerprint_is_trained() -> None:
-    assert decide([]) == Start(attempt=1)
+    assert decide_attempt([]) == NewAttempt(attempt=1)
 
 
 @pytest.mark.parametrize("outcome", AGAIN)
 def test_an_attempt_that_told_nothing_about_its_model_may_be_tried_again(outcome: Outcome) -> None:
-    assert decide(_attempts(outcome)) == Start(attempt=2)
+    assert decide_attempt(_attempts(outcome)) == NewAttempt(attempt=2)
 
 
 @pytest.mark.parametrize("outcome", FINAL)
 def test_a_judged_fingerprint_is_unchanged_and_names_its_run(outcome: Outcome) -> None:
-    decision = decide(_attempts(Outcome.FAILED, outcome))
-    assert isinstance(decision, Refuse)
+    decision = decide_attempt(_attempts(Outcome.FAILED, outcome))
+    assert isinstance(decision, Refusal)
     assert (decision.run_id, decision.verdict) == ("breast-cancer-abababababab-2", Verdict.UNCHANGED)
     assert decision.reason == (
         "nothing changed: run breast-cancer-abababababab-2 already trained exactly this data, code and parameters "
@@ -65,20 +72,20 @@ def test_a_judged_fingerprint_is_unchanged_and_names_its_run(outcome: Outcome) -
 
 
 def test_an_attempt_under_way_is_not_doubled() -> None:
-    assert decide(_attempts(Outcome.FAILED, None)) == under_way("breast-cancer-abababababab-2")
+    assert decide_attempt(_attempts(Outcome.FAILED, None)) == under_way("breast-cancer-abababababab-2")
 
 
 def test_force_tries_what_was_judged_again() -> None:
-    assert decide(_attempts(Outcome.PROMOTED), force=True) == Start(attempt=2)
+    assert decide_attempt(_attempts(Outcome.PROMOTED), force=True) == NewAttempt(attempt=2)
 
 
 def test_force_doubles_nothing() -> None:
-    assert decide(_attempts(None), force=True) == under_way("breast-cancer-abababababab-1")
+    assert decide_attempt(_attempts(None), force=True) == under_way("breast-cancer-abababababab-1")
 
 
 def test_a_quarantine_refuses_with_the_evidence_and_the_remedy() -> None:
-    decision = decide(_attempts(*AGAIN), quarantine=QUARANTINE)
-    assert decision == Refuse(
+    decision = decide_attempt(_attempts(*AGAIN), quarantine=QUARANTINE)
+    assert decision == Refusal(
         run_id="breast-cancer-abababababab-3", verdict=Verdict.QUARANTINED, reason=remedy(QUARANTINE)
     )
 
@@ -104,18 +111,18 @@ def test_any_history_leads_to_one_decision_in_whatever_order_it_comes(
     following = len(previous) + 1
     random.shuffle(previous)
 
-    decision = decide(previous, force=force, quarantine=quarantine)
+    decision = decide_attempt(previous, force=force, quarantine=quarantine)
 
     if last is None:
         assert decision == under_way(f"breast-cancer-abababababab-{following - 1}")
     elif judged and not force:
-        assert isinstance(decision, Refuse)
+        assert isinstance(decision, Refusal)
         assert (decision.verdict, decision.run_id) == (Verdict.UNCHANGED, judged[-1].run_id)
     elif quarantine is QUARANTINE:
-        assert isinstance(decision, Refuse)
+        assert isinstance(decision, Refusal)
         assert decision.verdict is Verdict.QUARANTINED
     else:
-        assert decision == Start(attempt=following)
+        assert decision == NewAttempt(attempt=following)
 
 
 def test_overrides_replace_declared_parameters() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.admission.repeats import Refuse, Start, decide
+from shared.decisions.admission.repeats import NewAttempt, Refusal, decide_attempt
 from shared.decisions.arrivals.watched_blobs import STILL, is_still_written
 from shared.decisions.snapshots.omissions import described, is_left_out, left_out, saw_all
 from shared.messages import LeftOut, Outcome, Verdict
@@ -33,9 +33,9 @@ def test_data_that_changed_before_they_were_read_may_be_trained_again_and_faulty
     changed = a_run_record(outcome=Outcome.PROMOTED, left_out=left_out("changed", ["a.csv"]))
     faulty = a_run_record(outcome=Outcome.PROMOTED, left_out=left_out("faulty", ["a.csv"]))
 
-    assert decide([changed]) == Start(attempt=2)
-    refusal = decide([faulty])
-    assert isinstance(refusal, Refuse)
+    assert decide_attempt([changed]) == NewAttempt(attempt=2)
+    refusal = decide_attempt([faulty])
+    assert isinstance(refusal, Refusal)
     assert refusal.verdict is Verdict.UNCHANGED
     assert refusal.reason.endswith("; left out: 1 file with a fault (a.csv)")
     assert (saw_all(changed), saw_all(faulty)) == (False, True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.training.failure_causes import Trace, blame_for, kind_of, why_cancelled
+from shared.decisions.training.failure_causes import FailureTrace, failure_cause, failure_kind_of, why_cancelled
 from shared.errors import Code, PermanentError
 from shared.messages import FailureKind
 
@@ -12,30 +12,32 @@ ROW = "8251,Miller,6.02,malignant"
 OUTSIDE, UNKNOWN = FailureKind.OUTSIDE, FailureKind.UNKNOWN
 
 
-def a_trace(**known: str) -> Trace:
-    return Trace(**({"run_id": "digits-abababababab-1", "pipeline": "digits"} | known))
+def a_trace(**known: str) -> FailureTrace:
+    return FailureTrace(**({"run_id": "digits-abababababab-1", "pipeline": "digits"} | known))
 
 
 @pytest.mark.parametrize("kind", list(FailureKind))
 def test_a_training_says_itself_whose_matter_it_is(kind: FailureKind) -> None:
-    blame = blame_for(a_trace(said="landing/a.csv: line 3 is cut", kind=kind.value, service="exited with status 137"))
+    cause = failure_cause(
+        a_trace(said="landing/a.csv: line 3 is cut", kind=kind.value, service="exited with status 137")
+    )
 
-    assert (blame.kind, blame.reason) == (kind, "landing/a.csv: line 3 is cut")
+    assert (cause.kind, cause.reason) == (kind, "landing/a.csv: line 3 is cut")
 
 
 @pytest.mark.parametrize("kind", ["", "Data", "weather"])
 def test_words_without_a_kind_that_is_known_are_told_and_count_against_nobody(kind: str) -> None:
-    blame = blame_for(a_trace(said="it went wrong", kind=kind))
+    cause = failure_cause(a_trace(said="it went wrong", kind=kind))
 
-    assert (blame.kind, blame.reason) == (UNKNOWN, "it went wrong")
+    assert (cause.kind, cause.reason) == (UNKNOWN, "it went wrong")
 
 
 def test_a_kind_without_words_is_told_with_the_place_of_the_log() -> None:
-    blame = blame_for(a_trace(kind="code"))
+    cause = failure_cause(a_trace(kind="code"))
 
-    assert blame.kind is FailureKind.CODE
-    assert "a matter of its code" in blame.reason
-    assert "user_logs/std_log.txt of run digits-abababababab-1" in blame.reason
+    assert cause.kind is FailureKind.CODE
+    assert "a matter of its code" in cause.reason
+    assert "user_logs/std_log.txt of run digits-abababababab-1" in cause.reason
 
 
 @pytest.mark.parametrize(
@@ -84,21 +86,21 @@ def test_a_kind_without_words_is_told_with_the_place_of_the_log() -> None:
 def test_without_a_word_of_the_training_what_the_service_knows_decides(
     service: str, code: str, kind: FailureKind, told: str, remedy: str
 ) -> None:
-    blame = blame_for(a_trace(service=f"{service}\n{ROW}", code=code))
+    cause = failure_cause(a_trace(service=f"{service}\n{ROW}", code=code))
 
-    assert blame.kind is kind
-    assert told in blame.reason
-    assert remedy in blame.reason
-    assert "Miller" not in blame.reason
+    assert cause.kind is kind
+    assert told in cause.reason
+    assert remedy in cause.reason
+    assert "Miller" not in cause.reason
 
 
 @given(st.text(max_size=2000))
 def test_the_services_text_is_never_shown_and_never_the_datas_or_the_codes_fault(text: str) -> None:
-    blame = blame_for(a_trace(service=f"{text}{ROW}"))
+    cause = failure_cause(a_trace(service=f"{text}{ROW}"))
 
-    assert not blame.kind.counts
-    assert "Miller" not in blame.reason
-    assert len(blame.reason) < 500
+    assert not cause.kind.counts
+    assert "Miller" not in cause.reason
+    assert len(cause.reason) < 500
 
 
 def test_why_the_service_cancelled_is_told_in_our_words() -> None:
@@ -122,4 +124,4 @@ def test_why_the_service_cancelled_is_told_in_our_words() -> None:
     ],
 )
 def test_every_refusal_has_a_kind(code: Code, kind: FailureKind) -> None:
-    assert kind_of(PermanentError("no", code=code)) is kind
+    assert failure_kind_of(PermanentError("no", code=code)) is kind

@@ -13,7 +13,7 @@ from shared.decisions.training.polling import (
     Ended,
     Wait,
     interval,
-    next_step,
+    next_poll,
     observe,
 )
 from shared.messages import FailureKind, Phase, TrainingLimits, TrainingStatus
@@ -56,7 +56,7 @@ def test_any_sequence_of_statuses_ends_or_is_cancelled_within_the_limits(
         now += timedelta(seconds=seconds)
         status = TrainingStatus(phase=phase)
         poll = observe(poll, status, now)
-        step = next_step(poll, status, now)
+        step = next_poll(poll, status, now)
         if phase.terminal:
             assert isinstance(step, Ended)
             return
@@ -75,19 +75,19 @@ def test_time_in_the_queue_does_not_count_as_running() -> None:
     status = TrainingStatus(phase=Phase.RUNNING)
     poll = observe(poll, status, later)
 
-    assert isinstance(next_step(poll, status, later + timedelta(seconds=99)), Wait)
-    assert isinstance(next_step(poll, status, later + timedelta(seconds=101)), Cancel)
+    assert isinstance(next_poll(poll, status, later + timedelta(seconds=99)), Wait)
+    assert isinstance(next_poll(poll, status, later + timedelta(seconds=101)), Cancel)
 
 
 def test_a_training_that_completes_although_it_was_being_cancelled_counts_as_completed() -> None:
     poll = a_training_poll(cancelling="too long", cancel_asked_at=START)
     completed = TrainingStatus(phase=Phase.COMPLETED)
 
-    assert next_step(poll, completed, START) == Ended(Phase.COMPLETED, "")
-    assert next_step(poll, TrainingStatus(phase=Phase.CANCELLED), START) == Ended(
+    assert next_poll(poll, completed, START) == Ended(Phase.COMPLETED, "")
+    assert next_poll(poll, TrainingStatus(phase=Phase.CANCELLED), START) == Ended(
         Phase.FAILED, "too long", FailureKind.OUTSIDE
     )
-    late = next_step(poll, TrainingStatus(phase=Phase.RUNNING), START + CANCEL_GRACE * 2)
+    late = next_poll(poll, TrainingStatus(phase=Phase.RUNNING), START + CANCEL_GRACE * 2)
     assert isinstance(late, Ended)
     assert "did not stop" in late.reason
 
@@ -103,13 +103,13 @@ def test_whose_matter_a_limit_is_does_not_change_while_the_training_stops(
     poll = observe(a_training_poll(limits=limits), TrainingStatus(phase=before), START)
     late = START + timedelta(seconds=101)
     poll = observe(poll, TrainingStatus(phase=before), late)
-    over = next_step(poll, TrainingStatus(phase=before), late)
+    over = next_poll(poll, TrainingStatus(phase=before), late)
     assert isinstance(over, Cancel)
     poll = replace(poll, cancelling=over.reason, cancel_asked_at=late)
 
     for phase in (Phase.FINALIZING, last):  # as Azure ML tells of a run that it was asked to cancel
         status = TrainingStatus(phase=phase)
         poll = observe(poll, status, late + timedelta(seconds=5))
-        step = next_step(poll, status, late + timedelta(seconds=5))
+        step = next_poll(poll, status, late + timedelta(seconds=5))
 
     assert step == Ended(Phase.FAILED, over.reason, kind)

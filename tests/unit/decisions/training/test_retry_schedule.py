@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.training.retry_schedule import BETWEEN_RUNS, WITHIN_A_RUN, is_tried_again, next_attempt_at
+from shared.decisions.training.retry_schedule import (
+    RUN_RETRY_PAUSES,
+    STAGE_RETRY_PAUSES,
+    is_tried_again,
+    next_attempt_at,
+)
 from shared.messages import FailureKind, Outcome, RunRecord
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START
@@ -20,26 +25,26 @@ def a_run(attempt: int, kind: FailureKind | None = OUTSIDE, outcome: Outcome | N
     )
 
 
-@pytest.mark.parametrize("pauses", [BETWEEN_RUNS, WITHIN_A_RUN])
+@pytest.mark.parametrize("pauses", [RUN_RETRY_PAUSES, STAGE_RETRY_PAUSES])
 def test_pauses_grow(pauses: tuple[timedelta, ...]) -> None:
     assert sorted(set(pauses)) == list(pauses)
 
 
-@pytest.mark.parametrize("in_a_row", range(1, len(BETWEEN_RUNS) + 1))
+@pytest.mark.parametrize("in_a_row", range(1, len(RUN_RETRY_PAUSES) + 1))
 def test_each_attempt_waits_longer_than_the_one_before(in_a_row: int) -> None:
     attempts = [a_run(attempt) for attempt in range(1, in_a_row + 1)]
 
-    assert next_attempt_at(attempts) == START + timedelta(hours=in_a_row) + BETWEEN_RUNS[in_a_row - 1]
+    assert next_attempt_at(attempts) == START + timedelta(hours=in_a_row) + RUN_RETRY_PAUSES[in_a_row - 1]
 
 
 def test_there_is_an_end() -> None:
-    assert next_attempt_at([a_run(attempt) for attempt in range(1, len(BETWEEN_RUNS) + 2)]) is None
+    assert next_attempt_at([a_run(attempt) for attempt in range(1, len(RUN_RETRY_PAUSES) + 2)]) is None
 
 
 def test_an_attempt_that_ended_otherwise_starts_the_count_anew() -> None:
     attempts = [*(a_run(attempt) for attempt in range(1, 6)), a_run(6, FailureKind.CODE), a_run(7)]
 
-    assert next_attempt_at(attempts) == START + timedelta(hours=7) + BETWEEN_RUNS[0]
+    assert next_attempt_at(attempts) == START + timedelta(hours=7) + RUN_RETRY_PAUSES[0]
 
 
 @pytest.mark.parametrize("kind", [FailureKind.DATA, FailureKind.CODE, FailureKind.UNKNOWN, None])
@@ -68,4 +73,4 @@ def test_whatever_happened_before_no_pause_is_forgotten_and_none_invented(kinds:
 
     if at is not None:
         assert kinds[-1] is OUTSIDE
-        assert at - (START + timedelta(hours=len(kinds))) in BETWEEN_RUNS
+        assert at - (START + timedelta(hours=len(kinds))) in RUN_RETRY_PAUSES

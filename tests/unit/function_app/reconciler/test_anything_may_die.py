@@ -194,7 +194,7 @@ def retrain_model(engine: Engine, instance_id: str, given: Any) -> Iterator[None
     yield
 
 
-def wind_up_run(engine: Engine, _: str, given: Any) -> Iterator[None]:
+def finalize_orphaned_run(engine: Engine, _: str, given: Any) -> Iterator[None]:
     end, ledger = from_wire(RunEnd, given), engine.world.ledger
     yield
     ledger.computes.give_back(end.compute, end.record.run_id, engine.world.now)
@@ -207,7 +207,7 @@ SCRIPTS = {
     "settle_arrivals": settle_arrivals,
     "request_run": request_run,
     "retrain_model": retrain_model,
-    "wind_up_run": wind_up_run,
+    "wind_up_run": finalize_orphaned_run,
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from function_app.reconciler.orphaned_runs import adopt_runs
 from shared.decisions.training.compute_queue import ask
 from shared.messages import (
-    CHECKED,
+    FAIR_COMPARISON_SCHEMA,
     ComputeTicket,
     Outcome,
     QueueRule,
@@ -153,7 +153,7 @@ def test_a_roll_out_of_a_dead_run_decides_what_becomes_of_it(
 def test_a_run_is_not_judged_by_a_child_that_happens_to_be_called_like_its_target(world: WatchedWorld) -> None:
     """The image of this run is being built, and its only target has not begun."""
     plan = a_plan(targets=(TargetPlan(name="image", health_seconds=9),))
-    run = world.claims(plan=plan, schema=CHECKED)
+    run = world.claims(plan=plan, schema=FAIR_COMPARISON_SCHEMA)
     world.has_instance(run.run_id, RuntimeStatus.Failed, custom_status={"stage": "delivering"}, output="no luck")
     world.has_instance(f"{run.run_id}-image", RuntimeStatus.Running)
 
@@ -163,7 +163,7 @@ def test_a_run_is_not_judged_by_a_child_that_happens_to_be_called_like_its_targe
 
 
 def test_a_roll_out_of_today_is_found_under_its_own_id(world: WatchedWorld) -> None:
-    run = world.claims(schema=CHECKED)
+    run = world.claims(schema=FAIR_COMPARISON_SCHEMA)
     target = run.plan.targets[0].name
     world.has_instance(run.run_id, RuntimeStatus.Terminated, custom_status={"stage": "rolling_out"})
     served = to_wire(TargetResult(target=target, deployed=True))
@@ -246,7 +246,7 @@ def test_a_run_that_carries_its_code_is_resumed_though_the_file_of_its_pipeline_
     world: WatchedWorld, carries: bool
 ) -> None:
     plan = a_plan(job=A_FROZEN_JOB if carries else None)
-    run = world.claims(pipeline="gone", run_id="gone-abababababab-1", plan=plan, schema=CHECKED)
+    run = world.claims(pipeline="gone", run_id="gone-abababababab-1", plan=plan, schema=FAIR_COMPARISON_SCHEMA)
     target = plan.targets[0].name
     world.has_instance(run.run_id, RuntimeStatus.Terminated, custom_status={"stage": "rolling_out"})
     served = to_wire(TargetResult(target=target, deployed=True))

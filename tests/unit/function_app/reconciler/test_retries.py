@@ -8,14 +8,14 @@ import pytest
 
 from activities.record_run import record_run
 from function_app.reconciler.retries import try_again
-from shared.decisions.training.retry_schedule import BETWEEN_RUNS
+from shared.decisions.training.retry_schedule import RUN_RETRY_PAUSES
 from shared.messages import AdmissionRequest, Cause, FailureKind, Outcome, RunRequest, Verdict
 from shared.wire import from_wire
 from tests.support.durable_client import RuntimeStatus
 from tests.support.reconciler import WatchedWorld
 from tests.support.workflow import START
 
-FIRST = BETWEEN_RUNS[0]
+FIRST = RUN_RETRY_PAUSES[0]
 ANSWERED = {"admission": {"start": True, "run_id": "r", "verdict": Verdict.TRAINED.value, "reason": ""}}
 
 
@@ -128,7 +128,7 @@ def test_requests_that_fail_themselves_are_made_ever_more_seldom_and_come_to_an_
 
     gaps = [after - before for before, after in pairwise(made)]
     assert gaps == sorted(set(gaps))
-    assert len(made) == len(BETWEEN_RUNS)
+    assert len(made) == len(RUN_RETRY_PAUSES)
     assert world.ledger.retries.all() == []
     assert "is not tried again: each request for it failed" in caplog.text
 
