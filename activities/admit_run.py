@@ -10,6 +10,7 @@ from typing import Protocol
 from shared import admission_evaluation
 from shared.decisions.admission.fingerprint import recipe_digest
 from shared.decisions.admission.repeats import Refusal, under_way
+from shared.decisions.admission.run_plan import trained_in
 from shared.decisions.explanations.serving_model import in_force
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
@@ -145,7 +146,7 @@ def _mark_decided(
 
 def _granted(run: RunRequest) -> Admission:
     again = f", attempt {run.attempt}" if run.attempt > 1 else ""
-    reason = f"{run.snapshot.blobs} files are trained in run {run.run_id}{again}{described(run.snapshot.left_out)}"
+    reason = f"{trained_in(run)}{again}{described(run.snapshot.left_out)}"
     return Admission(start=True, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason, run=run)
 
 

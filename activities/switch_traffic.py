@@ -5,9 +5,10 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Protocol
 
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import TransientError
 from shared.messages import CandidateStep, Release
 from shared.serving.containers import Container
+from shared.serving.endings import candidate_failed
 from shared.serving.slots import Colour, Deployment, Slot
 
 
@@ -75,12 +76,7 @@ def switch_traffic(step: CandidateStep, *, vms: Vms, now: Callable[[], datetime]
 def _admit_candidate(step: CandidateStep, vm: Vm, colour: Colour) -> None:
     container = vm.container(step.candidate.name)
     if container is None or not container.belongs_to(step.rollout) or not container.alive:
-        raise _failed(step, "does not run any more")
+        raise candidate_failed(step, "does not run any more")
     if not vm.admit(step.rollout.pipeline, colour):
         vm.take_out(step.rollout.pipeline, colour)
-        raise _failed(step, "failed the proxy's health check; traffic stays where it was")
-
-
-def _failed(step: CandidateStep, what: str) -> PermanentError:
-    reason = f"candidate {step.candidate.name} of run {step.rollout.run_id} on {step.rollout.target} {what}"
-    return PermanentError(reason, code=Code.CANDIDATE_FAILED)
+        raise candidate_failed(step, "failed the proxy's health check; traffic stays where it was")

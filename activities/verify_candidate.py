@@ -5,10 +5,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import TransientError
 from shared.messages import CandidateStep, Done
 from shared.serving.containers import SMOKE_PATH, Container
-from shared.serving.endings import Signs, why_it_does_not_score, why_it_ended, why_it_is_not_healthy
+from shared.serving.endings import Signs, candidate_failed, why_it_does_not_score, why_it_ended, why_it_is_not_healthy
 from shared.serving.smoke import SmokeSample, difference, parse_smoke
 
 POLL_SECONDS = 0.5
@@ -62,7 +62,7 @@ def verify_candidate(
         answer = _answer_to(sample, step, vm)
         found = difference(sample.response, answer, tolerance=sample.tolerance)
         if found is not None:
-            raise _failed(step, f"answers the smoke sample otherwise than in training: {found}")
+            raise candidate_failed(step, f"answers the smoke sample otherwise than in training: {found}")
     return Done()
 
 
@@ -73,10 +73,10 @@ def _answer_to(sample: SmokeSample, step: CandidateStep, vm: Vm) -> Any:
         # The link, or a candidate that ends whenever it scores: trying that again would end it again.
         signs = _signs(step, vm)
         if signs.out_of_memory:
-            raise _failed(step, why_it_does_not_score(signs, status=None)) from None
+            raise candidate_failed(step, why_it_does_not_score(signs, status=None)) from None
         raise
     if status != 200:
-        raise _failed(step, why_it_does_not_score(_signs(step, vm), status=status))
+        raise candidate_failed(step, why_it_does_not_score(_signs(step, vm), status=status))
     return answer
 
 
@@ -91,28 +91,28 @@ def _await_health(step: CandidateStep, vm: Vm, sleep: Callable[[float], None], m
             return
         if waited >= step.rollout.health_seconds:
             seconds = step.rollout.health_seconds
-            raise _failed(step, why_it_is_not_healthy(_signs(step, vm), status=status, seconds=seconds))
+            raise candidate_failed(step, why_it_is_not_healthy(_signs(step, vm), status=status, seconds=seconds))
         sleep(POLL_SECONDS)
 
 
 def _require_alive(step: CandidateStep, vm: Vm) -> None:
     container = vm.container(step.candidate.name)
     if container is None or not container.belongs_to(step.rollout):
-        raise _failed(step, "was removed or replaced by another roll-out; start the run's roll-out again")
+        raise candidate_failed(step, "was removed or replaced by another roll-out; start the run's roll-out again")
     if step.candidate.already_live:
         return  # it may have been restarted in its life; what counts is that it answers
     if not container.alive:
-        raise _failed(step, why_it_ended(_signs(step, vm)))
+        raise candidate_failed(step, why_it_ended(_signs(step, vm)))
 
 
 def _smoke_sample(step: CandidateStep, vm: Vm) -> SmokeSample:
     text = vm.smoke_text(step.candidate.name)
     if text is None:
-        raise _failed(step, f"has no {SMOKE_PATH}; the training job must write smoke.json beside its model")
+        raise candidate_failed(step, f"has no {SMOKE_PATH}; the training job must write smoke.json beside its model")
     try:
         return parse_smoke(text)
     except ValueError as error:
-        raise _failed(step, f"has a smoke.json that cannot be used: {error}") from error
+        raise candidate_failed(step, f"has a smoke.json that cannot be used: {error}") from error
 
 
 def _signs(step: CandidateStep, vm: Vm) -> Signs:
@@ -122,8 +122,3 @@ def _signs(step: CandidateStep, vm: Vm) -> Signs:
     if container is not None and not container.alive:
         exit_code = container.exit_code if container.status != "running" else vm.last_exit(name)
     return Signs(container=container, exit_code=exit_code, log=vm.last_log(name), target=step.rollout.target)
-
-
-def _failed(step: CandidateStep, what: str) -> PermanentError:
-    reason = f"candidate {step.candidate.name} of run {step.rollout.run_id} on {step.rollout.target} {what}"
-    return PermanentError(reason, code=Code.CANDIDATE_FAILED)

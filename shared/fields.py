@@ -5,6 +5,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, Field, PlainValidator, ValidationError, WithJsonSchema
 
+OVERRIDES: Final = "overrides of the pipeline's parameters, each of its declared kind"
+FORCE: Final = "train although exactly this was trained already"
+REASON: Final = "for people; kept with the run"
+"""What a request for a run may say, by HTTP and by message alike."""
+
 LARGEST_INTEGER: Final = 2**53  # JSON in other languages holds no larger one exactly
 
 

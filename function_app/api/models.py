@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from function_app.api.fields import BlobName, Continuation, Limit, Moment, PipelineName
-from shared.fields import Note, ParameterValue
+from shared.fields import FORCE, OVERRIDES, REASON, Note, ParameterValue
 from shared.messages import Champion, Outcome, Quarantine, RejectedEvent, RunRecord, Trouble, Verdict
 from shared.pipelines import Pipeline
 
@@ -65,12 +65,10 @@ class _Body(_Asked):
 class RunBody(_Body):
     """How to run. Everything may be left out, and so may the body."""
 
-    parameters: dict[str, ParameterValue] = Field(
-        default_factory=dict, description="overrides of the pipeline's parameters, each of its declared kind"
-    )
-    force: bool = Field(default=False, description="train although exactly this was trained already")
+    parameters: dict[str, ParameterValue] = Field(default_factory=dict, description=OVERRIDES)
+    force: bool = Field(default=False, description=FORCE)
     dry_run: bool = Field(default=False, description="say what would happen and why, and do nothing")
-    reason: Note = Field("", description="for people; kept with the run")
+    reason: Note = Field("", description=REASON)
 
 
 class ReleaseBody(_Body):

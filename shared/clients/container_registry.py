@@ -84,7 +84,7 @@ class ContainerRegistryClient:
             media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         digest = digest_of(body)
         if is_digest(reference) and digest != reference:
-            raise TransientError(f"the registry {self.host} gave other bytes than {repository}@{reference}")
+            raise self._other_bytes(repository, reference)
         require_digest(response, self.host, digest)
         json_object(body, f"the registry {self.host}")
         return StoredManifest(media_type=media_type, digest=digest, body=body)
@@ -150,7 +150,10 @@ class ContainerRegistryClient:
             except requests.RequestException as error:
                 raise self._unanswered(error) from None
         if f"sha256:{read.hexdigest()}" != digest:
-            raise TransientError(f"the registry {self.host} gave other bytes than {repository}@{digest}")
+            raise self._other_bytes(repository, digest)
+
+    def _other_bytes(self, repository: str, digest: str) -> TransientError:
+        return TransientError(f"the registry {self.host} gave other bytes than {repository}@{digest}")
 
     def _upload(self, repository: str, digest: str, pieces: Iterable[bytes]) -> None:
         """One session: POST opens it, each PATCH adds a piece, PUT names the digest (with the last piece)."""

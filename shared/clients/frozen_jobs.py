@@ -5,7 +5,7 @@ from contextlib import suppress
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
 
-from shared.clients.storage_errors import parsed, require_own, translated
+from shared.clients.storage_errors import no_connection_string, parsed, require_own, translated
 from shared.errors import Code, PermanentError, TransientError
 from shared.job_trees import JobTree, digest_of
 from shared.messages import FrozenJob
@@ -28,9 +28,7 @@ class FrozenJobs:
                 raw_response_hook=require_own,
             )
         except ValueError as error:
-            # The text of a bad connection string may hold the key: keep it out of the reason.
-            reason = f"{SETTING} is not a storage connection string with a blob endpoint"
-            raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
+            raise no_connection_string(SETTING) from error
         self._container = service.get_container_client(f"{prefix}-jobs")
 
     def keep(self, tree: JobTree) -> FrozenJob:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from azure.storage.blob import BlobServiceClient
 
+from shared.clients.storage_errors import no_connection_string
 from shared.errors import Code, PermanentError
 from shared.settings import Site
 
@@ -50,9 +51,7 @@ class HubAccess:
         try:
             return BlobServiceClient.from_connection_string(text, api_version=site.api_version, **options)
         except ValueError as error:
-            # The text of a bad connection string may hold the key: keep it out of the reason.
-            reason = f"{setting} is not a storage connection string with a blob endpoint"
-            raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
+            raise no_connection_string(setting) from error
 
     def _check_signature(self, token: str, site: Site, setting: str) -> None:
         fields = parse_qs(token)

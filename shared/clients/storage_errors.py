@@ -22,6 +22,12 @@ class ForeignAnswerError(ServiceResponseError):
     """An answer that the service did not give; the SDKs try again for it, as for none."""
 
 
+def no_connection_string(setting: str) -> PermanentError:
+    """The setting holds something else. The text of a bad one may hold the key, so it is not in the reason."""
+    reason = f"{setting} is not a storage connection string with a blob endpoint"
+    return PermanentError(reason, code=Code.BAD_CONFIGURATION)
+
+
 def require_own(answer: Any) -> None:
     """A ``raw_response_hook`` for clients of Azure Storage: raises for an answer that it did not give.
 

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from shared.errors import Code, PermanentError
+from shared.messages import CandidateStep
 from shared.scoring_images import SCORING_PORT
 from shared.serving.containers import Container
 from shared.texts import LONGEST
@@ -29,6 +31,12 @@ class Signs:
         """Whether it, or a process in it, was ended for memory."""
         killed = self.container is not None and self.container.oom_killed
         return killed or self.exit_code == _KILLED or _WORKER_KILLED.search(self.log) is not None
+
+
+def candidate_failed(step: CandidateStep, what: str) -> PermanentError:
+    """A candidate does not take over; ``what`` says why."""
+    reason = f"candidate {step.candidate.name} of run {step.rollout.run_id} on {step.rollout.target} {what}"
+    return PermanentError(reason, code=Code.CANDIDATE_FAILED)
 
 
 def why_it_ended(signs: Signs) -> str:

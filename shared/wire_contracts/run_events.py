@@ -13,6 +13,7 @@ from pydantic import Field
 from shared.messages import Cause, Outcome, RunEvent, RunEventKind, Stage
 from shared.texts import shortened
 from shared.wire import to_wire
+from shared.wire_contracts.run_fields import ComparedWith, EndedAt, FormVersion, Image, ModelVersion
 
 TYPE = "io.edgetrain.run"  # and the kind
 SCHEMA = "urn:edgetrain:schema:run-event:1"
@@ -35,19 +36,17 @@ class RunEventData:
     files: Annotated[int, Field(ge=0, description="how many files the run trains on")]
     outcome: Annotated[Outcome | None, Field(description="how the run ended; null until its last event")] = None
     reason: Annotated[str, Field(description="a sentence for people: why it was promoted or not, or what failed")] = ""
-    ended_at: Annotated[datetime | None, Field(description="when the run ended")] = None
+    ended_at: EndedAt = None
     seconds: Annotated[float, Field(description="from the request to the end of the run; 0 until then")] = 0.0
     metrics: Annotated[
         dict[str, float] | None, Field(description="what the model achieves on the hold-out; null until it is trained")
     ] = None
-    champion_run_id: Annotated[
-        str | None, Field(description="the run whose model it was compared with; null when there was none")
-    ] = None
+    champion_run_id: ComparedWith = None
     model: Annotated[str | None, Field(description="name in the Azure ML registry, once it is registered")] = None
-    version: Annotated[str | None, Field(description="version in the Azure ML registry")] = None
-    image: Annotated[str | None, Field(description="reference of the image with the model, by digest")] = None
+    version: ModelVersion = None
+    image: Image = None
     deployed_to: Annotated[tuple[str, ...], Field(description="names of the targets that serve it now")] = ()
-    schema: Annotated[int, Field(ge=1, description="version of this form; fields may be added without a new one")] = 1
+    schema: FormVersion = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

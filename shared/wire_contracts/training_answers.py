@@ -5,7 +5,6 @@ Answers are sent at least once; a repeat has the same message id, so that the to
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from pydantic import Field
 
 from shared.messages import Admission, AnswerRequest, Outcome, ReplyTo, RunRecord, Stage, Verdict
 from shared.texts import shortened
+from shared.wire_contracts.run_fields import ComparedWith, EndedAt, FormVersion, Image, ModelVersion
 
 LONGEST_MESSAGE_ID = 128  # as Service Bus allows
 _LONGEST_REASON = 2000
@@ -44,17 +44,15 @@ class TrainingAnswer:
     run_id: Annotated[str | None, Field(description="the run; null when there is none")] = None
     outcome: Annotated[Outcome | None, Field(description="how the run ended; null while it is under way")] = None
     stage: Annotated[Stage | None, Field(description="where the run ended, or where it failed")] = None
-    ended_at: Annotated[datetime | None, Field(description="when the run ended")] = None
+    ended_at: EndedAt = None
     metrics: Annotated[
         dict[str, float] | None, Field(description="what the model achieves on the hold-out; null without one")
     ] = None
-    champion_run_id: Annotated[
-        str | None, Field(description="the run whose model it was compared with; null when there was none")
-    ] = None
+    champion_run_id: ComparedWith = None
     model: Annotated[str | None, Field(description="name in the Azure ML registry, if it was registered")] = None
-    version: Annotated[str | None, Field(description="version in the Azure ML registry")] = None
-    image: Annotated[str | None, Field(description="reference of the image with the model, by digest")] = None
-    schema: Annotated[int, Field(ge=1, description="version of this form; fields may be added without a new one")] = 1
+    version: ModelVersion = None
+    image: Image = None
+    schema: FormVersion = 1
 
 
 def rejection(reply: ReplyTo, pipeline: str, reason: str) -> TrainingAnswer:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from pydantic_core import from_json
 
 from shared.errors import Code, PermanentError
-from shared.fields import Note, ParameterValue, known_fields, trouble_in
+from shared.fields import FORCE, OVERRIDES, REASON, Note, ParameterValue, known_fields, trouble_in
 from shared.json_text import UTF8_MARK, NotJsonError, read_json
 from shared.messages import AdmissionRequest, Cause, Parameters, ReplyTo
 
@@ -43,13 +43,13 @@ class TrainingRequest(BaseModel):
         alias="schema", description="version of this format"
     )
     pipeline: str = Field(min_length=1, max_length=200, description="name of the pipeline")
-    reason: Note = Field("", description="for people; kept with the run")
+    reason: Note = Field("", description=REASON)
     parameters: dict[Annotated[str, Field(max_length=100)], ParameterValue] = Field(
         default_factory=dict,
         max_length=100,
-        description="overrides of the pipeline's parameters, each of its declared kind",
+        description=OVERRIDES,
     )
-    force: bool = Field(default=False, description="train although exactly this was trained already")
+    force: bool = Field(default=False, description=FORCE)
     correlation_id: str = Field(
         "", max_length=LONGEST_LABEL, description="answers carry it; default: the message's own, then its MessageId"
     )

@@ -40,7 +40,7 @@ class TurnLedger:
     def _take(self, what: str, key: str, holder: str, seconds: float) -> None:
         row, now = self._claims.get(_PARTITION, key), self._now()
         if row is not None and row.values.get("until", "") > stamp(now):
-            raise TransientError(f"somebody else is about to {what}; this waits for its turn")
+            raise _taken(what)
         values = {"holder": holder, "until": stamp(now + timedelta(seconds=seconds))}
         if row is None:
             taken = self._claims.insert(Row(_PARTITION, key, values))
@@ -48,7 +48,7 @@ class TurnLedger:
             taken = self._claims.update(Row(_PARTITION, key, values, row.etag))
         # A call that was tried again may have lost against its own first try.
         if not taken and self._holder(key) != holder:
-            raise TransientError(f"somebody else is about to {what}; this waits for its turn")
+            raise _taken(what)
 
     def _give_back(self, key: str, holder: str) -> None:
         row = self._claims.get(_PARTITION, key)
@@ -58,3 +58,7 @@ class TurnLedger:
     def _holder(self, key: str) -> str:
         row = self._claims.get(_PARTITION, key)
         return str(row.values.get("holder", "")) if row else ""
+
+
+def _taken(what: str) -> TransientError:
+    return TransientError(f"somebody else is about to {what}; this waits for its turn")

@@ -1,13 +1,18 @@
-"""From a pipeline's file to the plan that a run carries. Pure."""
+"""From a pipeline's file to the plan that a run carries, and what a granted run says. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.messages import FrozenJob, Plan, PromotionRule, QueueRule, TargetPlan, TrainingLimits
+from shared.messages import FrozenJob, Plan, PromotionRule, QueueRule, RunRequest, TargetPlan, TrainingLimits
 
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
+
+
+def trained_in(run: RunRequest) -> str:
+    """What becomes of the data of a run that was granted."""
+    return f"{run.snapshot.blobs} files are trained in run {run.run_id}"
 
 
 def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:

@@ -105,4 +105,9 @@ def _unmatched(blob: str, near: Iterable[Pipeline]) -> str:
 def _incomplete(arrival: Arrival) -> str:
     if arrival.api in IN_PROGRESS:
         return f"{arrival.blob} is still being uploaded ({arrival.api}); another event tells when it is complete"
-    return f"{arrival.blob} is empty (0 bytes), so there is nothing to train on"
+    return empty_blob(arrival.blob)
+
+
+def empty_blob(blob: str) -> str:
+    """Why a blob without a byte is not trained."""
+    return f"{blob} is empty (0 bytes), so there is nothing to train on"

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from shared.decisions.arrivals.blob_names import spelt, unsafe_characters
+from shared.decisions.arrivals.routing import empty_blob
 from shared.decisions.arrivals.watched_blobs import below_prefix, is_done_marker, matches_pattern
 from shared.decisions.explanations.evidence import Evidence, Explanation, Told
 from shared.decisions.explanations.status_text import closing, moment, remedy, standing
@@ -138,7 +139,7 @@ def _outside(e: Evidence) -> Explanation | None:
 def _empty(e: Evidence) -> Explanation | None:
     if e.entry is None or e.entry.size > 0:
         return None
-    return Explanation(Verdict.OUTSIDE, f"{e.blob} is empty (0 bytes), so there is nothing to train on")
+    return Explanation(Verdict.OUTSIDE, empty_blob(e.blob))
 
 
 def _misunderstood(e: Evidence) -> Explanation | None:
@@ -234,12 +235,10 @@ def _soon(e: Evidence) -> str:
     if e.window is not None:
         return f"the next listing comes with window {e.window.window_id}, {closing(e.window)}"
     select = "" if e.pipeline.data.select == "all" else f"; {_selection(e.pipeline)}"
+    lists = f"the reconciler lists the container every {LOOKS_EVERY // timedelta(minutes=1)} minutes"
     if e.entry is not None and e.now - e.entry.last_modified > _OVERDUE:
-        return (
-            f"the reconciler lists the container every {LOOKS_EVERY // timedelta(minutes=1)} minutes and should have"
-            f" seen it; see whether its timer keep_watch runs, or ask for a run{select}"
-        )
-    return f"the reconciler lists the container every {LOOKS_EVERY // timedelta(minutes=1)} minutes{select}"
+        lists += " and should have seen it; see whether its timer keep_watch runs, or ask for a run"
+    return f"{lists}{select}"
 
 
 def _unwatched(pipeline: Pipeline, blob: str) -> str:

@@ -5,7 +5,7 @@ models on the same rows with the same code, or under the same digests of hold-ou
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.messages import (
@@ -60,14 +60,13 @@ def judge(rule: PromotionRule, challenger: Challenger, champion: Champion) -> Ju
     it. Without a comparison ``rule.without_comparison`` decides; the limits that can be told hold all the same.
     """
     value = challenger.metrics.get(rule.metric)
-    short = _short_of_the_floor(rule, value, challenger)
+    short = short_of_the_floor(rule, challenger.metrics)
     if short or value is None:
         return Judgement(promoted=False, reason=short)
     if champion.run_id is None:
-        reason = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}; no champion to beat"
-        return Judgement(promoted=True, reason=reason)
+        return no_champion_to_beat(rule, value)
     if champion.run_id == challenger.run_id:
-        return Judgement(promoted=True, reason=f"{rule.metric} {value:.4f}: the champion already")
+        return champion_already(rule, value)
     compared = _compared(rule, challenger, champion)
     verdict = _against_champion(rule, value, champion, compared)
     drift = _drifted(rule, value, challenger, champion, compared) if verdict.promoted else ""
@@ -112,15 +111,34 @@ def measured_by(record: RunRecord, rule: PromotionRule) -> tuple[Best, ...]:
     )
 
 
-def _short_of_the_floor(rule: PromotionRule, value: float | None, challenger: Challenger) -> str:
+def short_of_the_floor(rule: PromotionRule, metrics: Mapping[str, float]) -> str:
+    """Why numbers cannot be promoted whoever is champion; empty when they can."""
+    value = metrics.get(rule.metric)
     if value is None:
-        known = ", ".join(sorted(challenger.metrics)) or "none"
+        known = ", ".join(sorted(metrics)) or "none"
         return f"the training logged no metric {rule.metric!r}; it logged: {known}"
     if not math.isfinite(value):
         return f"metric {rule.metric} is {value}, not a finite number"
     if _worse(rule, value, rule.floor):
         return f"{rule.metric} {value:.4f} misses the floor {rule.floor:g}"
     return ""
+
+
+def no_champion_to_beat(rule: PromotionRule, value: float) -> Judgement:
+    """The first champion needs the floor only."""
+    reason = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}; no champion to beat"
+    return Judgement(promoted=True, reason=reason)
+
+
+def champion_already(rule: PromotionRule, value: float) -> Judgement:
+    """A run that is judged again after it was crowned stays the champion."""
+    return Judgement(promoted=True, reason=f"{rule.metric} {value:.4f}: the champion already")
+
+
+def decided(compared: str, *, better: bool) -> Judgement:
+    """The end of a comparison."""
+    end = "the challenger takes over" if better else "the champion stays"
+    return Judgement(promoted=better, reason=f"{compared}: {end}")
 
 
 def _compared(rule: PromotionRule, challenger: Challenger, champion: Champion) -> _Comparison:
@@ -150,9 +168,7 @@ def _against_champion(rule: PromotionRule, value: float, champion: Champion, com
         f" {champion.run_id}, margin {rule.margin:g})"
     )
     needed = compared.value + rule.margin if rule.higher_is_better else compared.value - rule.margin
-    if _better(rule, value, needed):
-        return Judgement(promoted=True, reason=f"{said}: the challenger takes over")
-    return Judgement(promoted=False, reason=f"{said}: the champion stays")
+    return decided(said, better=_better(rule, value, needed))
 
 
 def _what_differs(champion: Champion) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from shared.decisions.admission.run_plan import trained_in
 from shared.messages import (
     ArrivalWindow,
     Outcome,
@@ -135,7 +136,7 @@ def decide_orphaned_window(
     if judged is not None:
         return judged
     if run is not None:
-        return _verdict(window, Verdict.TRAINED, f"{run.snapshot.blobs} files are trained in run {run.run_id}", run)
+        return _verdict(window, Verdict.TRAINED, trained_in(run), run)
     if trouble:
         return _verdict(window, Verdict.REJECTED, trouble)
     if settling.life is Liveness.FAILED and abs(now - window.opened_at) > GIVE_UP_AFTER:
