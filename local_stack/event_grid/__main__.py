@@ -22,11 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local_stack.event_grid", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="folder of queue and keys; kept between runs")
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 chooses a free one")
-    parser.add_argument("--config", type=Path, help="topics, subscriptions and blob sources, see README.md")
+    parser.add_argument("--config", type=Path, help="topics and subscriptions, see README.md")
     parser.add_argument("--retry-scale", type=_scale, default=1.0, help="part of the service's waits, e.g. 0.01")
     given = parser.parse_args(arguments)
     log_to(sys.stderr)
-    logging.getLogger("azure").setLevel(logging.WARNING)
     try:
         config = Config.read(given.config) if given.config else Config()
         asyncio.run(_serve(EventGrid(given.state, config, scale=given.retry_scale), given.port))

@@ -7,7 +7,7 @@ from typing import Final
 
 import aiohttp
 
-from local_stack.event_grid import dead_letters, events, handshake, rules
+from local_stack.event_grid import events, handshake, rules
 from local_stack.event_grid.grid import Grid
 from local_stack.event_grid.store import Delivery
 
@@ -89,9 +89,7 @@ class Courier:
 
     async def _handle(self, delivery: Delivery) -> None:
         try:
-            if delivery.reason is not None:
-                await dead_letters.write(self._grid, delivery)
-            elif self._grid.clock() >= self._grid.expires_at(delivery):
+            if self._grid.clock() >= self._grid.expires_at(delivery):
                 self._grid.expire(delivery)
             else:
                 status, outcome = await self._attempt(delivery)

@@ -105,33 +105,9 @@ def delivery_headers(
     return headers
 
 
-def dead_letter(
-    body: dict[str, Any],
-    schema: Schema,
-    *,
-    reason: str,
-    attempts: int,
-    outcome: str,
-    published_at: float,
-    attempted_at: float | None,
-) -> dict[str, Any]:
-    """The event with what is added when it goes to the dead-letter container."""
-    added = {
-        "deadLetterReason": reason,
-        "deliveryAttempts": attempts,
-        "lastDeliveryOutcome": outcome,
-        "publishTime": timestamp(published_at),
-    }
-    if attempted_at is not None:
-        added["lastDeliveryAttemptTime"] = timestamp(attempted_at)
-    if schema is Schema.CLOUD_EVENTS:
-        added = {name.lower(): value for name, value in added.items()}
-    return {**body, **added}
-
-
 def now() -> str:
     """The time, as the service writes it."""
-    return timestamp(datetime.now(UTC).timestamp())
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
 def json_object(content: bytes) -> dict[str, Any]:
@@ -141,11 +117,6 @@ def json_object(content: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
-
-
-def timestamp(moment: float) -> str:
-    """Seconds since the epoch as the service writes times."""
-    return datetime.fromtimestamp(moment, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _event_grid(body: object, topic: Topic) -> Event:

@@ -4,20 +4,19 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
 from local_stack.event_grid import access, rules
 from local_stack.event_grid.events import Event, in_schema
-from local_stack.event_grid.models import Config, ConfigError, Subscription, Topic, check
+from local_stack.event_grid.models import Config, ConfigError, Subscription, check
 from local_stack.event_grid.store import Delivery, Store
 
 log = logging.getLogger("event_grid")
 
-COUNTERS: Final = ("matched", "lost", "attempts", "delivered", "deadLettered", "dropped")
-_POSTPONED: Final = 60.0  # seconds between attempts to write a dead letter
-_DEAD_LETTER_UNTIL: Final = 4 * 3600.0  # the service drops the event when its storage is away for so long
+COUNTERS: Final = ("matched", "lost", "attempts", "delivered", "dropped")
+_POSTPONED: Final = 60.0  # seconds until a delivery that ended badly is looked at again
 _OUTPUT_IDS: Final = uuid.UUID("9d0f1a52-4a0a-4f0e-8a57-0f6f5f0f2f0b")
 
 
@@ -58,27 +57,6 @@ class Grid:
             reached = self._enqueue(topic, events)
         self._call(reached)
 
-    def blobs_listed(
-        self, topic: Topic, container: str, listed: Mapping[str, str], event_of: Callable[[str], Event]
-    ) -> int:
-        """Raise an event for each blob (name and ETag) that is new since the last listing; how many these are.
-
-        The first listing of a container raises none: what was there before the subscription is no news.
-        """
-        known = self.store.seen_blobs(topic.name, container)
-        changed = {name: etag for name, etag in listed.items() if known is None or known.get(name) != etag}
-        gone = (known or {}).keys() - listed.keys()
-        if known is not None and not changed and not gone:
-            return 0
-        news = [] if known is None else list(changed)
-        with self.store.transaction():
-            self.store.note_blobs(topic.name, container, changed, set(gone))
-            reached = self._enqueue(topic.name, map(event_of, news))
-        self._call(reached)
-        if known is None:
-            log.info("container is watched topic=%s container=%s blobs=%d", topic.name, container, len(listed))
-        return len(news)
-
     def output_id(self, delivery: Delivery) -> str:
         """The id that the service gives an event for a subscription; the same for every attempt and copy."""
         return str(uuid.uuid5(_OUTPUT_IDS, f"{delivery.subscription}/{delivery.event_number}/{delivery.published_at}"))
@@ -93,12 +71,11 @@ class Grid:
         return delivery.published_at + policy.event_time_to_live_in_minutes * 60 * self._scale_of(delivery)
 
     def attempted(self, delivery: Delivery, outcome: str, status: int | None) -> None:
-        """Settle an attempt: done, again later, or given up. ``status`` is None without an answer."""
-        now, attempts = self.clock(), delivery.attempts + 1
+        """Settle an attempt: done, again later, or dropped. ``status`` is None without an answer."""
+        attempts = delivery.attempts + 1
         policy = self.subscriptions[delivery.subscription].retry_policy
         jitter = random.random()  # noqa: S311  spreads load, hides nothing
         verdict = rules.judge(status, attempts=attempts, policy=policy, jitter=jitter)
-        tried = replace(delivery, attempts=attempts, attempted_at=now, outcome=outcome)
         with self.store.transaction():
             self.store.count(delivery.subscription, "attempts")
             match verdict:
@@ -106,33 +83,17 @@ class Grid:
                     self.store.count(delivery.subscription, "delivered")
                     self.store.finish(delivery)
                 case rules.Again(after):
-                    due = min(now + after * self._scale_of(delivery), self.expires_at(delivery))
-                    self.store.update(replace(tried, due=due))
+                    due = min(self.clock() + after * self._scale_of(delivery), self.expires_at(delivery))
+                    self.store.update(replace(delivery, attempts=attempts, due=due))
                 case rules.Undeliverable(reason):
-                    self._give_up(tried, reason)
+                    self._drop(delivery, reason)
         if not isinstance(verdict, rules.Delivered):
             log.warning("attempt failed %s event=%s attempt=%d outcome=%s", *_names(delivery), attempts, outcome)
 
     def expire(self, delivery: Delivery) -> None:
-        """Give up a delivery whose time is over."""
+        """Drop a delivery whose time is over."""
         with self.store.transaction():
-            self._give_up(delivery, rules.TIME_TO_LIVE_EXCEEDED)
-
-    def dead_lettered(self, delivery: Delivery) -> None:
-        """Settle a delivery that is among the dead letters now."""
-        with self.store.transaction():
-            self.store.count(delivery.subscription, "deadLettered")
-            self.store.finish(delivery)
-        log.warning("dead-lettered %s event=%s reason=%s", *_names(delivery), delivery.reason)
-
-    def dead_letter_failed(self, delivery: Delivery, why: str, *, for_good: bool) -> None:
-        """Try to write a dead letter again later; drop it when that will not help or was tried for long."""
-        since = delivery.attempted_at or delivery.published_at
-        if for_good or self.clock() - since > _DEAD_LETTER_UNTIL * self._scale_of(delivery):
-            with self.store.transaction():
-                self._drop(delivery, f"the dead letter could not be written: {why}")
-        else:
-            self.postpone(delivery)
+            self._drop(delivery, rules.TIME_TO_LIVE_EXCEEDED)
 
     def postpone(self, delivery: Delivery) -> None:
         """Look at a delivery again later, as if nothing had been tried."""
@@ -187,12 +148,6 @@ class Grid:
     def _call(self, names: Iterable[str]) -> None:
         for name in names:
             self.on_work(name)
-
-    def _give_up(self, delivery: Delivery, reason: str) -> None:
-        if self.subscriptions[delivery.subscription].dead_letter_destination:
-            self.store.update(replace(delivery, reason=reason, due=self.clock()))
-        else:
-            self._drop(delivery, reason)
 
     def _drop(self, delivery: Delivery, why: str) -> None:
         self.store.count(delivery.subscription, "dropped")

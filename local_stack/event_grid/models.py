@@ -1,4 +1,4 @@
-"""Topics, subscriptions and blob sources as the config file and the control API describe them.
+"""Topics and subscriptions as the config file and the control API describe them.
 
 Names follow the resource model of the service (``eventDeliverySchema``, ``retryPolicy``, ``filter``, ...); what it has
 and this stand-in has not is refused, never passed over.
@@ -30,7 +30,7 @@ class Schema(StrEnum):
 
 
 class _Section(BaseModel):
-    # Inputs stay out of error texts: endpoints and connection strings carry keys.
+    # Inputs stay out of error texts: endpoints carry keys.
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, hide_input_in_errors=True
     )
@@ -67,13 +67,6 @@ class RetryPolicy(_Section):
     scale: float | None = Field(default=None, gt=0, le=1)
 
 
-class DeadLetterDestination(_Section):
-    """A blob container, which must exist, for what cannot be delivered."""
-
-    connection_string: str = Field(repr=False)
-    container_name: str
-
-
 class Chaos(_Section):
     """What goes wrong on purpose, the same way for the same seed and order of events."""
 
@@ -96,7 +89,6 @@ class Subscription(_Section):
     event_delivery_schema: Schema = Schema.EVENT_GRID
     filter: Filter = Filter()
     retry_policy: RetryPolicy = RetryPolicy()
-    dead_letter_destination: DeadLetterDestination | None = None
     chaos: Chaos = Chaos()
     concurrency: int = Field(default=8, ge=1, le=256)
     answer_within: float = Field(default=30, gt=0, le=30)
@@ -109,20 +101,8 @@ class Subscription(_Section):
         return value
 
     def public(self) -> dict[str, Any]:
-        """The definition without what is secret: the endpoint's query and the connection string."""
-        shown = self.model_dump(mode="json", by_alias=True, exclude={"dead_letter_destination"})
-        container = self.dead_letter_destination.container_name if self.dead_letter_destination else None
-        return {**shown, "endpoint": self.endpoint.partition("?")[0], "deadLetterContainer": container}
-
-
-class BlobSource(_Section):
-    """Containers whose new blobs are events on a topic."""
-
-    topic: Name
-    connection_string: str = Field(repr=False)
-    containers: tuple[str, ...]
-    every: float = Field(default=1, gt=0)
-    """Seconds between two listings."""
+        """The definition without what is secret: the endpoint's query."""
+        return {**self.model_dump(mode="json", by_alias=True), "endpoint": self.endpoint.partition("?")[0]}
 
 
 class Config(_Section):
@@ -130,7 +110,6 @@ class Config(_Section):
 
     topics: tuple[Topic, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
-    blob_sources: tuple[BlobSource, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -144,9 +123,6 @@ class Config(_Section):
         topics = {topic.name: topic for topic in config.topics}
         for subscription in config.subscriptions:
             check(subscription, topics)
-        for source in config.blob_sources:
-            if source.topic not in topics or topics[source.topic].input_schema is not Schema.EVENT_GRID:
-                raise ConfigError(f"the blob source's topic {source.topic} is not there, or not in {Schema.EVENT_GRID}")
         return config
 
 

@@ -51,7 +51,7 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Undeliverable:
-    """Dead-letter the event, or drop it."""
+    """Drop the event, and say so in the log."""
 
     reason: str
 

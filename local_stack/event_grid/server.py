@@ -1,7 +1,5 @@
-"""Puts the stand-in together: store, grid, couriers, watchers and listener; start and stop."""
+"""Puts the stand-in together: store, grid, couriers and listener; start and stop."""
 
-import asyncio
-import logging
 import os
 import secrets
 import socket
@@ -10,14 +8,12 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from local_stack.event_grid import blob_watch, routes
+from local_stack.event_grid import routes
 from local_stack.event_grid.delivery import Couriers
 from local_stack.event_grid.grid import Grid
 from local_stack.event_grid.models import Config
 from local_stack.event_grid.store import Store
 from local_stack.files import private_folder, write_object
-
-log = logging.getLogger("event_grid")
 
 HOST: Final = "127.0.0.1"
 _GRACE: Final = 3.0  # seconds that deliveries under way get when the stand-in stops
@@ -27,11 +23,10 @@ class EventGrid:
     """The running stand-in on a state folder."""
 
     def __init__(self, state: Path, config: Config, *, scale: float = 1.0) -> None:
-        self._state, self._config = private_folder(state), config
+        self._state = private_folder(state)
         self._store = Store(state / "event_grid.sqlite3")
         self._grid = Grid(self._store, config, scale=scale)
         self._control_key = self._store.key("control", lambda: secrets.token_urlsafe(32))
-        self._watchers: list[asyncio.Task[None]] = []
 
     async def start(self, port: int) -> str:
         """Listen, on a free port if ``port`` is 0, go on with what was under way, write ``endpoints.json``; the URL."""
@@ -42,26 +37,15 @@ class EventGrid:
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
-        self._watchers = [asyncio.create_task(self._watch(index)) for index in range(len(self._config.blob_sources))]
         write_object(self._state / "endpoints.json", self._endpoints(url))
         return url
 
     async def stop(self) -> None:
         """Take no more events, end deliveries in good order, close the store."""
         (self._state / "endpoints.json").unlink(missing_ok=True)
-        for watcher in self._watchers:
-            watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
         await self._runner.cleanup()
         await self._couriers.stop(_GRACE)
         self._store.close()
-
-    async def _watch(self, index: int) -> None:
-        source = self._config.blob_sources[index]
-        try:
-            await blob_watch.watch(self._grid, source)
-        except Exception:
-            log.exception("BLOBS ARE NOT WATCHED ANY MORE topic=%s", source.topic)
 
     def _endpoints(self, url: str) -> dict[str, Any]:
         return {

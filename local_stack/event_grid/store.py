@@ -1,8 +1,8 @@
-"""What must outlive the process: keys, subscriptions, events on their way, what was counted, blobs that were seen."""
+"""What must outlive the process: keys, subscriptions, events on their way, what was counted."""
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,8 @@ from typing import Final
 from local_stack.event_grid.events import Event
 from local_stack.event_grid.models import Schema, Subscription
 
-_VERSION: Final = 1
-# - deliveries: one row per copy that is still to be delivered or dead-lettered (then it has a reason).
-# - watched: containers that were listed once; what was in them then is no news.
+_VERSION: Final = 2
+# - deliveries: one row per copy that is still to be delivered.
 _SCHEMA: Final = """
 CREATE TABLE keys (name TEXT PRIMARY KEY, key TEXT NOT NULL) STRICT;
 CREATE TABLE subscriptions (name TEXT PRIMARY KEY, definition TEXT NOT NULL, agreed INTEGER NOT NULL) STRICT;
@@ -22,18 +21,12 @@ CREATE TABLE events (
 ) STRICT;
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, subscription TEXT NOT NULL, event INTEGER NOT NULL REFERENCES events (id),
-    due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, attempted_at REAL, outcome TEXT NOT NULL DEFAULT '',
-    reason TEXT
+    due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX deliveries_due ON deliveries (subscription, due, id);
 CREATE INDEX deliveries_event ON deliveries (event);
 CREATE TABLE counters (
     subscription TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (subscription, name)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE watched (topic TEXT NOT NULL, container TEXT NOT NULL, PRIMARY KEY (topic, container)) STRICT;
-CREATE TABLE blobs (
-    topic TEXT NOT NULL, container TEXT NOT NULL, name TEXT NOT NULL, etag TEXT NOT NULL,
-    PRIMARY KEY (topic, container, name)
 ) STRICT, WITHOUT ROWID;
 """
 _DUE: Final = """
@@ -60,10 +53,6 @@ class Delivery:
     published_at: float
     due: float
     attempts: int
-    attempted_at: float | None
-    outcome: str
-    reason: str | None
-    """Why it goes to the dead letters; None while it is to be delivered."""
 
 
 class Store:
@@ -138,17 +127,8 @@ class Store:
 
     def update(self, delivery: Delivery) -> None:
         """Keep what an attempt changed."""
-        self._db.execute(
-            "UPDATE deliveries SET due = ?, attempts = ?, attempted_at = ?, outcome = ?, reason = ? WHERE id = ?",
-            (
-                delivery.due,
-                delivery.attempts,
-                delivery.attempted_at,
-                delivery.outcome,
-                delivery.reason,
-                delivery.id,
-            ),
-        )
+        row = (delivery.due, delivery.attempts, delivery.id)
+        self._db.execute("UPDATE deliveries SET due = ?, attempts = ? WHERE id = ?", row)
 
     def finish(self, delivery: Delivery) -> None:
         """Forget a delivery, and its event with the last one."""
@@ -174,23 +154,6 @@ class Store:
         """Copies that are on their way."""
         query = "SELECT count(*) AS n FROM deliveries WHERE subscription = ?"
         return int(self._db.execute(query, (subscription,)).fetchone()["n"])
-
-    def seen_blobs(self, topic: str, container: str) -> dict[str, str] | None:
-        """Name and ETag of the blobs there were; None when the container was never listed."""
-        where = "WHERE topic = ? AND container = ?"
-        if self._db.execute(f"SELECT 1 FROM watched {where}", (topic, container)).fetchone() is None:  # noqa: S608
-            return None
-        rows = self._db.execute(f"SELECT name, etag FROM blobs {where}", (topic, container))  # noqa: S608  constants
-        return {row["name"]: row["etag"] for row in rows}
-
-    def note_blobs(self, topic: str, container: str, changed: Mapping[str, str], gone: set[str]) -> None:
-        """Keep what a listing changed."""
-        place = (topic, container)
-        self._db.execute("INSERT OR IGNORE INTO watched VALUES (?, ?)", place)
-        rows = [(*place, name, etag) for name, etag in changed.items()]
-        self._db.executemany("INSERT OR REPLACE INTO blobs VALUES (?, ?, ?, ?)", rows)
-        query = "DELETE FROM blobs WHERE topic = ? AND container = ? AND name = ?"
-        self._db.executemany(query, [(*place, name) for name in gone])
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -218,7 +181,4 @@ def _delivery(row: sqlite3.Row) -> Delivery:
         published_at=row["published_at"],
         due=row["due"],
         attempts=row["attempts"],
-        attempted_at=row["attempted_at"],
-        outcome=row["outcome"],
-        reason=row["reason"],
     )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_stack.event_grid import events
-from local_stack.event_grid.events import Event, InvalidEventError, dead_letter, delivery_headers, in_schema, published
+from local_stack.event_grid.events import Event, InvalidEventError, delivery_headers, in_schema, published
 from local_stack.event_grid.models import Schema, Topic
 
 TOPIC = Topic(name="topic", resource_id="/subscriptions/s/topics/topic")
@@ -125,25 +125,6 @@ def test_headers_can_always_be_sent(body: dict[str, Any], schema: Schema, failed
     assert headers["aeg-subscription-name"] == "MY-SUB"
     assert headers["aeg-delivery-count"] == str(failed)
     assert ("aeg-data-version" in headers) <= (schema is Schema.EVENT_GRID)
-
-
-@given(event_grid_events, st.sampled_from(Schema), st.none() | st.floats(0, 4e9))
-def test_a_dead_letter_is_the_event_and_why(body: dict[str, Any], schema: Schema, attempted: float | None) -> None:
-    given_body = in_schema(publish([body])[0], schema)
-
-    letter = dead_letter(
-        given_body, schema, reason="r", attempts=3, outcome="Busy", published_at=1.5, attempted_at=attempted
-    )
-
-    assert letter.items() >= given_body.items()
-    added = {name.lower(): value for name, value in letter.items() if name not in given_body}
-    assert added["deadletterreason"] == "r"
-    assert added["deliveryattempts"] == 3
-    assert added["lastdeliveryoutcome"] == "Busy"
-    assert added["publishtime"] == "1970-01-01T00:00:01.500000Z"
-    assert ("lastdeliveryattempttime" in added) == (attempted is not None)
-    if schema is Schema.CLOUD_EVENTS:
-        assert all(name == name.lower() for name in letter)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"7", b'"text"', b"\xff", b"{"])

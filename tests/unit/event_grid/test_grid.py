@@ -14,7 +14,6 @@ from local_stack.event_grid.models import Config, Schema, Subscription
 from local_stack.event_grid.store import Delivery, Store, StoreError
 from tests.support.examples import examples
 
-DEAD_LETTERS = {"connectionString": "UseDevelopmentStorage=true", "containerName": "dead"}
 Open = Callable[..., Grid]
 
 
@@ -104,23 +103,6 @@ def test_waits_are_cut_at_the_end_of_an_events_life(open_grid: Open, clock: Cloc
     assert grid.stats()["sub"]["dropped"] == 1
 
 
-def test_a_dead_letter_waits_for_its_storage_for_four_hours(open_grid: Open, clock: Clock) -> None:
-    grid = open_grid(subscription(deadLetterDestination=DEAD_LETTERS))
-    grid.publish("topic", [event()])
-    grid.attempted(due(grid)[0], "BadRequest", 400)
-
-    rounds = 0
-    while found := due(grid):
-        assert found[0].reason == "UndeliverableDueToClientError"
-        grid.dead_letter_failed(found[0], "away", for_good=False)
-        clock.now += 60
-        rounds += 1
-
-    assert 4 * 60 <= rounds <= 4 * 60 + 2
-    assert grid.stats()["sub"]["dropped"] == 1
-    assert grid.stats()["sub"]["pending"] == 0
-
-
 def test_an_endpoint_that_agreed_need_not_agree_again_unless_it_is_another(open_grid: Open) -> None:
     grid = open_grid(subscription())
     grid.put(grid.subscriptions["sub"], agreed=True)
@@ -130,7 +112,7 @@ def test_an_endpoint_that_agreed_need_not_agree_again_unless_it_is_another(open_
 
 
 def test_a_subscription_made_by_hand_is_there_after_a_restart(open_grid: Open) -> None:
-    made = Subscription.model_validate(subscription("by-hand", deadLetterDestination=DEAD_LETTERS))
+    made = Subscription.model_validate(subscription("by-hand", concurrency=2))
     open_grid().put(made, agreed=True)
 
     grid = open_grid()
@@ -173,7 +155,6 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
 @given(
     st.lists(st.lists(st.sampled_from([200, 400, 404, 500, 503, None]), max_size=6), min_size=1, max_size=5),
     st.integers(1, 5),
-    st.booleans(),
     st.sets(st.integers(0, 20)),
 )
 def test_every_copy_has_exactly_one_end(
@@ -181,12 +162,10 @@ def test_every_copy_has_exactly_one_end(
     clock: Clock,
     answers: list[list[int | None]],
     most: int,
-    keeps_dead_letters: bool,
     restarts: set[int],
 ) -> None:
-    """For any answers and restarts: delivered, dead-lettered or dropped, and nothing is left."""
-    how: dict[str, Any] = {"deadLetterDestination": DEAD_LETTERS} if keeps_dead_letters else {}
-    definition = subscription(retryPolicy={"maxDeliveryAttempts": most}, chaos={"duplicates": 1}, **how)
+    """For any answers and restarts: delivered or dropped, and nothing is left."""
+    definition = subscription(retryPolicy={"maxDeliveryAttempts": most}, chaos={"duplicates": 1})
     grid = open_grid(definition)
     grid.remove("sub")
     grid.put(Subscription.model_validate(definition), agreed=True)
@@ -196,9 +175,6 @@ def test_every_copy_has_exactly_one_end(
     step = 0
     while grid.store.pending("sub"):
         for delivery in due(grid):
-            if delivery.reason is not None:
-                grid.dead_lettered(delivery)
-                continue
             queue = queues[delivery.event.body["id"]]
             grid.attempted(delivery, "x", queue.pop() if queue else 200)
         clock.now += 3600
@@ -206,6 +182,5 @@ def test_every_copy_has_exactly_one_end(
             grid = open_grid(definition)
 
     stats = grid.stats()["sub"]
-    assert stats["delivered"] + stats["deadLettered"] + stats["dropped"] == 2 * len(answers)
-    assert stats["deadLettered" if not keeps_dead_letters else "dropped"] == 0
+    assert stats["delivered"] + stats["dropped"] == 2 * len(answers)
     assert stats["attempts"] <= most * 2 * len(answers)
