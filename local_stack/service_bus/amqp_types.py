@@ -1,4 +1,4 @@
-"""One Python type for every AMQP 1.0 type, so that what is decoded encodes to the same AMQP type again.
+"""One Python type for each AMQP 1.0 type that the SDKs send, so that what is decoded encodes to the same type again.
 
 Plain ``int`` is a long, ``float`` a double, ``bytes`` a binary, ``str`` a string, ``uuid.UUID`` a uuid, ``list`` and
 ``dict`` a list and a map; the narrower numbers are subclasses.
@@ -20,12 +20,6 @@ class Symbol(str):
     __slots__ = ()
 
 
-class Char(str):
-    """One Unicode character."""
-
-    __slots__ = ()
-
-
 class UByte(int):
     """8 bits, unsigned."""
 
@@ -42,31 +36,12 @@ class ULong(int):
     """64 bits, unsigned."""
 
 
-class Byte(int):
-    """8 bits, signed."""
-
-
-class Short(int):
-    """16 bits, signed."""
-
-
 class Int(int):
     """32 bits, signed."""
 
 
 class Timestamp(int):
     """Milliseconds since the Unix epoch, UTC."""
-
-
-class Float(float):
-    """32-bit floating point."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decimal:
-    """A decimal number as its 4, 8 or 16 bytes; carried, never computed with."""
-
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,9 @@ from typing import Final
 
 from local_stack.service_bus.amqp_types import (
     Array,
-    Byte,
-    Char,
     CodecError,
-    Decimal,
     Described,
-    Float,
     Int,
-    Short,
     Symbol,
     Timestamp,
     UByte,
@@ -35,12 +30,9 @@ _SMALL: Final = 256  # sizes, counts and values below this have a one-byte form
 # The full-width code of each type of fixed width, and its struct format.
 _NUMBERS: Final[dict[type, tuple[int, struct.Struct]]] = {
     UByte: (0x50, struct.Struct(">B")),
-    Byte: (0x51, struct.Struct(">b")),
     UShort: (0x60, struct.Struct(">H")),
-    Short: (0x61, struct.Struct(">h")),
     UInt: (0x70, struct.Struct(">I")),
     Int: (0x71, struct.Struct(">i")),
-    Float: (0x72, struct.Struct(">f")),
     ULong: (0x80, struct.Struct(">Q")),
     int: (0x81, struct.Struct(">q")),
     float: (0x82, struct.Struct(">d")),
@@ -53,7 +45,6 @@ _COMPACT: Final[dict[type, tuple[int, struct.Struct]]] = {
     Int: (0x54, struct.Struct(">b")),
     int: (0x55, struct.Struct(">b")),
 }
-_DECIMALS: Final = {4: 0x74, 8: 0x84, 16: 0x94}
 # Codes of the forms with an 8-bit and a 32-bit size.
 _BINARY: Final = (0xA0, 0xB0)
 _STRING: Final = (0xA1, 0xB1)
@@ -130,12 +121,6 @@ def _encode_array(array: Array) -> bytes:
     return _compound(_ARRAY, len(array.items), bytes((code,)) + b"".join(map(body, array.items)))
 
 
-def _encode_decimal(value: Decimal) -> bytes:
-    if len(value.data) not in _DECIMALS:
-        raise CodecError("a decimal has 4, 8 or 16 bytes")
-    return bytes((_DECIMALS[len(value.data)],)) + value.data
-
-
 def _sized(data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + data
 
@@ -146,9 +131,7 @@ _ENCODERS: Final[dict[type, Callable[..., bytes]]] = {
     bytes: lambda value: _variable(_BINARY, value),
     str: lambda value: _variable(_STRING, value.encode()),
     Symbol: lambda value: _variable(_SYMBOL, value.encode("ascii")),
-    Char: lambda value: b"\x73" + value.encode("utf-32-be"),
     uuid.UUID: lambda value: b"\x98" + value.bytes,
-    Decimal: _encode_decimal,
     list: _encode_list,
     dict: _encode_map,
     Array: _encode_array,
@@ -177,9 +160,7 @@ def _boolean(data: bytes) -> bool:
 
 _FIXED: Final[dict[int, tuple[int, Callable[[bytes], Value]]]] = {
     **{code: _number(kind, form) for kind, (code, form) in (*_NUMBERS.items(), *_COMPACT.items())},
-    **{code: (size, Decimal) for size, code in _DECIMALS.items()},
     0x56: (1, _boolean),
-    0x73: (4, lambda data: Char(data.decode("utf-32-be"))),
     0x98: (16, lambda data: uuid.UUID(bytes=data)),
 }
 _SIZED: Final[dict[int, tuple[int, Callable[[bytes], Value]]]] = {

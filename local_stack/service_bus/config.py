@@ -1,7 +1,7 @@
 """The namespace's entities, read from a file in the shape of the official emulator's ``Config.json``.
 
-What the file asks for and this broker does not do (sessions, forwarding, SQL rules) is refused, never passed over;
-unknown keys are warned about.
+What the file asks for and this broker does not do (sessions, forwarding, rules, times to live) is refused, never passed
+over; unknown keys are warned about.
 """
 
 import json
@@ -16,9 +16,9 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_pascal
 
-from local_stack.service_bus.core import Broker, Inbox, Rule, Subscription
+from local_stack.service_bus.core import Broker, Inbox
 from local_stack.service_bus.queues import DEAD_LETTER, Policy, Queue
-from local_stack.service_bus.records import Facts, Journal
+from local_stack.service_bus.records import Journal
 
 log = logging.getLogger("service_bus.config")
 
@@ -42,63 +42,27 @@ class _Section(BaseModel):
                     yield from item.unknown(f"{path}{to_pascal(name)}.")
 
 
-class _CorrelationFilter(_Section):
-    message_id: str | None = None
-    to: str | None = None
-    label: str | None = None
-    reply_to: str | None = None
-    correlation_id: str | None = None
-    content_type: str | None = None
-    session_id: str | None = None
-    reply_to_session_id: str | None = None
-    properties: dict[str, Any] = Field(default_factory=dict)
-
-    def matches(self, facts: Facts) -> bool:
-        """Whether all that the filter names is equal."""
-        named = self.model_dump(exclude={"properties"}, exclude_none=True, include=set(type(self).model_fields))
-        return all(getattr(facts, name) == value for name, value in named.items()) and all(
-            key in facts.application and facts.application[key] == value for key, value in self.properties.items()
-        )
-
-
-class _RuleProperties(_Section):
-    filter_type: Literal["Correlation"]
-    correlation_filter: _CorrelationFilter
-
-
-class _Rule(_Section):
-    name: str
-    properties: _RuleProperties
-
-
 class _QueueProperties(_Section):
     lock_duration: timedelta = timedelta(minutes=1)
     max_delivery_count: int = Field(default=10, ge=1)
-    default_message_time_to_live: timedelta | None = None
-    dead_lettering_on_message_expiration: bool = False
     requires_duplicate_detection: bool = False
     duplicate_detection_history_time_window: timedelta = timedelta(minutes=10)
     requires_session: Literal[False] = False
     forward_to: Literal["", None] = None
     forward_dead_lettered_messages_to: Literal["", None] = None
+    default_message_time_to_live: None = None
 
-    @field_validator("lock_duration", "default_message_time_to_live", "duplicate_detection_history_time_window")
+    @field_validator("lock_duration", "duplicate_detection_history_time_window")
     @classmethod
-    def _positive(cls, value: timedelta | None) -> timedelta | None:
-        if value is not None and value <= timedelta(0):
+    def _positive(cls, value: timedelta) -> timedelta:
+        if value <= timedelta(0):
             raise ValueError("must be longer than nothing")
         return value
 
     @property
     def policy(self) -> Policy:
         """What the core is told."""
-        ttl = self.default_message_time_to_live
-        return Policy(
-            lock_duration=self.lock_duration.total_seconds(),
-            max_delivery_count=self.max_delivery_count,
-            time_to_live=ttl.total_seconds() if ttl else None,
-            dead_letter_expired=self.dead_lettering_on_message_expiration,
-        )
+        return Policy(lock_duration=self.lock_duration.total_seconds(), max_delivery_count=self.max_delivery_count)
 
     @property
     def window(self) -> float | None:
@@ -113,12 +77,8 @@ class _Queue(_Section):
 
 
 class _Subscription(_Queue):
-    rules: tuple[_Rule, ...] = ()
-
-    @property
-    def matchers(self) -> tuple[Rule, ...]:
-        """Its rules; without any it gets everything."""
-        return tuple(rule.properties.correlation_filter.matches for rule in self.rules) or (lambda _: True,)
+    rules: tuple[()] = ()
+    """None: a subscription gets everything."""
 
 
 class _Topic(_Queue):
@@ -167,12 +127,11 @@ class Entities(_Section):
             return made
 
         for one in namespace.queues:
-            everything = Subscription(queue(one.name, one.properties.policy), (lambda _: True,))
-            inboxes.append(inbox(one.name, [everything], window=one.properties.window))
+            own = queue(one.name, one.properties.policy)
+            inboxes.append(inbox(one.name, [own], window=one.properties.window))
         for topic in namespace.topics:
             subscriptions = [
-                Subscription(queue(f"{topic.name}/Subscriptions/{one.name}", one.properties.policy), one.matchers)
-                for one in topic.subscriptions
+                queue(f"{topic.name}/Subscriptions/{one.name}", one.properties.policy) for one in topic.subscriptions
             ]
             inboxes.append(inbox(topic.name, subscriptions, window=topic.properties.window))
         _check_unique([entity.path for entity in inboxes])

@@ -1,41 +1,29 @@
 """The broker's core: what one sends to, what one receives from, and what lies between. Knows nothing of AMQP."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import NoReturn
 
 from local_stack.service_bus.queues import EntityNotFoundError, NotAllowedError, Queue
-from local_stack.service_bus.records import Change, Draft, Facts, Journal, Message, Put, Seen
-
-Rule = Callable[[Facts], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """A queue behind a topic; it gets what any of its rules matches."""
-
-    queue: Queue
-    rules: tuple[Rule, ...]
-
-    def wants(self, facts: Facts) -> bool:
-        """Whether any rule matches."""
-        return any(rule(facts) for rule in self.rules)
+from local_stack.service_bus.records import Change, Draft, Journal, Message, Put, Seen
 
 
 class Inbox:
-    """What one sends to: a queue, or a topic that passes messages on. ``window``: seconds of duplicate detection."""
+    """What one sends to: a queue, or a topic that passes messages on to all of its subscriptions.
+
+    ``window``: seconds of duplicate detection.
+    """
 
     def __init__(
         self,
         path: str,
-        subscriptions: Iterable[Subscription],
+        queues: Iterable[Queue],
         journal: Journal,
         clock: Callable[[], float],
         *,
         window: float | None = None,
     ) -> None:
         self.path = path
-        self._subscriptions = tuple(subscriptions)
+        self._queues = tuple(queues)
         self._journal = journal
         self._clock = clock
         self._window = window
@@ -47,21 +35,22 @@ class Inbox:
         placed: list[tuple[Queue, Message]] = []
         seen: dict[str, float] = {}
         for draft in drafts:
-            message_id = draft.facts.message_id
+            message_id = draft.message_id
             if self._window is not None and message_id is not None:
                 if message_id in seen or self._is_duplicate(message_id):
                     continue
                 seen[message_id] = self._clock() + self._window
                 changes.append(Seen(self.path, message_id, seen[message_id]))
-            placed += [(one.queue, one.queue.arrival(draft)) for one in self._subscriptions if one.wants(draft.facts)]
+            placed += [(queue, queue.arrival(draft)) for queue in self._queues]
         changes += [Put(queue.path, message) for queue, message in placed]
         if changes:
             self._journal.write(changes)
         self._seen.update(seen)
         for queue, message in placed:
             queue.add(message)
-        for queue in {queue.path: queue for queue, _ in placed}.values():
-            queue.notify()
+        if placed:
+            for queue in self._queues:
+                queue.notify()
 
     def _is_duplicate(self, message_id: str) -> bool:
         # Oldest first, because all are remembered equally long.
@@ -93,7 +82,7 @@ class Broker:
         return found
 
     def expire(self) -> None:
-        """Do what is due: locks that have run out, messages that have outlived their time."""
+        """Do what is due: locks that have run out."""
         for queue in self._queues.values():
             queue.expire()
 

@@ -8,13 +8,13 @@ from typing import Final
 
 from local_stack.service_bus.records import Change, DeadLetter, Lock, Message, Put, Remove, Seen, Stored
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 # - locked: the message was with a receiver when the row was written.
 # - counters: the last sequence number, so that none is given out twice after its message has gone.
 _SCHEMA: Final = """
 CREATE TABLE messages (
     path TEXT NOT NULL, sequence INTEGER NOT NULL, content BLOB NOT NULL, enqueued_at REAL NOT NULL,
-    source_sequence INTEGER NOT NULL, expires_at REAL, delivery_count INTEGER NOT NULL, locked INTEGER NOT NULL,
+    source_sequence INTEGER NOT NULL, delivery_count INTEGER NOT NULL, locked INTEGER NOT NULL,
     reason TEXT, description TEXT, source TEXT, PRIMARY KEY (path, sequence)
 ) STRICT;
 CREATE TABLE counters (path TEXT PRIMARY KEY, last_sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -24,7 +24,7 @@ CREATE TABLE seen (
 CREATE INDEX seen_until ON seen (until);
 """
 _PUT: Final = """
-INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path, sequence) DO UPDATE
+INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (path, sequence) DO UPDATE
 SET delivery_count = excluded.delivery_count, locked = excluded.locked
 """
 _COUNT: Final = """
@@ -111,7 +111,6 @@ def _row(path: str, message: Message) -> tuple[object, ...]:
         message.content,
         message.enqueued_at,
         message.source_sequence,
-        message.expires_at,
         message.delivery_count,
         int(message.lock is not None),
         *((dead.reason, dead.description, dead.source) if dead else (None, None, None)),
@@ -124,7 +123,6 @@ def _message(row: sqlite3.Row) -> Message:
         content=row["content"],
         enqueued_at=row["enqueued_at"],
         source_sequence=row["source_sequence"],
-        expires_at=row["expires_at"],
         delivery_count=row["delivery_count"],
         dead_letter=DeadLetter(row["reason"], row["description"], row["source"]) if row["source"] else None,
         lock=Lock(uuid.uuid4(), 0.0) if row["locked"] else None,

@@ -19,13 +19,12 @@ from local_stack.service_bus.amqp_types import (
     Value,
 )
 from local_stack.service_bus.codec import Reader, encode
-from local_stack.service_bus.records import Draft, Facts, Message
+from local_stack.service_bus.records import Draft, Message
 
 BATCH_FORMAT: Final = 0x80013700
 """Message format of a transfer whose data sections are messages of their own."""
 
 _HEADER: Final = 0x70
-_DELIVERY_ANNOTATIONS: Final = 0x71
 _ANNOTATIONS: Final = 0x72
 _PROPERTIES: Final = 0x73
 _APPLICATION: Final = 0x74
@@ -35,8 +34,7 @@ _FOOTER: Final = 0x78
 _SCHEDULED: Final = "x-opt-scheduled-enqueue-time"
 _TTL: Final = 2  # position in the header
 # Positions in the properties section.
-_MESSAGE_ID, _TO, _SUBJECT, _REPLY_TO, _CORRELATION_ID, _CONTENT_TYPE = 0, 2, 3, 4, 5, 6
-_GROUP_ID, _REPLY_TO_GROUP_ID, _PROPERTIES_COUNT = 10, 12, 13
+_MESSAGE_ID, _CORRELATION_ID, _PROPERTIES_COUNT = 0, 5, 13
 
 
 @dataclass(slots=True)
@@ -111,23 +109,10 @@ def drafts_of(payload: bytes, message_format: int) -> list[Draft]:
 def _draft(payload: bytes, sections: Sections) -> Draft:
     if sections.annotations.get(_SCHEDULED) is not None:
         raise CodecError("scheduled messages are not served here")
-    ttl = sections.header[_TTL] if len(sections.header) > _TTL else None
-    facts = Facts(
-        message_id=_text(sections.message_id),
-        to=_text(sections.property_at(_TO)),
-        label=_text(sections.property_at(_SUBJECT)),
-        reply_to=_text(sections.property_at(_REPLY_TO)),
-        correlation_id=_text(sections.property_at(_CORRELATION_ID)),
-        content_type=_text(sections.property_at(_CONTENT_TYPE)),
-        session_id=_text(sections.property_at(_GROUP_ID)),
-        reply_to_session_id=_text(sections.property_at(_REPLY_TO_GROUP_ID)),
-        application={str(key): value for key, value in sections.application.items()},
-    )
-    return Draft(content=payload, facts=facts, time_to_live=ttl / 1000 if isinstance(ttl, UInt) else None)
-
-
-def _text(value: Value) -> str | None:
-    return None if value is None else str(value)
+    if len(sections.header) > _TTL and sections.header[_TTL] is not None:
+        raise CodecError("a time to live is not served here")
+    message_id = sections.message_id
+    return Draft(content=payload, message_id=None if message_id is None else str(message_id))
 
 
 def on_delivery(message: Message) -> bytes:

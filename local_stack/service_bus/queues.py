@@ -24,7 +24,6 @@ from local_stack.service_bus.records import (
 
 DEAD_LETTER: Final = "$DeadLetterQueue"
 TOO_MANY_DELIVERIES: Final = "MaxDeliveryCountExceeded"
-EXPIRED: Final = "TTLExpiredException"
 
 
 class BrokerError(Exception):
@@ -49,8 +48,6 @@ class Policy:
 
     lock_duration: float = 60.0
     max_delivery_count: int = 10
-    time_to_live: float | None = None
-    dead_letter_expired: bool = False
 
 
 class Queue:
@@ -87,24 +84,13 @@ class Queue:
 
     def arrival(self, draft: Draft) -> Message:
         """The message this draft becomes here, not yet stored."""
-        now = self._clock()
-        lives = [limit for limit in (draft.time_to_live, self._policy.time_to_live) if limit is not None]
-        expires = now + min(lives) if lives else None
         sequence = self.take_sequence()
-        return Message(
-            sequence=sequence,
-            source_sequence=sequence,
-            content=draft.content,
-            enqueued_at=now,
-            expires_at=expires,
-        )
+        return Message(sequence=sequence, source_sequence=sequence, content=draft.content, enqueued_at=self._clock())
 
     def add(self, message: Message) -> None:
         """Take in a message that the journal has."""
         self._messages[message.sequence] = message
         heapq.heappush(self._waiting, message.sequence)
-        if message.expires_at is not None:
-            heapq.heappush(self._deadlines, (message.expires_at, message.sequence))
 
     def notify(self) -> None:
         """Tell the watchers that messages wait, each time beginning with another one."""
@@ -166,24 +152,17 @@ class Queue:
         return [self._messages[sequence] for sequence in sorted(self._messages) if sequence >= first][:limit]
 
     def expire(self) -> None:
-        """Free messages whose lock has run out; remove those whose time has, while nobody holds them."""
+        """Free messages whose lock has run out."""
         now = self._clock()
         while self._deadlines and self._deadlines[0][0] <= now:
             deadline = heapq.heappop(self._deadlines)
             message = self._messages.get(deadline[1])
             try:
-                if message is not None:
-                    self._expire_one(message, now)
+                if message is not None and message.lock is not None and message.lock.until <= now:
+                    self._fail(message)
             except BaseException:
                 heapq.heappush(self._deadlines, deadline)
                 raise
-
-    def _expire_one(self, message: Message, now: float) -> None:
-        if message.lock is not None:
-            if message.lock.until <= now:
-                self._fail(message)
-        elif message.expires_at is not None and message.expires_at <= now:
-            self._outlive(message)
 
     def _load(self) -> None:
         stored = self._journal.load(self.path)
@@ -198,9 +177,7 @@ class Queue:
     def _pick(self, limit: int) -> list[Message]:
         picked: list[Message] = []
         while self._waiting and len(picked) < limit:
-            # A message that outlived its time has left its number behind.
-            if message := self._messages.get(heapq.heappop(self._waiting)):
-                picked.append(message)
+            picked.append(self._messages[heapq.heappop(self._waiting)])
         return picked
 
     def _held(self, token: uuid.UUID) -> Message:
@@ -234,19 +211,11 @@ class Queue:
         self.add(message)
         self.notify()
 
-    def _outlive(self, message: Message) -> None:
-        if self._policy.dead_letter_expired and self.dead_letters is not None:
-            self._bury(message, self.dead_letters, EXPIRED, "The message expired and was dead lettered.")
-        else:
-            self._journal.write([Remove(self.path, message.sequence)])
-            self._drop(message)
-
     def _bury(self, message: Message, dead: "Queue", reason: str, description: str) -> None:
         buried = replace(
             message,
             sequence=dead.take_sequence(),
             lock=None,
-            expires_at=None,
             dead_letter=DeadLetter(reason, description, self.path),
         )
         self._journal.write([Remove(self.path, message.sequence), Put(dead.path, buried)])

@@ -1,33 +1,18 @@
 """What the broker keeps: messages as they are sent and stored, and the changes a journal writes down."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What rules and duplicate detection look at."""
-
-    message_id: str | None = None
-    to: str | None = None
-    label: str | None = None
-    reply_to: str | None = None
-    correlation_id: str | None = None
-    content_type: str | None = None
-    session_id: str | None = None
-    reply_to_session_id: str | None = None
-    application: Mapping[str, object] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message as it was sent. ``content`` is the sender's and never looked into; ``time_to_live`` in seconds."""
+    """A message as it was sent. ``content`` is the sender's and never looked into."""
 
     content: bytes
-    facts: Facts = field(default_factory=Facts)
-    time_to_live: float | None = None
+    message_id: str | None = None
+    """What duplicate detection looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +40,6 @@ class Message:
     content: bytes
     enqueued_at: float
     source_sequence: int
-    expires_at: float | None = None
     delivery_count: int = 0
     """Deliveries that failed."""
     dead_letter: DeadLetter | None = None

@@ -19,7 +19,7 @@ log = logging.getLogger("service_bus")
 
 HOST: Final = "127.0.0.1"
 ENDPOINTS_FILE: Final = "endpoints.json"
-_TICK: Final = 0.05  # seconds between looks at locks and lifetimes
+_TICK: Final = 0.05  # seconds between looks at locks
 
 
 class ServiceBus:
@@ -66,7 +66,7 @@ class ServiceBus:
             try:
                 self._broker.expire()
             except Exception:
-                log.exception("locks and lifetimes could not be looked at")
+                log.exception("locks could not be looked at")
 
 
 def _key(path: Path) -> AccessKey:

@@ -7,12 +7,11 @@ from azure.servicebus import ServiceBusClient, ServiceBusReceiver
 from tests.integration.service_bus.clients import Clients
 from tests.support.service_bus import BrokerProcess, a_queue, running_broker, write_entities
 
-RULE = {"FilterType": "Correlation", "CorrelationFilter": {"Label": "failed", "Properties": {"site": "factory"}}}
 TOPIC = {
     "Name": "results",
     "Subscriptions": [
         {"Name": "all", "Properties": {"LockDuration": "PT30S", "MaxDeliveryCount": 1}},
-        {"Name": "failed", "Rules": [{"Name": "failed", "Properties": RULE}]},
+        {"Name": "too"},
     ],
 }
 
@@ -24,7 +23,6 @@ def entities(tmp_path_factory: pytest.TempPathFactory) -> Path:
         a_queue("orders", LockDuration="PT30S"),
         a_queue("brief"),
         a_queue("once", RequiresDuplicateDetection=True, DuplicateDetectionHistoryTimeWindow="PT1M"),
-        a_queue("mortal", DeadLetteringOnMessageExpiration=True),
         a_queue("shared", LockDuration="PT30S"),
         topics=(TOPIC,),
     )

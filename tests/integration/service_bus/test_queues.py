@@ -166,16 +166,6 @@ def test_the_same_message_id_is_accepted_but_delivered_once(clients: Clients) ->
     assert nothing_in(once)
 
 
-def test_a_message_past_its_time_is_a_dead_letter(clients: Clients) -> None:
-    clients.send("mortal", ServiceBusMessage("short", time_to_live=timedelta(milliseconds=100)))
-    dead = clients.receiver("mortal", dead=True)
-
-    (buried,) = receive(dead, 1)
-
-    assert buried.dead_letter_reason == "TTLExpiredException"
-    dead.complete_message(buried)
-
-
 def test_peeking_shows_locked_messages_and_locks_none(clients: Clients, orders: ServiceBusReceiver) -> None:
     clients.send("orders", "a", "b")
     (locked,) = receive(orders, 1)

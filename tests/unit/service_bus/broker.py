@@ -5,7 +5,7 @@ from typing import Any
 from local_stack.service_bus.config import Entities
 from local_stack.service_bus.core import Broker
 from local_stack.service_bus.journal import SqliteJournal
-from local_stack.service_bus.records import Draft, Facts
+from local_stack.service_bus.records import Draft
 
 
 class Clock:
@@ -34,5 +34,5 @@ def broker(*queues: dict[str, Any], topics: list[dict[str, Any]] | None = None, 
     return entities(*queues, topics=topics).broker(SqliteJournal(":memory:"), clock or Clock())
 
 
-def draft(content: str = "body", *, ttl: float | None = None, **facts: Any) -> Draft:
-    return Draft(content.encode(), Facts(**facts), ttl)
+def draft(content: str = "body", *, message_id: str | None = None) -> Draft:
+    return Draft(content.encode(), message_id)

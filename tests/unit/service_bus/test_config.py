@@ -68,6 +68,7 @@ def test_unknown_keys_are_warned_about(tmp_path: Path, caplog: pytest.LogCapture
         ({"RequiresSession": True}, "RequiresSession"),
         ({"ForwardTo": "elsewhere"}, "ForwardTo"),
         ({"ForwardDeadLetteredMessagesTo": "elsewhere"}, "ForwardDeadLetteredMessagesTo"),
+        ({"DefaultMessageTimeToLive": "PT1H"}, "DefaultMessageTimeToLive"),
         ({"LockDuration": "PT0S"}, "LockDuration"),
         ({"LockDuration": "soon"}, "LockDuration"),
         ({"MaxDeliveryCount": 0}, "MaxDeliveryCount"),
@@ -80,12 +81,12 @@ def test_what_is_not_served_or_makes_no_sense_is_refused(
         Entities.read(with_queue(tmp_path, **properties))
 
 
-def test_sql_rules_are_refused(tmp_path: Path) -> None:
+def test_rules_are_refused(tmp_path: Path) -> None:
     rule = {"Name": "r", "Properties": {"FilterType": "Sql", "SqlFilter": {"SqlExpression": "1=1"}}}
     topic = {"Name": "t", "Subscriptions": [{"Name": "s", "Rules": [rule]}]}
     text = json.dumps({"UserConfig": {"Namespaces": [{"Name": "n", "Topics": [topic]}]}})
 
-    with pytest.raises(ConfigError, match="FilterType"):
+    with pytest.raises(ConfigError, match="Rules"):
         Entities.read(written(tmp_path, text))
 
 

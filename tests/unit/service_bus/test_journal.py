@@ -14,7 +14,7 @@ def message(sequence: int, **more: object) -> Message:
 
 
 def test_everything_comes_back_from_the_file(tmp_path: Path) -> None:
-    kept = message(2, expires_at=9.5, delivery_count=1, dead_letter=DeadLetter("", "text", "orders"))
+    kept = message(2, delivery_count=1, dead_letter=DeadLetter("", "text", "orders"))
     journal = SqliteJournal(tmp_path / "journal")
     journal.write([Put("q", message(1)), Put("q", kept), Put("q", message(3)), Seen("q", "id", 7.0)])
     journal.write([Remove("q", 1), Remove("q", 3), Put("other", message(1, lock=Lock(uuid.uuid4(), 60.0)))])

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 
 from local_stack.service_bus.amqp_types import (
-    Byte,
     CodecError,
     Described,
+    Int,
     Symbol,
     Timestamp,
+    UByte,
     UInt,
     ULong,
     Value,
@@ -25,9 +26,9 @@ def section(code: int, value: Value) -> bytes:
 
 
 PROPERTIES = section(0x73, [uuid.UUID(int=7), None, "to", "subject", "reply", ULong(9), Symbol("application/json")])
-APPLICATION = section(0x74, {"kind": Byte(1)})
+APPLICATION = section(0x74, {"kind": Int(1)})
 BODY = section(0x75, b"one") + section(0x75, b"two")
-SENT = section(0x70, [True, None, UInt(1500)]) + section(0x72, {Symbol("x-own"): 1}) + PROPERTIES + APPLICATION + BODY
+SENT = section(0x70, [True, UByte(4)]) + section(0x72, {Symbol("x-own"): 1}) + PROPERTIES + APPLICATION + BODY
 
 
 def stored(content: bytes = SENT, **more: object) -> Message:
@@ -38,11 +39,13 @@ def test_what_the_core_wants_to_know_is_read() -> None:
     (draft,) = drafts_of(SENT, 0)
 
     assert draft.content == SENT
-    assert draft.time_to_live == 1.5
-    assert draft.facts.message_id == str(uuid.UUID(int=7))
-    assert (draft.facts.to, draft.facts.label, draft.facts.reply_to) == ("to", "subject", "reply")
-    assert (draft.facts.correlation_id, draft.facts.content_type) == ("9", "application/json")
-    assert draft.facts.application == {"kind": 1}
+    assert draft.message_id == str(uuid.UUID(int=7))
+
+
+def test_what_is_not_served_is_refused() -> None:
+    for asked in (section(0x70, [True, None, UInt(1500)]), section(0x72, {Symbol("x-opt-scheduled-enqueue-time"): 1})):
+        with pytest.raises(CodecError, match="not served here"):
+            drafts_of(asked + BODY, 0)
 
 
 def test_only_the_format_makes_a_batch() -> None:
@@ -57,7 +60,7 @@ def test_a_delivery_has_the_brokers_annotations_and_the_senders_bare_message() -
 
     sections = parse(payload)
     assert payload.endswith(PROPERTIES + APPLICATION + BODY)
-    assert sections.header == [True, None, 1500, None, 2]
+    assert sections.header == [True, 4, None, None, 2]
     assert sections.annotations == {
         "x-own": 1,
         "x-opt-sequence-number": 4,
@@ -72,7 +75,7 @@ def test_a_dead_letter_says_why_and_keeps_the_types_of_its_properties() -> None:
     sections = parse(on_delivery(stored(dead_letter=DeadLetter("Bad", "told so", "orders"))))
 
     assert sections.application == {"kind": 1, "DeadLetterReason": "Bad", "DeadLetterErrorDescription": "told so"}
-    assert isinstance(sections.application["kind"], Byte)
+    assert isinstance(sections.application["kind"], Int)
     assert sections.annotations["x-opt-deadletter-source"] == "orders"
     assert sections.data == [b"one", b"two"]
 
