@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self
 
-from local_stack.functions_host.private_files import write_private
+from local_stack.files import write_private
 
 EVENT_GRID_KEY: Final = "eventgrid_extension"
 DURABLE_KEY: Final = "durabletask_extension"

@@ -14,6 +14,7 @@ from typing import Final, Self
 from aiohttp import web
 from azure.durable_functions.models.utils import http_utils
 
+from local_stack.files import write_private
 from local_stack.functions_host.addresses import RPC_PATH, WEBHOOK_PATH, Addresses
 from local_stack.functions_host.app_loader import DEFAULT_SCRIPT, load_app
 from local_stack.functions_host.config import (
@@ -28,7 +29,6 @@ from local_stack.functions_host.functions import HTTP_TRIGGER
 from local_stack.functions_host.invoker import AppInvoker
 from local_stack.functions_host.keys import DURABLE_KEY, Access, KeyRing, Level
 from local_stack.functions_host.listener import HttpListener, base_url, bind
-from local_stack.functions_host.private_files import write_private
 from local_stack.functions_host.routes.admin import AdminApi
 from local_stack.functions_host.routes.durable import DurableApi
 from local_stack.functions_host.routes.event_grid import EventGridWebhook
@@ -85,7 +85,7 @@ class FunctionsHost:
             HubOptions(max_activities=config.max_activities, max_orchestrators=config.max_orchestrators),
         )
         self._triggers = build_listeners(Surroundings(self._invoker, settings, options.state, config.service_bus))
-        self._admin = AdminApi(self._invoker, self._keys, config.hub_name.lower(), public_url, config.route_prefix)
+        self._admin = AdminApi(self._invoker, config.hub_name.lower())
         self._public, self._rpc = self._http_listeners(config)
 
     @classmethod

@@ -54,7 +54,7 @@ def running_orchestrations(endpoints: Endpoints) -> list[str]:
     host = endpoints["functions_host"]
     answer = requests.get(
         f"{host['url']}/runtime/webhooks/durabletask/instances",
-        params={"code": host["durable_task_key"], "runtimeStatus": "Running,Pending,Suspended", "top": "500"},
+        params={"code": host["durable_task_key"], "runtimeStatus": "Running,Pending"},
         timeout=60,
     )
     answer.raise_for_status()

@@ -33,8 +33,6 @@ class EventType(IntEnum):
     ORCHESTRATOR_STARTED = 12
     ORCHESTRATOR_COMPLETED = 13
     EVENT_RAISED = 15
-    EXECUTION_SUSPENDED = 19
-    EXECUTION_RESUMED = 20
 
 
 @dataclass(frozen=True, slots=True)

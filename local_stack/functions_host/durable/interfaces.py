@@ -84,7 +84,7 @@ class InstanceStatus:
     instance_id: str
     execution_id: str
     runtime_status: str
-    """Pending, Running, Completed, Failed, Terminated, Suspended, ContinuedAsNew or Canceled."""
+    """Pending, Running, Completed, Failed, Terminated or Canceled."""
     input: str | None
     output: str | None
     """JSON text; of a failed or terminated instance a JSON string literal holding the failure text or the reason."""
@@ -93,21 +93,6 @@ class InstanceStatus:
     last_updated_at: datetime
     history: list[HistoryEvent] | None = None
     """The stored events of the current execution, unfolded; ``None`` when not asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class StatusQuery:
-    """A filter over instances; what is not given does not restrict."""
-
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    runtime_statuses: frozenset[str] = frozenset()
-    id_prefix: str | None = None
-    top: int | None = None
-    """At most this many instances a page."""
-    continuation: str | None = None
-    """The opaque text that came with the page before."""
-    show_input: bool = True
 
 
 class InstanceError(Exception):
@@ -127,7 +112,7 @@ class InstanceGoneError(InstanceError):
 
 
 class InstanceConflictError(InstanceError):
-    """The instance is in a state that forbids this: starting a running id, suspending a suspended one."""
+    """The instance is in a state that forbids this: starting a running id."""
 
 
 class InvalidInstanceIdError(InstanceError):

@@ -17,6 +17,7 @@ from local_stack.functions_host.durable.interfaces import (
     InstanceConflictError,
     InstanceGoneError,
     InstanceNotFoundError,
+    InstanceStatus,
 )
 from local_stack.functions_host.durable.rows import create_instance, put_completion, put_message, read_history
 from local_stack.functions_host.durable.turn import Message, Snapshot, TurnResult
@@ -48,16 +49,27 @@ class Store:
                     instance_id, f"An orchestration instance with id '{instance_id}' already exists and has not ended."
                 )
 
-    def post(self, instance_id: str, message: HistoryEvent, *, refused_in: str | None = None) -> None:
-        """Put a client's message into the inbox of an instance that has not ended and is not ``refused_in``."""
+    def status(self, instance_id: str, *, with_history: bool = False) -> InstanceStatus:
+        """One instance. Raises :class:`InstanceNotFoundError`."""
+        with self._database.reading() as db:
+            row = db.execute("SELECT * FROM instances WHERE instance_id = ?", (instance_id,)).fetchone()
+            if row is None:
+                raise InstanceNotFoundError(instance_id, f"No instance with id '{instance_id}' found.")
+            return _status(row, history=read_history(db, instance_id) if with_history else None)
+
+    def instances(self) -> list[InstanceStatus]:
+        """Every instance, in the order of ids."""
+        with self._database.reading() as db:
+            return [_status(row) for row in db.execute("SELECT * FROM instances ORDER BY instance_id")]
+
+    def post(self, instance_id: str, message: HistoryEvent) -> None:
+        """Put a client's message into the inbox of an instance that has not ended."""
         with self._database.transaction() as db:
             row = db.execute("SELECT status FROM instances WHERE instance_id = ?", (instance_id,)).fetchone()
             if row is None:
                 raise InstanceNotFoundError(instance_id, f"No instance with id '{instance_id}' found.")
             if row["status"] in TERMINAL_STATUSES:
                 raise InstanceGoneError(instance_id, f"The instance '{instance_id}' has ended ({row['status']}).")
-            if row["status"] == refused_in:
-                raise InstanceConflictError(instance_id, f"The instance '{instance_id}' is {row['status']}.")
             put_message(db, instance_id, message)
 
     def complete_activity(self, work: ActivityWork, message: HistoryEvent) -> bool:
@@ -99,10 +111,25 @@ class Store:
             )
 
     def commit(self, snapshot: Snapshot, result: TurnResult, now: datetime) -> Effects:
-        """Store a turn in one transaction, unless the instance was purged or replaced while it ran."""
+        """Store a turn in one transaction, unless the instance was replaced while it ran."""
         with self._database.transaction() as db:
             return TurnCommit(db, snapshot, result, now).write()
 
 
 def _parent(row: sqlite3.Row) -> Parent | None:
     return Parent(**json.loads(row["parent"])) if row["parent"] else None
+
+
+def _status(row: sqlite3.Row, *, history: list[HistoryEvent] | None = None) -> InstanceStatus:
+    return InstanceStatus(
+        name=row["name"],
+        instance_id=row["instance_id"],
+        execution_id=row["execution_id"],
+        runtime_status=row["status"],
+        input=row["input"],
+        output=row["output"],
+        custom_status=row["custom_status"],
+        created_at=from_stamp(row["created_at"]),
+        last_updated_at=from_stamp(row["updated_at"]),
+        history=history,
+    )

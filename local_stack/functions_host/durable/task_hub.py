@@ -31,11 +31,9 @@ from local_stack.functions_host.durable.interfaces import (
     InstanceStatus,
     InvalidInstanceIdError,
     Invoker,
-    StatusQuery,
     UnknownFunctionError,
 )
 from local_stack.functions_host.durable.lane import Lane
-from local_stack.functions_host.durable.queries import Queries
 from local_stack.functions_host.durable.store import Store
 from local_stack.functions_host.durable.turn import take_turn
 
@@ -76,7 +74,7 @@ class TaskHub:
         except BaseException:
             self._store_thread.shutdown(wait=False)
             raise
-        self._store, self._queries = Store(self._database), Queries(self._database)
+        self._store = Store(self._database)
         self._started = True
         self._apply(await self._in_store(self._store.recover))
 
@@ -116,26 +114,16 @@ class TaskHub:
         return chosen
 
     async def raise_event(self, instance_id: str, name: str, data_json: str | None) -> None:
-        """Send an external event. Raises ``InstanceNotFoundError`` and ``InstanceGoneError``, as do the next three."""
+        """Send an external event. Raises ``InstanceNotFoundError`` and ``InstanceGoneError``, as does ``terminate``."""
         await self._post(instance_id, event_raised(self._options.now(), name, data_json))
 
     async def terminate(self, instance_id: str, reason: str) -> None:
         """End an instance as soon as its present turn is over. Children and running activities are left alone."""
         await self._post(instance_id, event(EventType.EXECUTION_TERMINATED, self._options.now(), Input=reason))
 
-    async def suspend(self, instance_id: str, reason: str) -> None:
-        """Keep what comes for an instance undelivered. ``InstanceConflictError`` when it is suspended already."""
-        message = event(EventType.EXECUTION_SUSPENDED, self._options.now(), Reason=reason)
-        await self._post(instance_id, message, refused_in="Suspended")
-
-    async def resume(self, instance_id: str, reason: str) -> None:
-        """Deliver what was kept and go on. ``InstanceConflictError`` when the instance is running."""
-        message = event(EventType.EXECUTION_RESUMED, self._options.now(), Reason=reason)
-        await self._post(instance_id, message, refused_in="Running")
-
     async def get(self, instance_id: str, with_history: bool = False) -> InstanceStatus:  # noqa: FBT001, FBT002 - agreed
         """One instance. Raises ``InstanceNotFoundError``."""
-        return await self._in_store(lambda: self._queries.get(instance_id, with_history=with_history))
+        return await self._in_store(lambda: self._store.status(instance_id, with_history=with_history))
 
     async def ended(self, instance_id: str) -> InstanceStatus:
         """Wait until an instance has ended, for as long as it takes. Raises ``InstanceNotFoundError``."""
@@ -151,19 +139,9 @@ class TaskHub:
             if not self._end_watchers[instance_id]:
                 del self._end_watchers[instance_id]
 
-    async def query(self, query: StatusQuery) -> tuple[list[InstanceStatus], str | None]:
-        """One page of instances, and the continuation of the next. ``ValueError`` for a foreign continuation."""
-        return await self._in_store(lambda: self._queries.find(query))
-
-    async def purge(self, instance_id: str) -> int:
-        """Remove an instance in whatever status, with its history and pending work. The number removed, 0 or 1."""
-        removed = await self._in_store(lambda: self._queries.purge(instance_id))
-        self._tell_watchers(instance_id)
-        return removed
-
-    async def purge_by(self, query: StatusQuery) -> int:
-        """Remove the instances that match and have ended. The number removed."""
-        return await self._in_store(lambda: self._queries.purge_by(query))  # nobody watches what has ended
+    async def instances(self) -> list[InstanceStatus]:
+        """Every instance, in the order of ids."""
+        return await self._in_store(self._store.instances)
 
     def metrics(self) -> dict[str, int]:
         """Counters since the start, and how much is running and waiting now."""
@@ -183,9 +161,9 @@ class TaskHub:
     async def _in_store(self, work: Callable[[], _Answer]) -> _Answer:
         return await asyncio.get_running_loop().run_in_executor(self._store_thread, work)
 
-    async def _post(self, instance_id: str, message: HistoryEvent, *, refused_in: str | None = None) -> None:
+    async def _post(self, instance_id: str, message: HistoryEvent) -> None:
         def post() -> None:
-            self._store.post(instance_id, message, refused_in=refused_in)
+            self._store.post(instance_id, message)
             self._wake_soon(instance_id)
 
         await self._in_store(post)

@@ -35,7 +35,6 @@ from local_stack.functions_host.durable.interfaces import (
 )
 
 _LONGEST_CUSTOM_STATUS: Final = 16 * 1024  # bytes of UTF-16, the extension's limit
-_CONTROL: Final = frozenset({EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED})
 
 
 class _CustomStatusTooLongError(Exception):
@@ -114,44 +113,31 @@ class TurnResult:
 
 
 def take_turn(snapshot: Snapshot, now: datetime, invoker: Invoker, options: HubOptions) -> TurnResult | None:
-    """Process what waits for the instance. ``None`` when nothing does, as for a suspended one. Blocks."""
-    taken, suspended = _pick(snapshot)
+    """Process what waits for the instance. ``None`` when nothing does. Blocks."""
+    taken = _pick(snapshot)
     if not taken:
         return None
     # Every turn opens with its own time: the SDK takes what follows the last OrchestratorStarted for new.
     new = [event(EventType.ORCHESTRATOR_STARTED, now), *(message.event for message in taken)]
-    result = TurnResult(status="Suspended" if suspended else "Running", events=new, taken=taken)
-    kinds = {message.event["EventType"] for message in taken}
-    if EventType.EXECUTION_TERMINATED in kinds:
+    result = TurnResult(status="Running", events=new, taken=taken)
+    if taken[-1].event["EventType"] == EventType.EXECUTION_TERMINATED:
         _end(result, "Terminated", to_json(taken[-1].event["Input"]), now)
-    elif not kinds <= _CONTROL:
+    else:
         _ask(snapshot, result, now, invoker, options)
     result.events.append(event(EventType.ORCHESTRATOR_COMPLETED, now))
     result.events = as_played(result.events)
     return result
 
 
-def _pick(snapshot: Snapshot) -> tuple[list[Message], bool]:
-    """The messages this turn takes, and whether the instance is suspended after it.
-
-    What comes while suspended stays where it is, in order, until the instance is resumed. Terminate does not wait.
-    """
+def _pick(snapshot: Snapshot) -> list[Message]:
+    """The messages this turn takes, up to the first that terminates."""
     taken: list[Message] = []
-    held: list[Message] = []
-    suspended = snapshot.status == "Suspended"
     # Both streams keep their own order whatever the clock did in between.
     for message in merge(snapshot.inbox, snapshot.timers, key=_moment):
-        kind = message.event["EventType"]
-        if kind == EventType.EXECUTION_TERMINATED:
-            return [*taken, message], suspended
-        if kind in _CONTROL:
-            suspended = kind == EventType.EXECUTION_SUSPENDED
-            taken.append(message)
-            if not suspended:
-                taken, held = [*taken, *held], []
-        else:
-            (held if suspended else taken).append(message)
-    return taken, suspended
+        taken.append(message)
+        if message.event["EventType"] == EventType.EXECUTION_TERMINATED:
+            break
+    return taken
 
 
 def _moment(message: Message) -> str:

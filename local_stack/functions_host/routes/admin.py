@@ -1,11 +1,11 @@
-"""The admin API: what the host is, which functions it has, their keys, and running one by hand."""
+"""The admin API, as far as operators of this app use it: that the host and a function run, and running one by hand."""
 
 import asyncio
 import json
 import logging
 import time
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 from azure.functions.meta import Datum
@@ -13,7 +13,7 @@ from azure.functions.meta import Datum
 from local_stack.functions_host import functions as kinds
 from local_stack.functions_host.functions import HostedFunction
 from local_stack.functions_host.invoker import AppInvoker, FunctionFailedError, error_type
-from local_stack.functions_host.keys import MASTER_ONLY, KeyRing
+from local_stack.functions_host.keys import MASTER_ONLY
 from local_stack.functions_host.routing import RouteTable, RouteValues
 from local_stack.functions_host.triggers.service_bus_message import made_by_hand
 from local_stack.functions_host.triggers.timer import timer_datum
@@ -27,24 +27,16 @@ _NOT_BY_HAND: Final = frozenset({kinds.HTTP_TRIGGER, kinds.ORCHESTRATION_TRIGGER
 class AdminApi:
     """Everything below ``/admin``; only the master key opens it."""
 
-    def __init__(self, invoker: AppInvoker, keys: KeyRing, host_id: str, url: str, route_prefix: str) -> None:
+    def __init__(self, invoker: AppInvoker, host_id: str) -> None:
         self._invoker = invoker
-        self._keys = keys
         self._host_id = host_id
-        self._url = url
-        self._route_prefix = route_prefix
         self._started = time.monotonic()
         self._by_hand: set[asyncio.Task[None]] = set()
 
     def add_to(self, table: RouteTable) -> None:
         """Add all routes."""
         table.add("GET", "admin/host/status", self.host_status, MASTER_ONLY)
-        table.add(frozenset({"GET", "POST"}), "admin/host/ping", self.ping, MASTER_ONLY)
-        table.add("GET", "admin/host/{kind}", self.host_keys, MASTER_ONLY)
-        table.add("GET", "admin/functions", self.list_functions, MASTER_ONLY)
-        table.add("GET", "admin/functions/{name}", self.function, MASTER_ONLY)
         table.add("GET", "admin/functions/{name}/status", self.function_status, MASTER_ONLY)
-        table.add("GET", "admin/functions/{name}/keys", self.function_keys, MASTER_ONLY)
         table.add("POST", "admin/functions/{name}", self.run_by_hand, MASTER_ONLY)
 
     async def host_status(self, _request: web.Request, _values: RouteValues) -> web.Response:
@@ -54,33 +46,9 @@ class AdminApi:
         body = {"id": self._host_id, "state": "Running", "version": HOST_VERSION, "versionDetails": details}
         return web.json_response({**body, "processUptime": uptime, "extensionBundle": None})
 
-    async def ping(self, _request: web.Request, _values: RouteValues) -> web.Response:
-        """An empty 200."""
-        return web.Response()
-
-    async def host_keys(self, _request: web.Request, values: RouteValues) -> web.Response:
-        """Host-level keys: ``keys`` and ``functionkeys`` are the same set, ``systemkeys`` the extensions'."""
-        kind = values["kind"].lower()
-        sets = {"keys": self._keys.host, "functionkeys": self._keys.host, "systemkeys": self._keys.system}
-        return _key_list(sets[kind]) if kind in sets else web.Response(status=404)
-
-    async def list_functions(self, _request: web.Request, _values: RouteValues) -> web.Response:
-        """Every function with its bindings."""
-        return web.json_response([self._described(function) for function in self._invoker.functions])
-
-    async def function(self, _request: web.Request, values: RouteValues) -> web.Response:
-        """One function with its bindings."""
-        found = self._any(values["name"])
-        return web.Response(status=404) if found is None else web.json_response(self._described(found))
-
     async def function_status(self, _request: web.Request, values: RouteValues) -> web.Response:
         """Errors of one function; a function with errors stops the host, so there are none."""
         return web.Response(status=404) if self._any(values["name"]) is None else web.json_response({"errors": None})
-
-    async def function_keys(self, _request: web.Request, values: RouteValues) -> web.Response:
-        """The keys of one function."""
-        found = self._any(values["name"])
-        return web.Response(status=404) if found is None else _key_list(self._keys.functions.get(found.key, {}))
 
     async def run_by_hand(self, request: web.Request, values: RouteValues) -> web.Response:
         """Start a non-HTTP function with the text in ``input``; answers 202 at once, the outcome goes to the log."""
@@ -118,19 +86,6 @@ class AdminApi:
         """Disabled functions too: the master key still reaches them."""
         return next((item for item in self._invoker.functions if item.key == name.lower()), None)
 
-    def _described(self, function: HostedFunction) -> dict[str, Any]:
-        described: dict[str, Any] = {
-            "name": function.name,
-            "language": "python",
-            "isDisabled": function.disabled,
-            "config": {"bindings": [binding.attributes for binding in function.bindings]},
-        }
-        if function.trigger.type == kinds.HTTP_TRIGGER:
-            route = str(function.trigger.attributes.get("route", function.name)).strip("/")
-            path = "/".join(part for part in (self._route_prefix, route) if part)
-            described["invokeUrlTemplate"] = f"{self._url}/{path}"
-        return described
-
 
 def _datum(function: HostedFunction, text: str) -> Datum:
     if function.trigger.type == kinds.TIMER_TRIGGER:
@@ -149,7 +104,3 @@ async def _input_text(request: web.Request) -> str | None:
         return None
     text = body.get("input", "") if isinstance(body, dict) else None
     return text if isinstance(text, str) else None
-
-
-def _key_list(keys: Any) -> web.Response:
-    return web.json_response({"keys": [{"name": name, "value": value} for name, value in keys.items()], "links": []})

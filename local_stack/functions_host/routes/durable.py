@@ -7,7 +7,7 @@ extension's ``HttpApiHandler``.
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -23,14 +23,14 @@ from local_stack.functions_host.durable.interfaces import (
 )
 from local_stack.functions_host.durable.task_hub import TaskHub
 from local_stack.functions_host.keys import ANYONE, Access
-from local_stack.functions_host.routes.durable_queries import BadQueryError, flag, status_query
 from local_stack.functions_host.routes.durable_views import status_body
 from local_stack.functions_host.routing import Handler, RouteTable, RouteValues
 
 log = logging.getLogger("functions_host.durable_api")
 
-_CONTINUATION: Final = "x-ms-continuation-token"
-_NOT_SERVED: Final = "this local host does not serve rewind, restart and entities"
+_NOT_SERVED: Final = "suspend, resume, rewind, restart, purge and entities"
+_STATUSES: Final = TERMINAL_STATUSES | {"Pending", "Running", "Suspended", "ContinuedAsNew"}
+_UNSERVED_FILTERS: Final = frozenset({"createdTimeFrom", "createdTimeTo", "instanceIdPrefix", "top"})
 
 
 class DurableApi:
@@ -48,14 +48,13 @@ class DurableApi:
 
         add("POST", "orchestrators/{functionName}/{instanceId?}", self.start)
         add("GET", "instances", self.list_instances)
-        add("DELETE", "instances", self.purge_many)
         add("GET", "instances/{instanceId}", self.status)
-        add("DELETE", "instances/{instanceId}", self.purge)
         add("POST", "instances/{instanceId}/raiseEvent/{eventName}", self.raise_event)
-        for operation in ("terminate", "suspend", "resume"):
-            add("POST", f"instances/{{instanceId}}/{operation}", self._control(getattr(self._hub, operation)))
-        add("POST", "instances/{instanceId}/rewind", _not_served)
-        add("POST", "instances/{instanceId}/restart", _not_served)
+        add("POST", "instances/{instanceId}/terminate", self.terminate)
+        for operation in ("suspend", "resume", "rewind", "restart"):
+            add("POST", f"instances/{{instanceId}}/{operation}", _not_served)
+        for path in ("instances", "instances/{instanceId}"):
+            add("DELETE", path, _not_served)
         table.add(None, f"{prefix}/entities/{{*rest}}", _not_served, access)
 
     async def start(self, request: web.Request, values: RouteValues) -> web.Response:
@@ -84,14 +83,14 @@ class DurableApi:
         )
 
     async def list_instances(self, request: web.Request, _values: RouteValues) -> web.Response:
-        """Instances that match the filter, a page at a time."""
-        query = status_query(request.query, request.headers.get(_CONTINUATION))
-        try:
-            found, continuation = await self._hub.query(query)
-        except ValueError as error:
-            raise BadQueryError(f"the {_CONTINUATION} header is not one this host gave") from error
-        headers = {_CONTINUATION: continuation} if continuation else {}
-        return web.json_response([status_body(item, show_input=query.show_input) for item in found], headers=headers)
+        """All instances, or those of some runtime statuses."""
+        if unserved := sorted(_UNSERVED_FILTERS & set(request.query)):
+            return _refusal(f"the filters {', '.join(unserved)}")
+        wanted = {name.strip() for name in request.query.get("runtimeStatus", "").split(",") if name.strip()}
+        if unknown := sorted(wanted - _STATUSES):
+            return _exception(400, "System.ArgumentException", f"unknown runtimeStatus {', '.join(unknown)}")
+        found = await self._hub.instances()
+        return web.json_response([status_body(item) for item in found if not wanted or item.runtime_status in wanted])
 
     async def raise_event(self, request: web.Request, values: RouteValues) -> web.Response:
         """Hand an external event to an instance."""
@@ -103,23 +102,10 @@ class DurableApi:
         await self._hub.raise_event(values["instanceId"], values["eventName"], text or "null")
         return web.Response(status=202)
 
-    async def purge(self, _request: web.Request, values: RouteValues) -> web.Response:
-        """Delete one instance with its history."""
-        return _purged(await self._hub.purge(values["instanceId"]))
-
-    async def purge_many(self, request: web.Request, _values: RouteValues) -> web.Response:
-        """Delete the ended instances that match the filter; ``createdTimeFrom`` is required."""
-        query = status_query(request.query, None)
-        if query.created_from is None:
-            return web.Response(status=400, text="Please provide value for 'createdTimeFrom' parameter.")
-        return _purged(await self._hub.purge_by(query))
-
-    def _control(self, operation: Callable[[str, str], Awaitable[None]]) -> Handler:
-        async def handle(request: web.Request, values: RouteValues) -> web.Response:
-            await operation(values["instanceId"], request.query.get("reason", ""))
-            return web.Response(status=202)
-
-        return handle
+    async def terminate(self, request: web.Request, values: RouteValues) -> web.Response:
+        """End an instance."""
+        await self._hub.terminate(values["instanceId"], request.query.get("reason", ""))
+        return web.Response(status=202)
 
     async def _status_response(self, instance_id: str, *, failed_is_500: bool = False, **shown: bool) -> web.Response:
         status = await self._hub.get(instance_id, with_history=shown.get("show_history", False))
@@ -140,7 +126,7 @@ def _answering_errors(handler: Handler) -> Handler:
             return web.Response(status=404)
         except InstanceGoneError:
             return web.Response(status=410)
-        except (UnknownFunctionError, InvalidInstanceIdError, BadQueryError) as error:
+        except (UnknownFunctionError, InvalidInstanceIdError) as error:
             return _exception(400, "System.ArgumentException", str(error))
         except InstanceConflictError as error:
             return _exception(500, "System.InvalidOperationException", str(error))
@@ -155,11 +141,16 @@ def _exception(status: int, exception_type: str, text: str) -> web.Response:
 
 
 async def _not_served(_request: web.Request, _values: RouteValues) -> web.Response:
-    return web.json_response({"Message": _NOT_SERVED}, status=501)
+    return _refusal(_NOT_SERVED)
 
 
-def _purged(count: int) -> web.Response:
-    return web.json_response({"instancesDeleted": count}) if count else web.Response(status=404)
+def _refusal(what: str) -> web.Response:
+    return web.json_response({"Message": f"this local host does not serve {what}"}, status=501)
+
+
+def flag(query: Mapping[str, str], name: str, *, default: bool = False) -> bool:
+    """A boolean as .NET reads it: any case, anything unreadable is the default."""
+    return {"true": True, "false": False}.get(query.get(name, "").lower(), default)
 
 
 def _is_json(text: str) -> bool:

@@ -27,8 +27,6 @@ _NAMES: Final = {
     15: "EventRaised",
     16: "ContinueAsNew",
     17: "GenericEvent",
-    19: "ExecutionSuspended",
-    20: "ExecutionResumed",
 }
 """What is missing here (OrchestratorStarted and OrchestratorCompleted) is not shown."""
 
@@ -42,7 +40,7 @@ _HIDDEN: Final = frozenset(
 
 
 def status_body(
-    status: InstanceStatus, *, show_input: bool, show_history: bool = False, show_history_output: bool = False
+    status: InstanceStatus, *, show_input: bool = True, show_history: bool = False, show_history_output: bool = False
 ) -> dict[str, Any]:
     """The JSON object of one status query."""
     body: dict[str, Any] = {

@@ -16,10 +16,10 @@ from typing import Final, Self
 
 from azure.functions.meta import Datum
 
+from local_stack.files import write_private
 from local_stack.functions_host.config import resolve
 from local_stack.functions_host.functions import HostedFunction
 from local_stack.functions_host.invoker import AppInvoker, FunctionFailedError, error_type
-from local_stack.functions_host.private_files import write_private
 from local_stack.functions_host.triggers.schedule import Schedule
 
 log = logging.getLogger("functions_host.timer")
@@ -182,5 +182,4 @@ class TimerListener:
 
     def _save(self, status: TimerStatus) -> None:
         if self._status_file is not None:
-            self._status_file.parent.mkdir(parents=True, exist_ok=True)
             write_private(self._status_file, json.dumps(status.as_json()))

@@ -21,9 +21,8 @@ from local_stack.functions_host.durable.interfaces import (
     HubOptions,
     InstanceGoneError,
     InstanceNotFoundError,
-    StatusQuery,
 )
-from local_stack.functions_host.durable.queries import Queries
+from local_stack.functions_host.durable.store import Store
 from local_stack.functions_host.durable.task_hub import TaskHub
 from tests.unit.functions_host.durable.harness import SdkInvoker
 
@@ -135,9 +134,9 @@ def one_case(directory: Path, kill_before: int) -> dict[str, Any]:
 def outcome(directory: Path) -> dict[str, Any]:
     """What the lives left behind; read without threads, since more forks follow."""
     database = Database(directory / "hub.db")
-    queries = Queries(database)
-    story = queries.get("story")
-    found, _ = queries.find(StatusQuery())
+    store = Store(database)
+    story = store.status("story")
+    found = store.instances()
     with database.reading() as db:
         tables = ("inbox", "activities", "timers")
         left = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]

@@ -1,7 +1,5 @@
 """The durable HTTP API as callers without the SDK see it, on both listeners."""
 
-import uuid
-
 import pytest
 import requests
 
@@ -44,8 +42,6 @@ def test_the_links_of_a_start_work_as_they_are(host: HostProcess) -> None:
     # A raw caller's value reaches the workflow as it is, not as a text.
     assert requests.post(event, json={"by": "hand"}, timeout=30).status_code == 202
     assert ended(host, links["id"]).json()["output"] == {"by": "hand"}
-    assert requests.delete(links["purgeHistoryDeleteUri"], timeout=30).json() == {"instancesDeleted": 1}
-    assert requests.get(links["statusQueryGetUri"], timeout=30).status_code == 404
 
 
 def test_the_key_is_part_of_the_links_so_other_listeners_pages_stay_closed(host: HostProcess) -> None:
@@ -82,13 +78,12 @@ def test_a_failed_instance_is_200_unless_asked_otherwise(host: HostProcess) -> N
     [
         ("GET", "instances/never-started", 404),
         ("POST", "instances/never-started/terminate?reason=x", 404),
-        ("POST", "instances/never-started/suspend", 404),
-        ("POST", "instances/never-started/resume", 404),
-        ("DELETE", "instances/never-started", 404),
-        ("DELETE", "instances?createdTimeFrom=2099-01-01T00:00:00Z", 404),
-        ("DELETE", "instances", 400),
+        ("POST", "instances/never-started/suspend", 501),
+        ("POST", "instances/never-started/resume", 501),
+        ("DELETE", "instances/never-started", 501),
+        ("DELETE", "instances?createdTimeFrom=2099-01-01T00:00:00Z", 501),
         ("GET", "instances?runtimeStatus=Finished", 400),
-        ("GET", "instances?top=few", 400),
+        ("GET", "instances?top=5", 501),
         ("POST", "instances/never-started/rewind?reason=x", 501),
         ("POST", "instances/never-started/restart", 501),
         ("POST", "entities/counter/k?op=add", 501),
@@ -104,12 +99,6 @@ def test_status_codes(host: HostProcess, method: str, path: str, status: int) ->
     if status == 404:
         # The SDK reads an empty body as "unknown"; any other would be taken for a status.
         assert reply.content == b""
-
-
-def test_a_foreign_continuation_is_refused(host: HostProcess) -> None:
-    reply = host.durable("GET", "instances", headers={"x-ms-continuation-token": "made up"})
-
-    assert reply.status_code == 400
 
 
 @pytest.mark.parametrize("instance_id", ["@counter@k", "a%2Fb", "a%23b", "x" * 257])
@@ -134,26 +123,3 @@ def test_events_must_be_json_and_say_so(host: HostProcess) -> None:
     assert host.durable("POST", path, data="true", headers={"Content-Type": "application/json"}).status_code == 202
     assert ended(host, instance_id).json()["output"] is True
     assert host.durable("POST", path, json=1).status_code == 410
-    assert host.durable("POST", f"instances/{instance_id}/suspend").status_code == 410
-
-
-def test_pages_of_the_list(host: HostProcess) -> None:
-    prefix = f"page-{uuid.uuid4()}-"
-    wanted = {
-        host.durable("POST", f"orchestrators/chain/{prefix}{n}", json={"start": n}).json()["id"] for n in range(5)
-    }
-    seen: list[str] = []
-    token: str | None = None
-    pages = 0
-
-    while pages == 0 or token:
-        headers = {"x-ms-continuation-token": token} if token else {}
-        reply = host.durable("GET", f"instances?instanceIdPrefix={prefix}&top=2&showInput=false", headers=headers)
-        assert len(reply.json()) <= 2
-        seen += [item["instanceId"] for item in reply.json()]
-        token = reply.headers.get("x-ms-continuation-token")
-        pages += 1
-
-    assert pages == 3
-    assert len(seen) == 5
-    assert set(seen) == wanted

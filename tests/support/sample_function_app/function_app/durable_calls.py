@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable
-from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
@@ -74,17 +73,6 @@ def _asking(bp: df.Blueprint) -> None:
         )
         return _answer(_shown(found))
 
-    @bp.route(route="client/search", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-    @bp.durable_client_input(client_name="client")
-    async def search(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-        wanted = [df.OrchestrationRuntimeStatus(name) for name in req.params["status"].split(",")]
-        found = await client.get_status_by(
-            created_time_from=datetime.fromisoformat(req.params["from"]),
-            runtime_status=wanted,
-            instance_id_prefix=req.params.get("prefix"),
-        )
-        return _answer([_shown(item) for item in found])
-
 
 def _steering(bp: df.Blueprint) -> None:
     @bp.route(route="client/raise/{id}/{event}", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
@@ -103,15 +91,3 @@ def _steering(bp: df.Blueprint) -> None:
         }
         operation = operations[req.route_params["operation"]]
         return await _accepted(operation(req.route_params["id"], req.params.get("reason", "why not")))
-
-    @bp.route(route="client/purge/{id?}", methods=["DELETE"], auth_level=func.AuthLevel.ANONYMOUS)
-    @bp.durable_client_input(client_name="client")
-    async def purge(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-        if "id" in req.route_params:
-            result = await client.purge_instance_history(req.route_params["id"])
-        else:
-            result = await client.purge_instance_history_by(
-                created_time_from=datetime.fromisoformat(req.params["from"]),
-                runtime_status=[df.OrchestrationRuntimeStatus(req.params["status"])],
-            )
-        return _answer({"deleted": result.instances_deleted})
