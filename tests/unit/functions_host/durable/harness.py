@@ -178,3 +178,29 @@ def output(status: InstanceStatus) -> Any:
 def reason(caught: Exception | None) -> str:
     """The part of a failure's text that comes from the host; the SDK glues the details to it."""
     return str(caught).split(" \n ", maxsplit=1)[0]
+
+
+@dataclass
+class Gate:
+    """Keeps activities inside until it is opened, and counts how many were in at once."""
+
+    opened: asyncio.Event
+    inside: int = 0
+    most: int = 0
+
+    async def passing(self) -> None:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        await self.opened.wait()
+        self.inside -= 1
+
+
+async def started(gate: Gate, count: int) -> None:
+    async with asyncio.timeout(10):
+        while gate.inside < count:  # noqa: ASYNC110 - there may be any number of them
+            await asyncio.sleep(0)
+
+
+async def open_gate(gate: Gate, host: Host) -> None:
+    gate.opened.set()
+    await host.settle()
