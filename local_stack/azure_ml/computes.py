@@ -37,7 +37,7 @@ def vm(workspace: Workspace, name: str) -> Vm | None:
 
 
 def routes(workspace: Workspace) -> list[web.RouteDef]:
-    """Attach, read, list, detach."""
+    """Attach, read, list."""
 
     async def attach(request: web.Request) -> web.Response:
         name, body = request.match_info["name"], await body_of(request)
@@ -60,16 +60,7 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
             "ready_at": time.time() + workspace.attach_seconds,
         }
         workspace.store.put(KIND, name, compute)
-        return _accepted(workspace, name, 201, _view(workspace, compute))
-
-    async def detach(request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if request.query.get("underlyingResourceAction", "").lower() != "detach":
-            raise ServiceError(400, "BadArgument", "only underlyingResourceAction=Detach is answered here")
-        if not workspace.store.remove(KIND, name):
-            raise ServiceError(404, "ComputeNotFound", f"Compute {name} was not found.")
-        _key_file(workspace, name).unlink(missing_ok=True)
-        return _accepted(workspace, name, 202, None)
+        return _accepted(workspace, compute)
 
     async def operation(request: web.Request) -> web.Response:
         compute = workspace.store.get(KIND, request.match_info["name"])
@@ -90,7 +81,6 @@ def routes(workspace: Workspace) -> list[web.RouteDef]:
 
     return [
         web.put(f"{WS}/computes/{{name}}", attach),
-        web.delete(f"{WS}/computes/{{name}}", detach),
         web.get(f"{WS}/computeOperations/{{name}}", operation),
         web.get(f"/rp/workspaces{WS}/computes/{{name}}", read),
         web.get(f"/rp/workspaces{WS}/computes", read_all),
@@ -105,14 +95,9 @@ def _details(body: dict[str, Any]) -> dict[str, Any]:
     return details
 
 
-def _accepted(workspace: Workspace, name: str, status: int, body: dict[str, Any] | None) -> web.Response:
-    operation = f"{workspace.url}{workspace.scope}/computeOperations/{name}?api-version=2020-02-02"
-    headers = {"Azure-AsyncOperation": operation} | ({"Location": operation} if status == 202 else {})
-    return (
-        web.json_response(body, status=status, headers=headers)
-        if body
-        else web.Response(status=status, headers=headers)
-    )
+def _accepted(workspace: Workspace, compute: dict[str, Any]) -> web.Response:
+    operation = f"{workspace.url}{workspace.scope}/computeOperations/{compute['name']}?api-version=2020-02-02"
+    return web.json_response(_view(workspace, compute), status=201, headers={"Azure-AsyncOperation": operation})
 
 
 def _is_changing(compute: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The history service: experiments and runs, read, tagged, queried."""
+"""The history service: experiments and runs, read and tagged."""
 
 from typing import Any
 
@@ -6,8 +6,6 @@ from aiohttp import web
 
 from local_stack.azure_ml import artifacts, runs
 from local_stack.azure_ml.answers import WS, ServiceError, body_of
-from local_stack.azure_ml.filters import predicate
-from local_stack.azure_ml.paging import PAGE, page_of
 from local_stack.azure_ml.workspace import TOKEN_SECONDS, Workspace, now_text
 
 _BASE = f"/history/v1.0{WS}"
@@ -30,7 +28,6 @@ class History:
             web.get(by_name, self._read_experiment),
             web.post(by_name, self._create_experiment),
             web.get(by_id, self._read_experiment_by_id),
-            web.post(f"{by_name}/runs:query", self._query),
         ]
         for base in (f"{by_name}/runs/{{run}}", f"{by_id}/runs/{{run}}", alone):
             found += [
@@ -99,15 +96,6 @@ class History:
         run = self._run_of(request)
         token = self._workspace.token(run["runId"], run_id=run["runId"])
         return web.json_response({"token": token, "expiryTimeUtc": now_text(in_seconds=TOKEN_SECONDS)})
-
-    async def _query(self, request: web.Request) -> web.Response:
-        body, name = await body_of(request), request.match_info["exp"]
-        wanted = predicate(body.get("filter"))
-        found = [run for run in self._workspace.store.all(runs.RUN) if run["experimentName"] == name and wanted(run)]
-        found.reverse()
-        found, token = page_of(found, body.get("continuationToken"), min(int(body.get("top") or PAGE), PAGE))
-        shown = [runs.view(self._workspace, run) for run in found]
-        return web.json_response({"value": shown, "continuationToken": token, "nextLink": None})
 
     async def _ingest_wait(self, _: web.Request) -> web.Response:
         return web.json_response({})

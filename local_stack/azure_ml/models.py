@@ -19,7 +19,7 @@ _TAKEN = (
 
 
 class Models:
-    """Create, read, list, change tags and properties."""
+    """Create, read, list."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -32,7 +32,6 @@ class Models:
             web.post(f"{_BASE}/models", self._create_model),
             web.get(f"{_BASE}/models", self._list_models),
             web.get(f"{_BASE}/models/{{id}}", self._read_model),
-            web.patch(f"{_BASE}/models/{{id}}", self._patch_model),
         ]
 
     async def _create_asset(self, request: web.Request) -> web.Response:
@@ -68,29 +67,11 @@ class Models:
 
     async def _list_models(self, request: web.Request) -> web.Response:
         found = [model for model in self._workspace.store.all(MODEL) if _matches(model, request.query)]
-        found.reverse()  # newest first: Model(ws, name) takes the first
-        if request.query.get("latestVersionOnly") == "true":
-            newest: dict[str, dict[str, Any]] = {}
-            for model in found:
-                newest.setdefault(model["name"], model)
-            found = list(newest.values())
+        found.reverse()  # newest first
         count = min(int(request.query.get("count", "255")), 255)
         shown, token = page_of(found, request.query.get("$skipToken"), count)
         following = f"{self._workspace.url}{request.path}?{urlencode({'$skipToken': token})}" if token else None
         return web.json_response({"value": shown, "nextLink": following})
-
-    async def _patch_model(self, request: web.Request) -> web.Response:
-        operations = await body_of(request)
-
-        def edit(model: dict[str, Any]) -> None:
-            for operation in operations:
-                field = operation["path"].strip("/")
-                if field not in {"kvTags", "properties", "description"}:
-                    raise ServiceError(400, "BadArgument", f"{field} cannot be changed")
-                model[field] = operation.get("value")
-            model["modifiedTime"] = now_text()
-
-        return web.json_response(_found(self._workspace.store.change(MODEL, request.match_info["id"], edit), "Model"))
 
 
 def _found(document: dict[str, Any] | None, what: str) -> dict[str, Any]:
@@ -100,17 +81,4 @@ def _found(document: dict[str, Any] | None, what: str) -> dict[str, Any]:
 
 
 def _matches(model: dict[str, Any], query: Any) -> bool:
-    if query.get("name") and model["name"] != query["name"]:
-        return False
-    if query.get("runId") and model["runId"] != query["runId"]:
-        return False
-    pairs = [("kvTags", query.get("tags")), ("properties", query.get("properties"))]
-    return all(_has(model[group], wanted) for group, wanted in pairs if wanted)
-
-
-def _has(values: dict[str, Any], wanted: str) -> bool:
-    for pair in wanted.split(","):
-        key, equals, value = pair.partition("=")
-        if key not in values or (equals and str(values[key]) != value):
-            return False
-    return True
+    return all(model[field] == query[field] for field in ("name", "runId") if query.get(field))

@@ -59,11 +59,6 @@ class Store:
             self._write(kind, key, body)
         return body
 
-    def remove(self, kind: str, key: str) -> bool:
-        """Delete; whether it was there."""
-        with self._lock:
-            return self._db.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, key)).rowcount == 1
-
     def all(self, kind: str, prefix: str = "") -> list[Document]:
         """Every document of a kind whose id starts with ``prefix``, oldest first."""
         with self._lock:

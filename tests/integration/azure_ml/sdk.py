@@ -116,13 +116,6 @@ def attach(name: str, address: str, port: int, username: str, key_file: Path) ->
     return {"address": found.address, "port": found.ssh_port, "all": sorted(_known["workspace"].compute_targets)}
 
 
-def detach(name: str) -> list[str]:
-    from azureml.core.compute import ComputeTarget
-
-    ComputeTarget(_known["workspace"], name).detach()
-    return sorted(_known["workspace"].compute_targets)
-
-
 def submit(
     run_id: str,
     folder: Path,
@@ -191,11 +184,6 @@ def tag(run_id: str, tags: dict[str, str], properties: dict[str, str]) -> None:
     _run(run_id).add_properties(properties)
 
 
-def runs_with(tags: dict[str, str] | None = None, properties: dict[str, str] | None = None) -> list[str]:
-    found = _known["experiment"].get_runs(tags=tags, properties=properties)
-    return sorted(run.id for run in found)
-
-
 def download(run_id: str, prefix: str) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as folder:
         _run(run_id).download_files(prefix=prefix, output_directory=folder, append_prefix=False)
@@ -221,22 +209,6 @@ def models(name: str, **chosen: Any) -> list[dict[str, Any]]:
         {"version": model.version, "run_id": model.run_id, "tags": model.tags, "properties": model.properties}
         for model in found
     ]
-
-
-def retag_model(name: str, tags: dict[str, str]) -> None:
-    from azureml.core import Model
-
-    Model(_known["workspace"], name).add_tags(tags)
-
-
-def download_model(name: str) -> dict[str, bytes]:
-    from azureml.core import Model
-
-    with tempfile.TemporaryDirectory() as folder:
-        Model(_known["workspace"], name, version=1).download(folder, exist_ok=True)
-        return {
-            path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()
-        }
 
 
 def read_metrics(run_id: str, *names: str) -> Any:

@@ -112,31 +112,22 @@ def test_nothing_of_it_stays_on_the_vm(lab: Lab, trained: str) -> None:
     assert trained not in lab.leftovers()
 
 
-def test_a_model_is_registered_found_tagged_and_downloaded(lab: Lab, trained: str) -> None:
+def test_a_model_is_registered_and_found(lab: Lab, trained: str) -> None:
     versions = [lab.sdk(calls.register, trained, "pump", "outputs/model", {"stage": tag}) for tag in ("a", "b")]
-    lab.sdk(calls.retag_model, "pump", {"champion": "yes"})  # of the latest version
 
     assert versions == [1, 2]
-    assert [model["version"] for model in lab.sdk(calls.models, "pump", run_id=trained)] == [2, 1]
-    (latest,) = lab.sdk(calls.models, "pump", latest=True)
-    assert latest == {
-        "version": 2,
-        "run_id": trained,
-        "tags": {"stage": "b", "champion": "yes"},
-        "properties": {"run": trained},
-    }
-    assert [model["version"] for model in lab.sdk(calls.models, "pump", tags=[["stage", "a"]])] == [1]
-    assert lab.sdk(calls.models, "pump", tags=["nothing"]) == []
+    latest, first = lab.sdk(calls.models, "pump", run_id=trained)
+    assert latest == {"version": 2, "run_id": trained, "tags": {"stage": "b"}, "properties": {"run": trained}}
+    assert first["version"] == 1
     assert lab.sdk(calls.models, "pump", run_id="another") == []
-    assert lab.sdk(calls.download_model, "pump")["model/weights.bin"] == bytes(range(256)) * 4096
 
 
-def test_runs_are_found_by_tag_and_property(lab: Lab, trained: str) -> None:
+def test_tags_and_properties_are_added_to_a_run(lab: Lab, trained: str) -> None:
     lab.sdk(calls.tag, trained, {"found": "by.tag"}, {"lineage": "x-1"})
 
-    assert lab.sdk(calls.runs_with, tags={"found": "by.tag"}) == [trained]
-    assert lab.sdk(calls.runs_with, properties={"lineage": "x-1"}) == [trained]
-    assert lab.sdk(calls.runs_with, tags={"found": "nothing"}) == []
+    found = lab.sdk(calls.facts, trained)
+    assert found["tags"]["found"] == "by.tag"
+    assert found["properties"]["lineage"] == "x-1"
 
 
 def test_one_id_is_one_execution_however_often_and_fast_it_is_submitted(lab: Lab, source: Source) -> None:
