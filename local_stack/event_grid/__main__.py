@@ -11,8 +11,8 @@ from pathlib import Path
 
 from local_stack.event_grid.models import Config, ConfigError
 from local_stack.event_grid.server import EventGrid
-from local_stack.event_grid.store import StoreError
 from local_stack.logs import log_to
+from local_stack.sqlite_files import StateFileError
 
 log = logging.getLogger("event_grid")
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = Config.read(given.config) if given.config else Config()
         asyncio.run(_serve(EventGrid(given.state, config, scale=given.retry_scale), given.port))
-    except (ConfigError, StoreError, OSError) as error:
+    except (ConfigError, StateFileError, OSError) as error:
         log.error("cannot start: %s", error)
         return 2
     return 0

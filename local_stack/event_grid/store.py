@@ -10,6 +10,7 @@ from typing import Final
 
 from local_stack.event_grid.events import Event
 from local_stack.event_grid.models import Schema, Subscription
+from local_stack.sqlite_files import open_sqlite
 
 _VERSION: Final = 2
 # - deliveries: one row per copy that is still to be delivered.
@@ -38,10 +39,6 @@ INSERT INTO counters VALUES (?, ?, 1) ON CONFLICT (subscription, name) DO UPDATE
 """
 
 
-class StoreError(Exception):
-    """The file cannot be used; the text says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One copy of an event on its way to one subscription."""
@@ -58,15 +55,11 @@ class Delivery:
 class Store:
     """A SQLite file that one process has open. Every change is durable when its method, or transaction, has ended.
 
-    Raises :class:`StoreError` when another process has the file or it is of another format.
+    Raises ``StateFileError`` when another process has the file or it is of another format.
     """
 
     def __init__(self, path: Path) -> None:
-        path.touch(mode=0o600)  # before SQLite makes it (and its log) readable for all
-        try:
-            self._db = _connect(path)
-        except sqlite3.OperationalError as error:
-            raise StoreError(f"{path.name} cannot be opened, another stand-in may have it: {error}") from error
+        self._db = open_sqlite(path, _SCHEMA, _VERSION)
 
     def close(self) -> None:
         """Close the file."""
@@ -154,22 +147,6 @@ class Store:
         """Copies that are on their way."""
         query = "SELECT count(*) AS n FROM deliveries WHERE subscription = ?"
         return int(self._db.execute(query, (subscription,)).fetchone()["n"])
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, timeout=2.0)
-    connection.row_factory = sqlite3.Row
-    # One owner, and a write-ahead log: what is committed is with the kernel and survives this process, however it
-    # ends. Only a power cut may take the last transactions with it, which FULL would prevent at an fsync each.
-    for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-    elif version != _VERSION:
-        connection.close()
-        raise StoreError(f"{path.name} has format {version}, this stand-in reads {_VERSION}; remove it")
-    return connection
 
 
 def _delivery(row: sqlite3.Row) -> Delivery:

@@ -23,6 +23,7 @@ from local_stack.functions_host.routing import RouteError
 from local_stack.functions_host.server import FunctionsHost, HostOptions
 from local_stack.functions_host.triggers.schedule import ScheduleError
 from local_stack.logs import log_to
+from local_stack.sqlite_files import StateFileError
 
 log = logging.getLogger("functions_host")
 
@@ -35,6 +36,7 @@ _REFUSALS: Final = (
     KeyFileError,
     RouteError,
     ScheduleError,
+    StateFileError,
     OSError,
 )
 

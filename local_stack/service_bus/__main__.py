@@ -12,8 +12,8 @@ from typing import Final
 
 from local_stack.logs import log_to
 from local_stack.service_bus.config import ConfigError, Entities
-from local_stack.service_bus.journal import JournalError
 from local_stack.service_bus.server import HOST, ServiceBus
+from local_stack.sqlite_files import StateFileError
 
 log = logging.getLogger("service_bus")
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to(sys.stderr, given.log_level)
     try:
         asyncio.run(_serve(given.state, given.config, given.port))
-    except (ConfigError, JournalError, OSError) as error:
+    except (ConfigError, StateFileError, OSError) as error:
         log.error("cannot start: %s", error)
         return 2
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from local_stack.service_bus.records import Change, DeadLetter, Lock, Message, Put, Remove, Seen, Stored
+from local_stack.sqlite_files import open_sqlite
 
 _VERSION: Final = 2
 # - locked: the message was with a receiver when the row was written.
@@ -33,21 +34,14 @@ SET last_sequence = max(last_sequence, excluded.last_sequence)
 """
 
 
-class JournalError(Exception):
-    """The file cannot be used; the text says why."""
-
-
 class SqliteJournal:
     """A :class:`~local_stack.service_bus.core.Journal` in a file; ``:memory:`` is one that does not survive.
 
-    Raises :class:`JournalError` when another broker has the file, for ``patience`` seconds, or it is of another format.
+    Raises ``StateFileError`` when another broker has the file, for ``patience`` seconds, or it is of another format.
     """
 
     def __init__(self, path: Path | str, *, patience: float = 2.0) -> None:
-        try:
-            self._connection = _connect(path, patience)
-        except sqlite3.DatabaseError as error:
-            raise JournalError(f"{path} cannot be opened, another broker may have it: {error}") from error
+        self._connection = open_sqlite(path, _SCHEMA, _VERSION, patience=patience)
 
     def close(self) -> None:
         """Close the file."""
@@ -83,24 +77,6 @@ class SqliteJournal:
         """Drop message ids that are remembered no longer."""
         with self._connection as db:
             db.execute("DELETE FROM seen WHERE until <= ?", (moment,))
-
-
-def _connect(path: Path | str, patience: float) -> sqlite3.Connection:
-    if isinstance(path, Path):
-        path.touch(mode=0o600)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=patience)
-    connection.row_factory = sqlite3.Row
-    # One owner, and a write-ahead log: what is committed is with the kernel and survives this process, however it
-    # ends. Only a power cut may take the last transactions with it, which FULL would prevent at an fsync each.
-    for pragma in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
-        connection.execute(f"PRAGMA {pragma}")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
-    elif version != _VERSION:
-        connection.close()
-        raise JournalError(f"{path} has format {version}, this broker reads {_VERSION}; remove it")
-    return connection
 
 
 def _row(path: str, message: Message) -> tuple[object, ...]:

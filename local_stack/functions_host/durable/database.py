@@ -10,6 +10,7 @@ from threading import RLock
 from typing import Final
 
 from local_stack.functions_host.durable.interfaces import HubInUseError
+from local_stack.sqlite_files import open_sqlite
 
 _SCHEMA_VERSION: Final = 1
 
@@ -47,14 +48,14 @@ CREATE TABLE timers (
 class Database:
     """One connection, used by one thread at a time, on a file that this process alone may open.
 
-    Raises :class:`HubInUseError` when another process has it.
+    Raises :class:`HubInUseError` when another process has it, and ``StateFileError`` when it is of another format.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._owner = _take_ownership(path)
         try:
-            self._connection = _connect(path)
+            self._connection = open_sqlite(path, _SCHEMA, _SCHEMA_VERSION, pragmas=["foreign_keys = ON"])
         except BaseException:
             os.close(self._owner)
             raise
@@ -102,20 +103,3 @@ def _take_ownership(path: Path) -> int:
     os.ftruncate(handle, 0)
     os.write(handle, f"{os.getpid()}\n".encode())
     return handle
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    # With a write-ahead log NORMAL survives the death of the process at any point, which is what this host promises:
-    # committed pages are with the kernel. Only a power cut may take the last transactions with it, never the file's
-    # consistency; FULL would pay an fsync for each of the three transactions of a poll.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION}; COMMIT;")
-    elif version != _SCHEMA_VERSION:
-        connection.close()
-        raise ValueError(f"The task hub '{path}' has format {version}, this host reads {_SCHEMA_VERSION}. Remove it.")
-    return connection

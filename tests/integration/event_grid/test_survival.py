@@ -96,7 +96,7 @@ def test_a_folder_has_one_stand_in(tmp_path: Path) -> None:
         ended = _run("--state", str(grid.state))
 
     assert ended.returncode == 2
-    assert "another stand-in may have it" in ended.stderr
+    assert "another process may have it" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_a_second_broker_on_the_same_state_refuses_to_start(state: Path, config:
         assert second.wait(timeout=60) == 2
         log = state.with_name("state.log").read_text(encoding="utf-8")
 
-    assert "another broker" in log
+    assert "another process" in log
 
 
 def test_a_bad_configuration_refuses_to_start(state: Path, tmp_path: Path) -> None:

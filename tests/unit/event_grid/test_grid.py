@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from local_stack.event_grid.events import Event
 from local_stack.event_grid.grid import Grid
 from local_stack.event_grid.models import Config, Schema, Subscription
-from local_stack.event_grid.store import Delivery, Store, StoreError
+from local_stack.event_grid.store import Delivery, Store
+from local_stack.sqlite_files import StateFileError
 from tests.support.examples import examples
 
 Open = Callable[..., Grid]
@@ -147,7 +148,7 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     store._db.execute("PRAGMA user_version = 99")
     store.close()
 
-    with pytest.raises(StoreError, match="format 99"):
+    with pytest.raises(StateFileError, match="format 99"):
         Store(tmp_path / "store.sqlite3")
 
 

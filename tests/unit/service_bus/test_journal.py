@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.service_bus.journal import JournalError, SqliteJournal
+from local_stack.service_bus.journal import SqliteJournal
 from local_stack.service_bus.records import DeadLetter, Lock, Message, Put, Remove, Seen
+from local_stack.sqlite_files import StateFileError
 from tests.unit.service_bus.broker import Clock, draft, entities, queue
 
 
@@ -46,7 +47,7 @@ def test_a_second_broker_is_refused(tmp_path: Path) -> None:
     first = SqliteJournal(tmp_path / "journal")
     first.write([Put("q", message(1))])
 
-    with pytest.raises(JournalError, match="another broker"):
+    with pytest.raises(StateFileError, match="another process"):
         SqliteJournal(tmp_path / "journal", patience=0.0)
 
 
@@ -55,14 +56,14 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
     journal._connection.execute("PRAGMA user_version = 9")
     journal.close()
 
-    with pytest.raises(JournalError, match="format 9"):
+    with pytest.raises(StateFileError, match="format 9"):
         SqliteJournal(tmp_path / "journal")
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "journal").write_bytes(b"something else entirely" * 100)
 
-    with pytest.raises(JournalError):
+    with pytest.raises(StateFileError):
         SqliteJournal(tmp_path / "journal")
 
 

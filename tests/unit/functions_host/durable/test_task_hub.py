@@ -16,6 +16,7 @@ from local_stack.functions_host.durable.interfaces import (
     HubOptions,
 )
 from local_stack.functions_host.durable.task_hub import TaskHub
+from local_stack.sqlite_files import StateFileError
 from tests.unit.functions_host.durable.harness import Clock, Host, Stage, output
 
 SECOND = timedelta(seconds=1)
@@ -141,7 +142,7 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version = 99")
     database.close()
 
-    with pytest.raises(ValueError, match="format 99"):
+    with pytest.raises(StateFileError, match="format 99"):
         Database(path)
 
 
