@@ -179,7 +179,7 @@ def slow(tmp_path: Path) -> Iterator[StandIn]:
     stand_in.stop()
 
 
-def test_attaching_begins_and_detaching_is_accepted(slow: StandIn) -> None:
+def test_attaching_begins(slow: StandIn) -> None:
     token = slow.token()
     computes = slow.service("")[1:] + "/computes"
     account = {"username": "u", "privateKeyData": "k"}
@@ -190,8 +190,6 @@ def test_attaching_begins_and_detaching_is_accepted(slow: StandIn) -> None:
     operation = slow.request("GET", made.headers["Azure-AsyncOperation"], token=token).json()
     read = slow.request("GET", slow.service("rp/workspaces") + "/computes/vm", token=token).json()
     again = slow.request("PUT", f"{computes}/vm", token=token, json=body).json()
-    unsaid = slow.request("DELETE", f"{computes}/vm", token=token)
-    gone = slow.request("DELETE", f"{computes}/vm", token=token, params={"underlyingResourceAction": "Detach"})
 
     assert made.status_code == 201
     assert operation["status"] == "InProgress"
@@ -203,7 +201,4 @@ def test_attaching_begins_and_detaching_is_accepted(slow: StandIn) -> None:
         "Updating",
     )
     assert {read["properties"]["provisioningState"], again["properties"]["provisioningState"]} <= STATES
-    assert unsaid.status_code == 400
-    assert gone.status_code == 202
-    assert {"Azure-AsyncOperation", "Location"} <= gone.headers.keys()
     assert "privateKeyData" not in json.dumps([made.json(), read, again])

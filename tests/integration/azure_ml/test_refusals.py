@@ -122,11 +122,11 @@ def test_a_run_that_cannot_be_done_is_refused(lab: Lab, run_id: str, changes: di
 
 
 def test_what_is_not_understood_is_400_and_what_is_not_answered_404(lab: Lab) -> None:
-    token, history = lab.azure_ml.token(), lab.azure_ml.service("history/v1.0")
-    query = f"{history}/experiments/{calls.EXPERIMENT}/runs:query"
+    token = lab.azure_ml.token()
+    models = lab.azure_ml.service("modelmanagement/v1.0") + "/models"
 
-    broken = lab.azure_ml.request("POST", query, data="{", token=token)
-    strange = lab.azure_ml.request("POST", query, json={"filter": "(a like 1)"}, token=token)
+    broken = lab.azure_ml.request("POST", models, data="{", token=token)
+    strange = lab.azure_ml.request("POST", models, json={"no": "name"}, token=token)
     unknown = lab.azure_ml.request("GET", "/hyperdrive/v1.0", token=token)
 
     assert [answer.status_code for answer in (broken, strange, unknown)] == [400, 400, 404]
