@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from local_stack.functions_host.server import ONE_CORE_THREADS
-from tests.support.functions_host import ROOT, HostProcess, eventually, running_host
+from tests.support.functions_host import HostProcess, running_host
+from tests.support.service_process import ROOT, eventually
 
 HANGING = 8
 LIMIT = "AzureFunctionsJobHost__extensions__durableTask__maxConcurrentActivityFunctions"

@@ -4,29 +4,20 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import requests
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from tests.support.service_process import ROOT, ServiceProcess, ended_afterwards, endpoints_once_ready
+
 SAMPLE_APP: Final = Path(__file__).resolve().parent / "sample_function_app"
-START_SECONDS: Final = 60.0  # generous, because test machines are busy
-_Answer = TypeVar("_Answer")
 
 
-@dataclass
-class HostProcess:
-    """One running host. ``state`` survives it, so that another can be started on the same store."""
-
-    process: subprocess.Popen[bytes]
-    state: Path
-    log: Path
-    endpoints: dict[str, Any] = field(repr=False)
+class HostProcess(ServiceProcess):
+    """One running host."""
 
     @property
     def url(self) -> str:
@@ -57,16 +48,6 @@ class HostProcess:
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [entry for entry in map(json.loads, lines) if entry["kind"] == kind]
 
-    def kill(self) -> None:
-        """End it without any warning, as a power cut would."""
-        self.process.kill()
-        self.process.wait(timeout=30)
-
-    def terminate(self) -> int:
-        """Ask it to stop; its exit code."""
-        self.process.terminate()
-        return self.process.wait(timeout=30)
-
 
 @contextmanager
 def running_host(
@@ -78,16 +59,8 @@ def running_host(
     """
     log = state.parent / f"{state.name}.log"
     process = start_process(state, log, app, "--port", "0", *arguments, settings=settings)
-    try:
-        yield HostProcess(process, state, log, _endpoints_once_ready(process, state, log))
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(timeout=30)
+    with ended_afterwards(process):
+        yield HostProcess(process, state, log, endpoints_once_ready(process, state, log))
 
 
 def start_process(
@@ -104,26 +77,3 @@ def start_process(
         return subprocess.Popen(
             [*command, *arguments], cwd=ROOT, env={**os.environ, **given}, stdout=output, stderr=subprocess.STDOUT
         )
-
-
-def eventually(look: Callable[[], _Answer], *, seconds: float = 30.0) -> _Answer:
-    """Look again and again until the answer is truthy; fails with the last answer after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not (answer := look()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"still {answer!r} after {seconds} s")
-        time.sleep(0.02)
-    return answer
-
-
-def _endpoints_once_ready(process: subprocess.Popen[bytes], state: Path, log: Path) -> dict[str, Any]:
-    marker = f"pid={process.pid}\n"
-
-    def ready() -> bool:
-        text = log.read_text(encoding="utf-8")
-        if process.poll() is not None:
-            raise AssertionError(f"the host ended with {process.returncode}:\n{text}")
-        return any(line.startswith("ready ") and line.endswith(marker) for line in text.splitlines(keepends=True))
-
-    eventually(ready, seconds=START_SECONDS)
-    return dict(json.loads((state / "endpoints.json").read_text(encoding="utf-8")))

@@ -5,11 +5,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.functions_host import ROOT, START_SECONDS, eventually
+from tests.support.service_process import ROOT, ServiceProcess, ended_afterwards, endpoints_once_ready
 
 LOCK_SECONDS: Final = 2
 
@@ -26,13 +25,8 @@ def write_entities(path: Path, *queues: dict[str, Any], topics: tuple[dict[str, 
     return path
 
 
-@dataclass
-class BrokerProcess:
-    """One running broker. ``state`` and the port survive it."""
-
-    process: subprocess.Popen[bytes]
-    log: Path
-    endpoints: dict[str, Any] = field(repr=False)
+class BrokerProcess(ServiceProcess):
+    """One running broker."""
 
     @property
     def connection_string(self) -> str:
@@ -43,16 +37,6 @@ class BrokerProcess:
     def port(self) -> int:
         """Where it listens."""
         return int(str(self.endpoints["url"]).rpartition(":")[2])
-
-    def kill(self) -> None:
-        """End it without any warning, as a power cut would."""
-        self.process.kill()
-        self.process.wait(timeout=30)
-
-    def terminate(self) -> int:
-        """Ask it to stop; its exit code."""
-        self.process.terminate()
-        return self.process.wait(timeout=30)
 
 
 def start_broker(state: Path, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -68,24 +52,5 @@ def running_broker(state: Path, entities: Path | None = None, *, port: int = 0) 
     config = ["--config", str(entities)] if entities else []
     process = start_broker(state, "--port", str(port), *config)
     log = state.with_name(f"{state.name}.log")
-    try:
-        yield BrokerProcess(process, log, _endpoints_once_ready(process, state, log))
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(timeout=30)
-
-
-def _endpoints_once_ready(process: "subprocess.Popen[bytes]", state: Path, log: Path) -> dict[str, Any]:
-    def ready() -> bool:
-        text = log.read_text(encoding="utf-8")
-        if process.poll() is not None:
-            raise AssertionError(f"the broker ended with {process.returncode}:\n{text}")
-        return f"pid={process.pid}\n" in text
-
-    eventually(ready, seconds=START_SECONDS)
-    return dict(json.loads((state / "endpoints.json").read_text(encoding="utf-8")))
+    with ended_afterwards(process):
+        yield BrokerProcess(process, state, log, endpoints_once_ready(process, state, log))

@@ -20,7 +20,7 @@ from azure.core.credentials import AzureKeyCredential
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent, EventGridPublisherClient
 
-from tests.support.functions_host import eventually
+from tests.support.service_process import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 EVENTS_TOPIC = "arrivals"

@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.integration.event_grid.stand_in import EVENTS_TOPIC, StandIn, an_event
-from tests.support.functions_host import HostProcess, eventually, running_host
+from tests.support.functions_host import HostProcess, running_host
+from tests.support.service_process import eventually
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.integration.event_grid.stand_in import (
     receiving,
     running,
 )
-from tests.support.functions_host import eventually
+from tests.support.service_process import eventually
 
 CLOUD_SCHEMA = "CloudEventSchemaV1_0"
 

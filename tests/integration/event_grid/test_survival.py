@@ -20,7 +20,7 @@ from tests.integration.event_grid.stand_in import (
     an_event,
     running,
 )
-from tests.support.functions_host import eventually
+from tests.support.service_process import eventually
 
 
 def test_nothing_is_lost_when_it_is_killed_again_and_again(tmp_path: Path, endpoint: Receiver) -> None:

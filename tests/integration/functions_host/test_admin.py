@@ -3,7 +3,8 @@ import uuid
 
 import pytest
 
-from tests.support.functions_host import HostProcess, eventually
+from tests.support.functions_host import HostProcess
+from tests.support.service_process import eventually
 
 
 def test_only_the_master_key_opens_it(host: HostProcess) -> None:

@@ -3,7 +3,8 @@
 import pytest
 import requests
 
-from tests.support.functions_host import HostProcess, eventually
+from tests.support.functions_host import HostProcess
+from tests.support.service_process import eventually
 
 WEBHOOK = "/runtime/webhooks/durabletask"
 

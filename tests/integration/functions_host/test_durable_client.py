@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.functions_host import HostProcess, eventually
+from tests.support.functions_host import HostProcess
+from tests.support.service_process import eventually
 
 
 def start(host: HostProcess, name: str, given: Any = None, instance_id: str | None = None) -> str:

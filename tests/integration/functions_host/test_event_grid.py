@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.functions_host import HostProcess, eventually
+from tests.support.functions_host import HostProcess
+from tests.support.service_process import eventually
 
 NOTIFICATION = {"aeg-event-type": "Notification"}
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.functions_host import SAMPLE_APP, HostProcess, eventually, running_host, start_process
+from tests.support.functions_host import SAMPLE_APP, HostProcess, running_host, start_process
+from tests.support.service_process import eventually
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQueue
 
-from tests.support.functions_host import HostProcess, eventually, running_host
+from tests.support.functions_host import HostProcess, running_host
 from tests.support.service_bus import LOCK_SECONDS, BrokerProcess, a_queue, running_broker, write_entities
+from tests.support.service_process import eventually
 
 QUEUE = "requests"
 

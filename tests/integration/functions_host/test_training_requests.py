@@ -22,8 +22,9 @@ from shared.messages import AdmissionRequest, Cause, Outcome, ReplyTo
 from shared.settings import HUB_API_VERSION, Settings
 from shared.wire_contracts.training_requests import Envelope, key_of
 from tests.support.azurite import running_azurite
-from tests.support.functions_host import ROOT, HostProcess, eventually, running_host
+from tests.support.functions_host import HostProcess, running_host
 from tests.support.service_bus import BrokerProcess, a_queue, running_broker, write_entities
+from tests.support.service_process import ROOT, eventually
 
 PIPELINE, TRAINED = "breast-cancer", "digits"
 ONCE = {"RequiresDuplicateDetection": True, "DuplicateDetectionHistoryTimeWindow": "PT5M"}

@@ -30,9 +30,10 @@ from shared.pipelines import Pipelines
 from shared.settings import HUB_API_VERSION, Site
 from tests.support.arrivals import an_arrival
 from tests.support.azurite import a_storage_key, running_azurite
-from tests.support.functions_host import ROOT, HostProcess, running_host
+from tests.support.functions_host import HostProcess, running_host
 from tests.support.jobs import MemoryJobs
 from tests.support.ledger_arrivals import join
+from tests.support.service_process import ROOT
 from tests.support.workflow import START
 
 PIPELINE = "breast-cancer"

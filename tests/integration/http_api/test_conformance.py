@@ -19,7 +19,7 @@ from schemathesis.specs.openapi import checks
 from function_app.api.handlers import handler_of
 from function_app.api.operations import OPERATIONS, Operation
 from tests.integration.http_api.conftest import EMPTY, HOLDOUT, PIPELINE, STRAY, TRAINED, WAITING, App
-from tests.support.functions_host import eventually
+from tests.support.service_process import eventually
 
 EXAMPLES = 12
 LONGEST = 6_000  # a host refuses a longer address before the app sees it

@@ -20,7 +20,8 @@ from shared.wire import from_wire
 from tests.support.arrivals import a_pipeline
 from tests.support.azurite import running_azurite
 from tests.support.builders import a_run_request
-from tests.support.functions_host import ROOT, HostProcess, eventually, running_host
+from tests.support.functions_host import HostProcess, running_host
+from tests.support.service_process import ROOT, eventually
 from tests.support.workflow import START
 
 LONG = {"quiet_seconds": 3600, "longest_wait_seconds": 86400}  # a window that stays open for the whole test

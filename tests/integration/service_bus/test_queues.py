@@ -9,8 +9,8 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusRece
 from azure.servicebus.exceptions import MessageLockLostError
 
 from tests.integration.service_bus.clients import WAIT, Clients, nothing_in, receive
-from tests.support.functions_host import eventually
 from tests.support.service_bus import LOCK_SECONDS
+from tests.support.service_process import eventually
 
 
 def test_a_message_arrives_as_it_was_sent(clients: Clients, orders: ServiceBusReceiver) -> None:
