@@ -123,10 +123,10 @@ def test_a_run_that_cannot_be_done_is_refused(lab: Lab, run_id: str, changes: di
 
 def test_what_is_not_understood_is_400_and_what_is_not_answered_404(lab: Lab) -> None:
     token = lab.azure_ml.token()
-    models = lab.azure_ml.service("modelmanagement/v1.0") + "/models"
+    compute = lab.azure_ml.service("")[1:] + "/computes/odd"
 
-    broken = lab.azure_ml.request("POST", models, data="{", token=token)
-    strange = lab.azure_ml.request("POST", models, json={"no": "name"}, token=token)
+    broken = lab.azure_ml.request("PUT", compute, data="{", token=token)
+    strange = lab.azure_ml.request("PUT", compute, json={"properties": {"computeType": "AKS"}}, token=token)
     unknown = lab.azure_ml.request("GET", "/hyperdrive/v1.0", token=token)
 
     assert [answer.status_code for answer in (broken, strange, unknown)] == [400, 400, 404]
