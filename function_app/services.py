@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from shared.clients.announcements import Announcements
-    from shared.clients.azure_ml import AzureMlDriver, AzureMlRegistry, AzureMlWorkspace
+    from shared.clients.azure_ml import AzureMlRegistry, AzureMlWorkspace
     from shared.clients.container_registry import ContainerRegistryClient
     from shared.clients.frozen_jobs import FrozenJobs
     from shared.clients.hub_storage import Hubs
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.pipelines import Pipelines
     from shared.run_code import RunCode
     from shared.settings import Settings
+    from shared.training_driver import TrainingDriver
 
 
 class Services:
@@ -70,7 +71,7 @@ class Services:
         return self.hubs.accounts({pipeline.data.site for pipeline in self.pipelines.all})
 
     @cached_property
-    def driver(self) -> "AzureMlDriver":
+    def driver(self) -> "TrainingDriver":
         """What trains."""
         from shared.clients.azure_ml import AzureMlDriver
 

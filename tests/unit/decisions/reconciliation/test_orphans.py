@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.decisions.admission.run_plan import trained_in
 from shared.decisions.reconciliation.orphans import (
     GIVE_UP_AFTER,
     GRACE,
@@ -107,7 +108,7 @@ def test_a_window_that_has_a_run_only_lacks_its_verdict() -> None:
 
     assert isinstance(verdict, WindowVerdict)
     assert (verdict.verdict, verdict.run_id) == (Verdict.TRAINED, REQUEST.run_id)
-    assert verdict.reason == f"3 files are trained in run {REQUEST.run_id}"
+    assert verdict.reason == trained_in(REQUEST)
 
 
 def test_a_verdict_is_never_changed() -> None:
