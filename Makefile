@@ -12,7 +12,7 @@ SOURCES := function_app orchestrations activities shared cli local_stack trainin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks schemas bench lock
+.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks schemas golden bench lock
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ hooks: .venv/.installed ## Check what is committed, before it is: ruff, mypy, im
 
 schemas: .venv/.installed ## Write docs/schemas/ anew from the models
 	@$(PY) -m cli schemas
+
+golden: .venv/.installed ## Write tests/golden/ anew: what users read, for whoever reviews the wording
+	@WRITE_GOLDEN=1 $(PYTEST) -q tests/unit/wording
 
 bench: setup ## Measure, side by side with a baseline; writes benchmarks/results.md
 	@$(PY) -m local_stack.setup --benchmarks

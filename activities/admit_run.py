@@ -145,8 +145,7 @@ def _mark_decided(
 
 
 def _granted(run: RunRequest) -> Admission:
-    again = f", attempt {run.attempt}" if run.attempt > 1 else ""
-    reason = f"{trained_in(run)}{again}{described(run.snapshot.left_out)}"
+    reason = f"{trained_in(run)}{described(run.snapshot.left_out)}"
     return Admission(start=True, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason, run=run)
 
 
@@ -157,7 +156,7 @@ def _granted_before(
         return _granted(run)  # the first answer was lost: the requester must still start it
     ended = record.outcome.value.replace("_", " ")
     now = in_force(admission_evaluation.serving(run.pipeline, champions, runs))
-    reason = f"run {run.run_id} was trained for this very request ({ended}); {now}"
+    reason = f"run {run.run_id} was started by this very request and has ended ({ended}); {now}"
     return Admission(start=False, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason)
 
 

@@ -72,7 +72,7 @@ def _dependency_image(registry: ImageRegistry, parts: ScoringParts, pipeline: st
         raise PermanentError(reason, code=Code.DEPENDENCY_IMAGE_MISSING) from None
     if found is None:
         # The command makes the image of today's locks only.
-        other = "; if the locks have changed since the run was admitted, ask for the run again instead"
+        other = "; if the locks have changed since the run was admitted, start the run again instead"
         reason = f"the registry {registry.host} has no dependency image {name}; {remedy}{other}"
         raise PermanentError(reason, code=Code.DEPENDENCY_IMAGE_MISSING)
     return found
@@ -112,7 +112,9 @@ def _model_layer(command: BuildImage, parts: ScoringParts, artifacts: ModelArtif
     artifacts.fetch(run_id, command.lineage.pipeline, path, into=model)
     files = [file for file in model.rglob("*") if file.is_file()]
     if not files:
-        raise PermanentError(f"run {run_id} left no file below {path}", code=Code.MODEL_MISSING)
+        raise PermanentError(
+            f"run {run_id} left no model below {path}; the training must write its model there", code=Code.MODEL_MISSING
+        )
     packed, script_file = work / "layer.tar.gz", work / SCORE
     script_file.write_bytes(parts.score_script)
     script = Entry(f"{APP_ROOT}/{SCORE}".lstrip("/"), script_file)

@@ -8,6 +8,7 @@ from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, Preview, Snapshot, Verdict
 from shared.pipelines import Pipeline
+from shared.texts import counted
 
 
 class Snapshots(Protocol):
@@ -48,7 +49,7 @@ def preview_run(
     if isinstance(decision, Refusal):
         verdict, reason = decision.verdict, decision.reason
     else:
-        verdict, reason = Verdict.TRAINED, f"{snapshot.blobs} files would be trained in run {decision.run_id}"
+        verdict, reason = Verdict.TRAINED, f"run {decision.run_id} would train on {counted(snapshot.blobs, 'file')}"
         reason += described(snapshot.left_out)
     return Preview(
         would_start=not isinstance(decision, Refusal),

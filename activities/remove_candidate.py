@@ -37,7 +37,7 @@ class Vms(Protocol):
 def remove_candidate(step: CandidateStep, *, vms: Vms) -> Done:
     """Stop and remove the candidate of this run, wherever its roll-out stopped.
 
-    Leaves alone what is live, what is kept for roll-back, and what another run has put in its place meanwhile.
+    Leaves alone what is live, what was live before, and what another run has put in its place meanwhile.
     """
     rollout, colour = step.rollout, Colour(step.candidate.colour)
     with vms.open(rollout.target) as vm, vm.locked(rollout.pipeline):

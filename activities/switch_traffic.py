@@ -52,7 +52,7 @@ def _utc_now() -> datetime:
 
 
 def switch_traffic(step: CandidateStep, *, vms: Vms, now: Callable[[], datetime] = _utc_now) -> Release:
-    """Make the candidate live; what was live keeps running without traffic, for roll-back.
+    """Make the candidate live; what was live keeps running without traffic, until the next roll-out.
 
     Both serve for a moment, then the slot file is replaced, which is the commit point: before it a repetition starts
     over, after it a repetition only makes configuration and proxy follow, and counts no second switch.
@@ -76,7 +76,9 @@ def switch_traffic(step: CandidateStep, *, vms: Vms, now: Callable[[], datetime]
 def _admit_candidate(step: CandidateStep, vm: Vm, colour: Colour) -> None:
     container = vm.container(step.candidate.name)
     if container is None or not container.belongs_to(step.rollout) or not container.alive:
-        raise candidate_failed(step, "does not run any more")
+        raise candidate_failed(step, "is not running any more; start the run again")
     if not vm.admit(step.rollout.pipeline, colour):
         vm.take_out(step.rollout.pipeline, colour)
-        raise candidate_failed(step, "failed the proxy's health check; traffic stays where it was")
+        raise candidate_failed(
+            step, "failed the proxy's health check, so it gets no traffic; what served before keeps serving"
+        )

@@ -62,7 +62,7 @@ def verify_candidate(
         answer = _answer_to(sample, step, vm)
         found = difference(sample.response, answer, tolerance=sample.tolerance)
         if found is not None:
-            raise candidate_failed(step, f"answers the smoke sample otherwise than in training: {found}")
+            raise candidate_failed(step, f"answers the smoke sample differently than in training: {found}")
     return Done()
 
 
@@ -98,7 +98,7 @@ def _await_health(step: CandidateStep, vm: Vm, sleep: Callable[[float], None], m
 def _require_alive(step: CandidateStep, vm: Vm) -> None:
     container = vm.container(step.candidate.name)
     if container is None or not container.belongs_to(step.rollout):
-        raise candidate_failed(step, "was removed or replaced by another roll-out; start the run's roll-out again")
+        raise candidate_failed(step, "was removed or replaced by another roll-out; start the run again")
     if step.candidate.already_live:
         return  # it may have been restarted in its life; what counts is that it answers
     if not container.alive:

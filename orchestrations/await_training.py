@@ -97,9 +97,9 @@ def _give_up(
         yield from CANCEL_TRAINING.call(context, ref)
     except PermanentError as error:
         never_began = error.code is Code.TRAINING_UNKNOWN
-        left = "no training had begun" if never_began else f"the training could not be cancelled: {error.reason}"
+        left = "no training had started" if never_began else f"the training could not be cancelled: {error.reason}"
     except Exception:  # noqa: BLE001 - as above; the first reason is the one that matters
-        left = f"the training could not be cancelled either: look for run {ref.run_id} there"
+        left = f"the training could not be cancelled either: cancel run {ref.run_id} in Azure ML"
     return _failed(poll, f"{reason}; {left}", kind)
 
 

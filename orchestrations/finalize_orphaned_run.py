@@ -42,7 +42,7 @@ def _cancel(context: df.DurableOrchestrationContext, training: TrainingRef) -> G
     try:
         yield from CANCEL_TRAINING.call(context, training)
     except PermanentError as error:
-        return "" if error.code is Code.TRAINING_UNKNOWN else f"; its training was not cancelled: {error.reason}"
+        return "" if error.code is Code.TRAINING_UNKNOWN else f"; its training could not be cancelled: {error.reason}"
     except Exception as error:  # noqa: BLE001 - retries ran out; the run must end all the same
-        return f"; its training was not cancelled, look for it in Azure ML: {first_line(error)}"
+        return f"; its training could not be cancelled, so cancel it in Azure ML: {first_line(error)}"
     return ""

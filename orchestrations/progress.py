@@ -1,4 +1,4 @@
-"""What an orchestration tells while it runs: its custom status, the same shape everywhere, and announcements."""
+"""What an orchestration reports while it runs: its custom status, the same shape everywhere, and announcements."""
 
 from collections.abc import Generator
 from contextlib import suppress
@@ -33,7 +33,7 @@ def announce(
 
 def gave_up(error: BaseException) -> str:
     """The reason when an activity's retries ran out: the last error, and what a person can do about it."""
-    return f"{first_line(error)}; it was tried again in vain, so see to that and then start the run again"
+    return f"all retries failed: {first_line(error)}; correct that, then start the run again"
 
 
 def first_line(error: BaseException) -> str:

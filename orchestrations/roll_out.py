@@ -1,4 +1,4 @@
-"""Bring an image to one target: candidate beside the live container, verify, switch, keep the old one for roll-back.
+"""Bring an image to one target: start a candidate beside the live container, verify it, switch traffic to it.
 
 Traffic moves only after the candidate has passed its health check and answered the stored sample; until then the
 only thing to undo is the candidate itself.
@@ -47,7 +47,7 @@ def _take_over(context: df.DurableOrchestrationContext, step: CandidateStep) -> 
         # The last answer may have been lost after the switch was made; then the candidate is live, and stays.
         # To roll out again tells, and then it is recorded as what it is.
         kind, _ = failure_of(error)
-        raise AttributedError(f"{first_line(error)}; look which release the target serves", kind) from error
+        raise AttributedError(f"{first_line(error)}; check which model the target serves", kind) from error
     return release
 
 
@@ -56,7 +56,7 @@ def _remove(context: df.DurableOrchestrationContext, step: CandidateStep) -> Gen
     try:
         yield from REMOVE_CANDIDATE.call(context, step)
     except Exception as error:  # noqa: BLE001 - the first error is the one to tell; this one is added to it
-        return f"; candidate {step.candidate.name} is left behind: {first_line(error)}"
+        return f"; candidate {step.candidate.name} could not be removed: {first_line(error)}"
     return ""
 
 

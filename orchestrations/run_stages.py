@@ -44,7 +44,7 @@ from shared.messages import (
 from shared.orchestration_ids import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
 from shared.wire import from_wire, to_wire
 
-NOTHING_SAID = "its training says nothing of the champion's model; job.py must call job_runtime.run_job"
+NOTHING_SAID = "its training did not report on the champion's model; job.py must call job_runtime.run_job"
 
 
 class RunEndedError(AttributedError):

@@ -33,7 +33,7 @@ def retry_while_outside(
         report(
             context,
             stage(),
-            doing="waiting for trouble outside to be over",
+            doing="waiting before the next try",
             reason=reason,
             next_try_at=at.isoformat(),
             tries=f"{number} of {len(STAGE_RETRY_PAUSES) + 1}",

@@ -31,6 +31,11 @@ def shortened(text: object, longest: int = LONGEST) -> str:
     return f"{line[:head]}{_GAP}{line[-tail:]}"
 
 
+def counted(number: int, one: str) -> str:
+    """The number with its noun: ``1 file``, ``2 files``."""
+    return f"{number} {one}{'' if number == 1 else 's'}"
+
+
 def without_queries(text: object) -> str:
     """The text, with nothing of the queries of its addresses: a signature in one opens what the address names."""
     return _QUERY.sub("?...", str(text))

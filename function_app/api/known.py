@@ -39,5 +39,5 @@ def is_removed(pipeline: str, services: Services) -> bool:
 def removal(pipeline: str, troubles: tuple[Trouble, ...]) -> tuple[str, Trouble | None]:
     """The sentence that says that it is removed, and since when if that was noticed yet."""
     noticed = next((trouble for trouble in troubles if trouble.kind is TroubleKind.REMOVED), None)
-    since = f" since {moment(noticed.since)}" if noticed else ""
-    return f"pipeline {pipeline} is removed{since}: {GONE}; its runs and arrivals stay readable", noticed
+    since = f" at {moment(noticed.since)}" if noticed else ""
+    return f"pipeline {pipeline} was removed{since}: {GONE}; its runs and arrivals stay readable", noticed

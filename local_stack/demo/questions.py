@@ -28,7 +28,9 @@ def ask_for_the_same_by_message(cast: Cast, run: Run) -> dict[str, Any]:
 
 def send_garbage(cast: Cast) -> dict[str, Any]:
     """A message that nobody understands is answered as rejected, and a copy lies in quarantine with the reason."""
-    with cast.screen.step("a message that makes no sense is answered, and put aside") as step:
+    with cast.screen.step(
+        "a message that makes no sense is answered with the reason, and copied to quarantine"
+    ) as step:
         message_id = cast.upstream.ask(GARBAGE)
         answer = cast.upstream.wait_for_answer(message_id)
         expect(answer["kind"] == "rejected", f"the answer is {answer['kind']}: {answer['reason']}")

@@ -82,7 +82,7 @@ class Story:
 
     def _second(self, cast: Cast, data: DataStory) -> None:
         known = known_runs(cast)
-        title = "more data lands: a challenger takes over while a client scores"
+        title = "more data lands: a better model takes over while a client scores"
         with SteadyClient(self.serving_url, data.sample_request) as client, self.screen.step(title) as step:
             cast.agent.tell_of(self._land(data.second))
             self._keep(follow_new_run(cast, step, known, expected="promoted"))
@@ -92,7 +92,7 @@ class Story:
 
     def _bad(self, cast: Cast, data: DataStory) -> None:
         known = known_runs(cast)
-        title = "a bad batch lands (labels shuffled), and no event tells of it: seen all the same, the champion stays"
+        title = "a bad batch lands without an event (labels shuffled): found all the same, the champion keeps serving"
         with self.screen.step(title) as step:
             self._land(data.bad)
             fire_until_new_run(cast, known)

@@ -46,13 +46,13 @@ def why_it_ended(signs: Signs) -> str:
     code = signs.exit_code
     if code in _NOT_RUNNABLE:
         return _told(
-            f"has no scoring server that can be started (exit code {code})",
+            f"cannot start its scoring server (exit code {code})",
             signs,
             "make the dependency image again: edgetrain dependency-image",
         )
     if code == _INIT_FAILED:
         return _told("died at start: init() of its score.py failed (exit code 3)", signs, _SCORE_PY)
-    how = "it restarts again and again" if code is None else f"exit code {code}"
+    how = "it keeps restarting" if code is None else f"exit code {code}"
     return _told(f"died at start ({how})", signs, _SCORE_PY)
 
 
@@ -66,7 +66,7 @@ def why_it_is_not_healthy(signs: Signs, *, status: int | None, seconds: float) -
             f"was not healthy {within}: nothing answers on its port {SCORING_PORT}",
             signs,
             "if its init() needs longer, raise health_seconds of the target in the pipeline's file; "
-            f"an own image must listen on port {SCORING_PORT} of all its addresses",
+            f"an image of your own must listen on port {SCORING_PORT} of all its addresses",
         )
     return _told(f"was not healthy {within}: it answers {status} to GET /", signs, _SCORE_PY)
 
@@ -76,7 +76,7 @@ def why_it_does_not_score(signs: Signs, *, status: int | None) -> str:
     if signs.out_of_memory:
         return _out_of_memory(signs)
     if status is None:
-        return _told("gave no answer to the smoke sample", signs, _SCORE_PY)
+        return _told("did not answer the smoke sample", signs, _SCORE_PY)
     return _told(f"answered {status} to the smoke sample: run() of its score.py failed", signs, _SCORE_PY)
 
 
@@ -84,10 +84,10 @@ def _out_of_memory(signs: Signs) -> str:
     limit = signs.container.memory if signs.container is not None else 0
     allowed = f"{limit / 2**20:.0f} MiB" if limit else "what the VM has"
     setting = f"EDGETRAIN_TARGETS__{signs.target.replace('-', '_').upper()}__MEMORY"
-    how = "ran out of memory" if signs.exit_code is None else "was killed, as what runs out of memory is"
+    how = "ran out of memory" if signs.exit_code is None else "was killed, most often because it ran out of memory"
     exit_code = "" if signs.exit_code is None else f" (exit code {signs.exit_code})"
     return (
-        f"{how}{exit_code}: it may use {allowed}; raise {setting} in the app settings (such as 2g), "
+        f"{how}{exit_code}: it may use {allowed}; raise {setting} in the app settings (for example to 2g), "
         "or make the model smaller"
     )
 

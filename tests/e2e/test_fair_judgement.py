@@ -48,7 +48,7 @@ def test_a_replaced_holdout_and_withdrawn_data() -> None:
         assert answer.status_code == 200, answer.text
         said = answer.json()
         assert (said["started"], said["run_id"], said["verdict"]) == (False, second["run_id"], "unchanged")
-        assert f"what serves is the model of run {third['run_id']}, trained when other data lay there" in said["reason"]
+        assert f"the model of run {third['run_id']} serves now" in said["reason"]
         assert "withdrawn" in said["reason"]
         assert "withdrawn" in app.get(f"/api/pipelines/{PIPELINE}").json()["serving"]
         gone = app.why(PIPELINE, next(iter(DATA.second)))["sentence"]

@@ -1,4 +1,4 @@
-"""When data that cannot be trained are put aside, so that the same failure is not paid for again and again. Pure."""
+"""When data that cannot be trained are quarantined, so that the same failure is not paid for again and again. Pure."""
 
 from collections.abc import Iterable
 

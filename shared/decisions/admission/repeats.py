@@ -65,7 +65,7 @@ def _trained_already(run: RunRecord) -> Refusal:
 
 def nothing_new(run_id: str) -> Refusal:
     """The answer when a pipeline that takes only new files has none since that run."""
-    reason = f"nothing changed: no file is newer than those that run {run_id} trained, or that were trained before it"
+    reason = f"nothing changed: run {run_id}, or a run before it, has trained every file that is there"
     return Refusal(run_id=run_id, verdict=Verdict.UNCHANGED, reason=reason)
 
 
@@ -84,7 +84,9 @@ def effective_parameters(declared: Parameters, overrides: Parameters) -> Paramet
     for name, value in overrides.items():
         if name not in declared:
             known = ", ".join(sorted(declared)) or "none"
-            raise PermanentError(f"parameters: there is no {name!r}; declared: {known}", code=Code.BAD_REQUEST)
+            raise PermanentError(
+                f"parameters: {name!r} is not declared in the pipeline's file; declared: {known}", code=Code.BAD_REQUEST
+            )
         merged[name] = _as_declared(name, declared[name], value)
     trouble = trouble_with(merged)
     if trouble:

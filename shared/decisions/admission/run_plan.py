@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.messages import FrozenJob, Plan, PromotionRule, QueueRule, RunRequest, TargetPlan, TrainingLimits
+from shared.texts import counted
 
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
 
 
 def trained_in(run: RunRequest) -> str:
-    """What becomes of the data of a run that was granted."""
-    return f"{run.snapshot.blobs} files are trained in run {run.run_id}"
+    """What a run that was granted trains on, as a sentence."""
+    again = f", attempt {run.attempt}," if run.attempt > 1 else ""
+    return f"run {run.run_id}{again} trains on {counted(run.snapshot.blobs, 'file')}"
 
 
 def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:

@@ -13,7 +13,7 @@ from shared.messages import Arrival
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
 
-# These tell that an upload has begun; its end is told by FlushWithClose or SftpCommit.
+# These report that an upload has begun; FlushWithClose or SftpCommit reports its end.
 # https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 IN_PROGRESS = frozenset({"CreateFile", "SftpCreate"})
 
@@ -36,7 +36,9 @@ def route(arrival: Arrival, pipelines: Iterable[Pipeline], accounts: Mapping[str
     """
     candidates = tuple(pipelines)
     if not candidates:
-        return Routing((), "outside every pipeline: there is none")
+        return Routing(
+            (), "outside every pipeline: no pipeline is deployed; add a file to pipelines/ and deploy the app"
+        )
     for concerns, refusal in _steps(arrival, accounts):
         remaining = tuple(pipeline for pipeline in candidates if concerns(pipeline))
         if not remaining:
@@ -104,7 +106,7 @@ def _unmatched(blob: str, near: Iterable[Pipeline]) -> str:
 
 def _incomplete(arrival: Arrival) -> str:
     if arrival.api in IN_PROGRESS:
-        return f"{arrival.blob} is still being uploaded ({arrival.api}); another event tells when it is complete"
+        return f"{arrival.blob} is still being uploaded ({arrival.api}); another event reports when it is complete"
     return empty_blob(arrival.blob)
 
 

@@ -1,6 +1,6 @@
-"""Why a blob was trained, or was not: one verdict and one sentence that the data's owner understands. Pure.
+"""Why a blob was trained, or was not: one verdict and one sentence for the data's owner. Pure.
 
-The rules are asked in order; the first that has something to say is the answer, and the last one always has. A verdict
+The rules are tried in order; the first that applies gives the answer, and the last one always applies. A verdict
 of None means that nothing was decided about this version of the blob yet, or that there is no such blob.
 """
 
@@ -43,10 +43,10 @@ def _in_force(e: Evidence, run_id: str | None) -> str:
     if e.serving is None:
         return ""
     if e.serves_it and e.gone:
-        return f"; the model that serves, of run {e.serving.run_id}, was trained on it"
+        return f"; the model of run {e.serving.run_id}, which serves now, was trained on it"
     about = e.taken.run if e.taken and e.taken.run.run_id == run_id else e.runs.get(run_id or "")
     replaced = about is not None and about.outcome is Outcome.PROMOTED and about.run_id != e.serving.run_id
-    return f"; what serves now is the model of run {e.serving.run_id}" if replaced else ""
+    return f"; the model of run {e.serving.run_id} serves now" if replaced else ""
 
 
 def _part_of_the_pipeline(e: Evidence) -> Explanation | None:
@@ -54,13 +54,13 @@ def _part_of_the_pipeline(e: Evidence) -> Explanation | None:
     if e.blob == e.pipeline.data.holdout:
         role = "the hold-out: every model is measured on it, and none is trained on it"
     elif is_done_marker(e.pipeline, e.blob):
-        role = "the done-marker: it says that the data are complete, and is no data itself"
+        role = "the done-marker: it says that the data are complete, and is not trained on itself"
     else:
         return None
     said = f"{e.blob} is {role}"
     if e.event is None:
-        known = "" if e.entry or e.trouble else ", and it is not there"
-        return Explanation(None, f"{said}{known}; no event told of it")
+        known = "" if e.entry or e.trouble else ", and it does not exist"
+        return Explanation(None, f"{said}{known}; no event reported it")
     verdict, about, run_id = _what_became(e, e.event)
     return Explanation(verdict, f"{said}; it {about}{e.gone}", run_id)
 
@@ -83,15 +83,15 @@ def _taken(e: Evidence) -> Explanation | None:
         return None
     run = e.taken.run
     if e.entry is not None and _changed(e.entry, e.taken.entry.etag) and not _told_of(e, e.entry):
-        how = f"it was written again at {moment(e.entry.last_modified)}, with the same bytes"
+        how = f"it was written again at {moment(e.entry.last_modified)} with the same content"
     elif e.event is None:
-        how = "no event told of it, but its listing showed it"
+        how = "no event reported it; the listing of the container found it"
     elif _changed(e.entry, e.event.arrival.etag):
-        how = "no event told of this version, but its listing showed it"
+        how = "no event reported this version; the listing of the container found it"
     elif run.run_id == e.event.run_id and e.event.verdict is Verdict.TRAINED:
-        how = f"its arrival at {moment(e.event.arrival.occurred_at)} led to it"
+        how = f"its arrival at {moment(e.event.arrival.occurred_at)} started the run"
     elif run.requested_at >= e.event.arrival.received_at:
-        how = f"it was asked for after the arrival at {moment(e.event.arrival.occurred_at)}"
+        how = f"the run was requested after the blob's arrival at {moment(e.event.arrival.occurred_at)}"
     else:
         return None
     return Explanation(Verdict.TRAINED, f"{e.blob} is in run {run.run_id}, {standing(run)} ({how}){e.gone}", run.run_id)
@@ -102,8 +102,8 @@ def _left_out(e: Evidence) -> Explanation | None:
     if e.taken is None or _changed(e.entry, e.taken.entry.etag) or not is_left_out(e.taken.run, e.blob):
         return None
     run = e.taken.run
-    until = "it is tried again when it is replaced, or when the code changes"
-    said = f"{e.blob} was left out of run {run.run_id} for a fault in it, which the run's log names; {until}{e.gone}"
+    said = f"{e.blob} was left out of run {run.run_id}, because it has a fault that the run's log names"
+    said += f"; replace the file, or change the training code, to have it trained{e.gone}"
     return Explanation(Verdict.REJECTED, said, run.run_id)
 
 
@@ -127,7 +127,7 @@ def _written_again(e: Evidence) -> Explanation | None:
         run_id = about or ""
     else:
         return None
-    written = f"{e.blob} was written again at {moment(e.entry.last_modified)}, of which no event told"
+    written = f"{e.blob} was written again at {moment(e.entry.last_modified)}, and no event reported that"
     return Explanation(None, f"{written}; an older version {older}; {_soon(e)}", run_id or None)
 
 
@@ -146,8 +146,8 @@ def _misunderstood(e: Evidence) -> Explanation | None:
     if not e.misunderstood:
         return None
     event = e.misunderstood[0]
-    said = f"an event that tells of {e.blob} was not understood at {moment(event.received_at)}: {event.reason}"
-    where = f"the blob is there, and {_soon(e)}" if e.entry else "there is no such blob"
+    said = f"the event about {e.blob}, received at {moment(event.received_at)}, could not be read: {event.reason}"
+    where = f"the blob exists, and {_soon(e)}" if e.entry else "the blob does not exist"
     return Explanation(Verdict.REJECTED, said if e.trouble else f"{said}; {where}")
 
 
@@ -155,17 +155,19 @@ def _there(e: Evidence) -> Explanation | None:
     if e.entry is None:
         return None
     if unsafe_characters(e.blob):
-        said = f"{spelt(e.blob)} is left out: no listing can carry its name; write it under another one"
+        said = f"{spelt(e.blob)} is left out: its name has characters that no listing can carry; rename it"
         return Explanation(Verdict.OUTSIDE, said)
-    since = f"{e.blob} is there since {moment(e.entry.last_modified)}"
-    stray = f"; when its event came it was {e.strays[0].reason}" if e.strays else ", and no event told of it"
-    return Explanation(None, f"{since}{stray}; it is in no snapshot yet: {_soon(e)}")
+    since = f"{e.blob} has existed since {moment(e.entry.last_modified)}"
+    stray = f"; when its event arrived, it was {e.strays[0].reason}" if e.strays else ", and no event reported it"
+    return Explanation(None, f"{since}{stray}; no snapshot contains it yet: {_soon(e)}")
 
 
 def _not_asked(e: Evidence) -> Explanation | None:
     if not e.trouble:
         return None
-    return Explanation(None, f"no event told of {e.blob}, and whether it is there could not be seen: {e.trouble}")
+    return Explanation(
+        None, f"no event reported {e.blob}, and the storage could not say whether it exists: {e.trouble}"
+    )
 
 
 def _stray(e: Evidence) -> Explanation | None:
@@ -175,9 +177,9 @@ def _stray(e: Evidence) -> Explanation | None:
 def _absent(e: Evidence) -> Explanation:
     data = e.pipeline.data
     where = f"container {data.container} of site {data.site}"
-    said = f"there is no blob {e.blob} in {where} and no event told of one; names tell upper from lower case"
+    said = f"there is no blob {e.blob} in {where}, and no event reported one; check the name, its case matters"
     stopped = blocking_text(e.troubles)
-    return Explanation(None, f"{said}; nothing is trained now: {stopped}" if stopped else said)
+    return Explanation(None, f"{said}; the pipeline cannot train now: {stopped}" if stopped else said)
 
 
 _RULES: tuple[_Rule, ...] = (
@@ -201,43 +203,52 @@ def _what_became(e: Evidence, event: Told) -> tuple[Verdict, str, str | None]:
     window = f"window {event.window_id}" if event.window_id else "a window"
     if event.verdict is Verdict.JOINED:
         is_open = e.window is not None and e.window.window_id == event.window_id
-        then = closing(e.window) if is_open and e.window else "which is closed and is being decided on now"
+        then = (
+            closing(e.window)
+            if is_open and e.window
+            else "which is closed; whether its data are trained is being decided now"
+        )
         return Verdict.JOINED, f"joined {window}, {then}", None
     if event.verdict is Verdict.TRAINED:
-        return Verdict.TRAINED, f"joined {window}, {_trained(e, event)}", event.run_id
-    return event.verdict, f"was told of at {moment(event.arrival.occurred_at)}: {event.reason}", event.run_id
+        return Verdict.TRAINED, f"joined {window}{_trained(e, event)}", event.run_id
+    return event.verdict, f"was reported at {moment(event.arrival.occurred_at)}: {event.reason}", event.run_id
 
 
 def _trained(e: Evidence, event: Told) -> str:
     run = e.runs.get(event.run_id or "")
     if run is None:
-        return f"which led to run {event.run_id or 'unknown'}: {event.reason}"
+        led_to = f"run {event.run_id}" if event.run_id else "a run"
+        return f", which led to {led_to}: {event.reason}"
     missed = run.run_id in e.searched and (e.taken is None or e.taken.run.run_id != run.run_id)
     if missed and e.blob != e.pipeline.data.holdout and not is_done_marker(e.pipeline, e.blob):
-        return f"which led to run {run.run_id}, whose snapshot does not hold it ({_selection(e.pipeline)})"
-    return f"trained in run {run.run_id}, {standing(run)}"
+        return f", which led to run {run.run_id}, whose snapshot does not contain it ({_selection(e.pipeline)})"
+    is_trained = "is being trained" if run.outcome is None else "was trained"
+    return f" and {is_trained} in run {run.run_id}, {standing(run)}"
 
 
 def _selection(pipeline: Pipeline) -> str:
     select = pipeline.data.select
     if select == "all":
-        return "it had been replaced or deleted when the container was listed"
+        return "it had been replaced or deleted before the container was listed"
     if select == "new":
-        return "the pipeline takes only what came since the last training"
-    return f"the pipeline takes only the newest {select.latest} files"
+        return "the pipeline trains only on files that are new since the last training"
+    newest = "newest file" if select.latest == 1 else f"newest {select.latest} files"
+    return f"the pipeline trains only on the {newest}"
 
 
 def _soon(e: Evidence) -> str:
     """When a version that is in no snapshot will be seen."""
     stopped = blocking_text(e.troubles)
     if stopped:
-        return f"it is not trained now: {stopped}"
+        return f"the pipeline cannot train now: {stopped}"
     if e.window is not None:
-        return f"the next listing comes with window {e.window.window_id}, {closing(e.window)}"
+        return f"it can be in the snapshot of window {e.window.window_id}, {closing(e.window)}"
     select = "" if e.pipeline.data.select == "all" else f"; {_selection(e.pipeline)}"
     lists = f"the reconciler lists the container every {LOOKS_EVERY // timedelta(minutes=1)} minutes"
     if e.entry is not None and e.now - e.entry.last_modified > _OVERDUE:
-        lists += " and should have seen it; see whether its timer keep_watch runs, or ask for a run"
+        lists += (
+            " and should have found it; check that the app's timer function keep_watch runs, or start a run yourself"
+        )
     return f"{lists}{select}"
 
 
@@ -247,7 +258,7 @@ def _unwatched(pipeline: Pipeline, blob: str) -> str:
     if blob == data.holdout or is_done_marker(pipeline, blob):
         return ""
     if not below_prefix(data, blob):
-        return f"{blob} is outside pipeline {pipeline.name}, which watches what lies below {data.prefix}"
+        return f"{blob} is outside pipeline {pipeline.name}, which watches only names that start with {data.prefix}"
     if not matches_pattern(data, blob):
         return f"{blob} is outside pipeline {pipeline.name}, which watches {data.prefix}{data.pattern}"
     return ""

@@ -86,7 +86,7 @@ class Evidence:
     @property
     def gone(self) -> str:
         """What to add when the blob has been deleted since."""
-        return "" if self.entry or self.trouble else "; it is not there any more"
+        return "" if self.entry or self.trouble else "; the blob has been deleted since"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,18 @@ from shared.messages import RunRecord, Verdict
 def explain_past(blob: str, standing_now: str, told: Sequence[Told], runs: Mapping[str, RunRecord]) -> Explanation:
     """The last verdict on the blob, and how the pipeline stands.
 
-    ``told``: events that told of it, newest first. ``runs``: those that verdicts name. ``standing_now``: why nothing
+    ``told``: the events about it, newest first. ``runs``: those that verdicts name. ``standing_now``: why nothing
     more will be decided, as a sentence about the pipeline.
     """
     counts = (entry for entry in told if entry.verdict is not Verdict.DUPLICATE)
     event = next(counts, told[0] if told else None)
     if event is None:
-        return Explanation(None, f"no event told of {blob}; {standing_now}")
+        return Explanation(None, f"no event reported {blob}; {standing_now}")
     when = moment(event.arrival.occurred_at)
     if event.verdict is Verdict.JOINED:
-        return Explanation(event.verdict, f"{blob} was told of at {when} and was not decided on; {standing_now}")
+        return Explanation(
+            event.verdict, f"{blob} was reported at {when}, and whether to train it was never decided; {standing_now}"
+        )
     run = runs.get(event.run_id or "")
     what = f"it is in run {run.run_id}, {standing(run)}" if run else event.reason
-    return Explanation(event.verdict, f"{blob} was told of at {when}: {what}; {standing_now}", event.run_id)
+    return Explanation(event.verdict, f"{blob} was reported at {when}: {what}; {standing_now}", event.run_id)

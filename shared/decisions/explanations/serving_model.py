@@ -19,19 +19,19 @@ class Serving:
 def in_force(serving: Serving | None, *, listing: str = "") -> str:
     """What serves, as a part of a sentence. ``listing``: of the data as they are now, see :class:`Snapshot`."""
     if serving is None:
-        return "no model serves"
-    said = f"what serves is the model of run {serving.run_id}"
+        return "no model serves now"
+    said = f"the model of run {serving.run_id} serves now"
     snapshot = serving.snapshot
     if snapshot is None:
         return said
     files = f"{snapshot.blobs} file{'' if snapshot.blobs == 1 else 's'}, snapshot {snapshot.digest[:_DIGITS]}"
     if not snapshot.content or not listing:  # digests of snapshots from before are made otherwise
-        return f"{said}, trained on {files}"
+        return f"{said}; it was trained on {files}"
     if snapshot.listing == listing:
-        return f"{said}, trained when exactly these data lay there ({files})"
+        return f"{said}; it was trained when the container held exactly the files of now ({files})"
     return (
-        f"{said}, trained when other data lay there ({files}): it may have learned from files that were changed or"
-        " withdrawn since and are not there any more"
+        f"{said}; it was trained when the container held other files ({files}), and may have learned from files that"
+        " have been changed or removed since"
     )
 
 
@@ -43,4 +43,4 @@ def after_refusal(
     once = any(run.run_id == run_id and run.outcome is Outcome.PROMOTED for run in previous)
     if not once or serving is None or serving.run_id == run_id:
         return said
-    return f"{said}; to have what lies there trained and judged again, ask for the run with force"
+    return f"{said}; to train and judge the present files again, request the run with force"

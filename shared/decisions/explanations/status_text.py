@@ -1,9 +1,10 @@
-"""How a run, a window or a quarantine stands, in words for the data's owner. Pure."""
+"""The state of a run, a window or a quarantine, in words for the data's owner. Pure."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from shared.messages import Outcome, Quarantine, RunRecord, WindowState
+from shared.texts import counted
 
 _ENDED: Mapping[Outcome, str] = {
     Outcome.PROMOTED: "whose model was promoted",
@@ -20,7 +21,7 @@ def moment(time: datetime) -> str:
 
 
 def standing(run: RunRecord) -> str:
-    """How a run stands, as the end of a sentence that names it."""
+    """The state of a run, as the end of a sentence that names it."""
     if run.outcome is None:
         return "which is under way"
     ended = _ENDED[run.outcome]
@@ -31,21 +32,21 @@ def closing(window: WindowState) -> str:
     """When an open window closes, as the end of a sentence that names it."""
     latest = window.opened_at + timedelta(seconds=window.longest_wait_seconds)
     asked = [
-        *([f"{window.least_files} files"] if window.least_files is not None else []),
-        *([f"{window.least_bytes} bytes"] if window.least_bytes is not None else []),
+        *([counted(window.least_files, "file")] if window.least_files is not None else []),
+        *([counted(window.least_bytes, "byte")] if window.least_bytes is not None else []),
     ]
     least = f" and there are at least {' or '.join(asked)}" if asked else ""
     quiet = f"when nothing has arrived for {window.quiet_seconds:g} s{least}"
-    return f"which is open since {moment(window.opened_at)} and closes {quiet}, at the latest at {moment(latest)}"
+    return f"which opened at {moment(window.opened_at)} and closes {quiet}, or at {moment(latest)} at the latest"
 
 
 def remedy(quarantine: Quarantine) -> str:
-    """Why nothing more is tried, with the evidence, and what lifts it."""
+    """Why the data of a quarantine are not trained again: the failures, and what ends it."""
     failures = quarantine.failures
-    last = f"; the last time: {failures[-1].reason}" if failures else ""
+    last = f"; the last failure: {failures[-1].reason}" if failures else ""
     runs = ", ".join(failure.run_id for failure in failures)
     return (
-        f"the same data, code and parameters failed {len(failures)} times ({runs}){last}; put aside since"
-        f" {moment(quarantine.since)} until a file or the code changes, or POST"
-        f" /api/pipelines/{quarantine.pipeline}/release"
+        f"the same data, code and parameters failed {counted(len(failures), 'time')} ({runs}){last}; quarantined since"
+        f" {moment(quarantine.since)}: change a file or the code to have them trained, or release them with"
+        f" POST /api/pipelines/{quarantine.pipeline}/release"
     )

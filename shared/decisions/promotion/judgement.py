@@ -22,10 +22,10 @@ from shared.messages import (
 MOST_BESTS = 20
 """So many hold-outs and evaluating codes are remembered, the last used first: a pipeline's row must not grow."""
 
-_AGAIN = "the champion stays, and the run is tried again by itself, beside that champion"
+_AGAIN = "the champion keeps serving, and the app tries the run again by itself, beside that champion"
 _WAY_OUT = (
-    "see to that and start the run again, or set judge.without_comparison to promote to have the floor decide, and"
-    " start it again"
+    "correct that and start the run again, or set judge.without_comparison to promote, so that the floor alone decides,"
+    " and start it again"
 )
 
 
@@ -116,28 +116,29 @@ def short_of_the_floor(rule: PromotionRule, metrics: Mapping[str, float]) -> str
     value = metrics.get(rule.metric)
     if value is None:
         known = ", ".join(sorted(metrics)) or "none"
-        return f"the training logged no metric {rule.metric!r}; it logged: {known}"
+        logged = f"the training logged no metric {rule.metric!r}; it logged: {known}"
+        return f"{logged}; have evaluate() return it, or change judge.metric"
     if not math.isfinite(value):
-        return f"metric {rule.metric} is {value}, not a finite number"
+        return f"metric {rule.metric} is {value}, not a finite number, so the model is not promoted"
     if _worse(rule, value, rule.floor):
-        return f"{rule.metric} {value:.4f} misses the floor {rule.floor:g}"
+        return f"{rule.metric} {value:.4f} misses the floor {rule.floor:g} (judge.floor), so the model is not promoted"
     return ""
 
 
 def no_champion_to_beat(rule: PromotionRule, value: float) -> Judgement:
     """The first champion needs the floor only."""
-    reason = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}; no champion to beat"
+    reason = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}; there is no champion yet"
     return Judgement(promoted=True, reason=reason)
 
 
 def champion_already(rule: PromotionRule, value: float) -> Judgement:
     """A run that is judged again after it was crowned stays the champion."""
-    return Judgement(promoted=True, reason=f"{rule.metric} {value:.4f}: the champion already")
+    return Judgement(promoted=True, reason=f"{rule.metric} {value:.4f}: this model is the champion already")
 
 
 def decided(compared: str, *, better: bool) -> Judgement:
     """The end of a comparison."""
-    end = "the challenger takes over" if better else "the champion stays"
+    end = "the new model is promoted" if better else "not better by the margin, so the champion keeps serving"
     return Judgement(promoted=better, reason=f"{compared}: {end}")
 
 
@@ -159,9 +160,9 @@ def _against_champion(rule: PromotionRule, value: float, champion: Champion, com
         other = _what_differs(champion)
         said = f"no comparison with the champion (run {champion.run_id}): {other}, and {compared.why}"
         if rule.without_comparison is WithoutComparison.KEEP:
-            then = _AGAIN if compared.overtaken else f"the champion stays; {_WAY_OUT}"
+            then = _AGAIN if compared.overtaken else f"the champion keeps serving; {_WAY_OUT}"
             return Judgement(promoted=False, reason=f"{said}; {then}")
-        took_over = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}, so the challenger takes over"
+        took_over = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}, so the new model is promoted"
         return Judgement(promoted=True, reason=f"{said}; {took_over} (judge.without_comparison is promote)")
     said = (
         f"{rule.metric} {value:.4f} against the champion's {compared.value:.4f} on the same hold-out (run"
@@ -173,8 +174,8 @@ def _against_champion(rule: PromotionRule, value: float, champion: Champion, com
 
 def _what_differs(champion: Champion) -> str:
     if not champion.holdout:
-        return "it is not known what its numbers were measured on"
-    return "its numbers are of another hold-out or of other evaluating code"
+        return "it is not known what its metrics were measured on"
+    return "its metrics were measured on another hold-out or with other evaluation code"
 
 
 def _drifted(
@@ -192,7 +193,7 @@ def _drifted(
         return ""
     return (
         f"{rule.metric} {value:.4f} is more than {rule.drift_limit:g} worse than the best champion so far on this"
-        f" hold-out ({best:.4f}, run {run_id}): the champion stays (judge.drift_limit)"
+        f" hold-out ({best:.4f}, run {run_id}): the champion keeps serving (judge.drift_limit)"
     )
 
 

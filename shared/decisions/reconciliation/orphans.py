@@ -141,7 +141,7 @@ def decide_orphaned_window(
         return _verdict(window, Verdict.REJECTED, trouble)
     if settling.life is Liveness.FAILED and abs(now - window.opened_at) > GIVE_UP_AFTER:
         hours = GIVE_UP_AFTER // timedelta(hours=1)
-        reason = f"the data could not be looked at for {hours} hours; the last time: {first_line(settling.said)}"
+        reason = f"the data could not be read for {hours} hours; the last error: {first_line(settling.said)}"
         return _verdict(window, Verdict.REJECTED, reason)
     return None if _failed_lately(window, settling, now) else StartAgain()
 
@@ -175,7 +175,7 @@ def decide_orphaned_run(
         return StartAgain(resumed=True)
     stage = f" in stage {run.stage.value}" if run.stage else ""
     why = first_line(run.said) or "no reason given"
-    return FinalizeRun(Outcome.FAILED, f"its orchestration failed{stage}: {why}; see to that and start the run again")
+    return FinalizeRun(Outcome.FAILED, f"its orchestration failed{stage}: {why}; correct that and start the run again")
 
 
 def after_roll_outs(
@@ -198,7 +198,7 @@ def after_roll_outs(
     )
     if not unsure:
         return end
-    return replace(end, reason=f"{end.reason}; look which release serves on {', '.join(unsure)}: it may be this run's")
+    return replace(end, reason=f"{end.reason}; check which model serves on {', '.join(unsure)}: it may be this run's")
 
 
 def finalized_record(record: RunRecord, end: FinalizeRun, stage: Stage | None, now: datetime) -> RunRecord:

@@ -15,7 +15,7 @@ from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Trouble, TroubleKind
 from shared.texts import one_line
 
-GONE = "its file is gone from pipelines/"
+GONE = "it has no file in pipelines/ any more"
 LONGEST_CAUSE = 600  # characters as JSON
 MOST_CAUSES = 3  # of one kind; the rest is counted
 
@@ -49,15 +49,15 @@ _ASPECTS: Mapping[TroubleKind, Aspect] = {
     TroubleKind.UNDECIDED: Aspect.WINDOWS,
 }
 _REMEDIES: Mapping[TroubleKind, str] = {
-    TroubleKind.BROKEN_FILE: "mend the file and deploy the app again; other pipelines go on",
-    TroubleKind.REMOVED: "nothing, if that is meant: its runs and arrivals stay readable; else deploy its file again",
-    TroubleKind.OVERLAP: "nothing, if that is meant; else change data.prefix, data.pattern or data.holdout",
-    TroubleKind.NO_DATA: "upload what is missing, or mend data in the pipeline's file; the app looks every 2 minutes",
-    TroubleKind.UNREACHABLE: "see whether the hub is up and in reach; the app looks again every 2 minutes",
-    TroubleKind.REFUSED: "mend the setting or the rights that the cause names; the app looks again every 2 minutes",
-    TroubleKind.FAULT: "look at the app's log of that time; the app looks again every 2 minutes",
-    TroubleKind.UNREADABLE_NAMES: "remove these blobs, or write them under other names",
-    TroubleKind.UNDECIDED: "mend what the cause names; the reconciler tries again every 2 minutes, for a day",
+    TroubleKind.BROKEN_FILE: "correct the file and deploy the app again; other pipelines are not affected",
+    TroubleKind.REMOVED: "if that was intended, do nothing: its history stays readable; otherwise restore the file",
+    TroubleKind.OVERLAP: "if that is intended, do nothing; otherwise change data.prefix, data.pattern or data.holdout",
+    TroubleKind.NO_DATA: "upload what is missing, or correct the pipeline's file; the app checks again every 2 minutes",
+    TroubleKind.UNREACHABLE: "check that the hub is up and can be reached; the app checks again every 2 minutes",
+    TroubleKind.REFUSED: "correct the setting or the rights that the cause names; the app checks again every 2 minutes",
+    TroubleKind.FAULT: "read the app's log of that time; the app checks again every 2 minutes",
+    TroubleKind.UNREADABLE_NAMES: "delete these blobs, or upload them under other names",
+    TroubleKind.UNDECIDED: "correct what the cause names; the reconciler tries again every 2 minutes, for 24 hours",
 }
 _CODES: Mapping[Code, TroubleKind] = {
     Code.NO_DATA: TroubleKind.NO_DATA,
@@ -86,7 +86,7 @@ def finding_of(error: Exception) -> Finding:
 def merge_findings(
     before: Sequence[Trouble], findings: Mapping[Aspect, Iterable[Finding]], now: datetime
 ) -> tuple[Trouble, ...]:
-    """What is kept now. A trouble that was there before keeps its date; one that was looked for in vain is over."""
+    """What is kept now. A trouble that was there before keeps its date; one that was not found again is over."""
     found = _bounded(each for part in findings.values() for each in part)
     stays = [trouble for trouble in before if aspect_of(trouble.kind) not in findings]
     return (*stays, *(_dated(each, before, now) for each in found))
@@ -103,7 +103,7 @@ def changes(before: Iterable[Trouble], after: Iterable[Trouble]) -> tuple[list[T
 def blocking_text(troubles: Iterable[Trouble]) -> str:
     """What keeps the pipeline from training now, as the end of a sentence; empty when nothing does."""
     told = (each for each in troubles if each.kind not in _GOES_ON)
-    return "; ".join(f"since {moment(each.since)} {each.cause} ({each.remedy})" for each in told)
+    return "; ".join(f"since {moment(each.since)}: {each.cause}; {each.remedy}" for each in told)
 
 
 def _dated(found: Finding, before: Iterable[Trouble], now: datetime) -> Trouble:

@@ -1,4 +1,4 @@
-"""What a run did without, as sentences; and whether it has seen the whole of its snapshot. Pure."""
+"""What a run left out, as sentences; and whether it has seen the whole of its snapshot. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,19 +13,19 @@ _LONGEST_NAME = 200  # characters in a JSON text
 
 _SAID = {
     STILL_WRITTEN: (
-        "append blob that was still written and waits until it has been still",
-        "append blobs that were still written and wait until they have been still",
+        "append blob that was still being written (it is taken once it has been left unchanged for a minute)",
+        "append blobs that were still being written (they are taken once they have been left unchanged for a minute)",
     ),
     CHANGED: (
         "file that was changed or removed before it was read",
         "files that were changed or removed before they were read",
     ),
     UNREADABLE: (
-        "blob whose name no listing or address can carry; write it under another one",
-        "blobs whose names no listing or address can carry; write them under others",
+        "blob whose name no listing or address can carry (rename it)",
+        "blobs whose names no listing or address can carry (rename them)",
     ),
     FAULTY: ("file with a fault", "files with a fault"),
-    METRIC: ("metric that is no finite number", "metrics that are no finite numbers"),
+    METRIC: ("metric that is not a finite number", "metrics that are not finite numbers"),
 }
 
 

@@ -115,11 +115,11 @@ def _granting(state: QueueState, now: datetime) -> QueueState:
 def _refusal(state: QueueState, ticket: ComputeTicket) -> str:
     """Why a newcomer may not even wait; empty when it may."""
     if ticket.rule.policy is QueuePolicy.REJECT and len(state.holders) >= state.slots:
-        return f"{_taken(state, ticket)}, and train.queue.policy of {ticket.pipeline} is reject; start it again later"
-    if len(state.waiting) >= MOST_WAITING and not _replaceable(state, ticket):
         return (
-            f"{MOST_WAITING} runs wait for {in_words(ticket.compute)} already; start the run again when there are less"
+            f"{_taken(state, ticket)}, and train.queue.policy of {ticket.pipeline} is reject; start the run again later"
         )
+    if len(state.waiting) >= MOST_WAITING and not _replaceable(state, ticket):
+        return f"{MOST_WAITING} runs wait for {in_words(ticket.compute)} already; start the run again when fewer do"
     return ""
 
 
@@ -177,11 +177,11 @@ def _turn(state: QueueState, ticket: ComputeTicket, now: datetime) -> ComputeTur
         return ComputeTurn(turn=Turn.GRANTED, reason=f"run {run_id} has {wanted}")
     if run_id in state.superseded:
         return _refused(
-            f"run {state.superseded[run_id]} of the same pipeline has newer data and takes its place before "
+            f"run {state.superseded[run_id]} of the same pipeline has newer data and takes its place in the queue for "
             f"{wanted} (train.queue.policy is latest-wins)"
         )
     position = 1 + [each.run_id for each in state.waiting].index(run_id)
-    place = "this run is next" if position == 1 else f"this run is number {position} of those that wait"
+    place = "this run is next" if position == 1 else f"this run is number {position} in the queue"
     return ComputeTurn(
         turn=Turn.WAITING,
         position=position,
@@ -194,7 +194,7 @@ def _taken(state: QueueState, ticket: ComputeTicket) -> str:
     named = [lease.run_id for lease in state.holders[:_NAMED]]
     more = len(state.holders) - len(named)
     runs = ", ".join([*named, f"{more} more"] if more else named)
-    return f"{in_words(ticket.compute)} is taken by {'run' if len(state.holders) == 1 else 'runs'} {runs}"
+    return f"{in_words(ticket.compute)} is in use by {'run' if len(state.holders) == 1 else 'runs'} {runs}"
 
 
 def _free_at(state: QueueState, position: int, now: datetime) -> datetime:

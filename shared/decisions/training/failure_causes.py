@@ -1,9 +1,9 @@
-"""Whose matter a failure is: the data's, the code's, or something outside; and the sentence that goes with it. Pure.
+"""What caused a failure: the data, the code, or something outside; and the sentence that says so. Pure.
 
-Only data and code count against a fingerprint. A training tells whose matter it is where it can. Where it could not,
-because it was killed or never began, what the service knows decides: its error code, an exit status, and words that
-stand for one cause. Its text itself is never shown, because it ends with what the training printed. What nobody knows
-is nobody's fault.
+Only data and code count against a fingerprint. A training reports the cause where it can. Where it could not, because
+it was killed or never began, what the service knows decides: its error code, an exit status, and words that
+stand for one cause. Its text itself is never shown, because it ends with what the training printed. A cause that nobody
+knows counts against nobody.
 """
 
 import re
@@ -62,11 +62,11 @@ _FIRST_LINE = (
             r"|\bconnection (?:refused|timed out)|\bnode .{0,40}\bunreachable",
             re.IGNORECASE,
         ),
-        "Azure ML could not reach the VM by SSH; check that the VM is up, its key is right, and Azure ML is let in",
+        "Azure ML could not reach the VM by SSH; check that the VM is up and lets it in, and that the key is right",
     ),
     (
         re.compile(r"\bthe process vanished\b", re.IGNORECASE),
-        "the training's process was gone without an exit status, as after a restart of the VM; see why it went down",
+        "the training's process ended without an exit status, as when the VM restarts; find out why it went down",
     ),
 )
 _TOO_LONG = re.compile(r"maxRunDurationSeconds", re.IGNORECASE)
@@ -81,9 +81,7 @@ def failure_cause(trace: FailureTrace) -> FailureCause:
     if trace.said.strip():
         return FailureCause(kind, shortened(trace.said, _LONGEST_SAID))
     if kind in _WORDS:
-        return FailureCause(
-            kind, f"the training says only that it is a matter of {_WORDS[kind]}; {_look_at_log(trace)}"
-        )
+        return FailureCause(kind, f"the training reported only that the cause is {_WORDS[kind]}; {_look_at_log(trace)}")
     return _from_service(trace)
 
 
@@ -129,10 +127,10 @@ def _from_service(trace: FailureTrace) -> FailureCause:
         number = int(status[1])
         return _from_status(_BY_SIGNAL - number if number < 0 else number, trace)
     if trace.code in _SERVICE_ITSELF:
-        reason = f"Azure ML itself failed ({trace.code}); look at the state of the service"
+        reason = f"Azure ML itself failed ({trace.code}); check the health of the service in the Azure portal"
         return FailureCause(FailureKind.OUTSIDE, reason)
     said = f"Azure ML gives the error {trace.code}" if _is_word(trace.code) else "Azure ML gives no reason"
-    return _unknown(f"the training failed and left no word of its own, and {said}; {_look_at_log(trace)}")
+    return _unknown(f"the training failed without a reason of its own, and {said}; {_look_at_log(trace)}")
 
 
 def _told(causes: tuple[tuple[re.Pattern[str], str], ...], text: str, trace: FailureTrace) -> str:
@@ -145,22 +143,22 @@ def _from_status(status: int, trace: FailureTrace) -> FailureCause:
         return FailureCause(
             FailureKind.OUTSIDE,
             f"the training was killed (exit status {KILLED}), most often because the VM ran out of memory;"
-            " look at the VM's kernel log (dmesg), give it more memory, or let it train on less (data.select)",
+            " check the VM's kernel log (dmesg), give it more memory, or let it train on less (data.select)",
         )
     if status == ENDED:
         return FailureCause(
             FailureKind.OUTSIDE,
-            f"the training was told to end (exit status {ENDED}), as by a VM that shuts down or by somebody on it;"
-            " look who ended it",
+            f"the training was stopped by a signal (exit status {ENDED}), as when the VM shuts down or somebody stops"
+            " it; find out who did",
         )
     if status > _BY_SIGNAL:
         return _unknown(
-            f"the training crashed by signal {status - _BY_SIGNAL} (exit status {status}), as a library in native code"
-            f" may; {_look_at_log(trace)}"
+            f"the training crashed with signal {status - _BY_SIGNAL} (exit status {status}), as native code can;"
+            f" {_look_at_log(trace)}"
         )
     return _unknown(
-        f"the training ended with exit status {status} and left no word of its own;"
-        f" {_look_at_log(trace)}, and let job.py end as the pipelines that come with the app do"
+        f"the training ended with exit status {status} without a reason of its own; {_look_at_log(trace)},"
+        " and have job.py call job_runtime.run_job, which reports the reason"
     )
 
 
@@ -169,7 +167,7 @@ def _unknown(reason: str) -> FailureCause:
 
 
 def _look_at_log(trace: FailureTrace) -> str:
-    return f"look at user_logs/std_log.txt of run {trace.run_id} in Azure ML"
+    return f"read user_logs/std_log.txt of run {trace.run_id} in Azure ML"
 
 
 def _is_word(code: str) -> bool:

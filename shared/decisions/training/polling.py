@@ -67,7 +67,7 @@ def next_poll(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Ende
         if now - asked > CANCEL_GRACE:
             return Ended(
                 Phase.FAILED,
-                f"{poll.cancelling}; and it did not stop within {_minutes(CANCEL_GRACE)} after it was cancelled",
+                f"{poll.cancelling}; it did not stop within {_minutes(CANCEL_GRACE)} after that; check it in Azure ML",
                 _kind_of_limit(poll),
             )
         return Wait(now + interval(poll, now))
@@ -100,7 +100,7 @@ def _limit_passed(poll: TrainingPoll, now: datetime) -> str:
     if poll.queued_since is not None and now - poll.queued_since > timedelta(seconds=limits.queued_seconds):
         return (
             f"training waited for compute {poll.order.compute} for more than {limits.queued_seconds:g} s and was "
-            "cancelled; look what occupies the VM, or raise train.queued_limit_seconds"
+            "cancelled; check what occupies the VM, or raise train.queued_limit_seconds"
         )
     return ""
 

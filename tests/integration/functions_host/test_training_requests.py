@@ -158,7 +158,7 @@ def test_a_request_is_answered_when_it_is_accepted_and_when_its_run_has_ended(up
 
     accepted = upstream.wait_for_answer("assay-17", "accepted")
     assert accepted["run_id"].startswith(f"{PIPELINE}-")
-    assert (accepted["reason"], accepted["to"]) == (f"1 files are trained in run {accepted['run_id']}", "lab")
+    assert (accepted["reason"], accepted["to"]) == (f"run {accepted['run_id']} trains on 1 file", "lab")
     assert (outcome["run_id"], outcome["outcome"], outcome["to"]) == (accepted["run_id"], "failed", "lab")
     assert "EDGETRAIN_AZURE_ML__METADATA_URL" in outcome["reason"]
     assert upstream.answers("assay-17") == [accepted, outcome]

@@ -2,13 +2,14 @@
 
 import pytest
 
+from shared.decisions.snapshots.omissions import described
 from shared.messages import LeftOut, Outcome, Verdict
 from tests.support.arrivals import a_pipeline
 from tests.support.builders import a_snapshot
 from tests.unit.activities.admission_world import World
 
 GROWING = LeftOut(why="still_written", count=1, first=("landing/log.csv",))
-SAID = "; left out: 1 append blob that was still written and waits until it has been still (landing/log.csv)"
+SAID = described((GROWING,))
 
 
 def test_every_answer_names_what_the_listing_passed_over() -> None:

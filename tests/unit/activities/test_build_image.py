@@ -160,7 +160,7 @@ def test_an_unusable_dependency_image_is_to_be_rebuilt(bench: Bench) -> None:
 def test_a_run_without_a_model_is_refused(bench: Bench) -> None:
     bench.artifacts.files.clear()
 
-    with pytest.raises(PermanentError, match=f"run {RUN} left no file below outputs/model") as caught:
+    with pytest.raises(PermanentError, match=f"run {RUN} left no model below outputs/model") as caught:
         bench.build(a_command())
 
     assert caught.value.code == Code.MODEL_MISSING

@@ -36,9 +36,9 @@ def test_after_the_newest_data_are_withdrawn_the_refusal_says_that_their_model_s
 
     assert (refused.start, refused.verdict, refused.run_id) == (False, Verdict.UNCHANGED, first.run_id)
     assert f"run {first.run_id} already trained exactly this data, code and parameters (promoted)" in refused.reason
-    assert f"what serves is the model of run {second.run_id}, trained when other data lay there" in refused.reason
+    assert f"the model of run {second.run_id} serves now" in refused.reason
     assert f"(3 files, snapshot {'02' * 6})" in refused.reason
-    assert "withdrawn since and are not there any more" in refused.reason
+    assert "other files" in refused.reason
     assert "with force" in refused.reason
 
 
@@ -61,8 +61,8 @@ def test_when_its_own_model_serves_it_says_so_and_nothing_is_to_be_done() -> Non
 
     reason = world.admit("window-2").reason
 
-    assert f"what serves is the model of run {run.run_id}, trained when exactly these data lay there" in reason
-    assert "withdrawn" not in reason
+    assert f"the model of run {run.run_id} serves now" in reason
+    assert "other files" not in reason
     assert "force" not in reason
 
 
@@ -75,7 +75,7 @@ def test_when_everything_is_withdrawn_what_serves_is_named_all_the_same(
     refused = world.admit("window-3")
 
     assert refused.verdict is Verdict.REJECTED
-    assert refused.reason.startswith("site factory has no blob x with content yet; what serves is the model of run ")
+    assert refused.reason.startswith("site factory has no blob x with content yet; ")
     assert second.run_id in refused.reason
     assert world.preview().reason == refused.reason
 
@@ -97,7 +97,7 @@ def test_a_challenger_that_lost_before_does_not_pass_for_the_one_that_serves(
     reason = world.admit("window-5").reason
 
     assert "(not promoted)" in reason
-    assert f"what serves is the model of run {second.run_id}" in reason
+    assert f"the model of run {second.run_id} serves now" in reason
     assert "force" not in reason
 
 
@@ -111,5 +111,6 @@ def test_a_champion_from_before_snapshots_had_a_content_is_named_without_a_claim
     world.end(again, Outcome.NOT_PROMOTED)
     reason = world.admit("window-3").reason
 
-    assert reason.endswith(f"what serves is the model of run {run.run_id}, trained on 3 files, snapshot {'cd' * 6}")
+    assert f"the model of run {run.run_id} serves now" in reason
+    assert reason.endswith(f"3 files, snapshot {'cd' * 6}")
     assert world.ledger.champions.champion(NAME).run_id == run.run_id

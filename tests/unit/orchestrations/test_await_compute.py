@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrations.await_compute import await_compute
+from orchestrations.progress import gave_up
 from shared.decisions.training.compute_queue import LONGEST, SHORTEST
 from shared.errors import Code
 from shared.messages import ComputeTurn, ComputeWait, Turn
@@ -87,8 +88,7 @@ def test_trouble_is_an_answer_with_its_remedy() -> None:
 
     assert refused.output == {"failed": "the app settings have no EDGETRAIN_COMPUTES__HUB_VM__...", "kind": "outside"}
     assert failed.output == {
-        "failed": "the ledger's table did not answer; it was tried again in vain, so see to that and then start the "
-        "run again",
+        "failed": gave_up(Exception("the ledger's table did not answer")),
         "kind": "outside",
     }
 

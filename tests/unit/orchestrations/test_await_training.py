@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from orchestrations.await_training import await_training
+from orchestrations.progress import gave_up
 from shared.errors import Code
 from shared.messages import Done, FailureKind, Phase, TrainingEnd, TrainingLimits, TrainingPoll, TrainingStatus
 from shared.wire import from_wire
@@ -152,18 +153,15 @@ def test_when_azure_ml_stops_answering_the_training_is_cancelled_and_the_stack_s
 
     end = from_wire(TrainingEnd, run.output)
     assert end.phase is Phase.FAILED
-    assert end.reason == (
-        "Azure ML answers 500; it was tried again in vain, so see to that and then start the run again; "
-        "the training was cancelled"
-    )
+    assert end.reason == f"{gave_up(Exception('Azure ML answers 500'))}; the training was cancelled"
     assert "cancel_training" in run.asked
 
 
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (refusal(Code.TRAINING_UNKNOWN, "Azure ML has no such run"), "no training had begun"),
-        (Exception("Azure ML answers 500"), "the training could not be cancelled either: look for run "),
+        (refusal(Code.TRAINING_UNKNOWN, "Azure ML has no such run"), "no training had started"),
+        (Exception("Azure ML answers 500"), "the training could not be cancelled either: cancel run "),
     ],
 )
 def test_when_azure_ml_takes_no_order_it_says_whether_something_may_run_there(answer: Any, told: str) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from orchestrations.progress import gave_up
 from orchestrations.request_run import ANSWER_PAUSE, ANSWER_ROUNDS, request_run
 from shared.errors import Code
 from shared.messages import Admission, AdmissionRequest, AnswerRequest, Cause, Done, ReplyTo, Verdict
@@ -74,7 +75,7 @@ def test_a_message_is_answered_before_its_run_begins_and_without_the_whole_run()
     ("admission", "rejected"),
     [
         (refusal(Code.NO_DATA, "the container is empty"), "the container is empty"),
-        (Exception("tables are down\nstack"), "tables are down; it was tried again in vain"),
+        (Exception("tables are down\nstack"), gave_up(Exception("tables are down"))),
     ],
 )
 def test_a_message_that_leads_to_no_admission_is_answered_with_the_reason(admission: Any, rejected: str) -> None:

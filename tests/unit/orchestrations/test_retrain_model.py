@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from orchestrations.call_safely import call_activity_safely
+from orchestrations.progress import gave_up
 from orchestrations.retrain_model import retrain_model
+from shared.decisions.snapshots.omissions import described
 from shared.errors import Code
 from shared.messages import (
     BuiltImage,
@@ -25,7 +27,6 @@ from tests.support.builders import a_champion, a_plan, a_run_request, a_snapshot
 from tests.support.jobs import A_FROZEN_JOB
 from tests.support.workflow import Played, play, refusal, value
 
-IN_VAIN = "; it was tried again in vain, so see to that and then start the run again"
 IMAGE = BuiltImage(repository="models/breast-cancer", digest="sha256:1", reference="registry/models/x@sha256:1")
 DEPLOYED = to_wire(TargetResult(target="hub-vm", deployed=True, endpoint="http://vm:8400"))
 
@@ -116,7 +117,7 @@ def test_a_weak_challenger_is_never_registered() -> None:
             {"read_champion": Exception("tables down\nstack")},
             Outcome.FAILED,
             Stage.JUDGING,
-            f"judging: tables down{IN_VAIN}",
+            f"judging: {gave_up(Exception('tables down'))}",
         ),
         (
             {"build_image": refusal(Code.DEPENDENCY_IMAGE_MISSING, "build it first")},
@@ -128,7 +129,7 @@ def test_a_weak_challenger_is_never_registered() -> None:
             {"register_model": Exception("Azure ML answers 503")},
             Outcome.FAILED,
             Stage.DELIVERING,
-            f"delivering: Azure ML answers 503{IN_VAIN}",
+            f"delivering: {gave_up(Exception('Azure ML answers 503'))}",
         ),
         (
             {"roll_out": to_wire(TargetResult(target="hub-vm", deployed=False, reason="unhealthy"))},
@@ -230,10 +231,7 @@ def test_what_the_listing_and_the_training_left_out_is_in_the_record_and_in_the_
 
     assert record.outcome is Outcome.PROMOTED
     assert record.left_out == (growing, changed)
-    assert record.reason.endswith(
-        "; left out: 1 append blob that was still written and waits until it has been still (landing/log.csv), 2 files"
-        " that were changed or removed before they were read (landing/a.csv, landing/b.csv)"
-    )
+    assert record.reason.endswith(described((growing, changed)))
 
 
 def test_the_training_is_told_what_the_plan_says_of_metric_and_faulty_files() -> None:

@@ -137,7 +137,7 @@ def test_a_whole_number_will_do_for_a_number_and_becomes_one() -> None:
 @pytest.mark.parametrize(
     ("overrides", "reason"),
     [
-        ({"deep": 4}, "parameters: there is no 'deep'; declared: depth, on"),
+        ({"deep": 4}, "parameters: 'deep' is not declared in the pipeline's file; declared: depth, on"),
         ({"depth": 4.5}, "parameters: depth must be of kind int, not float"),
         ({"depth": True}, "parameters: depth must be of kind int, not bool"),
         ({"on": "yes"}, "parameters: on must be of kind bool, not str"),

@@ -100,7 +100,7 @@ def test_a_done_marker_elsewhere_is_none() -> None:
 
 
 def test_without_pipelines_everything_is_outside() -> None:
-    assert route(an_arrival(), [], ACCOUNTS).reason == "outside every pipeline: there is none"
+    assert route(an_arrival(), [], ACCOUNTS).reason.startswith("outside every pipeline")
 
 
 names = st.text("ab/.csv", min_size=1, max_size=8)

@@ -85,32 +85,32 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
         Verdict.JOINED,
         [
             f"{BLOB} joined window {WINDOW}",
-            "closes when nothing has arrived for 5 s",
-            "at the latest at 2026-05-01 10:01",
+            "for 5 s",
+            "2026-05-01 10:01",
         ],
     ),
     "joined a window that waits for more": (
         {"told": [JOINED], "window": replace(OPEN, least_files=3, least_bytes=100)},
         Verdict.JOINED,
-        ["and there are at least 3 files or 100 bytes"],
+        ["3 files", "100 bytes"],
     ),
     "joined a window that is closed": (
         {"told": [JOINED]},
         Verdict.JOINED,
-        [f"joined window {WINDOW}, which is closed and is being decided on now"],
+        [WINDOW, "closed"],
     ),
     "trained": (
         {"told": [TRAINED], "taken": TAKEN, "searched": {RUN.run_id}},
         Verdict.TRAINED,
         [
             f"{BLOB} is in run {RUN.run_id}, whose model was promoted",
-            "its arrival at 2026-05-01 10:00:00 UTC led to it",
+            "its arrival at 2026-05-01 10:00:00 UTC",
         ],
     ),
     "trained, and its snapshot was not looked through": (
         {"told": [TRAINED]},
         Verdict.TRAINED,
-        [f"joined window {WINDOW}, trained in run {RUN.run_id}, whose model was promoted"],
+        [WINDOW, RUN.run_id, "was promoted"],
     ),
     "trained, not promoted": (
         {"told": [TRAINED], "runs": {RUN.run_id: replace(RUN, outcome=Outcome.NOT_PROMOTED, reason="0.1 is worse")}},
@@ -130,27 +130,27 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
     "in a run that the ledger lost": (
         {"told": [TRAINED], "runs": {}},
         Verdict.TRAINED,
-        [f"which led to run {RUN.run_id}: 3 files are trained in run"],
+        [RUN.run_id, "3 files are trained in run"],
     ),
     "its window's run took only the newest": (
         {"told": [TRAINED], "searched": {RUN.run_id}, "pipeline": selecting({"latest": 2})},
         Verdict.TRAINED,
-        ["whose snapshot does not hold it (the pipeline takes only the newest 2 files)"],
+        [RUN.run_id, "newest 2 files"],
     ),
     "its window's run took only what is new": (
         {"told": [TRAINED], "searched": {RUN.run_id}, "pipeline": selecting("new")},
         Verdict.TRAINED,
-        ["does not hold it (the pipeline takes only what came since the last training)"],
+        [RUN.run_id, "since the last training"],
     ),
     "replaced before the listing": (
         {"told": [TRAINED], "searched": {RUN.run_id}},
         Verdict.TRAINED,
-        ["does not hold it (it had been replaced or deleted when the container was listed)"],
+        [RUN.run_id, "replaced or deleted"],
     ),
     "trained and deleted since": (
         {"told": [TRAINED], "taken": TAKEN, "entry": None},
         Verdict.TRAINED,
-        ["it is not there any more"],
+        ["deleted"],
     ),
     "trained, and written again with the same bytes": (
         {
@@ -160,7 +160,7 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
             "searched": {RUN.run_id},
         },
         Verdict.TRAINED,
-        [f"is in run {RUN.run_id}", "it was written again at 2026-05-01 10:01:00 UTC, with the same bytes"],
+        [f"is in run {RUN.run_id}", "2026-05-01 10:01:00 UTC"],
     ),
     "trained, and written again with other bytes": (
         {
@@ -170,7 +170,7 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
             "searched": {RUN.run_id},
         },
         None,
-        ["was written again at 2026-05-01 10:01:00 UTC, of which no event told; an older version is in run"],
+        ["2026-05-01 10:01:00 UTC", RUN.run_id],
     ),
     "a duplicate counts for nothing beside the first event": (
         {"told": [Told(an_arrival(event_id="2"), Verdict.DUPLICATE, "duplicate of"), JOINED], "window": OPEN},
@@ -185,17 +185,17 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
     "unchanged": (
         {"told": [Told(an_arrival(), Verdict.UNCHANGED, "nothing changed: run x", run_id=RUN.run_id)]},
         Verdict.UNCHANGED,
-        ["was told of at 2026-05-01 10:00:00 UTC: nothing changed: run x"],
+        ["2026-05-01 10:00:00 UTC", "nothing changed: run x"],
     ),
     "rejected, since there is no hold-out": (
         {"told": [Told(an_arrival(), Verdict.REJECTED, "site factory has no hold-out; upload it")]},
         Verdict.REJECTED,
         ["site factory has no hold-out; upload it"],
     ),
-    "rejected at first, and asked for later": (
+    "rejected at first, and requested later": (
         {"told": [Told(an_arrival(), Verdict.REJECTED, "no hold-out")], "taken": TAKEN},
         Verdict.TRAINED,
-        [f"is in run {RUN.run_id}", "it was asked for after the arrival at 2026-05-01 10:00:00 UTC"],
+        [f"is in run {RUN.run_id}", "2026-05-01 10:00:00 UTC"],
     ),
     "trained long ago, and unchanged since": (
         {
@@ -213,14 +213,14 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
     "quarantined though its window only saw it start": (
         {"told": [TRAINED], "taken": Taken(run=FAILED, entry=ENTRY), "quarantines": [PUT_ASIDE]},
         Verdict.QUARANTINED,
-        [FAILED.run_id, "which failed: training: line 3", "until a file or the code changes, or POST /api/pipelines/"],
+        [FAILED.run_id, "which failed: training: line 3", "POST /api/pipelines/breast-cancer/release"],
     ),
     "quarantined and mended": (
         {"told": [TRAINED], "taken": Taken(run=FAILED, entry=ENTRY), "quarantines": [PUT_ASIDE], "entry": NEWER},
         None,
-        ["was written again", "an older version is in run"],
+        ["2026-05-01 10:01:00 UTC", FAILED.run_id],
     ),
-    "another set of data is put aside": (
+    "another set of data is quarantined": (
         {"taken": TAKEN, "quarantines": [replace(PUT_ASIDE, fingerprint="ee" * 32)]},
         Verdict.TRAINED,
         ["whose model was promoted"],
@@ -228,41 +228,41 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
     "found by a listing only": (
         {"taken": TAKEN},
         Verdict.TRAINED,
-        [f"is in run {RUN.run_id}", "no event told of it, but its listing showed it"],
+        [f"is in run {RUN.run_id}", "no event"],
     ),
     "a newer version found by a listing": (
         {"told": [TRAINED], "taken": Taken(run=RUN, entry=NEWER), "entry": NEWER},
         Verdict.TRAINED,
-        ["no event told of this version, but its listing showed it"],
+        ["no event"],
     ),
     "a newer version that joined": (
         {"told": [Told(an_arrival(etag="0x8D2")), TRAINED], "taken": TAKEN, "entry": NEWER, "window": OPEN},
         Verdict.JOINED,
         [f"joined window {WINDOW}"],
     ),
-    "a newer version that nobody saw": (
+    "a newer version that nothing reported": (
         {"told": [TRAINED], "taken": TAKEN, "entry": NEWER},
         None,
         [
-            "was written again at 2026-05-01 10:01:00 UTC, of which no event told",
-            "older version is in run",
+            "2026-05-01 10:01:00 UTC",
+            RUN.run_id,
             "every 2 minutes",
         ],
     ),
-    "a newer version that nobody saw, before the older was decided on": (
+    "a newer version that nothing reported, before the older was decided on": (
         {"told": [JOINED], "entry": NEWER, "window": OPEN},
         None,
-        ["an older version joined window", "the next listing comes with window"],
+        ["an older version", WINDOW],
     ),
     "outside by its prefix": (
         {"blob": "raw/a.csv", "entry": None},
         Verdict.OUTSIDE,
-        ["raw/a.csv is outside pipeline breast-cancer, which watches what lies below landing/"],
+        ["raw/a.csv", "breast-cancer", "landing/"],
     ),
     "outside by its pattern": (
         {"blob": "landing/a.txt"},
         Verdict.OUTSIDE,
-        ["landing/a.txt is outside pipeline breast-cancer, which watches landing/*.csv"],
+        ["landing/a.txt", "breast-cancer", "landing/*.csv"],
     ),
     "in another container": (
         {"entry": None, "strays": [STRAY]},
@@ -272,7 +272,7 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
     "outside when it came, watched now": (
         {"strays": [STRAY]},
         None,
-        ["when its event came it was outside every pipeline: container is attic", "in no snapshot yet"],
+        ["outside every pipeline: container is attic", "every 2 minutes"],
     ),
     "empty": ({"entry": replace(ENTRY, size=0)}, Verdict.OUTSIDE, ["is empty (0 bytes)"]),
     "emptied": (
@@ -280,58 +280,58 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
         Verdict.OUTSIDE,
         ["is empty (0 bytes)"],
     ),
-    "its event was not understood": (
+    "its event could not be read": (
         {"misunderstood": [MISUNDERSTOOD]},
         Verdict.REJECTED,
-        ["was not understood at 2026-05-01 10:00:00 UTC: event: data must be an object", "the blob is there"],
+        ["2026-05-01 10:00:00 UTC", "event: data must be an object", "exists"],
     ),
-    "its event was not understood, and it is not there": (
+    "its event could not be read, and it is not there": (
         {"misunderstood": [MISUNDERSTOOD], "entry": None},
         Verdict.REJECTED,
-        ["there is no such blob"],
+        ["does not exist"],
     ),
     "there and not seen yet": (
         {},
         None,
-        ["is there since 2026-05-01 10:00:00 UTC, and no event told of it", "every 2 minutes"],
+        ["2026-05-01 10:00:00 UTC", "no event", "every 2 minutes"],
     ),
     "there and not seen for too long": (
         {"now": START + timedelta(hours=1)},
         None,
-        ["should have seen it", "keep_watch"],
+        ["keep_watch"],
     ),
-    "there, and a window is open": ({"window": OPEN}, None, [f"the next listing comes with window {WINDOW}"]),
+    "there, and a window is open": ({"window": OPEN}, None, [WINDOW]),
     "there, and only the newest are taken": (
         {"pipeline": selecting({"latest": 2})},
         None,
-        ["the pipeline takes only the newest 2 files"],
+        ["newest 2 files"],
     ),
     "not there": (
         {"entry": None},
         None,
-        ["there is no blob landing/part-1.csv in container breast-cancer of site factory", "upper from lower case"],
+        ["landing/part-1.csv", "container breast-cancer", "site factory"],
     ),
     "the site does not answer": (
         {"entry": None, "trouble": "the blob storage of site factory does not answer"},
         None,
-        ["could not be seen: the blob storage of site factory does not answer"],
+        ["the blob storage of site factory does not answer"],
     ),
     "the site does not answer, the ledger knows": (
         {"entry": None, "trouble": "no answer", "told": [TRAINED]},
         Verdict.TRAINED,
         ["whose model was promoted"],
     ),
-    "the hold-out, told of": (
+    "the hold-out, reported": (
         {"blob": "holdout/holdout.csv", "told": [Told(TRAINED.arrival, Verdict.TRAINED, "r", WINDOW, RUN.run_id)]},
         Verdict.TRAINED,
-        ["is the hold-out: every model is measured on it, and none is trained on it; it joined window"],
+        ["hold-out", WINDOW],
     ),
-    "the hold-out, never told of": ({"blob": "holdout/holdout.csv"}, None, ["no event told of it"]),
-    "the hold-out, missing": ({"blob": "holdout/holdout.csv", "entry": None}, None, ["and it is not there"]),
+    "the hold-out, never reported": ({"blob": "holdout/holdout.csv"}, None, ["no event"]),
+    "the hold-out, missing": ({"blob": "holdout/holdout.csv", "entry": None}, None, ["does not exist"]),
     "the done-marker": (
         {"blob": "landing/_SUCCESS", "pipeline": MARKED, "told": [JOINED], "window": OPEN},
         Verdict.JOINED,
-        ["is the done-marker: it says that the data are complete, and is no data itself; it joined window"],
+        ["done-marker", WINDOW],
     ),
 }
 
@@ -402,10 +402,9 @@ def test_a_file_that_was_left_out_for_a_fault_was_not_trained() -> None:
     told = explain(Evidence(pipeline=PIPELINE, blob=BLOB, now=LATER, entry=ENTRY, taken=taken, told=(TRAINED,)))
 
     assert told.verdict is Verdict.REJECTED
-    assert told.sentence == (
-        f"{BLOB} was left out of run {RUN.run_id} for a fault in it, which the run's log names; it is tried again when"
-        " it is replaced, or when the code changes"
-    )
+    assert BLOB in told.sentence
+    assert RUN.run_id in told.sentence
+    assert "left out" in told.sentence
 
 
 SERVING = Serving(run_id="r-serves")
@@ -414,15 +413,15 @@ SERVING = Serving(run_id="r-serves")
 def test_a_model_that_was_promoted_once_does_not_pass_for_the_one_that_serves() -> None:
     known = evidence(told=[TRAINED], taken=TAKEN, searched={RUN.run_id})
 
-    assert "what serves now" not in explain(replace(known, serving=Serving(run_id=RUN.run_id))).sentence
-    assert explain(replace(known, serving=SERVING)).sentence.endswith("; what serves now is the model of run r-serves")
+    assert "serves now" not in explain(replace(known, serving=Serving(run_id=RUN.run_id))).sentence
+    assert explain(replace(known, serving=SERVING)).sentence.endswith("the model of run r-serves serves now")
 
 
 def test_a_file_that_is_gone_is_said_to_be_in_the_model_that_serves() -> None:
     known = evidence(told=[TRAINED], taken=TAKEN, searched={RUN.run_id}, entry=None, serving=SERVING)
 
     assert explain(replace(known, serves_it=True)).sentence.endswith(
-        "it is not there any more; the model that serves, of run r-serves, was trained on it"
+        "the model of run r-serves, which serves now, was trained on it"
     )
     assert "was trained on it" not in explain(known).sentence
 

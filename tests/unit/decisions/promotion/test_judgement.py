@@ -30,15 +30,15 @@ def champion(metrics: dict[str, float], **changes: Any) -> Champion:
 @pytest.mark.parametrize(
     ("rule", "metrics", "against", "promoted", "said"),
     [
-        (HIGHER, {"accuracy": 0.95}, NOBODY, True, "no champion to beat"),
+        (HIGHER, {"accuracy": 0.95}, NOBODY, True, "no champion"),
         (HIGHER, {"accuracy": 0.89}, NOBODY, False, "misses the floor 0.9"),
-        (HIGHER, {"accuracy": 0.95}, champion({"accuracy": 0.93}), True, "takes over"),
-        (HIGHER, {"accuracy": 0.935}, champion({"accuracy": 0.93}), False, "the champion stays"),
+        (HIGHER, {"accuracy": 0.95}, champion({"accuracy": 0.93}), True, "is promoted"),
+        (HIGHER, {"accuracy": 0.935}, champion({"accuracy": 0.93}), False, "the champion keeps serving"),
         (HIGHER, {"auc": 0.99}, NOBODY, False, "logged no metric 'accuracy'; it logged: auc"),
         (HIGHER, {}, NOBODY, False, "it logged: none"),
         (HIGHER, {"accuracy": 0.95}, champion({"auc": 1.0}), False, "no comparison"),
-        (LOWER, {"log_loss": 0.3}, champion({"log_loss": 0.45}), True, "takes over"),
-        (LOWER, {"log_loss": 0.4}, champion({"log_loss": 0.45}), False, "the champion stays"),
+        (LOWER, {"log_loss": 0.3}, champion({"log_loss": 0.45}), True, "is promoted"),
+        (LOWER, {"log_loss": 0.4}, champion({"log_loss": 0.45}), False, "the champion keeps serving"),
         (LOWER, {"log_loss": 0.6}, NOBODY, False, "misses the floor"),
         (HIGHER, {"accuracy": math.nan}, NOBODY, False, "not a finite number"),
         (HIGHER, {"accuracy": math.inf}, NOBODY, False, "not a finite number"),
@@ -115,7 +115,7 @@ class TestAReplacedHoldout:
 
         assert (judgement.promoted, judgement.comparable, judgement.overtaken) == (False, False, True)
         assert "became the champion while this one trained" in judgement.reason
-        assert "tried again by itself" in judgement.reason
+        assert "again by itself" in judgement.reason
         assert "judge.without_comparison" not in judgement.reason
 
 

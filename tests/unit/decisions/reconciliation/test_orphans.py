@@ -134,7 +134,8 @@ def test_what_fails_for_a_day_is_rejected_with_the_last_reason() -> None:
     verdict = judge(failed, now=MUCH_LATER)
     assert isinstance(verdict, WindowVerdict)
     assert verdict.verdict is Verdict.REJECTED
-    assert verdict.reason.endswith("24 hours; the last time: Orchestrator failed: the blob storage did not answer")
+    assert verdict.reason.endswith("Orchestrator failed: the blob storage did not answer")
+    assert "24 hours" in verdict.reason
 
 
 def test_a_settling_that_fails_again_and_again_is_tried_ever_more_seldom() -> None:
@@ -248,15 +249,15 @@ def test_a_run_that_only_failed_to_record_goes_on_and_is_not_called_failed() -> 
             instance(
                 Liveness.FAILED, "Orchestrator function 'retrain_model' failed: out of order\n  stack", Stage.TRAINING
             ),
-            "its orchestration failed in stage training: out of order; see to that and start the run again",
+            "its orchestration failed in stage training: out of order;",
         ),
         (
             instance(Liveness.FAILED),
-            "its orchestration failed: no reason given; see to that and start the run again",
+            "its orchestration failed: no reason given;",
         ),
         (
             instance(Liveness.COMPLETED),
-            "its orchestration ended without recording an outcome; start the run again",
+            "its orchestration ended without recording an outcome;",
         ),
     ],
 )
@@ -264,7 +265,7 @@ def test_the_reason_says_what_happened(run: InstanceStatus, reason: str) -> None
     step = decide_orphaned_run(REQUEST, run, NEVER, now=LATER)
 
     assert isinstance(step, FinalizeRun)
-    assert step.reason == reason
+    assert step.reason.startswith(reason)
 
 
 END = FinalizeRun(Outcome.CANCELLED, "its orchestration was terminated")
@@ -297,7 +298,8 @@ def test_a_roll_out_that_was_broken_off_is_told_of() -> None:
     step = after_roll_outs(END, run, roll_outs, can_resume=True, now=LATER)
 
     assert isinstance(step, FinalizeRun)
-    assert step.reason == f"{END.reason}; look which release serves on default: it may be this run's"
+    assert step.reason.startswith(END.reason)
+    assert "serves on default" in step.reason
 
 
 def test_a_run_whose_pipeline_is_gone_is_wound_up_and_says_what_may_serve() -> None:

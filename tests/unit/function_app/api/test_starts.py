@@ -159,7 +159,7 @@ def test_trouble_on_a_second_start_is_told(services: MemoryServices) -> None:
     ("path", "body", "code", "says"),
     [
         ("none", b"", Code.UNKNOWN_PIPELINE, "there is no pipeline 'none'"),
-        (PIPELINE, {"parameters": {"depth": 3}}, Code.BAD_REQUEST, "there is no 'depth'"),
+        (PIPELINE, {"parameters": {"depth": 3}}, Code.BAD_REQUEST, "'depth' is not declared"),
         (PIPELINE, {"parameters": {"inverse_regularisation": "much"}}, Code.BAD_REQUEST, "must be of kind float"),
         (PIPELINE, {"parameters": []}, Code.BAD_REQUEST, "parameters should be an object"),
     ],

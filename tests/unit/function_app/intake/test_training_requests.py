@@ -178,7 +178,7 @@ def test_a_start_that_fails_is_made_by_the_next_delivery(app: App, monkeypatch: 
     [
         (b"garbage", "the body is not JSON in UTF-8"),
         ({"pipeline": "unheard-of"}, "there is no pipeline 'unheard-of'; known: "),
-        ({"parameters": {"unheard_of": 1}}, "parameters: there is no 'unheard_of'; declared: "),
+        ({"parameters": {"unheard_of": 1}}, "parameters: 'unheard_of' is not declared"),
         ({"parameters": {"inverse_regularisation": "much"}}, "parameters: inverse_regularisation must be of kind"),
     ],
 )

@@ -348,4 +348,4 @@ def test_a_run_that_serves_and_never_comes_to_its_end_is_wound_up_after_some_tri
     assert 8 <= resumed <= 12
     end = wound_up_by(world, run)
     assert end.record.outcome is Outcome.FAILED
-    assert "look which release serves on hub-vm" in end.record.reason
+    assert "serves on hub-vm" in end.record.reason

@@ -1,0 +1,100 @@
+"""What ``edgetrain why`` and ``GET /api/pipelines/{name}/why`` answer."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.decisions.arrivals.routing import route
+from shared.decisions.explanations.blob_verdict import explain
+from shared.decisions.explanations.removed_pipeline import explain_past
+from shared.decisions.explanations.serving_model import Serving, after_refusal, in_force
+from shared.decisions.reconciliation.troubles import Aspect, Finding, blocking_text, merge_findings
+from shared.messages import LeftOut, Outcome, TroubleKind, Verdict
+from tests.support.arrivals import a_pipeline, a_run_record, an_arrival
+from tests.support.builders import a_run_request
+from tests.support.golden import compare
+from tests.support.workflow import START
+from tests.unit.decisions.explanations import test_blob_verdict as blobs
+
+
+def test_verdicts_on_blobs() -> None:
+    sentences = {case: explain(blobs.evidence(**changes)).sentence for case, (changes, *_) in blobs.CASES.items()}
+    faulty = replace(blobs.RUN, left_out=(LeftOut(why="faulty", count=1, first=(blobs.BLOB,)),))
+    known = blobs.evidence(told=[blobs.TRAINED], taken=replace(blobs.TAKEN, run=faulty))
+    sentences["left out for a fault"] = explain(known).sentence
+    serves = Serving(run_id="r-serves")
+    known = blobs.evidence(told=[blobs.TRAINED], taken=blobs.TAKEN, serving=serves)
+    sentences["promoted once, another model serves now"] = explain(known).sentence
+    known = blobs.evidence(told=[blobs.TRAINED], taken=blobs.TAKEN, serving=serves, serves_it=True, entry=None)
+    sentences["deleted, but the model that serves was trained on it"] = explain(known).sentence
+    troubles = merge_findings((), {Aspect.DATA: [Finding(TroubleKind.NO_DATA, "site factory has no hold-out")]}, START)
+    known = blobs.evidence(entry=None, troubles=troubles)
+    sentences["not there, and the pipeline cannot train"] = explain(known).sentence
+
+    compare("verdicts_on_blobs", "What `edgetrain why` answers about a blob.", sentences)
+
+
+def test_verdicts_on_blobs_of_removed_pipelines() -> None:
+    told, runs = [blobs.TRAINED], {blobs.RUN.run_id: blobs.RUN}
+    state = "pipeline breast-cancer: its file was removed"
+    sentences = {
+        "no event": explain_past(blobs.BLOB, state, [], {}).sentence,
+        "joined, never decided": explain_past(blobs.BLOB, state, [blobs.JOINED], {}).sentence,
+        "trained": explain_past(blobs.BLOB, state, told, runs).sentence,
+        "rejected": explain_past(
+            blobs.BLOB, state, [blobs.Told(an_arrival(), Verdict.REJECTED, "there is no hold-out")], {}
+        ).sentence,
+    }
+
+    compare(
+        "verdicts_of_removed_pipelines", "What `edgetrain why` answers when the pipeline's file is gone.", sentences
+    )
+
+
+def test_verdicts_outside_every_pipeline() -> None:
+    pipelines = [a_pipeline()]
+    cases = {
+        "no pipeline": route(an_arrival(), [], {}),
+        "another account": route(an_arrival(account="other"), pipelines, {"factory": "hub"}),
+        "another container": route(an_arrival(container="attic"), pipelines, {}),
+        "another folder": route(an_arrival(blob="raw/a.csv"), pipelines, {}),
+        "another kind of file": route(an_arrival(blob="landing/a.txt"), pipelines, {}),
+        "a name that cannot be listed": route(an_arrival(blob="landing/a\x01.csv"), pipelines, {}),
+        "an upload that has only begun": route(an_arrival(api="CreateFile"), pipelines, {}),
+        "an empty blob": route(an_arrival(size=0), pipelines, {}),
+    }
+
+    compare(
+        "verdicts_on_events",
+        "Why an event concerns no pipeline.",
+        {case: found.reason for case, found in cases.items()},
+    )
+
+
+def test_the_model_in_force() -> None:
+    snapshot = replace(a_run_request().snapshot, blobs=3, content="c" * 64, listing="l" * 64)
+    serving = Serving(run_id="r-serves", snapshot=snapshot)
+    before = [a_run_record(run_id="r-old", outcome=Outcome.PROMOTED)]
+    sentences = {
+        "nothing serves": in_force(None),
+        "its snapshot is unknown": in_force(Serving(run_id="r-serves")),
+        "its snapshot is known": in_force(serving),
+        "the same files": in_force(serving, listing="l" * 64),
+        "other files": in_force(serving, listing="m" * 64),
+        "the same data were promoted once": after_refusal(serving, before, "r-old", listing="m" * 64),
+    }
+
+    compare("serving_model", "What a refusal and a preview say of the model that serves.", sentences)
+
+
+def test_what_stops_a_pipeline() -> None:
+    sentences = {}
+    for number, kind in enumerate(TroubleKind):
+        looks = {aspect: [Finding(kind, "(the cause)")] for aspect in Aspect}
+        (trouble, *_) = merge_findings((), looks, START + timedelta(minutes=number))
+        sentences[kind.value] = blocking_text([trouble]) or f"trains all the same; {trouble.cause} ({trouble.remedy})"
+
+    compare(
+        "troubles",
+        "What keeps a pipeline from training, as `edgetrain why` and the list of pipelines show it.",
+        sentences,
+    )
