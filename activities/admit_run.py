@@ -11,7 +11,7 @@ from shared import admission_evaluation
 from shared.decisions.admission.fingerprint import recipe_digest
 from shared.decisions.admission.repeats import Refusal, under_way
 from shared.decisions.admission.run_plan import trained_in
-from shared.decisions.explanations.serving_model import in_force
+from shared.decisions.explanations.serving_model import serving_text
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree
@@ -155,7 +155,7 @@ def _granted_before(
     if record is None or record.outcome is None:
         return _granted(run)  # the first answer was lost: the requester must still start it
     ended = record.outcome.value.replace("_", " ")
-    now = in_force(admission_evaluation.serving(run.pipeline, champions, runs))
+    now = serving_text(admission_evaluation.serving_model(run.pipeline, champions, runs))
     reason = f"run {run.run_id} was started by this very request and has ended ({ended}); {now}"
     return Admission(start=False, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason)
 

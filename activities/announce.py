@@ -20,27 +20,27 @@ class Answers(Protocol):
         """Send how the run ended."""
 
 
-class Followers(Protocol):
+class OutcomeSubscriptions(Protocol):
     """Knows who waits for a run's outcome."""
 
-    def followers(self, run_id: str) -> Sequence[ReplyTo]:
+    def subscribers(self, run_id: str) -> Sequence[ReplyTo]:
         """Those who were not answered yet."""
 
     def answered(self, run_id: str, reply: ReplyTo) -> None:
         """They were answered."""
 
 
-def announce(event: RunEvent, *, publisher: Publisher, answers: Answers, followers: Followers) -> Done:
+def announce(event: RunEvent, *, publisher: Publisher, answers: Answers, subscriptions: OutcomeSubscriptions) -> Done:
     """Publish, and answer. Neither waits for the other to work. Safe to repeat: ids are made of what is told."""
     try:
         publisher.publish(event)
     finally:
         if event.kind.final:
-            _answer(event.record, answers, followers)
+            _answer(event.record, answers, subscriptions)
     return Done()
 
 
-def _answer(record: RunRecord, answers: Answers, followers: Followers) -> None:
-    for reply in followers.followers(record.run_id):
+def _answer(record: RunRecord, answers: Answers, subscriptions: OutcomeSubscriptions) -> None:
+    for reply in subscriptions.subscribers(record.run_id):
         answers.outcome(reply, record)
-        followers.answered(record.run_id, reply)
+        subscriptions.answered(record.run_id, reply)

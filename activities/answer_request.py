@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from shared.messages import AnswerRequest, Done, ReplyTo, RunRecord
-from shared.wire_contracts.training_answers import TrainingAnswer, answer_to, follows
+from shared.wire_contracts.training_answers import TrainingAnswer, answer_to, outcome_is_awaited
 
 
 class Answers(Protocol):
@@ -16,10 +16,10 @@ class Answers(Protocol):
         """Tell the outcome of a run that has ended; a repeat is dropped."""
 
 
-class Followers(Protocol):
+class OutcomeSubscriptions(Protocol):
     """Knows who waits for a run."""
 
-    def follow(self, run_id: str, reply: ReplyTo) -> None:
+    def subscribe(self, run_id: str, reply: ReplyTo) -> None:
         """Answer it too when the run has ended."""
 
     def answered(self, run_id: str, reply: ReplyTo) -> None:
@@ -33,17 +33,17 @@ class Runs(Protocol):
         """The record of a run."""
 
 
-def answer_request(asked: AnswerRequest, *, answers: Answers, followers: Followers, runs: Runs) -> Done:
+def answer_request(asked: AnswerRequest, *, answers: Answers, subscriptions: OutcomeSubscriptions, runs: Runs) -> Done:
     """Follow first, look at the run after: one that ends meanwhile is told of here or by its end, or by both."""
     reply, admission = asked.request.reply, asked.admission
     if reply is None:
         return Done()
-    following = admission.run_id if admission is not None and follows(admission) else None
+    following = admission.run_id if admission is not None and outcome_is_awaited(admission) else None
     if following is not None:
-        followers.follow(following, reply)
+        subscriptions.subscribe(following, reply)
     record = runs.run(admission.run_id) if admission is not None and admission.run_id is not None else None
     answers.send(answer_to(asked, reply, record))
     if following is not None and record is not None and record.outcome is not None:
         answers.outcome(reply, record)
-        followers.answered(following, reply)
+        subscriptions.answered(following, reply)
     return Done()

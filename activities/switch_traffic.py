@@ -27,7 +27,7 @@ class Vm(Protocol):
     def container(self, name: str) -> Container | None:
         """What is known of a container."""
 
-    def admit(self, pipeline: str, colour: Colour) -> bool:
+    def bring_in(self, pipeline: str, colour: Colour) -> bool:
         """Send traffic to a colour once the proxy's health check passed; False when it did not in time."""
 
     def take_out(self, pipeline: str, colour: Colour) -> None:
@@ -65,7 +65,7 @@ def switch_traffic(step: CandidateStep, *, vms: Vms, now: Callable[[], datetime]
             _admit_candidate(step, vm, colour)
             slot = slot.switched(wanted, colour, at=now())
             vm.save_slot(slot)
-        elif not vm.admit(rollout.pipeline, colour):
+        elif not vm.bring_in(rollout.pipeline, colour):
             # Recorded as live, but the proxy lost it, for example by a restart between record and configuration.
             raise TransientError(f"{step.candidate.name} on {rollout.target} is live, but fails its health check")
         vm.write_config(slot)
@@ -77,7 +77,7 @@ def _admit_candidate(step: CandidateStep, vm: Vm, colour: Colour) -> None:
     container = vm.container(step.candidate.name)
     if container is None or not container.belongs_to(step.rollout) or not container.alive:
         raise candidate_failed(step, "is not running any more; start the run again")
-    if not vm.admit(step.rollout.pipeline, colour):
+    if not vm.bring_in(step.rollout.pipeline, colour):
         vm.take_out(step.rollout.pipeline, colour)
         raise candidate_failed(
             step, "failed the proxy's health check, so it gets no traffic; what served before keeps serving"

@@ -23,11 +23,11 @@ from shared.messages import (
     ChampionQuery,
     Lineage,
     Outcome,
-    Phase,
     RegisterModel,
     Rollout,
     RunRequest,
     TrainingOrder,
+    TrainingPhase,
     TrainingRef,
     first_record,
 )
@@ -75,7 +75,7 @@ def _run(run: RunRequest, services: Services) -> None:
     activity_wiring.submit_training(order, services)
     while not (status := activity_wiring.check_training(training, services)).phase.terminal:
         time.sleep(POLL_SECONDS)
-    assert status.phase is Phase.COMPLETED, status.detail
+    assert status.phase is TrainingPhase.COMPLETED, status.detail
     trained = activity_wiring.collect_training(training, services)
     # The same work as the run's: its training measures the champion's model too.
     assert (trained.compared is None) == (rival is None), trained.compared

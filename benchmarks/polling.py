@@ -14,14 +14,14 @@ from benchmarks.report import Row
 from orchestrations.await_training import await_training
 from shared.contracts import accepted
 from shared.decisions.training.polling import LONGEST, ROUNDS_PER_EXECUTION
-from shared.messages import Phase, TrainingLimits, TrainingPoll, TrainingStatus
+from shared.messages import TrainingLimits, TrainingPhase, TrainingPoll, TrainingStatus
 from shared.wire import to_wire
 from tests.support.builders import a_training_poll
 from tests.unit.functions_host.durable.harness import Host, Stage
 
 POLLS = 1_000
 COMPARED = 10  # blocks at either end; the best of them, which other work on the machine disturbs least
-RUNNING = accepted(TrainingStatus(phase=Phase.RUNNING, detail="Running"))
+RUNNING = accepted(TrainingStatus(phase=TrainingPhase.RUNNING, detail="Running"))
 
 
 def run() -> list[Row]:

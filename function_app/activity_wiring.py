@@ -109,7 +109,7 @@ def record_verdict(verdict: m.WindowVerdict, s: Services) -> m.Done:
 def answer_request(answer: m.AnswerRequest, s: Services) -> m.Done:
     from activities.answer_request import answer_request as body
 
-    return body(answer, answers=s.results, followers=s.ledger.followers, runs=s.ledger.runs)
+    return body(answer, answers=s.results, subscriptions=s.ledger.outcome_subscriptions, runs=s.ledger.runs)
 
 
 @_body_of(c.ACQUIRE_COMPUTE)
@@ -219,4 +219,4 @@ def record_run(record: m.RunRecord, s: Services) -> m.Done:
 def announce(event: m.RunEvent, s: Services) -> m.Done:
     from activities.announce import announce as body
 
-    return body(event, publisher=s.announcements, answers=s.results, followers=s.ledger.followers)
+    return body(event, publisher=s.announcements, answers=s.results, subscriptions=s.ledger.outcome_subscriptions)

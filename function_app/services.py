@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.clients.announcements import Announcements
+    from shared.clients.announcements import RunEventPublisher
     from shared.clients.azure_ml import AzureMlRegistry, AzureMlWorkspace
     from shared.clients.container_registry import ContainerRegistryClient
     from shared.clients.frozen_jobs import FrozenJobs
@@ -120,11 +120,11 @@ class Services:
         return ServingVms(self.settings.target)
 
     @cached_property
-    def announcements(self) -> "Announcements":
+    def announcements(self) -> "RunEventPublisher":
         """Where runs are announced; without the setting, nowhere."""
-        from shared.clients.announcements import Announcements
+        from shared.clients.announcements import RunEventPublisher
 
-        return Announcements(self.settings.announcements)
+        return RunEventPublisher(self.settings.announcements)
 
     @cached_property
     def results(self) -> "TrainingResults":

@@ -19,9 +19,9 @@ from shared.errors import Code, PermanentError
 from shared.messages import (
     FAIR_COMPARISON_SCHEMA,
     FailureKind,
-    Phase,
     Stage,
     TrainingEnd,
+    TrainingPhase,
     TrainingPoll,
     TrainingRef,
     TrainingStatus,
@@ -104,12 +104,12 @@ def _give_up(
 
 
 def _failed(poll: TrainingPoll, reason: str, kind: FailureKind | None) -> TrainingEnd:
-    return _end(poll, Phase.FAILED, reason, kind)
+    return _end(poll, TrainingPhase.FAILED, reason, kind)
 
 
-def _end(poll: TrainingPoll, phase: Phase, reason: str, kind: FailureKind | None) -> TrainingEnd:
+def _end(poll: TrainingPoll, phase: TrainingPhase, reason: str, kind: FailureKind | None) -> TrainingEnd:
     # A status of an app before the kind says only that the job failed, which counted.
-    job_failed = phase is Phase.FAILED and (kind is None or kind.counts)
+    job_failed = phase is TrainingPhase.FAILED and (kind is None or kind.counts)
     return TrainingEnd(phase=phase, reason=reason, rounds=poll.rounds, job_failed=job_failed, failure_kind=kind)
 
 

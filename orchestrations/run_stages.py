@@ -26,7 +26,6 @@ from shared.messages import (
     Compared,
     FailureKind,
     Outcome,
-    Phase,
     RegisteredModel,
     RegisterModel,
     RunEventKind,
@@ -35,6 +34,7 @@ from shared.messages import (
     TargetResult,
     TrainedModel,
     TrainingEnd,
+    TrainingPhase,
     TrainingPoll,
     TrainingRef,
     Turn,
@@ -161,9 +161,9 @@ class Run:
         poll = TrainingPoll(order=order, limits=request.plan.limits, schema=request.schema)
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
         end = from_wire(TrainingEnd, reply)
-        if end.phase is not Phase.COMPLETED:
+        if end.phase is not TrainingPhase.COMPLETED:
             self.record = replace(self.record, job_failed=end.job_failed)
-            outcome = Outcome.CANCELLED if end.phase is Phase.CANCELLED else Outcome.FAILED
+            outcome = Outcome.CANCELLED if end.phase is TrainingPhase.CANCELLED else Outcome.FAILED
             reason = f"training: {end.reason or 'it was cancelled in Azure ML'}"
             raise RunEndedError(outcome, reason, end.failure_kind)
         self.rival = order.champion

@@ -11,7 +11,7 @@ from shared.decisions.admission.fingerprint import evaluator_digest, fingerprint
 from shared.decisions.admission.quarantine import failed_in_training
 from shared.decisions.admission.repeats import Refusal, decide_attempt, effective_parameters, nothing_new
 from shared.decisions.admission.run_plan import plan_of
-from shared.decisions.explanations.serving_model import Serving, after_refusal, in_force
+from shared.decisions.explanations.serving_model import ServingModel, serving_text, serving_text_after_refusal
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
@@ -95,13 +95,13 @@ class Evaluation:
     decision: RunRequest | Refusal
 
 
-def serving(pipeline: str, champions: Champions, runs: Attempts) -> Serving | None:
+def serving_model(pipeline: str, champions: Champions, runs: Attempts) -> ServingModel | None:
     """What serves for a pipeline; None for nothing."""
     run_id = champions.champion(pipeline).run_id
     if run_id is None:
         return None
     request = runs.request(run_id)
-    return Serving(run_id=run_id, snapshot=request.snapshot if request else None)
+    return ServingModel(run_id=run_id, snapshot=request.snapshot if request else None)
 
 
 def evaluate_admission(
@@ -131,9 +131,9 @@ def evaluate_admission(
     decision = evaluation.decision
     if not isinstance(decision, Refusal) or decision.verdict is Verdict.TRAINED:  # the last: it is under way
         return evaluation
-    now = serving(request.pipeline, champions, runs)
+    now = serving_model(request.pipeline, champions, runs)
     previous = runs.runs_of(request.pipeline, evaluation.fingerprint) if evaluation.fingerprint else ()
-    said = after_refusal(now, previous, decision.run_id, listing=evaluation.snapshot.listing)
+    said = serving_text_after_refusal(now, previous, decision.run_id, listing=evaluation.snapshot.listing)
     return replace(evaluation, decision=replace(decision, reason=f"{decision.reason}; {said}"))
 
 
@@ -144,10 +144,10 @@ def _or_what_serves(take_snapshot: TakeSnapshot, champions: Champions, runs: Att
         try:
             return take_snapshot(pipeline, since=since)
         except PermanentError as error:
-            now = serving(pipeline.name, champions, runs) if error.code is Code.NO_DATA else None
+            now = serving_model(pipeline.name, champions, runs) if error.code is Code.NO_DATA else None
             if now is None:
                 raise
-            raise PermanentError(f"{error.reason}; {in_force(now)}", code=error.code) from error
+            raise PermanentError(f"{error.reason}; {serving_text(now)}", code=error.code) from error
 
     return take
 

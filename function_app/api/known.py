@@ -3,7 +3,7 @@
 import re
 
 from function_app.services import Services
-from shared.decisions.explanations.status_text import moment
+from shared.decisions.explanations.status_text import utc_text
 from shared.decisions.reconciliation.troubles import GONE
 from shared.errors import PermanentError
 from shared.messages import Trouble, TroubleKind
@@ -39,5 +39,5 @@ def is_removed(pipeline: str, services: Services) -> bool:
 def removal(pipeline: str, troubles: tuple[Trouble, ...]) -> tuple[str, Trouble | None]:
     """The sentence that says that it is removed, and since when if that was noticed yet."""
     noticed = next((trouble for trouble in troubles if trouble.kind is TroubleKind.REMOVED), None)
-    since = f" at {moment(noticed.since)}" if noticed else ""
+    since = f" at {utc_text(noticed.since)}" if noticed else ""
     return f"pipeline {pipeline} was removed{since}: {GONE}; its runs and arrivals stay readable", noticed

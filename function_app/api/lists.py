@@ -11,10 +11,10 @@ from function_app.api import models as m
 from function_app.api.known import is_removed, name_of, removal
 from function_app.api.run_views import listed
 from function_app.services import Services
-from shared.admission_evaluation import serving
+from shared.admission_evaluation import serving_model
 from shared.clients.ledger import Page, RecordedArrival
-from shared.decisions.explanations.serving_model import in_force
-from shared.decisions.explanations.status_text import closing
+from shared.decisions.explanations.serving_model import serving_text
+from shared.decisions.explanations.status_text import window_status_text
 from shared.messages import Arrival, Champion, Quarantine, RunRecord, WindowState
 from shared.pipelines import Pipeline
 
@@ -72,11 +72,11 @@ def _detail(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.P
     pipeline = services.pipelines.get(name)
     state = open_window(pipeline, services)
     decided = services.ledger.listings.last_decided(pipeline.name)
-    now_serving = serving(pipeline.name, services.ledger.champions, services.ledger.runs)
+    now_serving = serving_model(pipeline.name, services.ledger.champions, services.ledger.runs)
     return _with(
         m.PipelineDetail,
         pipeline,
-        serving=in_force(now_serving, listing=decided.listing if decided else ""),
+        serving=serving_text(now_serving, listing=decided.listing if decided else ""),
         champion=_champion(pipeline.name, services),
         troubles=services.ledger.troubles.of(pipeline.name),
         window=_window_view(state) if state else None,
@@ -140,7 +140,7 @@ def _window_view(state: WindowState) -> m.WindowView:
         arrivals=state.arrivals,
         size=state.size,
         marked=state.marked,
-        closing=f"window {state.window_id}, {closing(state)}",
+        closing=f"window {state.window_id}, {window_status_text(state)}",
     )
 
 

@@ -14,12 +14,12 @@ from function_app.api.known import has_history, removal
 from function_app.api.lists import active_quarantines, arrival_views, open_window
 from function_app.api.run_views import run_view
 from function_app.services import Services
-from shared.admission_evaluation import serving
+from shared.admission_evaluation import serving_model
 from shared.clients.ledger import RecordedArrival
 from shared.decisions.explanations.blob_verdict import explain
-from shared.decisions.explanations.evidence import Evidence, Explanation, Taken
+from shared.decisions.explanations.evidence import Evidence, Explanation, ListedIn
 from shared.decisions.explanations.removed_pipeline import explain_past
-from shared.decisions.explanations.serving_model import Serving
+from shared.decisions.explanations.serving_model import ServingModel
 from shared.errors import PermanentError, TransientError
 from shared.formats.manifest import BlobEntry
 from shared.messages import RejectedEvent, RunRecord
@@ -44,8 +44,8 @@ class SiteStorage(Protocol):
 class Search:
     """What the newest snapshots hold of a blob, and the runs whose snapshots were looked through."""
 
-    taken: Taken | None
-    searched: frozenset[str]
+    listed_in: ListedIn | None
+    searched_runs: frozenset[str]
 
 
 async def why(query: m.WhyQuery, services: Services, client: df.DurableOrchestrationClient) -> m.Why:
@@ -63,9 +63,9 @@ def _found(asked: m.WhyQuery, services: Services) -> tuple[m.Why, str | None]:
         if not has_history(asked.pipeline, services):
             raise
         return _past(asked, services, error)
-    evidence, told = collect(asked, services, datetime.now(UTC))
+    evidence, events = collect(asked, services, datetime.now(UTC))
     found = explain(evidence)
-    return _answer(evidence, found, told), found.run_id
+    return _answer(evidence, found, events), found.run_id
 
 
 def _past(asked: m.WhyQuery, services: Services, error: PermanentError) -> tuple[m.Why, str | None]:
@@ -73,8 +73,8 @@ def _past(asked: m.WhyQuery, services: Services, error: PermanentError) -> tuple
     troubles = services.ledger.troubles.of(asked.pipeline)
     gone = not services.pipelines.has_file(asked.pipeline)
     now = removal(asked.pipeline, troubles)[0] if gone else error.reason
-    told = services.ledger.arrivals.arrivals_of(asked.pipeline, asked.blob)
-    found = explain_past(asked.blob, now, told, _named_by(told, (), services))
+    events = services.ledger.arrivals.arrivals_of(asked.pipeline, asked.blob)
+    found = explain_past(asked.blob, now, events, _named_by(events, (), services))
     return (
         m.Why(
             pipeline=asked.pipeline,
@@ -82,7 +82,7 @@ def _past(asked: m.WhyQuery, services: Services, error: PermanentError) -> tuple
             verdict=found.verdict,
             sentence=found.sentence,
             blob_now=None,
-            arrivals=arrival_views(told),
+            arrivals=arrival_views(events),
             run=None,
             troubles=troubles,
         ),
@@ -94,35 +94,35 @@ def collect(asked: m.WhyQuery, services: Services, now: datetime) -> tuple[Evide
     """The evidence, and the events among it, newest first."""
     pipeline = services.pipelines.get(asked.pipeline)
     arrivals = services.ledger.arrivals
-    told = arrivals.arrivals_of(pipeline.name, asked.blob)
-    strays = arrivals.arrivals_of(None, asked.blob)
+    events = arrivals.arrivals_of(pipeline.name, asked.blob)
+    outside_events = arrivals.arrivals_of(None, asked.blob)
     runs = services.ledger.runs.list_runs([pipeline.name], limit=NEWEST_RUNS).items
     entry, found, trouble = _ask_the_hub(pipeline, asked.blob, runs, services)
-    now_serving = serving(pipeline.name, services.ledger.champions, services.ledger.runs)
+    now_serving = serving_model(pipeline.name, services.ledger.champions, services.ledger.runs)
     evidence = Evidence(
         pipeline=pipeline,
         blob=asked.blob,
         now=now,
-        told=told,
-        strays=strays,
-        misunderstood=_mentioning(asked.blob, arrivals.list_rejected(limit=_NEWEST_REJECTED).items),
+        events=events,
+        outside_events=outside_events,
+        rejected_events=_mentioning(asked.blob, arrivals.list_rejected(limit=_NEWEST_REJECTED).items),
         entry=entry,
         trouble=trouble,
-        taken=found.taken,
-        searched=found.searched,
+        listed_in=found.listed_in,
+        searched_runs=found.searched_runs,
         serving=now_serving,
-        serves_it=entry is None and not trouble and _is_in(now_serving, pipeline, asked.blob, services),
-        runs=_named_by(told, runs, services),
+        serving_has_it=entry is None and not trouble and _is_in(now_serving, pipeline, asked.blob, services),
+        runs=_named_by(events, runs, services),
         window=open_window(pipeline, services),
         quarantines=active_quarantines(pipeline, services),
         troubles=services.ledger.troubles.of(pipeline.name),
     )
-    return evidence, sorted([*told, *strays], key=lambda entry: entry.arrival.occurred_at, reverse=True)
+    return evidence, sorted([*events, *outside_events], key=lambda entry: entry.arrival.occurred_at, reverse=True)
 
 
 def search(storage: SiteStorage, pipeline: str, blob: str, runs: Sequence[RunRecord]) -> Search:
     """Look for the blob in the snapshots of runs, newest first; each snapshot once, up to a bound on what is read."""
-    searched: set[str] = set()
+    searched_runs: set[str] = set()
     absent: set[str] = set()
     entries = 0
     for run in runs:
@@ -132,10 +132,10 @@ def search(storage: SiteStorage, pipeline: str, blob: str, runs: Sequence[RunRec
                 break
             entry = storage.find_in_manifest(f"{pipeline}/{run.snapshot_digest}.json", blob)
             if entry is not None:
-                return Search(Taken(run=run, entry=entry), frozenset({*searched, run.run_id}))
+                return Search(ListedIn(run=run, entry=entry), frozenset({*searched_runs, run.run_id}))
             absent.add(run.snapshot_digest)
-        searched.add(run.run_id)
-    return Search(None, frozenset(searched))
+        searched_runs.add(run.run_id)
+    return Search(None, frozenset(searched_runs))
 
 
 def _ask_the_hub(
@@ -153,7 +153,7 @@ def _ask_the_hub(
         return None, Search(None, frozenset()), str(error)
 
 
-def _is_in(known: Serving | None, pipeline: Pipeline, blob: str, services: Services) -> bool:
+def _is_in(known: ServingModel | None, pipeline: Pipeline, blob: str, services: Services) -> bool:
     """Whether the model that serves was trained on the blob, as far as its manifest can be had."""
     if known is None or known.snapshot is None or known.snapshot.site != pipeline.data.site:
         return False
@@ -169,17 +169,17 @@ def _mentioning(blob: str, rejected: Iterable[RejectedEvent]) -> list[RejectedEv
     return [event for event in rejected if named in event.text]
 
 
-def _named_by(told: Iterable[RecordedArrival], runs: Iterable[RunRecord], services: Services) -> dict[str, RunRecord]:
+def _named_by(events: Iterable[RecordedArrival], runs: Iterable[RunRecord], services: Services) -> dict[str, RunRecord]:
     """The runs that verdicts name, by id."""
     known = {run.run_id: run for run in runs}
-    for run_id in {entry.run_id for entry in told if entry.run_id} - set(known):
+    for run_id in {entry.run_id for entry in events if entry.run_id} - set(known):
         run = services.ledger.runs.run(run_id)
         if run is not None:
             known[run_id] = run
     return known
 
 
-def _answer(evidence: Evidence, found: Explanation, told: Sequence[RecordedArrival]) -> m.Why:
+def _answer(evidence: Evidence, found: Explanation, events: Sequence[RecordedArrival]) -> m.Why:
     entry = evidence.entry
     now = m.BlobView(etag=entry.etag, size=entry.size, last_modified=entry.last_modified) if entry else None
     return m.Why(
@@ -188,7 +188,7 @@ def _answer(evidence: Evidence, found: Explanation, told: Sequence[RecordedArriv
         verdict=found.verdict,
         sentence=found.sentence,
         blob_now=now,
-        arrivals=arrival_views(told),
+        arrivals=arrival_views(events),
         run=None,
         troubles=tuple(evidence.troubles),
     )

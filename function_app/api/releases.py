@@ -18,7 +18,7 @@ def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:
         detail = f"fingerprint {body.fingerprint} of pipeline {pipeline.name} is not put aside; put aside is: {known}"
         raise RefusedError(404, "unknown_quarantine", detail, field="fingerprint")
     now = datetime.now(UTC)
-    released = [services.ledger.quarantines.release(pipeline.name, kept.fingerprint, now) for kept in wanted]
+    released = [services.ledger.quarantines.lift(pipeline.name, kept.fingerprint, now) for kept in wanted]
     # Also when nothing was put aside: a call that died half-way is repeated, and its listing must be looked at again.
     services.ledger.listings.clear_decision(pipeline.name)
     done = tuple(kept for kept in released if kept is not None)  # None: somebody else released it just now

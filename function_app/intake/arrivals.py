@@ -31,7 +31,7 @@ _LONGEST_ID = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class IntakeResult:
     """What to do after an event was recorded.
 
     ``start``: the windows whose settling must be started; ``wake``: those whose done-marker it is, under way already.
@@ -58,15 +58,15 @@ class Intake:
         self._outside = GroupCommit(self._record_outside)
         self._joining: dict[str, GroupCommit[tuple[Arrival, bool], JoinedWindow]] = {}
 
-    async def take_text(self, text: str, received_at: datetime) -> Taken:
-        """Record an event as it was sent; otherwise as :meth:`take`."""
+    async def record_text(self, text: str, received_at: datetime) -> IntakeResult:
+        """Record an event as it was sent; otherwise as :meth:`record`."""
         try:
             payload = payload_of(text)
         except PermanentError as error:
             return await self._reject(_whatever(text), error.reason, received_at)
-        return await self.take(payload, received_at)
+        return await self.record(payload, received_at)
 
-    async def take(self, payload: Mapping[str, Any], received_at: datetime) -> Taken:
+    async def record(self, payload: Mapping[str, Any], received_at: datetime) -> IntakeResult:
         """Record an event; what the caller must do now, usually nothing.
 
         What is raised makes Event Grid deliver again, which is right for everything but an event that nobody
@@ -82,33 +82,33 @@ class Intake:
         if not routing.pipelines:
             log.info("arrival of %s/%s is outside: %s", arrival.container, arrival.blob, routing.reason)
             await self._outside.submit((arrival, one_line(routing.reason)))
-            return Taken()
+            return IntakeResult()
         if len(routing.pipelines) == 1:
             return await self._join(routing.pipelines[0], arrival)
         each = await asyncio.gather(*(self._join(pipeline, arrival) for pipeline in routing.pipelines))
-        return Taken(
+        return IntakeResult(
             start=tuple(window for taken in each for window in taken.start),
             wake=tuple(window_id for taken in each for window_id in taken.wake),
         )
 
-    async def _reject(self, payload: Mapping[str, Any], reason: str, received_at: datetime) -> Taken:
+    async def _reject(self, payload: Mapping[str, Any], reason: str, received_at: datetime) -> IntakeResult:
         rejected = rejection_of(payload, reason, received_at)
         log.error("event %s is rejected: %s", rejected.event_id, rejected.reason)
         ledger = await asyncio.to_thread(lambda: self._services.ledger)
         await asyncio.to_thread(ledger.arrivals.record_rejected, rejected)
-        return Taken()
+        return IntakeResult()
 
     def _watch(self) -> _Watched:
         """Read what the first event needs, in a thread: it takes a moment that no other function should wait for."""
         _ = self._services.ledger
         return _Watched(self._services.pipelines.all, self._services.accounts)
 
-    async def _join(self, pipeline: Pipeline, arrival: Arrival) -> Taken:
+    async def _join(self, pipeline: Pipeline, arrival: Arrival) -> IntakeResult:
         marked = is_done_marker(pipeline, arrival.blob)
         joined = await self._group(pipeline.name).submit((arrival, marked))
         if joined.start is not None:
-            return Taken(start=(joined.start,))  # it sees a marker when it first looks
-        return Taken(wake=(joined.window_id,)) if marked and joined.new and joined.window_id else Taken()
+            return IntakeResult(start=(joined.start,))  # it sees a marker when it first looks
+        return IntakeResult(wake=(joined.window_id,)) if marked and joined.new and joined.window_id else IntakeResult()
 
     def _group(self, pipeline: str) -> GroupCommit[tuple[Arrival, bool], JoinedWindow]:
         if pipeline not in self._joining:

@@ -13,7 +13,7 @@ import azure.functions as func
 from function_app.durable_client import start_once
 from function_app.services import Services
 from orchestrations.request_run import NAME as REQUEST_RUN
-from shared.clients.service_bus import Misfit
+from shared.clients.service_bus import RejectedMessage
 from shared.decisions.admission.repeats import effective_parameters
 from shared.errors import EdgetrainError, PermanentError
 from shared.wire_contracts.training_answers import rejection
@@ -54,13 +54,13 @@ async def receive(received: func.ServiceBusMessage, services: Services, client: 
     """Take a message as the host hands it over. What is raised makes the broker deliver it again."""
     message = envelope_of(received)
     try:
-        await take(message, services, client, datetime.now(UTC))
+        await start_or_reject(message, services, client, datetime.now(UTC))
     except EdgetrainError as error:
         log.error("message %r is left to the broker: %s", identity_of(message), error)
         raise
 
 
-async def take(
+async def start_or_reject(
     message: Envelope, services: Services, client: df.DurableOrchestrationClient, received_at: datetime
 ) -> None:
     """Start what a message asks for, or reject it. Only a bad message is rejected; all other trouble is raised."""
@@ -124,4 +124,4 @@ def _reject(services: Services, message: Envelope, reason: str, asked: UpstreamR
     reply = reply_of(message)
     log.warning("message %r is rejected: %s", reply.message_id, reason)
     services.results.send(rejection(reply, asked.pipeline if asked else "", reason))
-    services.results.put_aside(Misfit(body=message.body, reason=reason, reply=reply))
+    services.results.quarantine(RejectedMessage(body=message.body, reason=reason, reply=reply))

@@ -63,7 +63,7 @@ async def _adopt(context: CycleContext, found: UnfinishedWindow) -> None:
         await asyncio.to_thread(ledger.arrivals.window_started, window)
         context.done["windows settled again"] += 1
     else:
-        await asyncio.to_thread(_judge, context.services, window, step)
+        await asyncio.to_thread(_record_verdict, context.services, window, step)
         context.done["windows judged"] += 1
 
 
@@ -75,7 +75,7 @@ def _trouble(services: Services, pipeline: str) -> str:
     return ""
 
 
-def _judge(services: Services, window: ArrivalWindow, verdict: WindowVerdict) -> None:
+def _record_verdict(services: Services, window: ArrivalWindow, verdict: WindowVerdict) -> None:
     # First closed, so that nothing joins a window that is judged already.
     services.ledger.arrivals.close_window(window)
     services.ledger.arrivals.record_verdict(verdict)

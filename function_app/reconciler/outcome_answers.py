@@ -21,7 +21,7 @@ async def send_due_outcomes(context: CycleContext) -> None:
     record_of = cache(context.services.ledger.runs.run)
     unanswered: list[tuple[str, ReplyTo]] = []
     with context.guard("list the requests that wait for an outcome"):
-        unanswered = await asyncio.to_thread(context.services.ledger.followers.unanswered)
+        unanswered = await asyncio.to_thread(context.services.ledger.outcome_subscriptions.unanswered)
     in_vain = 0  # tries in a row
     for run_id, reply in _in_turn(unanswered, context.now):
         if in_vain == MOST_IN_VAIN:
@@ -30,7 +30,7 @@ async def send_due_outcomes(context: CycleContext) -> None:
         with context.guard(f"answer message {reply.message_id} about run {run_id}"):
             record = await asyncio.to_thread(record_of, run_id)
             if record is not None and is_given_up(record, context.now):
-                await asyncio.to_thread(context.services.ledger.followers.answered, run_id, reply)
+                await asyncio.to_thread(context.services.ledger.outcome_subscriptions.answered, run_id, reply)
                 context.done["answers given up"] += 1
                 log.error("message %s was not told the outcome of run %s for %s", reply.message_id, run_id, ANSWER_FOR)
             elif record is not None and outcome_is_due(record, context.now):
@@ -47,4 +47,4 @@ def _in_turn(unanswered: list[tuple[str, ReplyTo]], now: datetime) -> list[tuple
 
 def _answer(services: Services, reply: ReplyTo, record: RunRecord) -> None:
     services.results.outcome(reply, record)
-    services.ledger.followers.answered(record.run_id, reply)
+    services.ledger.outcome_subscriptions.answered(record.run_id, reply)

@@ -24,7 +24,7 @@ def blueprint(services: Services) -> df.Blueprint:
     @bp.generic_trigger(arg_name="event", type=EVENT_GRID_TRIGGER)
     @bp.durable_client_input(client_name="client")
     async def on_data_arrival(event: str, client: df.DurableOrchestrationClient) -> None:
-        taken = await intake.take_text(event, datetime.now(UTC))
+        taken = await intake.record_text(event, datetime.now(UTC))
         for window in taken.start:
             await start_once(client, "settle_arrivals", window.window_id, window)
             await asyncio.to_thread(services.ledger.arrivals.window_started, window)

@@ -34,7 +34,7 @@ _CALL: dict[str, Any] = {
 }
 
 
-class Announcements:
+class RunEventPublisher:
     """Publishes to the topic of the settings; without settings, to nobody."""
 
     def __init__(self, topic: settings.Announcements | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
-from shared.clients.service_bus_sender import BusOutlet
+from shared.clients.service_bus_sender import BusSender
 from shared.texts import shortened
 from shared.wire import to_text
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
@@ -25,8 +25,8 @@ _LONGEST_REASON: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Misfit:
-    """A message that is put aside: its body byte for byte, why, and how to find its sender."""
+class RejectedMessage:
+    """A message that is not understood: its body byte for byte, why, and how to find its sender."""
 
     body: bytes
     reason: str
@@ -40,8 +40,8 @@ class TrainingResults:
     """
 
     def __init__(self, connection_string: SecretStr | None) -> None:
-        self._results = BusOutlet(RESULTS, connection_string, ServiceBusClient.get_topic_sender)
-        self._quarantine = BusOutlet(QUARANTINE, connection_string, ServiceBusClient.get_queue_sender)
+        self._results = BusSender(RESULTS, connection_string, ServiceBusClient.get_topic_sender)
+        self._quarantine = BusSender(QUARANTINE, connection_string, ServiceBusClient.get_queue_sender)
 
     def send(self, answer: TrainingAnswer) -> None:
         """Send an answer; a repeat is dropped by the topic's duplicate detection."""
@@ -65,18 +65,18 @@ class TrainingResults:
         """Tell the outcome of a run that has ended."""
         self.send(outcome_of(reply, record))
 
-    def put_aside(self, misfit: Misfit) -> None:
+    def quarantine(self, message: RejectedMessage) -> None:
         """Copy a message to the quarantine queue; a repeat is dropped by its duplicate detection."""
-        reply = misfit.reply
+        reply = message.reply
         correlation_id = reply.correlation_id or reply.message_id
         self._quarantine.send(
             ServiceBusMessage(
-                misfit.body,
+                message.body,
                 message_id=reply.message_id,
                 correlation_id=correlation_id,
                 reply_to=reply.reply_to or None,
                 application_properties={
-                    "reason": shortened(misfit.reason, _LONGEST_REASON),
+                    "reason": shortened(message.reason, _LONGEST_REASON),
                     "original_message_id": reply.message_id,
                     "correlation_id": correlation_id,
                 },

@@ -39,7 +39,7 @@ _CLOSE_SECONDS: Final = 3.0
 _RETRIES: Final[dict[str, Any]] = {"retry_total": 2, "retry_backoff_factor": 0.2}
 
 
-class BusOutlet:
+class BusSender:
     """Sends to one entity; safe to share between threads."""
 
     def __init__(

@@ -16,7 +16,7 @@ from shared.settings import ServingTarget
 
 HEALTH_TIMEOUT: Final = 5.0
 SCORE_TIMEOUT: Final = 60.0
-ADMIT_SECONDS: Final = 15.0
+BRING_IN_SECONDS: Final = 15.0
 DRAIN_SECONDS: Final = 10.0
 
 
@@ -100,9 +100,9 @@ class ServingVm:
         except ValueError:
             return status, None
 
-    def admit(self, pipeline: str, colour: Colour) -> bool:
+    def bring_in(self, pipeline: str, colour: Colour) -> bool:
         """Let HAProxy send traffic to a colour; False when its health check did not pass in time."""
-        return self._haproxy.admit(pipeline, colour, seconds=ADMIT_SECONDS)
+        return self._haproxy.bring_in(pipeline, colour, seconds=BRING_IN_SECONDS)
 
     def take_out(self, pipeline: str, colour: Colour) -> None:
         """Let HAProxy send no more traffic to a colour, and let requests under way end."""

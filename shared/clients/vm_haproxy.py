@@ -64,7 +64,7 @@ class HaproxyRuntime:
         except ValueError as error:
             raise TransientError(f"{self._session.label}: {error}") from error
 
-    def admit(self, pipeline: str, colour: Colour, *, seconds: float) -> bool:
+    def bring_in(self, pipeline: str, colour: Colour, *, seconds: float) -> bool:
         """Give a server traffic once HAProxy's own health check passed; False when it did not within ``seconds``."""
         if self.servers(pipeline)[colour].up:
             return True

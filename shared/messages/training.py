@@ -5,7 +5,7 @@ from datetime import datetime
 
 from shared.messages.admission import FrozenJob, LeftOut, Snapshot, TrainingLimits
 from shared.messages.delivery import Compared
-from shared.messages.vocabulary import FailureKind, Parameters, Phase
+from shared.messages.vocabulary import FailureKind, Parameters, TrainingPhase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class TrainingStatus:
     ``failure_kind``: whose matter a failure is; None for other phases, and from apps before the kind.
     """
 
-    phase: Phase
+    phase: TrainingPhase
     detail: str = ""
     queue_position: int | None = None
     failure_kind: FailureKind | None = None
@@ -64,7 +64,7 @@ class TrainingPoll:
     order: TrainingOrder
     limits: TrainingLimits
     submitted: bool = False
-    phase: Phase = Phase.QUEUED
+    phase: TrainingPhase = TrainingPhase.QUEUED
     phase_since: datetime | None = None
     running_since: datetime | None = None
     queued_since: datetime | None = None
@@ -82,7 +82,7 @@ class TrainingEnd:
     ``job_failed``: whether it counts against data, code or parameters.
     """
 
-    phase: Phase
+    phase: TrainingPhase
     reason: str = ""
     rounds: int = 0
     job_failed: bool = False

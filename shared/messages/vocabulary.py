@@ -61,7 +61,7 @@ class Stage(StrEnum):
     DONE = "done"
 
 
-class Phase(StrEnum):
+class TrainingPhase(StrEnum):
     """Where a training is, in our words; a driver maps its own states to these."""
 
     QUEUED = "queued"
@@ -75,7 +75,7 @@ class Phase(StrEnum):
     @property
     def terminal(self) -> bool:
         """Whether nothing will change any more."""
-        return self in {Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED}
+        return self in {TrainingPhase.COMPLETED, TrainingPhase.FAILED, TrainingPhase.CANCELLED}
 
 
 class Verdict(StrEnum):

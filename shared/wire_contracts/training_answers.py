@@ -76,7 +76,7 @@ def answer_to(asked: AnswerRequest, reply: ReplyTo, record: RunRecord | None) ->
     return answer
 
 
-def follows(admission: Admission) -> bool:
+def outcome_is_awaited(admission: Admission) -> bool:
     """Whether the requester is told the outcome of the admission's run later."""
     return admission.run_id is not None and _kind(admission) is AnswerKind.ACCEPTED
 

@@ -123,7 +123,7 @@ from datetime import UTC, datetime
 from function_app.intake.arrivals import Intake
 from function_app.services import Services
 from shared.wire import to_wire
-(opened,) = asyncio.run(Intake(Services()).take(json.load(sys.stdin), datetime.now(UTC))).start
+(opened,) = asyncio.run(Intake(Services()).record(json.load(sys.stdin), datetime.now(UTC))).start
 print(json.dumps(to_wire(opened)), flush=True)
 os._exit(0)
 """

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from shared.errors import Code, PermanentError
-from shared.messages import Compared, Phase, TrainedModel, TrainingRef, TrainingStatus
+from shared.messages import Compared, TrainedModel, TrainingPhase, TrainingRef, TrainingStatus
 from shared.training_driver import TrainingJob
 from tests.unit.functions_host.durable.harness import Clock
 
@@ -84,9 +84,9 @@ class MemoryDriver:
 
     def _status(self, training: _Training) -> TrainingStatus:
         if training.cancelled:
-            return TrainingStatus(phase=Phase.CANCELLED, detail="cancelled")
+            return TrainingStatus(phase=TrainingPhase.CANCELLED, detail="cancelled")
         if self.clock.now() < training.ends:
-            return TrainingStatus(phase=Phase.RUNNING, detail="Running")
+            return TrainingStatus(phase=TrainingPhase.RUNNING, detail="Running")
         if self.spoiled(training.job):
-            return TrainingStatus(phase=Phase.FAILED, detail="landing/x.csv, line 3: not a number")
-        return TrainingStatus(phase=Phase.COMPLETED)
+            return TrainingStatus(phase=TrainingPhase.FAILED, detail="landing/x.csv, line 3: not a number")
+        return TrainingStatus(phase=TrainingPhase.COMPLETED)

@@ -169,15 +169,15 @@ class World:
     def deliver(self, events: Sequence[dict[str, Any]]) -> None:
         """Deliver events at the same moment, as the trigger takes them."""
 
-        async def take(event: dict[str, Any]) -> None:
+        async def record(event: dict[str, Any]) -> None:
             self.executions["on_data_arrival"] += 1
-            taken = await self._intake.take(event, self.clock.now())
+            taken = await self._intake.record(event, self.clock.now())
             for window in taken.start:
                 await start_once(self.client, "settle_arrivals", window.window_id, window)
                 await asyncio.to_thread(self.ledger.arrivals.window_started, window)
 
         async def all_of_them() -> None:
-            await asyncio.gather(*map(take, events))
+            await asyncio.gather(*map(record, events))
 
         self.play(all_of_them())
 

@@ -88,7 +88,7 @@ class FakeVm:
         self.containers.pop(name, None)
         self._effect("remove")
 
-    def admit(self, pipeline: str, colour: Colour) -> bool:
+    def bring_in(self, pipeline: str, colour: Colour) -> bool:
         if self.passes_proxy_check:
             self.admitted.add(colour)
         self._effect("admit")

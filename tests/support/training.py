@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import Code, PermanentError
-from shared.messages import Lineage, Phase, RegisteredModel, TrainedModel, TrainingRef, TrainingStatus
+from shared.messages import Lineage, RegisteredModel, TrainedModel, TrainingPhase, TrainingRef, TrainingStatus
 from shared.training_driver import TrainingJob
 
 
@@ -18,7 +18,7 @@ class MemoryDriver:
 
     def submit(self, job: TrainingJob) -> TrainingStatus:
         self.jobs.setdefault(job.run_id, job)
-        return self.statuses.setdefault(job.run_id, TrainingStatus(phase=Phase.QUEUED))
+        return self.statuses.setdefault(job.run_id, TrainingStatus(phase=TrainingPhase.QUEUED))
 
     def check(self, training: TrainingRef) -> TrainingStatus:
         if training.run_id not in self.statuses:
@@ -27,7 +27,7 @@ class MemoryDriver:
 
     def cancel(self, training: TrainingRef) -> None:
         if not self.check(training).phase.terminal:
-            self.statuses[training.run_id] = TrainingStatus(phase=Phase.CANCELLED)
+            self.statuses[training.run_id] = TrainingStatus(phase=TrainingPhase.CANCELLED)
 
     def collect(self, training: TrainingRef) -> TrainedModel:
         return self.models[training.run_id]

@@ -22,7 +22,7 @@ from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.decisions.training.failure_causes import FailureTrace, failure_cause, why_cancelled
 from shared.errors import Code, PermanentError, TransientError
 from shared.job_trees import ENTRY
-from shared.messages import Phase, TrainedModel, TrainingRef, TrainingStatus
+from shared.messages import TrainedModel, TrainingPhase, TrainingRef, TrainingStatus
 from shared.settings import Compute
 from shared.training_driver import TrainingJob
 
@@ -129,12 +129,12 @@ class AzureMlDriver:
 
 def _status(run: Any) -> TrainingStatus:
     phase = phase_of(run.status)
-    if phase is Phase.CANCELLED:
+    if phase is TrainingPhase.CANCELLED:
         # The service cancels by itself too, for example after the longest time a run may take, and says why.
         with translated(f"read why run {run.id} was cancelled"):
             _, text = error_of(run.get_details().get("error"))
         return TrainingStatus(phase=phase, detail=why_cancelled(text))
-    if phase is not Phase.FAILED:
+    if phase is not TrainingPhase.FAILED:
         return TrainingStatus(phase=phase, detail=run.status)
     with translated(f"read why run {run.id} failed"):
         cause = failure_cause(_trace(run))

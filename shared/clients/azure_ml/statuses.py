@@ -4,27 +4,27 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from shared.messages import Phase
+from shared.messages import TrainingPhase
 
 _PHASES = {
-    "NotStarted": Phase.QUEUED,
-    "Queued": Phase.QUEUED,
-    "Preparing": Phase.PREPARING,
-    "Provisioning": Phase.PREPARING,
-    "Starting": Phase.PREPARING,
-    "Running": Phase.RUNNING,
-    "NotResponding": Phase.RUNNING,
-    "CancelRequested": Phase.FINALIZING,
-    "Finalizing": Phase.FINALIZING,
-    "Completed": Phase.COMPLETED,
-    "Failed": Phase.FAILED,
-    "Canceled": Phase.CANCELLED,
+    "NotStarted": TrainingPhase.QUEUED,
+    "Queued": TrainingPhase.QUEUED,
+    "Preparing": TrainingPhase.PREPARING,
+    "Provisioning": TrainingPhase.PREPARING,
+    "Starting": TrainingPhase.PREPARING,
+    "Running": TrainingPhase.RUNNING,
+    "NotResponding": TrainingPhase.RUNNING,
+    "CancelRequested": TrainingPhase.FINALIZING,
+    "Finalizing": TrainingPhase.FINALIZING,
+    "Completed": TrainingPhase.COMPLETED,
+    "Failed": TrainingPhase.FAILED,
+    "Canceled": TrainingPhase.CANCELLED,
 }
 
 
-def phase_of(status: str) -> Phase:
+def phase_of(status: str) -> TrainingPhase:
     """Our phase; a word that is not known counts as running, so that the limits on a run still end it."""
-    return _PHASES.get(status, Phase.RUNNING)
+    return _PHASES.get(status, TrainingPhase.RUNNING)
 
 
 def finite_metrics(logged: Mapping[str, Any]) -> dict[str, float]:

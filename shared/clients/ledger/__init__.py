@@ -13,7 +13,7 @@ from shared.clients.ledger.azure_tables import AzureTables
 from shared.clients.ledger.champions import ChampionLedger
 from shared.clients.ledger.computes import ComputeLedger
 from shared.clients.ledger.listings import ListingLedger
-from shared.clients.ledger.outcome_subscriptions import FollowerLedger
+from shared.clients.ledger.outcome_subscriptions import OutcomeSubscriptionLedger
 from shared.clients.ledger.pages import Page
 from shared.clients.ledger.quarantines import QuarantineLedger
 from shared.clients.ledger.requests import RequestLedger
@@ -67,7 +67,7 @@ class Ledger:
         self.champions = ChampionLedger(tables.table("champions"))
         self.computes = ComputeLedger(tables.table("queue"))
         self.requests = RequestLedger(requests)
-        self.followers = FollowerLedger(requests)
+        self.outcome_subscriptions = OutcomeSubscriptionLedger(requests)
 
     def close(self) -> None:
         """Close the connections."""

@@ -13,17 +13,17 @@ from shared.wire import from_text, to_text
 _FOLLOWERS = "follower"
 
 
-class FollowerLedger:
+class OutcomeSubscriptionLedger:
     """Keeps who is still to be answered."""
 
     def __init__(self, requests: Table) -> None:
         self._requests = requests
 
-    def follow(self, run_id: str, reply: ReplyTo) -> None:
+    def subscribe(self, run_id: str, reply: ReplyTo) -> None:
         """Answer it too when the run has ended. Safe to repeat."""
         self._requests.put(Row(_FOLLOWERS, _key(run_id, reply), {"run_id": run_id, "reply": to_text(reply)}))
 
-    def followers(self, run_id: str) -> list[ReplyTo]:
+    def subscribers(self, run_id: str) -> list[ReplyTo]:
         """Who waits for the outcome of a run."""
         start = f"{run_id}-"
         rows = self._requests.rows(_FOLLOWERS, start, end_of(start))

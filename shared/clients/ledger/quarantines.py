@@ -43,7 +43,7 @@ class QuarantineLedger:
                 return
         raise _busy(quarantine.pipeline)
 
-    def release(self, pipeline: str, fingerprint: str, at: datetime) -> Quarantine | None:
+    def lift(self, pipeline: str, fingerprint: str, at: datetime) -> Quarantine | None:
         """Let the fingerprint be tried again; None when there is no active quarantine of it."""
         for _ in range(MOST_RACES):
             row = self._runs.get(pipeline, _key(fingerprint))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.decisions.explanations.status_text import remedy
+from shared.decisions.explanations.status_text import quarantine_status_text
 from shared.decisions.snapshots.omissions import FAULTY, described, saw_all
 from shared.decisions.training.size_limits import trouble_with
 from shared.errors import Code, PermanentError
@@ -47,7 +47,7 @@ def decide_attempt(
     if judged and not force:
         return _trained_already(max(judged, key=lambda run: run.attempt))
     if quarantine is not None and quarantine.active:
-        return Refusal(run_id=last.run_id, verdict=Verdict.QUARANTINED, reason=remedy(quarantine))
+        return Refusal(run_id=last.run_id, verdict=Verdict.QUARANTINED, reason=quarantine_status_text(quarantine))
     return NewAttempt(attempt=last.attempt + 1)
 
 

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING
 from shared.decisions.arrivals.blob_names import spelt, unsafe_characters
 from shared.decisions.arrivals.routing import empty_blob
 from shared.decisions.arrivals.watched_blobs import below_prefix, is_done_marker, matches_pattern
-from shared.decisions.explanations.evidence import Evidence, Explanation, Told
-from shared.decisions.explanations.status_text import closing, moment, remedy, standing
+from shared.decisions.explanations.evidence import Evidence, Explanation, JudgedEvent
+from shared.decisions.explanations.status_text import (
+    quarantine_status_text,
+    run_status_text,
+    utc_text,
+    window_status_text,
+)
 from shared.decisions.reconciliation.troubles import blocking_text
 from shared.decisions.snapshots.omissions import is_left_out
 from shared.formats.manifest import BlobEntry
@@ -35,16 +40,16 @@ def explain(evidence: Evidence) -> Explanation:
     """The one verdict on a blob, and the sentence that says why, and what serves when that is somebody else."""
     answers = (rule(evidence) for rule in _RULES)
     found = next((answer for answer in answers if answer is not None), None) or _absent(evidence)
-    return replace(found, sentence=f"{found.sentence}{_in_force(evidence, found.run_id)}")
+    return replace(found, sentence=f"{found.sentence}{_serving_text(evidence, found.run_id)}")
 
 
-def _in_force(e: Evidence, run_id: str | None) -> str:
+def _serving_text(e: Evidence, run_id: str | None) -> str:
     """What to add so that nobody takes a model that was promoted once for the one that serves."""
     if e.serving is None:
         return ""
-    if e.serves_it and e.gone:
+    if e.serving_has_it and e.gone:
         return f"; the model of run {e.serving.run_id}, which serves now, was trained on it"
-    about = e.taken.run if e.taken and e.taken.run.run_id == run_id else e.runs.get(run_id or "")
+    about = e.listed_in.run if e.listed_in and e.listed_in.run.run_id == run_id else e.runs.get(run_id or "")
     replaced = about is not None and about.outcome is Outcome.PROMOTED and about.run_id != e.serving.run_id
     return f"; the model of run {e.serving.run_id} serves now" if replaced else ""
 
@@ -65,49 +70,52 @@ def _part_of_the_pipeline(e: Evidence) -> Explanation | None:
     return Explanation(verdict, f"{said}; it {about}{e.gone}", run_id)
 
 
-def _put_aside(e: Evidence) -> Explanation | None:
+def _quarantined(e: Evidence) -> Explanation | None:
     """The run that took it was one failure too many."""
-    if e.taken is None or _has_other_bytes(e.entry, e.taken.entry):
+    if e.listed_in is None or _has_other_bytes(e.entry, e.listed_in.entry):
         return None
-    run = e.taken.run
+    run = e.listed_in.run
     for quarantine in e.quarantines:
         if quarantine.fingerprint == run.fingerprint:
-            said = f"{e.blob} was in run {run.run_id}, {standing(run)}; {remedy(quarantine)}{e.gone}"
+            was_in = f"{e.blob} was in run {run.run_id}, {run_status_text(run)}"
+            said = f"{was_in}; {quarantine_status_text(quarantine)}{e.gone}"
             return Explanation(Verdict.QUARANTINED, said, run.run_id)
     return None
 
 
-def _taken(e: Evidence) -> Explanation | None:
+def _by_snapshot(e: Evidence) -> Explanation | None:
     """A snapshot lists these bytes, and no event was judged since then."""
-    if e.taken is None or _has_other_bytes(e.entry, e.taken.entry):
+    if e.listed_in is None or _has_other_bytes(e.entry, e.listed_in.entry):
         return None
-    run = e.taken.run
-    if e.entry is not None and _changed(e.entry, e.taken.entry.etag) and not _told_of(e, e.entry):
-        how = f"it was written again at {moment(e.entry.last_modified)} with the same content"
+    run = e.listed_in.run
+    if e.entry is not None and _changed(e.entry, e.listed_in.entry.etag) and not _has_event(e, e.entry):
+        how = f"it was written again at {utc_text(e.entry.last_modified)} with the same content"
     elif e.event is None:
         how = "no event reported it; the listing of the container found it"
     elif _changed(e.entry, e.event.arrival.etag):
         how = "no event reported this version; the listing of the container found it"
     elif run.run_id == e.event.run_id and e.event.verdict is Verdict.TRAINED:
-        how = f"its arrival at {moment(e.event.arrival.occurred_at)} started the run"
+        how = f"its arrival at {utc_text(e.event.arrival.occurred_at)} started the run"
     elif run.requested_at >= e.event.arrival.received_at:
-        how = f"the run was requested after the blob's arrival at {moment(e.event.arrival.occurred_at)}"
+        how = f"the run was requested after the blob's arrival at {utc_text(e.event.arrival.occurred_at)}"
     else:
         return None
-    return Explanation(Verdict.TRAINED, f"{e.blob} is in run {run.run_id}, {standing(run)} ({how}){e.gone}", run.run_id)
+    return Explanation(
+        Verdict.TRAINED, f"{e.blob} is in run {run.run_id}, {run_status_text(run)} ({how}){e.gone}", run.run_id
+    )
 
 
 def _left_out(e: Evidence) -> Explanation | None:
     """The run that took it did without it, for a fault in it."""
-    if e.taken is None or _changed(e.entry, e.taken.entry.etag) or not is_left_out(e.taken.run, e.blob):
+    if e.listed_in is None or _changed(e.entry, e.listed_in.entry.etag) or not is_left_out(e.listed_in.run, e.blob):
         return None
-    run = e.taken.run
+    run = e.listed_in.run
     said = f"{e.blob} was left out of run {run.run_id}, because it has a fault that the run's log names"
     said += f"; replace the file, or change the training code, to have it trained{e.gone}"
     return Explanation(Verdict.REJECTED, said, run.run_id)
 
 
-def _told(e: Evidence) -> Explanation | None:
+def _by_event(e: Evidence) -> Explanation | None:
     """An event told of this version."""
     if e.event is None or _changed(e.entry, e.event.arrival.etag):
         return None
@@ -119,15 +127,15 @@ def _written_again(e: Evidence) -> Explanation | None:
     """What is known is known of an older version."""
     if e.entry is None or e.entry.size == 0 or _unwatched(e.pipeline, e.blob):
         return None
-    if e.taken is not None:
-        run = e.taken.run
-        older, run_id = f"is in run {run.run_id}, {standing(run)}", run.run_id
+    if e.listed_in is not None:
+        run = e.listed_in.run
+        older, run_id = f"is in run {run.run_id}, {run_status_text(run)}", run.run_id
     elif e.event is not None:
         _, older, about = _what_became(e, e.event)
         run_id = about or ""
     else:
         return None
-    written = f"{e.blob} was written again at {moment(e.entry.last_modified)}, and no event reported that"
+    written = f"{e.blob} was written again at {utc_text(e.entry.last_modified)}, and no event reported that"
     return Explanation(None, f"{written}; an older version {older}; {_soon(e)}", run_id or None)
 
 
@@ -142,11 +150,11 @@ def _empty(e: Evidence) -> Explanation | None:
     return Explanation(Verdict.OUTSIDE, empty_blob(e.blob))
 
 
-def _misunderstood(e: Evidence) -> Explanation | None:
-    if not e.misunderstood:
+def _rejected_event(e: Evidence) -> Explanation | None:
+    if not e.rejected_events:
         return None
-    event = e.misunderstood[0]
-    said = f"the event about {e.blob}, received at {moment(event.received_at)}, could not be read: {event.reason}"
+    event = e.rejected_events[0]
+    said = f"the event about {e.blob}, received at {utc_text(event.received_at)}, could not be read: {event.reason}"
     where = f"the blob exists, and {_soon(e)}" if e.entry else "the blob does not exist"
     return Explanation(Verdict.REJECTED, said if e.trouble else f"{said}; {where}")
 
@@ -157,8 +165,12 @@ def _there(e: Evidence) -> Explanation | None:
     if unsafe_characters(e.blob):
         said = f"{spelt(e.blob)} is left out: its name has characters that no listing can carry; rename it"
         return Explanation(Verdict.OUTSIDE, said)
-    since = f"{e.blob} has existed since {moment(e.entry.last_modified)}"
-    stray = f"; when its event arrived, it was {e.strays[0].reason}" if e.strays else ", and no event reported it"
+    since = f"{e.blob} has existed since {utc_text(e.entry.last_modified)}"
+    stray = (
+        f"; when its event arrived, it was {e.outside_events[0].reason}"
+        if e.outside_events
+        else ", and no event reported it"
+    )
     return Explanation(None, f"{since}{stray}; no snapshot contains it yet: {_soon(e)}")
 
 
@@ -170,8 +182,10 @@ def _not_asked(e: Evidence) -> Explanation | None:
     )
 
 
-def _stray(e: Evidence) -> Explanation | None:
-    return Explanation(Verdict.OUTSIDE, e.strays[0].reason or f"{e.blob} is outside") if e.strays else None
+def _outside_event(e: Evidence) -> Explanation | None:
+    return (
+        Explanation(Verdict.OUTSIDE, e.outside_events[0].reason or f"{e.blob} is outside") if e.outside_events else None
+    )
 
 
 def _absent(e: Evidence) -> Explanation:
@@ -184,46 +198,46 @@ def _absent(e: Evidence) -> Explanation:
 
 _RULES: tuple[_Rule, ...] = (
     _part_of_the_pipeline,
-    _put_aside,
+    _quarantined,
     _left_out,
-    _taken,
-    _told,
+    _by_snapshot,
+    _by_event,
     _written_again,
     _outside,
     _empty,
-    _misunderstood,
+    _rejected_event,
     _there,
-    _stray,
+    _outside_event,
     _not_asked,
 )
 
 
-def _what_became(e: Evidence, event: Told) -> tuple[Verdict, str, str | None]:
+def _what_became(e: Evidence, event: JudgedEvent) -> tuple[Verdict, str, str | None]:
     """The verdict on an event, what to say of it, and the run it is about."""
     window = f"window {event.window_id}" if event.window_id else "a window"
     if event.verdict is Verdict.JOINED:
         is_open = e.window is not None and e.window.window_id == event.window_id
         then = (
-            closing(e.window)
+            window_status_text(e.window)
             if is_open and e.window
             else "which is closed; whether its data are trained is being decided now"
         )
         return Verdict.JOINED, f"joined {window}, {then}", None
     if event.verdict is Verdict.TRAINED:
         return Verdict.TRAINED, f"joined {window}{_trained(e, event)}", event.run_id
-    return event.verdict, f"was reported at {moment(event.arrival.occurred_at)}: {event.reason}", event.run_id
+    return event.verdict, f"was reported at {utc_text(event.arrival.occurred_at)}: {event.reason}", event.run_id
 
 
-def _trained(e: Evidence, event: Told) -> str:
+def _trained(e: Evidence, event: JudgedEvent) -> str:
     run = e.runs.get(event.run_id or "")
     if run is None:
         led_to = f"run {event.run_id}" if event.run_id else "a run"
         return f", which led to {led_to}: {event.reason}"
-    missed = run.run_id in e.searched and (e.taken is None or e.taken.run.run_id != run.run_id)
+    missed = run.run_id in e.searched_runs and (e.listed_in is None or e.listed_in.run.run_id != run.run_id)
     if missed and e.blob != e.pipeline.data.holdout and not is_done_marker(e.pipeline, e.blob):
         return f", which led to run {run.run_id}, whose snapshot does not contain it ({_selection(e.pipeline)})"
     is_trained = "is being trained" if run.outcome is None else "was trained"
-    return f" and {is_trained} in run {run.run_id}, {standing(run)}"
+    return f" and {is_trained} in run {run.run_id}, {run_status_text(run)}"
 
 
 def _selection(pipeline: Pipeline) -> str:
@@ -242,7 +256,7 @@ def _soon(e: Evidence) -> str:
     if stopped:
         return f"the pipeline cannot train now: {stopped}"
     if e.window is not None:
-        return f"it can be in the snapshot of window {e.window.window_id}, {closing(e.window)}"
+        return f"it can be in the snapshot of window {e.window.window_id}, {window_status_text(e.window)}"
     select = "" if e.pipeline.data.select == "all" else f"; {_selection(e.pipeline)}"
     lists = f"the reconciler lists the container every {LOOKS_EVERY // timedelta(minutes=1)} minutes"
     if e.entry is not None and e.now - e.entry.last_modified > _OVERDUE:
@@ -264,14 +278,14 @@ def _unwatched(pipeline: Pipeline, blob: str) -> str:
     return ""
 
 
-def _told_of(e: Evidence, entry: BlobEntry) -> bool:
+def _has_event(e: Evidence, entry: BlobEntry) -> bool:
     """Whether the newest event is of this version."""
     return e.event is not None and not _changed(entry, e.event.arrival.etag)
 
 
-def _has_other_bytes(entry: BlobEntry | None, taken: BlobEntry) -> bool:
+def _has_other_bytes(entry: BlobEntry | None, listed_in: BlobEntry) -> bool:
     """Whether the blob holds something else now than what was taken; what is not there counts as the same."""
-    return _changed(entry, taken.etag) and entry is not None and entry.content != taken.content
+    return _changed(entry, listed_in.etag) and entry is not None and entry.content != listed_in.content
 
 
 def _changed(entry: BlobEntry | None, etag: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from shared.decisions.explanations.serving_model import Serving
+from shared.decisions.explanations.serving_model import ServingModel
 from shared.formats.manifest import BlobEntry
 from shared.messages import Arrival, Quarantine, RejectedEvent, RunRecord, Trouble, Verdict, WindowState
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from shared.pipelines import Pipeline
 
 
-class Told(Protocol):
-    """An event that told of the blob, with what became of it."""
+class JudgedEvent(Protocol):
+    """An event about the blob, with what became of it."""
 
     @property
     def arrival(self) -> Arrival:
@@ -41,7 +41,7 @@ class Told(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class ListedIn:
     """The newest run whose snapshot lists the blob, and the version of it that it lists."""
 
     run: RunRecord
@@ -52,36 +52,36 @@ class Taken:
 class Evidence:
     """All that is known of a blob, lists newest first.
 
-    ``told``: events that reached the pipeline; ``strays``: those that no pipeline watched; ``misunderstood``: those
-    that mention the blob and were not understood. ``entry``: the blob as it is on the hub now, None when it is not
-    there; ``trouble``: why the hub could not be asked. ``searched``: the runs whose snapshots were looked through for
-    ``taken``. ``serving``: whose model serves; ``serves_it``: it was trained on a version of the blob. ``runs``: those
-    that verdicts name. ``window``: the pipeline's open one. ``quarantines``: active ones.
-    ``troubles``: what is wrong with the pipeline now.
+    ``events``: those that reached the pipeline; ``outside_events``: those that no pipeline watched;
+    ``rejected_events``: those that mention the blob and were not understood. ``entry``: the blob as it is on the hub
+    now, None when it is not there; ``trouble``: why the hub could not be asked. ``searched_runs``: the runs whose
+    snapshots were looked through for ``listed_in``. ``serving``: whose model serves; ``serving_has_it``: it was trained
+    on a version of the blob. ``runs``: those that verdicts name. ``window``: the pipeline's open one. ``quarantines``:
+    active ones. ``troubles``: what is wrong with the pipeline now.
     """
 
     pipeline: Pipeline
     blob: str
     now: datetime
-    told: Sequence[Told] = ()
-    strays: Sequence[Told] = ()
-    misunderstood: Sequence[RejectedEvent] = ()
+    events: Sequence[JudgedEvent] = ()
+    outside_events: Sequence[JudgedEvent] = ()
+    rejected_events: Sequence[RejectedEvent] = ()
     entry: BlobEntry | None = None
     trouble: str = ""
-    taken: Taken | None = None
-    searched: AbstractSet[str] = frozenset()
+    listed_in: ListedIn | None = None
+    searched_runs: AbstractSet[str] = frozenset()
     runs: Mapping[str, RunRecord] = field(default_factory=dict)
     window: WindowState | None = None
     quarantines: Sequence[Quarantine] = ()
-    serving: Serving | None = None
-    serves_it: bool = False
+    serving: ServingModel | None = None
+    serving_has_it: bool = False
     troubles: Sequence[Trouble] = ()
 
     @property
-    def event(self) -> Told | None:
+    def event(self) -> JudgedEvent | None:
         """The newest event that counts: a duplicate only when there is nothing else."""
-        first = (entry for entry in self.told if entry.verdict is not Verdict.DUPLICATE)
-        return next(first, self.told[0] if self.told else None)
+        first = (entry for entry in self.events if entry.verdict is not Verdict.DUPLICATE)
+        return next(first, self.events[0] if self.events else None)
 
     @property
     def gone(self) -> str:

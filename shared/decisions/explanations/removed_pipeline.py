@@ -2,26 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 
-from shared.decisions.explanations.evidence import Explanation, Told
-from shared.decisions.explanations.status_text import moment, standing
+from shared.decisions.explanations.evidence import Explanation, JudgedEvent
+from shared.decisions.explanations.status_text import run_status_text, utc_text
 from shared.messages import RunRecord, Verdict
 
 
-def explain_past(blob: str, standing_now: str, told: Sequence[Told], runs: Mapping[str, RunRecord]) -> Explanation:
+def explain_past(
+    blob: str, pipeline_status: str, events: Sequence[JudgedEvent], runs: Mapping[str, RunRecord]
+) -> Explanation:
     """The last verdict on the blob, and how the pipeline stands.
 
-    ``told``: the events about it, newest first. ``runs``: those that verdicts name. ``standing_now``: why nothing
+    ``events``: the events about it, newest first. ``runs``: those that verdicts name. ``pipeline_status``: why nothing
     more will be decided, as a sentence about the pipeline.
     """
-    counts = (entry for entry in told if entry.verdict is not Verdict.DUPLICATE)
-    event = next(counts, told[0] if told else None)
+    counts = (entry for entry in events if entry.verdict is not Verdict.DUPLICATE)
+    event = next(counts, events[0] if events else None)
     if event is None:
-        return Explanation(None, f"no event reported {blob}; {standing_now}")
-    when = moment(event.arrival.occurred_at)
+        return Explanation(None, f"no event reported {blob}; {pipeline_status}")
+    when = utc_text(event.arrival.occurred_at)
     if event.verdict is Verdict.JOINED:
         return Explanation(
-            event.verdict, f"{blob} was reported at {when}, and whether to train it was never decided; {standing_now}"
+            event.verdict,
+            f"{blob} was reported at {when}, and whether to train it was never decided; {pipeline_status}",
         )
     run = runs.get(event.run_id or "")
-    what = f"it is in run {run.run_id}, {standing(run)}" if run else event.reason
-    return Explanation(event.verdict, f"{blob} was reported at {when}: {what}; {standing_now}", event.run_id)
+    what = f"it is in run {run.run_id}, {run_status_text(run)}" if run else event.reason
+    return Explanation(event.verdict, f"{blob} was reported at {when}: {what}; {pipeline_status}", event.run_id)

@@ -9,14 +9,14 @@ _DIGITS = 12  # of a digest, for people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Serving:
+class ServingModel:
     """The run whose model serves, and what it was trained on; None when that is not known any more."""
 
     run_id: str
     snapshot: Snapshot | None = None
 
 
-def in_force(serving: Serving | None, *, listing: str = "") -> str:
+def serving_text(serving: ServingModel | None, *, listing: str = "") -> str:
     """What serves, as a part of a sentence. ``listing``: of the data as they are now, see :class:`Snapshot`."""
     if serving is None:
         return "no model serves now"
@@ -35,11 +35,11 @@ def in_force(serving: Serving | None, *, listing: str = "") -> str:
     )
 
 
-def after_refusal(
-    serving: Serving | None, previous: Sequence[RunRecord], run_id: str | None, *, listing: str = ""
+def serving_text_after_refusal(
+    serving: ServingModel | None, previous: Sequence[RunRecord], run_id: str | None, *, listing: str = ""
 ) -> str:
     """What to add to the reason why run ``run_id`` is not repeated; ``previous``: the attempts at the same."""
-    said = in_force(serving, listing=listing)
+    said = serving_text(serving, listing=listing)
     once = any(run.run_id == run_id and run.outcome is Outcome.PROMOTED for run in previous)
     if not once or serving is None or serving.run_id == run_id:
         return said

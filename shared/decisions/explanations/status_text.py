@@ -15,12 +15,12 @@ _ENDED: Mapping[Outcome, str] = {
 }
 
 
-def moment(time: datetime) -> str:
+def utc_text(time: datetime) -> str:
     """A time as people read it, in UTC."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def standing(run: RunRecord) -> str:
+def run_status_text(run: RunRecord) -> str:
     """The state of a run, as the end of a sentence that names it."""
     if run.outcome is None:
         return "which is under way"
@@ -28,7 +28,7 @@ def standing(run: RunRecord) -> str:
     return ended if run.outcome is Outcome.PROMOTED or not run.reason else f"{ended}: {run.reason}"
 
 
-def closing(window: WindowState) -> str:
+def window_status_text(window: WindowState) -> str:
     """When an open window closes, as the end of a sentence that names it."""
     latest = window.opened_at + timedelta(seconds=window.longest_wait_seconds)
     asked = [
@@ -37,16 +37,16 @@ def closing(window: WindowState) -> str:
     ]
     least = f" and there are at least {' or '.join(asked)}" if asked else ""
     quiet = f"when nothing has arrived for {window.quiet_seconds:g} s{least}"
-    return f"which opened at {moment(window.opened_at)} and closes {quiet}, or at {moment(latest)} at the latest"
+    return f"which opened at {utc_text(window.opened_at)} and closes {quiet}, or at {utc_text(latest)} at the latest"
 
 
-def remedy(quarantine: Quarantine) -> str:
+def quarantine_status_text(quarantine: Quarantine) -> str:
     """Why the data of a quarantine are not trained again: the failures, and what ends it."""
     failures = quarantine.failures
     last = f"; the last failure: {failures[-1].reason}" if failures else ""
     runs = ", ".join(failure.run_id for failure in failures)
     return (
         f"the same data, code and parameters failed {counted(len(failures), 'time')} ({runs}){last}; quarantined since"
-        f" {moment(quarantine.since)}: change a file or the code to have them trained, or release them with"
+        f" {utc_text(quarantine.since)}: change a file or the code to have them trained, or release them with"
         f" POST /api/pipelines/{quarantine.pipeline}/release"
     )

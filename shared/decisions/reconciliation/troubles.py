@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from shared.decisions.explanations.status_text import moment
+from shared.decisions.explanations.status_text import utc_text
 from shared.decisions.training.size_limits import fitted
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Trouble, TroubleKind
@@ -103,7 +103,7 @@ def changes(before: Iterable[Trouble], after: Iterable[Trouble]) -> tuple[list[T
 def blocking_text(troubles: Iterable[Trouble]) -> str:
     """What keeps the pipeline from training now, as the end of a sentence; empty when nothing does."""
     told = (each for each in troubles if each.kind not in _GOES_ON)
-    return "; ".join(f"since {moment(each.since)}: {each.cause}; {each.remedy}" for each in told)
+    return "; ".join(f"since {utc_text(each.since)}: {each.cause}; {each.remedy}" for each in told)
 
 
 def _dated(found: Finding, before: Iterable[Trouble], now: datetime) -> Trouble:

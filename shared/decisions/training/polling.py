@@ -8,21 +8,21 @@ are kept apart, since a busy VM is no fault of the training.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from shared.messages import FailureKind, Phase, TrainingPoll, TrainingStatus
+from shared.messages import FailureKind, TrainingPhase, TrainingPoll, TrainingStatus
 
 ROUNDS_PER_EXECUTION = 20  # then continue as new: a replay's cost grows with the history
 SHORTEST = timedelta(seconds=1)
 LONGEST = timedelta(seconds=60)
 CANCEL_GRACE = timedelta(minutes=10)  # how long a cancelled training may take to stop before we say so and go on
 
-_WAITING = {Phase.QUEUED, Phase.PREPARING}
+_WAITING = {TrainingPhase.QUEUED, TrainingPhase.PREPARING}
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
     """The training is over. ``kind``: whose matter a failure is; None when an app before the kind was asked."""
 
-    phase: Phase
+    phase: TrainingPhase
     reason: str
     kind: FailureKind | None = None
 
@@ -66,7 +66,7 @@ def next_poll(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Ende
         asked = poll.cancel_asked_at or now
         if now - asked > CANCEL_GRACE:
             return Ended(
-                Phase.FAILED,
+                TrainingPhase.FAILED,
                 f"{poll.cancelling}; it did not stop within {_minutes(CANCEL_GRACE)} after that; check it in Azure ML",
                 _kind_of_limit(poll),
             )
@@ -78,9 +78,9 @@ def next_poll(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Ende
 
 
 def _ended(poll: TrainingPoll, status: TrainingStatus) -> Ended:
-    if poll.cancelling and status.phase is not Phase.COMPLETED:
-        return Ended(Phase.FAILED, poll.cancelling, _kind_of_limit(poll))
-    return Ended(status.phase, status.detail, status.failure_kind if status.phase is Phase.FAILED else None)
+    if poll.cancelling and status.phase is not TrainingPhase.COMPLETED:
+        return Ended(TrainingPhase.FAILED, poll.cancelling, _kind_of_limit(poll))
+    return Ended(status.phase, status.detail, status.failure_kind if status.phase is TrainingPhase.FAILED else None)
 
 
 def _kind_of_limit(poll: TrainingPoll) -> FailureKind:

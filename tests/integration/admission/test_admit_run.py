@@ -206,7 +206,7 @@ def test_what_fails_again_and_again_is_put_aside_until_it_changes_or_is_released
     assert not stack.unsettled()
 
     [kept] = stack.ledger.quarantines.of("breast-cancer")
-    assert stack.ledger.quarantines.release("breast-cancer", kept.fingerprint, START) is not None
+    assert stack.ledger.quarantines.lift("breast-cancer", kept.fingerprint, START) is not None
     stack.ledger.listings.clear_decision("breast-cancer")
     assert stack.unsettled()
     assert _granted(stack.admit("window-5")).attempt == 4

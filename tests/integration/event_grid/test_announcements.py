@@ -11,7 +11,7 @@ from azure.core.messaging import CloudEvent
 from pydantic import SecretStr
 
 from shared import settings
-from shared.clients.announcements import Announcements
+from shared.clients.announcements import RunEventPublisher
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import RunEvent, RunEventKind
 from shared.wire import from_wire
@@ -27,21 +27,21 @@ EVENT = RunEvent(kind=RunEventKind.NOT_PROMOTED, occurred_at=START, record=RECOR
 
 
 @contextmanager
-def announcing(endpoint: str, key: str = "key") -> Iterator[Announcements]:
-    client = Announcements(settings.Announcements(endpoint=endpoint, key=SecretStr(key)))
+def announcing(endpoint: str, key: str = "key") -> Iterator[RunEventPublisher]:
+    client = RunEventPublisher(settings.Announcements(endpoint=endpoint, key=SecretStr(key)))
     yield client
     client.close()
 
 
 @pytest.fixture
-def announcements(grid: StandIn) -> Iterator[Announcements]:
+def announcements(grid: StandIn) -> Iterator[RunEventPublisher]:
     topic = grid.endpoints["topics"][CLOUD_TOPIC]
     with announcing(topic["endpoint"], topic["key"]) as client:
         yield client
 
 
 def test_a_subscriber_gets_a_cloud_event_with_the_run_as_it_was(
-    grid: StandIn, endpoint: Receiver, name: str, announcements: Announcements
+    grid: StandIn, endpoint: Receiver, name: str, announcements: RunEventPublisher
 ) -> None:
     grid.subscribe(name, endpoint.url, CLOUD_TOPIC, eventDeliverySchema="CloudEventSchemaV1_0")
 
@@ -58,7 +58,7 @@ def test_a_subscriber_gets_a_cloud_event_with_the_run_as_it_was(
 
 
 def test_every_moment_is_taken_and_a_repeat_has_the_same_id(
-    grid: StandIn, endpoint: Receiver, name: str, announcements: Announcements
+    grid: StandIn, endpoint: Receiver, name: str, announcements: RunEventPublisher
 ) -> None:
     grid.subscribe(name, endpoint.url, CLOUD_TOPIC, eventDeliverySchema="CloudEventSchemaV1_0")
 
@@ -72,7 +72,7 @@ def test_every_moment_is_taken_and_a_repeat_has_the_same_id(
 
 
 def test_a_subscription_may_ask_for_some_types_only(
-    grid: StandIn, endpoint: Receiver, name: str, announcements: Announcements
+    grid: StandIn, endpoint: Receiver, name: str, announcements: RunEventPublisher
 ) -> None:
     ends = {"includedEventTypes": ["io.edgetrain.run.deployed"]}
     grid.subscribe(name, endpoint.url, CLOUD_TOPIC, eventDeliverySchema="CloudEventSchemaV1_0", filter=ends)
@@ -139,7 +139,7 @@ def test_a_service_that_is_gone_is_transient_and_the_same_client_goes_on_when_it
 
 def test_without_settings_nobody_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "shared.clients.announcements"):
-        Announcements(None).publish(EVENT)
+        RunEventPublisher(None).publish(EVENT)
 
     assert f"{RECORD.run_id}-not_promoted is told to nobody" in caplog.text
 

@@ -183,7 +183,7 @@ def test_who_asks_for_what_is_being_trained_follows_that_run(
 
     answer = upstream.wait_for_answer("c-1")
     assert (answer["kind"], answer["run_id"]) == ("accepted", run_id)
-    assert ledger.followers.followers(run_id) == [ReplyTo(message_id=message_id, correlation_id="c-1")]
+    assert ledger.outcome_subscriptions.subscribers(run_id) == [ReplyTo(message_id=message_id, correlation_id="c-1")]
 
 
 @pytest.mark.parametrize(

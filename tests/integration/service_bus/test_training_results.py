@@ -15,8 +15,8 @@ from azure.servicebus.aio import ServiceBusClient as AsyncClient
 from pydantic import SecretStr
 
 from cli.schemas import FOLDER
-from shared.clients.service_bus import QUARANTINE, RESULTS, Misfit, TrainingResults
-from shared.clients.service_bus_sender import BusOutlet
+from shared.clients.service_bus import QUARANTINE, RESULTS, RejectedMessage, TrainingResults
+from shared.clients.service_bus_sender import BusSender
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import ReplyTo, Stage
 from shared.wire_contracts.training_answers import TrainingAnswer, rejection
@@ -110,7 +110,7 @@ def test_a_bad_message_is_copied_byte_for_byte_with_the_reason(
     reply = ReplyTo(message_id=f"bad-{len(body)}", correlation_id="assay-17", reply_to="lab")
 
     for _ in range(2):
-        results.put_aside(Misfit(body=body, reason="the body is not JSON", reply=reply))
+        results.quarantine(RejectedMessage(body=body, reason="the body is not JSON", reply=reply))
 
     (message,) = taken(quarantine)
     assert b"".join(message.body) == body
@@ -155,8 +155,8 @@ def test_a_broker_that_is_away_is_trouble_that_passes(tmp_path: Path) -> None:
     assert ids == ["before-rejected", "meanwhile-rejected", "after-rejected"]
 
 
-def an_outlet(connection_string: str, *, seconds: float = 20) -> BusOutlet:
-    return BusOutlet(RESULTS, SecretStr(connection_string), AsyncClient.get_topic_sender, seconds=seconds)
+def an_outlet(connection_string: str, *, seconds: float = 20) -> BusSender:
+    return BusSender(RESULTS, SecretStr(connection_string), AsyncClient.get_topic_sender, seconds=seconds)
 
 
 def test_a_broker_that_says_nothing_is_not_waited_for_for_ever(tmp_path: Path) -> None:

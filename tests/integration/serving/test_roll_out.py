@@ -184,7 +184,7 @@ class Killed(BaseException):
     """Stands for the end of the process at that point."""
 
 
-@pytest.mark.parametrize("point", ["admit", "save_slot", "write_config", "take_out"])
+@pytest.mark.parametrize("point", ["bring_in", "save_slot", "write_config", "take_out"])
 def test_killed_in_a_switch(site: Site, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
     """Killed after this effect: the repetition ends with exactly one switch, and no request is lost."""
     site.release(1)

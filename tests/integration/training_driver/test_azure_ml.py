@@ -19,11 +19,11 @@ from shared.job_folders import JobFolders
 from shared.messages import (
     FailureKind,
     Lineage,
-    Phase,
     RegisteredModel,
     RegisterModel,
     TrainedModel,
     TrainingOrder,
+    TrainingPhase,
     TrainingRef,
     TrainingStatus,
 )
@@ -114,7 +114,7 @@ def trained(client: Client, hub: str) -> TrainingJob:
     job = site.job()
     client.driver("submit", job)
     status = site.end(job)
-    assert status.phase is Phase.COMPLETED, status.detail
+    assert status.phase is TrainingPhase.COMPLETED, status.detail
     return job
 
 
@@ -132,7 +132,7 @@ def test_a_submitted_job_is_started_once_however_often_it_is_submitted(site: Sit
 
     assert isinstance(first, TrainingStatus)
     assert isinstance(again, TrainingStatus)
-    assert end.phase is Phase.COMPLETED, end.detail
+    assert end.phase is TrainingPhase.COMPLETED, end.detail
     assert afterwards == end
     assert azure_ml.trainings(job.run_id) == 1
 
@@ -146,7 +146,7 @@ def test_jobs_submitted_at_the_same_moment_each_run_their_own_code(
 
         site.client.begin("facts", "submit_side_by_side", jobs).result(timeout=60)
 
-        assert [site.end(job).phase for job in jobs] == [Phase.COMPLETED] * 3
+        assert [site.end(job).phase for job in jobs] == [TrainingPhase.COMPLETED] * 3
         metrics = [site.client.driver("collect", ref(job)).metrics for job in jobs]
         assert ["macro_f1" in logged for logged in metrics] == [False, True, True]
     finally:
@@ -256,7 +256,7 @@ def test_the_same_job_submitted_many_times_at_once_is_one_run(site: Site) -> Non
     answers = site.client.begin("facts", "submit_side_by_side", [job] * 4).result(timeout=120)
 
     assert {type(answer) for answer in answers} == {TrainingStatus}
-    assert site.end(job).phase is Phase.COMPLETED
+    assert site.end(job).phase is TrainingPhase.COMPLETED
 
 
 def test_a_model_that_is_not_there_is_not_registered(client: Client, trained: TrainingJob) -> None:
@@ -292,7 +292,7 @@ def test_a_submit_that_was_killed_after_the_start_is_adopted_and_tagged(
 
         site.client.driver("submit", job)
 
-        assert site.end(job).phase is Phase.COMPLETED
+        assert site.end(job).phase is TrainingPhase.COMPLETED
         assert azure_ml.trainings(job.run_id) == 1
         assert site.run(job)["tags"].items() >= job.tags.items()
     finally:
@@ -311,7 +311,7 @@ def test_a_submit_whose_answer_was_lost_finds_the_run_it_started(site: Site, azu
         azure_ml.clear_faults()
 
     assert isinstance(status, TrainingStatus), status
-    assert site.end(job).phase is Phase.COMPLETED
+    assert site.end(job).phase is TrainingPhase.COMPLETED
     assert azure_ml.trainings(job.run_id) == 1
 
 
@@ -325,8 +325,8 @@ def test_a_cancelled_training_stops_and_leaves_nothing(site: Site, azure_ml: Azu
     end = site.end(job)
     site.client.driver("cancel", ref(job))
 
-    assert end == TrainingStatus(phase=Phase.CANCELLED)
-    assert site.end(busy).phase is Phase.COMPLETED
+    assert end == TrainingStatus(phase=TrainingPhase.CANCELLED)
+    assert site.end(busy).phase is TrainingPhase.COMPLETED
     assert azure_ml.trainings(job.run_id) == 0
     assert vm.leftovers() == []
 
@@ -334,12 +334,14 @@ def test_a_cancelled_training_stops_and_leaves_nothing(site: Site, azure_ml: Azu
 def test_a_running_training_is_stopped_on_the_vm(site: Site, vm: TrainingVm, azure_ml: AzureMlStandIn) -> None:
     job = site.job()
     site.client.driver("submit", job)
-    site.until(job, lambda status: status.phase in {Phase.RUNNING, Phase.FINALIZING, Phase.COMPLETED})
+    site.until(
+        job, lambda status: status.phase in {TrainingPhase.RUNNING, TrainingPhase.FINALIZING, TrainingPhase.COMPLETED}
+    )
 
     site.client.driver("cancel", ref(job))
 
     # It is a race with a short training; either way nothing of it runs on.
-    assert site.end(job).phase in {Phase.CANCELLED, Phase.COMPLETED}
+    assert site.end(job).phase in {TrainingPhase.CANCELLED, TrainingPhase.COMPLETED}
     assert vm.leftovers() == []
 
 
@@ -351,7 +353,7 @@ def test_a_fault_in_the_data_is_told_by_file_line_and_column_and_never_by_value(
     site.client.driver("submit", job)
     end = site.end(job)
 
-    assert end.phase is Phase.FAILED
+    assert end.phase is TrainingPhase.FAILED
     assert end.detail.startswith("landing/bad.csv, line 5, column 'mean_perimeter': not a number")
     run = site.run(job)
     log = site.client.begin("facts", "log", job.pipeline, job.run_id, str(tmp_path)).result(timeout=60)
@@ -365,7 +367,7 @@ def test_an_environment_that_is_not_on_the_vm_is_named(site: Site) -> None:
     site.client.driver("submit", job)
     end = site.end(job)
 
-    assert end.phase is Phase.FAILED
+    assert end.phase is TrainingPhase.FAILED
     assert end.failure_kind is FailureKind.OUTSIDE
     assert end.detail == (
         "the VM has no such Python environment; prepare the VM: edgetrain prepare-vm --pipeline breast-cancer"
@@ -391,7 +393,7 @@ def test_a_service_that_fails_for_a_while_is_transient_and_then_works(
     assert isinstance(answer, Failed)
     assert answer.kind == "transient"
     assert answer.text.startswith(f"Azure ML could not look up run {trained.run_id}: it answered 429")
-    assert client.driver("check", ref(trained)).phase is Phase.COMPLETED
+    assert client.driver("check", ref(trained)).phase is TrainingPhase.COMPLETED
 
 
 def test_a_wrong_secret_is_told_without_the_secret(azure_ml: AzureMlStandIn, vm: TrainingVm, tmp_path: Path) -> None:

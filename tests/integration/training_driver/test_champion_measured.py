@@ -3,7 +3,7 @@
 import pytest
 
 from local_stack.demo_data import breast_cancer_story
-from shared.messages import Compared, Phase, TrainedModel, TrainingRef
+from shared.messages import Compared, TrainedModel, TrainingPhase, TrainingRef
 from shared.training_driver import TrainingJob
 from tests.integration.training_driver.client import Client
 from tests.integration.training_driver.test_azure_ml import Site
@@ -21,7 +21,7 @@ def site(client: Client, hub: str) -> Site:
 def trained(site: Site, job: TrainingJob) -> TrainedModel:
     site.client.driver("submit", job)
     status = site.end(job)
-    assert status.phase is Phase.COMPLETED, status.detail
+    assert status.phase is TrainingPhase.COMPLETED, status.detail
     ref = TrainingRef(run_id=job.run_id, pipeline=job.pipeline, metrics=("log_loss",))
     collected = site.client.driver("collect", ref)
     assert isinstance(collected, TrainedModel), collected

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.messages import FailureKind, Phase, TrainingStatus
+from shared.messages import FailureKind, TrainingPhase, TrainingStatus
 from shared.training_driver import TrainingJob
 from tests.integration.training_driver.client import Client
 from tests.integration.training_driver.conftest import TrainingVm
@@ -89,7 +89,7 @@ def test_nothing_that_training_code_says_leaves_the_vm(site: Site, vm: TrainingV
 
     status = run(site, job)
 
-    assert status.phase is Phase.FAILED
+    assert status.phase is TrainingPhase.FAILED
     assert status.failure_kind is FailureKind.CODE
     assert status.detail.startswith("the training code ended the process at train.py:")
     assert first_value() not in all_that_left(site, job, status, tmp_path)
@@ -115,7 +115,7 @@ def test_a_training_that_talks_and_succeeds_says_nothing_either(site: Site, tmp_
 
     status = run(site, job)
 
-    assert status.phase is Phase.COMPLETED, status.detail
+    assert status.phase is TrainingPhase.COMPLETED, status.detail
     assert first_value() not in all_that_left(site, job, status, tmp_path)
 
 
@@ -126,6 +126,6 @@ def test_code_that_cannot_be_imported_is_told_and_its_text_is_not(site: Site, tm
 
     status = run(site, job)
 
-    assert (status.phase, status.failure_kind) == (Phase.FAILED, kind)
+    assert (status.phase, status.failure_kind) == (TrainingPhase.FAILED, kind)
     assert reason in status.detail
     assert "CANARY" not in all_that_left(site, job, status, tmp_path)

@@ -32,7 +32,7 @@ class World:
         assert record.outcome is Outcome.FAILED
         self.sent.append(reply.message_id)
 
-    def followers(self, run_id: str) -> list[ReplyTo]:
+    def subscribers(self, run_id: str) -> list[ReplyTo]:
         assert run_id == a_run_record().run_id
         return list(self.waiting)
 
@@ -42,7 +42,7 @@ class World:
     def announce(self, kind: RunEventKind = RunEventKind.FAILED) -> Done:
         record = a_run_record(outcome=Outcome.FAILED if kind.final else None)
         event = RunEvent(kind=kind, occurred_at=START, record=record)
-        return announce(event, publisher=self, answers=self, followers=self)
+        return announce(event, publisher=self, answers=self, subscriptions=self)
 
 
 def test_the_end_is_published_and_all_who_asked_are_answered_once() -> None:

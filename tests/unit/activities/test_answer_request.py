@@ -72,20 +72,23 @@ def a_request(admission: Admission | None = ACCEPTED, rejected: str = "") -> Ans
 def test_a_run_under_way_is_accepted_and_followed(ledger: Ledger) -> None:
     answers = Answers()
 
-    assert answer_request(a_request(), answers=answers, followers=ledger.followers, runs=Runs(UNDER_WAY)) == Done()
+    assert (
+        answer_request(a_request(), answers=answers, subscriptions=ledger.outcome_subscriptions, runs=Runs(UNDER_WAY))
+        == Done()
+    )
 
     assert answers.kinds == [AnswerKind.ACCEPTED]
-    assert ledger.followers.unanswered() == [(ENDED.run_id, REPLY)]
+    assert ledger.outcome_subscriptions.unanswered() == [(ENDED.run_id, REPLY)]
 
 
 def test_a_run_that_ended_meanwhile_is_told_at_once(ledger: Ledger) -> None:
     answers = Answers()
 
-    answer_request(a_request(), answers=answers, followers=ledger.followers, runs=Runs(ENDED))
+    answer_request(a_request(), answers=answers, subscriptions=ledger.outcome_subscriptions, runs=Runs(ENDED))
 
     assert answers.kinds == [AnswerKind.ACCEPTED, AnswerKind.OUTCOME]
     assert answers.sent[1].outcome is Outcome.NOT_PROMOTED
-    assert ledger.followers.unanswered() == []
+    assert ledger.outcome_subscriptions.unanswered() == []
 
 
 def test_what_leads_to_no_run_is_answered_and_nobody_follows(ledger: Ledger) -> None:
@@ -94,11 +97,11 @@ def test_what_leads_to_no_run_is_answered_and_nobody_follows(ledger: Ledger) -> 
     quarantined = replace(unchanged, verdict=Verdict.QUARANTINED)
 
     for asked in (a_request(unchanged), a_request(quarantined), a_request(None, "the hub is away")):
-        answer_request(asked, answers=answers, followers=ledger.followers, runs=Runs(ENDED))
+        answer_request(asked, answers=answers, subscriptions=ledger.outcome_subscriptions, runs=Runs(ENDED))
 
     assert answers.kinds == [AnswerKind.ALREADY_TRAINED, AnswerKind.REJECTED, AnswerKind.REJECTED]
     assert answers.sent[0].outcome is Outcome.NOT_PROMOTED
-    assert ledger.followers.unanswered() == []
+    assert ledger.outcome_subscriptions.unanswered() == []
 
 
 def test_with_the_broker_away_it_is_followed_all_the_same(ledger: Ledger) -> None:
@@ -106,25 +109,27 @@ def test_with_the_broker_away_it_is_followed_all_the_same(ledger: Ledger) -> Non
         raise TransientError("the broker is away")
 
     with pytest.raises(TransientError):
-        answer_request(a_request(), answers=Answers(before=away), followers=ledger.followers, runs=Runs(UNDER_WAY))
+        answer_request(
+            a_request(), answers=Answers(before=away), subscriptions=ledger.outcome_subscriptions, runs=Runs(UNDER_WAY)
+        )
 
-    assert ledger.followers.unanswered() == [(ENDED.run_id, REPLY)]
+    assert ledger.outcome_subscriptions.unanswered() == [(ENDED.run_id, REPLY)]
 
 
 def test_a_repeat_sends_the_same_again(ledger: Ledger) -> None:
     answers = Answers()
 
     for _ in range(2):
-        answer_request(a_request(), answers=answers, followers=ledger.followers, runs=Runs(ENDED))
+        answer_request(a_request(), answers=answers, subscriptions=ledger.outcome_subscriptions, runs=Runs(ENDED))
 
     assert answers.sent[:2] == answers.sent[2:]
-    assert ledger.followers.unanswered() == []
+    assert ledger.outcome_subscriptions.unanswered() == []
 
 
 def test_a_request_that_came_otherwise_is_not_answered(ledger: Ledger) -> None:
     answers, asked = Answers(), replace(a_request(), request=replace(REQUEST, reply=None))
 
-    answer_request(asked, answers=answers, followers=ledger.followers, runs=Runs(ENDED))
+    answer_request(asked, answers=answers, subscriptions=ledger.outcome_subscriptions, runs=Runs(ENDED))
 
     assert answers.sent == []
-    assert ledger.followers.unanswered() == []
+    assert ledger.outcome_subscriptions.unanswered() == []

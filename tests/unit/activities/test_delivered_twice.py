@@ -33,7 +33,6 @@ from shared.messages import (
     ComputeRef,
     Lineage,
     Outcome,
-    Phase,
     RegisterModel,
     ReplyTo,
     Rollout,
@@ -44,6 +43,7 @@ from shared.messages import (
     Snapshot,
     Stage,
     TrainingOrder,
+    TrainingPhase,
     TrainingRef,
     TrainingStatus,
     Verdict,
@@ -226,7 +226,7 @@ def order(world: World) -> TrainingOrder:
 
 def training(world: World) -> TrainingRef:
     ref = TrainingRef(run_id=world.run.run_id, pipeline=NAME)
-    world.trainings.statuses[ref.run_id] = TrainingStatus(phase=Phase.RUNNING)
+    world.trainings.statuses[ref.run_id] = TrainingStatus(phase=TrainingPhase.RUNNING)
     world.trainings.models[ref.run_id] = replace(a_trained_model(), run_id=ref.run_id)
     return ref
 
@@ -264,7 +264,7 @@ def answer(world: World) -> AnswerRequest:
 
 
 def end_of_a_followed_run(world: World) -> RunEvent:
-    world.ledger.followers.follow(world.run.run_id, REPLY)
+    world.ledger.outcome_subscriptions.subscribe(world.run.run_id, REPLY)
     return RunEvent(kind=RunEventKind.DEPLOYED, occurred_at=START, record=ended(world))
 
 

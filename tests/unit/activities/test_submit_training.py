@@ -7,7 +7,7 @@ import pytest
 from activities.submit_training import GRACE_SECONDS, submit_training
 from shared.errors import Code, PermanentError
 from shared.job_folders import JobFolders
-from shared.messages import Phase, TrainingOrder, TrainingStatus
+from shared.messages import TrainingOrder, TrainingPhase, TrainingStatus
 from shared.pipelines import Pipelines
 from shared.run_code import RunCode
 from tests.support.builders import a_snapshot
@@ -61,7 +61,7 @@ def test_the_job_carries_references_and_parameters() -> None:
         "holdout": "rows",
         "evaluator": "code",
     }
-    assert status.phase is Phase.QUEUED
+    assert status.phase is TrainingPhase.QUEUED
 
 
 def test_a_champion_is_named_to_be_measured_beside_the_new_model() -> None:

@@ -6,15 +6,15 @@ import pytest
 from orchestrations.await_training import await_training
 from orchestrations.progress import gave_up
 from shared.errors import Code
-from shared.messages import Done, FailureKind, Phase, TrainingEnd, TrainingLimits, TrainingPoll, TrainingStatus
+from shared.messages import Done, FailureKind, TrainingEnd, TrainingLimits, TrainingPhase, TrainingPoll, TrainingStatus
 from shared.wire import from_wire
 from tests.support.builders import a_training_poll
 from tests.support.workflow import START, Answer, play, refusal, value
 
-QUEUED = value(TrainingStatus(phase=Phase.QUEUED, detail="Queued"))
-RUNNING = value(TrainingStatus(phase=Phase.RUNNING, detail="Running"))
-COMPLETED = value(TrainingStatus(phase=Phase.COMPLETED))
-CANCELLED = value(TrainingStatus(phase=Phase.CANCELLED))
+QUEUED = value(TrainingStatus(phase=TrainingPhase.QUEUED, detail="Queued"))
+RUNNING = value(TrainingStatus(phase=TrainingPhase.RUNNING, detail="Running"))
+COMPLETED = value(TrainingStatus(phase=TrainingPhase.COMPLETED))
+CANCELLED = value(TrainingStatus(phase=TrainingPhase.CANCELLED))
 SHORT = TrainingLimits(queued_seconds=100, running_seconds=200, expected_seconds=60)
 
 
@@ -25,7 +25,7 @@ def test_submits_once_and_polls_to_the_end() -> None:
         answers={"submit_training": QUEUED, "check_training": [QUEUED, RUNNING, RUNNING, COMPLETED]},
     )
 
-    assert from_wire(TrainingEnd, run.output) == TrainingEnd(phase=Phase.COMPLETED, rounds=4)
+    assert from_wire(TrainingEnd, run.output) == TrainingEnd(phase=TrainingPhase.COMPLETED, rounds=4)
     assert run.asked == ["submit_training"] + ["check_training"] * 4
     assert [status["progress"]["phase"] for status in run.context.statuses] == [
         "submitting",
@@ -40,7 +40,7 @@ def test_continues_as_new_after_twenty_rounds_and_does_not_submit_again() -> Non
 
     assert first.output is None
     carried = from_wire(TrainingPoll, first.context.continued_with)
-    assert (carried.rounds, carried.submitted, carried.phase) == (20, True, Phase.RUNNING)
+    assert (carried.rounds, carried.submitted, carried.phase) == (20, True, TrainingPhase.RUNNING)
 
     second = play(await_training, carried, answers={"check_training": COMPLETED})
     assert second.asked == ["check_training"]
@@ -89,7 +89,7 @@ def test_an_expired_limit_cancels_remotely_and_fails_with_the_remedy(stuck: dict
 
     end = from_wire(TrainingEnd, run.output)
     assert cancelled
-    assert end.phase is Phase.FAILED
+    assert end.phase is TrainingPhase.FAILED
     assert said in end.reason
 
 
@@ -104,7 +104,7 @@ def test_a_cancelled_training_that_does_not_stop_is_told_apart() -> None:
         poll, clock = from_wire(TrainingPoll, run.context.continued_with), run.context.current_utc_datetime
 
     end = from_wire(TrainingEnd, run.output)
-    assert end.phase is Phase.FAILED
+    assert end.phase is TrainingPhase.FAILED
     assert "did not stop" in end.reason
 
 
@@ -116,7 +116,7 @@ def test_a_refused_order_is_an_end_with_its_reason() -> None:
     )
 
     end = from_wire(TrainingEnd, run.output)
-    assert (end.phase, end.reason) == (Phase.FAILED, "no compute hub-vm; attach it")
+    assert (end.phase, end.reason) == (TrainingPhase.FAILED, "no compute hub-vm; attach it")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_when_azure_ml_refuses_to_say_how_it_is_the_training_does_not_keep_the_v
     )
 
     end = from_wire(TrainingEnd, run.output)
-    assert (end.phase, end.reason) == (Phase.FAILED, f"the secret has expired; {told}")
+    assert (end.phase, end.reason) == (TrainingPhase.FAILED, f"the secret has expired; {told}")
 
 
 def test_when_azure_ml_stops_answering_the_training_is_cancelled_and_the_stack_stays_out_of_the_reason() -> None:
@@ -152,7 +152,7 @@ def test_when_azure_ml_stops_answering_the_training_is_cancelled_and_the_stack_s
     )
 
     end = from_wire(TrainingEnd, run.output)
-    assert end.phase is Phase.FAILED
+    assert end.phase is TrainingPhase.FAILED
     assert end.reason == f"{gave_up(Exception('Azure ML answers 500'))}; the training was cancelled"
     assert "cancel_training" in run.asked
 
@@ -172,12 +172,12 @@ def test_when_azure_ml_takes_no_order_it_says_whether_something_may_run_there(an
     )
 
     end = from_wire(TrainingEnd, run.output)
-    assert end.phase is Phase.FAILED
+    assert end.phase is TrainingPhase.FAILED
     assert f"start the run again; {told}" in end.reason
 
 
 def test_its_custom_status_fits_the_hosts_limit() -> None:
-    long = value(TrainingStatus(phase=Phase.RUNNING, detail="x" * 500))
+    long = value(TrainingStatus(phase=TrainingPhase.RUNNING, detail="x" * 500))
     run = play(
         await_training,
         a_training_poll(),
@@ -189,7 +189,7 @@ def test_its_custom_status_fits_the_hosts_limit() -> None:
 
 @pytest.mark.parametrize("kind", list(FailureKind))
 def test_whose_matter_a_failure_is_goes_on_to_the_run(kind: FailureKind) -> None:
-    failed = value(TrainingStatus(phase=Phase.FAILED, detail="why", failure_kind=kind))
+    failed = value(TrainingStatus(phase=TrainingPhase.FAILED, detail="why", failure_kind=kind))
 
     run = play(await_training, a_training_poll(submitted=True), answers={"check_training": failed})
 
@@ -198,7 +198,7 @@ def test_whose_matter_a_failure_is_goes_on_to_the_run(kind: FailureKind) -> None
 
 
 def test_a_status_of_an_app_before_the_kind_counts_as_it_did() -> None:
-    failed = value(TrainingStatus(phase=Phase.FAILED, detail="why"))
+    failed = value(TrainingStatus(phase=TrainingPhase.FAILED, detail="why"))
 
     run = play(await_training, a_training_poll(submitted=True), answers={"check_training": failed})
 

@@ -15,12 +15,12 @@ from shared.messages import (
     ComputeWait,
     Done,
     Outcome,
-    Phase,
     RegisteredModel,
     RunRecord,
     Stage,
     TargetResult,
     TrainingEnd,
+    TrainingPhase,
     TrainingPoll,
     TrainingRef,
     Turn,
@@ -46,7 +46,7 @@ def compared(**changes: Any) -> Any:
 def story(request: dict[str, Any] | None = None, **changes: Any) -> tuple[Played, RunRecord]:
     answers: dict[str, Any] = {
         "await_compute": to_wire(ComputeTurn(turn=Turn.GRANTED)),
-        "await_training": to_wire(TrainingEnd(phase=Phase.COMPLETED)),
+        "await_training": to_wire(TrainingEnd(phase=TrainingPhase.COMPLETED)),
         "collect_training": compared(metrics={"accuracy": 0.91}),
         "release_compute": value(Done()),
         "read_champion": value(CHAMPION),

@@ -14,7 +14,6 @@ from shared.messages import (
     ComputeWait,
     Done,
     Outcome,
-    Phase,
     QueuePolicy,
     QueueRule,
     RegisteredModel,
@@ -23,6 +22,7 @@ from shared.messages import (
     Stage,
     TargetResult,
     TrainingEnd,
+    TrainingPhase,
     Turn,
 )
 from shared.wire import from_wire, to_wire
@@ -39,7 +39,7 @@ WRONG_KEY = refusal(Code.BAD_CONFIGURATION, "wrong key")
 def story(request: dict[str, Any] | None = None, **changes: Any) -> tuple[Played, RunRecord]:
     answers: dict[str, Any] = {
         "await_compute": to_wire(ComputeTurn(turn=Turn.GRANTED)),
-        "await_training": to_wire(TrainingEnd(phase=Phase.COMPLETED)),
+        "await_training": to_wire(TrainingEnd(phase=TrainingPhase.COMPLETED)),
         "collect_training": value(a_trained_model()),
         "release_compute": value(Done()),
         "read_champion": value(a_champion()),
@@ -114,8 +114,8 @@ TROUBLE: list[tuple[dict[str, Any], str]] = [
     ({"await_compute": to_wire(REFUSED)}, "cancelled"),
     ({"await_compute": {"failed": "tables down"}}, "failed"),
     ({"await_compute": NO_ANSWER}, "failed"),
-    ({"await_training": to_wire(TrainingEnd(phase=Phase.FAILED, reason="job.py exited with 1"))}, "failed"),
-    ({"await_training": to_wire(TrainingEnd(phase=Phase.CANCELLED))}, "cancelled"),
+    ({"await_training": to_wire(TrainingEnd(phase=TrainingPhase.FAILED, reason="job.py exited with 1"))}, "failed"),
+    ({"await_training": to_wire(TrainingEnd(phase=TrainingPhase.CANCELLED))}, "cancelled"),
     ({"await_training": NO_ANSWER}, "failed"),
     ({"collect_training": refusal(Code.TRAINING_OUTPUT_MISSING, "no outputs/model")}, "failed"),
     ({"collect_training": NO_ANSWER}, "failed"),

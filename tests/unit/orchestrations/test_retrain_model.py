@@ -14,13 +14,13 @@ from shared.messages import (
     FailureKind,
     LeftOut,
     Outcome,
-    Phase,
     RegisteredModel,
     RunRecord,
     Stage,
     TargetPlan,
     TargetResult,
     TrainingEnd,
+    TrainingPhase,
 )
 from shared.wire import from_wire, to_text, to_wire
 from tests.support.builders import a_champion, a_plan, a_run_request, a_snapshot, a_trained_model
@@ -33,7 +33,7 @@ DEPLOYED = to_wire(TargetResult(target="hub-vm", deployed=True, endpoint="http:/
 
 def answers(**changes: Any) -> dict[str, Any]:
     usual: dict[str, Any] = {
-        "await_training": to_wire(TrainingEnd(phase=Phase.COMPLETED)),
+        "await_training": to_wire(TrainingEnd(phase=TrainingPhase.COMPLETED)),
         "collect_training": value(a_trained_model()),
         "read_champion": value(a_champion()),
         "register_model": value(RegisteredModel(name="breast-cancer", version="2")),
@@ -96,13 +96,13 @@ def test_a_weak_challenger_is_never_registered() -> None:
     ("change", "outcome", "stage", "reason"),
     [
         (
-            {"await_training": to_wire(TrainingEnd(phase=Phase.FAILED, reason="job.py exited with 1"))},
+            {"await_training": to_wire(TrainingEnd(phase=TrainingPhase.FAILED, reason="job.py exited with 1"))},
             Outcome.FAILED,
             Stage.TRAINING,
             "training: job.py exited with 1",
         ),
         (
-            {"await_training": to_wire(TrainingEnd(phase=Phase.CANCELLED))},
+            {"await_training": to_wire(TrainingEnd(phase=TrainingPhase.CANCELLED))},
             Outcome.CANCELLED,
             Stage.TRAINING,
             "training: it was cancelled in Azure ML",

@@ -8,7 +8,7 @@ import pytest
 from orchestrations.progress import gave_up
 from shared.decisions.admission.repeats import decide_attempt, effective_parameters, nothing_new
 from shared.decisions.admission.run_plan import trained_in
-from shared.decisions.explanations.status_text import remedy
+from shared.decisions.explanations.status_text import quarantine_status_text
 from shared.decisions.promotion.judgement import judge
 from shared.decisions.reconciliation.orphans import (
     FinalizeRun,
@@ -27,12 +27,12 @@ from shared.messages import (
     Compared,
     Outcome,
     Parameters,
-    Phase,
     Quarantine,
     QueuePolicy,
     QueueRule,
     RunRecord,
     Stage,
+    TrainingPhase,
     TrainingStatus,
     WithoutComparison,
     delivery_of,
@@ -73,7 +73,7 @@ def test_admission() -> None:
         "trained before, not promoted": refused(a_run_record(outcome=Outcome.NOT_PROMOTED)),
         "no new file": nothing_new("breast-cancer-abababababab-1").reason,
         "quarantined": refused(failed, quarantine=PUT_ASIDE),
-        "quarantined without evidence": remedy(replace(PUT_ASIDE, failures=())),
+        "quarantined without evidence": quarantine_status_text(replace(PUT_ASIDE, failures=())),
         "left out: some files": "..." + described(entries),
         "left out: one still written": "..." + described(left_out(STILL_WRITTEN, ["landing/log.csv"])),
         "left out: two still written": "..." + described(left_out(STILL_WRITTEN, ["landing/a.log", "landing/b.log"])),
@@ -170,7 +170,7 @@ def test_failures_of_trainings() -> None:
         "waited for too long": replace(poll, queued_since=START),
         "does not stop": replace(running, cancelling="(the limit)", cancel_asked_at=LATER - 2 * CANCEL_GRACE),
     }.items():
-        step = next_poll(state, TrainingStatus(phase=Phase.RUNNING), LATER)
+        step = next_poll(state, TrainingStatus(phase=TrainingPhase.RUNNING), LATER)
         assert isinstance(step, Cancel | Ended)
         sentences[case] = step.reason
     sentences["an activity's retries ran out"] = gave_up(Exception("the registry answered 503\n  stack"))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from shared.decisions.arrivals.routing import route
 from shared.decisions.explanations.blob_verdict import explain
 from shared.decisions.explanations.removed_pipeline import explain_past
-from shared.decisions.explanations.serving_model import Serving, after_refusal, in_force
+from shared.decisions.explanations.serving_model import ServingModel, serving_text, serving_text_after_refusal
 from shared.decisions.reconciliation.troubles import Aspect, Finding, blocking_text, merge_findings
 from shared.messages import LeftOut, Outcome, TroubleKind, Verdict
 from tests.support.arrivals import a_pipeline, a_run_record, an_arrival
@@ -19,12 +19,14 @@ from tests.unit.decisions.explanations import test_blob_verdict as blobs
 def test_verdicts_on_blobs() -> None:
     sentences = {case: explain(blobs.evidence(**changes)).sentence for case, (changes, *_) in blobs.CASES.items()}
     faulty = replace(blobs.RUN, left_out=(LeftOut(why="faulty", count=1, first=(blobs.BLOB,)),))
-    known = blobs.evidence(told=[blobs.TRAINED], taken=replace(blobs.TAKEN, run=faulty))
+    known = blobs.evidence(events=[blobs.TRAINED], listed_in=replace(blobs.TAKEN, run=faulty))
     sentences["left out for a fault"] = explain(known).sentence
-    serves = Serving(run_id="r-serves")
-    known = blobs.evidence(told=[blobs.TRAINED], taken=blobs.TAKEN, serving=serves)
+    serves = ServingModel(run_id="r-serves")
+    known = blobs.evidence(events=[blobs.TRAINED], listed_in=blobs.TAKEN, serving=serves)
     sentences["promoted once, another model serves now"] = explain(known).sentence
-    known = blobs.evidence(told=[blobs.TRAINED], taken=blobs.TAKEN, serving=serves, serves_it=True, entry=None)
+    known = blobs.evidence(
+        events=[blobs.TRAINED], listed_in=blobs.TAKEN, serving=serves, serving_has_it=True, entry=None
+    )
     sentences["deleted, but the model that serves was trained on it"] = explain(known).sentence
     troubles = merge_findings((), {Aspect.DATA: [Finding(TroubleKind.NO_DATA, "site factory has no hold-out")]}, START)
     known = blobs.evidence(entry=None, troubles=troubles)
@@ -34,14 +36,14 @@ def test_verdicts_on_blobs() -> None:
 
 
 def test_verdicts_on_blobs_of_removed_pipelines() -> None:
-    told, runs = [blobs.TRAINED], {blobs.RUN.run_id: blobs.RUN}
+    events, runs = [blobs.TRAINED], {blobs.RUN.run_id: blobs.RUN}
     state = "pipeline breast-cancer: its file was removed"
     sentences = {
         "no event": explain_past(blobs.BLOB, state, [], {}).sentence,
         "joined, never decided": explain_past(blobs.BLOB, state, [blobs.JOINED], {}).sentence,
-        "trained": explain_past(blobs.BLOB, state, told, runs).sentence,
+        "trained": explain_past(blobs.BLOB, state, events, runs).sentence,
         "rejected": explain_past(
-            blobs.BLOB, state, [blobs.Told(an_arrival(), Verdict.REJECTED, "there is no hold-out")], {}
+            blobs.BLOB, state, [blobs.JudgedEvent(an_arrival(), Verdict.REJECTED, "there is no hold-out")], {}
         ).sentence,
     }
 
@@ -72,15 +74,15 @@ def test_verdicts_outside_every_pipeline() -> None:
 
 def test_the_model_in_force() -> None:
     snapshot = replace(a_run_request().snapshot, blobs=3, content="c" * 64, listing="l" * 64)
-    serving = Serving(run_id="r-serves", snapshot=snapshot)
+    serving = ServingModel(run_id="r-serves", snapshot=snapshot)
     before = [a_run_record(run_id="r-old", outcome=Outcome.PROMOTED)]
     sentences = {
-        "nothing serves": in_force(None),
-        "its snapshot is unknown": in_force(Serving(run_id="r-serves")),
-        "its snapshot is known": in_force(serving),
-        "the same files": in_force(serving, listing="l" * 64),
-        "other files": in_force(serving, listing="m" * 64),
-        "the same data were promoted once": after_refusal(serving, before, "r-old", listing="m" * 64),
+        "nothing serves": serving_text(None),
+        "its snapshot is unknown": serving_text(ServingModel(run_id="r-serves")),
+        "its snapshot is known": serving_text(serving),
+        "the same files": serving_text(serving, listing="l" * 64),
+        "other files": serving_text(serving, listing="m" * 64),
+        "the same data were promoted once": serving_text_after_refusal(serving, before, "r-old", listing="m" * 64),
     }
 
     compare("serving_model", "What a refusal and a preview say of the model that serves.", sentences)

@@ -3,28 +3,28 @@ import math
 import pytest
 
 from shared.clients.azure_ml.statuses import error_of, finite_metrics, phase_of
-from shared.messages import Phase
+from shared.messages import TrainingPhase
 
 
 @pytest.mark.parametrize(
     ("status", "phase"),
     [
-        ("NotStarted", Phase.QUEUED),
-        ("Queued", Phase.QUEUED),
-        ("Preparing", Phase.PREPARING),
-        ("Provisioning", Phase.PREPARING),
-        ("Starting", Phase.PREPARING),
-        ("Running", Phase.RUNNING),
-        ("NotResponding", Phase.RUNNING),
-        ("CancelRequested", Phase.FINALIZING),
-        ("Finalizing", Phase.FINALIZING),
-        ("Completed", Phase.COMPLETED),
-        ("Failed", Phase.FAILED),
-        ("Canceled", Phase.CANCELLED),
-        ("AWordOfTomorrow", Phase.RUNNING),
+        ("NotStarted", TrainingPhase.QUEUED),
+        ("Queued", TrainingPhase.QUEUED),
+        ("Preparing", TrainingPhase.PREPARING),
+        ("Provisioning", TrainingPhase.PREPARING),
+        ("Starting", TrainingPhase.PREPARING),
+        ("Running", TrainingPhase.RUNNING),
+        ("NotResponding", TrainingPhase.RUNNING),
+        ("CancelRequested", TrainingPhase.FINALIZING),
+        ("Finalizing", TrainingPhase.FINALIZING),
+        ("Completed", TrainingPhase.COMPLETED),
+        ("Failed", TrainingPhase.FAILED),
+        ("Canceled", TrainingPhase.CANCELLED),
+        ("AWordOfTomorrow", TrainingPhase.RUNNING),
     ],
 )
-def test_every_word_of_azure_ml_has_a_phase(status: str, phase: Phase) -> None:
+def test_every_word_of_azure_ml_has_a_phase(status: str, phase: TrainingPhase) -> None:
     assert phase_of(status) is phase
 
 

@@ -46,7 +46,7 @@ def test_a_release_says_up_to_which_attempt(ledger: Ledger) -> None:
     kept = a_quarantine()
     ledger.quarantines.put(kept)
 
-    released = ledger.quarantines.release("p", kept.fingerprint, LATER)
+    released = ledger.quarantines.lift("p", kept.fingerprint, LATER)
 
     assert released == replace(kept, released_at=LATER, released_attempt=3)
     assert ledger.quarantines.get("p", kept.fingerprint) == released
@@ -54,15 +54,15 @@ def test_a_release_says_up_to_which_attempt(ledger: Ledger) -> None:
 
 
 def test_only_what_is_active_can_be_released(ledger: Ledger) -> None:
-    assert ledger.quarantines.release("p", "ab" * 32, LATER) is None
+    assert ledger.quarantines.lift("p", "ab" * 32, LATER) is None
     ledger.quarantines.put(a_quarantine())
-    ledger.quarantines.release("p", "ab" * 32, LATER)
-    assert ledger.quarantines.release("p", "ab" * 32, LATER) is None
+    ledger.quarantines.lift("p", "ab" * 32, LATER)
+    assert ledger.quarantines.lift("p", "ab" * 32, LATER) is None
 
 
 def test_a_late_repeat_does_not_undo_a_release_but_new_failures_do(ledger: Ledger) -> None:
     ledger.quarantines.put(a_quarantine())
-    released = ledger.quarantines.release("p", "ab" * 32, LATER)
+    released = ledger.quarantines.lift("p", "ab" * 32, LATER)
 
     ledger.quarantines.put(a_quarantine())
     assert ledger.quarantines.get("p", "ab" * 32) == released
@@ -79,7 +79,7 @@ def test_a_release_that_comes_between_wins(tables: MemoryTables, ledger: Ledger)
     def rushes_in(operation: str) -> None:
         if operation == "update":
             runs.before = lambda _: None
-            ledger.quarantines.release("p", "ab" * 32, LATER)
+            ledger.quarantines.lift("p", "ab" * 32, LATER)
 
     runs.before = rushes_in
     ledger.quarantines.put(a_quarantine())
@@ -92,9 +92,9 @@ def test_a_release_that_comes_between_wins(tables: MemoryTables, ledger: Ledger)
     "write",
     [
         lambda ledger: ledger.quarantines.put(a_quarantine()),
-        lambda ledger: ledger.quarantines.release("p", "ab" * 32, LATER),
+        lambda ledger: ledger.quarantines.lift("p", "ab" * 32, LATER),
     ],
-    ids=["put", "release"],
+    ids=["put", "lift"],
 )
 def test_a_row_that_changes_under_every_write_is_left_for_later(
     tables: MemoryTables, ledger: Ledger, write: Callable[[Ledger], object]

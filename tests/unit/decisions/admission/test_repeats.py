@@ -13,7 +13,7 @@ from shared.decisions.admission.repeats import (
     nothing_new,
     under_way,
 )
-from shared.decisions.explanations.status_text import remedy
+from shared.decisions.explanations.status_text import quarantine_status_text
 from shared.errors import Code, PermanentError
 from shared.messages import FailedAttempt, Outcome, Quarantine, RunRecord, Verdict
 from tests.support.arrivals import a_run_record
@@ -86,7 +86,7 @@ def test_force_doubles_nothing() -> None:
 def test_a_quarantine_refuses_with_the_evidence_and_the_remedy() -> None:
     decision = decide_attempt(_attempts(*AGAIN), quarantine=QUARANTINE)
     assert decision == Refusal(
-        run_id="breast-cancer-abababababab-3", verdict=Verdict.QUARANTINED, reason=remedy(QUARANTINE)
+        run_id="breast-cancer-abababababab-3", verdict=Verdict.QUARANTINED, reason=quarantine_status_text(QUARANTINE)
     )
 
 

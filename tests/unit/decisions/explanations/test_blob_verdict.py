@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.decisions.explanations.blob_verdict import explain
-from shared.decisions.explanations.evidence import Evidence, Taken
-from shared.decisions.explanations.serving_model import Serving
+from shared.decisions.explanations.evidence import Evidence, ListedIn
+from shared.decisions.explanations.serving_model import ServingModel
 from shared.formats.manifest import BlobEntry
 from shared.messages import (
     Arrival,
@@ -32,7 +32,7 @@ LATER = START + timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Told:
+class JudgedEvent:
     arrival: Arrival
     verdict: Verdict = Verdict.JOINED
     reason: str = ""
@@ -45,11 +45,11 @@ MARKED = PIPELINE.model_copy(update={"settle": PIPELINE.settle.model_copy(update
 RUN = a_run_record(outcome=Outcome.PROMOTED, requested_at=LATER)
 ENTRY = BlobEntry(name=BLOB, etag='"0x8D1"', size=1234, md5=None, last_modified=START)
 NEWER = replace(ENTRY, etag='"0x8D2"', last_modified=LATER)
-JOINED = Told(an_arrival())
-TRAINED = Told(an_arrival(), Verdict.TRAINED, "3 files are trained in run", run_id=RUN.run_id)
+JOINED = JudgedEvent(an_arrival())
+TRAINED = JudgedEvent(an_arrival(), Verdict.TRAINED, "3 files are trained in run", run_id=RUN.run_id)
 FAULTY = LeftOut(why="faulty", count=1, first=(BLOB,))
-STRAY = Told(an_arrival(), Verdict.OUTSIDE, "outside every pipeline: container is attic", window_id=None)
-TAKEN = Taken(run=RUN, entry=ENTRY)
+STRAY = JudgedEvent(an_arrival(), Verdict.OUTSIDE, "outside every pipeline: container is attic", window_id=None)
+TAKEN = ListedIn(run=RUN, entry=ENTRY)
 OPEN = WindowState(
     window_id=WINDOW,
     pipeline="breast-cancer",
@@ -81,7 +81,7 @@ def selecting(select: Any) -> Pipeline:
 
 CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
     "joined an open window": (
-        {"told": [JOINED], "window": OPEN},
+        {"events": [JOINED], "window": OPEN},
         Verdict.JOINED,
         [
             f"{BLOB} joined window {WINDOW}",
@@ -90,17 +90,17 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
         ],
     ),
     "joined a window that waits for more": (
-        {"told": [JOINED], "window": replace(OPEN, least_files=3, least_bytes=100)},
+        {"events": [JOINED], "window": replace(OPEN, least_files=3, least_bytes=100)},
         Verdict.JOINED,
         ["3 files", "100 bytes"],
     ),
     "joined a window that is closed": (
-        {"told": [JOINED]},
+        {"events": [JOINED]},
         Verdict.JOINED,
         [WINDOW, "closed"],
     ),
     "trained": (
-        {"told": [TRAINED], "taken": TAKEN, "searched": {RUN.run_id}},
+        {"events": [TRAINED], "listed_in": TAKEN, "searched_runs": {RUN.run_id}},
         Verdict.TRAINED,
         [
             f"{BLOB} is in run {RUN.run_id}, whose model was promoted",
@@ -108,140 +108,156 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
         ],
     ),
     "trained, and its snapshot was not looked through": (
-        {"told": [TRAINED]},
+        {"events": [TRAINED]},
         Verdict.TRAINED,
         [WINDOW, RUN.run_id, "was promoted"],
     ),
     "trained, not promoted": (
-        {"told": [TRAINED], "runs": {RUN.run_id: replace(RUN, outcome=Outcome.NOT_PROMOTED, reason="0.1 is worse")}},
+        {"events": [TRAINED], "runs": {RUN.run_id: replace(RUN, outcome=Outcome.NOT_PROMOTED, reason="0.1 is worse")}},
         Verdict.TRAINED,
         ["whose model was not promoted: 0.1 is worse"],
     ),
     "being trained": (
-        {"told": [TRAINED], "runs": {RUN.run_id: replace(RUN, outcome=None)}},
+        {"events": [TRAINED], "runs": {RUN.run_id: replace(RUN, outcome=None)}},
         Verdict.TRAINED,
         ["which is under way"],
     ),
     "in a run that failed": (
-        {"told": [TRAINED], "runs": {RUN.run_id: FAILED}},
+        {"events": [TRAINED], "runs": {RUN.run_id: FAILED}},
         Verdict.TRAINED,
         ["which failed: training: line 3"],
     ),
     "in a run that the ledger lost": (
-        {"told": [TRAINED], "runs": {}},
+        {"events": [TRAINED], "runs": {}},
         Verdict.TRAINED,
         [RUN.run_id, "3 files are trained in run"],
     ),
     "its window's run took only the newest": (
-        {"told": [TRAINED], "searched": {RUN.run_id}, "pipeline": selecting({"latest": 2})},
+        {"events": [TRAINED], "searched_runs": {RUN.run_id}, "pipeline": selecting({"latest": 2})},
         Verdict.TRAINED,
         [RUN.run_id, "newest 2 files"],
     ),
     "its window's run took only what is new": (
-        {"told": [TRAINED], "searched": {RUN.run_id}, "pipeline": selecting("new")},
+        {"events": [TRAINED], "searched_runs": {RUN.run_id}, "pipeline": selecting("new")},
         Verdict.TRAINED,
         [RUN.run_id, "since the last training"],
     ),
     "replaced before the listing": (
-        {"told": [TRAINED], "searched": {RUN.run_id}},
+        {"events": [TRAINED], "searched_runs": {RUN.run_id}},
         Verdict.TRAINED,
         [RUN.run_id, "replaced or deleted"],
     ),
     "trained and deleted since": (
-        {"told": [TRAINED], "taken": TAKEN, "entry": None},
+        {"events": [TRAINED], "listed_in": TAKEN, "entry": None},
         Verdict.TRAINED,
         ["deleted"],
     ),
     "trained, and written again with the same bytes": (
         {
-            "told": [TRAINED],
-            "taken": Taken(run=RUN, entry=replace(ENTRY, md5="ab" * 16)),
+            "events": [TRAINED],
+            "listed_in": ListedIn(run=RUN, entry=replace(ENTRY, md5="ab" * 16)),
             "entry": replace(NEWER, md5="ab" * 16),
-            "searched": {RUN.run_id},
+            "searched_runs": {RUN.run_id},
         },
         Verdict.TRAINED,
         [f"is in run {RUN.run_id}", "2026-05-01 10:01:00 UTC"],
     ),
     "trained, and written again with other bytes": (
         {
-            "told": [TRAINED],
-            "taken": Taken(run=RUN, entry=replace(ENTRY, md5="ab" * 16)),
+            "events": [TRAINED],
+            "listed_in": ListedIn(run=RUN, entry=replace(ENTRY, md5="ab" * 16)),
             "entry": replace(NEWER, md5="cd" * 16),
-            "searched": {RUN.run_id},
+            "searched_runs": {RUN.run_id},
         },
         None,
         ["2026-05-01 10:01:00 UTC", RUN.run_id],
     ),
     "a duplicate counts for nothing beside the first event": (
-        {"told": [Told(an_arrival(event_id="2"), Verdict.DUPLICATE, "duplicate of"), JOINED], "window": OPEN},
+        {"events": [JudgedEvent(an_arrival(event_id="2"), Verdict.DUPLICATE, "duplicate of"), JOINED], "window": OPEN},
         Verdict.JOINED,
         [f"joined window {WINDOW}"],
     ),
     "nothing but duplicates": (
-        {"told": [Told(an_arrival(), Verdict.DUPLICATE, "duplicate of an event seen 3 s earlier")]},
+        {"events": [JudgedEvent(an_arrival(), Verdict.DUPLICATE, "duplicate of an event seen 3 s earlier")]},
         Verdict.DUPLICATE,
         ["duplicate of an event seen 3 s earlier"],
     ),
     "unchanged": (
-        {"told": [Told(an_arrival(), Verdict.UNCHANGED, "nothing changed: run x", run_id=RUN.run_id)]},
+        {"events": [JudgedEvent(an_arrival(), Verdict.UNCHANGED, "nothing changed: run x", run_id=RUN.run_id)]},
         Verdict.UNCHANGED,
         ["2026-05-01 10:00:00 UTC", "nothing changed: run x"],
     ),
     "rejected, since there is no hold-out": (
-        {"told": [Told(an_arrival(), Verdict.REJECTED, "site factory has no hold-out; upload it")]},
+        {"events": [JudgedEvent(an_arrival(), Verdict.REJECTED, "site factory has no hold-out; upload it")]},
         Verdict.REJECTED,
         ["site factory has no hold-out; upload it"],
     ),
     "rejected at first, and requested later": (
-        {"told": [Told(an_arrival(), Verdict.REJECTED, "no hold-out")], "taken": TAKEN},
+        {"events": [JudgedEvent(an_arrival(), Verdict.REJECTED, "no hold-out")], "listed_in": TAKEN},
         Verdict.TRAINED,
         [f"is in run {RUN.run_id}", "2026-05-01 10:00:00 UTC"],
     ),
     "trained long ago, and unchanged since": (
         {
-            "told": [Told(an_arrival(received_at=LATER), Verdict.UNCHANGED, "nothing changed", run_id=RUN.run_id)],
-            "taken": replace(TAKEN, run=replace(RUN, requested_at=START)),
+            "events": [
+                JudgedEvent(an_arrival(received_at=LATER), Verdict.UNCHANGED, "nothing changed", run_id=RUN.run_id)
+            ],
+            "listed_in": replace(TAKEN, run=replace(RUN, requested_at=START)),
         },
         Verdict.UNCHANGED,
         ["nothing changed"],
     ),
     "quarantined by its window": (
-        {"told": [Told(an_arrival(), Verdict.QUARANTINED, "failed 3 times; POST .../release", run_id=RUN.run_id)]},
+        {
+            "events": [
+                JudgedEvent(an_arrival(), Verdict.QUARANTINED, "failed 3 times; POST .../release", run_id=RUN.run_id)
+            ]
+        },
         Verdict.QUARANTINED,
         ["failed 3 times; POST .../release"],
     ),
     "quarantined though its window only saw it start": (
-        {"told": [TRAINED], "taken": Taken(run=FAILED, entry=ENTRY), "quarantines": [PUT_ASIDE]},
+        {"events": [TRAINED], "listed_in": ListedIn(run=FAILED, entry=ENTRY), "quarantines": [PUT_ASIDE]},
         Verdict.QUARANTINED,
         [FAILED.run_id, "which failed: training: line 3", "POST /api/pipelines/breast-cancer/release"],
     ),
     "quarantined and mended": (
-        {"told": [TRAINED], "taken": Taken(run=FAILED, entry=ENTRY), "quarantines": [PUT_ASIDE], "entry": NEWER},
+        {
+            "events": [TRAINED],
+            "listed_in": ListedIn(run=FAILED, entry=ENTRY),
+            "quarantines": [PUT_ASIDE],
+            "entry": NEWER,
+        },
         None,
         ["2026-05-01 10:01:00 UTC", FAILED.run_id],
     ),
     "another set of data is quarantined": (
-        {"taken": TAKEN, "quarantines": [replace(PUT_ASIDE, fingerprint="ee" * 32)]},
+        {"listed_in": TAKEN, "quarantines": [replace(PUT_ASIDE, fingerprint="ee" * 32)]},
         Verdict.TRAINED,
         ["whose model was promoted"],
     ),
     "found by a listing only": (
-        {"taken": TAKEN},
+        {"listed_in": TAKEN},
         Verdict.TRAINED,
         [f"is in run {RUN.run_id}", "no event"],
     ),
     "a newer version found by a listing": (
-        {"told": [TRAINED], "taken": Taken(run=RUN, entry=NEWER), "entry": NEWER},
+        {"events": [TRAINED], "listed_in": ListedIn(run=RUN, entry=NEWER), "entry": NEWER},
         Verdict.TRAINED,
         ["no event"],
     ),
     "a newer version that joined": (
-        {"told": [Told(an_arrival(etag="0x8D2")), TRAINED], "taken": TAKEN, "entry": NEWER, "window": OPEN},
+        {
+            "events": [JudgedEvent(an_arrival(etag="0x8D2")), TRAINED],
+            "listed_in": TAKEN,
+            "entry": NEWER,
+            "window": OPEN,
+        },
         Verdict.JOINED,
         [f"joined window {WINDOW}"],
     ),
     "a newer version that nothing reported": (
-        {"told": [TRAINED], "taken": TAKEN, "entry": NEWER},
+        {"events": [TRAINED], "listed_in": TAKEN, "entry": NEWER},
         None,
         [
             "2026-05-01 10:01:00 UTC",
@@ -250,7 +266,7 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
         ],
     ),
     "a newer version that nothing reported, before the older was decided on": (
-        {"told": [JOINED], "entry": NEWER, "window": OPEN},
+        {"events": [JOINED], "entry": NEWER, "window": OPEN},
         None,
         ["an older version", WINDOW],
     ),
@@ -265,28 +281,28 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
         ["landing/a.txt", "breast-cancer", "landing/*.csv"],
     ),
     "in another container": (
-        {"entry": None, "strays": [STRAY]},
+        {"entry": None, "outside_events": [STRAY]},
         Verdict.OUTSIDE,
         ["outside every pipeline: container is attic"],
     ),
     "outside when it came, watched now": (
-        {"strays": [STRAY]},
+        {"outside_events": [STRAY]},
         None,
         ["outside every pipeline: container is attic", "every 2 minutes"],
     ),
     "empty": ({"entry": replace(ENTRY, size=0)}, Verdict.OUTSIDE, ["is empty (0 bytes)"]),
     "emptied": (
-        {"told": [TRAINED], "taken": TAKEN, "entry": replace(NEWER, size=0)},
+        {"events": [TRAINED], "listed_in": TAKEN, "entry": replace(NEWER, size=0)},
         Verdict.OUTSIDE,
         ["is empty (0 bytes)"],
     ),
     "its event could not be read": (
-        {"misunderstood": [MISUNDERSTOOD]},
+        {"rejected_events": [MISUNDERSTOOD]},
         Verdict.REJECTED,
         ["2026-05-01 10:00:00 UTC", "event: data must be an object", "exists"],
     ),
     "its event could not be read, and it is not there": (
-        {"misunderstood": [MISUNDERSTOOD], "entry": None},
+        {"rejected_events": [MISUNDERSTOOD], "entry": None},
         Verdict.REJECTED,
         ["does not exist"],
     ),
@@ -317,19 +333,22 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
         ["the blob storage of site factory does not answer"],
     ),
     "the site does not answer, the ledger knows": (
-        {"entry": None, "trouble": "no answer", "told": [TRAINED]},
+        {"entry": None, "trouble": "no answer", "events": [TRAINED]},
         Verdict.TRAINED,
         ["whose model was promoted"],
     ),
     "the hold-out, reported": (
-        {"blob": "holdout/holdout.csv", "told": [Told(TRAINED.arrival, Verdict.TRAINED, "r", WINDOW, RUN.run_id)]},
+        {
+            "blob": "holdout/holdout.csv",
+            "events": [JudgedEvent(TRAINED.arrival, Verdict.TRAINED, "r", WINDOW, RUN.run_id)],
+        },
         Verdict.TRAINED,
         ["hold-out", WINDOW],
     ),
     "the hold-out, never reported": ({"blob": "holdout/holdout.csv"}, None, ["no event"]),
     "the hold-out, missing": ({"blob": "holdout/holdout.csv", "entry": None}, None, ["does not exist"]),
     "the done-marker": (
-        {"blob": "landing/_SUCCESS", "pipeline": MARKED, "told": [JOINED], "window": OPEN},
+        {"blob": "landing/_SUCCESS", "pipeline": MARKED, "events": [JOINED], "window": OPEN},
         Verdict.JOINED,
         ["done-marker", WINDOW],
     ),
@@ -348,10 +367,10 @@ def test_each_case_has_its_verdict_and_its_sentence(case: str) -> None:
 
 
 def test_a_run_is_named_whenever_the_verdict_rests_on_one() -> None:
-    assert explain(evidence(told=[TRAINED])).run_id == RUN.run_id
-    assert explain(evidence(taken=TAKEN)).run_id == RUN.run_id
-    assert explain(evidence(told=[TRAINED], taken=TAKEN, entry=NEWER)).run_id == RUN.run_id
-    assert explain(evidence(told=[JOINED])).run_id is None
+    assert explain(evidence(events=[TRAINED])).run_id == RUN.run_id
+    assert explain(evidence(listed_in=TAKEN)).run_id == RUN.run_id
+    assert explain(evidence(events=[TRAINED], listed_in=TAKEN, entry=NEWER)).run_id == RUN.run_id
+    assert explain(evidence(events=[JOINED])).run_id is None
 
 
 BLOBS = st.sampled_from(
@@ -369,7 +388,7 @@ RUNS = st.builds(
     fingerprint=st.sampled_from(["aa" * 32, "bb" * 32]),
 )
 TOLD = st.builds(
-    Told,
+    JudgedEvent,
     st.builds(an_arrival, etag=ETAGS, occurred_at=TIMES, received_at=TIMES),
     st.sampled_from(Verdict),
     st.text(max_size=5),
@@ -382,13 +401,13 @@ EVIDENCE = st.builds(
     pipeline=st.sampled_from([PIPELINE, MARKED, selecting("new"), selecting({"latest": 3})]),
     blob=BLOBS,
     now=TIMES,
-    told=st.lists(TOLD, max_size=3),
-    strays=st.lists(TOLD, max_size=2),
-    misunderstood=st.lists(st.just(MISUNDERSTOOD), max_size=1),
+    events=st.lists(TOLD, max_size=3),
+    outside_events=st.lists(TOLD, max_size=2),
+    rejected_events=st.lists(st.just(MISUNDERSTOOD), max_size=1),
     entry=st.none() | ENTRIES,
     trouble=st.sampled_from(["", "no answer"]),
-    taken=st.none() | st.builds(Taken, run=RUNS, entry=ENTRIES),
-    searched=st.frozensets(st.sampled_from(["r-1", "r-2"])),
+    listed_in=st.none() | st.builds(ListedIn, run=RUNS, entry=ENTRIES),
+    searched_runs=st.frozensets(st.sampled_from(["r-1", "r-2"])),
     runs=st.lists(RUNS, max_size=2).map(lambda runs: {run.run_id: run for run in runs}),
     window=st.none() | st.builds(replace, st.just(OPEN), window_id=st.sampled_from([WINDOW, "other"]), opened_at=TIMES),
     quarantines=st.lists(
@@ -398,29 +417,31 @@ EVIDENCE = st.builds(
 
 
 def test_a_file_that_was_left_out_for_a_fault_was_not_trained() -> None:
-    taken = Taken(run=replace(RUN, left_out=(FAULTY,)), entry=ENTRY)
-    told = explain(Evidence(pipeline=PIPELINE, blob=BLOB, now=LATER, entry=ENTRY, taken=taken, told=(TRAINED,)))
+    listed_in = ListedIn(run=replace(RUN, left_out=(FAULTY,)), entry=ENTRY)
+    events = explain(
+        Evidence(pipeline=PIPELINE, blob=BLOB, now=LATER, entry=ENTRY, listed_in=listed_in, events=(TRAINED,))
+    )
 
-    assert told.verdict is Verdict.REJECTED
-    assert BLOB in told.sentence
-    assert RUN.run_id in told.sentence
-    assert "left out" in told.sentence
+    assert events.verdict is Verdict.REJECTED
+    assert BLOB in events.sentence
+    assert RUN.run_id in events.sentence
+    assert "left out" in events.sentence
 
 
-SERVING = Serving(run_id="r-serves")
+SERVING = ServingModel(run_id="r-serves")
 
 
 def test_a_model_that_was_promoted_once_does_not_pass_for_the_one_that_serves() -> None:
-    known = evidence(told=[TRAINED], taken=TAKEN, searched={RUN.run_id})
+    known = evidence(events=[TRAINED], listed_in=TAKEN, searched_runs={RUN.run_id})
 
-    assert "serves now" not in explain(replace(known, serving=Serving(run_id=RUN.run_id))).sentence
+    assert "serves now" not in explain(replace(known, serving=ServingModel(run_id=RUN.run_id))).sentence
     assert explain(replace(known, serving=SERVING)).sentence.endswith("the model of run r-serves serves now")
 
 
 def test_a_file_that_is_gone_is_said_to_be_in_the_model_that_serves() -> None:
-    known = evidence(told=[TRAINED], taken=TAKEN, searched={RUN.run_id}, entry=None, serving=SERVING)
+    known = evidence(events=[TRAINED], listed_in=TAKEN, searched_runs={RUN.run_id}, entry=None, serving=SERVING)
 
-    assert explain(replace(known, serves_it=True)).sentence.endswith(
+    assert explain(replace(known, serving_has_it=True)).sentence.endswith(
         "the model of run r-serves, which serves now, was trained on it"
     )
     assert "was trained on it" not in explain(known).sentence
@@ -431,7 +452,7 @@ def test_whatever_is_known_there_is_one_verdict_and_one_sentence_about_the_blob(
     found = explain(known)
 
     assert found.verdict is None or found.verdict in set(Verdict)
-    assert known.blob in found.sentence or any(stray.reason == found.sentence for stray in known.strays)
+    assert known.blob in found.sentence or any(stray.reason == found.sentence for stray in known.outside_events)
     assert "None" not in found.sentence
 
 
@@ -439,12 +460,12 @@ def test_whatever_is_known_there_is_one_verdict_and_one_sentence_about_the_blob(
 def test_a_verdict_always_rests_on_something(known: Evidence) -> None:
     found = explain(known)
 
-    given_by_events = {event.verdict for event in [*known.told, *known.strays]}
+    given_by_events = {event.verdict for event in [*known.events, *known.outside_events]}
     if found.verdict in {Verdict.JOINED, Verdict.UNCHANGED, Verdict.DUPLICATE}:
         assert found.verdict in given_by_events
     if found.verdict is Verdict.TRAINED:
-        assert known.taken is not None or Verdict.TRAINED in given_by_events
+        assert known.listed_in is not None or Verdict.TRAINED in given_by_events
     if found.verdict is Verdict.QUARANTINED:
         assert known.quarantines or Verdict.QUARANTINED in given_by_events
     if found.verdict is Verdict.REJECTED:
-        assert known.misunderstood or Verdict.REJECTED in given_by_events
+        assert known.rejected_events or Verdict.REJECTED in given_by_events

@@ -16,11 +16,11 @@ from shared.decisions.training.polling import (
     next_poll,
     observe,
 )
-from shared.messages import FailureKind, Phase, TrainingLimits, TrainingStatus
+from shared.messages import FailureKind, TrainingLimits, TrainingPhase, TrainingStatus
 from tests.support.builders import a_training_poll
 from tests.support.workflow import START
 
-PHASES = st.sampled_from(list(Phase))
+PHASES = st.sampled_from(list(TrainingPhase))
 SECONDS = st.floats(0.1, 50_000)
 
 
@@ -48,7 +48,7 @@ def test_the_interval_is_shortest_around_the_expected_end() -> None:
     st.floats(1, 10_000),
 )
 def test_any_sequence_of_statuses_ends_or_is_cancelled_within_the_limits(
-    statuses: list[tuple[Phase, float]], queued: float, running: float
+    statuses: list[tuple[TrainingPhase, float]], queued: float, running: float
 ) -> None:
     limits = TrainingLimits(queued_seconds=queued, running_seconds=running, expected_seconds=60)
     poll, now = a_training_poll(limits=limits), START
@@ -70,9 +70,9 @@ def test_any_sequence_of_statuses_ends_or_is_cancelled_within_the_limits(
 
 def test_time_in_the_queue_does_not_count_as_running() -> None:
     limits = TrainingLimits(queued_seconds=1000, running_seconds=100, expected_seconds=60)
-    poll = observe(a_training_poll(limits=limits), TrainingStatus(phase=Phase.QUEUED), START)
+    poll = observe(a_training_poll(limits=limits), TrainingStatus(phase=TrainingPhase.QUEUED), START)
     later = START + timedelta(seconds=900)
-    status = TrainingStatus(phase=Phase.RUNNING)
+    status = TrainingStatus(phase=TrainingPhase.RUNNING)
     poll = observe(poll, status, later)
 
     assert isinstance(next_poll(poll, status, later + timedelta(seconds=99)), Wait)
@@ -81,23 +81,23 @@ def test_time_in_the_queue_does_not_count_as_running() -> None:
 
 def test_a_training_that_completes_although_it_was_being_cancelled_counts_as_completed() -> None:
     poll = a_training_poll(cancelling="too long", cancel_asked_at=START)
-    completed = TrainingStatus(phase=Phase.COMPLETED)
+    completed = TrainingStatus(phase=TrainingPhase.COMPLETED)
 
-    assert next_poll(poll, completed, START) == Ended(Phase.COMPLETED, "")
-    assert next_poll(poll, TrainingStatus(phase=Phase.CANCELLED), START) == Ended(
-        Phase.FAILED, "too long", FailureKind.OUTSIDE
+    assert next_poll(poll, completed, START) == Ended(TrainingPhase.COMPLETED, "")
+    assert next_poll(poll, TrainingStatus(phase=TrainingPhase.CANCELLED), START) == Ended(
+        TrainingPhase.FAILED, "too long", FailureKind.OUTSIDE
     )
-    late = next_poll(poll, TrainingStatus(phase=Phase.RUNNING), START + CANCEL_GRACE * 2)
+    late = next_poll(poll, TrainingStatus(phase=TrainingPhase.RUNNING), START + CANCEL_GRACE * 2)
     assert isinstance(late, Ended)
     assert "did not stop" in late.reason
 
 
-@pytest.mark.parametrize("last", [Phase.CANCELLED, Phase.FAILED])
+@pytest.mark.parametrize("last", [TrainingPhase.CANCELLED, TrainingPhase.FAILED])
 @pytest.mark.parametrize(
-    ("before", "kind"), [(Phase.QUEUED, FailureKind.OUTSIDE), (Phase.RUNNING, FailureKind.UNKNOWN)]
+    ("before", "kind"), [(TrainingPhase.QUEUED, FailureKind.OUTSIDE), (TrainingPhase.RUNNING, FailureKind.UNKNOWN)]
 )
 def test_whose_matter_a_limit_is_does_not_change_while_the_training_stops(
-    before: Phase, kind: FailureKind, last: Phase
+    before: TrainingPhase, kind: FailureKind, last: TrainingPhase
 ) -> None:
     limits = TrainingLimits(queued_seconds=100, running_seconds=100, expected_seconds=60)
     poll = observe(a_training_poll(limits=limits), TrainingStatus(phase=before), START)
@@ -107,9 +107,9 @@ def test_whose_matter_a_limit_is_does_not_change_while_the_training_stops(
     assert isinstance(over, Cancel)
     poll = replace(poll, cancelling=over.reason, cancel_asked_at=late)
 
-    for phase in (Phase.FINALIZING, last):  # as Azure ML tells of a run that it was asked to cancel
+    for phase in (TrainingPhase.FINALIZING, last):  # as Azure ML tells of a run that it was asked to cancel
         status = TrainingStatus(phase=phase)
         poll = observe(poll, status, late + timedelta(seconds=5))
         step = next_poll(poll, status, late + timedelta(seconds=5))
 
-    assert step == Ended(Phase.FAILED, over.reason, kind)
+    assert step == Ended(TrainingPhase.FAILED, over.reason, kind)

@@ -9,7 +9,7 @@ from function_app.api import models as m
 from function_app.api import reasons
 from function_app.api.reasons import Search, search
 from function_app.intake.arrivals import rejection_of
-from shared.decisions.explanations.evidence import Taken
+from shared.decisions.explanations.evidence import ListedIn
 from shared.errors import Code, PermanentError, TransientError
 from shared.formats.manifest import BlobEntry
 from shared.messages import (
@@ -172,7 +172,7 @@ def test_the_newest_snapshot_that_holds_the_blob_is_what_counts() -> None:
 
     found = search(hub, "p", BLOB, known)
 
-    assert found == Search(Taken(run=known[2], entry=ENTRY), frozenset({"r-0", "r-1", "r-2"}))
+    assert found == Search(ListedIn(run=known[2], entry=ENTRY), frozenset({"r-0", "r-1", "r-2"}))
     assert hub.read == ["p/aa.json", "p/bb.json"], "each once, and no more than needed"
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function_app.intake.arrivals import Intake, Taken, rejection_of
+from function_app.intake.arrivals import Intake, IntakeResult, rejection_of
 from shared.clients.ledger import Ledger
 from shared.errors import PermanentError, TransientError
 from shared.messages import ArrivalWindow, Verdict
@@ -41,15 +41,15 @@ class Office:
         self.accounts: Mapping[str, str] = {"factory": "hub"}
         self.intake = Intake(self)  # type: ignore[arg-type]  # only what it uses of them
 
-    def take_all(self, *events: dict[str, Any]) -> list[Taken]:
+    def take_all(self, *events: dict[str, Any]) -> list[IntakeResult]:
         """Deliver events at the same time."""
 
-        async def all_at_once() -> list[Taken]:
-            return await asyncio.gather(*(self.intake.take(event, START) for event in events))
+        async def all_at_once() -> list[IntakeResult]:
+            return await asyncio.gather(*(self.intake.record(event, START) for event in events))
 
         return asyncio.run(all_at_once())
 
-    def take(self, *events: dict[str, Any]) -> list[list[ArrivalWindow]]:
+    def record(self, *events: dict[str, Any]) -> list[list[ArrivalWindow]]:
         """Deliver events at the same time; the windows to start for each."""
         return [list(taken.start) for taken in self.take_all(*events)]
 
@@ -67,22 +67,22 @@ def _event(number: int, **changes: Any) -> dict[str, Any]:
 
 def test_of_a_burst_one_event_starts_the_window() -> None:
     office = Office()
-    started = office.take(*(_event(n) for n in range(40)))
+    started = office.record(*(_event(n) for n in range(40)))
 
     assert sum(map(len, started)) == 1
     assert office.verdicts() == [Verdict.JOINED] * 40
-    assert office.take(_event(0), _event(3)) == [started[0], []], "nobody noted yet that its opener started it"
+    assert office.record(_event(0), _event(3)) == [started[0], []], "nobody noted yet that its opener started it"
 
 
 def test_the_group_is_written_in_few_requests() -> None:
     office = Office()
-    office.take(*(_event(n) for n in range(90)))
+    office.record(*(_event(n) for n in range(90)))
     assert office.tables.tables["arrivals"].requests <= 6
 
 
 def test_an_event_for_two_pipelines_joins_both() -> None:
     office = Office((a_pipeline(), a_pipeline("twin")))
-    [windows] = office.take(_event(1))
+    [windows] = office.record(_event(1))
 
     assert {window.pipeline for window in windows} == {"breast-cancer", "twin"}
     assert office.verdicts() == office.verdicts("twin") == [Verdict.JOINED]
@@ -91,10 +91,10 @@ def test_an_event_for_two_pipelines_joins_both() -> None:
 def test_the_done_marker_is_told_to_its_window() -> None:
     office = Office((_marked(a_pipeline(), "_DONE"),))
     marker = a_blob_created(id="marker", subject=f"{SUBJECT}landing/_DONE", data=_empty())
-    [[window]] = office.take(_event(1))
+    [[window]] = office.record(_event(1))
 
-    assert office.take_all(marker) == [Taken(wake=(window.window_id,))]
-    assert office.take_all(marker) == [Taken()], "a redelivery wakes nobody"
+    assert office.take_all(marker) == [IntakeResult(wake=(window.window_id,))]
+    assert office.take_all(marker) == [IntakeResult()], "a redelivery wakes nobody"
     state = office.ledger.arrivals.window_state(window, settle=Settle())
     assert (state.marked, state.arrivals) == (True, 1)
 
@@ -109,7 +109,7 @@ def test_a_window_that_its_marker_opens_need_not_be_woken() -> None:
 
 def test_an_event_outside_is_recorded_with_the_reason() -> None:
     office = Office()
-    assert office.take(*(a_blob_created(id=f"{n}", subject=f"{SUBJECT}raw/a.csv") for n in range(3))) == [[], [], []]
+    assert office.record(*(a_blob_created(id=f"{n}", subject=f"{SUBJECT}raw/a.csv") for n in range(3))) == [[], [], []]
 
     entries = office.ledger.arrivals.list_arrivals(None).items
     assert [entry.verdict for entry in entries] == [Verdict.OUTSIDE] * 3
@@ -119,7 +119,7 @@ def test_an_event_outside_is_recorded_with_the_reason() -> None:
 def test_an_event_that_is_not_understood_is_recorded_once_and_fails_nothing() -> None:
     office = Office()
     bad = a_blob_created(type="Microsoft.Storage.BlobDeleted")
-    assert office.take(bad, _event(1), bad) == [[], office.take(_event(1))[0], []]
+    assert office.record(bad, _event(1), bad) == [[], office.record(_event(1))[0], []]
 
     [rejected] = office.ledger.arrivals.list_rejected().items
     assert rejected.reason.startswith("event: type is 'Microsoft.Storage.BlobDeleted'")
@@ -137,7 +137,7 @@ JSON = st.recursive(
 @given(changes=st.dictionaries(st.sampled_from(["id", "type", "source", "subject", "time", "data"]), JSON, min_size=1))
 def test_whatever_comes_is_recorded_somewhere(changes: dict[str, Any]) -> None:
     office = Office()
-    office.take(a_blob_created(**changes))
+    office.record(a_blob_created(**changes))
 
     rejected = office.ledger.arrivals.list_rejected().items
     assert len(office.verdicts()) + len(office.verdicts(None)) + len(rejected) == 1
@@ -176,7 +176,7 @@ def test_what_could_not_be_recorded_is_raised_so_that_it_comes_again(error: Exce
     office = Office()
     office.tables.table("arrivals").before = lambda _: _fail(error)
     with pytest.raises(type(error)):
-        office.take(event)
+        office.record(event)
     office.tables.table("arrivals").before = lambda _: None
-    office.take(event)
+    office.record(event)
     assert len(office.verdicts()) + len(office.verdicts(None)) + len(office.ledger.arrivals.list_rejected().items) == 1

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function_app.intake import training_requests as upstream
-from function_app.intake.training_requests import envelope_of, take
+from function_app.intake.training_requests import envelope_of, start_or_reject
 from function_app.triggers.training_requests import CONNECTION
-from shared.clients.service_bus import Misfit
+from shared.clients.service_bus import RejectedMessage
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import AdmissionRequest, Cause, ReplyTo
 from shared.settings import SERVICE_BUS_SETTING
@@ -34,7 +34,7 @@ class Results:
     """Keeps what was sent. ``trouble``: what the broker raises."""
 
     answers: list[TrainingAnswer] = field(default_factory=list)
-    misfits: list[Misfit] = field(default_factory=list)
+    misfits: list[RejectedMessage] = field(default_factory=list)
     trouble: Exception | None = None
 
     def send(self, answer: TrainingAnswer) -> None:
@@ -42,7 +42,7 @@ class Results:
             raise self.trouble
         self.answers.append(answer)
 
-    def put_aside(self, misfit: Misfit) -> None:
+    def quarantine(self, misfit: RejectedMessage) -> None:
         if self.trouble is not None:
             raise self.trouble
         self.misfits.append(misfit)
@@ -60,10 +60,10 @@ class App:
     async def deliver(self, *messages: Envelope) -> list[BaseException | None]:
         """Deliver at the same time; what the function raised for each."""
         now = datetime.now(UTC)
-        taken = (take(message, self.services, self.client, now) for message in messages)
+        taken = (start_or_reject(message, self.services, self.client, now) for message in messages)
         return await asyncio.gather(*taken, return_exceptions=True)
 
-    def take(self, *messages: Envelope) -> None:
+    def start_or_reject(self, *messages: Envelope) -> None:
         for trouble in asyncio.run(self.deliver(*messages)):
             if trouble is not None:
                 raise trouble
@@ -82,7 +82,7 @@ def a_message(body: object = None, /, **properties: Any) -> Envelope:
 def test_a_message_starts_one_request(app: App) -> None:
     message = a_message({"reason": "assay 17", "correlation_id": "c-1"})
 
-    app.take(message)
+    app.start_or_reject(message)
 
     (instance_id,) = app.client.started
     instance = app.client.instances[instance_id]
@@ -95,23 +95,23 @@ def test_a_message_starts_one_request(app: App) -> None:
 
 
 def test_a_message_that_comes_again_starts_nothing(app: App) -> None:
-    app.take(a_message())
-    app.take(a_message())
+    app.start_or_reject(a_message())
+    app.start_or_reject(a_message())
 
     assert len(app.client.started) == 1
 
 
 def test_nor_when_its_request_ended_long_ago_and_was_forgotten(app: App) -> None:
-    app.take(a_message())
+    app.start_or_reject(a_message())
     app.client.instances.clear()
 
-    app.take(a_message())
+    app.start_or_reject(a_message())
 
     assert len(app.client.started) == 1
 
 
 def test_nor_when_it_is_delivered_twice_at_the_same_time(app: App) -> None:
-    app.take(*[a_message()] * 5)
+    app.start_or_reject(*[a_message()] * 5)
 
     assert len(app.client.started) == 1
 
@@ -138,7 +138,7 @@ def test_nor_when_the_first_delivery_is_slow_and_its_request_quick(app: App) -> 
 
     app.client = SlowToStart()
 
-    app.take(a_message(), a_message())
+    app.start_or_reject(a_message(), a_message())
 
     assert len(app.client.started) == 1
 
@@ -150,7 +150,7 @@ def test_a_request_whose_claimant_died_is_started_by_the_next_delivery(app: App)
     digest = request_from(message).digest
     app.services.ledger.requests.claim("bus", key, body_digest=digest, instance_id=f"bus-{key}", at=asked_at)
 
-    app.take(message)
+    app.start_or_reject(message)
 
     assert app.client.started == [f"bus-{key}"]
     assert from_wire(AdmissionRequest, app.client.instances[f"bus-{key}"].given).requested_at == asked_at
@@ -165,10 +165,10 @@ def test_a_start_that_fails_is_made_by_the_next_delivery(app: App, monkeypatch: 
     monkeypatch.setattr(upstream, "CLAIMANT_SECONDS", 0.2)
     app.client = Broken()
     with pytest.raises(Exception, match="500"):
-        app.take(a_message())
+        app.start_or_reject(a_message())
 
     app.client = MemoryClient()
-    app.take(a_message())
+    app.start_or_reject(a_message())
 
     assert len(app.client.started) == 1
 
@@ -185,7 +185,7 @@ def test_a_start_that_fails_is_made_by_the_next_delivery(app: App, monkeypatch: 
 def test_what_can_never_work_is_answered_and_put_aside(app: App, body: object, reason: str) -> None:
     message = a_message(body, correlation_id="c-1")
 
-    app.take(message)
+    app.start_or_reject(message)
 
     (answer,), (misfit,) = app.results.answers, app.results.misfits
     assert (answer.kind, answer.request_id, answer.correlation_id) == (AnswerKind.REJECTED, "message-1", "c-1")
@@ -196,14 +196,14 @@ def test_what_can_never_work_is_answered_and_put_aside(app: App, body: object, r
 
 
 def test_a_rejection_names_the_pipeline_as_far_as_it_is_known(app: App) -> None:
-    app.take(a_message({"parameters": {"x": 1}}), a_message(b"garbage"))
+    app.start_or_reject(a_message({"parameters": {"x": 1}}), a_message(b"garbage"))
 
     assert [answer.pipeline for answer in app.results.answers] == ["breast-cancer", ""]
 
 
 def test_an_id_that_was_used_for_another_request_is_not_taken_for_a_repeat(app: App) -> None:
-    app.take(a_message())
-    app.take(a_message({"force": True}))
+    app.start_or_reject(a_message())
+    app.start_or_reject(a_message({"force": True}))
 
     (answer,) = app.results.answers
     assert answer.kind is AnswerKind.REJECTED
@@ -221,7 +221,7 @@ def test_a_rejection_that_cannot_be_told_is_raised_so_that_the_broker_keeps_the_
     app.results.trouble = trouble
 
     with pytest.raises(type(trouble)):
-        app.take(a_message(b"garbage"))
+        app.start_or_reject(a_message(b"garbage"))
 
 
 def test_trouble_of_our_own_is_raised_and_no_reason_to_reject(app: App) -> None:
@@ -231,7 +231,7 @@ def test_trouble_of_our_own_is_raised_and_no_reason_to_reject(app: App) -> None:
     app.services.ledger._tables.table("requests").before = away  # type: ignore[attr-defined]
 
     with pytest.raises(PermanentError, match="the key of the ledger is wrong"):
-        app.take(a_message())
+        app.start_or_reject(a_message())
 
     assert app.results.answers == []
     assert app.results.misfits == []
@@ -251,10 +251,10 @@ def test_every_message_leads_to_a_request_or_an_answer_and_every_id_to_one_reque
 ) -> None:
     app = App()
     if together:
-        app.take(*sent)
+        app.start_or_reject(*sent)
     else:
         for message in sent:
-            app.take(message)
+            app.start_or_reject(message)
 
     assert len(app.client.started) == len(set(app.client.started))
     asked = {message.message_id for message in sent if b"unheard" not in message.body and b"{" in message.body}

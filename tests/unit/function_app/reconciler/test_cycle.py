@@ -92,7 +92,7 @@ def test_a_step_that_fails_does_not_keep_the_others(
     ledger = world.ledger
     owner = next(
         part
-        for part in (ledger.arrivals, ledger.runs, ledger.followers, ledger.schedules, ledger.listings)
+        for part in (ledger.arrivals, ledger.runs, ledger.outcome_subscriptions, ledger.schedules, ledger.listings)
         if hasattr(part, step)
     )
 

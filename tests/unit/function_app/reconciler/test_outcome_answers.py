@@ -36,7 +36,7 @@ def broker(world: WatchedWorld) -> Broker:
 def a_followed_run(world: WatchedWorld, *replies: ReplyTo, ended_at: object = START) -> RunRecord:
     run = world.claims()
     for reply in replies:
-        world.ledger.followers.follow(run.run_id, reply)
+        world.ledger.outcome_subscriptions.subscribe(run.run_id, reply)
     record = world.ledger.runs.run(run.run_id)
     assert record is not None
     if ended_at is not None:
@@ -52,7 +52,7 @@ def test_everyone_who_waits_for_a_run_that_ended_is_told_once(world: WatchedWorl
     world.passes(send_due_outcomes)
 
     assert sorted(broker.sent, key=lambda sent: sent[0].message_id) == [(FIRST, record), (SECOND, record)]
-    assert world.ledger.followers.unanswered() == []
+    assert world.ledger.outcome_subscriptions.unanswered() == []
     assert context.done == {"requests answered": 2}
 
 
@@ -108,7 +108,7 @@ def test_a_broker_that_is_away_does_not_hold_up_the_pass_for_each_who_waits(
 
 
 def test_who_follows_a_run_nobody_knows_keeps_nobody(world: WatchedWorld, broker: Broker) -> None:
-    world.ledger.followers.follow("breast-cancer-000000000000-1", FIRST)
+    world.ledger.outcome_subscriptions.subscribe("breast-cancer-000000000000-1", FIRST)
 
     context, _ = world.passes(send_due_outcomes)
 
@@ -130,5 +130,5 @@ def test_a_few_that_can_never_be_answered_do_not_keep_the_others_waiting_and_are
     world.now = START + timedelta(days=7, minutes=1)
     with caplog.at_level(logging.ERROR):
         world.passes(send_due_outcomes)
-    assert world.ledger.followers.unanswered() == []
+    assert world.ledger.outcome_subscriptions.unanswered() == []
     assert caplog.text.count("was not told the outcome") == 6

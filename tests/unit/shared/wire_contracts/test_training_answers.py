@@ -16,8 +16,8 @@ from shared.wire_contracts.training_answers import (
     LONGEST_MESSAGE_ID,
     AnswerKind,
     answer_to,
-    follows,
     message_id,
+    outcome_is_awaited,
     outcome_of,
     rejection,
 )
@@ -56,7 +56,7 @@ def test_an_admission_is_told_in_the_words_of_upstream_systems(
     assert (answer.kind, answer.reason, answer.run_id) == (kind, "because", admission.run_id)
     assert (answer.request_id, answer.correlation_id, answer.reply_to) == ("message-1", "assay-17", "lab")
     assert answer.outcome is None
-    assert follows(admission) is followed
+    assert outcome_is_awaited(admission) is followed
 
 
 def test_what_was_trained_already_is_told_with_how_it_ended() -> None:
