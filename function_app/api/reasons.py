@@ -142,7 +142,8 @@ def _ask_the_hub(
     pipeline: Pipeline, blob: str, runs: Sequence[RunRecord], services: Services
 ) -> tuple[BlobEntry | None, Search, str]:
     """The blob now, and in snapshots. A site that does not answer leaves the ledger's half of the story."""
-    if not {".", ".."}.isdisjoint(blob.split("/")):  # HTTP resolves these, so no blob can be reached by such a name
+    # HTTP resolves steps, and no storage keeps a name with a NUL: no blob can be reached by such a name.
+    if "\0" in blob or not {".", ".."}.isdisjoint(blob.split("/")):
         return None, Search(None, frozenset()), ""
     try:
         storage: SiteStorage = services.hubs.hub(pipeline.data.site)
