@@ -76,7 +76,7 @@ def check(services: Services, request: AdmissionRequest) -> None:
 
 def preview(services: Services, request: AdmissionRequest) -> Preview:
     """What the request would lead to now."""
-    from activities.preview_run import preview_run
+    from function_app.api.previews import preview_run
 
     return preview_run(
         request,

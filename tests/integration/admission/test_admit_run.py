@@ -12,8 +12,8 @@ import yaml
 from azure.storage.blob import BlobServiceClient
 
 from activities.admit_run import admit_run
-from activities.preview_run import preview_run
 from activities.record_run import record_run
+from function_app.api.previews import preview_run
 from shared.clients.frozen_jobs import FrozenJobs
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from activities.admit_run import admit_run
-from activities.preview_run import preview_run
 from activities.record_run import record_run
+from function_app.api.previews import preview_run
 from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree
