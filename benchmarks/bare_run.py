@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from function_app import activity_wiring
-from function_app.services import Services
+from function_app.composition import Services
 from shared.decisions.promotion.judgement import Challenger, judge
 from shared.messages import (
     AdmissionRequest,

@@ -4,7 +4,7 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from function_app import activity_wiring, logs, workflows
-from function_app.services import Services
+from function_app.composition import Services
 from function_app.triggers import data_arrival, operations, training_requests, training_status, watch
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from function_app.services import Services
+from function_app.composition import Services
 from shared import contracts as c
 from shared import messages as m
 from shared.errors import PermanentError

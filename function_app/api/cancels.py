@@ -6,9 +6,9 @@ import azure.durable_functions as df
 
 from function_app.api import models as m
 from function_app.api.runs import known_run
+from function_app.composition import Services
 from function_app.durable_client import status_of
 from function_app.problems import RefusedError
-from function_app.services import Services
 from shared.decisions.reconciliation.orphans import Liveness, liveness_of
 
 WHY = "it was cancelled by POST /api/runs/{run_id}/cancel"

@@ -17,8 +17,8 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from function_app.api.operations import Operation
+from function_app.composition import Services
 from function_app.problems import answer
-from function_app.services import Services
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -2,7 +2,7 @@
 
 import re
 
-from function_app.services import Services
+from function_app.composition import Services
 from shared.decisions.explanations.status_text import utc_text
 from shared.decisions.reconciliation.troubles import GONE
 from shared.errors import PermanentError

@@ -10,7 +10,7 @@ import azure.durable_functions as df
 from function_app.api import models as m
 from function_app.api.known import is_removed, name_of, removal
 from function_app.api.run_views import listed
-from function_app.services import Services
+from function_app.composition import Services
 from shared.admission_evaluation import serving_model
 from shared.clients.ledger import Page, RecordedArrival
 from shared.decisions.explanations.serving_model import serving_text

@@ -13,7 +13,7 @@ from function_app.api import models as m
 from function_app.api.known import has_history, removal
 from function_app.api.lists import active_quarantines, arrival_views, open_window
 from function_app.api.run_views import run_view
-from function_app.services import Services
+from function_app.composition import Services
 from shared.admission_evaluation import serving_model
 from shared.clients.ledger import RecordedArrival
 from shared.decisions.explanations.blob_verdict import explain

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from function_app.api import models as m
 from function_app.api.lists import active_quarantines
+from function_app.composition import Services
 from function_app.problems import RefusedError
-from function_app.services import Services
 
 
 def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:

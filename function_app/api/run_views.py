@@ -12,8 +12,8 @@ from typing import Any
 import azure.durable_functions as df
 
 from function_app.api.models import ListedRun, RunView
+from function_app.composition import Services
 from function_app.durable_client import stage_of, status_of
-from function_app.services import Services
 from shared.decisions.reconciliation.orphans import Liveness, liveness_of
 from shared.decisions.training.retry_schedule import is_tried_again
 from shared.messages import CLAIMED, RunRecord

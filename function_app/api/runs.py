@@ -6,8 +6,8 @@ import azure.durable_functions as df
 
 from function_app.api import models as m
 from function_app.api.run_views import run_view
+from function_app.composition import Services
 from function_app.problems import RefusedError
-from function_app.services import Services
 from shared.messages import RunRecord
 
 

@@ -11,9 +11,9 @@ import azure.durable_functions as df
 
 from function_app.api import models as m
 from function_app.api.handlers import Located
+from function_app.composition import Services
 from function_app.durable_client import start_once
 from function_app.problems import RefusedError
-from function_app.services import Services
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger.keys import digest
 from shared.decisions.admission.repeats import effective_parameters

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from function_app.composition import Services
 from function_app.intake.group_commit import GroupCommit
-from function_app.services import Services
 from shared.decisions.arrivals.routing import route
 from shared.decisions.arrivals.watched_blobs import is_done_marker
 from shared.errors import PermanentError

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import azure.durable_functions as df
 import azure.functions as func
 
+from function_app.composition import Services
 from function_app.durable_client import start_once
-from function_app.services import Services
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.service_bus import RejectedMessage
 from shared.decisions.admission.repeats import effective_parameters

@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from function_app.services import Services
+from function_app.composition import Services
 from shared.decisions.admission.fingerprint import recipe_digest
 from shared.decisions.reconciliation.code_changes import CodeStep, code_step, has_changed, noted
 from shared.errors import PermanentError

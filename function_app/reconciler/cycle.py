@@ -8,6 +8,7 @@ import logging
 import time
 from datetime import datetime
 
+from function_app.composition import Services
 from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.data_changes import detect_data_changes
 from function_app.reconciler.due_schedules import start_due
@@ -17,7 +18,6 @@ from function_app.reconciler.orphaned_windows import adopt_windows
 from function_app.reconciler.outcome_answers import send_due_outcomes
 from function_app.reconciler.retries import try_again
 from function_app.reconciler.troubles import check_pipeline_files, record_troubles
-from function_app.services import Services
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from function_app.composition import Services
 from function_app.reconciler.instances import DurableClient
-from function_app.services import Services
 from shared.decisions.reconciliation.troubles import Aspect, Finding, aspect_of, finding_of
 from shared.errors import PermanentError, TransientError
 from shared.messages import TroubleKind

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from function_app.composition import Services
 from function_app.durable_client import start_once
 from function_app.reconciler.code_changes import code_now, request_for_other_code
 from function_app.reconciler.cycle_context import CycleContext
-from function_app.services import Services
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.decisions.reconciliation.change_detection import (
     QuickScan,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from function_app.composition import Services
 from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.instances import look_up, start
-from function_app.services import Services
 from shared.decisions.reconciliation.orphans import (
     Liveness,
     StartAgain,

@@ -5,8 +5,8 @@ import logging
 from datetime import datetime
 from functools import cache
 
+from function_app.composition import Services
 from function_app.reconciler.cycle_context import CycleContext
-from function_app.services import Services
 from shared.decisions.reconciliation.orphans import ANSWER_FOR, is_given_up, outcome_is_due
 from shared.messages import ReplyTo, RunRecord
 

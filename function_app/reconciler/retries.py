@@ -12,10 +12,10 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from function_app.composition import Services
 from function_app.durable_client import status_of
 from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.instances import start
-from function_app.services import Services
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.decisions.reconciliation.orphans import Liveness, liveness_of
 from shared.decisions.training.retry_schedule import RUN_RETRY_PAUSES, is_tried_again

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import azure.durable_functions as df
 
+from function_app.composition import Services
 from function_app.durable_client import start_once
 from function_app.intake.arrivals import Intake
-from function_app.services import Services
 from function_app.triggers.events import EVENT_GRID_TRIGGER
 from orchestrations.settle_arrivals import DONE_MARKER
 from shared.texts import shortened

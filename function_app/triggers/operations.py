@@ -7,8 +7,8 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from function_app.api.operations import OPERATIONS, Operation
+from function_app.composition import Services
 from function_app.problems import answers_problems
-from function_app.services import Services
 
 
 def blueprint(services: Services) -> df.Blueprint:

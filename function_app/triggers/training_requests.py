@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app.services import Services
+from function_app.composition import Services
 
 QUEUE = "training-requests"
 CONNECTION = "ServiceBusConnection"  # shared.settings.SERVICE_BUS_SETTING, which takes too long to import at the start

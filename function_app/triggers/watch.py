@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app.services import Services
+from function_app.composition import Services
 
 log = logging.getLogger(__name__)
 

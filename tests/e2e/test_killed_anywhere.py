@@ -121,7 +121,7 @@ def arrival_recorded_by_a_handler_that_dies(stack: Stack, event: dict[str, Any])
 import asyncio, json, os, sys
 from datetime import UTC, datetime
 from function_app.intake.arrivals import Intake
-from function_app.services import Services
+from function_app.composition import Services
 from shared.wire import to_wire
 (opened,) = asyncio.run(Intake(Services()).record(json.load(sys.stdin), datetime.now(UTC))).start
 print(json.dumps(to_wire(opened)), flush=True)

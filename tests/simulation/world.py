@@ -19,10 +19,10 @@ import azure.durable_functions as df
 
 from function_app import activity_wiring, workflows
 from function_app.api.starts import preview
+from function_app.composition import Services
 from function_app.durable_client import start_once
 from function_app.intake.arrivals import Intake
 from function_app.reconciler.cycle import run_cycle
-from function_app.services import Services
 from local_stack.functions_host.durable.interfaces import InstanceNotFoundError
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger import Ledger

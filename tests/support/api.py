@@ -10,7 +10,7 @@ import azure.functions as func
 
 from function_app.api.handlers import call, respond
 from function_app.api.operations import OPERATIONS
-from function_app.services import Services
+from function_app.composition import Services
 from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import BlobEntry

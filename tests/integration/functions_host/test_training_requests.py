@@ -16,7 +16,7 @@ from azure.servicebus.amqp import AmqpAnnotatedMessage
 from azure.storage.blob import BlobServiceClient
 
 from function_app.activity_wiring import admit_run
-from function_app.services import Services
+from function_app.composition import Services
 from local_stack.upstream_client import QUARANTINE, REQUESTS, RESULTS, SUBSCRIPTION, UpstreamClient, upstream_client
 from shared.messages import AdmissionRequest, Cause, Outcome, ReplyTo
 from shared.settings import HUB_API_VERSION, Settings

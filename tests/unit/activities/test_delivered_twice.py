@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from function_app import activity_wiring
-from function_app.services import Services
+from function_app.composition import Services
 from shared.clients.ledger import Ledger
 from shared.contracts import ACTIVITIES
 from shared.messages import (

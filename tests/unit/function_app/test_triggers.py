@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from function_app.activity_wiring import activity_function
-from function_app.services import Services
+from function_app.composition import Services
 from function_app.triggers.training_status import run_id_of
 from shared.contracts import READ_CHAMPION
 from shared.errors import Code, PermanentError, TransientError
