@@ -5,7 +5,7 @@ from shared.decisions.promotion.judgement_by_record import judge_by_record
 from shared.messages import (
     FAIR_COMPARISON_SCHEMA,
     Champion,
-    Compared,
+    ChampionMeasurement,
     Judgement,
     Lineage,
     Rollout,
@@ -34,7 +34,9 @@ def training_order(request: RunRequest, champion: str | None) -> TrainingOrder:
     )
 
 
-def judgement_on(request: RunRequest, record: RunRecord, compared: Compared | None, champion: Champion) -> Judgement:
+def judgement_on(
+    request: RunRequest, record: RunRecord, compared: ChampionMeasurement | None, champion: Champion
+) -> Judgement:
     """Whether the run's model is promoted. Runs of schemas before the fair comparison are judged as they began."""
     rule = request.plan.rule
     if request.schema < FAIR_COMPARISON_SCHEMA:

@@ -22,8 +22,8 @@ from shared.messages import (
     BuildImage,
     BuiltImage,
     Champion,
+    ChampionMeasurement,
     ChampionQuery,
-    Compared,
     FailureKind,
     Outcome,
     RegisteredModel,
@@ -63,7 +63,7 @@ class Run:
         self.request = request
         self.trained: TrainedModel | None = None
         self.rival: str | None = None
-        self.compared: Compared | None = None
+        self.compared: ChampionMeasurement | None = None
         self.delivers = False
         self.unkept = ""
         self.image: BuiltImage | None = None
@@ -178,7 +178,7 @@ class Run:
         self.trained = yield from COLLECT_TRAINING.call(self.context, ref)
         self.compared = self.trained.compared
         if self.compared is None and self.rival:
-            self.compared = Compared(run_id=self.rival, trouble=NOTHING_SAID)
+            self.compared = ChampionMeasurement(run_id=self.rival, trouble=NOTHING_SAID)
         metrics, self.unkept = bounded_metrics(self.trained.metrics, request.plan.rule.metric)
         left_out = self.record.left_out + self.trained.left_out
         self.record = replace(self.record, metrics=metrics, left_out=left_out)

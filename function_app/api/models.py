@@ -168,7 +168,7 @@ class WindowView:
 class RemovedPipeline:
     """A pipeline that has had runs and has no file any more: ``removed`` says so, and since when.
 
-    ``since``: when that was noticed first; null until the reconciler's next pass. Its champion may serve still.
+    ``since``: when that was noticed first; null until the reconciler's next cycle. Its champion may serve still.
     """
 
     name: str

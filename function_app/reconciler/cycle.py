@@ -35,6 +35,6 @@ async def run_cycle(services: Services, client: DurableClient, now: datetime) ->
     await record_troubles(context)
     await send_due_outcomes(context)  # last, because a broker that is away takes its time
     log.info(
-        "pass over %d pipelines in %.1f s: %s", len(services.pipelines.all), time.monotonic() - began, context.summary
+        "cycle over %d pipelines in %.1f s: %s", len(services.pipelines.all), time.monotonic() - began, context.summary
     )
     return context

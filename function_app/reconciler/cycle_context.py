@@ -37,7 +37,7 @@ class CycleContext:
     had_runs: list[str] | None = None
 
     def add_findings(self, pipeline: str, aspect: Aspect, found: Iterable[Finding] = ()) -> None:
-        """Note what a look at this aspect found wrong, besides what another look at it in this pass did."""
+        """Note what a look at this aspect found wrong, besides what another look at it in this cycle did."""
         self.findings.setdefault(pipeline, {}).setdefault(aspect, []).extend(found)
 
     @contextmanager
@@ -66,10 +66,10 @@ class CycleContext:
             log.error("could not %s: %s", what, error.reason)
         except TransientError as error:
             self.failed += 1
-            log.warning("could not %s: %s; the next pass tries again", what, error)
+            log.warning("could not %s: %s; the next cycle tries again", what, error)
         except Exception:
             self.failed += 1
-            log.exception("could not %s; the next pass tries again, and if that goes on, the cause is this:", what)
+            log.exception("could not %s; the next cycle tries again, and if that goes on, the cause is this:", what)
 
     @property
     def summary(self) -> str:

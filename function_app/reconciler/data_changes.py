@@ -54,8 +54,8 @@ class Hub(Protocol):
 
 
 async def detect_data_changes(context: CycleContext, unfinished: Collection[UnfinishedWindow]) -> None:
-    """Scan every pipeline's data. ``unfinished``: the windows that are not judged, as the pass found them."""
-    # Their listing is being decided on right now; what it leaves open shows in the next pass.
+    """Scan every pipeline's data. ``unfinished``: the windows that are not judged, as the cycle found them."""
+    # Their listing is being decided on right now; what it leaves open shows in the next cycle.
     being_decided = {found.window.pipeline for found in unfinished if found.closed}
     room = asyncio.Semaphore(AT_ONCE)
 

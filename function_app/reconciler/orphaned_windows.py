@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 async def adopt_windows(context: CycleContext) -> list[UnfinishedWindow]:
-    """Adopt what is orphaned; all windows that are not judged, as the pass found them."""
+    """Adopt what is orphaned; all windows that are not judged, as the cycle found them."""
     unfinished: list[UnfinishedWindow] = []
     with context.guard("list the windows that are not judged"):
         unfinished = await asyncio.to_thread(context.services.ledger.arrivals.unfinished_windows)

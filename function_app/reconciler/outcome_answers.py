@@ -12,8 +12,8 @@ from shared.messages import ReplyTo, RunRecord
 
 log = logging.getLogger(__name__)
 
-PASS_SECONDS = 120
-MOST_IN_VAIN = 3  # then the broker is away for everyone, and each try waits for it; the rest is for the next pass
+CYCLE_SECONDS = 120
+MOST_IN_VAIN = 3  # then the broker is away for everyone, and each try waits for it; the rest is for the next cycle
 
 
 async def send_due_outcomes(context: CycleContext) -> None:
@@ -40,8 +40,8 @@ async def send_due_outcomes(context: CycleContext) -> None:
 
 
 def _in_turn(unanswered: list[tuple[str, ReplyTo]], now: datetime) -> list[tuple[str, ReplyTo]]:
-    """Another one first in each pass, so that a few that cannot be answered do not keep the others waiting."""
-    first = int(now.timestamp() // PASS_SECONDS) % max(1, len(unanswered))
+    """Another one first in each cycle, so that a few that cannot be answered do not keep the others waiting."""
+    first = int(now.timestamp() // CYCLE_SECONDS) % max(1, len(unanswered))
     return unanswered[first:] + unanswered[:first]
 
 

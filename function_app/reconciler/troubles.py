@@ -25,7 +25,7 @@ async def check_pipeline_files(context: CycleContext) -> None:
 
 
 async def record_troubles(context: CycleContext) -> None:
-    """Keep what this pass found, in place of what the one before did."""
+    """Keep what this cycle found, in place of what the one before did."""
     with context.guard("keep what is wrong with the pipelines"):
         await asyncio.to_thread(_keep, context)
 
@@ -48,7 +48,7 @@ def _keep(context: CycleContext) -> None:
 
 
 def _looks(context: CycleContext, name: str, good: Collection[str]) -> dict[Aspect, list[Finding]]:
-    """What was found in the aspects that this pass looked at; in those that there is nothing to look at, nothing."""
+    """What was found in the aspects that this cycle looked at; in those that there is nothing to look at, nothing."""
     findings = dict(context.findings.get(name, {}))
     if name not in good:
         findings |= {Aspect.DATA: [], Aspect.NAMES: []}

@@ -1,4 +1,4 @@
-"""The reconciler's timer. What a pass does is in ``function_app.watching``, imported when it first runs."""
+"""The reconciler's timer. What a cycle does is in ``function_app.reconciler``, imported when it first runs."""
 
 import asyncio
 import logging
@@ -25,11 +25,11 @@ def blueprint(services: Services) -> df.Blueprint:
         from function_app.reconciler.cycle import run_cycle
 
         if passing.locked():
-            log.warning("a pass is under way still; this one is left out")
+            log.warning("a cycle is under way still; this one is left out")
             return
         async with passing:
             if timer.past_due:
-                log.info("the app was away when a pass was due")
+                log.info("the app was away when a cycle was due")
             await run_cycle(services, client, datetime.now(UTC))
 
     return bp

@@ -42,7 +42,7 @@ def known_runs(cast: Cast) -> set[str]:
 def fire_until_new_run(cast: Cast, known: set[str]) -> None:
     """Fire the reconciler's timer, which would come by itself within two minutes.
 
-    Again and again: a pass that is under way has perhaps looked already, and another is not begun beside it.
+    Again and again: a cycle that is under way has perhaps looked already, and another is not begun beside it.
     """
     for _ in deadline(60, "a run that the reconciler led to", pause=3):
         if known_runs(cast) - known:

@@ -15,7 +15,7 @@ from azure.storage.blob import BlobProperties
 from shared.clients.hub_blobs import BLOCK, HubBlobs, entry_of
 from shared.decisions.arrivals.blob_names import can_be_had, some_of, spelt
 from shared.decisions.arrivals.watched_blobs import done_marker, selects
-from shared.decisions.snapshots.omissions import STILL_WRITTEN, UNREADABLE, described, left_out
+from shared.decisions.snapshots.omissions import STILL_WRITTEN, UNREADABLE, described, omissions_of
 from shared.decisions.snapshots.selection import SelectedSnapshot, select_snapshot
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import BlobEntry, DisorderError, ManifestWriter, Sink, holdout_digest, listed_blobs
@@ -158,8 +158,8 @@ class HubStorage:
 
         taken = self._in_order(pipeline, select_from, passed)
         passed_over = (
-            *left_out(STILL_WRITTEN, passed.written),
-            *left_out(UNREADABLE, [spelt(name) for name in passed.unreadable]),
+            *omissions_of(STILL_WRITTEN, passed.written),
+            *omissions_of(UNREADABLE, [spelt(name) for name in passed.unreadable]),
         )
         if taken.listed == 0:
             raise self._nothing(pipeline, described(passed_over))

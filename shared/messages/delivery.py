@@ -47,7 +47,7 @@ class Champion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
+class ChampionMeasurement:
     """What a training measured of the champion's model, on the rows and with the code that its own was measured with.
 
     ``run_id``: the champion's. ``metrics`` holds finite numbers only, and nothing when it could not be measured;

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.messages.admission import FrozenJob, LeftOut, Snapshot, TrainingLimits
-from shared.messages.delivery import Compared
+from shared.messages.delivery import ChampionMeasurement
 from shared.messages.vocabulary import FailureKind, Parameters, TrainingPhase
 
 
@@ -101,5 +101,5 @@ class TrainedModel:
     metrics: dict[str, float]
     model_path: str
     ended_at: datetime | None = None
-    compared: Compared | None = None
+    compared: ChampionMeasurement | None = None
     left_out: tuple[LeftOut, ...] = ()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from shared.errors import Code, PermanentError
-from shared.messages import Compared, TrainedModel, TrainingPhase, TrainingRef, TrainingStatus
+from shared.messages import ChampionMeasurement, TrainedModel, TrainingPhase, TrainingRef, TrainingStatus
 from shared.training_driver import TrainingJob
 from tests.unit.functions_host.durable.harness import Clock
 
@@ -70,12 +70,12 @@ class MemoryDriver:
         """The trainings that run now."""
         return {run_id for run_id, each in self._trainings.items() if not self._status(each).phase.terminal}
 
-    def _compared(self, job: TrainingJob) -> Compared | None:
+    def _compared(self, job: TrainingJob) -> ChampionMeasurement | None:
         """The champion's model on the same rows, when the job was told to measure it."""
         if "--champion" not in job.arguments:
             return None
         champion = job.arguments[job.arguments.index("--champion") + 1]
-        return Compared(run_id=champion, metrics=self.metrics_of(self._trainings[champion].job))
+        return ChampionMeasurement(run_id=champion, metrics=self.metrics_of(self._trainings[champion].job))
 
     def _known(self, training: TrainingRef) -> _Training:
         if training.run_id not in self._trainings:

@@ -182,7 +182,7 @@ class World:
         self.play(all_of_them())
 
     def watch(self) -> Any:
-        """A pass of the reconciler; what it did."""
+        """A cycle of the reconciler; what it did."""
         self.executions["keep_watch"] += 1
         return self.play(run_cycle(self.services, self.client, self.clock.now()))
 

@@ -27,7 +27,7 @@ LONG_AGO = timedelta(minutes=10)  # longer than any grace
 
 @dataclass
 class WatchedWorld:
-    """What a pass finds. ``folder`` holds the pipelines' files."""
+    """What a cycle finds. ``folder`` holds the pipelines' files."""
 
     folder: Path
     now: datetime = START + LONG_AGO

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.statuses import finite_metrics
-from shared.messages import Compared
+from shared.messages import ChampionMeasurement
 from shared.texts import shortened
 
 CHAMPION_FILE: Final = "outputs/champion.json"  # written by training/common/job_champion.py
@@ -17,18 +17,18 @@ _LONGEST_TROUBLE: Final = 500
 log = logging.getLogger(__name__)
 
 
-def read_compared(outputs: RunOutputs, run_id: str, names: Iterable[str]) -> Compared | None:
+def read_compared(outputs: RunOutputs, run_id: str, names: Iterable[str]) -> ChampionMeasurement | None:
     """What the training says of the champion in these metrics; None when it says nothing. Raises our errors only."""
     content = outputs.small_file(CHAMPION_FILE, most=MOST_BYTES)
     return None if content is None else compared_in(content, run_id, names)
 
 
-def compared_in(content: bytes, run_id: str, names: Iterable[str]) -> Compared | None:
+def compared_in(content: bytes, run_id: str, names: Iterable[str]) -> ChampionMeasurement | None:
     """The same from the file's bytes; whoever wrote the training may have written them."""
     try:
         said: Any = json.loads(content)
         asked = {name: said["metrics"][name] for name in names if name in said["metrics"]}
-        return Compared(
+        return ChampionMeasurement(
             run_id=shortened(str(said["run_id"])),
             metrics=finite_metrics(asked),
             trouble=shortened(str(said.get("trouble") or ""), _LONGEST_TROUBLE),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from shared.messages import (
     Best,
     Champion,
-    Compared,
+    ChampionMeasurement,
     Judgement,
     Outcome,
     PromotionRule,
@@ -37,7 +37,7 @@ class Challenger:
     metrics: dict[str, float]
     holdout: str = ""
     evaluator: str = ""
-    compared: Compared | None = None
+    compared: ChampionMeasurement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

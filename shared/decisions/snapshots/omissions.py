@@ -29,7 +29,7 @@ _SAID = {
 }
 
 
-def left_out(why: str, names: Sequence[str]) -> tuple[LeftOut, ...]:
+def omissions_of(why: str, names: Sequence[str]) -> tuple[LeftOut, ...]:
     """The entry for these names; none when there are none."""
     if not names:
         return ()

@@ -48,7 +48,7 @@ class Site:
 
     @property
     def passes(self) -> int:
-        return self.log.count("pass over ")
+        return self.log.count("cycle over ")
 
     def instance(self, instance_id: str) -> dict[str, Any]:
         answer = self.host.durable("GET", f"instances/{instance_id}?showInput=true")
@@ -168,8 +168,8 @@ def test_an_orchestration_that_failed_tells_why(site: Site) -> None:
 def test_the_log_has_one_line_a_pass_and_no_trouble(site: Site) -> None:
     site.fires()
 
-    last = [line for line in site.log.splitlines() if "pass over " in line][-1]
-    assert "pass over 1 pipelines in " in last
+    last = [line for line in site.log.splitlines() if "cycle over " in line][-1]
+    assert "cycle over 1 pipelines in " in last
     assert "failed:" not in last
 
 

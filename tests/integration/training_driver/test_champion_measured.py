@@ -3,7 +3,7 @@
 import pytest
 
 from local_stack.demo_data import breast_cancer_story
-from shared.messages import Compared, TrainedModel, TrainingPhase, TrainingRef
+from shared.messages import ChampionMeasurement, TrainedModel, TrainingPhase, TrainingRef
 from shared.training_driver import TrainingJob
 from tests.integration.training_driver.client import Client
 from tests.integration.training_driver.test_azure_ml import Site
@@ -41,7 +41,9 @@ def test_without_a_champion_nothing_is_compared(champion: TrainedModel) -> None:
 def test_on_the_same_rows_the_champion_reaches_what_it_reached_before(site: Site, champion: TrainedModel) -> None:
     challenger = trained(site, site.job(champion=champion.run_id, more=STORY.second["landing/part-3.csv"]))
 
-    assert challenger.compared == Compared(run_id=champion.run_id, metrics={"log_loss": champion.metrics["log_loss"]})
+    assert challenger.compared == ChampionMeasurement(
+        run_id=champion.run_id, metrics={"log_loss": champion.metrics["log_loss"]}
+    )
     assert challenger.metrics["log_loss"] != champion.metrics["log_loss"]
     assert not any(name.startswith("champion.") for name in challenger.metrics)
 

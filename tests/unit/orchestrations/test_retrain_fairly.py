@@ -9,7 +9,7 @@ from orchestrations.retrain_model import retrain_model
 from shared.messages import (
     FAIR_COMPARISON_SCHEMA,
     BuiltImage,
-    Compared,
+    ChampionMeasurement,
     ComputeRef,
     ComputeTurn,
     ComputeWait,
@@ -40,7 +40,7 @@ DELIVERY = delivery_of("breast-cancer")
 
 
 def compared(**changes: Any) -> Any:
-    return value(a_trained_model(compared=Compared(run_id=str(CHAMPION.run_id), **changes)))
+    return value(a_trained_model(compared=ChampionMeasurement(run_id=str(CHAMPION.run_id), **changes)))
 
 
 def story(request: dict[str, Any] | None = None, **changes: Any) -> tuple[Played, RunRecord]:

@@ -17,14 +17,22 @@ from shared.decisions.reconciliation.orphans import (
     after_roll_outs,
     decide_orphaned_run,
 )
-from shared.decisions.snapshots.omissions import CHANGED, FAULTY, METRIC, STILL_WRITTEN, UNREADABLE, described, left_out
+from shared.decisions.snapshots.omissions import (
+    CHANGED,
+    FAULTY,
+    METRIC,
+    STILL_WRITTEN,
+    UNREADABLE,
+    described,
+    omissions_of,
+)
 from shared.decisions.training.compute_queue import MOST_WAITING, QueueState, ask
 from shared.decisions.training.failure_causes import failure_cause, why_cancelled
 from shared.decisions.training.polling import CANCEL_GRACE, Cancel, Ended, next_poll
 from shared.decisions.training.size_limits import bounded_metrics, trouble_with
 from shared.errors import PermanentError
 from shared.messages import (
-    Compared,
+    ChampionMeasurement,
     Outcome,
     Parameters,
     Quarantine,
@@ -63,7 +71,7 @@ def refused(*attempts: RunRecord, quarantine: Quarantine | None = None) -> str:
 
 def test_admission() -> None:
     request = a_run_request()
-    entries = [*left_out(FAULTY, ["landing/a.csv"]), *left_out(CHANGED, ["landing/b.csv", "landing/c.csv"])]
+    entries = [*omissions_of(FAULTY, ["landing/a.csv"]), *omissions_of(CHANGED, ["landing/b.csv", "landing/c.csv"])]
     failed = a_run_record(outcome=Outcome.FAILED, reason="training: line 3")
     sentences = {
         "it starts": trained_in(request),
@@ -75,10 +83,11 @@ def test_admission() -> None:
         "quarantined": refused(failed, quarantine=PUT_ASIDE),
         "quarantined without evidence": quarantine_status_text(replace(PUT_ASIDE, failures=())),
         "left out: some files": "..." + described(entries),
-        "left out: one still written": "..." + described(left_out(STILL_WRITTEN, ["landing/log.csv"])),
-        "left out: two still written": "..." + described(left_out(STILL_WRITTEN, ["landing/a.log", "landing/b.log"])),
-        "left out: unreadable names": "..." + described(left_out(UNREADABLE, ["a", "b"])),
-        "left out: metrics": "..." + described(left_out(METRIC, ["auc"])),
+        "left out: one still written": "..." + described(omissions_of(STILL_WRITTEN, ["landing/log.csv"])),
+        "left out: two still written": "..."
+        + described(omissions_of(STILL_WRITTEN, ["landing/a.log", "landing/b.log"])),
+        "left out: unreadable names": "..." + described(omissions_of(UNREADABLE, ["a", "b"])),
+        "left out: metrics": "..." + described(omissions_of(METRIC, ["auc"])),
         "an undeclared parameter": refusal({"depth": 3}, {"deep": 4}),
         "a parameter of another type": refusal({"depth": 3}, {"depth": "4"}),
         "parameters that are too large": "parameters: " + trouble_with({"text": "x" * 9000}),
@@ -92,7 +101,7 @@ def test_promotion() -> None:
     keep, promote = HIGHER, replace(HIGHER, without_comparison=WithoutComparison.PROMOTE)
     best = champion({"accuracy": 0.93}, holdout="other")
     untold = challenger({"accuracy": 0.95}, holdout=NEW)
-    beside = Compared(run_id=old.run_id or "", trouble="its model cannot be loaded")
+    beside = ChampionMeasurement(run_id=old.run_id or "", trouble="its model cannot be loaded")
     sentences = {
         "the first model": judge(HIGHER, challenger({"accuracy": 0.95}), NOBODY),
         "below the floor": judge(HIGHER, challenger({"accuracy": 0.8}), NOBODY),

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from shared.clients.azure_ml.comparison import compared_in
-from shared.messages import Compared
+from shared.messages import ChampionMeasurement
 
 ASKED = ("log_loss",)
 
@@ -11,8 +11,12 @@ ASKED = ("log_loss",)
 def test_only_what_is_asked_for_and_finite_counts() -> None:
     said = {"run_id": "r-1", "metrics": {"log_loss": 0.5, "accuracy": 0.9}, "trouble": ""}
 
-    assert compared_in(json.dumps(said).encode(), "run", ASKED) == Compared(run_id="r-1", metrics={"log_loss": 0.5})
-    assert compared_in(b'{"run_id": "r-1", "metrics": {"log_loss": NaN}}', "run", ASKED) == Compared(run_id="r-1")
+    assert compared_in(json.dumps(said).encode(), "run", ASKED) == ChampionMeasurement(
+        run_id="r-1", metrics={"log_loss": 0.5}
+    )
+    assert compared_in(b'{"run_id": "r-1", "metrics": {"log_loss": NaN}}', "run", ASKED) == ChampionMeasurement(
+        run_id="r-1"
+    )
 
 
 def test_the_trouble_is_on_one_line_and_no_longer_than_it_may_be() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.decisions.promotion.judgement import MOST_BESTS, Challenger, judge, measured_by, with_bests
-from shared.messages import Best, Champion, Compared, Judgement, Outcome, PromotionRule, WithoutComparison
+from shared.messages import Best, Champion, ChampionMeasurement, Judgement, Outcome, PromotionRule, WithoutComparison
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_champion
 
@@ -72,12 +72,12 @@ class TestAReplacedHoldout:
     RULE = PromotionRule(metric="log_loss", higher_is_better=False, floor=0.2)
     CHAMPION = champion({"log_loss": 0.1145})
 
-    def judged(self, value: float, compared: Compared | None, rule: PromotionRule = RULE) -> Judgement:
+    def judged(self, value: float, compared: ChampionMeasurement | None, rule: PromotionRule = RULE) -> Judgement:
         new = challenger({"log_loss": value}, holdout=NEW, compared=compared)
         return judge(rule, new, self.CHAMPION)
 
-    def beside(self, value: float) -> Compared:
-        return Compared(run_id=str(self.CHAMPION.run_id), metrics={"log_loss": value})
+    def beside(self, value: float) -> ChampionMeasurement:
+        return ChampionMeasurement(run_id=str(self.CHAMPION.run_id), metrics={"log_loss": value})
 
     def test_a_worse_model_does_not_win_because_the_rows_are_easier(self) -> None:
         judgement = self.judged(0.1111, self.beside(0.0225))
@@ -94,7 +94,9 @@ class TestAReplacedHoldout:
     def test_without_a_number_on_the_same_rows_there_is_no_comparison_and_the_champion_stays(
         self, value: float
     ) -> None:
-        judgement = self.judged(value, Compared(run_id=str(self.CHAMPION.run_id), trouble="it cannot be loaded"))
+        judgement = self.judged(
+            value, ChampionMeasurement(run_id=str(self.CHAMPION.run_id), trouble="it cannot be loaded")
+        )
 
         assert (judgement.promoted, judgement.comparable, judgement.champion_value) == (False, False, None)
         assert not judgement.overtaken
@@ -111,7 +113,7 @@ class TestAReplacedHoldout:
         assert not self.judged(0.25, None, rule).promoted
 
     def test_a_number_of_a_champion_of_then_does_not_count_for_the_one_of_now(self) -> None:
-        judgement = self.judged(0.15, Compared(run_id="the champion before", metrics={"log_loss": 0.19}))
+        judgement = self.judged(0.15, ChampionMeasurement(run_id="the champion before", metrics={"log_loss": 0.19}))
 
         assert (judgement.promoted, judgement.comparable, judgement.overtaken) == (False, False, True)
         assert "became the champion while this one trained" in judgement.reason
@@ -203,7 +205,7 @@ def test_no_sequence_of_runs_ends_below_the_best_so_far_minus_the_limit(
         holdout, code = data.draw(st.sampled_from(KINDS))
         compared = None
         if model is not None and data.draw(st.booleans()):
-            compared = Compared(run_id=model.run_id, metrics={"m": model.values[holdout, code]})
+            compared = ChampionMeasurement(run_id=model.run_id, metrics={"m": model.values[holdout, code]})
         judgement = judge(
             rule,
             Challenger(

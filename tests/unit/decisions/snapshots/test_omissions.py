@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.decisions.admission.repeats import NewAttempt, Refusal, decide_attempt
 from shared.decisions.arrivals.watched_blobs import STILL, is_still_written
-from shared.decisions.snapshots.omissions import described, is_left_out, left_out, saw_all
+from shared.decisions.snapshots.omissions import described, is_left_out, omissions_of, saw_all
 from shared.messages import LeftOut, Outcome, Verdict
 from tests.support.arrivals import a_run_record
 
@@ -14,24 +14,24 @@ NOW = datetime(2026, 5, 1, 10, tzinfo=UTC)
 
 
 def test_what_was_left_out_is_said_with_how_many_and_some_names() -> None:
-    entries = (*left_out("faulty", ["a.csv"]), *left_out("changed", [f"{n}.csv" for n in range(9)]))
+    entries = (*omissions_of("faulty", ["a.csv"]), *omissions_of("changed", [f"{n}.csv" for n in range(9)]))
 
     assert described(entries) == (
         "; left out: 1 file with a fault (a.csv), 9 files that were changed or removed before they were read"
         " (0.csv, 1.csv, 2.csv, 3.csv, 4.csv, ...)"
     )
-    assert described(left_out("faulty", [])) == ""
+    assert described(omissions_of("faulty", [])) == ""
     assert described([LeftOut(why="of a newer job", count=2)]) == "; left out: 2 of a newer job"
 
 
 @given(names=st.lists(st.text(max_size=2000), max_size=50))
 def test_it_is_bounded_whatever_the_names(names: list[str]) -> None:
-    assert len(described(left_out("changed", names))) < 1000
+    assert len(described(omissions_of("changed", names))) < 1000
 
 
 def test_data_that_changed_before_they_were_read_may_be_trained_again_and_faulty_ones_not() -> None:
-    changed = a_run_record(outcome=Outcome.PROMOTED, left_out=left_out("changed", ["a.csv"]))
-    faulty = a_run_record(outcome=Outcome.PROMOTED, left_out=left_out("faulty", ["a.csv"]))
+    changed = a_run_record(outcome=Outcome.PROMOTED, left_out=omissions_of("changed", ["a.csv"]))
+    faulty = a_run_record(outcome=Outcome.PROMOTED, left_out=omissions_of("faulty", ["a.csv"]))
 
     assert decide_attempt([changed]) == NewAttempt(attempt=2)
     refusal = decide_attempt([faulty])

@@ -53,8 +53,8 @@ def test_an_idle_pass_costs_a_handful_of_requests(
     # windows, queue, runs, followers, schedule, look, settled, troubles, retries
     assert requests_of(world) - before <= 9
     assert world.client.started == []
-    [line] = [entry.getMessage() for entry in caplog.records if "pass over" in entry.getMessage()]
-    assert line.startswith("pass over 1 pipelines in ")
+    [line] = [entry.getMessage() for entry in caplog.records if "cycle over" in entry.getMessage()]
+    assert line.startswith("cycle over 1 pipelines in ")
     assert line.endswith(": nothing to do")
 
 

@@ -148,4 +148,4 @@ def test_one_window_that_cannot_be_adopted_does_not_keep_the_others(
     assert world.client.started == [good.window_id]
     assert context.failed == 1
     assert "the host is restarting" in caplog.text
-    assert "the next pass tries again" in caplog.text
+    assert "the next cycle tries again" in caplog.text
