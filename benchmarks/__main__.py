@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks import arrivals, containerize, imports, polling, run_bill, run_time, snapshots
 from benchmarks.report import Row, machine, table
-from local_stack.processes.interrupts import heed_interrupts
+from cli.terminal import heed_interrupts
 
 RESULTS = Path(__file__).parent / "results.md"
 MEASUREMENTS = {

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from cli.terminal import heed_interrupts
 from local_stack.files import read_object
 from local_stack.logs import shown_lines
-from local_stack.processes.interrupts import heed_interrupts
 from local_stack.stack_hub.engine import NoEngineError
 from local_stack.supervisor import InUseError, ServiceError, Stack, lifecycle, record
 from local_stack.supervisor.detached import REFRESH, start_detached

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from cli.terminal import heed_interrupts
 from local_stack.files import read_object
-from local_stack.processes.interrupts import heed_interrupts
 from local_stack.supervisor.app_settings import app_settings
 from local_stack.supervisor.serving import addresses, pipeline_files
 from shared.texts import one_line

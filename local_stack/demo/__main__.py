@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cli.terminal import heed_interrupts
 from local_stack.demo.screen import Screen
 from local_stack.demo.story import Story
 from local_stack.prepare import prepare
-from local_stack.processes.interrupts import heed_interrupts
 from local_stack.supervisor import Stack
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from local_stack.processes.interrupts import heed_interrupts
+from cli.terminal import heed_interrupts
 from local_stack.setup import node, packages
 
 
