@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,3 +71,43 @@ def eventually(look: Callable[[], _Answer], *, seconds: float = 30.0) -> _Answer
             raise AssertionError(f"still {answer!r} after {seconds} s")
         time.sleep(0.02)
     return answer
+
+
+@dataclass
+class RestartableService:
+    """A stand-in on one folder that may be killed and started again, on the port it had before: clients know that."""
+
+    folder: Path
+    arguments: tuple[str, ...] = ()
+    endpoints: dict[str, Any] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(encoding="utf-8")
+
+    def launch(self, module: str, *arguments: str) -> None:
+        """Start it and wait until it has said where it is."""
+        port = self.endpoints["url"].rpartition(":")[2] if self.endpoints else "0"
+        file = self.state / "endpoints.json"
+        file.unlink(missing_ok=True)
+        command = [sys.executable, "-m", module, "--state", str(self.state), "--port", port, *arguments]
+        with (self.folder / "log").open("ab") as log:
+            process = self.process = subprocess.Popen([*command, *self.arguments], stdout=log, stderr=log, cwd=ROOT)
+        eventually(lambda: file.is_file() or process.poll() is not None, seconds=START_SECONDS)
+        assert process.poll() is None, self.log
+        self.endpoints = json.loads(file.read_text(encoding="utf-8"))
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(timeout=30)

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -20,55 +18,24 @@ from azure.core.credentials import AzureKeyCredential
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent, EventGridPublisherClient
 
-from tests.support.service_process import eventually
+from tests.support.service_process import RestartableService, eventually
 
-ROOT = Path(__file__).resolve().parents[3]
 EVENTS_TOPIC = "arrivals"
 CLOUD_TOPIC = "announcements"
 TOPICS = [{"name": EVENTS_TOPIC}, {"name": CLOUD_TOPIC, "inputSchema": "CloudEventSchemaV1_0"}]
 
 
 @dataclass
-class StandIn:
+class StandIn(RestartableService):
     """``python -m local_stack.event_grid`` on one state folder; may be killed and started again."""
 
-    folder: Path
     config: dict[str, Any] = field(default_factory=lambda: {"topics": TOPICS})
     scale: float = 0.01
-    endpoints: dict[str, Any] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "state"
-
-    @property
-    def log(self) -> str:
-        return (self.folder / "log").read_text(encoding="utf-8")
 
     def start(self) -> None:
-        """On the port it had before, if it has run before: publishers know that one."""
-        port = self.endpoints["url"].rpartition(":")[2] if self.endpoints else "0"
-        file, config = self.state / "endpoints.json", self.folder / "config.json"
-        file.unlink(missing_ok=True)
+        config = self.folder / "config.json"
         config.write_text(json.dumps(self.config))
-        command = [sys.executable, "-m", "local_stack.event_grid", "--state", str(self.state), "--port", port]
-        command += ["--config", str(config), "--retry-scale", str(self.scale)]
-        with (self.folder / "log").open("ab") as log:
-            process = self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
-        eventually(lambda: file.is_file() or process.poll() is not None, seconds=60)
-        assert process.poll() is None, self.log
-        self.endpoints = json.loads(file.read_text(encoding="utf-8"))
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(timeout=10)
-
-    def stop(self) -> int:
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(timeout=30)
+        self.launch("local_stack.event_grid", "--config", str(config), "--retry-scale", str(self.scale))
 
     def publisher(self, topic: str, credential: Any = None) -> EventGridPublisherClient:
         given = self.endpoints["topics"][topic]

@@ -13,14 +13,13 @@ from azure.core.exceptions import AzureError
 
 from tests.integration.event_grid.stand_in import (
     EVENTS_TOPIC,
-    ROOT,
     TOPICS,
     Receiver,
     StandIn,
     an_event,
     running,
 )
-from tests.support.service_process import eventually
+from tests.support.service_process import ROOT, eventually
 
 
 def test_nothing_is_lost_when_it_is_killed_again_and_again(tmp_path: Path, endpoint: Receiver) -> None:
