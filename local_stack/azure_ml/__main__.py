@@ -21,12 +21,9 @@ def main() -> int:
     parser.add_argument("--state", type=Path, required=True, help="folder of the workspace; kept between runs")
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 chooses a free one")
     parser.add_argument("--known-hosts", type=Path, help="host keys of VMs; without, the first one seen is pinned")
-    parser.add_argument("--client-id", default="", help="of the service principal; generated without")
-    parser.add_argument("--client-secret", default="", help="generated without")
     parser.add_argument("--vm-patience", type=float, default=20.0, help="seconds a VM may be out of reach")
     parser.add_argument("--pace", type=float, default=0.5, help="seconds between two looks at a training")
     parser.add_argument("--attach-seconds", type=float, default=1.5, help="until an attached compute is ready")
-    parser.add_argument("--slots", type=int, default=1, help="runs at a time on each compute target")
     arguments = parser.parse_args()
     log_to(sys.stderr)
     logging.getLogger("paramiko").setLevel(logging.WARNING)
@@ -39,15 +36,13 @@ def main() -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    given = {"client_id": arguments.client_id, "client_secret": arguments.client_secret}
-    workspace = Workspace.open(arguments.state, **given)
+    workspace = Workspace.open(arguments.state)
     workspace.attach_seconds = arguments.attach_seconds
     execution = Execution(
         workspace,
         known_hosts=arguments.known_hosts,
         patience=arguments.vm_patience,
         pace=arguments.pace,
-        slots=arguments.slots,
     )
     server = Server(workspace, execution, arguments.port)
     stopped = asyncio.Event()

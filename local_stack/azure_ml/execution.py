@@ -18,15 +18,13 @@ from local_stack.azure_ml.workspace import Workspace
 
 
 class Execution:
-    """Submissions, and a queue per compute target of which ``slots`` run at a time; the rest as of :class:`Runner`."""
+    """Submissions, and a queue per compute target of which one runs at a time; the rest as of :class:`Runner`."""
 
-    def __init__(
-        self, workspace: Workspace, *, known_hosts: Path | None, patience: float, pace: float, slots: int
-    ) -> None:
+    def __init__(self, workspace: Workspace, *, known_hosts: Path | None, patience: float, pace: float) -> None:
         self._workspace = workspace
         self._known_hosts = known_hosts
-        self._patience, self._pace, self._slots = patience, pace, slots
-        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._patience, self._pace = patience, pace
+        self._turns: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
@@ -100,7 +98,7 @@ class Execution:
         run = self._run(run_id)
         if run["status"] == "NotStarted":
             runs.set_status(self._workspace, run_id, "Queued")
-        async with self._turns.setdefault(run["target"], asyncio.Semaphore(self._slots)):
+        async with self._turns.setdefault(run["target"], asyncio.Lock()):
             if self._run(run_id)["status"] in runs.TERMINAL:
                 return
             with self._runner(run_id) as runner:

@@ -38,10 +38,10 @@ class Workspace:
     attach_seconds: float = 0.0  # for which a compute that was attached is Creating
 
     @classmethod
-    def open(cls, folder: Path, *, client_id: str = "", client_secret: str = "") -> "Workspace":
+    def open(cls, folder: Path) -> "Workspace":
         """Open the state in ``folder``, or make a new workspace with an id of its own: clients cache by it.
 
-        A client id or secret that is given replaces the one that was known. Raises :class:`StateInUseError`.
+        Raises :class:`StateInUseError`.
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _hold(folder)
@@ -59,10 +59,6 @@ class Workspace:
             }
             write_object(path, identity)
         identity = json.loads(path.read_text(encoding="utf-8"))
-        given = {"client_id": client_id, "client_secret": client_secret}
-        if chosen := {name: value for name, value in given.items() if value and identity[name] != value}:
-            identity |= chosen
-            write_object(path, identity)
         return cls(folder, identity, Store(folder / "workspace.sqlite"))
 
     @property
