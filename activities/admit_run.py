@@ -7,7 +7,7 @@ The listing decides, not the events: by the time this runs, the window that aske
 from datetime import datetime
 from typing import Protocol
 
-from shared import admission_evaluation
+from shared.admission_evaluation import AdmissionEvaluator, Attempts
 from shared.decisions.admission.fingerprint import recipe_digest
 from shared.decisions.admission.repeats import Refusal, under_way
 from shared.decisions.admission.run_plan import trained_in
@@ -26,7 +26,7 @@ class Snapshots(Protocol):
         """List and keep what is there now; raises a permanent error with code ``NO_DATA`` for nothing."""
 
 
-class RunClaims(admission_evaluation.Attempts, Protocol):
+class RunClaims(Attempts, Protocol):
     """Knows and claims runs."""
 
     def claimed_by(self, pipeline: str, requested_by: str) -> RunRequest | None:
@@ -46,8 +46,8 @@ class FrozenJobs(Protocol):
         """Keep a tree, once."""
 
 
-class Listings(admission_evaluation.Trainings, Protocol):
-    """Knows what was trained last, and which listing was decided on."""
+class Listings(Protocol):
+    """Knows which listing was decided on."""
 
     def mark_decided(
         self, pipeline: str, listing: str, newest: datetime | None, *, code: str = "", run_id: str = ""
@@ -61,14 +61,11 @@ class Listings(admission_evaluation.Trainings, Protocol):
 def admit_run(
     request: AdmissionRequest,
     *,
-    pipelines: admission_evaluation.PipelineCatalogue,
+    evaluator: AdmissionEvaluator,
     snapshots: Snapshots,
-    jobs: admission_evaluation.DeployedJobs,
     frozen_jobs: FrozenJobs,
     runs: RunClaims,
     listings: Listings,
-    quarantines: admission_evaluation.Quarantines,
-    champions: admission_evaluation.Champions,
 ) -> Admission:
     """Grant a run to one requester per fingerprint; the same requester gets the same grant when it asks again.
 
@@ -76,22 +73,13 @@ def admit_run(
     """
     granted = runs.claimed_by(request.pipeline, request.requested_by)
     if granted is not None:
-        return _again(request, granted, runs, listings, champions)
+        return _again(request, granted, runs, listings, evaluator)
     try:
-        evaluation = admission_evaluation.evaluate_admission(
-            request,
-            pipelines=pipelines,
-            take_snapshot=snapshots.take_snapshot,
-            jobs=jobs,
-            runs=runs,
-            trainings=listings,
-            quarantines=quarantines,
-            champions=champions,
-        )
+        evaluation = evaluator.evaluate(request, snapshots.take_snapshot)
     except PermanentError as error:
         granted = runs.claimed_by(request.pipeline, request.requested_by)
         if granted is not None:
-            return _again(request, granted, runs, listings, champions)
+            return _again(request, granted, runs, listings, evaluator)
         if error.code is not Code.NO_DATA:
             raise
         return Admission(start=False, run_id=None, verdict=Verdict.REJECTED, reason=error.reason)
@@ -101,11 +89,11 @@ def admit_run(
     if not admission.start:
         granted = runs.claimed_by(request.pipeline, request.requested_by)
         if granted is not None:
-            return _again(request, granted, runs, listings, champions)
+            return _again(request, granted, runs, listings, evaluator)
     # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
     _mark_decided(request, evaluation.snapshot, listings, code=evaluation.recipe, run_id=admission.run_id)
     if admission.verdict is Verdict.QUARANTINED and evaluation.fingerprint is not None:
-        kept = quarantines.get(request.pipeline, evaluation.fingerprint)
+        kept = evaluator.quarantines.get(request.pipeline, evaluation.fingerprint)
         if kept is not None and not kept.active:  # lifted since the evaluation, so the mark came too late
             listings.clear_decision(request.pipeline)
     return admission
@@ -123,13 +111,13 @@ def _again(
     granted: RunRequest,
     runs: RunClaims,
     listings: Listings,
-    champions: admission_evaluation.Champions,
+    evaluator: AdmissionEvaluator,
 ) -> Admission:
     """The answer to a requester that was granted a run before; what was decided on is what that run trains."""
     job = granted.plan.job
     code = "" if job is None else _recipe_of(granted, job)
     _mark_decided(request, granted.snapshot, listings, code=code, run_id=granted.run_id)
-    return _granted_before(granted, runs.run(granted.run_id), champions, runs)
+    return _granted_before(granted, runs.run(granted.run_id), evaluator)
 
 
 def _recipe_of(run: RunRequest, job: FrozenJob) -> str:
@@ -149,13 +137,11 @@ def _granted(run: RunRequest) -> Admission:
     return Admission(start=True, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason, run=run)
 
 
-def _granted_before(
-    run: RunRequest, record: RunRecord | None, champions: admission_evaluation.Champions, runs: RunClaims
-) -> Admission:
+def _granted_before(run: RunRequest, record: RunRecord | None, evaluator: AdmissionEvaluator) -> Admission:
     if record is None or record.outcome is None:
         return _granted(run)  # the first answer was lost: the requester must still start it
     ended = record.outcome.value.replace("_", " ")
-    now = serving_text(admission_evaluation.serving_model(run.pipeline, champions, runs))
+    now = serving_text(evaluator.serving_model(run.pipeline))
     reason = f"run {run.run_id} was started by this very request and has ended ({ended}); {now}"
     return Admission(start=False, run_id=run.run_id, verdict=Verdict.TRAINED, reason=reason)
 

@@ -87,14 +87,11 @@ def admit_run(request: m.AdmissionRequest, s: Services) -> m.Admission:
 
     return body(
         request,
-        pipelines=s.pipelines,
+        evaluator=s.evaluator,
         snapshots=s.hubs,
-        jobs=s.job_folders,
         frozen_jobs=s.frozen_jobs,
         runs=s.ledger.runs,
         listings=s.ledger.listings,
-        quarantines=s.ledger.quarantines,
-        champions=s.ledger.champions,
     )
 
 

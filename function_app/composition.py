@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from shared.admission_evaluation import AdmissionEvaluator
     from shared.clients.announcements import RunEventPublisher
     from shared.clients.azure_ml import AzureMlRegistry, AzureMlWorkspace
     from shared.clients.container_registry import ContainerRegistryClient
@@ -132,6 +133,20 @@ class Services:
         from shared.clients.service_bus import TrainingResults
 
         return TrainingResults(self.settings.service_bus_connection_string)
+
+    @property
+    def evaluator(self) -> "AdmissionEvaluator":
+        """What decides on requests for runs: those of windows, messages and people alike."""
+        from shared.admission_evaluation import AdmissionEvaluator
+
+        return AdmissionEvaluator(
+            pipelines=self.pipelines,
+            jobs=self.job_folders,
+            runs=self.ledger.runs,
+            trainings=self.ledger.listings,
+            quarantines=self.ledger.quarantines,
+            champions=self.ledger.champions,
+        )
 
     @cached_property
     def _workspace(self) -> "AzureMlWorkspace":

@@ -104,112 +104,98 @@ def serving_model(pipeline: str, champions: Champions, runs: Attempts) -> Servin
     return ServingModel(run_id=run_id, snapshot=request.snapshot if request else None)
 
 
-def evaluate_admission(
-    request: AdmissionRequest,
-    *,
-    pipelines: PipelineCatalogue,
-    take_snapshot: TakeSnapshot,
-    jobs: DeployedJobs,
-    runs: Attempts,
-    trainings: Trainings,
-    quarantines: Quarantines,
-    champions: Champions,
-) -> Evaluation:
-    """Decide on the data as they are now. A refusal says what serves: "trained already" is not "in force".
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionEvaluator:
+    """Evaluates requests, with what it takes to know the data, the code and what was before."""
 
-    Raises :class:`shared.errors.PermanentError`, with code ``NO_DATA`` when there is nothing to decide on.
-    """
-    evaluation = _evaluate(
-        request,
-        pipelines=pipelines,
-        take_snapshot=_or_what_serves(take_snapshot, champions, runs),
-        jobs=jobs,
-        runs=runs,
-        trainings=trainings,
-        quarantines=quarantines,
-    )
-    decision = evaluation.decision
-    if not isinstance(decision, Refusal) or decision.verdict is Verdict.TRAINED:  # the last: it is under way
-        return evaluation
-    now = serving_model(request.pipeline, champions, runs)
-    previous = runs.runs_of(request.pipeline, evaluation.fingerprint) if evaluation.fingerprint else ()
-    said = serving_text_after_refusal(now, previous, decision.run_id, listing=evaluation.snapshot.listing)
-    return replace(evaluation, decision=replace(decision, reason=f"{decision.reason}; {said}"))
+    pipelines: PipelineCatalogue
+    jobs: DeployedJobs
+    runs: Attempts
+    trainings: Trainings
+    quarantines: Quarantines
+    champions: Champions
 
+    def evaluate(self, request: AdmissionRequest, take_snapshot: TakeSnapshot) -> Evaluation:
+        """Decide on the data as they are now. A refusal says what serves: "trained already" is not "in force".
 
-def _or_what_serves(take_snapshot: TakeSnapshot, champions: Champions, runs: Attempts) -> TakeSnapshot:
-    """The same; for want of data it says what serves all the same."""
+        Raises :class:`shared.errors.PermanentError`, with code ``NO_DATA`` when there is nothing to decide on.
+        """
+        evaluation = self._decided(request, self._or_what_serves(take_snapshot))
+        decision = evaluation.decision
+        if not isinstance(decision, Refusal) or decision.verdict is Verdict.TRAINED:  # the last: it is under way
+            return evaluation
+        now = self.serving_model(request.pipeline)
+        previous = self.runs.runs_of(request.pipeline, evaluation.fingerprint) if evaluation.fingerprint else ()
+        said = serving_text_after_refusal(now, previous, decision.run_id, listing=evaluation.snapshot.listing)
+        return replace(evaluation, decision=replace(decision, reason=f"{decision.reason}; {said}"))
 
-    def take(pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
-        try:
-            return take_snapshot(pipeline, since=since)
-        except PermanentError as error:
-            now = serving_model(pipeline.name, champions, runs) if error.code is Code.NO_DATA else None
-            if now is None:
-                raise
-            raise PermanentError(f"{error.reason}; {serving_text(now)}", code=error.code) from error
+    def serving_model(self, pipeline: str) -> ServingModel | None:
+        """What serves for a pipeline; None for nothing."""
+        return serving_model(pipeline, self.champions, self.runs)
 
-    return take
+    def _or_what_serves(self, take_snapshot: TakeSnapshot) -> TakeSnapshot:
+        """The same; for want of data it says what serves all the same."""
 
+        def take(pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
+            try:
+                return take_snapshot(pipeline, since=since)
+            except PermanentError as error:
+                now = self.serving_model(pipeline.name) if error.code is Code.NO_DATA else None
+                if now is None:
+                    raise
+                raise PermanentError(f"{error.reason}; {serving_text(now)}", code=error.code) from error
 
-def _evaluate(
-    request: AdmissionRequest,
-    *,
-    pipelines: PipelineCatalogue,
-    take_snapshot: TakeSnapshot,
-    jobs: DeployedJobs,
-    runs: Attempts,
-    trainings: Trainings,
-    quarantines: Quarantines,
-) -> Evaluation:
-    pipeline = pipelines.get(request.pipeline)
-    train = pipeline.train
-    parameters = effective_parameters(train.parameters, request.parameters)
-    job = jobs.read(train.folder)
-    leave_out = pipeline.data.leaves_out_faulty
-    recipe = recipe_digest(job.frozen.tree, parameters, leave_out_faulty=leave_out)
+        return take
 
-    trained = trainings.trained(pipeline.name) if pipeline.data.select == "new" else None
-    snapshot = take_snapshot(pipeline, since=trained.snapshot if trained else None)
-    if trained is not None and snapshot.blobs == 0:
-        if not request.force:
-            refusal = nothing_new(trained.run_id)
-            refusal = replace(refusal, reason=refusal.reason + described(snapshot.left_out))
-            return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=None, decision=refusal)
-        # On purpose: what was trained last is trained again.
-        snapshot = replace(
-            trained.snapshot, listing=snapshot.listing, newest=snapshot.newest, left_out=snapshot.left_out
+    def _decided(self, request: AdmissionRequest, take_snapshot: TakeSnapshot) -> Evaluation:
+        pipeline = self.pipelines.get(request.pipeline)
+        train = pipeline.train
+        parameters = effective_parameters(train.parameters, request.parameters)
+        job = self.jobs.read(train.folder)
+        leave_out = pipeline.data.leaves_out_faulty
+        recipe = recipe_digest(job.frozen.tree, parameters, leave_out_faulty=leave_out)
+
+        trained = self.trainings.trained(pipeline.name) if pipeline.data.select == "new" else None
+        snapshot = take_snapshot(pipeline, since=trained.snapshot if trained else None)
+        if trained is not None and snapshot.blobs == 0:
+            if not request.force:
+                refusal = nothing_new(trained.run_id)
+                refusal = replace(refusal, reason=refusal.reason + described(snapshot.left_out))
+                return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=None, decision=refusal)
+            # On purpose: what was trained last is trained again.
+            snapshot = replace(
+                trained.snapshot, listing=snapshot.listing, newest=snapshot.newest, left_out=snapshot.left_out
+            )
+
+        identity = fingerprint(
+            data_digest=snapshot.content or snapshot.digest,
+            code_digest=job.code,
+            parameters=parameters,
+            environment_locks=job.pins,
+            leave_out_faulty=leave_out,
         )
-
-    identity = fingerprint(
-        data_digest=snapshot.content or snapshot.digest,
-        code_digest=job.code,
-        parameters=parameters,
-        environment_locks=job.pins,
-        leave_out_faulty=leave_out,
-    )
-    previous = runs.runs_of(pipeline.name, identity)
-    quarantine = quarantines.get(pipeline.name, identity) if any(map(failed_in_training, previous)) else None
-    decision = decide_attempt(previous, force=request.force, quarantine=quarantine)
-    if isinstance(decision, Refusal):
-        decision = replace(decision, reason=decision.reason + described(snapshot.left_out))
-        return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=decision)
-    run = RunRequest(
-        run_id=run_id(pipeline.name, identity, decision.attempt),
-        pipeline=pipeline.name,
-        attempt=decision.attempt,
-        fingerprint=identity,
-        snapshot=snapshot,
-        plan=plan_of(pipeline, job.frozen),
-        cause=request.cause,
-        requested_by=request.requested_by,
-        requested_at=request.requested_at,
-        parameters=parameters,
-        window_id=request.window_id,
-        forced=request.force,
-        note=request.note,
-        own_parameters=bool(request.parameters),
-        evaluator=evaluator_digest(job.code, job.pins),
-        schema=FAIR_COMPARISON_SCHEMA,
-    )
-    return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=run)
+        previous = self.runs.runs_of(pipeline.name, identity)
+        quarantine = self.quarantines.get(pipeline.name, identity) if any(map(failed_in_training, previous)) else None
+        decision = decide_attempt(previous, force=request.force, quarantine=quarantine)
+        if isinstance(decision, Refusal):
+            decision = replace(decision, reason=decision.reason + described(snapshot.left_out))
+            return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=decision)
+        run = RunRequest(
+            run_id=run_id(pipeline.name, identity, decision.attempt),
+            pipeline=pipeline.name,
+            attempt=decision.attempt,
+            fingerprint=identity,
+            snapshot=snapshot,
+            plan=plan_of(pipeline, job.frozen),
+            cause=request.cause,
+            requested_by=request.requested_by,
+            requested_at=request.requested_at,
+            parameters=parameters,
+            window_id=request.window_id,
+            forced=request.force,
+            note=request.note,
+            own_parameters=bool(request.parameters),
+            evaluator=evaluator_digest(job.code, job.pins),
+            schema=FAIR_COMPARISON_SCHEMA,
+        )
+        return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=run)

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from shared import admission_evaluation
+from shared.admission_evaluation import AdmissionEvaluator
 from shared.decisions.admission.repeats import Refusal
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
@@ -18,29 +18,10 @@ class Snapshots(Protocol):
         """List what is there now; raises a permanent error with code ``NO_DATA`` for nothing."""
 
 
-def preview_run(
-    request: AdmissionRequest,
-    *,
-    pipelines: admission_evaluation.PipelineCatalogue,
-    snapshots: Snapshots,
-    jobs: admission_evaluation.DeployedJobs,
-    runs: admission_evaluation.Attempts,
-    listings: admission_evaluation.Trainings,
-    quarantines: admission_evaluation.Quarantines,
-    champions: admission_evaluation.Champions,
-) -> Preview:
+def preview_run(request: AdmissionRequest, *, evaluator: AdmissionEvaluator, snapshots: Snapshots) -> Preview:
     """What would be decided if the request came now; what comes later may be decided otherwise."""
     try:
-        evaluation = admission_evaluation.evaluate_admission(
-            request,
-            pipelines=pipelines,
-            take_snapshot=snapshots.preview_snapshot,
-            jobs=jobs,
-            runs=runs,
-            trainings=listings,
-            quarantines=quarantines,
-            champions=champions,
-        )
+        evaluation = evaluator.evaluate(request, snapshots.preview_snapshot)
     except PermanentError as error:
         if error.code is not Code.NO_DATA:
             raise

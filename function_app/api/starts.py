@@ -11,6 +11,7 @@ import azure.durable_functions as df
 
 from function_app.api import models as m
 from function_app.api.handlers import Located
+from function_app.api.previews import preview_run
 from function_app.composition import Services
 from function_app.durable_client import start_once
 from function_app.problems import RefusedError
@@ -76,18 +77,7 @@ def check(services: Services, request: AdmissionRequest) -> None:
 
 def preview(services: Services, request: AdmissionRequest) -> Preview:
     """What the request would lead to now."""
-    from function_app.api.previews import preview_run
-
-    return preview_run(
-        request,
-        pipelines=services.pipelines,
-        snapshots=services.hubs,
-        jobs=services.job_folders,
-        runs=services.ledger.runs,
-        listings=services.ledger.listings,
-        quarantines=services.ledger.quarantines,
-        champions=services.ledger.champions,
-    )
+    return preview_run(request, evaluator=services.evaluator, snapshots=services.hubs)
 
 
 def claim(services: Services, request: AdmissionRequest, body: m.RunBody, key: str) -> bool:

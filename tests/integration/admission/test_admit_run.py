@@ -14,6 +14,7 @@ from azure.storage.blob import BlobServiceClient
 from activities.admit_run import admit_run
 from activities.record_run import record_run
 from function_app.api.previews import preview_run
+from shared.admission_evaluation import AdmissionEvaluator
 from shared.clients.frozen_jobs import FrozenJobs
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger
@@ -56,10 +57,17 @@ class Stack:
         self.owner.get_blob_client("breast-cancer", name).upload_blob(content, overwrite=True)
 
     def admit(self, requested_by: str, **changes: Any) -> Admission:
-        return admit_run(self._request(requested_by, **changes), **self._collaborators(), frozen_jobs=self.frozen_jobs)
+        return admit_run(
+            self._request(requested_by, **changes),
+            evaluator=self._evaluator,
+            snapshots=self.hubs,
+            frozen_jobs=self.frozen_jobs,
+            runs=self.ledger.runs,
+            listings=self.ledger.listings,
+        )
 
     def preview(self) -> Preview:
-        return preview_run(self._request("person"), **self._collaborators())
+        return preview_run(self._request("person"), evaluator=self._evaluator, snapshots=self.hubs)
 
     def record(self, run: RunRequest, outcome: Outcome) -> None:
         ended = a_run_record(
@@ -95,16 +103,16 @@ class Stack:
         )
         return replace(request, **changes)
 
-    def _collaborators(self) -> dict[str, Any]:
-        return {
-            "pipelines": self.pipelines,
-            "snapshots": self.hubs,
-            "jobs": JobFolders(self.app_root),
-            "runs": self.ledger.runs,
-            "listings": self.ledger.listings,
-            "quarantines": self.ledger.quarantines,
-            "champions": self.ledger.champions,
-        }
+    @property
+    def _evaluator(self) -> AdmissionEvaluator:
+        return AdmissionEvaluator(
+            pipelines=self.pipelines,
+            jobs=JobFolders(self.app_root),
+            runs=self.ledger.runs,
+            trainings=self.ledger.listings,
+            quarantines=self.ledger.quarantines,
+            champions=self.ledger.champions,
+        )
 
 
 @pytest.fixture

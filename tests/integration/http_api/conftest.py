@@ -12,6 +12,7 @@ from azure.storage.blob import BlobServiceClient
 from pydantic import SecretStr
 
 from activities.admit_run import admit_run
+from shared.admission_evaluation import AdmissionEvaluator
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger
 from shared.job_folders import JobFolders
@@ -166,14 +167,18 @@ def _admitted(ledger: Ledger, hubs: Hubs, root: Path, window_id: str) -> RunRequ
     )
     admission = admit_run(
         request,
-        pipelines=Pipelines(root / "pipelines"),
+        evaluator=AdmissionEvaluator(
+            pipelines=Pipelines(root / "pipelines"),
+            jobs=JobFolders(root),
+            runs=ledger.runs,
+            trainings=ledger.listings,
+            quarantines=ledger.quarantines,
+            champions=ledger.champions,
+        ),
         snapshots=hubs,
-        jobs=JobFolders(root),
         frozen_jobs=MemoryJobs(),
         runs=ledger.runs,
         listings=ledger.listings,
-        quarantines=ledger.quarantines,
-        champions=ledger.champions,
     )
     assert admission.run is not None, admission.reason
     return admission.run

@@ -6,6 +6,7 @@ from typing import Any
 from activities.admit_run import admit_run
 from activities.record_run import record_run
 from function_app.api.previews import preview_run
+from shared.admission_evaluation import AdmissionEvaluator
 from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
 from shared.job_trees import JobTree
@@ -65,10 +66,17 @@ class World:
         return self.job
 
     def admit(self, requested_by: str = "window-1", **changes: Any) -> Admission:
-        return admit_run(request(requested_by, **changes), **self._collaborators(), frozen_jobs=self.frozen_jobs)
+        return admit_run(
+            request(requested_by, **changes),
+            evaluator=self._evaluator,
+            snapshots=self,
+            frozen_jobs=self.frozen_jobs,
+            runs=self.ledger.runs,
+            listings=self.ledger.listings,
+        )
 
     def preview(self, requested_by: str = "person", **changes: Any) -> Preview:
-        return preview_run(request(requested_by, **changes), **self._collaborators())
+        return preview_run(request(requested_by, **changes), evaluator=self._evaluator, snapshots=self)
 
     def start(self, requested_by: str = "window-1", **changes: Any) -> RunRequest:
         """The run that a request is granted."""
@@ -108,17 +116,17 @@ class World:
         settled = self.ledger.listings.last_decided(NAME)
         return settled.listing if settled else None
 
-    def _collaborators(self) -> dict[str, Any]:
+    @property
+    def _evaluator(self) -> AdmissionEvaluator:
         ledger = self.ledger
-        return {
-            "pipelines": self,
-            "snapshots": self,
-            "jobs": self,
-            "runs": ledger.runs,
-            "listings": ledger.listings,
-            "quarantines": ledger.quarantines,
-            "champions": ledger.champions,
-        }
+        return AdmissionEvaluator(
+            pipelines=self,
+            jobs=self,
+            runs=ledger.runs,
+            trainings=ledger.listings,
+            quarantines=ledger.quarantines,
+            champions=ledger.champions,
+        )
 
 
 def request(requested_by: str, **changes: Any) -> AdmissionRequest:
