@@ -117,7 +117,7 @@ def active_quarantines(pipeline: Pipeline, services: Services) -> tuple[Quaranti
 
 
 def arrival_views(arrivals: Iterable[RecordedArrival]) -> tuple[m.ArrivalView, ...]:
-    """Arrivals as people see them: each with a sentence, also before its window is judged."""
+    """Arrivals as people see them: each with a sentence, also before its window is decided."""
     return tuple(_arrival_view(recorded) for recorded in arrivals)
 
 

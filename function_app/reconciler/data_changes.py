@@ -54,7 +54,7 @@ class Hub(Protocol):
 
 
 async def detect_data_changes(context: CycleContext, unfinished: Collection[UnfinishedWindow]) -> None:
-    """Scan every pipeline's data. ``unfinished``: the windows that are not judged, as the cycle found them."""
+    """Scan every pipeline's data. ``unfinished``: the windows that are not decided, as the cycle found them."""
     # Their listing is being decided on right now; what it leaves open shows in the next cycle.
     being_decided = {found.window.pipeline for found in unfinished if found.closed}
     room = asyncio.Semaphore(AT_ONCE)
@@ -115,7 +115,7 @@ def detect_change(services: Services, pipeline: Pipeline, now: datetime) -> Data
     if not is_undecided_change(state, listings.last_decided(pipeline.name), now):
         listings.keep_scan(pipeline.name, state)
         return DataChange(unreadable=state.unreadable)
-    window = services.ledger.arrivals.open_window(pipeline.name, at=now, sighting=observed_change(before, listing))
+    window = services.ledger.arrivals.open_window(pipeline.name, at=now, change=observed_change(before, listing))
     # Only now, so that who dies before tells it again, which changes nothing.
     listings.keep_scan(pipeline.name, after_notification(state, now))
     log.info("pipeline %s has data that no event told of, %d files", pipeline.name, listing.fresh_blobs)

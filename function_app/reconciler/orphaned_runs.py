@@ -88,7 +88,7 @@ async def _after_roll_outs(
 
 
 async def _finalize(context: CycleContext, found: UnfinishedRun, end: RunEnd) -> None:
-    """Start the winding-up unless it is under way; one that failed is replaced.
+    """Start the finalization unless it is under way; one that failed is replaced.
 
     First its children are stopped: they outlive it, and one that has not submitted the training yet still would.
     """
@@ -99,6 +99,6 @@ async def _finalize(context: CycleContext, found: UnfinishedRun, end: RunEnd) ->
         return
     for child in (compute_id(run_id), training_id(run_id), delivery_id(run_id)):
         if (await look_up(context.client, child)).life is Liveness.ALIVE:
-            await context.client.terminate(child, f"run {run_id} is wound up")
+            await context.client.terminate(child, f"run {run_id} is finalized")
     await start(context.client, FINALIZE_ORPHANED_RUN, instance_id, end)
-    context.done["runs wound up"] += 1
+    context.done["runs finalized"] += 1

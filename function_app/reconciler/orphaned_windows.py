@@ -1,4 +1,4 @@
-"""Windows whose owner died: settled again, or judged, so that no arrival stays without a verdict."""
+"""Windows whose owner died: settled again, or decided, so that no arrival stays without a verdict."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 async def adopt_windows(context: CycleContext) -> list[UnfinishedWindow]:
-    """Adopt what is orphaned; all windows that are not judged, as the cycle found them."""
+    """Adopt what is orphaned; all windows that are not decided, as the cycle found them."""
     unfinished: list[UnfinishedWindow] = []
-    with context.guard("list the windows that are not judged"):
+    with context.guard("list the windows that are not decided"):
         unfinished = await asyncio.to_thread(context.services.ledger.arrivals.unfinished_windows)
         context.undecided = {found.window.pipeline for found in unfinished}
     for found in unfinished:
@@ -48,7 +48,7 @@ async def _adopt(context: CycleContext, found: UnfinishedWindow) -> None:
     step = decide_orphaned_window(
         window,
         settling,
-        judged=await asyncio.to_thread(ledger.arrivals.verdict_on, window.pipeline, window.window_id),
+        verdict=await asyncio.to_thread(ledger.arrivals.verdict_on, window.pipeline, window.window_id),
         run=await asyncio.to_thread(ledger.runs.claimed_by, window.pipeline, window.window_id),
         trouble=_trouble(context.services, window.pipeline),
         now=context.now,
@@ -64,7 +64,7 @@ async def _adopt(context: CycleContext, found: UnfinishedWindow) -> None:
         context.done["windows settled again"] += 1
     else:
         await asyncio.to_thread(_record_verdict, context.services, window, step)
-        context.done["windows judged"] += 1
+        context.done["windows decided"] += 1
 
 
 def _trouble(services: Services, pipeline: str) -> str:
@@ -76,6 +76,6 @@ def _trouble(services: Services, pipeline: str) -> str:
 
 
 def _record_verdict(services: Services, window: ArrivalWindow, verdict: WindowVerdict) -> None:
-    # First closed, so that nothing joins a window that is judged already.
+    # First closed, so that nothing joins a window that is decided already.
     services.ledger.arrivals.close_window(window)
     services.ledger.arrivals.record_verdict(verdict)

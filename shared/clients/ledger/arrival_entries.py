@@ -28,7 +28,7 @@ REJECTED = "-rejected"
 
 @dataclass(frozen=True, slots=True)
 class RecordedArrival:
-    """An arrival with what became of it; ``verdict`` is ``JOINED`` until its window is judged."""
+    """An arrival with what became of it; ``verdict`` is ``JOINED`` until its window is decided."""
 
     arrival: Arrival
     verdict: Verdict

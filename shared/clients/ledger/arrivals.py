@@ -59,13 +59,13 @@ class ArrivalLedger:
         """
         return self._joiner.join(pipeline, arrivals)
 
-    def open_window(self, pipeline: str, *, at: datetime, sighting: ObservedChange) -> ArrivalWindow | None:
+    def open_window(self, pipeline: str, *, at: datetime, change: ObservedChange) -> ArrivalWindow | None:
         """Open a window for what a listing showed; it is the caller's to start. None when one is open: told there."""
         while True:
-            claim, opened = self._windows.open(pipeline, at, sighting=sighting)
+            claim, opened = self._windows.open(pipeline, at, change=change)
             if opened:
                 return claim.window
-            if self._windows.sight(claim, at, sighting):
+            if self._windows.note_change(claim, at, change):
                 return None
 
     def window_started(self, window: ArrivalWindow) -> None:
@@ -79,18 +79,18 @@ class ArrivalLedger:
         """
         joined = self._journal.tally(window.pipeline, window.window_id, since=window.opened_at - _CLOCKS_DIFFER)
         claim = self._windows.of(window)
-        sighting = (claim.sighting if claim else None) or ObservedChange(files=0, size=0)
+        change = (claim.change if claim else None) or ObservedChange(files=0, size=0)
         moments = (window.opened_at, joined.last_at, claim.sighted_at if claim else None)
         return WindowState(
             window_id=window.window_id,
             pipeline=window.pipeline,
             opened_at=window.opened_at,
             last_arrival_at=max(moment for moment in moments if moment is not None),
-            arrivals=max(joined.files, sighting.files),
+            arrivals=max(joined.files, change.files),
             quiet_seconds=settle.quiet_seconds,
             longest_wait_seconds=settle.longest_wait_seconds,
-            size=max(joined.size, sighting.size),
-            marked=joined.marked or sighting.marked,
+            size=max(joined.size, change.size),
+            marked=joined.marked or change.marked,
             least_files=settle.least_files,
             least_bytes=settle.least_bytes,
         )
@@ -106,12 +106,12 @@ class ArrivalLedger:
         self._windows.finished(verdict.window_id)
 
     def verdict_on(self, pipeline: str, window_id: str) -> WindowVerdict | None:
-        """The verdict on a window, or None when it is not judged yet."""
+        """The verdict on a window, or None when it is not decided yet."""
         row = self._arrivals.get(pipeline, entries.verdict_key(window_id))
         return from_text(WindowVerdict, row.values["judged"]) if row else None
 
     def unfinished_windows(self) -> list[UnfinishedWindow]:
-        """Every window that is not judged, of all pipelines: the open ones, and those closed but not judged."""
+        """Every window that is not decided, of all pipelines: the open ones, and those closed but not decided."""
         return self._windows.unfinished()
 
     def list_arrivals(
@@ -142,7 +142,7 @@ class ArrivalLedger:
         return tuple(_with(entry, verdict_on(entry.window_id) if entry.window_id else None) for entry in recorded)
 
 
-def _with(entry: RecordedArrival, judged: WindowVerdict | None) -> RecordedArrival:
-    if judged is None:
+def _with(entry: RecordedArrival, verdict: WindowVerdict | None) -> RecordedArrival:
+    if verdict is None:
         return entry
-    return replace(entry, verdict=judged.verdict, reason=judged.reason, run_id=judged.run_id)
+    return replace(entry, verdict=verdict.verdict, reason=verdict.reason, run_id=verdict.run_id)

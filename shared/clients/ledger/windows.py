@@ -1,9 +1,9 @@
 """Claims on windows: table ``claims``, partition ``window``.
 
 - ``<pipeline>``: the pipeline's open window, at most one: the claim is an atomic insert.
-- ``~<window id>``: a window that is closed and not judged yet.
+- ``~<window id>``: a window that is closed and not decided yet.
 
-A window leaves only when it was judged, so whatever dies on the way leaves a row that tells of it.
+A window leaves only when it was decided, so whatever dies on the way leaves a row that tells of it.
 """
 
 import secrets
@@ -24,7 +24,7 @@ _CLOSED = "~"  # no pipeline's name starts with it, and it sorts after all of th
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedWindow:
-    """A window that is not judged yet.
+    """A window that is not decided yet.
 
     ``started``: somebody noted that its settling runs. ``closed``: it takes no more arrivals.
     """
@@ -43,14 +43,14 @@ class UnfinishedWindow:
 class OpenWindow:
     """The claim on a pipeline's open window.
 
-    ``opened_by``: the event that opened it, empty for none. ``sighting``: what a listing showed, last at ``sighted_at``
+    ``opened_by``: the event that opened it, empty for none. ``change``: what a listing showed, last at ``sighted_at``
     something new.
     """
 
     window: ArrivalWindow
     opened_by: str
     started: bool
-    sighting: ObservedChange | None
+    change: ObservedChange | None
     sighted_at: datetime
     row: Row
 
@@ -76,12 +76,12 @@ class WindowClaims:
         return claim if claim is not None and claim.window.window_id == window.window_id else None
 
     def open(
-        self, pipeline: str, at: datetime, *, opened_by: str = "", sighting: ObservedChange | None = None
+        self, pipeline: str, at: datetime, *, opened_by: str = "", change: ObservedChange | None = None
     ) -> tuple[OpenWindow, bool]:
         """Open a window if none is open; the one that is open now, and whether this call opened it."""
         for _ in range(MOST_RACES):
             window = _new_window(pipeline, at)
-            row = _claim_row(window, opened_by, sighting)
+            row = _claim_row(window, opened_by, change)
             if self._claims.insert(row):
                 return _open_window(row), True
             claim = self.current(pipeline)
@@ -90,15 +90,15 @@ class WindowClaims:
                 return claim, claim.window.window_id == window.window_id
         raise _busy(pipeline)
 
-    def sight(self, claim: OpenWindow, at: datetime, sighting: ObservedChange) -> bool:
-        """Keep what a listing showed; what differs from the last sighting has arrived since. False when too late."""
+    def note_change(self, claim: OpenWindow, at: datetime, change: ObservedChange) -> bool:
+        """Keep what a listing showed; what differs from the last change has arrived since. False when too late."""
         current: OpenWindow | None = claim
         for _ in range(MOST_RACES):
             if current is None:
                 return False
-            marked = sighting.marked or (current.sighting is not None and current.sighting.marked)
-            seen = replace(sighting, marked=marked)
-            if seen == current.sighting:
+            marked = change.marked or (current.change is not None and current.change.marked)
+            seen = replace(change, marked=marked)
+            if seen == current.change:
                 return True
             if self._changed(current, sighting=to_text(seen), sighted_at=stamp(max(at, current.sighted_at))):
                 return True
@@ -125,11 +125,11 @@ class WindowClaims:
         raise _busy(window.pipeline)
 
     def finished(self, window_id: str) -> None:
-        """Forget a closed window, because it was judged."""
+        """Forget a closed window, because it was decided."""
         self._claims.delete(Row(_WINDOWS, _closed_key(window_id), {}))
 
     def unfinished(self) -> list[UnfinishedWindow]:
-        """Every window that is open, or closed and not judged, of all pipelines."""
+        """Every window that is open, or closed and not decided, of all pipelines."""
         return [_unfinished(row) for row in self._claims.rows(_WINDOWS)]
 
     def _changed(self, claim: OpenWindow, **values: object) -> bool:
@@ -144,12 +144,12 @@ def _unfinished(row: Row) -> UnfinishedWindow:
 
 
 def _open_window(row: Row) -> OpenWindow:
-    sighting = row.values.get("sighting")
+    change = row.values.get("sighting")
     return OpenWindow(
         window=from_text(ArrivalWindow, row.values["claimed"]),
         opened_by=row.values["opened_by"],
         started=row.values["started"],
-        sighting=from_text(ObservedChange, sighting) if sighting else None,
+        change=from_text(ObservedChange, change) if change else None,
         sighted_at=datetime.fromisoformat(row.values["sighted_at"]),
         row=row,
     )
@@ -162,12 +162,12 @@ def _new_window(pipeline: str, opened_at: datetime) -> ArrivalWindow:
     return ArrivalWindow(window_id=window_id, pipeline=pipeline, opened_at=opened_at, schema=2)
 
 
-def _claim_row(window: ArrivalWindow, opened_by: str, sighting: ObservedChange | None) -> Row:
+def _claim_row(window: ArrivalWindow, opened_by: str, change: ObservedChange | None) -> Row:
     values = {
         "claimed": to_text(window),
         "opened_by": opened_by,
         "started": False,
-        "sighting": to_text(sighting) if sighting else "",
+        "sighting": to_text(change) if change else "",
         "sighted_at": stamp(window.opened_at),
     }
     return Row(_WINDOWS, window.pipeline, values)

@@ -25,7 +25,7 @@ class JudgedEvent(Protocol):
 
     @property
     def verdict(self) -> Verdict:
-        """``JOINED`` until its window is judged."""
+        """``JOINED`` until its window is decided."""
 
     @property
     def reason(self) -> str:

@@ -122,19 +122,19 @@ def decide_orphaned_window(
     window: ArrivalWindow,
     settling: InstanceStatus,
     *,
-    judged: WindowVerdict | None,
+    verdict: WindowVerdict | None,
     run: RunRequest | None,
     trouble: str,
     now: datetime,
 ) -> StartAgain | WindowVerdict | None:
     """What becomes of a window whose owner is gone, but which the ledger still has as unfinished; None: not yet.
 
-    ``judged``: the verdict, if its owner died just after it. ``run``: what was claimed for the window; then a verdict
+    ``verdict``: the verdict, if its owner died just after it. ``run``: what was claimed for the window; then a verdict
     is all that is missing, because runs are adopted too. ``trouble``: why its pipeline cannot be had. What is
     rejected here is not lost: a later listing that was not decided on opens a window again.
     """
-    if judged is not None:
-        return judged
+    if verdict is not None:
+        return verdict
     if run is not None:
         return _verdict(window, Verdict.TRAINED, trained_in(run), run)
     if trouble:
@@ -181,7 +181,7 @@ def decide_orphaned_run(
 def after_roll_outs(
     end: FinalizeRun, run: InstanceStatus, roll_outs: Mapping[str, InstanceStatus], *, can_resume: bool, now: datetime
 ) -> StartAgain | FinalizeRun | None:
-    """What becomes of a run that is to be wound up, given its roll-outs by the names of their targets.
+    """What becomes of a run that is to be finalized, given its roll-outs by the names of their targets.
 
     They outlive the run. One that is under way is left to end, because only it knows whether it has moved traffic yet.
     Once a target serves the run's model, the run is resumed, to be recorded as what it is;
@@ -202,7 +202,7 @@ def after_roll_outs(
 
 
 def finalized_record(record: RunRecord, end: FinalizeRun, stage: Stage | None, now: datetime) -> RunRecord:
-    """The record of a run that is wound up now."""
+    """The record of a run that is finalized now."""
     return replace(
         record,
         outcome=end.outcome,

@@ -85,10 +85,10 @@ def test_windows_that_close_meanwhile_leave_nobody_behind(hosts: list[Ledger]) -
     assert hosts[0].arrivals.unfinished_windows() == []
 
 
-def test_one_of_many_sightings_opens_the_window(hosts: list[Ledger]) -> None:
+def test_one_of_many_observed_changes_opens_the_window(hosts: list[Ledger]) -> None:
     def sight(n: int) -> bool:
-        sighting = ObservedChange(files=n + 1, size=n)
-        return hosts[n % HOSTS].arrivals.open_window(PIPELINE, at=START, sighting=sighting) is not None
+        change = ObservedChange(files=n + 1, size=n)
+        return hosts[n % HOSTS].arrivals.open_window(PIPELINE, at=START, change=change) is not None
 
     with ThreadPoolExecutor(2 * HOSTS) as pool:
         assert sum(pool.map(sight, range(8))) == 1
@@ -97,7 +97,7 @@ def test_one_of_many_sightings_opens_the_window(hosts: list[Ledger]) -> None:
 def test_everything_is_read_back_from_real_tables(ledger: Ledger) -> None:
     odd = an_arrival(event_id="/\\#?\x01é", blob="raw/\u2028é?.csv", size=2**60)
     window = opened(ledger, odd)
-    ledger.arrivals.open_window(PIPELINE, at=START, sighting=ObservedChange(files=9, size=1))
+    ledger.arrivals.open_window(PIPELINE, at=START, change=ObservedChange(files=9, size=1))
     join(ledger.arrivals, PIPELINE, at(1), marked=True)
     ledger.arrivals.record_all_outside([(odd, "outside every pipeline")])
     event = RejectedEvent(event_id="é/?", reason="event: type is missing", received_at=START, text='{"a": 1}')

@@ -117,7 +117,7 @@ def test_data_lands_and_nobody_tells(site: Site) -> None:
 
 def test_a_window_that_nobody_started_is_started(site: Site) -> None:
     opened_at = datetime.now(UTC) - timedelta(hours=1)
-    window = site.ledger.arrivals.open_window("forgotten", at=opened_at, sighting=ObservedChange(files=1, size=1))
+    window = site.ledger.arrivals.open_window("forgotten", at=opened_at, change=ObservedChange(files=1, size=1))
     assert window is not None
 
     site.fires()

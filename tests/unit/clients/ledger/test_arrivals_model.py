@@ -109,9 +109,7 @@ class ArrivalLedgers(RuleBasedStateMachine):
 
     @rule(files=st.integers(1, 3))
     def a_listing_shows_something(self, files: int) -> None:
-        window = self.reader.arrivals.open_window(
-            PIPELINE, at=self.now, sighting=ObservedChange(files=files, size=files)
-        )
+        window = self.reader.arrivals.open_window(PIPELINE, at=self.now, change=ObservedChange(files=files, size=files))
         if window is not None:
             self._start(window)
 

@@ -94,7 +94,7 @@ class TestWindows:
 class TestSightings:
     def test_one_opens_a_window_when_none_is_open(self, ledger: Ledger) -> None:
         seen = ObservedChange(files=3, size=99, marked=True)
-        window = ledger.arrivals.open_window(PIPELINE, at=START, sighting=seen)
+        window = ledger.arrivals.open_window(PIPELINE, at=START, change=seen)
 
         assert window is not None
         assert [found.started for found in ledger.arrivals.unfinished_windows()] == [False]
@@ -105,7 +105,7 @@ class TestSightings:
         window = opened(ledger, at(0))
         later = START + timedelta(seconds=30)
 
-        assert ledger.arrivals.open_window(PIPELINE, at=later, sighting=ObservedChange(files=2, size=1)) is None
+        assert ledger.arrivals.open_window(PIPELINE, at=later, change=ObservedChange(files=2, size=1)) is None
 
         state = _state(ledger, window)
         assert (state.arrivals, state.size, state.last_arrival_at) == (2, 1234, later)
@@ -113,26 +113,26 @@ class TestSightings:
 
     def test_only_what_is_new_in_it_puts_off_the_close(self, ledger: Ledger) -> None:
         seen = ObservedChange(files=2, size=5, marked=True)
-        window = ledger.arrivals.open_window(PIPELINE, at=START, sighting=seen)
+        window = ledger.arrivals.open_window(PIPELINE, at=START, change=seen)
         assert window is not None
         moments = [START + timedelta(minutes=n) for n in (1, 2)]
 
-        assert ledger.arrivals.open_window(PIPELINE, at=moments[0], sighting=seen) is None
+        assert ledger.arrivals.open_window(PIPELINE, at=moments[0], change=seen) is None
         assert _state(ledger, window).last_arrival_at == START
-        assert ledger.arrivals.open_window(PIPELINE, at=moments[1], sighting=ObservedChange(files=3, size=5)) is None
+        assert ledger.arrivals.open_window(PIPELINE, at=moments[1], change=ObservedChange(files=3, size=5)) is None
         state = _state(ledger, window)
         assert (state.last_arrival_at, state.arrivals, state.marked) == (moments[1], 3, True)
 
-    def test_the_larger_of_sighting_and_events_counts(self, ledger: Ledger) -> None:
-        window = ledger.arrivals.open_window(PIPELINE, at=START, sighting=ObservedChange(files=1, size=9999))
+    def test_the_larger_of_observed_change_and_events_counts(self, ledger: Ledger) -> None:
+        window = ledger.arrivals.open_window(PIPELINE, at=START, change=ObservedChange(files=1, size=9999))
         assert window is not None
         join_all(ledger, [at(1), at(2)])
 
         state = _state(ledger, window)
         assert (state.arrivals, state.size) == (2, 9999)
 
-    def test_no_event_starts_what_a_sighting_opened_until_it_is_late(self, ledger: Ledger) -> None:
-        window = ledger.arrivals.open_window(PIPELINE, at=START, sighting=ObservedChange(files=1, size=1))
+    def test_no_event_starts_what_an_observed_change_opened_until_it_is_late(self, ledger: Ledger) -> None:
+        window = ledger.arrivals.open_window(PIPELINE, at=START, change=ObservedChange(files=1, size=1))
 
         assert join(ledger.arrivals, PIPELINE, at(1)).start is None
         assert join(ledger.arrivals, PIPELINE, at(11)).start == window

@@ -114,7 +114,7 @@ def test_a_window_that_has_a_run_only_lacks_its_verdict() -> None:
 def test_a_verdict_is_never_changed() -> None:
     verdict = WindowVerdict(window_id="w", pipeline="p", verdict=Verdict.UNCHANGED, reason="as before")
 
-    assert judge(judged=verdict, run=REQUEST, trouble="gone", now=MUCH_LATER) is verdict
+    assert judge(verdict=verdict, run=REQUEST, trouble="gone", now=MUCH_LATER) is verdict
 
 
 def test_the_arrivals_of_a_pipeline_that_is_gone_are_rejected_with_the_reason() -> None:

@@ -103,4 +103,4 @@ def open_windows(world: WatchedWorld) -> list[ArrivalWindow]:
 def sighted(world: WatchedWorld, pipeline: str = PIPELINE) -> ObservedChange | None:
     claim = world.ledger.arrivals._windows.current(pipeline)
     assert claim is not None
-    return claim.sighting
+    return claim.change

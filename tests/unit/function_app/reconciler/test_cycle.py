@@ -72,7 +72,7 @@ def test_one_pass_does_all_that_was_left_undone(world: WatchedWorld, hub: PagedH
 
     assert context.done == {
         "windows settled again": 1,
-        "runs wound up": 1,
+        "runs finalized": 1,
         "schedules started": 1,
         "windows opened": 1,  # of the other pipeline; this one's open window is told
     }

@@ -98,7 +98,7 @@ def test_a_run_that_ended_without_an_outcome_is_wound_up_and_never_trained_again
     assert (end.record.run_id, end.record.stage, end.record.ended_at) == (run.run_id, Stage.TRAINING, world.now)
     assert end.compute == run.plan.compute
     assert world.client.started == [f"{run.run_id}-wind-up"]
-    assert context.done == {"runs wound up": 1}
+    assert context.done == {"runs finalized": 1}
 
 
 @pytest.mark.parametrize("status", STATUSES)

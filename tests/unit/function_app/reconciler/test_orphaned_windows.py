@@ -94,7 +94,7 @@ def test_a_window_whose_run_was_claimed_is_judged_and_nothing_is_started(world: 
     context, _ = world.passes(adopt_windows)
 
     assert world.client.started == []
-    assert context.done == {"windows judged": 1}
+    assert context.done == {"windows decided": 1}
     [recorded] = world.ledger.arrivals.list_arrivals(PIPELINE).items
     assert (recorded.arrival, recorded.verdict, recorded.run_id) == (arrival, Verdict.TRAINED, run.run_id)
     assert world.ledger.arrivals.unfinished_windows() == []
