@@ -11,12 +11,16 @@ from types import MappingProxyType
 from cli.vm_environment import ensure_environment
 from cli.vm_slot import ensure_slot
 from shared.clients.ssh import connected
-from shared.errors import Code, EdgetrainError, PermanentError
+from shared.errors import EdgetrainError, PermanentError
 from shared.job_folders import JobFolders
 from shared.pipelines import Pipeline, Pipelines
 from shared.settings import Settings, settings
 
 Say = Callable[[str], None]
+
+
+class NotPreparedError(EdgetrainError):
+    """Some pipelines are not prepared; a line for each, with the reason."""
 
 
 def prepare(
@@ -30,8 +34,7 @@ def prepare(
 ) -> None:
     """Prepare every VM that the pipelines name. One that cannot be prepared stops none of the others.
 
-    ``broken``: what is wrong with pipelines that cannot be had at all. Raises :class:`shared.errors.PermanentError` at
-    the end, which names each that is not prepared, with the reason.
+    ``broken``: what is wrong with pipelines that cannot be had at all. Raises :class:`NotPreparedError` at the end.
     """
     failed = dict(broken)
     for pipeline in pipelines:
@@ -44,7 +47,7 @@ def prepare(
             failed[pipeline.name] = error
     if failed:
         each = [f"pipeline {name} is not prepared: {error}" for name, error in failed.items()]
-        raise PermanentError("\nerror: ".join(each), code=Code.BAD_PIPELINE)
+        raise NotPreparedError("\n".join(each))
 
 
 def _prepare_compute(pipeline: Pipeline, settings: Settings, say: Say) -> None:

@@ -26,14 +26,15 @@ def progress() -> Callable[[str], None]:
 
 
 def explained(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
-    """A command that ends with one sentence: exit status 1 on an error of ours, 130 when it is interrupted."""
+    """A command that ends with its errors, a line each: exit status 1 on those of ours, 130 when it is interrupted."""
 
     @wraps(command)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except EdgetrainError as error:
-            print(f"error: {one_line(error)}", file=sys.stderr)
+            for line in str(error).splitlines():
+                print(f"error: {one_line(line)}", file=sys.stderr)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             print("interrupted; nothing half done was left behind", file=sys.stderr)

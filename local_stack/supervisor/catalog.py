@@ -233,9 +233,7 @@ def _functions_host(plan: Blueprint) -> Service:
     home = private_folder(folder / "home")
 
     def prepare() -> None:
-        keys = read_object(folder / "keys.json")
-        keys.setdefault("system", {})[EVENT_GRID_KEY] = plan.credentials.webhook_key
-        write_object(folder / "keys.json", keys)
+        give_webhook_key(folder, plan.credentials.webhook_key)
         _forget_endpoints(folder)
         _make_room_for_manifests(plan)
 
@@ -256,6 +254,13 @@ def _functions_host(plan: Blueprint) -> Service:
         grace=15,
         url=plan.host_url,
     )
+
+
+def give_webhook_key(folder: Path, key: str) -> None:
+    """Have the host know the key that Event Grid calls its webhook with; its other keys stay."""
+    keys = read_object(folder / "keys.json")
+    keys.setdefault("system", {})[EVENT_GRID_KEY] = key
+    write_object(folder / "keys.json", keys)
 
 
 def _make_room_for_manifests(plan: Blueprint) -> None:

@@ -3,8 +3,10 @@
 The SDK has retried by itself, for up to minutes, before anything arrives here.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from shared.clients.foreign_answers import foreign, stranger
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
@@ -34,7 +36,7 @@ def translated(action: str, *, absent: PermanentError | None = None, secret: str
         raise
     except ServiceException as error:
         _require_own(action, getattr(error, "response", None))
-        raise _from_status(action, int(error.status_code), str(error.message), absent) from error
+        raise _from_status(action, int(error.status_code), _said(error), absent) from error
     except UserErrorException as error:  # how the SDK shows a 403
         _require_own(action, getattr(error.__cause__, "response", None))
         raise _from_status(action, 403, str(error.message), absent) from error
@@ -43,6 +45,15 @@ def translated(action: str, *, absent: PermanentError | None = None, secret: str
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # The SDK takes every 200 for the service's, and falls over what is not in it.
         raise stranger("Azure ML", f"no answer to: {action} ({type(error).__name__})") from error
+
+
+def _said(error: Any) -> str:
+    """The service's own sentence; the SDK buries it between headers and a copy of the body."""
+    try:
+        said = json.loads(error.response.text)["error"]["message"]
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        said = None
+    return said if isinstance(said, str) and said else str(error.message)
 
 
 def _require_own(action: str, response: object) -> None:

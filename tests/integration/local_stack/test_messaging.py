@@ -12,8 +12,6 @@ from local_stack.app_client import Landed
 from local_stack.files import read_object
 from local_stack.site_agent import site_agent
 from local_stack.supervisor import Stack, catalog
-from local_stack.supervisor.blueprint import Blueprint
-from local_stack.supervisor.layout import Layout
 from local_stack.upstream_client import upstream_client
 from tests.support.local_stack import run_folder
 
@@ -69,19 +67,12 @@ def test_a_subscription_is_not_changed_when_the_webhook_does_not_agree(messaging
         agent.subscribe(drop=1.0)
 
 
-def test_the_host_is_given_the_key_of_its_webhook_and_keeps_its_others(
-    stack_programs: None, tmp_path: Path, state: Path
-) -> None:
-    plan = Blueprint.draw(Layout.at(state), tmp_path)
-    host = next(service for service in catalog.services(plan) if service.name == "functions_host")
-    keys = state / "functions_host" / "keys.json"
+def test_the_host_is_given_the_key_of_its_webhook_and_keeps_its_others(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
 
-    host.prepare()
-    assert read_object(keys) == {"system": {"eventgrid_extension": plan.credentials.webhook_key}}
+    catalog.give_webhook_key(tmp_path, "new")
+    assert read_object(keys) == {"system": {"eventgrid_extension": "new"}}
 
     keys.write_text(json.dumps({"master": "m", "system": {"durabletask_extension": "d", "eventgrid_extension": "old"}}))
-    host.prepare()
-    assert read_object(keys) == {
-        "master": "m",
-        "system": {"durabletask_extension": "d", "eventgrid_extension": plan.credentials.webhook_key},
-    }
+    catalog.give_webhook_key(tmp_path, "new")
+    assert read_object(keys) == {"master": "m", "system": {"durabletask_extension": "d", "eventgrid_extension": "new"}}

@@ -1,0 +1,35 @@
+"""What the Azure ML service said, out of the exceptions of its SDK."""
+
+import json
+
+import pytest
+import requests
+from azureml.exceptions import ServiceException
+
+from shared.clients.azure_ml.errors import translated
+from shared.errors import TransientError
+
+HEADERS = {"content-type": "application/json", "x-request-time": "0.1", "filler": "h" * 600}
+
+
+def failure(body: str) -> ServiceException:
+    response = requests.Response()
+    response.status_code = 500
+    response.headers.update(HEADERS)
+    response._content = body.encode()
+    return ServiceException(f"Code: 500, Headers {HEADERS}, Content {body}", response)
+
+
+def test_the_services_own_sentence_is_told_and_not_the_headers() -> None:
+    body = json.dumps({"error": {"code": "ServiceError", "message": "the store is read-only", "details": ["d" * 600]}})
+
+    with pytest.raises(TransientError) as caught, translated("submit run r-1"):
+        raise failure(body)
+
+    assert str(caught.value) == "Azure ML could not submit run r-1: it answered 500: the store is read-only"
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"error": null}', '{"error": {"message": 3}}', "[" * 9999])
+def test_an_answer_of_another_shape_is_told_as_the_sdk_tells_it(body: str) -> None:
+    with pytest.raises(TransientError, match=r"it answered 500: .*Code: 500"), translated("submit run r-1"):
+        raise failure(body)
