@@ -94,7 +94,7 @@ def test_a_clock_that_was_set_back_keeps_no_claim_for_ever() -> None:
 
 
 def judge(settling: InstanceStatus = NEVER, **changes: object) -> StartAgain | WindowVerdict | None:
-    known = {"judged": None, "run": None, "trouble": "", "now": LATER} | changes
+    known = {"verdict": None, "run": None, "trouble": "", "now": LATER} | changes
     return decide_orphaned_window(WINDOW, settling, **known)  # type: ignore[arg-type]
 
 
