@@ -44,6 +44,27 @@ ParameterValue = Annotated[
 Note = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
 
 
+_PLAINER = {
+    "be a valid boolean": "be true or false",
+    "be a valid string": "be a text",
+    "be a valid number": "be a number",
+    "be a valid integer": "be a whole number",
+}
+
+_WHOLE = {
+    "Field required": "is missing; add it",
+    "Extra inputs are not permitted": "is not a field that is known; correct its name, or remove it",
+}
+
+
+def in_our_words(text: str) -> str:
+    """What pydantic says of a field, as the end of a sentence that begins with the field's name."""
+    rule = text.partition(" should ")[2].partition(", unable to ")[0].partition(" after validation")[0]
+    if text in _WHOLE:
+        return _WHOLE[text]
+    return f"must {_PLAINER.get(rule, rule)}" if rule else text.removeprefix("Value error, ")
+
+
 def trouble_in(error: ValidationError, model: type[BaseModel]) -> tuple[str, str, str]:
     """The first thing that is wrong: its kind, the field ("" for the whole) and a sentence with the remedy.
 
@@ -61,10 +82,8 @@ def _sentence(kind: str, text: str, field: str, model: type[BaseModel]) -> str:
             return f"{_shown(field)} is unknown; known: {known_fields(model)}"
         case "missing":
             return f"{field} is missing; add it"
-        case "value_error":
-            return f"{_shown(field)} {text.partition(', ')[2]}"
         case _:
-            return f"{_shown(field)} {text[text.find('should') :] if ' should ' in text else text}"
+            return f"{_shown(field)} {in_our_words(text)}"
 
 
 def known_fields(model: type[BaseModel]) -> str:

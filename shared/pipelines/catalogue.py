@@ -1,4 +1,4 @@
-"""The pipelines of a folder, and the files in it that are none."""
+"""The pipelines of a folder, and the files in it that cannot be read as pipelines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Pipelines:
             for path in _files(folder):
                 self._add(path, around)
         except OSError as error:
-            self._break(f"{folder.name}/", f"{folder.name}/: cannot be listed: {error.strerror}; mend its rights")
+            self._break(f"{folder.name}/", f"{folder.name}/: cannot be listed: {error.strerror}; correct its rights")
         for name, problem in shared_models(self._good.values()).items():
             self._break(name, f"{name}{SUFFIX}: {problem}")
         self._overlaps = overlaps(self.all)
@@ -57,7 +57,7 @@ class Pipelines:
         return {name: error.reason for name, error in sorted(self._broken.items())}
 
     def overlaps(self, name: str) -> list[str]:
-        """What the pipeline shares with others, told because it may not be meant."""
+        """What the pipeline shares with others, which may not be intended."""
         return self._overlaps.get(name, [])
 
     def _add(self, path: Path, around: Surroundings | None) -> None:
@@ -87,7 +87,7 @@ def training_folders(root: Path) -> frozenset[str]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """What looks like a pipeline's file, by name: also ``.yml`` and other spellings, which are told and not read."""
+    """What looks like a pipeline's file, by name: also ``.yml`` and other spellings, reported and not read."""
     for path in sorted(folder.iterdir()) if folder.exists() else ():
         if path.suffix.lower() in {SUFFIX, ".yml"} and not path.name.startswith("."):
             yield path

@@ -1,4 +1,4 @@
-"""What is wrong with pipelines that are well written each: names that nothing stands behind, and each other. Pure."""
+"""What is wrong with pipelines whose files are valid: names that nothing defines, and conflicts among them. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Surroundings:
 
 
 def unknown_names(pipeline: Pipeline, around: Surroundings) -> list[str]:
-    """The names in a pipeline that nothing stands behind, each with what to do about it."""
+    """The names in a pipeline that nothing defines, each with what to do about it."""
     found = [
         *_missing("data.site", pipeline.data.site, around.sites, "SITES"),
         *_missing("train.compute", pipeline.train.compute, around.computes, "COMPUTES"),
@@ -48,8 +48,8 @@ def outlives_its_function(pipeline: Pipeline, around: Surroundings) -> list[str]
     remedy = "raise functionTimeout" if most < 1 else f"write {most:.0f} at most, or raise functionTimeout"
     return [
         f"deliver.targets.{number}.health_seconds: {target.health_seconds:.0f}, and up to {VERIFY_SECONDS} for the rest"
-        f" of the verification, are more than functionTimeout in host.json ({limit:.0f} s), after which the host ends"
-        f" it; {remedy}"
+        f" of the verification, exceed functionTimeout in host.json ({limit:.0f} s), after which the host ends"
+        f" the function; {remedy}"
         for number, target in enumerate(pipeline.deliver.targets)
         if target.health_seconds > most
     ]
@@ -73,9 +73,9 @@ def shared_models(pipelines: Iterable[Pipeline]) -> dict[str, str]:
 
 
 def overlaps(pipelines: Sequence[Pipeline]) -> dict[str, list[str]]:
-    """Pipeline -> what it shares with another one, which may be meant so, and is told and not refused.
+    """Pipeline -> what it shares with another one, which may be intended, and is reported and not refused.
 
-    Two models from the same data are nothing wrong. Nor can it be told for sure which names two patterns share: told is
+    Two models from the same data are nothing wrong. Nor is it certain which names two patterns share: reported is
     what the one watches entirely, as far as its prefix and pattern say.
     """
     found: dict[str, list[str]] = {}
@@ -90,13 +90,13 @@ def _shared(one: Pipeline, other: Pipeline) -> Iterator[str]:
     holdout = other.data.holdout
     if one.data.holdout != holdout and below_prefix(one.data, holdout) and matches_pattern(one.data, holdout):
         yield (
-            f"data: takes in {holdout}, the hold-out of pipeline {other.name}; narrow prefix or pattern"
-            " unless this is meant"
+            f"data: includes {holdout}, the hold-out of pipeline {other.name}; narrow prefix or pattern"
+            " unless this is intended"
         )
     if _covers(one.data, other.data) or _covers(other.data, one.data):
         yield (
             f"data: watches blobs that pipeline {other.name} watches too ({other.data.prefix}{other.data.pattern}), so"
-            " that each new one trains both; narrow prefix or pattern unless this is meant"
+            " that each new one trains both; narrow prefix or pattern unless this is intended"
         )
 
 

@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from shared.errors import Code, PermanentError
+from shared.fields import in_our_words
 from shared.pipelines.model import Pipeline
 from shared.texts import shortened
 
@@ -29,7 +30,7 @@ def read_pipeline(path: Path) -> Pipeline:
 
 
 def parse_pipeline(text: str, *, source: str) -> Pipeline:
-    """Validate one YAML text; the error names the file, the field and what is wrong with it."""
+    """Validate one YAML text; the error names the file, the field and the cause."""
     try:
         raw = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader that is stricter
     except yaml.YAMLError as error:
@@ -37,17 +38,17 @@ def parse_pipeline(text: str, *, source: str) -> Pipeline:
         hint = "; put a value that starts with * in quotes" if "alias" in said else ""
         raise _bad(source, f"not valid YAML: {said}{hint}") from None
     except RecursionError:
-        raise _bad(source, "not valid YAML: its parts lie too deep in one another") from None
+        raise _bad(source, "not valid YAML: its parts are nested too deeply") from None
     except ValueError as error:  # a date or a number that does not exist
-        raise _bad(source, f"not valid YAML: {shortened(error)}; put the value in quotes if it is a text") from None
+        raise _bad(
+            source, f"not valid YAML: {shortened(error)}; put the value in quotes if it is meant as text"
+        ) from None
     if not isinstance(raw, dict):
         raise _bad(source, "must be a mapping with name, data, train, judge, deliver")
     try:
         return Pipeline.model_validate(raw)
     except ValidationError as error:
-        problems = [
-            ": ".join([*_field(item["loc"]), item["msg"].removeprefix("Value error, ")]) for item in error.errors()
-        ]
+        problems = [": ".join([*_field(item["loc"]), in_our_words(item["msg"])]) for item in error.errors()]
         raise _bad(source, "; ".join(problems)) from None
 
 
@@ -66,7 +67,7 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
                 if key.value in seen:
                     raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {shortened(key.value, 60)!r} is there twice", key.start_mark
+                        None, None, f"the key {shortened(key.value, 60)!r} occurs twice", key.start_mark
                     )
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -79,14 +80,14 @@ def _text_of(path: Path, source: str) -> str:
             raise _bad(source, "is a folder, not a file; rename it")
         size = path.stat().st_size
         if not path.is_file():
-            raise _bad(source, "is no ordinary file; replace it by one")
+            raise _bad(source, "is not an ordinary file; replace it with one")
         if size > LARGEST_FILE:
-            raise _bad(source, f"has {size} bytes, and a pipeline's file has at most {LARGEST_FILE}; shorten it")
+            raise _bad(source, f"has {size} bytes, and at most {LARGEST_FILE} are allowed; shorten it")
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _bad(source, f"is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
-        raise _bad(source, f"cannot be read: {error.strerror}; mend its rights, or remove it") from None
+        raise _bad(source, f"cannot be read: {error.strerror}; correct its rights, or remove it") from None
 
 
 def _bad(source: str, problem: str) -> PermanentError:

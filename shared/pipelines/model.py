@@ -21,7 +21,9 @@ def _blob_name(value: str) -> str:
     if value.startswith("/"):
         raise ValueError(f"must not start with a slash; write {value.lstrip('/')}")
     if unsafe_characters(value):
-        raise ValueError("must hold no control characters and none that is no character; type the name anew")
+        raise ValueError(
+            "must not contain control characters or code points that are not characters; type the name again"
+        )
     return value
 
 
@@ -60,7 +62,7 @@ class Data(_Part):
     )
 
     on_bad_file: Literal["fail", "leave_out"] = Field(
-        "fail", description="fail: a file with a fault fails the training; leave_out: it is left out, and told"
+        "fail", description="fail: a file with a fault fails the training; leave_out: the run leaves it out and says so"
     )
 
     @property
@@ -135,7 +137,7 @@ class Train(_Part):
     )
     queue: Queue = Queue()
     quarantine_after: int = Field(
-        3, ge=1, le=20, description="so many failed trainings of the same data, code and parameters put them aside"
+        3, ge=1, le=20, description="so many failed trainings of the same data, code and parameters quarantine them"
     )
 
     @field_validator("parameters")
@@ -151,7 +153,7 @@ class Judge(_Part):
     """When a challenger is promoted."""
 
     metric: str = Field(
-        min_length=1, max_length=100, pattern=r"^[ -~]+$", description="name of the metric that decides; in ASCII"
+        min_length=1, max_length=100, pattern=r"^[ -~]+$", description="name of the metric that decides, in ASCII"
     )
     direction: Literal["higher", "lower"] = Field("higher", description="which way the metric is better")
     floor: float = Field(description="the challenger must be at least this good, champion or not")
@@ -165,7 +167,7 @@ class Judge(_Part):
     )
     without_comparison: WithoutComparison = Field(
         WithoutComparison.KEEP,
-        description="when the champion cannot be measured on the same rows; keep: it stays; promote: the floor decides",
+        description="if the champion cannot be measured on the same rows: keep it serving, or promote if the floor is met",
     )
 
 
@@ -215,7 +217,7 @@ class Pipeline(_Part):
         try:
             CronSim(value, _ANY_DAY)
         except CronSimError as error:
-            raise ValueError(f"is no cron expression ({error}); {example}") from None
+            raise ValueError(f"is not a cron expression ({error}); {example}") from None
         return value
 
     @field_validator("retrain_on")
@@ -229,7 +231,7 @@ class Pipeline(_Part):
     def _targets_differ(self) -> "Pipeline":
         names = [target.name for target in self.deliver.targets]
         if len(set(names)) != len(names):
-            raise ValueError("deliver.targets: each name only once")
+            raise ValueError("deliver.targets: a name is there twice; give each target once")
         return self
 
     @model_validator(mode="after")

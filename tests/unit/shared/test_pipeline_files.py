@@ -30,16 +30,16 @@ def write(folder: Path, name: str, **changes: object) -> None:
     [
         (b"\xff\xfename: churn", "bad.yaml: is not UTF-8 (byte 0); save it as UTF-8"),
         (b"name: \xe9t\xe9", "bad.yaml: is not UTF-8 (byte 6); save it as UTF-8"),
-        (b"# " + b"x" * LARGEST_FILE, f"bad.yaml: has {LARGEST_FILE + 2} bytes, and a pipeline's file has at most"),
-        (GOOD.encode() + b"judge: {metric: auc, floor: 0.1}\n", "the key 'judge' is there twice"),
-        (changed("name", "bad").encode().replace(b"accuracy", b"a\n  metric: b"), "the key 'metric' is there twice"),
+        (b"# " + b"x" * LARGEST_FILE, f"bad.yaml: has {LARGEST_FILE + 2} bytes"),
+        (GOOD.encode() + b"judge: {metric: auc, floor: 0.1}\n", "the key 'judge' occurs twice"),
+        (changed("name", "bad").encode().replace(b"accuracy", b"a\n  metric: b"), "the key 'metric' occurs twice"),
         (b"name: bad\ndata: 2026-13-45\n", "not valid YAML: month must be in 1..12; put the value in quotes"),
         (b"name: " + b"[" * 5000, "bad.yaml: not valid YAML"),
         (b"name: " + b"9" * 5000, "bad.yaml: not valid YAML"),
         (b"name: bad\n? [a, b]\n: 1\n", "bad.yaml: "),
         (b"name: bad\n--- {}\n", "bad.yaml: not valid YAML: expected a single document"),
-        (changed("judge.floor", float("nan")).encode(), "judge.floor: Input should be a finite number"),
-        (changed("data.holdout", "h\x0b.csv").encode(), "data.holdout: must hold no control characters"),
+        (changed("judge.floor", float("nan")).encode(), "judge.floor: must be a finite number"),
+        (changed("data.holdout", "h\x0b.csv").encode(), "data.holdout: must not contain control characters"),
     ],
     ids=range(12),
 )
@@ -85,13 +85,13 @@ def test_what_is_named_otherwise_is_told_and_not_read(tmp_path: Path) -> None:
 
     assert [each.name for each in pipelines.all] == ["churn"]
     broken = pipelines.broken
-    assert broken.pop("Churn").startswith("Churn.yaml: name: String should match pattern")
+    assert broken.pop("Churn").startswith("Churn.yaml: name: must match pattern")
     assert broken == {
         "Sales.YAML": "Sales.YAML: is not read; rename it to Sales.yaml",
         "folder": "folder.yaml: is a folder, not a file; rename it",
         "fraud.yml": "fraud.yml: is not read; rename it to fraud.yaml",
-        "gone": "gone.yaml: cannot be read: No such file or directory; mend its rights, or remove it",
-        "pipe": "pipe.yaml: is no ordinary file; replace it by one",
+        "gone": "gone.yaml: cannot be read: No such file or directory; correct its rights, or remove it",
+        "pipe": "pipe.yaml: is not an ordinary file; replace it with one",
         r"x\x1b[31m.yml": r"x\x1b[31m.yml: is not read; rename it to x\x1b[31m.yaml",
     }
     with pytest.raises(PermanentError, match=r"rename it to fraud\.yaml"):
@@ -177,7 +177,7 @@ def test_two_pipelines_under_one_model_name_are_one_too_many(tmp_path: Path) -> 
         ({"data__prefix": "", "data__pattern": "*"}, "watches blobs that pipeline churn watches too"),
         (
             {"data__prefix": "holdout/", "data__holdout": "mine.csv"},
-            "takes in holdout/holdout.csv, the hold-out of pipeline churn",
+            "includes holdout/holdout.csv, the hold-out of pipeline churn",
         ),
         ({"data__prefix": "other/"}, ""),
         ({"data__container": "other"}, ""),
