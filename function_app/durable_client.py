@@ -25,7 +25,9 @@ async def status_of(client: DurableClient, instance_id: str) -> Any | None:
         return status
     # The SDK makes the same empty status of "there is none" (an empty answer) and of the host's own errors.
     if getattr(status, "message", None) != "":
-        raise TransientError(f"the host did not say how orchestration {instance_id} is: {shortened(vars(status))}")
+        raise TransientError(
+            f"the host did not give the status of orchestration {instance_id}: {shortened(vars(status))}"
+        )
     return None
 
 

@@ -84,6 +84,6 @@ def answers_problems(handler: Handler) -> Handler:
         except Exception:
             incident = uuid.uuid4().hex[:12]
             log.exception("incident %s", incident)
-            return problem(500, "internal_error", f"this is our fault; the log has it as incident {incident}")
+            return problem(500, "internal_error", f"the app failed; its log has the error under incident {incident}")
 
     return guarded

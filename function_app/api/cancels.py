@@ -24,17 +24,17 @@ async def cancel_run(run_id: str, services: Services, client: df.DurableOrchestr
         return await _forget_the_next(run_id, services)
     status = await status_of(client, run_id)
     if status is None or liveness_of(status.runtime_status.value) is not Liveness.ALIVE:
-        detail = f"run {run_id} has no orchestration that could be ended; the reconciler sees to it within minutes"
+        detail = f"run {run_id} has no orchestration; the reconciler starts or ends it within minutes"
         raise RefusedError(409, "not_running", detail)
     await client.terminate(run_id, WHY.format(run_id=run_id))
-    told = "its training is stopped, its compute given back and its outcome recorded by the reconciler within 4 minutes"
+    told = "the reconciler stops its training, frees its compute and records its outcome within 4 minutes"
     return m.Cancelled(run_id=run_id, sentence=f"run {run_id} is being cancelled; {told}")
 
 
 async def _forget_the_next(run_id: str, services: Services) -> m.Cancelled:
     planned = await asyncio.to_thread(services.ledger.retries.planned, run_id)
     if planned is None:
-        sentence = f"run {run_id} has ended and is not to be tried again by itself, so there is nothing to cancel"
+        sentence = f"run {run_id} has ended, and the app will not try it again by itself, so there is nothing to cancel"
         return m.Cancelled(run_id=run_id, sentence=sentence)
     await asyncio.to_thread(services.ledger.retries.forget, run_id)
-    return m.Cancelled(run_id=run_id, sentence=f"what run {run_id} failed at is not tried again by itself")
+    return m.Cancelled(run_id=run_id, sentence=f"the app will not try run {run_id} again by itself")

@@ -24,7 +24,7 @@ def _moment(value: object) -> datetime:
     try:
         found = moment_from(value) if isinstance(value, str) and _DAY_OR_OFFSET.fullmatch(value) else None
     except ValueError:
-        raise ValueError("is no day or time that exists") from None
+        raise ValueError("is a day or time that does not exist") from None
     if found is None:
         raise ValueError(
             "must be a time as in RFC 3339, such as 2026-05-01T10:00:00Z, or a day, such as 2026-05-01"

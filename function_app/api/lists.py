@@ -59,7 +59,7 @@ def list_pipelines(services: Services) -> m.PipelineList:
 async def get_pipeline(
     name: str, services: Services, client: df.DurableOrchestrationClient
 ) -> m.PipelineDetail | m.RemovedPipeline:
-    """A pipeline and how it stands; of one that is removed, what is left."""
+    """A pipeline and its state; of one that was removed, its history."""
     removed = await asyncio.to_thread(is_removed, name, services)
     if not removed:
         services.pipelines.get(name)
@@ -112,7 +112,7 @@ def open_window(pipeline: Pipeline, services: Services) -> WindowState | None:
 
 
 def active_quarantines(pipeline: Pipeline, services: Services) -> tuple[Quarantine, ...]:
-    """What is put aside and was not released."""
+    """The quarantines that were not released."""
     return tuple(kept for kept in services.ledger.quarantines.of(pipeline.name) if kept.active)
 
 
@@ -126,7 +126,8 @@ def _arrival_view(recorded: RecordedArrival) -> m.ArrivalView:
     return m.ArrivalView(
         **told,
         verdict=recorded.verdict,
-        reason=recorded.reason or f"joined window {recorded.window_id}, which is not decided on yet",
+        reason=recorded.reason
+        or f"joined window {recorded.window_id}; whether its data are trained is not decided yet",
         window_id=recorded.window_id,
         run_id=recorded.run_id,
     )

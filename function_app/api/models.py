@@ -48,7 +48,7 @@ class RunsQuery(PageQuery):
 class StraysQuery(PageQuery):
     """Which events."""
 
-    kind: StrayKind = Field(description="outside: no pipeline watches the blob; rejected: the event is not understood")
+    kind: StrayKind = Field(description="outside: no pipeline watches the blob; rejected: the event could not be read")
 
 
 class WhyQuery(_Asked):
@@ -72,7 +72,7 @@ class RunBody(_Body):
 
 
 class ReleaseBody(_Body):
-    """What to release. Everything that is put aside when left out."""
+    """What to release; everything in quarantine when it is left out."""
 
     fingerprint: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="only this one")
 
@@ -179,7 +179,7 @@ class RemovedPipeline:
 
 
 class PipelineDetail(PipelineView):
-    """A pipeline, and how it stands: its open window, what is put aside with the evidence, its newest runs.
+    """A pipeline and its state: its open window, its quarantines with the evidence, its newest runs.
 
     ``serving``: what serves and what it was trained on, in words, held against the data as they were looked at last.
     """
@@ -192,7 +192,7 @@ class PipelineDetail(PipelineView):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivalView:
-    """An event that told of a blob, and what became of it. ``size`` in bytes, -1 when the event did not say."""
+    """An event about a blob, and what became of it. ``size`` in bytes, -1 when the event did not say."""
 
     event_id: str
     account: str
@@ -240,7 +240,7 @@ class BlobView:
 class Why:
     """What became of a blob: one verdict, or null when nothing was decided about it, and one sentence that says why.
 
-    ``blob_now``: null when it is not there. ``arrivals``: every event that told of it, newest first, to the pipeline or
+    ``blob_now``: null when it does not exist. ``arrivals``: every event about it, newest first, to the pipeline or
     outside of all. ``run``: the run that the verdict is about. ``troubles``: what is wrong with the pipeline now.
     """
 

@@ -22,11 +22,11 @@ _EVERYWHERE = (500, 503)
 _MEANING = {
     400: "Something is wrong with the request; `field` names it",
     401: "The function key is missing or wrong",
-    404: "There is no such thing",
-    409: "Things being as they are, it cannot be done; the detail says what to do about it",
+    404: "It does not exist",
+    409: "The present state does not allow it; the detail says what to do",
     413: f"The body has more than {LARGEST_BODY} bytes",
     422: f"The {IDEMPOTENCY_KEY} was used before, for another request",
-    500: "A fault of the app; the log has it under the number in the detail",
+    500: "The app failed; its log has the error under the incident in the detail",
     503: "Something the app needs does not answer; try again later",
 }
 _IN_THE_PATH = {
@@ -148,7 +148,7 @@ def _parameters(operation: Operation, handler: Handler, described: _Described) -
         "name": IDEMPOTENCY_KEY,
         "in": "header",
         "required": False,
-        "description": "a repeat with the same key is the same request",
+        "description": "a repetition with the same key is the same request",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"},
     }
     return [*path, *asked, *([key] if handler.idempotent else [])]

@@ -49,7 +49,9 @@ def idempotency_key_of(req: func.HttpRequest) -> str | None:
     """The key under which a repeat is the same request; raises :class:`BadFieldError`."""
     key: str | None = req.headers.get(IDEMPOTENCY_KEY)
     if key is not None and not _PRINTABLE.fullmatch(key):
-        reason = f"{IDEMPOTENCY_KEY} must have 1 to {LONGEST_KEY} printable ASCII characters; make one up per request"
+        reason = (
+            f"{IDEMPOTENCY_KEY} must have 1 to {LONGEST_KEY} printable ASCII characters; use a new one for each request"
+        )
         raise BadFieldError(reason, field=IDEMPOTENCY_KEY)
     return key
 

@@ -6,6 +6,7 @@ from function_app.api import models as m
 from function_app.api.lists import active_quarantines
 from function_app.composition import Services
 from function_app.problems import RefusedError
+from shared.texts import counted
 
 
 def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:
@@ -14,12 +15,12 @@ def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:
     active = active_quarantines(pipeline, services)
     wanted = [kept for kept in active if body.fingerprint in {None, kept.fingerprint}]
     if body.fingerprint is not None and not wanted:
-        known = ", ".join(kept.fingerprint for kept in active) or "nothing"
-        detail = f"fingerprint {body.fingerprint} of pipeline {pipeline.name} is not put aside; put aside is: {known}"
+        known = ", ".join(kept.fingerprint for kept in active) or "none"
+        detail = f"fingerprint {body.fingerprint} of pipeline {pipeline.name} is not quarantined; quarantined: {known}"
         raise RefusedError(404, "unknown_quarantine", detail, field="fingerprint")
     now = datetime.now(UTC)
     released = [services.ledger.quarantines.lift(pipeline.name, kept.fingerprint, now) for kept in wanted]
-    # Also when nothing was put aside: a call that died half-way is repeated, and its listing must be looked at again.
+    # Also when nothing was quarantined: a call that died half-way is repeated, and its listing must be looked at again.
     services.ledger.listings.clear_decision(pipeline.name)
     done = tuple(kept for kept in released if kept is not None)  # None: somebody else released it just now
     return m.Released(released=done, sentence=_sentence(pipeline.name, len(done)))
@@ -27,6 +28,6 @@ def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:
 
 def _sentence(pipeline: str, released: int) -> str:
     if not released:
-        return f"nothing of pipeline {pipeline} is put aside; the reconciler looks at its data again within 2 minutes"
-    what = "1 fingerprint" if released == 1 else f"{released} fingerprints"
-    return f"{what} of pipeline {pipeline} may be tried again; the reconciler looks at the data within 2 minutes"
+        return f"pipeline {pipeline} has nothing in quarantine; the reconciler checks its data within 2 minutes"
+    what = counted(released, "fingerprint")
+    return f"{what} of pipeline {pipeline} may be trained again; the reconciler checks the data within 2 minutes"

@@ -71,9 +71,11 @@ def _live(status: Any, record: RunRecord) -> dict[str, Any]:
     live: dict[str, Any] = {"stage": stage_of(custom) or record.stage, "since": _since(custom)}
     ended = status.runtime_status.value if status is not None else None
     if liveness_of(ended) in {Liveness.COMPLETED, Liveness.FAILED, Liveness.TERMINATED}:
-        live["reason"] = f"its orchestration has ended ({ended}) and left no outcome; the reconciler sees to it"
+        live["reason"] = f"its orchestration has ended ({ended}) without an outcome; the reconciler resumes or ends it"
     elif record.reason == CLAIMED:
-        live["reason"] = "it is under way" if ended else "nobody has started it yet; the reconciler sees to it"
+        live["reason"] = (
+            "it is under way" if ended else "it has not started yet; the reconciler starts it within minutes"
+        )
     return live
 
 

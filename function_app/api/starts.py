@@ -135,8 +135,10 @@ def admission_answer(said: dict[str, Any]) -> Located[m.Accepted]:
     if "rejected" in said:
         raise PermanentError(said["reason"], code=said["rejected"])
     if "admission" not in said:
-        waited = said.get("failed", f"the data was not listed within {ADMISSION_SECONDS:g} s; the request goes on")
-        raise TransientError(f"{waited}; look at GET /api/runs?pipeline=... before asking again")
+        waited = said.get(
+            "failed", f"the data were not listed within {ADMISSION_SECONDS:g} s, and the request continues"
+        )
+        raise TransientError(f"{waited}; check GET /api/runs?pipeline=... before you request it again")
     admission = said["admission"]
     run_id, started = admission["run_id"], admission["start"]
     verdict = Verdict(admission.get("verdict", Verdict.TRAINED))

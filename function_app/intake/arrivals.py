@@ -80,7 +80,7 @@ class Intake:
             return await self._reject(payload, error.reason, received_at)
         routing = route(arrival, self._watched.pipelines, self._watched.accounts)
         if not routing.pipelines:
-            log.info("arrival of %s/%s is outside: %s", arrival.container, arrival.blob, routing.reason)
+            log.info("no pipeline takes %s/%s: %s", arrival.container, arrival.blob, routing.reason)
             await self._outside.submit((arrival, one_line(routing.reason)))
             return IntakeResult()
         if len(routing.pipelines) == 1:

@@ -1,4 +1,4 @@
-"""Messages of upstream systems: understood, claimed and started, or answered as rejected and put aside."""
+"""Messages of upstream systems: read, claimed and started, or answered as rejected and copied to quarantine."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def receive(received: func.ServiceBusMessage, services: Services, client: 
     try:
         await start_or_reject(message, services, client, datetime.now(UTC))
     except EdgetrainError as error:
-        log.error("message %r is left to the broker: %s", identity_of(message), error)
+        log.error("message %r could not be taken, and the broker delivers it again: %s", identity_of(message), error)
         raise
 
 

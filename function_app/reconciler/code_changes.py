@@ -1,4 +1,4 @@
-"""Code that was mended, of which no event tells: a request for a run when the last decision rests on other code."""
+"""Changed code, which no event reports: a request for a run when the last decision was made with other code."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def request_for_other_code(
     services.ledger.listings.keep_scan(pipeline.name, noted(scan, code, now))
     if step is CodeStep.LEAVE:
         return None
-    log.info("pipeline %s has other code than its last decision rests on", pipeline.name)
+    log.info("the code of pipeline %s has changed since its last decision", pipeline.name)
     since = f" since run {last.run_id}" if last is not None else ""
     return AdmissionRequest(
         pipeline=pipeline.name,

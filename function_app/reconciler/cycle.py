@@ -1,4 +1,4 @@
-"""A cycle of the reconciler: what nobody told, what nobody started, what nobody ended.
+"""A cycle of the reconciler: data that no event reported, runs that nobody started, runs that nobody ended.
 
 Everything here is somebody else's work that was left undone, so it is done only after a grace period, and each step may
 be repeated. No step, pipeline, window or run that fails stops the others.
@@ -18,6 +18,7 @@ from function_app.reconciler.orphaned_windows import adopt_windows
 from function_app.reconciler.outcome_answers import send_due_outcomes
 from function_app.reconciler.retries import try_again
 from function_app.reconciler.troubles import check_pipeline_files, record_troubles
+from shared.texts import counted
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,9 @@ async def run_cycle(services: Services, client: DurableClient, now: datetime) ->
     await record_troubles(context)
     await send_due_outcomes(context)  # last, because a broker that is away takes its time
     log.info(
-        "cycle over %d pipelines in %.1f s: %s", len(services.pipelines.all), time.monotonic() - began, context.summary
+        "cycle over %s in %.1f s: %s",
+        counted(len(services.pipelines.all), "pipeline"),
+        time.monotonic() - began,
+        context.summary,
     )
     return context

@@ -48,7 +48,7 @@ class CycleContext:
         except Exception as error:
             found = finding_of(error)
             if found.kind is TroubleKind.FAULT:
-                log.exception("could not look at the data of pipeline %s; the cause is this:", pipeline)
+                log.exception("could not list the data of pipeline %s; the cause:", pipeline)
             self.failed += found.kind in _FAILURES
             self.add_findings(pipeline, aspect_of(found.kind), [found])
             if found.kind is TroubleKind.UNREADABLE_NAMES:  # so the hub was reached, and the rights are there
@@ -69,7 +69,7 @@ class CycleContext:
             log.warning("could not %s: %s; the next cycle tries again", what, error)
         except Exception:
             self.failed += 1
-            log.exception("could not %s; the next cycle tries again, and if that goes on, the cause is this:", what)
+            log.exception("could not %s; the next cycle tries again; the cause:", what)
 
     @property
     def summary(self) -> str:

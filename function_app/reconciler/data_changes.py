@@ -1,4 +1,4 @@
-"""Detects data that no event told of, by a cheap scan, and notifies the pipeline's window."""
+"""Detects data that no event reported, by a cheap scan, and notifies the pipeline's window."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def _act_on_change(context: CycleContext, pipeline: Pipeline) -> None:
     if change.request is not None and await start_once(
         context.client, REQUEST_RUN, change.request.requested_by, change.request
     ):
-        context.done["runs asked for with other code"] += 1
+        context.done["runs requested for changed code"] += 1
     if change.window is not None:
         await start_once(context.client, "settle_arrivals", change.window.window_id, change.window)
         await asyncio.to_thread(context.services.ledger.arrivals.window_started, change.window)
@@ -118,7 +118,7 @@ def detect_change(services: Services, pipeline: Pipeline, now: datetime) -> Data
     window = services.ledger.arrivals.open_window(pipeline.name, at=now, change=observed_change(before, listing))
     # Only now, so that who dies before tells it again, which changes nothing.
     listings.keep_scan(pipeline.name, after_notification(state, now))
-    log.info("pipeline %s has data that no event told of, %d files", pipeline.name, listing.fresh_blobs)
+    log.info("pipeline %s has data that no event reported: %d files", pipeline.name, listing.fresh_blobs)
     return DataChange(window, state.unreadable)
 
 

@@ -36,7 +36,7 @@ async def adopt_runs(context: CycleContext) -> None:
     for pipeline in sorted({each.name for each in known.all}.union(known.broken, context.had_runs or ())):
         with context.guard(f"list the open runs of pipeline {pipeline}"):
             for found in await asyncio.to_thread(context.services.ledger.runs.unfinished, pipeline):
-                with context.guard(f"adopt run {found.request.run_id}"):
+                with context.guard(f"resume run {found.request.run_id}"):
                     if retry_is_due(found.tries, found.at, context.now):
                         await _adopt(context, found)
 

@@ -31,7 +31,7 @@ async def adopt_windows(context: CycleContext) -> list[UnfinishedWindow]:
         unfinished = await asyncio.to_thread(context.services.ledger.arrivals.unfinished_windows)
         context.undecided = {found.window.pipeline for found in unfinished}
     for found in unfinished:
-        with context.guard(f"adopt window {found.window.window_id}"):
+        with context.guard(f"resume window {found.window.window_id}"):
             await _adopt(context, found)
     return unfinished
 
@@ -57,11 +57,11 @@ async def _adopt(context: CycleContext, found: UnfinishedWindow) -> None:
         return
     if isinstance(step, StartAgain):
         if settling.life is Liveness.FAILED:
-            cause = f"window {window.window_id} cannot be decided on: {first_line(settling.said)}"
+            cause = f"window {window.window_id} could not be decided on: {first_line(settling.said)}"
             context.add_findings(window.pipeline, Aspect.WINDOWS, [Finding(TroubleKind.UNDECIDED, cause)])
         await start(context.client, "settle_arrivals", window.window_id, window)
         await asyncio.to_thread(ledger.arrivals.window_started, window)
-        context.done["windows settled again"] += 1
+        context.done["windows resumed"] += 1
     else:
         await asyncio.to_thread(_record_verdict, context.services, window, step)
         context.done["windows decided"] += 1

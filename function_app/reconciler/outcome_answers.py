@@ -1,4 +1,4 @@
-"""Who asked by message and was not told the outcome, because the broker was away when the run ended."""
+"""Outcomes that could not be sent to those who asked by message, because the broker was away when the run ended."""
 
 import asyncio
 import logging
@@ -32,7 +32,12 @@ async def send_due_outcomes(context: CycleContext) -> None:
             if record is not None and is_given_up(record, context.now):
                 await asyncio.to_thread(context.services.ledger.outcome_subscriptions.answered, run_id, reply)
                 context.done["answers given up"] += 1
-                log.error("message %s was not told the outcome of run %s for %s", reply.message_id, run_id, ANSWER_FOR)
+                log.error(
+                    "the outcome of run %s could not be sent to the sender of message %s for %s days; it is given up",
+                    run_id,
+                    reply.message_id,
+                    ANSWER_FOR.days,
+                )
             elif record is not None and outcome_is_due(record, context.now):
                 await asyncio.to_thread(_answer, context.services, reply, record)
                 context.done["requests answered"] += 1

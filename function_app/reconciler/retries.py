@@ -28,12 +28,12 @@ log = logging.getLogger(__name__)
 
 
 async def try_again(context: CycleContext) -> None:
-    """Ask again for what is due, and forget what was answered, tried by others or asked for in vain too often."""
+    """Request what is due, and forget what was answered, tried by others, or requested too often in vain."""
     found: list[Retry] = []
     with context.guard("list the runs that are to be tried again"):
         found = await asyncio.to_thread(context.services.ledger.retries.all)
     for retry in found:
-        with context.guard(f"try again what run {retry.run_id} failed at"):
+        with context.guard(f"try run {retry.run_id} again"):
             await _try(context, retry)
 
 
@@ -46,7 +46,7 @@ def request_of(failed: RunRequest, context: CycleContext) -> AdmissionRequest:
         requested_at=context.now,
         parameters=failed.parameters if failed.own_parameters else {},
         force=failed.forced,
-        note=failed.note or f"run {failed.run_id} came to no end of its own",
+        note=failed.note or f"run {failed.run_id} is tried again by the app",
     )
 
 
@@ -66,11 +66,11 @@ async def _try(context: CycleContext, retry: Retry) -> None:
     if failed is None or retry.tries == len(RUN_RETRY_PAUSES) or await _was_tried(context, failed):
         await asyncio.to_thread(ledger.retries.forget, retry.run_id)
         if failed is not None and retry.tries == len(RUN_RETRY_PAUSES):
-            log.error("what run %s failed at is not tried again: each request for it failed", retry.run_id)
+            log.error("run %s is not tried again: every request for another attempt failed", retry.run_id)
         return
     if await asyncio.to_thread(ledger.retries.trying, retry, context.now + RUN_RETRY_PAUSES[retry.tries]):
         await start(context.client, REQUEST_RUN, instance_of(retry.run_id), request_of(failed, context))
-        context.done["failed runs asked for again"] += 1
+        context.done["failed runs tried again"] += 1
 
 
 def _request_of(services: Services, run_id: str) -> RunRequest | None:

@@ -1,4 +1,4 @@
-"""What is wrong with pipelines: kept while it is found, told in the log once per change, forgotten when it is over."""
+"""What is wrong with pipelines: kept while it is found, logged once per change, forgotten when it is resolved."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ async def check_pipeline_files(context: CycleContext) -> None:
 
 async def record_troubles(context: CycleContext) -> None:
     """Keep what this cycle found, in place of what the one before did."""
-    with context.guard("keep what is wrong with the pipelines"):
+    with context.guard("record what is wrong with the pipelines"):
         await asyncio.to_thread(_keep, context)
 
 
@@ -65,7 +65,7 @@ def _tell(name: str, before: Iterable[Trouble], after: Iterable[Trouble]) -> Non
         level = logging.INFO if trouble.kind in _MAY_BE_MEANT else logging.WARNING
         log.log(level, "pipeline %s: %s; %s", name, trouble.cause, trouble.remedy)
     for trouble in over:
-        log.info("pipeline %s: this is over: %s", name, trouble.cause)
+        log.info("pipeline %s: resolved: %s", name, trouble.cause)
 
 
 _MAY_BE_MEANT = frozenset({TroubleKind.OVERLAP, TroubleKind.REMOVED})

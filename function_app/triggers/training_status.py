@@ -26,17 +26,17 @@ def blueprint() -> df.Blueprint:
         try:
             told = payload_of(event)
         except PermanentError as error:
-            log.warning("an event about a training is not understood: %s", error.reason)
+            log.warning("an event about a training could not be read: %s", error.reason)
             return
         run_id = run_id_of(told)
         if run_id is None:
-            log.warning("event %s names no run; nothing to wake", told["id"])
+            log.warning("event %s names no run; no orchestration is woken", told["id"])
             return
         try:
             await client.raise_event(training_id(run_id), WAKE_UP, {"event": shortened(told["id"], 256)})
         except Exception as error:  # noqa: BLE001 - the client raises it bare for an unknown or a finished instance
             # Only a hint was lost: polling finds the status by itself.
-            log.info("nobody waits for run %s: %s", run_id, error)
+            log.info("no orchestration waits for run %s: %s", run_id, error)
 
     return bp
 

@@ -25,11 +25,11 @@ def blueprint(services: Services) -> df.Blueprint:
         from function_app.reconciler.cycle import run_cycle
 
         if passing.locked():
-            log.warning("a cycle is under way still; this one is left out")
+            log.warning("the previous cycle is still running; this one is skipped")
             return
         async with passing:
             if timer.past_due:
-                log.info("the app was away when a cycle was due")
+                log.info("a cycle was due while the app was not running")
             await run_cycle(services, client, datetime.now(UTC))
 
     return bp

@@ -167,7 +167,7 @@ class Judge(_Part):
     )
     without_comparison: WithoutComparison = Field(
         WithoutComparison.KEEP,
-        description="if the champion cannot be measured on the same rows: keep it serving, or promote if the floor is met",
+        description="if the champion cannot be measured on the same rows: keep it, or promote if the floor is met",
     )
 
 

@@ -41,5 +41,5 @@ def start_after(token: str | None, *, first: str, pattern: str) -> str:
 
 def refused_token() -> PermanentError:
     """What to raise for a token that no list gave."""
-    reason = "continuation is not a token that this list gave; ask without it to start again"
+    reason = "continuation is not a token that this list gave; leave it out to get the first page"
     return PermanentError(reason, code=Code.BAD_REQUEST)

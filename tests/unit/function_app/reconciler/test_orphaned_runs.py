@@ -290,7 +290,7 @@ def test_one_run_that_cannot_be_adopted_does_not_keep_the_others(
 
     assert world.client.started == [good.run_id]
     assert context.failed == 1
-    assert f"could not adopt run {bad.run_id}" in caplog.text
+    assert f"could not resume run {bad.run_id}" in caplog.text
 
 
 def _ticket(run: RunRequest) -> ComputeTicket:

@@ -26,7 +26,7 @@ def test_a_window_nobody_started_is_started_and_noted_so(world: WatchedWorld) ->
     assert world.started(window.window_id) == "settle_arrivals"
     assert from_wire(ArrivalWindow, world.client.instances[window.window_id].given) == window
     assert [found.started for found in world.ledger.arrivals.unfinished_windows()] == [True]
-    assert context.done == {"windows settled again": 1}
+    assert context.done == {"windows resumed": 1}
 
 
 @pytest.mark.parametrize("status", [status for status in STATUSES if status not in ALIVE])

@@ -70,7 +70,7 @@ def test_it_is_kept_with_its_date_told_once_and_forgotten(
     passes(world)
 
     assert kept(world) == []
-    assert said(log)[1:] == [f"pipeline {PIPELINE}: this is over: {trouble.cause}"]
+    assert said(log)[1:] == [f"pipeline {PIPELINE}: resolved: {trouble.cause}"]
 
 
 def test_a_hub_whose_listing_breaks_off_was_reached(world: WatchedWorld, hub: PagedHub) -> None:
@@ -181,7 +181,7 @@ def test_a_window_that_cannot_be_decided_on_says_why_until_it_is(world: WatchedW
     passes(world)
 
     [trouble] = world.ledger.troubles.of(PIPELINE)
-    assert trouble.cause == f"window {window.window_id} cannot be decided on: the hub did not answer"
+    assert trouble.cause == f"window {window.window_id} could not be decided on: the hub did not answer"
 
     world.client.instances[window.window_id].runtime_status = RuntimeStatus.Running
     passes(world)
