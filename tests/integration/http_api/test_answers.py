@@ -73,7 +73,7 @@ def test_arrivals_with_their_verdicts(app: App) -> None:
     [
         (TRAINED, "trained", "whose model was not promoted: the champion is better"),
         (WAITING, "joined", "closes when nothing has arrived for"),
-        (STRAY, "outside", "watches what lies below landing/"),
+        (STRAY, "outside", "names that start with landing/"),
         (HOLDOUT, None, "is the hold-out"),
         ("landing/none.csv", None, "there is no blob landing/none.csv in container breast-cancer of site factory"),
         ("landing/../../x.csv", None, "there is no blob"),
