@@ -9,7 +9,7 @@ from shared.decisions.admission.repeats import came_to_a_verdict
 from shared.decisions.promotion.judgement import measured_by
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.training.retry_schedule import is_tried_again, next_attempt_at
-from shared.decisions.training.size_limits import bounded_record
+from shared.formats.size_limits import bounded_record
 from shared.messages import Best, Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
 
 

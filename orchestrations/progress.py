@@ -7,7 +7,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from shared.contracts import ANNOUNCE
-from shared.decisions.training.size_limits import bounded_status
+from shared.formats.size_limits import bounded_status
 from shared.messages import RunEvent, RunEventKind, RunRecord, Stage
 from shared.texts import shortened
 

@@ -15,7 +15,7 @@ from orchestrations.stage_retries import Steps, retry_while_outside
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.snapshots.omissions import described
 from shared.decisions.training.failure_causes import common_failure_kind
-from shared.decisions.training.size_limits import bounded_metrics, bounded_record, bounded_targets
+from shared.formats.size_limits import bounded_metrics, bounded_record, bounded_targets
 from shared.messages import (
     FAIR_COMPARISON_SCHEMA,
     QUEUE_SCHEMA,

@@ -8,9 +8,9 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from shared.decisions.arrivals.blob_names import unsafe_characters
-from shared.decisions.training.size_limits import trouble_with
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import CONTAINER as MANIFESTS
+from shared.formats.size_limits import trouble_with
 from shared.messages import QueuePolicy, Scalar, WithoutComparison
 
 

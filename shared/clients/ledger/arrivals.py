@@ -23,7 +23,7 @@ from shared.clients.ledger.journal import Journal
 from shared.clients.ledger.pages import Page
 from shared.clients.ledger.tables import Row, Table
 from shared.clients.ledger.windows import UnfinishedWindow, WindowClaims
-from shared.decisions.training.size_limits import fitted
+from shared.formats.size_limits import fitted
 from shared.messages import Arrival, ArrivalWindow, ObservedChange, RejectedEvent, WindowState, WindowVerdict
 from shared.wire import from_text, to_text
 

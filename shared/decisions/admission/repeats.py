@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from shared.decisions.explanations.status_text import quarantine_status_text
 from shared.decisions.snapshots.omissions import FAULTY, described, saw_all
-from shared.decisions.training.size_limits import trouble_with
 from shared.errors import Code, PermanentError
+from shared.formats.size_limits import trouble_with
 from shared.messages import Outcome, Parameters, Quarantine, RunRecord, Scalar, Verdict
 
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.decisions.explanations.status_text import utc_text
-from shared.decisions.training.size_limits import fitted
 from shared.errors import Code, PermanentError, TransientError
+from shared.formats.size_limits import fitted
 from shared.messages import Trouble, TroubleKind
 from shared.texts import one_line
 

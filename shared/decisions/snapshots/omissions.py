@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from shared.decisions.training.size_limits import fitted
+from shared.formats.size_limits import fitted
 from shared.messages import LeftOut, RunRecord
 from shared.texts import shortened
 

@@ -29,8 +29,8 @@ from shared.decisions.snapshots.omissions import (
 from shared.decisions.training.compute_queue import MOST_WAITING, QueueState, ask
 from shared.decisions.training.failure_causes import failure_cause, why_cancelled
 from shared.decisions.training.polling import CANCEL_GRACE, Cancel, Ended, next_poll
-from shared.decisions.training.size_limits import bounded_metrics, trouble_with
 from shared.errors import PermanentError
+from shared.formats.size_limits import bounded_metrics, trouble_with
 from shared.messages import (
     ChampionMeasurement,
     Outcome,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.decisions.promotion.judgement import MOST_BESTS
-from shared.decisions.training.size_limits import (
+from shared.formats.size_limits import (
     LONGEST_COLUMN,
     LONGEST_PARAMETERS,
     LONGEST_STATUS,
