@@ -6,7 +6,7 @@ https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,17 +44,6 @@ def arrival_from(event: Mapping[str, Any], *, received_at: datetime) -> Arrival:
         received_at=received_at,
         api=_optional(data, "api"),
     )
-
-
-def duplicate_reason(earlier: timedelta) -> str:
-    """Why an event about a version of a blob that is known already changes nothing; ``earlier``: its age."""
-    seconds = int(earlier.total_seconds())
-    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"duplicate of an event seen {seconds // length} {unit} earlier"
-    if seconds > 0:
-        return f"duplicate of an event seen {seconds} s earlier"
-    return "duplicate of an event seen at the same moment"
 
 
 def _place(event: Mapping[str, Any]) -> tuple[str, str]:

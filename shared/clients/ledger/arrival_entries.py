@@ -17,10 +17,10 @@ from datetime import datetime
 
 from shared.clients.ledger.journal import Entry
 from shared.clients.ledger.keys import digest
+from shared.decisions.arrivals.duplicates import duplicate_reason
 from shared.messages import Arrival, RejectedEvent, Verdict
 from shared.texts import LONGEST, shortened
 from shared.wire import from_text, to_line
-from shared.wire_contracts.blob_events import duplicate_reason
 
 OUTSIDE = "-outside"
 REJECTED = "-rejected"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from shared.errors import Code, PermanentError
 from shared.messages import Arrival
 from shared.wire import from_wire, to_wire
-from shared.wire_contracts.blob_events import arrival_from, duplicate_reason
+from shared.wire_contracts.blob_events import arrival_from
 from tests.support.arrivals import a_blob_created, an_arrival
 from tests.support.workflow import START
 
@@ -114,20 +114,3 @@ def test_whatever_comes_is_an_arrival_that_can_be_kept_or_a_bad_request(
     except PermanentError as error:
         refusal = error.code
     assert refusal is Code.BAD_REQUEST or (arrival is not None and from_wire(Arrival, to_wire(arrival)) == arrival)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "says"),
-    [
-        (3, "seen 3 s earlier"),
-        (1.9, "seen 1 s earlier"),
-        (119, "seen 119 s earlier"),
-        (121, "seen 2 min earlier"),
-        (3 * 3600 + 5, "seen 3 h earlier"),
-        (2 * 86_400, "seen 2 days earlier"),
-        (0.2, "seen at the same moment"),
-        (-5, "seen at the same moment"),
-    ],
-)
-def test_a_duplicate_says_how_long_ago_the_first_was_seen(seconds: float, says: str) -> None:
-    assert duplicate_reason(timedelta(seconds=seconds)) == f"duplicate of an event {says}"
