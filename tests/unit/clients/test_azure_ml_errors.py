@@ -5,6 +5,8 @@ import json
 import pytest
 import requests
 from azureml.exceptions import ServiceException
+from msrest import Deserializer
+from msrest.exceptions import HttpOperationError
 
 from shared.clients.azure_ml.errors import translated
 from shared.errors import TransientError
@@ -13,11 +15,13 @@ HEADERS = {"content-type": "application/json", "x-request-time": "0.1", "filler"
 
 
 def failure(body: str) -> ServiceException:
+    """As the SDK's generated client raises it for such an answer."""
     response = requests.Response()
-    response.status_code = 500
+    response.status_code, response.reason = 500, "Internal Server Error"
     response.headers.update(HEADERS)
     response._content = body.encode()
-    return ServiceException(f"Code: 500, Headers {HEADERS}, Content {body}", response)
+    deserializer = Deserializer()  # type: ignore[no-untyped-call]  # msrest has types in part
+    return ServiceException(HttpOperationError(deserializer, response))
 
 
 def test_the_services_own_sentence_is_told_and_not_the_headers() -> None:
@@ -31,5 +35,5 @@ def test_the_services_own_sentence_is_told_and_not_the_headers() -> None:
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"error": null}', '{"error": {"message": 3}}', "[" * 9999])
 def test_an_answer_of_another_shape_is_told_as_the_sdk_tells_it(body: str) -> None:
-    with pytest.raises(TransientError, match=r"it answered 500: .*Code: 500"), translated("submit run r-1"):
+    with pytest.raises(TransientError, match=r"it answered 500: .*Internal Server Error"), translated("submit run r-1"):
         raise failure(body)
