@@ -62,7 +62,7 @@ def switch_traffic(step: CandidateStep, *, vms: Vms, now: Callable[[], datetime]
     with vms.open(rollout.target) as vm, vm.locked(rollout.pipeline):
         slot = vm.slot(rollout.pipeline)
         if not slot.serves(wanted, colour):
-            _admit_candidate(step, vm, colour)
+            _bring_in(step, vm, colour)
             slot = slot.switched(wanted, colour, at=now())
             vm.save_slot(slot)
         elif not vm.bring_in(rollout.pipeline, colour):
@@ -73,7 +73,7 @@ def switch_traffic(step: CandidateStep, *, vms: Vms, now: Callable[[], datetime]
         return Release(endpoint=vm.endpoint(slot))
 
 
-def _admit_candidate(step: CandidateStep, vm: Vm, colour: Colour) -> None:
+def _bring_in(step: CandidateStep, vm: Vm, colour: Colour) -> None:
     container = vm.container(step.candidate.name)
     if container is None or not container.belongs_to(step.rollout) or not container.alive:
         raise candidate_failed(step, "is not running any more; start the run again")

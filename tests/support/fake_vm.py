@@ -27,7 +27,7 @@ class FakeVm:
     current: Slot = field(default_factory=a_slot)
     containers: dict[str, Container] = field(default_factory=dict)
     images: set[str] = field(default_factory=set)
-    admitted: set[Colour] = field(default_factory=set)
+    brought_in: set[Colour] = field(default_factory=set)
     config: Slot | None = None
     effects: list[str] = field(default_factory=list)
     kill_after: int | None = None
@@ -84,18 +84,18 @@ class FakeVm:
         self._effect("start")
 
     def remove_container(self, name: str) -> None:
-        assert Colour(name.rsplit("-", 1)[1]) not in self.admitted, "a container with traffic was removed"
+        assert Colour(name.rsplit("-", 1)[1]) not in self.brought_in, "a container with traffic was removed"
         self.containers.pop(name, None)
         self._effect("remove")
 
     def bring_in(self, pipeline: str, colour: Colour) -> bool:
         if self.passes_proxy_check:
-            self.admitted.add(colour)
+            self.brought_in.add(colour)
         self._effect("admit")
         return self.passes_proxy_check
 
     def take_out(self, pipeline: str, colour: Colour) -> None:
-        self.admitted.discard(colour)
+        self.brought_in.discard(colour)
         self._effect("take_out")
 
     def write_config(self, slot: Slot) -> None:

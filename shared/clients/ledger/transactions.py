@@ -20,7 +20,7 @@ _POSITION = re.compile(r"(\d+):")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedTransaction:
     """Why a transaction made nothing. ``position``: of the change that is to blame, or ``UNKNOWN``."""
 
     status: int
@@ -46,7 +46,7 @@ def encoded(changes: Sequence[Change], table_url: str) -> tuple[str, bytes]:
     return batch, f"{head}{parts}--{changeset}--\r\n--{batch}--\r\n".encode("ascii")
 
 
-def refusal(status: int, answer: str) -> Refusal | None:
+def refusal(status: int, answer: str) -> RefusedTransaction | None:
     """What the answer says went wrong; None when all changes were made.
 
     An accepted request (202) answers with one part per change, or with only the one that failed.
@@ -62,7 +62,7 @@ def refusal(status: int, answer: str) -> Refusal | None:
         return None
     code, text = _error(answer[at:])
     position = _POSITION.match(text)
-    return Refusal(failed, code, int(position[1]) if position else UNKNOWN, text)
+    return RefusedTransaction(failed, code, int(position[1]) if position else UNKNOWN, text)
 
 
 def made(answer: str) -> int:

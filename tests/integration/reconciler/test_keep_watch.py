@@ -165,7 +165,7 @@ def test_an_orchestration_that_failed_tells_why(site: Site) -> None:
     assert end.record.reason.startswith("its orchestration failed: RunRequest: field ")
 
 
-def test_the_log_has_one_line_a_pass_and_no_trouble(site: Site) -> None:
+def test_the_log_has_one_line_a_cycle_and_no_trouble(site: Site) -> None:
     site.fires()
 
     last = [line for line in site.log.splitlines() if "cycle over " in line][-1]

@@ -61,10 +61,10 @@ def refused(vm: FakeVm, step: CandidateStep) -> str:
 def test_the_first_roll_out_takes_blue_and_the_next_green() -> None:
     vm = FakeVm()
     assert roll_out(vm, a_rollout(1)).candidate.colour == "blue"
-    assert vm.admitted == {Colour.BLUE}
+    assert vm.brought_in == {Colour.BLUE}
     second = roll_out(vm, a_rollout(2))
     assert (second.candidate.colour, second.candidate.port) == ("green", 20002)
-    assert vm.admitted == {Colour.GREEN}
+    assert vm.brought_in == {Colour.GREEN}
     assert vm.config == vm.current
     assert set(vm.containers) == {"edgetrain-p-blue", "edgetrain-p-green"}
 
@@ -76,7 +76,7 @@ def test_a_candidate_gets_no_traffic_and_keeps_the_old_release_until_its_image_i
     vm.effects.clear()
     a_step(vm, a_rollout(3))
     assert vm.effects == ["pull", "take_out", "remove", "start"]
-    assert vm.admitted == {Colour.GREEN}
+    assert vm.brought_in == {Colour.GREEN}
 
 
 def test_a_live_image_is_not_started_again() -> None:
@@ -193,7 +193,7 @@ def test_a_proxy_that_never_sees_it_healthy_keeps_traffic_where_it_was() -> None
     vm.passes_proxy_check = False
     with pytest.raises(PermanentError, match="health check"):
         switch_traffic(step, vms=vm)
-    assert vm.admitted == {Colour.BLUE}
+    assert vm.brought_in == {Colour.BLUE}
     assert vm.current.live == Deployment(run_id="p-1", image=a_rollout(1).image)
 
 
@@ -221,7 +221,7 @@ def test_a_given_up_candidate_is_removed_however_often() -> None:
     remove_candidate(step, vms=vm)
     remove_candidate(step, vms=vm)
     assert set(vm.containers) == {"edgetrain-p-blue"}
-    assert vm.admitted == {Colour.BLUE}
+    assert vm.brought_in == {Colour.BLUE}
 
 
 @given(
@@ -243,7 +243,7 @@ def test_killed_anywhere(rollouts: list[tuple[int, bool, list[int]]]) -> None:
         if finish:
             roll_out(vm, a_rollout(run))
             assert vm.current.live == Deployment(run_id=f"p-{run}", image=a_rollout(run).image)
-            assert vm.admitted == {vm.current.active}
+            assert vm.brought_in == {vm.current.active}
             assert vm.config == vm.current
         else:
             remove_candidate(a_step(vm, a_rollout(run)), vms=vm)
@@ -256,6 +256,6 @@ def test_killed_anywhere(rollouts: list[tuple[int, bool, list[int]]]) -> None:
 
 def _serves_what_is_live(vm: FakeVm) -> None:
     if vm.current.active is not None and vm.current.live is not None:
-        assert vm.current.active in vm.admitted
+        assert vm.current.active in vm.brought_in
         live = vm.containers[f"edgetrain-p-{vm.current.active}"]
         assert live.labels["edgetrain.run-id"] == vm.current.live.run_id

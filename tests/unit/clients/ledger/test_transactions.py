@@ -6,7 +6,7 @@ import re
 import pytest
 
 from shared.clients.ledger.tables import UNKNOWN, Delete, Insert, Row, Update
-from shared.clients.ledger.transactions import Refusal, encoded, refusal
+from shared.clients.ledger.transactions import RefusedTransaction, encoded, refusal
 
 URL = "http://127.0.0.1:1/account/table"
 # As Azure and Azurite answer.
@@ -61,14 +61,14 @@ def test_an_answer_without_a_failed_part_refuses_nothing() -> None:
 @pytest.mark.parametrize(
     ("status", "answer", "expected"),
     [
-        (202, _failed(409, _error("7:exists", "E")), Refusal(409, "E", 7, "7:exists")),
-        (202, _failed(412, _error("12:no\nmatch", "E")), Refusal(412, "E", 12, "12:no\nmatch")),
-        (202, _failed(404, _error("gone", "TableNotFound")), Refusal(404, "TableNotFound", UNKNOWN, "gone")),
-        (404, _error("gone", "TableNotFound"), Refusal(404, "TableNotFound", UNKNOWN, "gone")),
-        (503, "busy", Refusal(503, "", UNKNOWN, "busy")),
-        (500, '{"other": 1}', Refusal(500, "", UNKNOWN, '{"other": 1}')),
-        (403, "", Refusal(403, "", UNKNOWN, "")),
+        (202, _failed(409, _error("7:exists", "E")), RefusedTransaction(409, "E", 7, "7:exists")),
+        (202, _failed(412, _error("12:no\nmatch", "E")), RefusedTransaction(412, "E", 12, "12:no\nmatch")),
+        (202, _failed(404, _error("gone", "TableNotFound")), RefusedTransaction(404, "TableNotFound", UNKNOWN, "gone")),
+        (404, _error("gone", "TableNotFound"), RefusedTransaction(404, "TableNotFound", UNKNOWN, "gone")),
+        (503, "busy", RefusedTransaction(503, "", UNKNOWN, "busy")),
+        (500, '{"other": 1}', RefusedTransaction(500, "", UNKNOWN, '{"other": 1}')),
+        (403, "", RefusedTransaction(403, "", UNKNOWN, "")),
     ],
 )
-def test_a_refusal_says_what_and_where(status: int, answer: str, expected: Refusal) -> None:
+def test_a_refusal_says_what_and_where(status: int, answer: str, expected: RefusedTransaction) -> None:
     assert refusal(status, answer) == expected
