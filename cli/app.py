@@ -24,8 +24,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Names = Annotated[list[str] | None, typer.Option("--pipeline", metavar="NAME", help="A pipeline; may be given again.")]
-AppRoot = Annotated[Path, typer.Option(metavar="DIR", help="Has pipelines/ and training/.")]
+Names = Annotated[
+    list[str] | None, typer.Option("--pipeline", metavar="NAME", help="A pipeline; may be given several times.")
+]
+AppRoot = Annotated[
+    Path, typer.Option(metavar="DIR", help="The folder with pipelines/ and training/.", show_default="this repository")
+]
 Cache = Annotated[Path, typer.Option(metavar="DIR", help="Where layers of images are kept.")]
 
 
@@ -34,7 +38,7 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
         try:
             typer.echo(version("edgetrain"))
         except PackageNotFoundError:
-            typer.echo("not installed; run it from a clone: python -m cli")
+            typer.echo("not installed; run it from the repository: python -m cli")
         raise typer.Exit
 
 
@@ -42,7 +46,7 @@ def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
 def _options(
     *,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Models that retrain themselves when new private data lands on-premises."""
@@ -81,7 +85,9 @@ def dependency_image(
     base_tar: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A root file system with Python 3.11, as a tar file.")
     ] = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Make it anew: after updates of the base.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Build it again, such as after updates of the base.")
+    ] = False,
     cache: Cache = DEFAULT,
     app_root: AppRoot = _ROOT,
 ) -> None:
@@ -116,7 +122,7 @@ def base_image(cache: Cache = DEFAULT) -> None:
 @explained
 def schemas(
     *,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing, only say whether they are current.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; only check whether they are current.")] = False,
 ) -> None:
     """Write docs/schemas/ from the models that the app reads and writes with."""
     from cli.schemas import FOLDER, outdated, write

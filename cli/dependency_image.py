@@ -118,7 +118,7 @@ def registry_base(reference: str, registry: ImageRegistry) -> Base:
     except ValueError as error:
         raise PermanentError(f"--base {reference}: {error}", code=Code.BAD_CONFIGURATION) from None
     if found is None:
-        reason = f"the registry {registry.host} has no image {name}; import it, or use --base-tar, or neither"
+        reason = f"the registry {registry.host} has no image {name}; import it, use --base-tar, or leave out both"
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
     facts = {"org.opencontainers.image.base.name": str(name), "org.opencontainers.image.base.digest": found.digest}
     return Base(image=found.image, parts=Parts(repository=found.repository), facts=facts)

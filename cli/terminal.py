@@ -37,7 +37,7 @@ def explained(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
                 print(f"error: {one_line(line)}", file=sys.stderr)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
-            print("interrupted; nothing half done was left behind", file=sys.stderr)
+            print("interrupted; nothing incomplete was left behind", file=sys.stderr)
             raise typer.Exit(130) from None
 
     return run

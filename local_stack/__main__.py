@@ -49,22 +49,24 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--state", type=Path, default=Path(".local"), help="the state folder (default: %(default)s)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    up = commands.add_parser("up", parents=[shared], help="start everything; Ctrl-C stops it again")
+    up = commands.add_parser("up", parents=[shared], help="start everything; Ctrl-C stops it")
     up.add_argument("--detach", action="store_true", help="return when all is ready, and leave it running")
     up.add_argument("--cache", type=Path, help="folder for downloads (default: cache in the state folder)")
     up.add_argument("--only", action="append", metavar="NAME", help="only this service and what it needs; repeatable")
     up.set_defaults(command=_up)
 
-    down = commands.add_parser("down", parents=[shared], help="stop everything; what it knows stays")
+    down = commands.add_parser("down", parents=[shared], help="stop everything, and keep its state")
     down.set_defaults(command=_down)
 
-    status = commands.add_parser("status", parents=[shared], help="say what runs where; exit status 3 if not all does")
+    status = commands.add_parser(
+        "status", parents=[shared], help="show what runs where; exit status 3 if a service does not run"
+    )
     status.set_defaults(command=_status)
 
     log = commands.add_parser("logs", parents=[shared], help="show the end of a service's log")
     log.add_argument("name", metavar="NAME", help="a service; also keeper or supervisor")
     log.add_argument("-n", "--lines", type=int, default=50, help="how many lines (default: %(default)s)")
-    log.add_argument("-f", "--follow", action="store_true", help="go on as the log grows")
+    log.add_argument("-f", "--follow", action="store_true", help="keep showing new lines")
     log.set_defaults(command=_logs)
 
     clean = commands.add_parser("clean", parents=[shared], help="stop everything and delete the state folder")

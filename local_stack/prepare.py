@@ -114,7 +114,7 @@ def main() -> int:
     file = options.state / "endpoints.json"
     endpoints = read_object(file)
     if not endpoints:
-        print(f"{file} is not there: start the stack first, with `make up`", file=sys.stderr)
+        print(f"{file} does not exist: start the stack first, with `make up`", file=sys.stderr)
         return 1
     names = options.pipeline or pipeline_files()
     status = 0
@@ -124,7 +124,7 @@ def main() -> int:
         print("\n".join(map(one_line, str(error).splitlines())), file=sys.stderr, flush=True)
         status = 1
     except KeyboardInterrupt:
-        print("stopped; the stack goes on, `make up` prepares the rest", file=sys.stderr)
+        print("stopped; the stack keeps running, and `make up` prepares the rest", file=sys.stderr)
         return 130
     _show(file, names if status == 0 else [])
     return status
@@ -139,7 +139,7 @@ def _show(file: Path, names: list[str]) -> None:
     for line in addresses(endpoints, pipeline_files()):
         print(line)
     url = endpoints["functions_host"]["url"]
-    print(f"next: put files into a pipeline's container (hub_storage in {file}), and see how the pipelines stand:")
+    print(f"next: put files into a pipeline's container (hub_storage in {file}), and see the state of the pipelines:")
     print(f"GET {url}/api/pipelines with the function_key of {file}; `make status` says what runs where")
 
 

@@ -30,7 +30,7 @@ def start_detached(
     log = layout.logs / f"{SUPERVISOR_LOG}.log"
     running = record.read(layout)
     if running is not None and running.is_supervised():
-        say("it runs already")
+        say("the stack is running already")
         return _refreshed(layout, running, log, say)
     logs.rotate(log)
     log.touch(mode=0o600)

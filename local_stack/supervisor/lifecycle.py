@@ -33,12 +33,12 @@ def down(layout: Layout) -> bool:
     supervised = running is not None and running.is_supervised()
     if running is not None and supervised:
         if running.supervisor.pid == os.getpid():
-            raise LifecycleError("this process runs the stack itself: stop it there")
+            raise LifecycleError("this process runs the stack itself; stop it with Ctrl-C")
         identities.send(running.supervisor, signal.SIGTERM)
         deadline = time.monotonic() + _PATIENCE
         while identities.is_alive(running.supervisor):
             if time.monotonic() > deadline:
-                raise LifecycleError(f"the supervisor, process {running.supervisor.pid}, does not end")
+                raise LifecycleError(f"the supervisor, process {running.supervisor.pid}, does not stop; end it by hand")
             time.sleep(0.05)
     with layout.held():
         left = record.end_leftovers(layout)

@@ -54,7 +54,7 @@ def refresh(stack: Running, started_with: str, say: Say) -> str:
         if status.state in _DEAD or (status.name == APP and changed and status.state is State.READY):
             try:
                 if status.state is State.READY:
-                    say("files of the app have changed: it is started anew")
+                    say("files of the app have changed: the app is restarted")
                     stack.stop_service(status.name)
                 stack.start_service(status.name)
             except ServiceError as error:
@@ -76,7 +76,7 @@ def asked(layout: Layout, running: record.Record, ask: Callable[[], None], log: 
             for line in lines:
                 say(line.rstrip())
             if now is None or not now.is_supervised():
-                say("the stack has ended meanwhile")
+                say("the stack has stopped in the meantime")
                 return False
             if now.refreshed > running.refreshed:
                 return all(service.state is State.READY for service in now.services)

@@ -16,6 +16,6 @@ def addresses(endpoints: Mapping[str, Any], names: Collection[str]) -> Iterator[
     """A line for each pipeline that has a place on the VM. What is removed is promised nothing."""
     for name, url in sorted(endpoints.get("serving", {}).items()):
         if name in names:
-            yield f"{name} is served at {url}, from its first promoted run on"
+            yield f"{name} is served at {url} once its first run is promoted"
         else:
-            yield f"{name} has no file in pipelines/ any more: nothing new will be served at {url}"
+            yield f"{name} has no file in pipelines/ any more: no new model will be served at {url}"

@@ -175,7 +175,7 @@ class Supervisor:
 
     def _check_cancelled(self) -> None:
         if self._cancelled:
-            raise _Cancelled("the start was called off")
+            raise _Cancelled("the start was cancelled")
 
     def _change(self, name: str, *, only_from: State | None = None, **changes: Any) -> None:
         with self._reporting:

@@ -44,7 +44,7 @@ class RunEventPublisher:
         """Tell of a moment of a run. Subscribers tell a repeat by its id."""
         told = announcement(event)
         if self._topic is None:
-            log.debug("%s is told to nobody: %s are not set", told.id, SETTING)
+            log.debug("%s is not announced: %s are not set", told.id, SETTING)
             return
         message = CloudEvent(
             id=told.id,

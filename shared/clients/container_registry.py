@@ -97,7 +97,7 @@ class ContainerRegistryClient:
             self._require(response, {201}, f"take manifest {repository}:{tag}")
             kept = require_digest(response, self.host, digest_of(body))
         if not kept and self.get_manifest(repository, digest_of(body)) is None:
-            raise TransientError(f"the registry {self.host} took manifest {repository}:{tag}, but does not have it")
+            raise TransientError(f"the registry {self.host} accepted manifest {repository}:{tag}, but does not have it")
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """Whether the repository holds the blob."""
@@ -153,7 +153,7 @@ class ContainerRegistryClient:
             raise self._other_bytes(repository, digest)
 
     def _other_bytes(self, repository: str, digest: str) -> TransientError:
-        return TransientError(f"the registry {self.host} gave other bytes than {repository}@{digest}")
+        return TransientError(f"the registry {self.host} sent other content than {repository}@{digest}")
 
     def _upload(self, repository: str, digest: str, pieces: Iterable[bytes]) -> None:
         """One session: POST opens it, each PATCH adds a piece, PUT names the digest (with the last piece)."""
@@ -169,14 +169,16 @@ class ContainerRegistryClient:
                 sent += len(waiting)
             waiting = piece
         if f"sha256:{told.hexdigest()}" != digest:  # a mistake of ours; what is lost on the way is told by the registry
-            raise PermanentError(f"did not send blob {digest}: it is other bytes", code=Code.REGISTRY_REFUSED)
+            raise PermanentError(
+                f"blob {digest} was not sent: its content does not match the digest", code=Code.REGISTRY_REFUSED
+            )
         separator = "&" if urlsplit(location).query else "?"
         finish = f"{location}{separator}digest={digest}"
         with self._ask("PUT", finish, scopes, data=waiting, headers=_range(sent, waiting)) as response:
             self._require(response, {201}, doing, lost={404, 416})
             kept = require_digest(response, self.host, digest)
         if not kept and not self.has_blob(repository, digest):
-            raise TransientError(f"the registry {self.host} took blob {repository}@{digest}, but does not have it")
+            raise TransientError(f"the registry {self.host} accepted blob {repository}@{digest}, but does not have it")
 
     def _patch(self, location: str, piece: bytes, start: int, scopes: Scopes, doing: str) -> str:
         with self._ask("PATCH", location, scopes, data=piece, headers=_range(start, piece)) as response:
@@ -229,7 +231,9 @@ class ContainerRegistryClient:
         """An address that the registry gave, absolute or relative; never another host, which would get our login."""
         address = urljoin(response.request.url or self._url, url)
         if urlsplit(address)[:2] != urlsplit(self._url)[:2]:
-            reason = f"the registry {self.host} sends us to another host, {urlsplit(address).netloc}; not followed"
+            reason = (
+                f"the registry {self.host} sends us to another host, {urlsplit(address).netloc}, which is not followed"
+            )
             raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
         return address
 

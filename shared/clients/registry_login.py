@@ -107,7 +107,9 @@ class PasswordLogin:
         realm = urljoin(self._registry, service[0])
         if _origin(realm) != _origin(self._registry):
             # The password would go to whatever address the reply names.
-            reason = f"the registry {self._registry} sends logins to another host, {_origin(realm)}; not followed"
+            reason = (
+                f"the registry {self._registry} sends logins to another host, {_origin(realm)}, which is not followed"
+            )
             raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
         self._service = (realm, service[1])
         return True

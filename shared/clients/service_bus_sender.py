@@ -99,7 +99,7 @@ class BusSender:
             return self._open_sender(client, self._entity)
         except ValueError:
             # Its text may hold the key: keep it out of the reason, and the error out of the log.
-            reason = f"{SERVICE_BUS_SETTING} is no connection string of a Service Bus namespace; copy it anew"
+            reason = f"{SERVICE_BUS_SETTING} is not a connection string of a Service Bus namespace; copy it again"
             raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
 
     async def _drop(self) -> None:

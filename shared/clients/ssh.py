@@ -26,7 +26,7 @@ _GRACE_SECONDS: Final = 10.0
 _KILLED: Final = 137  # a shell's exit status for a program ended by KILL
 _TIMED_OUT: Final = frozenset({124, _KILLED})  # exit statuses of timeout(1): ended by TERM, by KILL
 _MISSING: Final = 44  # our own exit status for "there is no such file"
-_LOCKED: Final = 75  # our own exit status for "somebody else holds the lock"
+_LOCKED: Final = 75  # our own exit status for "another process holds the lock"
 _HELD: Final = b"held\n"
 
 _READ = f'[ -e "$1" ] || exit {_MISSING}; exec cat "$1"'
@@ -89,7 +89,7 @@ class SshSession:
         if finished.status in _TIMED_OUT and time.monotonic() - started >= timeout:
             raise TransientError(f"{self.label}: {command[0]} did not end within {timeout:.0f} s")
         if finished.status == _KILLED:
-            reason = f"{self.label}: {command[0]} was killed there; the VM may be out of memory (dmesg there says so)"
+            reason = f"{self.label}: {command[0]} was killed on the VM, which may be out of memory (check dmesg there)"
             raise TransientError(reason)
         return finished
 
@@ -149,7 +149,7 @@ class SshSession:
     def _transport(self) -> paramiko.Transport:
         transport = self._client.get_transport()
         if transport is None or not transport.is_active():
-            raise TransientError(f"{self.label}: the connection is gone")
+            raise TransientError(f"{self.label}: the connection was closed")
         return transport
 
     def _open_command(self, frame: Frame, timeout: float) -> paramiko.Channel:
@@ -186,9 +186,11 @@ class SshSession:
             if not part:
                 ended = self._finish(frame, channel, deadline, read=read)
                 if ended.status == _LOCKED:
-                    raise TransientError(f"{self.label}: somebody else holds the lock {path}; it is tried again later")
+                    raise TransientError(
+                        f"{self.label}: another process holds the lock {path}; it is tried again later"
+                    )
                 self.expect(ended, f"locking {path}")
-                raise TransientError(f"{self.label}: the lock {path} was let go as soon as it was held")
+                raise TransientError(f"{self.label}: the lock {path} was lost as soon as it was taken")
             read += part
 
     def _no_shell(self, said: str, status: int) -> PermanentError:

@@ -85,7 +85,7 @@ def host_key_line(text: str) -> str:
 
 
 def _encrypted() -> KeyTextError:
-    return KeyTextError("holds a key with a passphrase, which nobody could type in; remove it with: ssh-keygen -p")
+    return KeyTextError("holds a key with a passphrase, which the app cannot enter; remove it with: ssh-keygen -p")
 
 
 def _what_it_is(text: str) -> str:
@@ -98,9 +98,9 @@ def _what_it_is(text: str) -> str:
             "check that the secret exists and that the app's identity may read it"
         )
     if start.startswith("PuTTY-User-Key-File"):
-        return "holds a key in PuTTY's own form; export it with puttygen as an OpenSSH key"
+        return "holds a key in PuTTY's format; export it with puttygen as an OpenSSH key"
     if _HOST_KEY.search(start):
         return "holds a public key; give the private key"
     if "-----BEGIN" in start:
         return "holds a private key without its end; copy the whole file, the lines BEGIN and END too"
-    return "holds no private key; give an Ed25519, ECDSA or RSA key without passphrase, the lines BEGIN and END too"
+    return "contains no private key; give an Ed25519, ECDSA or RSA key without passphrase, with its BEGIN and END lines"

@@ -62,7 +62,7 @@ def _pin(client: paramiko.SSHClient, host: SshHost, label: str) -> None:
     try:
         entry = paramiko.hostkeys.HostKeyEntry.from_line(f"{name} {host_key_line(host.host_key)}")
         if entry is None or entry.key is None:
-            raise KeyTextError("holds a key of a kind that is not known; give the one of type ssh-ed25519")
+            raise KeyTextError("holds a key of an unknown type; give the one of type ssh-ed25519")
     except (KeyTextError, paramiko.hostkeys.InvalidHostKey) as error:
         what = error if isinstance(error, KeyTextError) else "holds a key that is damaged or cut; copy the line again"
         reason = f"{label}: its HOST_KEY in the app settings {what}"

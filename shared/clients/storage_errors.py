@@ -70,7 +70,7 @@ def translated(store: str, setting: str) -> Iterator[None]:
     except HttpResponseError as error:
         raise _of_status(error, store, setting) from error
     except AttributeError as error:  # of an SDK that looks for the answer to an error, and finds none
-        raise TransientError(f"{store} did not answer as a whole") from error
+        raise TransientError(f"{store} sent an incomplete answer") from error
     except AzureError as error:  # no answer: refused, reset, timed out, name not found
         # Its text, and that of its causes, holds the address, which may hold a signature: none of them goes further.
         raise TransientError(f"{store} did not answer: {shortened(without_queries(error))}") from None

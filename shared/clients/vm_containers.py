@@ -117,8 +117,8 @@ class ContainerEngine:
         started = self._call(*run_arguments(spec), timeout=120.0)
         if started.status != 0 and any(words in started.stderr.lower() for words in _PORT_TAKEN):
             raise TransientError(
-                f"{self._session.label}: container {spec.name} does not get its port {spec.port}, which another "
-                "program on the VM has taken; end that program (ss -ltnp there names it)"
+                f"{self._session.label}: container {spec.name} cannot get its port {spec.port}, because another "
+                "program on the VM uses it; stop that program (ss -ltnp there names it)"
             )
         self._session.expect(started, f"starting container {spec.name}")
 

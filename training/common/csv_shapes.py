@@ -42,7 +42,7 @@ def no_header(line: str, titles: Sequence[str], wanted: Sequence[str]) -> str:
     other_case = {title.lower() for title in titles} >= {column.lower() for column in wanted}
     reasons = (
         (not text, "the line is blank, and must be the header"),
-        (line.startswith(BOM), "the header begins with a second byte order mark; save the file anew as UTF-8"),
+        (line.startswith(BOM), "the header begins with a second byte order mark; save the file again as UTF-8"),
         (text.lower().startswith("sep="), "a line for spreadsheets (sep=), where the header must be; remove it"),
         (text.startswith("#"), "a comment, where the header must be; remove it"),
         (separators, separated),

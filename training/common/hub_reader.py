@@ -81,7 +81,7 @@ def load_site(name: str, *, home: Path) -> Site:
     except OSError as error:
         raise HubError(f"the VM's {shown} cannot be read ({error.strerror}); prepare the VM for this site") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise HubError(f"the VM's {shown} is not the JSON it should be; prepare the VM for this site again") from None
+        raise HubError(f"the VM's {shown} is not valid JSON; prepare the VM for this site again") from None
 
 
 class HubReader:
@@ -120,9 +120,9 @@ class HubReader:
             digest.update(chunk)
             yield chunk
         if size != blob.size:
-            raise TransferError(f"{blob.name}: the hub gave {size} bytes of {blob.size}")
+            raise TransferError(f"{blob.name}: the hub sent {size} of {blob.size} bytes")
         if blob.md5 is not None and digest.hexdigest() != blob.md5:
-            reason = "what the hub gave does not have the MD5 that it keeps for it; if that stays so, upload it again"
+            reason = "its content does not match the MD5 on the hub; if this repeats, upload it again"
             raise TransferError(f"{blob.name}: {reason}")
 
     def _manifest_text(self, container: str, name: str) -> bytes:
@@ -134,7 +134,7 @@ class HubReader:
                     raise
                 raise HubError(f"{name}: not in container {container} on the hub") from None
         if hashlib.sha256(text).hexdigest() != Path(name).stem:
-            reason = "its bytes do not have the digest that names it; the answer was cut, or it was altered"
+            reason = "its content does not match the digest in its name; the answer was cut, or the blob was altered"
             raise TransferError(f"manifest {name}: {reason}")
         return text
 
@@ -154,7 +154,7 @@ class HubReader:
                 etag=etag, match_condition=MatchConditions.IfNotModified
             )
             if str(download.properties.etag or "").strip('"') != etag.strip('"'):
-                raise TransferError(f"{name}: something answered that is not the hub's storage, or too old")
+                raise TransferError(f"{name}: the answer is not from the hub's storage, or from one that is too old")
             return download
 
     def _etag_of_the_same_bytes(self, container: str, blob: BlobRef) -> str:
@@ -201,16 +201,16 @@ def _said_plainly(name: str) -> Iterator[None]:
         if not 300 <= status < 600:
             raise TransferError(f"{name}: the answer of the hub's storage broke off") from None
         if not code:
-            raise TransferError(f"{name}: something else than the hub's storage answered ({status})") from None
+            raise TransferError(f"{name}: the answer is not from the hub's storage ({status})") from None
         reason = f"{name}: the hub's storage answered {status} ({code})"
         if status in {401, 403}:
-            raise HubError(f"{reason}; look after the credentials of this site on the VM") from None
+            raise HubError(f"{reason}; check the credentials of this site on the VM") from None
         raise (HubError if status < 500 and status not in {408, 429} else TransferError)(reason) from None
     except AzureError as error:
         raise TransferError(f"{name}: the hub's storage cannot be reached ({type(error).__name__})") from None
     except (ValueError, KeyError, TypeError, AttributeError, EOFError, OSError) as error:
         # What the SDK makes of an answer that no storage gave.
-        reason = f"{name}: something else than the hub's storage answered ({type(error).__name__})"
+        reason = f"{name}: the answer is not from the hub's storage ({type(error).__name__})"
         raise TransferError(reason) from None
 
 

@@ -86,7 +86,7 @@ def _path(name: str) -> str:
     parts = path.split("/")
     plain = path.isprintable() and "\\" not in path and PurePosixPath(path).as_posix() == path
     if not plain or any(part in {"", ".", ".."} or len(part.encode()) > _LONGEST_PART for part in parts):
-        raise FetchError(f"a file of the model has a name that is no plain path: {bounded(ascii(name), 100)}")
+        raise FetchError(f"a file of the model has a name that is not a plain path: {bounded(ascii(name), 100)}")
     return path
 
 
@@ -107,7 +107,7 @@ def _require_whole(file: Path, wanted: Any, name: str) -> None:
     with file.open("rb") as content:
         md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if (file.stat().st_size, md5) != (wanted.get("size"), wanted.get("md5")):
-        raise FetchError(f"{bounded(ascii(name), 100)} did not come as it was left; start the run again")
+        raise FetchError(f"{bounded(ascii(name), 100)} was changed on the way; start the run again")
 
 
 def _nothing(_: str) -> None:

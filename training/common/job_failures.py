@@ -57,7 +57,7 @@ def told(error: BaseException, *, whole_text: str = "") -> Told:
     try:
         return _told(error, whole_text)
     except BaseException:  # noqa: BLE001 - an exception may be of a class that fails when it is asked
-        return Told(CODE, "the training code raised something that cannot be described")
+        return Told(CODE, "the training code raised an error that cannot be described")
 
 
 def _told(error: BaseException, whole_text: str) -> Told:
@@ -94,8 +94,8 @@ def places(error: BaseException) -> list[str]:
 def _of_memory(error: BaseException, at: str) -> Told | None:
     if not isinstance(error, MemoryError) and getattr(error, "errno", None) != errno.ENOMEM:
         return None
-    remedy = "give it more, train on less, or look what else runs there"
-    return Told(OUTSIDE, f"the VM has not enough memory ({_class_of(error)}{at}); {remedy}")
+    remedy = "give it more, train on less, or check what else runs there"
+    return Told(OUTSIDE, f"the VM does not have enough memory ({_class_of(error)}{at}); {remedy}")
 
 
 def _of_modules(error: BaseException, at: str) -> Told | None:
@@ -103,7 +103,7 @@ def _of_modules(error: BaseException, at: str) -> Told | None:
         return None
     name = next(_shown_names(error), None)
     what = f"the module {name!r}" if name else "a module"
-    remedy = "name its package in requirements.in, write the lock anew, and prepare the VM"
+    remedy = "name its package in requirements.in, write the lock again (make lock), and prepare the VM"
     return Told(OUTSIDE, f"{what} is not in the environment on the VM (imported{at}); {remedy}")
 
 
@@ -116,8 +116,8 @@ def _of_the_system(error: BaseException, at: str) -> Told | None:
     if number in {errno.ENOSPC, errno.EDQUOT}:
         return Told(OUTSIDE, f"the VM's disk is full: {what}; free some space on it")
     if number in {errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE}:
-        return Told(OUTSIDE, f"the VM is not well: {what}; look after its disk and its limits")
-    return Told(CODE, f"the training code was refused something by the VM: {what}")
+        return Told(OUTSIDE, f"the VM has a problem: {what}; check its disk and its limits")
+    return Told(CODE, f"the VM refused something to the training code: {what}")
 
 
 def _of_ends(error: BaseException, at: str) -> Told | None:

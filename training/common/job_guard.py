@@ -104,4 +104,4 @@ def _tell(run: Any, output: Output, error: BaseException) -> None:
         if run is not None:
             run.set_tags({FAILURE_TAG: failure.reason, KIND_TAG: failure.kind})
     except BaseException as trouble:  # noqa: BLE001 - there is nobody left to tell
-        output.complain(f"Azure ML could not be told: {type(trouble).__name__}")
+        output.complain(f"the failure could not be reported to Azure ML: {type(trouble).__name__}")

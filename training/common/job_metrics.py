@@ -24,14 +24,14 @@ def finite_numbers(metrics: Any, report: Report, *, judged: str = "") -> _Number
     numbers = {name: value for name, value in given.items() if value is not None}
     if judged and judged not in numbers:
         if judged in given:
-            raise TrainingError(f"evaluate() gave no finite number for {judged}, which the pipeline is judged by")
+            raise TrainingError(f"evaluate() returned no finite number for {judged}, which the pipeline is judged by")
         known = ", ".join(sorted(numbers)[:MOST]) or "none"
-        raise TrainingError(f"evaluate() gave no {judged}, which the pipeline is judged by; it gave: {known}")
+        raise TrainingError(f"evaluate() returned no {judged}, which the pipeline is judged by; it returned: {known}")
     kept = dict(sorted(numbers.items(), key=lambda item: (item[0] != judged, item[0]))[:MOST])
     if not kept:
-        raise TrainingError("evaluate() gave no metric that is a finite number")
+        raise TrainingError("evaluate() returned no metric that is a finite number")
     unnamed = len(metrics) - len(given)
-    report.left_out(METRIC, [*sorted(given.keys() - kept.keys()), *["a name that is none"] * unnamed])
+    report.left_out(METRIC, [*sorted(given.keys() - kept.keys()), *["a name that is not a text"] * unnamed])
     return kept
 
 

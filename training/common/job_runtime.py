@@ -123,7 +123,9 @@ def _to_azure_ml(tell: Callable[[], None]) -> None:
     try:
         tell()
     except Exception as error:
-        raise OutsideError(f"Azure ML could not be told of the training's outcome ({type(error).__name__})") from error
+        raise OutsideError(
+            f"the training's outcome could not be reported to Azure ML ({type(error).__name__})"
+        ) from error
 
 
 def _train(learner: Learner, scorer: Scorer, run: Any, options: argparse.Namespace, report: Report) -> dict[str, float]:

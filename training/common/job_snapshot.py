@@ -98,7 +98,7 @@ def _holdout(
         say(_line(blob, outcome))
         return outcome
     if isinstance(outcome, ChangedError):
-        reason = "the hold-out was changed or removed since the snapshot; what lies there now is tried next"
+        reason = "the hold-out was changed or removed since the snapshot; the next run trains on the files of now"
         raise HubError(f"{blob.name}: {reason}")
     found.faults.insert(0, str(outcome))
     return None
@@ -138,8 +138,8 @@ def _all_faults(faults: Sequence[str], *, files: int) -> str:
 def _nothing_left(found: _Read) -> None:
     if found.faults:
         changed = f"; {len(found.changed)} more changed meanwhile" if found.changed else ""
-        raise DataError(f"no file is without a fault{changed}: {_all_faults(found.faults, files=len(found.faults))}")
-    reason = "every file was changed or removed since the snapshot; what lies there now is tried next"
+        raise DataError(f"every file has a fault{changed}: {_all_faults(found.faults, files=len(found.faults))}")
+    reason = "every file was changed or removed since the snapshot; the next run trains on the files of now"
     raise HubError(f"{reason}: {named(found.changed)}")
 
 

@@ -167,7 +167,7 @@ class _Lines:
         if what:
             raise DataError(f"{self._name}: the file is {what}")
         if b"\0" in line:
-            raise DataError(f"{where}: a NUL byte (zero byte), which is no text; write the file anew")
+            raise DataError(f"{where}: a NUL byte (zero byte), which is not text; write the file again")
         try:
             # Spreadsheets like to write a byte order mark.
             return line.decode("utf-8-sig" if number == 1 else "utf-8")

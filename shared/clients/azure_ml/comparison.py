@@ -34,5 +34,5 @@ def compared_in(content: bytes, run_id: str, names: Iterable[str]) -> ChampionMe
             trouble=shortened(str(said.get("trouble") or ""), _LONGEST_TROUBLE),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        log.warning("run %s: %s is not what it should be; nothing is known of the champion", run_id, CHAMPION_FILE)
+        log.warning("run %s: %s cannot be read, so nothing is known of the champion's metrics", run_id, CHAMPION_FILE)
         return None

@@ -67,7 +67,7 @@ def _require_own(action: str, response: object) -> None:
 def _from_text(action: str, error: Exception, secret: str) -> EdgetrainError:
     text = str(getattr(error, "message", None) or error)
     if secret and _quotes(text, secret):
-        text = "its answer quotes what was sent, and is withheld"
+        text = "its answer is withheld, because it quotes what was sent"
     # The SDK's uploads and downloads have signed addresses.
     reason = f"Azure ML could not {action}: {type(error).__name__}: {shortened(without_queries(text))}"
     if any(code in text for code in _REFUSED):

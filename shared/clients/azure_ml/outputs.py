@@ -78,7 +78,7 @@ class RunOutputs:
             try:
                 said = json.loads(content or b"{}")
             except (ValueError, RecursionError):  # whoever wrote the training may have written it, or it was cut
-                raise TransientError(f"{CHECKSUMS_FILE} of run {self._run.id} is not what a job leaves") from None
+                raise TransientError(f"{CHECKSUMS_FILE} of run {self._run.id} cannot be read") from None
             self._left = {f"{_OUTPUTS}{name}": each for name, each in said.items()} if isinstance(said, dict) else {}
         return self._left
 
@@ -116,9 +116,7 @@ def _download(name: str, address: str, target: Path, most: int, known: Mapping[s
         for piece in _pieces(name, address, known):
             size += len(piece)
             if size > most:
-                reason = (
-                    f"the training left more than {MOST_BYTES >> 30} GiB of files; leave out what the model needs not"
-                )
+                reason = f"the training left more than {MOST_BYTES >> 30} GiB of files; leave out what it does not need"
                 raise PermanentError(reason, code=Code.TRAINING_OUTPUT_REFUSED)
             into.write(piece)
     return size
@@ -186,5 +184,5 @@ class _Told:
     def require_as_left(self, left: Any) -> None:
         """Raise :class:`TransientError` for other bytes than the job left, as after an upload that was cut."""
         if isinstance(left, dict) and (left.get("size"), left.get("md5")) != (self._size, self._md5.hexdigest()):
-            reason = f"{_SERVICE} keeps {self._size} bytes of {self._name}, which are not those that the training left"
-            raise TransientError(f"{reason}; if that stays so, the run must be trained again")
+            reason = f"{_SERVICE} keeps {self._size} bytes of {self._name}, which differ from what the training wrote"
+            raise TransientError(f"{reason}; if this repeats, start the run again")

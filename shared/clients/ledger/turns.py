@@ -61,4 +61,4 @@ class TurnLedger:
 
 
 def _taken(what: str) -> TransientError:
-    return TransientError(f"somebody else is about to {what}; this waits for its turn")
+    return TransientError(f"another process is about to {what}; this one waits for its turn")

@@ -94,5 +94,5 @@ def test_a_list_of_what_was_left_that_was_cut_itself_is_trouble(storage: Answeri
     cut = kept(as_left(METRICS, CONTENT).body[:-3])
     outputs = outputs_of(storage, {METRICS: kept(CONTENT), CHECKSUMS_FILE: cut})
 
-    with pytest.raises(TransientError, match=f"{CHECKSUMS_FILE} of run r is not what a job leaves"):
+    with pytest.raises(TransientError, match=f"{CHECKSUMS_FILE} of run r cannot be read"):
         outputs.small_file(METRICS, most=ENOUGH)

@@ -87,7 +87,7 @@ def test_down_and_up_keep_addresses_keys_and_blobs(state: Path) -> None:
 
     assert status.returncode == 0
     assert [line.split()[1] for line in status.stdout.splitlines()[1:]] == ["ready"] * 5
-    assert "it runs already" in again.stdout
+    assert "the stack is running already" in again.stdout
     assert "Loading success" in log.stdout
     assert (down.returncode, down.stdout) == (0, "stopped\n")
     assert living(state) == 0
@@ -182,9 +182,9 @@ def test_up_on_a_running_stack_starts_what_died_and_says_where_it_is_served(stat
     assert again.stdout.startswith("it runs already\nhaproxy is ready after")
     assert (status.returncode, status.stdout.count(" ready ")) == (0, 5)
     assert "breast-cancer is served at http://127.0.0.1:1, from its first promoted run on" in status.stdout
-    assert "long-gone has no file in pipelines/ any more: nothing new will be served at" in status.stdout
+    assert "long-gone has no file in pipelines/ any more: no new model will be served at" in status.stdout
     once_more = call(state, "up", "--detach", *ONLY)
-    assert (once_more.returncode, once_more.stdout.splitlines()[:-1]) == (0, ["it runs already"])
+    assert (once_more.returncode, once_more.stdout.splitlines()[:-1]) == (0, ["the stack is running already"])
     assert call(state, "down").stdout == "stopped\n"
 
 

@@ -137,7 +137,7 @@ def test_a_wrong_password_is_refused_without_saying_it(acr: FakeAcr, repository:
 
 def test_a_password_is_not_sent_to_another_host(acr: FakeAcr, repository: str) -> None:
     acr.another_realm = "http://127.0.0.1:1/token"
-    said = r"sends logins to another host, http://127\.0\.0\.1:1; not followed"
+    said = r"sends logins to another host, http://127\.0\.0\.1:1, which is not followed"
     with password_client(acr) as client, pytest.raises(PermanentError, match=said):
         client.get_manifest(repository, "latest")
 

@@ -135,7 +135,7 @@ def test_an_image_of_the_registry_can_be_the_base(tool: Tool, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--base", "no/such:1"), "has no image no/such:1; import it, or use --base-tar, or neither"),
+        (("--base", "no/such:1"), "has no image no/such:1; import it, use --base-tar, or leave out both"),
         (("--base", "nonsense"), "'nonsense' names no tag"),
         (("--base-tar", "/no/such.tar"), "--base-tar /no/such.tar: No such file or directory"),
     ],
@@ -190,7 +190,7 @@ def test_an_interrupted_run_leaves_nothing(tool: Tool, tmp_path: Path, before: t
     _, errors = process.communicate(timeout=30)
 
     assert process.returncode == 130
-    assert errors == b"interrupted; nothing half done was left behind\n"
+    assert errors == b"interrupted; nothing incomplete was left behind\n"
     assert (tmp_path / "told").exists()
     assert _left_over(tool.cache) == []
 

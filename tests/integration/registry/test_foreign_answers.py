@@ -82,7 +82,7 @@ def test_a_manifest_is_held_to_the_digest_that_comes_with_it(server: Answering) 
 def test_a_blob_that_was_cut_is_not_read(server: Answering) -> None:
     client = calling(server, lambda *_: Told(body=BLOB[:3], content_type="application/octet-stream"))
 
-    with client, pytest.raises(TransientError, match="gave other bytes than models/x@sha256"):
+    with client, pytest.raises(TransientError, match="sent other content than models/x@sha256"):
         client.get_blob("models/x", DIGEST)
 
 
@@ -110,7 +110,7 @@ def test_a_blob_that_was_cut_is_not_copied(server: Answering) -> None:
     client = calling(server, answer)
     server.asked.clear()
 
-    with client, pytest.raises(TransientError, match="gave other bytes than models/y@sha256"):
+    with client, pytest.raises(TransientError, match="sent other content than models/y@sha256"):
         client.copy_blob("models/x", DIGEST, source="models/y")
     assert not any(line.startswith("PUT") for line in server.asked)
 

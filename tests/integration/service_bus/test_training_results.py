@@ -215,4 +215,4 @@ def test_without_a_connection_string_the_setting_is_named() -> None:
 def test_what_is_no_connection_string_is_not_repeated(text: str) -> None:
     reason = refusal(TrainingResults(SecretStr(text)))
 
-    assert reason == "ServiceBusConnection is no connection string of a Service Bus namespace; copy it anew"
+    assert reason == "ServiceBusConnection is not a connection string of a Service Bus namespace; copy it again"

@@ -66,7 +66,7 @@ def works(target: ServingTarget) -> None:
             vm.write_config(SLOT)
             with (
                 connected(target) as second,
-                pytest.raises(TransientError, match="somebody else holds the lock"),
+                pytest.raises(TransientError, match="another process holds the lock"),
                 second.lock("serving/locks/p", wait=1),
             ):
                 pass

@@ -61,7 +61,7 @@ def test_files(host: ServingHost) -> None:
 def test_a_lock_excludes_and_dies_with_its_holder(host: ServingHost) -> None:
     with connected(host.target) as first, connected(host.target) as second:
         with first.lock("locks/l"):
-            with pytest.raises(TransientError, match="somebody else holds the lock"), second.lock("locks/l", wait=1):
+            with pytest.raises(TransientError, match="another process holds the lock"), second.lock("locks/l", wait=1):
                 pass
             waiting = threading.Timer(0.5, first.close)  # as when the process is killed: nothing is said, the link ends
             waiting.start()

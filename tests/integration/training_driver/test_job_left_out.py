@@ -120,7 +120,7 @@ def test_faulty_files_are_left_out_when_the_pipeline_says_so(job: Job) -> None:
 @pytest.mark.parametrize(
     ("blobs", "told"),
     [
-        ({PART_1: faulty(rows=1)}, "no file is without a fault: landing/part-1.csv, line 3"),
+        ({PART_1: faulty(rows=1)}, "every file has a fault: landing/part-1.csv, line 3"),
         (DATA.first | {HOLDOUT_BLOB: faulty(rows=1)}, f"{HOLDOUT_BLOB}, line 3, column 'mean_radius': not a number"),
     ],
     ids=["nothing else", "the hold-out"],

@@ -17,8 +17,8 @@ TRIES = 1 + len(hub_reader.PAUSES)
 SPOILED = [
     pytest.param(shortened, "the hub gave 10883 bytes of 21767", id="short"),
     pytest.param(altered, "does not have the MD5 that it keeps for it", id="altered"),
-    pytest.param(html, "something else than the hub's storage answered", id="a web page"),
-    pytest.param(partial(html, status=404), "something else than the hub's storage answered (404)", id="a page, 404"),
+    pytest.param(html, "the answer is not from the hub's storage", id="a web page"),
+    pytest.param(partial(html, status=404), "the answer is not from the hub's storage (404)", id="a page, 404"),
 ]
 
 

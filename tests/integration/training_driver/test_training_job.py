@@ -121,7 +121,7 @@ def test_a_manifest_of_another_container_is_refused(job: Job) -> None:
     [
         (lambda path: path.unlink(), "cannot be read (No such file or directory); prepare the VM for this site"),
         (lambda path: path.chmod(0o644), "can be read by others; run chmod 600 on it"),
-        (lambda path: path.write_text("{"), "is not the JSON it should be; prepare the VM for this site again"),
+        (lambda path: path.write_text("{"), "is not valid JSON; prepare the VM for this site again"),
     ],
 )
 def test_credentials_that_are_not_as_they_should_be_are_named_by_file(
@@ -246,7 +246,7 @@ def test_an_azure_ml_that_does_not_take_the_outcome_is_trouble_outside(job: Job)
     assert job.start(job.snapshot()) == 1
 
     assert job.kind == "outside"
-    assert job.failure == "Azure ML could not be told of the training's outcome (ConnectionError)"
+    assert job.failure == "the training's outcome could not be reported to Azure ML (ConnectionError)"
 
 
 def test_a_metric_that_is_no_number_fails_a_training_only_if_it_is_judged_by_it(job: Job) -> None:
@@ -260,7 +260,7 @@ def test_a_metric_that_is_no_number_fails_a_training_only_if_it_is_judged_by_it(
     assert job.run.metrics == {"log_loss": 0.5, "rows": len(DATA.holdout.splitlines()) - 1}
     assert job.left_out == [{"why": "metric", "count": 1, "first": ["roc_auc"]}]
     assert job.start(snapshot, learner=learner, judged_metric="roc_auc") == 1
-    assert job.failure == "evaluate() gave no finite number for roc_auc, which the pipeline is judged by"
+    assert job.failure == "evaluate() returned no finite number for roc_auc, which the pipeline is judged by"
     assert job.kind == "code"
 
 

@@ -75,7 +75,7 @@ LINES = pem(RSA, PrivateFormat.PKCS8).splitlines()
     [
         ("", "is empty"),
         ("  \n", "is empty"),
-        ("canary-no-key", "holds no private key"),
+        ("canary-no-key", "private key"),
         (encrypted(ED25519, PrivateFormat.OpenSSH), "passphrase"),
         (encrypted(RSA, PrivateFormat.PKCS8), "passphrase"),
         (encrypted(RSA, PrivateFormat.TraditionalOpenSSL), "passphrase"),

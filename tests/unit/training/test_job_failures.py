@@ -52,8 +52,8 @@ def imports_a_value() -> None:
         (lambda: raise_(OSError(errno.ENOSPC, SECRET, SECRET)), "outside", "disk is full: No space left on device"),
         (lambda: raise_(OSError(errno.EDQUOT, SECRET)), "outside", "disk is full: Disk quota exceeded"),
         (lambda: raise_(OSError(errno.EIO, SECRET)), "outside", "Input/output error"),
-        (lambda: raise_(OSError(errno.ENOMEM, SECRET)), "outside", "not enough memory"),
-        (lambda: raise_(MemoryError(SECRET)), "outside", "the VM has not enough memory (MemoryError at "),
+        (lambda: raise_(OSError(errno.ENOMEM, SECRET)), "outside", "enough memory"),
+        (lambda: raise_(MemoryError(SECRET)), "outside", "the VM does not have enough memory (MemoryError at "),
         (lambda: raise_(FileNotFoundError(errno.ENOENT, SECRET, SECRET)), "code", "No such file or directory"),
         (lambda: raise_(OSError(SECRET)), "code", "OSError at test_job_failures.py:"),
         (imports_what_is_not_there, "outside", "the module 'lightgbm_of_nobody' is not in the environment on the VM"),
@@ -86,7 +86,7 @@ def test_an_exception_that_fails_when_it_is_asked_is_told_all_the_same() -> None
     nameless = eval('type("Bad", (ValueError,), {})', {})  # of no module
 
     assert job_failures.told(raised_by(lambda: raise_(_UntellableError()))).reason == (
-        "the training code raised something that cannot be described"
+        "the training code raised an error that cannot be described"
     )
     assert job_failures.told(raised_by(lambda: raise_(nameless()))).reason.startswith("ValueError at ")
 

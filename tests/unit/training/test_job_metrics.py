@@ -69,8 +69,8 @@ def test_a_metric_that_nobody_judges_may_be_no_number() -> None:
 @pytest.mark.parametrize(
     ("metrics", "message"),
     [
-        ({"loss": float("nan"), "auc": 1.0}, "gave no finite number for loss, which the pipeline is judged by"),
-        ({"auc": 1.0}, "gave no loss, which the pipeline is judged by; it gave: auc"),
+        ({"loss": float("nan"), "auc": 1.0}, "returned no finite number for loss, which the pipeline is judged by"),
+        ({"auc": 1.0}, "returned no loss, which the pipeline is judged by; it returned: auc"),
         ([0.5], "must return its metrics as a dict"),
     ],
 )

@@ -29,7 +29,7 @@ def turns(clock: Clock) -> TurnLedger:
 def test_one_at_a_time_and_then_the_next(turns: TurnLedger) -> None:
     with turns.alone("attach a", seconds=60):
         with (
-            pytest.raises(TransientError, match="somebody else is about to attach a; this waits for its turn"),
+            pytest.raises(TransientError, match="another process is about to attach a"),
             turns.alone("attach a", seconds=60),
         ):
             pytest.fail("both had the turn")
