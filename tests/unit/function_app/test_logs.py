@@ -93,6 +93,8 @@ def test_libraries_are_heard_from_the_level_that_is_asked_for(
     monkeypatch.delenv(logs.LEVEL_SETTING, raising=False)
     if asked is not None:
         monkeypatch.setenv(logs.LEVEL_SETTING, asked)
+    # azureml sets the level of this one when it is first used, which another test may have done.
+    monkeypatch.setattr(logging.getLogger("azure.core"), "level", logging.NOTSET)
 
     logs.set_up()
 
