@@ -19,6 +19,7 @@ def test_a_shell_understands_every_block(block: object) -> None:
     checked = subprocess.run(["bash", "-n"], input=body, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     assert not re.search(r"^\s*\$ ", body, re.MULTILINE), "a reader copies the whole line"
+    assert not re.search(r"^(python|uv|edgetrain)\b", body, re.MULTILINE), "it is in .venv/bin, not on the path"
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
