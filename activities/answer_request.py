@@ -34,7 +34,7 @@ class Runs(Protocol):
 
 
 def answer_request(asked: AnswerRequest, *, answers: Answers, subscriptions: OutcomeSubscriptions, runs: Runs) -> Done:
-    """Follow first, look at the run after: one that ends meanwhile is told of here or by its end, or by both."""
+    """Follow first, look at the run after: one that ends meanwhile has its outcome sent here, or at its end."""
     reply, admission = asked.request.reply, asked.admission
     if reply is None:
         return Done()

@@ -50,7 +50,7 @@ class Listings(Protocol):
 
 
 class Quarantines(Protocol):
-    """Knows what is put aside."""
+    """Keeps the quarantines."""
 
     def get(self, pipeline: str, fingerprint: str) -> Quarantine | None:
         """The quarantine of a fingerprint, active or released."""

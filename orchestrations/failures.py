@@ -15,7 +15,7 @@ class AttributedError(EdgetrainError):
 
 
 def failure_of(error: Exception) -> tuple[FailureKind | None, str]:
-    """Whose matter an error is, and the reason that is told.
+    """The kind of failure that an error is, and the reason to record.
 
     The SDK raises a bare ``Exception`` for an activity whose retries ran out. Any other that is not ours is a fault of
     the app itself: waiting does not mend it.

@@ -1,4 +1,4 @@
-"""End a run whose orchestration is gone: nothing of it goes on, and whoever waits for it is told.
+"""End a run whose orchestration is gone: cancel its training, free its compute, send its outcome.
 
 Started by the reconciler, which knows how the run is to be recorded. The outcome comes before the compute is given
 back: what may be left of the run's orchestrations then gets no turn any more.

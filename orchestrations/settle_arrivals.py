@@ -28,7 +28,7 @@ def settle_arrivals(context: df.DurableOrchestrationContext) -> Generator[Any, A
 
     try:
         settled = yield from _wait_until_settled(context, window)
-    except PermanentError as error:  # the pipeline's file is gone or broken: its arrivals are told at once
+    except PermanentError as error:  # the pipeline's file is gone or broken: its arrivals get their verdict at once
         yield from CLOSE_WINDOW.call(context, window)
         admission = _rejected(error)
     else:

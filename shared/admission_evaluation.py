@@ -75,7 +75,7 @@ class Trainings(Protocol):
 
 
 class Quarantines(Protocol):
-    """Knows what is put aside."""
+    """Keeps the quarantines."""
 
     def get(self, pipeline: str, fingerprint: str) -> Quarantine | None:
         """The quarantine of a fingerprint, active or released."""

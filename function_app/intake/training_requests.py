@@ -120,7 +120,7 @@ async def _give_way(client: df.DurableOrchestrationClient, claim: RequestClaim) 
 
 
 def _reject(services: Services, message: Envelope, reason: str, asked: UpstreamRequest | None) -> None:
-    """Answer first: a sender is told even if its message is too large for the queue that it is copied to."""
+    """Answer first: a sender gets an answer even if its message is too large for the queue that it is copied to."""
     reply = reply_of(message)
     log.warning("message %r is rejected: %s", reply.message_id, reason)
     services.results.send(rejection(reply, asked.pipeline if asked else "", reason))

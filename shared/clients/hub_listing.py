@@ -46,7 +46,7 @@ class _Listing(RequestsTransportResponse):  # type: ignore[misc]
 
 
 def legible(document: bytes) -> bytes:
-    """A listing that any XML parser takes; names that had what XML cannot carry are told by ``can_be_had``."""
+    """A listing that any XML parser takes; ``can_be_had`` says which names had what XML cannot carry."""
     text = document.decode("utf-8", "surrogateescape")
     return carried(_REFERENCE.sub(_plain, text)).encode("utf-8")
 

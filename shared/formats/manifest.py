@@ -4,7 +4,7 @@ Sorted keys, no spaces, UTF-8, blobs in order of their names. Written and read p
 hold many.
 
 A manifest says which versions of blobs are read, so its own digest changes when the same bytes are written again.
-Whether the data are others is told by a second digest, of names and contents only.
+A second digest says whether the data differ, of names and contents only.
 """
 
 import codecs

@@ -1,7 +1,7 @@
 """How long what we keep and show may be. Pure.
 
-A value of a table's row holds 32 Ki characters, a custom status 8 Ki, and whoever is told of a run should not have to
-read more. What comes from outside is therefore bounded before it is recorded: a record that its table refuses would be
+A value of a table's row holds 32 Ki characters, a custom status 8 Ki, and a message about a run should not be
+longer. What comes from outside is therefore bounded before it is recorded: a record that its table refuses would be
 refused for ever, with its model live. Lengths are those of our JSON texts, where a letter may take six characters, and
 an emoji twelve.
 """
@@ -43,7 +43,7 @@ def fitted(text: str, longest: int) -> str:
 
 
 def bounded_metrics(metrics: Mapping[str, float], judged: str) -> tuple[dict[str, float], str]:
-    """As many metrics as are kept, the judged one first of all, and what is to be told of the rest.
+    """As many metrics as are kept, the judged one first of all, and the sentence about the rest.
 
     The rest are only not kept by the app; Azure ML has them.
     """

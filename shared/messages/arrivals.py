@@ -36,7 +36,7 @@ class RejectedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedChange:
-    """What a listing showed that no event told: blobs that differ from the last settled listing; ``size`` in bytes."""
+    """What a listing showed without an event: blobs that differ from the last settled listing; ``size`` in bytes."""
 
     files: int
     size: int

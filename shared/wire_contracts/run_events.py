@@ -1,4 +1,4 @@
-"""What the world is told of a run: an event of its life as a CloudEvent. Pure.
+"""What is published about a run: an event of its life as a CloudEvent. Pure.
 
 Type, source, subject and data are a contract with whoever subscribes: fields are added, never changed. The id is made
 of the run and the kind of event, so that subscribers can drop an event that is sent twice.

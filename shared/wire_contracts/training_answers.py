@@ -1,4 +1,4 @@
-"""What upstream systems are told about their requests. Pure.
+"""The answers to upstream systems about their requests. Pure.
 
 Answers are sent at least once; a repeat has the same message id, so that the topic's duplicate detection drops it.
 """
@@ -77,7 +77,7 @@ def answer_to(asked: AnswerRequest, reply: ReplyTo, record: RunRecord | None) ->
 
 
 def outcome_is_awaited(admission: Admission) -> bool:
-    """Whether the requester is told the outcome of the admission's run later."""
+    """Whether the outcome of the admission's run is sent to the requester later."""
     return admission.run_id is not None and _kind(admission) is AnswerKind.ACCEPTED
 
 

@@ -2,7 +2,7 @@
 
 Numbers of two trainings say nothing about each other when the hold-out or ``evaluate()`` changed between them. So the
 champion's model is fetched from its own run's outputs, with the rights that this run has in its workspace, and
-evaluated anew. What goes wrong here never fails the training: the app is told why there is no number. Leaves
+evaluated anew. What goes wrong here never fails the training: the app gets the reason why there is no number. Leaves
 ``outputs/champion.json``, which the app asks for by name::
 
     {"run_id": "...", "metrics": {"log_loss": 0.09}, "trouble": ""}

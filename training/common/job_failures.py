@@ -46,7 +46,7 @@ class OutsideError(JobError):
 
 @dataclass(frozen=True)
 class Told:
-    """What the app is told of a failure."""
+    """What the app gets to know of a failure."""
 
     kind: str
     reason: str

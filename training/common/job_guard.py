@@ -1,6 +1,6 @@
 """The whole of a ``job.py``: nothing that goes wrong in a training leaves this module but a reason fit for the cloud.
 
-Only the standard library is imported here, so that a broken environment on the VM is told like everything else.
+Only the standard library is imported here, so that a broken environment on the VM is reported like everything else.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def run_guarded(work: Work, arguments: Sequence[str] | None, *, open_run: Callab
 
 
 def guarded(work: Work, options: argparse.Namespace, *, open_run: Callable[[], Any], output: Output) -> int:
-    """Do the work; the exit status is 0 only if it was done. Whatever is raised is told, and goes no further."""
+    """Do the work; the exit status is 0 only if it was done. Whatever is raised is reported, and goes no further."""
     run = None
     try:
         run = _opened(open_run)

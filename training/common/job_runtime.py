@@ -9,7 +9,7 @@ Read the snapshot from the hub, fit, evaluate on the hold-out, log the metrics t
     champion.json       what the same rows and the same code make of the champion's model, see job_champion
     checksums.json      size and MD5 of all of these, for whoever downloads them
 
-How its output is kept on the VM, and what is told of a failure: ``job_guard``, ``job_output`` and ``job_failures``.
+How its output is kept on the VM, and what is reported of a failure: ``job_guard``, ``job_output`` and ``job_failures``.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""All rows of a snapshot: every file is read, and what is wrong is told of all of them at once."""
+"""All rows of a snapshot: every file is read, and the faults of all of them are reported at once."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -8,7 +8,7 @@ Facts about azureml-core 1.61, observed:
 
 So names are asked for in two ways that must agree, and content is read here, from the address that the service gives:
 in pieces, to a path of ours, up to a number of bytes, and held to the length and the digest that come with it. Those
-are of what the storage has; whether that is what the job left, its own list of sizes and digests tells.
+are of what the storage has; the job's own list of sizes and digests says whether that is what it wrote.
 """
 
 import base64
@@ -45,7 +45,7 @@ class RunOutputs:
         self._left: dict[str, Any] | None = None
 
     def names(self) -> list[str]:
-        """Every file. Raises :class:`TransientError` when none is told: every run that ended left a log at least."""
+        """Every file. Raises :class:`TransientError` when there is none: every run that ended left a log at least."""
         if not self._names:
             with translated(f"list the files of run {self._run.id}"):
                 self._names = [str(name) for name in self._run.get_file_names()]
@@ -125,7 +125,7 @@ def _download(name: str, address: str, target: Path, most: int, known: Mapping[s
 def _pieces(name: str, address: str, known: Mapping[str, Any]) -> Iterator[bytes]:
     """The content as it is stored.
 
-    Raises :class:`TransientError` at its end when it is not what the storage has, or not what the job left.
+    Raises :class:`TransientError` at its end when it is not what the storage has, or not what the job wrote.
     """
     if urlsplit(address).scheme != "https":
         raise PermanentError(f"Azure ML gives no https address for {shortened(name)}", code=Code.BAD_CONFIGURATION)

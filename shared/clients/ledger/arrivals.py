@@ -127,7 +127,7 @@ class ArrivalLedger:
         return self._journal.page(REJECTED, RejectedEvent, limit=limit, after=after)
 
     def arrivals_of(self, pipeline: str | None, blob: str, *, limit: int = 20) -> list[RecordedArrival]:
-        """What was told of a blob, newest first: to a pipeline, or outside all of them (``None``, any container)."""
+        """The events about a blob, newest first: to a pipeline, or outside all of them (``None``, any container)."""
         partition = pipeline or OUTSIDE
         texts = self._journal.texts(partition, entries.blob_prefix(blob), newest=limit)
         return list(self._judged(partition, [from_text(RecordedArrival, text) for text in texts]))

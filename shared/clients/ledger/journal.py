@@ -42,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What counts for a window. The done-marker is told of, but is no file itself."""
+    """What counts for a window. The done-marker is reported, but is not a file of the data."""
 
     files: int = 0
     size: int = 0

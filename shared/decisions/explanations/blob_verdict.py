@@ -116,7 +116,7 @@ def _left_out(e: Evidence) -> Explanation | None:
 
 
 def _by_event(e: Evidence) -> Explanation | None:
-    """An event told of this version."""
+    """An event reported this version."""
     if e.event is None or _changed(e.entry, e.event.arrival.etag):
         return None
     verdict, about, run_id = _what_became(e, e.event)
