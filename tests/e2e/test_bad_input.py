@@ -339,7 +339,7 @@ def test_no_body_gets_a_traceback(stack: Stack, client: AppClient, body: bytes) 
 @pytest.mark.parametrize(
     ("pipeline", "told"),
     [
-        ("misspelt", "misspelt.yaml: train.runing_limit_seconds: Extra inputs are not permitted"),
+        ("misspelt", "misspelt.yaml: train.runing_limit_seconds: is not a field that is known"),
         ("garbled", "garbled.yaml: not valid YAML"),
     ],
 )

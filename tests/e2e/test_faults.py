@@ -191,10 +191,10 @@ def test_azure_ml_that_answers_500_for_good_fails_the_run(
     run_id = run_without_azure_ml
     run = outcome(client, run_id, "failed")
 
-    assert run["reason"].startswith("training: Activity function 'submit_training' failed")
+    assert run["reason"].startswith("training: all retries failed: Activity function 'submit_training' failed")
     assert f"Azure ML could not submit run {run_id}" in run["reason"]
     assert "a fault was injected here" in run["reason"], "what the service said"
-    assert run["reason"].endswith("see to that and then start the run again; no training had begun")
+    assert run["reason"].endswith("start the run again; no training had started")
     assert_nothing_left(stack, run_id)
     assert leftovers.running_orchestrations(stack.endpoints) == []
 

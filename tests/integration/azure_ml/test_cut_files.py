@@ -75,11 +75,11 @@ def test_what_was_cut_or_changed_on_its_way_up_is_not_delivered(
 ) -> None:
     """Length and MD5 that the storage gives are those of what arrived there, so they fit."""
     metrics = outputs_of(storage, {METRICS: kept(arrived), CHECKSUMS_FILE: as_left(METRICS, CONTENT)})
-    with pytest.raises(TransientError, match=f"keeps {len(arrived)} bytes of {METRICS}, which are not those"):
+    with pytest.raises(TransientError, match=f"keeps {len(arrived)} bytes of {METRICS}, which differ from"):
         metrics.small_file(METRICS, most=ENOUGH)
 
     model = outputs_of(storage, {MODEL: kept(arrived), CHECKSUMS_FILE: as_left(MODEL, CONTENT)})
-    with pytest.raises(TransientError, match=f"keeps {len(arrived)} bytes of {MODEL}, which are not those"):
+    with pytest.raises(TransientError, match=f"keeps {len(arrived)} bytes of {MODEL}, which differ from"):
         model.download("outputs/model", into=tmp_path / "model")
 
 

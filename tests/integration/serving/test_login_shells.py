@@ -135,7 +135,7 @@ def test_an_answer_without_its_end_is_no_answer(target: ServingTarget) -> None:
 
 def test_a_killed_program_is_not_one_that_took_too_long(target: ServingTarget) -> None:
     with connected(target) as session:
-        with pytest.raises(TransientError, match="sh was killed there; the VM may be out of memory"):
+        with pytest.raises(TransientError, match="sh was killed on the VM, which may be out of memory"):
             session.script("kill -9 $$")
         with pytest.raises(TransientError, match="sleep did not end within 1 s"):
             session.run(["sleep", "30"], timeout=1)
@@ -145,7 +145,7 @@ def test_trouble_with_a_lock_is_not_somebody_who_holds_it(server: SshServer, tar
     (server.home / "file").touch()
     with connected(target) as session, pytest.raises(TransientError) as caught, session.lock("file/p"):
         pass
-    assert "somebody else" not in str(caught.value)
+    assert "another process" not in str(caught.value)
     assert "locking file/p failed with status" in str(caught.value)
 
 

@@ -153,7 +153,7 @@ def test_a_port_that_is_taken_is_named(site: Site) -> None:
     port = site.slot.ports[Colour.BLUE]
     with (
         socket.create_server(("127.0.0.1", port)),
-        pytest.raises(TransientError, match=f"its port {port}, which another"),
+        pytest.raises(TransientError, match=f"its port {port}, because another"),
     ):
         site.start(site.rollout(1))
     site.release(1)
