@@ -74,7 +74,7 @@ def test_switch_without_failed_requests(site: Site) -> None:
     assert slot.previous is not None
     assert slot.previous.image == first.rollout.image
     assert [switch.number for switch in slot.switches] == [1, 2]
-    # What was live keeps running, for roll-back.
+    # What was live keeps running, without traffic.
     assert {first.candidate.name, second.candidate.name} <= set(site.host.containers())
 
 

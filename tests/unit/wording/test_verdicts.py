@@ -1,4 +1,4 @@
-"""What ``edgetrain why`` and ``GET /api/pipelines/{name}/why`` answer."""
+"""What ``GET /api/why`` answers."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -32,7 +32,7 @@ def test_verdicts_on_blobs() -> None:
     known = blobs.evidence(entry=None, troubles=troubles)
     sentences["not there, and the pipeline cannot train"] = explain(known).sentence
 
-    compare("verdicts_on_blobs", "What `edgetrain why` answers about a blob.", sentences)
+    compare("verdicts_on_blobs", "What `GET /api/why` answers about a blob.", sentences)
 
 
 def test_verdicts_on_blobs_of_removed_pipelines() -> None:
@@ -47,9 +47,7 @@ def test_verdicts_on_blobs_of_removed_pipelines() -> None:
         ).sentence,
     }
 
-    compare(
-        "verdicts_of_removed_pipelines", "What `edgetrain why` answers when the pipeline's file is gone.", sentences
-    )
+    compare("verdicts_of_removed_pipelines", "What `GET /api/why` answers when the pipeline's file is gone.", sentences)
 
 
 def test_verdicts_outside_every_pipeline() -> None:
@@ -97,6 +95,6 @@ def test_what_stops_a_pipeline() -> None:
 
     compare(
         "troubles",
-        "What keeps a pipeline from training, as `edgetrain why` and the list of pipelines show it.",
+        "What keeps a pipeline from training, as `GET /api/why` and the list of pipelines show it.",
         sentences,
     )
