@@ -1,4 +1,4 @@
-"""Ask for a run's turn at its compute."""
+"""Acquire the compute for a run, or learn which runs it waits for."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,24 +14,24 @@ Answer = TypeVar("Answer")
 
 
 class Queues(Protocol):
-    """Keeps the queue before each compute."""
+    """Stores the queue of each compute."""
 
     def change(self, compute: str, rule: Callable[[QueueState], tuple[QueueState, Answer]]) -> Answer:
-        """Replace the queue by what the rule makes of it, in one step, and give the rule's answer."""
+        """Apply a pure rule to a compute's queue in one atomic step; returns the rule's answer."""
 
 
 class Runs(Protocol):
-    """Knows the records of runs."""
+    """Reads run records."""
 
     def run(self, run_id: str) -> RunRecord | None:
-        """The record, or None for a run that it does not know."""
+        """The record of a run; None when there is no such run."""
 
 
 def acquire_compute(ticket: ComputeTicket, *, slots: int, queues: Queues, runs: Runs, now: datetime) -> ComputeTurn:
-    """Grant, or say what the run waits for. Safe to repeat: a granted run is granted again.
+    """Return a granted turn, or the runs that are ahead. Safe to repeat: a run that holds the compute is granted again.
 
-    Only the ledger says that a run has ended, and so frees what it held: a host that was away for hours comes back to
-    a training that still runs. A run that the ledger does not know is left alone.
+    A run gives up its place only when the ledger has its outcome: a host that was away for hours finds its training
+    still running. Runs that the ledger does not know keep their places.
     """
     looked_at = {ticket.run_id}
     ended = _ended(looked_at, runs)

@@ -1,7 +1,7 @@
-"""Decide whether what lies in a pipeline's container now is trained, and claim the run if so.
+"""Admission: evaluate a pipeline's data as they are now and, when they need a training, claim the run.
 
-The listing decides, not the events: by the time this runs, the window that asked for it is closed (see
-``close_window``), so whatever lands after the listing has opened a window of its own.
+The listing decides, not the events. The window that asked was closed before (see ``close_window``), so a blob that
+lands after the listing opens a window of its own.
 """
 
 from datetime import datetime
@@ -23,39 +23,39 @@ class Snapshots(Protocol):
     """Takes snapshots of a pipeline's data."""
 
     def take_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
-        """List and keep what is there now; raises a permanent error with code ``NO_DATA`` for nothing."""
+        """List the data and keep the manifest; raises a permanent error with code ``NO_DATA`` when there are none."""
 
 
 class RunClaims(Attempts, Protocol):
-    """Knows and claims runs."""
+    """Claims runs, and finds those that were claimed."""
 
     def claimed_by(self, pipeline: str, requested_by: str) -> RunRequest | None:
-        """The run that this requester was granted before."""
+        """The run that this requester was granted before; None when there is none."""
 
     def run(self, run_id: str) -> RunRecord | None:
         """The record of a run."""
 
     def claim_run(self, request: RunRequest) -> RunRequest:
-        """Claim the run; returns the request that holds it."""
+        """Claim the run atomically; returns the request that owns it, which may be an earlier one."""
 
 
 class FrozenJobs(Protocol):
     """Keeps the code of admitted runs."""
 
     def keep(self, tree: JobTree) -> FrozenJob:
-        """Keep a tree, once."""
+        """Store a job's files under their digest; nothing happens when they are stored already."""
 
 
 class Listings(Protocol):
-    """Knows which listing was decided on."""
+    """Keeps each pipeline's decided listing."""
 
     def mark_decided(
         self, pipeline: str, listing: str, newest: datetime | None, *, code: str = "", run_id: str = ""
     ) -> None:
-        """Note that this listing was decided on, with this code, and which run the decision was about."""
+        """Record that this listing was decided on, with which code, and the run that the decision was about."""
 
     def clear_decision(self, pipeline: str) -> None:
-        """Have the reconciler ask again."""
+        """Forget the decision, so that the reconciler asks for an admission again."""
 
 
 def admit_run(
@@ -67,9 +67,10 @@ def admit_run(
     runs: RunClaims,
     listings: Listings,
 ) -> Admission:
-    """Grant a run to one requester per fingerprint; the same requester gets the same grant when it asks again.
+    """Grant a run to one requester per fingerprint; a repeat by the same requester gets the same grant.
 
-    Also when it asks twice at once: who comes to another answer than a grant looks whether the other delivery got one.
+    Also when two deliveries of one request run at once: before it answers with anything but a grant, it checks whether
+    the other one was granted a run.
     """
     granted = runs.claimed_by(request.pipeline, request.requested_by)
     if granted is not None:
@@ -84,17 +85,17 @@ def admit_run(
             raise
         return Admission(start=False, run_id=None, verdict=Verdict.REJECTED, reason=error.reason)
     if isinstance(evaluation.decision, RunRequest):
-        frozen_jobs.keep(evaluation.job)  # before the claim: whoever holds one finds its code
+        frozen_jobs.keep(evaluation.job)  # before the claim: the code of a claimed run must exist
     admission = _claimed(evaluation.decision, runs)
     if not admission.start:
         granted = runs.claimed_by(request.pipeline, request.requested_by)
         if granted is not None:
             return _again(request, granted, runs, listings, evaluator)
-    # Last: a crash before it makes the reconciler look again, a crash after it has lost nothing.
+    # Last: after a crash before it the reconciler asks again; a crash after it loses nothing.
     _mark_decided(request, evaluation.snapshot, listings, code=evaluation.recipe, run_id=admission.run_id)
     if admission.verdict is Verdict.QUARANTINED and evaluation.fingerprint is not None:
         kept = evaluator.quarantines.get(request.pipeline, evaluation.fingerprint)
-        if kept is not None and not kept.active:  # lifted since the evaluation, so the mark came too late
+        if kept is not None and not kept.active:  # lifted after the evaluation, so the mark is outdated
             listings.clear_decision(request.pipeline)
     return admission
 
@@ -113,7 +114,7 @@ def _again(
     listings: Listings,
     evaluator: AdmissionEvaluator,
 ) -> Admission:
-    """The answer to a requester that was granted a run before; what was decided on is what that run trains."""
+    """The answer to a requester that was granted a run before; the decided listing is the one of that run."""
     job = granted.plan.job
     code = "" if job is None else _recipe_of(granted, job)
     _mark_decided(request, granted.snapshot, listings, code=code, run_id=granted.run_id)
@@ -127,7 +128,7 @@ def _recipe_of(run: RunRequest, job: FrozenJob) -> str:
 def _mark_decided(
     request: AdmissionRequest, snapshot: Snapshot, listings: Listings, *, code: str, run_id: str | None
 ) -> None:
-    # A request with parameters of its own says nothing about what the pipeline as such has to train.
+    # A request with its own parameters does not decide about the pipeline's default training.
     if not request.parameters:
         listings.mark_decided(request.pipeline, snapshot.listing, snapshot.newest, code=code, run_id=run_id or "")
 

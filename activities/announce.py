@@ -1,4 +1,4 @@
-"""Tell the world of a moment of a run; at its end, also those who asked for it by message."""
+"""Publish a moment of a run to Event Grid; at the run's end, also answer the outcome subscriptions."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,31 +7,34 @@ from shared.messages import Done, ReplyTo, RunEvent, RunRecord
 
 
 class Publisher(Protocol):
-    """Publishes announcements."""
+    """Publishes announcements to Event Grid."""
 
     def publish(self, event: RunEvent) -> None:
-        """Tell all who subscribed."""
+        """Send one announcement to the topic."""
 
 
 class Answers(Protocol):
-    """Answers messages."""
+    """Sends outcomes to upstream systems by Service Bus."""
 
     def outcome(self, reply: ReplyTo, record: RunRecord) -> None:
-        """Send how the run ended."""
+        """Send a run's outcome as the answer to one message."""
 
 
 class OutcomeSubscriptions(Protocol):
-    """Knows who waits for a run's outcome."""
+    """Reads and removes outcome subscriptions."""
 
     def subscribers(self, run_id: str) -> Sequence[ReplyTo]:
-        """Those who were not answered yet."""
+        """The messages that still wait for the run's outcome."""
 
     def answered(self, run_id: str, reply: ReplyTo) -> None:
-        """They were answered."""
+        """Remove the subscription: the outcome was sent."""
 
 
 def announce(event: RunEvent, *, publisher: Publisher, answers: Answers, subscriptions: OutcomeSubscriptions) -> Done:
-    """Publish, and answer. Neither waits for the other to work. Safe to repeat: ids are made of what is told."""
+    """Publish, and answer; an error in one does not keep the other from being sent.
+
+    Safe to repeat: message ids are derived from the content, so receivers recognise repeats.
+    """
     try:
         publisher.publish(event)
     finally:

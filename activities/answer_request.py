@@ -1,4 +1,4 @@
-"""Answer a request that came as a message: what it led to, and that its outcome follows if it led to a run."""
+"""Answer a training request that came by Service Bus, and subscribe it to the run's outcome when there is a run."""
 
 from typing import Protocol
 
@@ -7,34 +7,34 @@ from shared.wire_contracts.training_answers import TrainingAnswer, answer_to, ou
 
 
 class Answers(Protocol):
-    """Sends answers."""
+    """Sends answers to upstream systems."""
 
     def send(self, answer: TrainingAnswer) -> None:
-        """Send an answer; a repeat is dropped."""
+        """Send the answer; the topic's duplicate detection drops a repeat."""
 
     def outcome(self, reply: ReplyTo, record: RunRecord) -> None:
-        """Tell the outcome of a run that has ended; a repeat is dropped."""
+        """Send the outcome of a run that has ended; the topic's duplicate detection drops a repeat."""
 
 
 class OutcomeSubscriptions(Protocol):
-    """Knows who waits for a run."""
+    """Stores outcome subscriptions."""
 
     def subscribe(self, run_id: str, reply: ReplyTo) -> None:
-        """Answer it too when the run has ended."""
+        """Have the outcome sent to this message's sender when the run ends."""
 
     def answered(self, run_id: str, reply: ReplyTo) -> None:
-        """It was told the outcome."""
+        """Remove the subscription: the outcome was sent."""
 
 
 class Runs(Protocol):
-    """Knows runs."""
+    """Reads run records."""
 
     def run(self, run_id: str) -> RunRecord | None:
         """The record of a run."""
 
 
 def answer_request(asked: AnswerRequest, *, answers: Answers, subscriptions: OutcomeSubscriptions, runs: Runs) -> Done:
-    """Follow first, look at the run after: one that ends meanwhile has its outcome sent here, or at its end."""
+    """Subscribe first, then read the run: if it ended in between, its outcome is sent here or by the run itself."""
     reply, admission = asked.request.reply, asked.admission
     if reply is None:
         return Done()

@@ -20,17 +20,17 @@ from shared.scoring_images import APP_ROOT, MODEL_ROOT, ScoringParts, scoring_pa
 
 
 class ModelArtifacts(Protocol):
-    """The files that a training left behind."""
+    """Downloads the files that a training wrote."""
 
     def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
-        """Download everything below ``model_path`` in the run's outputs; nothing when there is nothing."""
+        """Download every file below ``model_path`` in the run's outputs; an empty result when there is none."""
 
 
 class RunCode(Protocol):
-    """Knows the code of runs."""
+    """Reads the code of admitted runs."""
 
     def of(self, pipeline: str, job: FrozenJob | None) -> JobTree:
-        """The code that the run was admitted with; raises :class:`PermanentError` when it is gone."""
+        """The code that the run was admitted with; raises :class:`PermanentError` when it is not stored any more."""
 
 
 def build_image(
@@ -47,7 +47,7 @@ def build_image(
     facts = _facts(command, parts, base)
     name = ImageName(f"models/{pipeline}", command.lineage.run_id)
 
-    # What a run left behind never changes, so an image with the same facts has the same model.
+    # A run's outputs never change, so an image with the same labels has the same model.
     known = _find(registry, name)
     if known is not None and known.image.annotations == facts:
         return _built(registry, name, known.image, known.digest)
@@ -82,11 +82,11 @@ def _find(registry: ImageRegistry, name: ImageName) -> FoundImage | None:
     try:
         return find_image(registry, name)
     except ValueError:
-        return None  # whatever the tag points at, it is not ours; it will be
+        return None  # the tag points at another image; it is moved to ours below
 
 
 def _facts(command: BuildImage, parts: ScoringParts, base: FoundImage) -> dict[str, str]:
-    """Where the image comes from; both a person and :func:`build_image` can tell from it what is inside."""
+    """The image's labels: the run, code and base it was made from. :func:`build_image` finds its own images by them."""
     lineage = command.lineage
     return {
         "org.opencontainers.image.created": timestamp(command.created_at),

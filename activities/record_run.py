@@ -1,4 +1,4 @@
-"""Keep what became of a run, and what follows from it for the next one."""
+"""Record a run's outcome, and what follows from it: champion, trained snapshot, quarantine, run retry."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,13 +14,13 @@ from shared.messages import Best, Champion, Done, Outcome, Quarantine, RunRecord
 
 
 class Runs(Protocol):
-    """Keeps the records of runs."""
+    """Keeps run records."""
 
     def run(self, run_id: str) -> RunRecord | None:
         """The record of a run."""
 
     def request(self, run_id: str) -> RunRequest | None:
-        """What was claimed under this id."""
+        """The request that was claimed under this run id."""
 
     def runs_of(self, pipeline: str, fingerprint: str) -> Sequence[RunRecord]:
         """Every attempt at a fingerprint."""
@@ -30,40 +30,40 @@ class Runs(Protocol):
 
 
 class Champions(Protocol):
-    """Crowns champions."""
+    """Keeps the champion of each pipeline."""
 
     def crown(self, champion: Champion, *, since: datetime, over: str | None, measured: Sequence[Best]) -> None:
-        """Make it the champion, unless one that took over later than the one it was judged against is there already.
+        """Make the run the champion, unless a run that took over after its comparison is champion already.
 
         ``measured``: see ``note``.
         """
 
     def note(self, pipeline: str, measured: Sequence[Best]) -> None:
-        """Keep numbers of champions where they are the best so far."""
+        """Keep measured metrics of champions where they are the best so far."""
 
 
 class Listings(Protocol):
-    """Knows what was trained last."""
+    """Keeps the last trained snapshot of each pipeline."""
 
     def keep_trained(self, pipeline: str, trained: LastTraining) -> None:
-        """Note that this was trained through to a verdict."""
+        """Record that this snapshot was trained and judged."""
 
 
 class Quarantines(Protocol):
-    """Keeps the quarantines."""
+    """Keeps quarantined fingerprints."""
 
     def get(self, pipeline: str, fingerprint: str) -> Quarantine | None:
-        """The quarantine of a fingerprint, active or released."""
+        """The quarantine of a fingerprint, active or lifted."""
 
     def put(self, quarantine: Quarantine) -> None:
-        """Put a fingerprint aside."""
+        """Quarantine a fingerprint."""
 
 
 class Retries(Protocol):
-    """Knows what is tried again by itself."""
+    """Schedules run retries."""
 
     def plan(self, run_id: str, pipeline: str, at: datetime) -> None:
-        """Try the run's fingerprint again then."""
+        """Have the run's fingerprint tried again at that time."""
 
 
 def record_run(
@@ -75,11 +75,11 @@ def record_run(
     quarantines: Quarantines,
     retries: Retries,
 ) -> Done:
-    """The record comes last: whoever reads an outcome in it finds what follows from it done. Safe to repeat.
+    """Record the outcome; safe to repeat. The record is written last, after everything that follows from the outcome.
 
-    The first outcome stays, and nothing follows from a later one: whoever ended the run meanwhile has said how.
+    The first outcome stays: a later one is ignored, and nothing follows from it.
     """
-    record = bounded_record(record)  # refused for its length, it would be refused for ever
+    record = bounded_record(record)  # a record that the table refuses for its length would be refused at every retry
     kept = runs.run(record.run_id)
     if kept is not None and kept.outcome not in {None, record.outcome}:
         return Done()
@@ -127,7 +127,7 @@ def _note_trained(record: RunRecord, request: RunRequest, listings: Listings) ->
 
 
 def _put_aside(record: RunRecord, runs: Runs, quarantines: Quarantines) -> None:
-    """Put the fingerprint aside when this was one failure too many."""
+    """Quarantine the fingerprint when this failure reaches the limit."""
     request = runs.request(record.run_id)
     if request is None:
         return
@@ -139,7 +139,7 @@ def _put_aside(record: RunRecord, runs: Runs, quarantines: Quarantines) -> None:
 
 
 def _plan_another(record: RunRecord, runs: Runs, retries: Retries) -> None:
-    """Have the fingerprint tried again when its trouble may be over, unless it was tried too often."""
+    """Schedule a run retry, unless the fingerprint was tried too often."""
     others = [run for run in runs.runs_of(record.pipeline, record.fingerprint) if run.run_id != record.run_id]
     at = next_attempt_at([*others, record])
     if at is not None and all(run.attempt < record.attempt for run in others):

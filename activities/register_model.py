@@ -7,27 +7,27 @@ from shared.pipelines import Pipeline
 
 
 class PipelineCatalogue(Protocol):
-    """Knows the pipelines."""
+    """Reads pipelines."""
 
     def get(self, name: str) -> Pipeline:
-        """The pipeline of that name; raises :class:`shared.errors.PermanentError`."""
+        """The pipeline of that name; raises :class:`shared.errors.PermanentError` for an unknown or broken one."""
 
 
 class ModelRegistry(Protocol):
-    """Keeps versions of models."""
+    """Registers models in versions."""
 
     def version_of(self, run_id: str, *, name: str) -> RegisteredModel | None:
-        """The version that was registered for a run, if there is one."""
+        """The version that was registered for a run; None when there is none."""
 
     def register(self, lineage: Lineage, *, name: str, path: str) -> RegisteredModel:
-        """Make a version from the files below ``path`` in the run's outputs."""
+        """Register the files below ``path`` in the run's outputs as a new version."""
 
 
 def register_model(command: RegisterModel, *, registry: ModelRegistry, pipelines: PipelineCatalogue) -> RegisteredModel:
-    """Register once per run: a repeated command finds the version that the first one made.
+    """Register the model once per run: a repeat returns the version that the first command made.
 
-    Azure ML has no key that would refuse a second version for a run. Of two commands at once, each of which made one,
-    both answer with the first: it is the one that is recorded, and the other stays in the registry unused.
+    Azure ML has no key that refuses a second version of a run. When two commands run at once and each makes a version,
+    both return the first one; the other stays in the registry, unused.
     """
     name = command.name or pipelines.get(command.lineage.pipeline).deliver.model
     known = registry.version_of(command.lineage.run_id, name=name)

@@ -1,4 +1,4 @@
-"""Remove a candidate that will not be live."""
+"""Remove a candidate that will not go live, after a roll-out that failed."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -9,35 +9,35 @@ from shared.serving.slots import Colour, Slot
 
 
 class Vm(Protocol):
-    """What removing a candidate needs of a VM."""
+    """The operations on a VM that removing a candidate needs."""
 
     def locked(self, pipeline: str) -> AbstractContextManager[None]:
-        """Keep other roll-outs of this pipeline off the VM."""
+        """Hold the pipeline's lock on the VM, so that no other roll-out of it runs there."""
 
     def slot(self, pipeline: str) -> Slot:
-        """The pipeline's slot."""
+        """The pipeline's slot file."""
 
     def container(self, name: str) -> Container | None:
-        """What is known of a container."""
+        """The state of a container; None when there is none."""
 
     def take_out(self, pipeline: str, colour: Colour) -> None:
         """Make sure that a colour gets no traffic."""
 
     def remove_container(self, name: str) -> None:
-        """Stop and remove a container; none is fine."""
+        """Stop and remove a container; no error when there is none."""
 
 
 class Vms(Protocol):
-    """Where VMs come from."""
+    """Opens connections to VMs."""
 
     def open(self, target: str) -> AbstractContextManager[Vm]:
-        """A connection to the VM of a target."""
+        """A connection to the VM of a target, for a ``with`` block."""
 
 
 def remove_candidate(step: CandidateStep, *, vms: Vms) -> Done:
-    """Stop and remove the candidate of this run, wherever its roll-out stopped.
+    """Stop and remove this run's candidate, whichever step its roll-out reached.
 
-    Leaves alone what is live, what was live before, and what another run has put in its place meanwhile.
+    Containers that are live or were live before, and candidates of other runs, are not touched.
     """
     rollout, colour = step.rollout, Colour(step.candidate.colour)
     with vms.open(rollout.target) as vm, vm.locked(rollout.pipeline):

@@ -1,4 +1,4 @@
-"""Start a candidate beside what is live: it runs, but gets no traffic."""
+"""Start a candidate container beside the live one, without traffic."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -9,42 +9,42 @@ from shared.serving.slots import Colour, Deployment, Slot
 
 
 class Vm(Protocol):
-    """What starting a candidate needs of a VM."""
+    """The operations on a VM that starting a candidate needs."""
 
     def locked(self, pipeline: str) -> AbstractContextManager[None]:
-        """Keep other roll-outs of this pipeline off the VM."""
+        """Hold the pipeline's lock on the VM, so that no other roll-out of it runs there."""
 
     def slot(self, pipeline: str) -> Slot:
-        """The pipeline's slot; ``PermanentError`` when the VM was not prepared for it."""
+        """The pipeline's slot file; raises ``PermanentError`` when the VM was not prepared for the pipeline."""
 
     def container(self, name: str) -> Container | None:
-        """What is known of a container."""
+        """The state of a container; None when there is none."""
 
     def pull(self, image: str) -> None:
-        """Bring an image onto the VM."""
+        """Pull an image onto the VM."""
 
     def take_out(self, pipeline: str, colour: Colour) -> None:
         """Make sure that a colour gets no traffic."""
 
     def remove_container(self, name: str) -> None:
-        """Stop and remove a container; none is fine."""
+        """Stop and remove a container; no error when there is none."""
 
     def start_container(self, spec: ContainerSpec) -> None:
         """Start a container."""
 
 
 class Vms(Protocol):
-    """Where VMs come from."""
+    """Opens connections to VMs."""
 
     def open(self, target: str) -> AbstractContextManager[Vm]:
-        """A connection to the VM of a target."""
+        """A connection to the VM of a target, for a ``with`` block."""
 
 
 def start_candidate(rollout: Rollout, *, vms: Vms) -> Candidate:
-    """Start the image at the idle colour, once per run: a repetition finds what it started before.
+    """Start the image at the idle colour, once per run: a repeat finds the container that the first call started.
 
-    What was at the idle colour, the release before the live one or what an earlier roll-out left, goes only when the
-    new image is on the VM. When the image is live for this run already, nothing is started.
+    The container that was at the idle colour (the previous release, or the rest of an earlier roll-out) is removed only
+    after the new image was pulled. When the image is live for this run already, nothing is started.
     """
     with vms.open(rollout.target) as vm, vm.locked(rollout.pipeline):
         slot = vm.slot(rollout.pipeline)
@@ -57,7 +57,7 @@ def start_candidate(rollout: Rollout, *, vms: Vms) -> Candidate:
         name = container_name(rollout.pipeline, colour)
         if not _runs(vm.container(name), rollout):
             vm.pull(rollout.image)
-            # A switch that was killed half-way may have left traffic on this colour.
+            # A switch that was interrupted may have left traffic on this colour.
             vm.take_out(rollout.pipeline, colour)
             vm.remove_container(name)
             vm.start_container(spec_for(rollout, colour=colour, port=slot.ports[colour]))

@@ -1,4 +1,4 @@
-"""Start the training of a run, once."""
+"""Submit the training of a run to the training driver, once."""
 
 import json
 from typing import Protocol
@@ -9,18 +9,18 @@ from shared.messages import FrozenJob, TrainingOrder, TrainingStatus
 from shared.pipelines import Pipeline
 from shared.training_driver import TrainingDriver, TrainingJob
 
-GRACE_SECONDS = 600  # after a run's own limit: the orchestration cancels first, and says why
+GRACE_SECONDS = 600  # longer than the run's own limit, so that the orchestration cancels first and records why
 
 
 class PipelineCatalogue(Protocol):
-    """Knows the pipelines."""
+    """Reads pipelines."""
 
     def get(self, name: str) -> Pipeline:
         """The pipeline of that name; raises :class:`shared.errors.PermanentError`."""
 
 
 class RunCode(Protocol):
-    """Knows the code of runs."""
+    """Reads the code of admitted runs."""
 
     def of(self, pipeline: str, job: FrozenJob | None) -> JobTree:
         """The code that the run was admitted with; raises :class:`shared.errors.PermanentError` when it is gone."""
@@ -29,9 +29,9 @@ class RunCode(Protocol):
 def submit_training(
     order: TrainingOrder, *, driver: TrainingDriver, code: RunCode, pipelines: PipelineCatalogue
 ) -> TrainingStatus:
-    """Hand the order to the driver; a repeated order finds the training that the first one started.
+    """Submit the order; a repeat returns the training that the first call started.
 
-    ``pipelines`` is asked for orders from before runs carried what they need.
+    ``pipelines`` is read only for orders of older schemas, whose runs carry no plan.
     """
     limit = order.running_seconds
     if limit is None:

@@ -1,4 +1,4 @@
-"""Move traffic from what is live to the candidate, without a request lost."""
+"""Switch traffic from the live container to the candidate without losing a request."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,38 +13,38 @@ from shared.serving.slots import Colour, Deployment, Slot
 
 
 class Vm(Protocol):
-    """What switching needs of a VM."""
+    """The operations on a VM that switching traffic needs."""
 
     def locked(self, pipeline: str) -> AbstractContextManager[None]:
-        """Keep other roll-outs of this pipeline off the VM."""
+        """Hold the pipeline's lock on the VM, so that no other roll-out of it runs there."""
 
     def slot(self, pipeline: str) -> Slot:
-        """The pipeline's slot."""
+        """The pipeline's slot file."""
 
     def save_slot(self, slot: Slot) -> None:
-        """Replace the slot in one step."""
+        """Replace the slot file atomically."""
 
     def container(self, name: str) -> Container | None:
-        """What is known of a container."""
+        """The state of a container; None when there is none."""
 
     def bring_in(self, pipeline: str, colour: Colour) -> bool:
-        """Send traffic to a colour once the proxy's health check passed; False when it did not in time."""
+        """Send traffic to a colour once the proxy's health check passed; False when it did not pass in time."""
 
     def take_out(self, pipeline: str, colour: Colour) -> None:
-        """Send no more traffic to a colour, and let requests under way end."""
+        """Send no more requests to a colour, and wait for those under way to end."""
 
     def write_config(self, slot: Slot) -> None:
-        """Make the proxy's configuration keep the slot's choice over a restart."""
+        """Write the slot's choice into the proxy's configuration, so that it survives a restart."""
 
     def endpoint(self, slot: Slot) -> str:
-        """Where clients score."""
+        """The address at which clients score."""
 
 
 class Vms(Protocol):
-    """Where VMs come from."""
+    """Opens connections to VMs."""
 
     def open(self, target: str) -> AbstractContextManager[Vm]:
-        """A connection to the VM of a target."""
+        """A connection to the VM of a target, for a ``with`` block."""
 
 
 def _utc_now() -> datetime:
@@ -52,10 +52,10 @@ def _utc_now() -> datetime:
 
 
 def switch_traffic(step: CandidateStep, *, vms: Vms, now: Callable[[], datetime] = _utc_now) -> Release:
-    """Make the candidate live; what was live keeps running without traffic, until the next roll-out.
+    """Make the candidate live; the previous container keeps running without traffic until the next roll-out.
 
-    Both serve for a moment, then the slot file is replaced, which is the commit point: before it a repetition starts
-    over, after it a repetition only makes configuration and proxy follow, and counts no second switch.
+    Both get traffic for a moment; then the slot file is replaced, which is the commit point. A repeat before it starts
+    over; a repeat after it only brings configuration and proxy in line, and does not count as a second switch.
     """
     rollout, colour = step.rollout, Colour(step.candidate.colour)
     wanted = Deployment(run_id=rollout.run_id, image=rollout.image)
@@ -66,7 +66,7 @@ def switch_traffic(step: CandidateStep, *, vms: Vms, now: Callable[[], datetime]
             slot = slot.switched(wanted, colour, at=now())
             vm.save_slot(slot)
         elif not vm.bring_in(rollout.pipeline, colour):
-            # Recorded as live, but the proxy lost it, for example by a restart between record and configuration.
+            # The slot file has it as live and the proxy does not, for example after a restart between the two writes.
             raise TransientError(f"{step.candidate.name} on {rollout.target} is live, but fails its health check")
         vm.write_config(slot)
         vm.take_out(rollout.pipeline, colour.other)

@@ -1,4 +1,4 @@
-"""Verify a candidate before it gets traffic: it is healthy, and it answers the stored sample as in training."""
+"""Verify a candidate before it gets traffic: its health check, and its answer to the stored smoke sample."""
 
 import time
 from collections.abc import Callable
@@ -15,32 +15,32 @@ POLL_SECONDS = 0.5
 
 
 class Vm(Protocol):
-    """What verifying a candidate needs of a VM."""
+    """The operations on a VM that verifying a candidate needs."""
 
     def container(self, name: str) -> Container | None:
-        """What is known of a container."""
+        """The state of a container; None when there is none."""
 
     def health(self, port: int) -> int | None:
-        """What the scoring server on that port of the VM's loopback answers to its health check; None for nothing."""
+        """The HTTP status of the scoring server's health check on that loopback port; None when nothing answers."""
 
     def last_log(self, name: str) -> str:
-        """The end of what a container wrote, on one line."""
+        """The end of a container's log, on one line."""
 
     def last_exit(self, name: str) -> int | None:
-        """The exit code with which a container ended last; None when that is not known."""
+        """The exit code with which a container ended last; None when it is unknown."""
 
     def smoke_text(self, name: str) -> str | None:
-        """The text of the smoke sample in a container; None when it has none."""
+        """The text of the smoke sample inside a container; None when it has none."""
 
     def score(self, port: int, request: Any) -> tuple[int, Any]:
-        """Status and JSON value of one scoring request."""
+        """Send one scoring request; returns HTTP status and JSON value."""
 
 
 class Vms(Protocol):
-    """Where VMs come from."""
+    """Opens connections to VMs."""
 
     def open(self, target: str) -> AbstractContextManager[Vm]:
-        """A connection to the VM of a target."""
+        """A connection to the VM of a target, for a ``with`` block."""
 
 
 def verify_candidate(
@@ -52,9 +52,9 @@ def verify_candidate(
 ) -> Done:
     """Wait for health, at most ``rollout.health_seconds``, then compare the answer to the smoke sample.
 
-    Raises :class:`PermanentError` (``CANDIDATE_FAILED``) as soon as the container has died, when it is not healthy in
-    time, and when it answers something else; the reason names the cause, and carries the end of its log where that may
-    tell more. Changes nothing on the VM.
+    Raises :class:`PermanentError` (``CANDIDATE_FAILED``) when the container has died, is not healthy in time, or
+    answers something else; the reason names the cause, with the end of the container's log where that helps. Changes
+    nothing on the VM.
     """
     with vms.open(step.rollout.target) as vm:
         _await_health(step, vm, sleep, monotonic)
@@ -70,7 +70,7 @@ def _answer_to(sample: SmokeSample, step: CandidateStep, vm: Vm) -> Any:
     try:
         status, answer = vm.score(step.candidate.port, sample.request)
     except TransientError:
-        # The link, or a candidate that ends whenever it scores: trying that again would end it again.
+        # Either the SSH connection broke, or scoring ends the candidate: a retry would end it again.
         signs = _signs(step, vm)
         if signs.out_of_memory:
             raise candidate_failed(step, why_it_does_not_score(signs, status=None)) from None
@@ -83,7 +83,7 @@ def _answer_to(sample: SmokeSample, step: CandidateStep, vm: Vm) -> Any:
 def _await_health(step: CandidateStep, vm: Vm, sleep: Callable[[float], None], monotonic: Callable[[], float]) -> None:
     started = monotonic()
     while True:
-        # The container is looked at each time too: one that died would make the wait for its health a long one.
+        # Check the container each time too: one that has died would otherwise cost the whole time limit.
         _require_alive(step, vm)
         status = vm.health(step.candidate.port)
         waited = monotonic() - started

@@ -1,1 +1,1 @@
-"""Deterministic workflows, one a file: no clock, no environment, no client; what they need comes in their input."""
+"""Durable orchestrations, one a file. Deterministic: no clock, environment or client; their input has all they need."""

@@ -1,8 +1,8 @@
-"""Wait for a run's turn at its compute, or at the delivery of its pipeline, with bounded history.
+"""Polling orchestration: wait for a run's turn in a queue (compute or delivery of the pipeline), with bounded history.
 
-A round is a question and a wait. Activities cannot wake an orchestration, so a waiting run asks again by itself: often
-when its turn is near, else seldom (``shared.decisions.training.compute_queue``). After :data:`ROUNDS_PER_EXECUTION`
-rounds it continues as new.
+A round asks the queue, then waits on a durable timer: briefly when the turn is near, longer otherwise
+(``shared.decisions.training.compute_queue``). Activities cannot wake an orchestration, hence the polling. After
+:data:`ROUNDS_PER_EXECUTION` rounds it continues as new.
 """
 
 from collections.abc import Generator
@@ -33,15 +33,15 @@ from shared.wire import from_wire, to_wire
 
 NAME = "await_compute"
 ROUNDS_PER_EXECUTION = 20
-DELIVERY_SECONDS = 60.0  # what a delivery usually takes; it only says how often to ask
+DELIVERY_SECONDS = 60.0  # usual duration of a delivery; only decides how often to poll
 
 
 class QueueFailedError(AttributedError):
-    """The queue could not be asked; the text names what to do."""
+    """The queue could not be read; the text says what to do."""
 
 
 def await_compute(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """Output: a ``ComputeTurn`` that is granted or refused, or ``{"failed": reason, "kind": kind}``. Never raises."""
+    """Output: a ``ComputeTurn``, granted or refused, or ``{"failed": reason, "kind": kind}``. Never raises."""
     wait = from_wire(ComputeWait, context.get_input())
     try:
         for _ in range(ROUNDS_PER_EXECUTION):
@@ -59,7 +59,7 @@ def await_compute(context: df.DurableOrchestrationContext) -> Generator[Any, Any
 
 
 def start(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
-    """The task that waits for the run's turn to train. Whatever comes of it, the run must :func:`give_back`."""
+    """The task that waits for the run's compute. The caller must :func:`give_back` it, however the run ends."""
     ticket = ComputeTicket(
         compute=request.plan.compute,
         run_id=request.run_id,
@@ -73,7 +73,7 @@ def start(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
 
 
 def start_for_delivery(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
-    """The task that waits until no other run of the pipeline delivers. The run must give back ``delivery_of`` it."""
+    """The task that waits until no other run of the pipeline delivers. The caller must give back ``delivery_of`` it."""
     ticket = ComputeTicket(
         compute=delivery_of(request.pipeline),
         run_id=request.run_id,
@@ -93,7 +93,7 @@ def outcome(reply: dict[str, Any]) -> ComputeTurn:
 
 
 def give_back(context: df.DurableOrchestrationContext, compute: str, run_id: str) -> Generator[Any, Any, None]:
-    """Let the next run have the compute. Trouble is no matter: a run with an outcome loses its place by itself."""
+    """Give the compute back. Errors are ignored: a run whose outcome is recorded loses its place anyway."""
     with suppress(Exception):
         yield from RELEASE_COMPUTE.call(context, ComputeRef(compute=compute, run_id=run_id))
 

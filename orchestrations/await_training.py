@@ -1,8 +1,8 @@
-"""Submit a training and poll it to its end, with bounded history.
+"""Polling orchestration (the async HTTP API / monitor pattern): submit a training, poll it to its end, bounded history.
 
-A round is a check and a wait. The wait ends with a durable timer, or early with the external event
-``training_status``. After :data:`ROUNDS_PER_EXECUTION` rounds, or when woken, the orchestration continues as new: a
-replay's cost grows with the history, and one open wait per execution is what the SDK handles without surprises.
+A round checks the status, then waits for a durable timer or the external event ``training_status``, whichever comes
+first. After :data:`ROUNDS_PER_EXECUTION` rounds, or when woken by the event, it continues as new: replay cost grows
+with the history, and the SDK handles one open wait per execution reliably.
 """
 
 from collections.abc import Generator
@@ -32,7 +32,7 @@ WAKE_UP = "training_status"
 
 
 def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """Output: a ``TrainingEnd``. Never raises for trouble outside; that is an end too."""
+    """Output: a ``TrainingEnd``. Never raises for errors of outside services; those become a ``TrainingEnd`` too."""
     poll = from_wire(TrainingPoll, context.get_input())
     ref = TrainingRef(run_id=poll.order.run_id, pipeline=poll.order.pipeline)
     try:
@@ -46,7 +46,7 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
         kind, reason = failure_of(error)
         if isinstance(error, PermanentError) and not poll.submitted:
             return to_wire(_failed(poll, reason, kind))
-        # It may be running, such as when the credentials have expired.
+        # The training may be running all the same, for example when the app's credentials have expired.
         return to_wire((yield from _give_up(context, poll, ref, reason, kind)))
     if isinstance(outcome, TrainingPoll):
         context.continue_as_new(to_wire(outcome))
@@ -57,7 +57,7 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
 def _rounds(
     context: df.DurableOrchestrationContext, poll: TrainingPoll, ref: TrainingRef
 ) -> Generator[Any, Any, TrainingPoll | TrainingEnd]:
-    """Poll until the end, or give back the state to continue from."""
+    """Poll until the training ends, or return the state to continue as new with."""
     event = context.wait_for_external_event(WAKE_UP)
     woken = False
     for _ in range(ROUNDS_PER_EXECUTION):
@@ -91,14 +91,14 @@ def _give_up(
     reason: str,
     kind: FailureKind | None,
 ) -> Generator[Any, Any, TrainingEnd]:
-    """The training system does not answer, or refuses: try once more to stop what may run, so that the VM is freed."""
+    """The training service does not answer or refuses: try once more to cancel, so that the VM becomes free."""
     left = "the training was cancelled"
     try:
         yield from CANCEL_TRAINING.call(context, ref)
     except PermanentError as error:
         never_began = error.code is Code.TRAINING_UNKNOWN
         left = "no training had started" if never_began else f"the training could not be cancelled: {error.reason}"
-    except Exception:  # noqa: BLE001 - as above; the first reason is the one that matters
+    except Exception:  # noqa: BLE001 - as above; the first error is the one to report
         left = f"the training could not be cancelled either: cancel run {ref.run_id} in Azure ML"
     return _failed(poll, f"{reason}; {left}", kind)
 
@@ -108,7 +108,7 @@ def _failed(poll: TrainingPoll, reason: str, kind: FailureKind | None) -> Traini
 
 
 def _end(poll: TrainingPoll, phase: TrainingPhase, reason: str, kind: FailureKind | None) -> TrainingEnd:
-    # A status of an app before the kind says only that the job failed, which counted.
+    # A status recorded before there was a failure kind only says that the job failed; that counted against it.
     job_failed = phase is TrainingPhase.FAILED and (kind is None or kind.counts)
     return TrainingEnd(phase=phase, reason=reason, rounds=poll.rounds, job_failed=job_failed, failure_kind=kind)
 

@@ -14,11 +14,11 @@ from shared.contracts import ACTIVITIES, Activity, Command, Result
 from shared.messages import FailureKind
 from shared.wire import from_wire, to_wire
 
-NAME = "guarded_step"  # under which the host knows it, and keeps it
+NAME = "guarded_step"  # the registered name, which the host stores
 
 
 class StepFailedError(AttributedError):
-    """An activity that was called safely ended with an error; the text names what to do."""
+    """An activity that was called safely failed; the text says what to do."""
 
 
 def call_activity_safely(context: df.DurableOrchestrationContext) -> Generator[Any, Any, dict[str, Any]]:

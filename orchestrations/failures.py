@@ -1,4 +1,4 @@
-"""Whose matter an error is that ends a step of an orchestration."""
+"""Map an exception that ended a step of an orchestration to its failure kind and reason."""
 
 from orchestrations.progress import first_line, gave_up
 from shared.decisions.training.failure_causes import failure_kind_of
@@ -7,7 +7,7 @@ from shared.messages import FailureKind
 
 
 class AttributedError(EdgetrainError):
-    """Something ended with an error of which it is known whose matter it is; None: it is no failure."""
+    """An error that carries its failure kind; None: it is not a failure."""
 
     def __init__(self, reason: str, kind: FailureKind | None) -> None:
         super().__init__(reason)
@@ -15,10 +15,10 @@ class AttributedError(EdgetrainError):
 
 
 def failure_of(error: Exception) -> tuple[FailureKind | None, str]:
-    """The kind of failure that an error is, and the reason to record.
+    """The failure kind of an exception, and the reason to record.
 
-    The SDK raises a bare ``Exception`` for an activity whose retries ran out. Any other that is not ours is a fault of
-    the app itself: waiting does not mend it.
+    The SDK raises a bare ``Exception`` for an activity whose retries ran out. Any other foreign exception is a bug in
+    the app, which waiting does not repair.
     """
     if isinstance(error, AttributedError):
         return error.kind, str(error)

@@ -1,7 +1,7 @@
-"""End a run whose orchestration is gone: cancel its training, free its compute, send its outcome.
+"""Finalize an orphaned run: cancel its training, record its outcome, announce it, give its compute back.
 
-Started by the reconciler, which knows how the run is to be recorded. The outcome comes before the compute is given
-back: what may be left of the run's orchestrations then gets no turn any more.
+Started by the reconciler, whose input is the record to write. The outcome is recorded before the compute is given back,
+so that orchestrations that may be left of the run get no turn any more.
 """
 
 from collections.abc import Generator
@@ -17,11 +17,11 @@ from shared.errors import Code, PermanentError
 from shared.messages import Outcome, RunEnd, RunEventKind, Stage, TrainingRef, delivery_of
 from shared.wire import from_wire, to_wire
 
-NAME = "wind_up_run"  # under which the host knows it, and keeps it
+NAME = "wind_up_run"  # the registered name, which the host stores
 
 
 def finalize_orphaned_run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """Output: the ``RunRecord`` that the ledger holds. Fails only when the ledger does not take it."""
+    """Output: the ``RunRecord`` in the ledger. Fails only when the ledger cannot be written."""
     end = from_wire(RunEnd, context.get_input())
     record, outcome = end.record, end.record.outcome or Outcome.FAILED
     report(context, record.stage, doing="cancelling the training")
@@ -38,7 +38,7 @@ def finalize_orphaned_run(context: df.DurableOrchestrationContext) -> Generator[
 
 
 def _cancel(context: df.DurableOrchestrationContext, training: TrainingRef) -> Generator[Any, Any, str]:
-    """What is to be added to the reason."""
+    """Cancel the training; returns what to add to the run's reason."""
     try:
         yield from CANCEL_TRAINING.call(context, training)
     except PermanentError as error:

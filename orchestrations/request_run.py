@@ -1,7 +1,7 @@
-"""What a person or a program asked for: admission, then the run. An orchestration, so that no crash can part the two.
+"""Handle one training request: admission, then the run as a sub-orchestration, so that a crash cannot separate the two.
 
-A caller over HTTP waits for the admission in the custom status (``function_app.api.starts``); a message is answered
-with a message. The run goes on without anybody waiting.
+An HTTP caller reads the admission from the custom status (``function_app.api.starts``); a message is answered with a
+message. Nobody waits for the run itself.
 """
 
 from collections.abc import Generator
@@ -19,8 +19,8 @@ from shared.wire import from_wire, to_wire
 
 NAME = "request_run"
 
-ANSWER_PAUSE = timedelta(hours=1)  # between rounds of tries, each of which rides out some minutes
-ANSWER_ROUNDS = 24  # a sender that was not answered within a day will not be waiting any more
+ANSWER_PAUSE = timedelta(hours=1)  # pause between rounds of retries; one round takes some minutes
+ANSWER_ROUNDS = 24  # after a day without an answer, the sender is taken to have given up
 
 
 def request_run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
@@ -35,7 +35,7 @@ def request_run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
     if request.reply is not None:
         told = replace(admission, run=None) if admission is not None else None
         answer = AnswerRequest(request=request, admission=told, rejected=trouble)
-        # A run waits for one round only: its outcome will be told in any case.
+        # A run waits for one round of retries only: its outcome is sent in any case.
         yield from _answer(context, answer, rounds=1 if granted is not None else ANSWER_ROUNDS)
     if granted is None:
         return said
@@ -46,7 +46,7 @@ def request_run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
 def _admit(
     context: df.DurableOrchestrationContext, request: AdmissionRequest
 ) -> Generator[Any, Any, tuple[dict[str, Any], Admission | None, str]]:
-    """The custom status, the admission if there is one, and why there is none."""
+    """Returns the custom status, the admission (None when there is none), and the reason why there is none."""
     try:
         admission = yield from ADMIT_RUN.call(context, request)
     except PermanentError as error:
@@ -60,11 +60,11 @@ def _admit(
 def _answer(
     context: df.DurableOrchestrationContext, answer: AnswerRequest, *, rounds: int
 ) -> Generator[Any, Any, None]:
-    """Answer the message, again and again if need be. That nobody can be told never stops a run."""
+    """Answer the message, with further rounds of retries. A message that cannot be answered never stops a run."""
     for left in reversed(range(rounds)):
         try:
             yield from ANSWER_REQUEST.call(context, answer)
-        except Exception:  # noqa: BLE001 - whatever it is, it is the broker's or the settings' trouble, not the run's
+        except Exception:  # noqa: BLE001 - the cause is the broker or the settings, never the run
             if left:
                 yield context.create_timer(context.current_utc_datetime + ANSWER_PAUSE)
         else:

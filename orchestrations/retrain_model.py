@@ -1,8 +1,8 @@
-"""The story of one run: wait for the compute, train, judge, register and containerize, roll out, record, and tell.
+"""The retraining flow of one run: acquire compute, train, judge, register and build image, roll out, record, announce.
 
-Whatever happens outside, a run ends with exactly one outcome in the ledger; ``not_promoted`` is a success. Requests of
-schema 1 were made before there was a queue and announcements, and their runs go on as they began; what came with
-schema 3 is said at :data:`shared.messages.FAIR_COMPARISON_SCHEMA`.
+A run ends with exactly one outcome in the ledger, whatever fails outside; ``not_promoted`` is a success. Requests of
+schema 1 come from before compute queue and announcements, and their runs keep that behaviour; for schema 3 see
+:data:`shared.messages.FAIR_COMPARISON_SCHEMA`.
 """
 
 import azure.durable_functions as df

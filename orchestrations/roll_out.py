@@ -1,7 +1,7 @@
-"""Bring an image to one target: start a candidate beside the live container, verify it, switch traffic to it.
+"""Blue-green deployment to one target: start a candidate beside the live container, verify it, switch traffic to it.
 
-Traffic moves only after the candidate has passed its health check and answered the stored sample; until then the
-only thing to undo is the candidate itself.
+Traffic moves only after the candidate has passed its health check and answered the smoke sample; until then, undoing
+means removing the candidate.
 """
 
 from collections.abc import Generator
@@ -18,7 +18,7 @@ from shared.wire import from_wire, to_wire
 
 
 def roll_out(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:
-    """Output: a ``TargetResult``. Never raises for trouble outside; the target then serves what it served before."""
+    """Output: a ``TargetResult``. Never raises for errors of outside services; the target then keeps what it served."""
     rollout = from_wire(Rollout, context.get_input())
     candidate: Candidate | None = None
     try:
@@ -44,8 +44,8 @@ def _take_over(context: df.DurableOrchestrationContext, step: CandidateStep) -> 
     except PermanentError:
         raise
     except Exception as error:
-        # The last answer may have been lost after the switch was made; then the candidate is live, and stays.
-        # To roll out again tells, and then it is recorded as what it is.
+        # The answer may have been lost after the switch was made; then the candidate is live, and stays.
+        # Another roll-out finds that out, and records it.
         kind, _ = failure_of(error)
         raise AttributedError(f"{first_line(error)}; check which model the target serves", kind) from error
     return release
@@ -55,7 +55,7 @@ def _remove(context: df.DurableOrchestrationContext, step: CandidateStep) -> Gen
     _step(context, step.rollout, "removing the candidate")
     try:
         yield from REMOVE_CANDIDATE.call(context, step)
-    except Exception as error:  # noqa: BLE001 - the first error is the one to tell; this one is added to it
+    except Exception as error:  # noqa: BLE001 - the first error is the one to report; this one is added to it
         return f"; candidate {step.candidate.name} could not be removed: {first_line(error)}"
     return ""
 

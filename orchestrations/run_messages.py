@@ -1,4 +1,4 @@
-"""What a run says to others, made of its request and of its record as far as it has grown. Pure."""
+"""Build the messages of a run (training order, judgement, lineage, roll-out) from its request and its record. Pure."""
 
 from shared.decisions.promotion.judgement import Challenger, judge
 from shared.decisions.promotion.judgement_by_record import judge_by_record
@@ -17,7 +17,7 @@ from shared.messages import (
 
 
 def training_order(request: RunRequest, champion: str | None) -> TrainingOrder:
-    """``champion``: the run whose model serves when the training begins; nobody is measured against itself."""
+    """``champion``: the run whose model serves when the training begins; a run is never compared with itself."""
     return TrainingOrder(
         run_id=request.run_id,
         pipeline=request.pipeline,
@@ -37,7 +37,7 @@ def training_order(request: RunRequest, champion: str | None) -> TrainingOrder:
 def judgement_on(
     request: RunRequest, record: RunRecord, compared: ChampionMeasurement | None, champion: Champion
 ) -> Judgement:
-    """Whether the run's model is promoted. Runs of schemas before the fair comparison are judged as they began."""
+    """The judgement on the run's model. Runs of schemas before the fair comparison are judged by the older rule."""
     rule = request.plan.rule
     if request.schema < FAIR_COMPARISON_SCHEMA:
         return judge_by_record(rule, record.metrics, champion, run_id=request.run_id)
@@ -52,7 +52,7 @@ def judgement_on(
 
 
 def lineage_of(request: RunRequest, record: RunRecord) -> Lineage:
-    """Where the run's model comes from."""
+    """The lineage of the run's model, for the model registry."""
     return Lineage(
         run_id=request.run_id,
         pipeline=request.pipeline,
@@ -68,7 +68,7 @@ def lineage_of(request: RunRequest, record: RunRecord) -> Lineage:
 
 
 def rollout_to(target: TargetPlan, request: RunRequest, image: str) -> Rollout:
-    """The image's way to one target."""
+    """The roll-out of the run's image to one target."""
     return Rollout(
         run_id=request.run_id,
         pipeline=request.pipeline,

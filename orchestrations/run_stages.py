@@ -1,4 +1,4 @@
-"""The stages of one run, over the record that grows with them; ``retrain_model`` says in which order."""
+"""The stages of one run, which all add to one record; ``retrain_model`` calls them in order."""
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -48,7 +48,7 @@ NOTHING_SAID = "its training did not report on the champion's model; job.py must
 
 
 class RunEndedError(AttributedError):
-    """The run is over before its last stage; not always a failure, and then of no kind."""
+    """The run ends before its last stage; ``kind`` is None when that is not a failure."""
 
     def __init__(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:
         super().__init__(reason, kind)
@@ -56,7 +56,7 @@ class RunEndedError(AttributedError):
 
 
 class Run:
-    """One run: its request, its record, and what one stage leaves for a later one."""
+    """One run: its request, its record, and the results that later stages need."""
 
     def __init__(self, context: df.DurableOrchestrationContext, request: RunRequest) -> None:
         self.context = context
@@ -71,21 +71,21 @@ class Run:
 
     @property
     def is_checked(self) -> bool:
-        """Whether it is of the schema of today."""
+        """Whether its request is of the current schema."""
         return self.request.schema >= FAIR_COMPARISON_SCHEMA
 
     @property
     def queues(self) -> bool:
-        """Whether it waits for its compute. A training that has ended needs none, and must not be refused one."""
+        """Whether it has to wait for its compute. A training that has ended needs none, and must not be refused one."""
         return self.request.schema >= QUEUE_SCHEMA and not self.request.resumed
 
     def enter(self, stage: Stage, **progress: Any) -> None:
-        """Begin a stage: in the record, and in the custom status."""
+        """Begin a stage: set it in the record and in the custom status."""
         self.record = replace(self.record, stage=stage)
         report(self.context, stage, **progress)
 
     def end(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:
-        """``kind``: whose matter a failure is."""
+        """End the run with this outcome; ``kind``: its failure kind."""
         told = f"{reason}; {self.unkept}" if self.unkept else reason
         told += described(self.record.left_out)
         counts = self.record.job_failed or (kind is not None and kind.counts)
@@ -93,7 +93,7 @@ class Run:
         self.record = bounded_record(record)
 
     def retry_while_outside(self, steps: Callable[[], Steps]) -> Steps:
-        """Do a stage; runs of today wait for trouble outside, and try it again."""
+        """Do a stage; runs of the current schema repeat it (stage retry) while the failure kind is outside."""
         if self.is_checked:
             yield from retry_while_outside(self.context, steps, lambda: self.record.stage)
         else:
@@ -110,12 +110,12 @@ class Run:
             yield from self.tell(RunEventKind.ending(self.record.outcome))
 
     def train_in_turn(self) -> Steps:
-        """Hold the compute for as long as the training takes, however that ends."""
+        """Acquire the compute, train, and give the compute back however the training ends."""
         try:
             yield from self.wait_for_turn()
             yield from self.tell(RunEventKind.TRAINING_STARTED)
             yield from self.train()
-        except Exception:  # not in a finally: a generator that is being closed must not yield
+        except Exception:  # no finally: a generator that is being closed must not yield
             yield from self.give_back()
             raise
         yield from self.give_back()
@@ -128,13 +128,13 @@ class Run:
             raise RunEndedError(Outcome.CANCELLED, f"waiting: {turn.reason}")
 
     def give_back(self) -> Steps:
-        """Let the next run have the compute."""
+        """Give the compute back to the queue."""
         yield from await_compute.give_back(self.context, self.request.plan.compute, self.request.run_id)
 
     def wait_to_deliver(self) -> Steps:
-        """One run of a pipeline judges and delivers at a time, until its record is written.
+        """Wait until no other run of the pipeline delivers; held until this run's record is written.
 
-        Two side by side would judge by the same champion, and remove each other's candidates.
+        Two deliveries at once would be judged against the same champion, and remove each other's candidates.
         """
         self.enter(Stage.JUDGING, details=delivery_id(self.request.run_id))
         self.delivers = True
@@ -143,17 +143,17 @@ class Run:
             raise RunEndedError(Outcome.CANCELLED, f"judging: {turn.reason}")
 
     def let_others_deliver(self) -> Steps:
-        """Let the next run of the pipeline judge and deliver."""
+        """Give the delivery back to the queue."""
         if self.delivers:
             yield from await_compute.give_back(self.context, delivery_of(self.request.pipeline), self.request.run_id)
 
     def champion(self) -> Generator[Any, Any, Champion]:
-        """Who serves now."""
+        """The current champion."""
         champion = yield from READ_CHAMPION.call(self.context, ChampionQuery(pipeline=self.request.pipeline))
         return champion
 
     def train(self) -> Steps:
-        """Train to the end; ends the run when that is no completed training."""
+        """Train to the end; raises :class:`RunEndedError` unless the training completed."""
         request = self.request
         self.enter(Stage.TRAINING, details=training_id(request.run_id))
         rival = (yield from self.champion()).run_id if self.is_checked else None
@@ -171,7 +171,7 @@ class Run:
             yield from self.collect()
 
     def collect(self) -> Steps:
-        """Take over what the training left: its numbers, and what it did without."""
+        """Collect the training's results: metrics, and what it left out."""
         request = self.request
         judged = (request.plan.rule.metric,)
         ref = TrainingRef(run_id=request.run_id, pipeline=request.pipeline, metrics=judged)
@@ -184,7 +184,7 @@ class Run:
         self.record = replace(self.record, metrics=metrics, left_out=left_out)
 
     def judge(self) -> Steps:
-        """By whoever is champion now, which need not be who it was when the training began."""
+        """Judge against the current champion, which may be another one than when the training began."""
         self.enter(Stage.JUDGING)
         champion = yield from self.champion()
         judgement = judgement_on(self.request, self.record, self.compared, champion)
@@ -200,7 +200,7 @@ class Run:
             raise RunEndedError(Outcome.NOT_PROMOTED, judgement.reason)
 
     def deliver(self) -> Steps:
-        """Registration and containerization at the same time; the run goes on when both have worked."""
+        """Register the model and build the image at the same time; raises unless both worked."""
         assert self.trained is not None  # noqa: S101 - train() came before; for the type checker
         context, path, lineage = self.context, self.trained.model_path, lineage_of(self.request, self.record)
         self.enter(Stage.DELIVERING, doing=["registering the model", "building the image"])
@@ -227,7 +227,7 @@ class Run:
         self.record = replace(self.record, image=self.image.reference)
 
     def roll_out(self) -> Steps:
-        """One roll-out per target, side by side; a target that fails keeps what it served before."""
+        """Roll out to all targets at the same time; a target whose roll-out fails keeps what it served before."""
         assert self.image is not None  # noqa: S101 - deliver() came before; for the type checker
         plans = self.request.plan.targets
         ids = {plan.name: roll_out_id(self.request, plan.name) for plan in plans}
@@ -252,7 +252,7 @@ class Run:
         self.end(Outcome.PROMOTED, reason)
 
     def keep(self) -> Steps:
-        """Write the outcome into the ledger."""
+        """Record the outcome in the ledger."""
         now: datetime = self.context.current_utc_datetime
         seconds = round((now - self.request.requested_at).total_seconds(), 3)
         self.record = replace(self.record, ended_at=now, seconds=seconds)

@@ -1,7 +1,7 @@
-"""Wait until a pipeline's data are complete, then ask for a run of what lies in its container.
+"""Event aggregation: wait until a pipeline's window of arrivals has settled, then request a run.
 
 Events wake, the listing decides: the window is closed *before* the snapshot lists the container, so an arrival that
-comes in between opens the next window and is never lost.
+comes in between opens the next window and is not lost.
 """
 
 from collections.abc import Generator
@@ -28,7 +28,7 @@ def settle_arrivals(context: df.DurableOrchestrationContext) -> Generator[Any, A
 
     try:
         settled = yield from _wait_until_settled(context, window)
-    except PermanentError as error:  # the pipeline's file is gone or broken: its arrivals get their verdict at once
+    except PermanentError as error:  # the pipeline's file is missing or broken: its arrivals get their verdict at once
         yield from CLOSE_WINDOW.call(context, window)
         admission = _rejected(error)
     else:
@@ -56,7 +56,7 @@ def settle_arrivals(context: df.DurableOrchestrationContext) -> Generator[Any, A
 
 
 def _wait_until_settled(context: df.DurableOrchestrationContext, window: ArrivalWindow) -> Generator[Any, Any, bool]:
-    """True when the window is to be closed; False when there is more to wait than one execution should."""
+    """True when the window is to be closed; False when waiting has to go on in the next execution (continue as new)."""
     event = context.wait_for_external_event(DONE_MARKER) if window.schema >= 2 else None
     rounds, woken = 0, False
     # Never ends right after a cancelled timer: continuing as new then would have the host deliver the event to every
@@ -75,7 +75,7 @@ def _wait_until_settled(context: df.DurableOrchestrationContext, window: Arrival
         first = yield context.task_any([event, timer])
         if first is event:
             timer.cancel()
-            event, woken = None, True  # once: whether enough has come with it is a matter of time again
+            event, woken = None, True  # once: whether the minimum is met is checked again with each round
     return False
 
 

@@ -1,4 +1,4 @@
-"""Waiting for trouble outside to be over before a stage is tried again."""
+"""Stage retries: repeat a stage while its failure kind is outside."""
 
 from collections.abc import Callable, Generator
 from typing import Any
@@ -16,7 +16,7 @@ Steps = Generator[Any, Any, Any]
 def retry_while_outside(
     context: df.DurableOrchestrationContext, steps: Callable[[], Steps], stage: Callable[[], Stage]
 ) -> Steps:
-    """Do the steps of a stage, again after ever longer pauses while what fails them is outside; raises the last error.
+    """Do the steps of a stage, again after growing pauses while the failure kind is outside; raises the last error.
 
     While it waits, the custom status has the reason and ``next_try_at``. Terminating the run ends the waiting.
     """
