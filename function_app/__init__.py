@@ -9,7 +9,7 @@ from function_app.triggers import data_arrival, operations, training_requests, t
 
 
 def build_app(services: Services) -> df.DFApp:
-    """One app over these services; called once per process."""
+    """The Functions app over these services; called once per process."""
     built = df.DFApp(http_auth_level=func.AuthLevel.FUNCTION)
     for blueprint in (
         data_arrival.blueprint(services),

@@ -1,9 +1,9 @@
-"""Every activity's body with its collaborators, and the registration of all of them.
+"""The body of every activity with its collaborators, and the registration of all activities.
 
-What an orchestration may ask for stands in ``shared.contracts``: name, input, output, retry policy. What is done for
-it stands here, because only the app knows its services. An activity with rules or protocols of its own has them in
-``activities/``, imported when it first runs, so that the app starts quickly; one that asks one service has nothing
-else than the function below. mypy holds each body to its row, and a row without a body stops the start.
+The contract of each (name, input, output, retry policy) is a row of ``shared.contracts``; the body is here, because
+only the app knows its services. An activity with rules or protocols of its own is a module of ``activities/``, imported
+when it first runs so that the app starts quickly; one that only calls a service is a function below. mypy checks each
+body against its row, and a row without a body stops the start.
 """
 
 import logging
@@ -38,7 +38,7 @@ def blueprint(services: Services) -> df.Blueprint:
 def activity_function(
     activity: c.Activity[Any, Any], body: Body[Any, Any], services: Services
 ) -> Callable[[Any], dict[str, Any]]:
-    """The function that the host calls: plain JSON in and out; a permanent error becomes a reply."""
+    """The function that the host calls: plain JSON in and out; a permanent error becomes a rejected reply."""
 
     def run(command: dict) -> dict:  # type: ignore[type-arg]  # the worker takes plain types only
         try:
@@ -64,7 +64,7 @@ def _body_of(
 
 @_body_of(c.READ_WINDOW)
 def read_window(window: m.ArrivalWindow, s: Services) -> m.WindowState:
-    """The window's state now; the periods come from the pipeline's file as it is now."""
+    """The window's current state; the periods come from the pipeline's file as it is now."""
     return s.ledger.arrivals.window_state(window, settle=s.pipelines.get(window.pipeline).settle)
 
 
@@ -82,7 +82,7 @@ def close_window(window: m.ArrivalWindow, s: Services) -> m.Done:
 
 @_body_of(c.ADMIT_RUN)
 def admit_run(request: m.AdmissionRequest, s: Services) -> m.Admission:
-    """Windows, messages and people go through this door alike."""
+    """The one admission for windows, messages and HTTP requests."""
     from activities.admit_run import admit_run as body
 
     return body(
@@ -97,7 +97,7 @@ def admit_run(request: m.AdmissionRequest, s: Services) -> m.Admission:
 
 @_body_of(c.RECORD_VERDICT)
 def record_verdict(verdict: m.WindowVerdict, s: Services) -> m.Done:
-    """Keep the verdict for every arrival of the window; repeating it changes nothing."""
+    """Record the verdict on every arrival of the window; a repeat changes nothing."""
     s.ledger.arrivals.record_verdict(verdict)
     return m.Done()
 
@@ -119,7 +119,7 @@ def acquire_compute(ticket: m.ComputeTicket, s: Services) -> m.ComputeTurn:
 
 @_body_of(c.RELEASE_COMPUTE)
 def release_compute(ref: m.ComputeRef, s: Services) -> m.Done:
-    """Give back a run's compute, or its place in the queue before it."""
+    """Give back a run's compute, or its place in the queue."""
     s.ledger.computes.give_back(ref.compute, ref.run_id, datetime.now(UTC))
     return m.Done()
 
@@ -133,26 +133,26 @@ def submit_training(order: m.TrainingOrder, s: Services) -> m.TrainingStatus:
 
 @_body_of(c.CHECK_TRAINING)
 def check_training(training: m.TrainingRef, s: Services) -> m.TrainingStatus:
-    """Where the training is now; a failed one is an answer, not an error."""
+    """The training's current phase; a failed training is a status, not an error."""
     return s.driver.check(training)
 
 
 @_body_of(c.CANCEL_TRAINING)
 def cancel_training(training: m.TrainingRef, s: Services) -> m.Done:
-    """Ask it to stop; ``check_training`` tells when it has. No error for one that has ended already."""
+    """Cancel the training; ``check_training`` shows when it has stopped. No error when it has ended already."""
     s.driver.cancel(training)
     return m.Done()
 
 
 @_body_of(c.COLLECT_TRAINING)
 def collect_training(training: m.TrainingRef, s: Services) -> m.TrainedModel:
-    """The metrics of a completed training and where its model lies; the model itself stays where it is."""
+    """The metrics of a completed training and the path of its model; the model is not moved."""
     return s.driver.collect(training)
 
 
 @_body_of(c.READ_CHAMPION)
 def read_champion(query: m.ChampionQuery, s: Services) -> m.Champion:
-    """Who serves now; ``run_id`` is None while nobody does."""
+    """The current champion; ``run_id`` is None when there is none."""
     return s.ledger.champions.champion(query.pipeline)
 
 

@@ -1,7 +1,7 @@
-"""The composition root: settings to clients, each built on first use and kept for the life of the process.
+"""The composition root: builds clients from settings, each on first use, and keeps them for the life of the process.
 
-Adapters are imported on first use too: a cold start must not wait for SDKs that the first event does not need
-(``benchmarks/`` keeps an eye on it).
+Adapters are imported on first use too, so that a cold start does not wait for SDKs that the first event does not need
+(measured by ``benchmarks/``).
 """
 
 import os
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 
 class Services:
-    """Everything the app's functions work with. Building it reads nothing: a bad setting shows when it is needed."""
+    """All services of the app. Creating it reads nothing: a bad setting is reported when it is first needed."""
 
     @cached_property
     def settings(self) -> "Settings":
-        """The environment, read once."""
+        """The settings, read from the environment once."""
         from shared.settings import settings
 
         return settings()
 
     @cached_property
     def pipelines(self) -> "Pipelines":
-        """The pipelines that the app was deployed with, held against its settings and its training code."""
+        """The deployed pipelines, checked against settings and training code."""
         from shared.host_limits import function_seconds
         from shared.pipelines import Pipelines, Surroundings, training_folders
 
@@ -61,7 +61,7 @@ class Services:
 
     @cached_property
     def hubs(self) -> "Hubs":
-        """The storage of every site."""
+        """The blob storage of every site."""
         from shared.clients.hub_storage import Hubs
 
         return Hubs(self.settings.site)
@@ -73,42 +73,42 @@ class Services:
 
     @cached_property
     def driver(self) -> "TrainingDriver":
-        """What trains."""
+        """The training driver."""
         from shared.clients.azure_ml import AzureMlDriver
 
         return AzureMlDriver(self._workspace, self.settings.compute, self.ledger.turns)
 
     @cached_property
     def model_registry(self) -> "AzureMlRegistry":
-        """Where models are registered."""
+        """The model registry."""
         from shared.clients.azure_ml import AzureMlRegistry
 
         return AzureMlRegistry(self._workspace)
 
     @cached_property
     def job_folders(self) -> "JobFolders":
-        """The training jobs that the app was deployed with."""
+        """The training code that the app was deployed with."""
         from shared.job_folders import JobFolders
 
         return JobFolders(self.settings.app_root)
 
     @cached_property
     def frozen_jobs(self) -> "FrozenJobs":
-        """The training jobs of admitted runs, as they were then."""
+        """The training code of admitted runs, stored by digest."""
         from shared.clients.frozen_jobs import FrozenJobs
 
         return FrozenJobs(self.settings.ledger_connection_string.get_secret_value(), self.settings.ledger_prefix)
 
     @cached_property
     def run_code(self) -> "RunCode":
-        """The code of a run, whatever is deployed now."""
+        """Finds the code that a run was admitted with, whatever is deployed now."""
         from shared.run_code import RunCode
 
         return RunCode(kept=self.frozen_jobs, deployed=self.job_folders, pipelines=self.pipelines)
 
     @cached_property
     def container_registry(self) -> "ContainerRegistryClient":
-        """Where images are pushed to."""
+        """The container registry that images are pushed to."""
         from shared.clients.container_registry import connect
 
         return connect(self.settings.container_registry)
@@ -122,21 +122,21 @@ class Services:
 
     @cached_property
     def announcements(self) -> "RunEventPublisher":
-        """Where runs are announced; without the setting, nowhere."""
+        """The Event Grid topic of announcements; without the setting, nothing is published."""
         from shared.clients.announcements import RunEventPublisher
 
         return RunEventPublisher(self.settings.announcements)
 
     @cached_property
     def results(self) -> "TrainingResults":
-        """Where messages of upstream systems are answered."""
+        """Sends answers to upstream systems by Service Bus."""
         from shared.clients.service_bus import TrainingResults
 
         return TrainingResults(self.settings.service_bus_connection_string)
 
     @property
     def evaluator(self) -> "AdmissionEvaluator":
-        """What decides on requests for runs: those of windows, messages and people alike."""
+        """The admission evaluation for windows, messages and HTTP requests."""
         from shared.admission_evaluation import AdmissionEvaluator
 
         return AdmissionEvaluator(

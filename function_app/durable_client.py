@@ -1,4 +1,4 @@
-"""What the app asks of the Durable client: how an orchestration is, and to start one whose claim the caller holds."""
+"""The app's use of the Durable client: read an orchestration's status, and start one whose claim the caller owns."""
 
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ from shared.wire import to_wire
 
 
 class DurableClient(Protocol):
-    """The little that is needed of the Durable client."""
+    """The methods of the SDK's Durable client that are used here."""
 
     async def get_status(self, instance_id: str, /) -> Any:
         """The instance's status; one without a runtime status when there is no such instance."""
@@ -19,11 +19,11 @@ class DurableClient(Protocol):
 
 
 async def status_of(client: DurableClient, instance_id: str) -> Any | None:
-    """The status of an instance, or None when there is none of that id; raises when the host did not say."""
+    """The status of an instance, None when there is none of that id; raises when the host did not answer."""
     status = await client.get_status(instance_id)
     if status.runtime_status is not None:
         return status
-    # The SDK makes the same empty status of "there is none" (an empty answer) and of the host's own errors.
+    # The SDK returns the same empty status for "no such instance" (an empty answer) and for errors of the host.
     if getattr(status, "message", None) != "":
         raise TransientError(
             f"the host did not give the status of orchestration {instance_id}: {shortened(vars(status))}"
@@ -32,17 +32,17 @@ async def status_of(client: DurableClient, instance_id: str) -> Any | None:
 
 
 async def start_once(client: DurableClient, name: str, instance_id: str, request: object) -> bool:
-    """Start ``name`` unless an instance of that id was ever started; whether it was started now.
+    """Start ``name`` unless an instance of that id was ever started; returns whether it was started now.
 
-    ``start_new`` would replace a finished instance silently, so the caller must hold the claim in the ledger that the
-    id stands for: only then can nobody else start it between the question and the start.
+    ``start_new`` would silently replace a finished instance, so the caller must own the ledger claim of that id: then
+    nobody else can start it between the check and the start.
     """
     if await status_of(client, instance_id) is not None:
         return False
     try:
         await client.start_new(name, instance_id, to_wire(request))
     except Exception:  # the SDK knows no narrower type
-        # The host refuses a second start of what is under way: a redelivery of the same may have been quicker.
+        # The host refuses to start a running instance again: a redelivery of the same message may have started it.
         if await status_of(client, instance_id) is None:
             raise
         return False
@@ -50,6 +50,6 @@ async def start_once(client: DurableClient, name: str, instance_id: str, request
 
 
 def stage_of(custom_status: Any) -> Stage | None:
-    """The stage that an orchestration says it is in; None for one that this version of the app does not know."""
+    """The stage in an orchestration's custom status; None for one that this version of the app does not know."""
     said = custom_status.get("stage") if isinstance(custom_status, dict) else None
     return Stage(said) if said in set(Stage) else None

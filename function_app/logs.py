@@ -1,8 +1,7 @@
-"""What the app writes to logs: on one line each, without control characters, and without the chatter of its libraries.
+"""Log hygiene: every record on one line, without control characters; the libraries' own chatter is silenced.
 
-Names of blobs, subjects of events and reasons come from outside. A line break in one would forge a line of the log, an
-escape sequence would act on the terminal of whoever reads it. Handlers belong to the worker, so the records themselves
-are made clean, in the one place that all of them go through.
+Blob names, event subjects and reasons come from outside: a line break in one could forge a log line, an escape sequence
+could act on a reader's terminal. Handlers belong to the worker, so records are cleaned where they are created.
 """
 
 import logging
@@ -24,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def set_up() -> None:
-    """Make records clean and libraries quiet; safe to repeat. The app's own level is the host's matter."""
+    """Install the record factory and silence libraries; safe to repeat. The app's own level is the host's setting."""
     before = logging.getLogRecordFactory()
     if not isinstance(before, _CleanRecords):
         logging.setLogRecordFactory(_CleanRecords(before))
@@ -37,7 +36,7 @@ def set_up() -> None:
 
 
 class _CleanRecords:
-    """Makes records with another factory; those of the app and of its libraries are one line of bounded length."""
+    """Wraps a record factory; records of the app and its libraries become one line of bounded length."""
 
     def __init__(self, make: Any) -> None:
         self._make = make
@@ -48,7 +47,7 @@ class _CleanRecords:
             return record
         try:
             message = record.getMessage()
-        except (TypeError, ValueError, KeyError):  # arguments that do not fit; logging itself reports it
+        except (TypeError, ValueError, KeyError):  # arguments that do not match the format; logging reports that itself
             return record
         record.msg, record.args = shortened(message, LONGEST_LINE), ()
         if record.exc_info and record.exc_info[0] is not None:
@@ -57,7 +56,7 @@ class _CleanRecords:
 
 
 def _shown(blocks: list[str]) -> str:
-    """A traceback whose lines cannot be taken for lines of the log, whatever the exception's text holds."""
+    """A traceback whose lines cannot be mistaken for log lines, whatever the exception's text holds."""
     lines = [line for block in blocks for line in block.rstrip("\n").split("\n")]
     return "\n".join(f"{_TRACEBACK_PREFIX}{_indented(line)}" for line in lines)
 

@@ -1,4 +1,4 @@
-"""Errors as people get them: ``application/problem+json`` (RFC 9457) with a sentence that names the remedy."""
+"""Error answers of the HTTP API: ``application/problem+json`` (RFC 9457), with a sentence that names the remedy."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RefusedError(EdgetrainError):
 
 
 def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> func.HttpResponse:
-    """A JSON answer: a model, or a dict that is plain JSON already."""
+    """A JSON answer, from a model or from a dict of plain JSON."""
     text = json.dumps(body if isinstance(body, dict) else to_wire(body))
     return func.HttpResponse(text, status_code=status, mimetype="application/json", headers=headers)
 

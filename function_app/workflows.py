@@ -1,4 +1,4 @@
-"""Registers every orchestration under the name by which the host keeps it, which outlives the names in our code."""
+"""Registers every orchestration under its stored name, which stays when names in our code change."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

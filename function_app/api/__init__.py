@@ -1,4 +1,4 @@
-"""The HTTP API behind its bindings: what is asked, what is answered, and the document that describes both.
+"""The HTTP API behind its bindings: operations, request and answer models, and the OpenAPI document.
 
-Nothing here is imported before the first request: the models need pydantic, which a cold start must not wait for.
+Nothing here is imported before the first request: the models need pydantic, which would slow the cold start.
 """

@@ -1,4 +1,4 @@
-"""End a run that goes on, or the waiting for another attempt after one that failed for trouble outside."""
+"""Cancel a run that is under way, or the run retry of one that failed for a cause outside."""
 
 import asyncio
 
@@ -15,9 +15,9 @@ WHY = "it was cancelled by POST /api/runs/{run_id}/cancel"
 
 
 async def cancel_run(run_id: str, services: Services, client: df.DurableOrchestrationClient) -> m.Cancelled:
-    """Terminate the run's orchestration, whose rest the reconciler ends; or forget that it is to be tried again.
+    """Terminate the run's orchestration, which the reconciler then finalizes; or cancel its run retry.
 
-    To cancel what has ended does nothing, and says so: a repeat of the request must not be an error.
+    Cancelling a run that has ended does nothing and says so, so that repeating the request is no error.
     """
     record = await known_run(run_id, services)
     if record.outcome is not None:

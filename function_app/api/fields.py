@@ -1,4 +1,4 @@
-"""Kinds of fields in requests: how a text from outside is read, and what the API's description says of it."""
+"""Field types of HTTP requests: how a text is parsed, and its description in OpenAPI."""
 
 import re
 from datetime import datetime
@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from shared.moments import moment_from
 
-LONGEST_BLOB: Final = 1024  # characters of a blob's name, as the service allows
+LONGEST_BLOB: Final = 1024  # the service's limit for the length of a blob's name, in characters
 LONGEST_KEY: Final = 255
 
 _DAY_OR_OFFSET = re.compile(r"\d{4}-\d\d-\d\d([Tt].*([Zz]|[+-]\d\d:\d\d))?", re.ASCII)

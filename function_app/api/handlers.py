@@ -1,7 +1,7 @@
-"""From a row of the table to its function: what its signature names is read from the request, its answer is sent.
+"""Call the function of an HTTP operation: its signature says which parts of the request it gets; its answer is sent.
 
-A function may name ``services``, ``client``, the parameters of its path, ``query`` and ``body`` (models that read
-them; without ``query`` there are no parameters), and ``idempotency_key``. One that is not a coroutine gets a thread.
+A function may name ``services``, ``client``, its path parameters, ``query`` and ``body`` (models that validate them;
+without ``query`` no parameters are allowed), and ``idempotency_key``. A function that is no coroutine runs in a thread.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ View = TypeVar("View")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located(Generic[View]):
-    """An answer about something with an address of its own; ``begun``: it goes on from now, so the status is 202."""
+    """An answer about a resource with its own address; ``begun``: work on it starts now, so the status is 202."""
 
     view: View
     location: str | None
@@ -37,7 +37,7 @@ class Located(Generic[View]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler:
-    """The function of an operation, and what its signature says. ``answers``: status to the models it may have."""
+    """An operation's function and what its signature says. ``answers``: HTTP status to the models of its answer."""
 
     function: Callable[..., Any]
     takes: frozenset[str]
@@ -47,19 +47,19 @@ class Handler:
 
     @property
     def idempotent(self) -> bool:
-        """Whether a repeat with the same Idempotency-Key is the same request."""
+        """Whether it takes an Idempotency-Key."""
         return "idempotency_key" in self.takes
 
 
 def handler_of(operation: Operation) -> Handler:
-    """The operation's function, imported when it is first asked for."""
+    """The operation's function, imported on first use."""
     return _handler(operation.module, operation.name)
 
 
 async def respond(
     operation: Operation, req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient | None
 ) -> func.HttpResponse:
-    """What the operation answers; raises what :func:`function_app.problems.answers_problems` turns into a problem."""
+    """The operation's HTTP answer; raises errors for :func:`function_app.problems.answers_problems` to convert."""
     found = await call(operation, req, services, client)
     if not isinstance(found, Located):
         return answer(found)
@@ -70,7 +70,7 @@ async def respond(
 async def call(
     operation: Operation, req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient | None
 ) -> Any:
-    """Read the request as the operation's function wants it, and call it."""
+    """Parse the request into the arguments of the operation's function, and call it."""
     handler = handler_of(operation)
     given: dict[str, Any] = {"services": services, "client": client, **req.route_params}
     if operation.keyed:

@@ -1,4 +1,4 @@
-"""Which pipelines an operation may be asked about: those with a file, and those that have had one."""
+"""Which pipelines an operation may name: those with a file, and those with runs or arrivals in the ledger."""
 
 import re
 
@@ -11,9 +11,9 @@ from shared.pipelines.model import NAME
 
 
 def name_of(pipeline: str, services: Services) -> str:
-    """The name of a pipeline that is there, or that has a history; raises :class:`PermanentError` otherwise.
+    """The name, if the pipeline has a file or a history; raises :class:`PermanentError` otherwise.
 
-    A file that is broken or gone now takes nothing away of what was: runs and arrivals stay readable.
+    A pipeline whose file is broken or removed keeps its readable runs and arrivals.
     """
     try:
         return services.pipelines.get(pipeline).name
@@ -24,20 +24,20 @@ def name_of(pipeline: str, services: Services) -> str:
 
 
 def has_history(pipeline: str, services: Services) -> bool:
-    """Whether the ledger knows a run or an arrival of it; any text may be asked for."""
-    if not re.fullmatch(NAME, pipeline):  # not asked of the tables, which refuse some keys
+    """Whether the ledger has a run or an arrival of the pipeline; accepts any text."""
+    if not re.fullmatch(NAME, pipeline):  # the tables refuse some characters in keys, so they are not queried
         return False
     ledger = services.ledger
     return pipeline in ledger.runs.pipelines() or bool(ledger.arrivals.list_arrivals(pipeline, limit=1).items)
 
 
 def is_removed(pipeline: str, services: Services) -> bool:
-    """Whether it has a history and no file any more."""
+    """Whether the pipeline has a history and no file any more."""
     return not services.pipelines.has_file(pipeline) and has_history(pipeline, services)
 
 
 def removal(pipeline: str, troubles: tuple[Trouble, ...]) -> tuple[str, Trouble | None]:
-    """The sentence that says that it is removed, and since when if that was noticed yet."""
+    """The sentence that the pipeline is removed, with the time when the reconciler noticed it, if it has."""
     noticed = next((trouble for trouble in troubles if trouble.kind is TroubleKind.REMOVED), None)
     since = f" at {utc_text(noticed.since)}" if noticed else ""
     return f"pipeline {pipeline} was removed{since}: {GONE}; its runs and arrivals stay readable", noticed

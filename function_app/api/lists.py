@@ -1,4 +1,4 @@
-"""What the ledger and the pipelines' files show: runs, pipelines, arrivals."""
+"""List operations over the ledger and the pipelines' files: runs, pipelines, arrivals."""
 
 import asyncio
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ def _page(asked: m.RunsQuery, services: Services) -> Page[RunRecord]:
 
 
 def list_pipelines(services: Services) -> m.PipelineList:
-    """Every pipeline, and every file that is none."""
+    """Every pipeline, and every file that is not a valid one."""
     troubles = services.ledger.troubles.all()
     shown = tuple(
         _with(
@@ -59,7 +59,7 @@ def list_pipelines(services: Services) -> m.PipelineList:
 async def get_pipeline(
     name: str, services: Services, client: df.DurableOrchestrationClient
 ) -> m.PipelineDetail | m.RemovedPipeline:
-    """A pipeline and its state; of one that was removed, its history."""
+    """A pipeline and its state; for a removed one, its history."""
     removed = await asyncio.to_thread(is_removed, name, services)
     if not removed:
         services.pipelines.get(name)
@@ -86,14 +86,14 @@ def _detail(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.P
 
 
 def list_arrivals(name: str, query: m.PageQuery, services: Services) -> m.ArrivalsPage:
-    """What arrived for a pipeline."""
+    """The arrivals of a pipeline."""
     pipeline = name_of(name, services)
     page = services.ledger.arrivals.list_arrivals(pipeline, limit=query.limit, after=query.continuation)
     return m.ArrivalsPage(arrivals=arrival_views(page.items), continuation=page.next)
 
 
 def list_strays(query: m.StraysQuery, services: Services) -> m.StraysPage:
-    """Events that concern no pipeline."""
+    """The events that concern no pipeline."""
     ledger = services.ledger.arrivals
     if query.kind is m.StrayKind.REJECTED:
         refused = ledger.list_rejected(limit=query.limit, after=query.continuation)
@@ -112,12 +112,12 @@ def open_window(pipeline: Pipeline, services: Services) -> WindowState | None:
 
 
 def active_quarantines(pipeline: Pipeline, services: Services) -> tuple[Quarantine, ...]:
-    """The quarantines that were not released."""
+    """The quarantines that were not lifted."""
     return tuple(kept for kept in services.ledger.quarantines.of(pipeline.name) if kept.active)
 
 
 def arrival_views(arrivals: Iterable[RecordedArrival]) -> tuple[m.ArrivalView, ...]:
-    """Arrivals as people see them: each with a sentence, also before its window is decided."""
+    """Arrivals as the API shows them, each with a sentence, also before its window is decided."""
     return tuple(_arrival_view(recorded) for recorded in arrivals)
 
 
@@ -146,7 +146,7 @@ def _window_view(state: WindowState) -> m.WindowView:
 
 
 def _names(pipeline: str | None, services: Services) -> list[str]:
-    """The pipelines whose runs are asked for; what is broken or removed now may have had runs before."""
+    """The names of all pipelines whose runs are listed; one that is broken or removed now may have runs."""
     if pipeline is not None:
         return [name_of(pipeline, services)]
     known = services.pipelines
@@ -170,5 +170,5 @@ def _champion(pipeline: str, services: Services) -> Champion | None:
 
 
 def _with(model: type[View], pipeline: Pipeline, **more: Any) -> View:
-    """The pipeline's own fields, which were validated when its file was read, and more."""
+    """The pipeline's own fields, validated when its file was read, and additional ones."""
     return model.model_validate({**dict(pipeline), **more})

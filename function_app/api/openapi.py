@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made of the table of operations, their functions' signatures and the models in these."""
+"""The OpenAPI 3.1 document, generated from the table of operations, the functions' signatures and their models."""
 
 import re
 from functools import cache
@@ -46,13 +46,13 @@ class _Schemas(GenerateJsonSchema):
 
 
 def openapi() -> dict[str, Any]:
-    """The operation that answers with the document."""
+    """The operation that serves the document."""
     return document()
 
 
 @cache
 def document() -> dict[str, Any]:
-    """The document. Made once, and not to be changed."""
+    """The document. Built once and shared: do not change it."""
     described, components = _schemas()
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
@@ -77,7 +77,7 @@ _Described = dict[tuple[type[Any], JsonSchemaMode], dict[str, Any]]
 
 
 def _schemas() -> tuple[_Described, dict[str, Any]]:
-    """The schema of every model, and those that are referred to. Queries stand in place, as single parameters."""
+    """The schemas of all models and of the models they refer to. Queries are inlined as single parameters."""
     wanted: dict[tuple[type[Any], JsonSchemaMode], None] = {(Problem, "serialization"): None}
     for operation in OPERATIONS:
         handler = handler_of(operation)
@@ -155,7 +155,7 @@ def _parameters(operation: Operation, handler: Handler, described: _Described) -
 
 
 def _given(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter that is given: leaving it out is another matter than null."""
+    """The schema of a parameter that is present: leaving a parameter out is not the same as null."""
     kept = {name: value for name, value in schema.items() if not (name == "default" and value is None)}
     choices = [choice for choice in kept.pop("anyOf", []) if choice != {"type": "null"}]
     return {**(choices[0] if len(choices) == 1 else {"anyOf": choices}), **kept} if choices else kept

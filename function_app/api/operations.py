@@ -1,8 +1,7 @@
-"""The table of HTTP operations, one row each: the binding, the function and the OpenAPI document are made of it.
+"""The table of HTTP operations, one row each; bindings, dispatch and the OpenAPI document are generated from it.
 
-``triggers/operations.py`` binds a row, ``handlers.py`` calls its function, ``openapi.py`` describes it. What an
-operation takes and answers is not said again here: it is the signature of its function. Nothing else is imported, so
-that a cold start does not wait for what only a request needs.
+``triggers/operations.py`` binds a row, ``handlers.py`` calls its function, ``openapi.py`` describes it. Inputs and
+answers are declared only in the function's signature. Nothing else is imported, to keep the cold start short.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Say what a request would lead to now, and why. Takes the way that ``admit_run`` takes, and writes nothing."""
+"""Preview of a request: the admission evaluation of ``admit_run``, without writing anything."""
 
 from typing import Protocol
 
@@ -12,14 +12,14 @@ from shared.texts import counted
 
 
 class Snapshots(Protocol):
-    """Looks at a pipeline's data."""
+    """Previews snapshots of a pipeline's data."""
 
     def preview_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None) -> Snapshot:
-        """List what is there now; raises a permanent error with code ``NO_DATA`` for nothing."""
+        """List the data as they are now; raises a permanent error with code ``NO_DATA`` when there are none."""
 
 
 def preview_run(request: AdmissionRequest, *, evaluator: AdmissionEvaluator, snapshots: Snapshots) -> Preview:
-    """What would be decided if the request came now; what comes later may be decided otherwise."""
+    """The decision if the request came now; a later request may be decided differently."""
     try:
         evaluation = evaluator.evaluate(request, snapshots.preview_snapshot)
     except PermanentError as error:

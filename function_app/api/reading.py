@@ -1,4 +1,4 @@
-"""From a request to the model of what is asked; everything else is refused with the field's name and the remedy."""
+"""Validate a request into its models; everything else is refused with the field's name and the remedy."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from shared.json_text import UTF8_MARK, NotJsonError, read_json
 
 Asked = TypeVar("Asked", bound=BaseModel)
 
-LARGEST_BODY = 8 * 1024  # what is kept of it must fit into one value of the ledger's tables, in any script
+LARGEST_BODY = 8 * 1024  # must fit into one value of the ledger's tables, in any script
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
 _KEYS_OF_THE_HOST = frozenset({"code", "clientId"})  # the function key, and its name in API Management
@@ -31,7 +31,7 @@ def query_of(model: type[Asked], params: Mapping[str, str]) -> Asked:
 
 
 def body_of(model: type[Asked], body: bytes) -> Asked:
-    """The JSON object that a request brings; nothing stands for an empty one. Raises :class:`BadFieldError`."""
+    """The JSON object in a request's body; no body counts as an empty object. Raises :class:`BadFieldError`."""
     if len(body) > LARGEST_BODY:
         raise RefusedError(413, "too_large", f"the body has {len(body)} bytes, and at most {LARGEST_BODY} are taken")
     try:
@@ -46,7 +46,7 @@ def body_of(model: type[Asked], body: bytes) -> Asked:
 
 
 def idempotency_key_of(req: func.HttpRequest) -> str | None:
-    """The key under which a repeat is the same request; raises :class:`BadFieldError`."""
+    """The request's Idempotency-Key; raises :class:`BadFieldError`."""
     key: str | None = req.headers.get(IDEMPOTENCY_KEY)
     if key is not None and not _PRINTABLE.fullmatch(key):
         reason = (
@@ -57,7 +57,7 @@ def idempotency_key_of(req: func.HttpRequest) -> str | None:
 
 
 def _refusal(error: ValidationError, model: type[BaseModel], kind: str) -> BadFieldError:
-    """One sentence about the first thing that is wrong."""
+    """One sentence about the first invalid field."""
     trouble, field, sentence = trouble_in(error, model)
     known = known_fields(model)
     if trouble == "model_type":

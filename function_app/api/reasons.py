@@ -1,4 +1,4 @@
-"""Collect what is known of a blob and say why it was trained, or was not; the rules are in ``explanations``."""
+"""The ``why`` operation: collect the evidence about a blob; the rules are in ``shared.decisions.explanations``."""
 
 import asyncio
 import json
@@ -26,12 +26,12 @@ from shared.messages import RejectedEvent, RunRecord
 from shared.pipelines import Pipeline
 
 NEWEST_RUNS = 20
-MOST_ENTRIES = 500_000  # of manifests that are read for one answer: a second or two
+MOST_ENTRIES = 500_000  # limit of manifest bytes read for one answer; takes a second or two
 _NEWEST_REJECTED = 100
 
 
 class SiteStorage(Protocol):
-    """A site's blob storage."""
+    """The reads of a site's blob storage that ``why`` needs."""
 
     def blob(self, pipeline: Pipeline, name: str) -> BlobEntry | None:
         """The blob as it is now."""
@@ -42,21 +42,21 @@ class SiteStorage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What the newest snapshots hold of a blob, and the runs whose snapshots were looked through."""
+    """What the newest snapshots list of a blob, and the runs whose snapshots were searched."""
 
     listed_in: ListedIn | None
     searched_runs: frozenset[str]
 
 
 async def why(query: m.WhyQuery, services: Services, client: df.DurableOrchestrationClient) -> m.Why:
-    """One verdict, one sentence, and everything they rest on."""
+    """One verdict, one sentence, and the evidence for them."""
     answer, run_id = await asyncio.to_thread(_found, query, services)
     run = await asyncio.to_thread(services.ledger.runs.run, run_id) if run_id else None
     return replace(answer, run=await run_view(client, services, run)) if run else answer
 
 
 def _found(asked: m.WhyQuery, services: Services) -> tuple[m.Why, str | None]:
-    """The answer, without the run that it is about, and that run's id."""
+    """The answer without its run, and that run's id."""
     try:
         services.pipelines.get(asked.pipeline)
     except PermanentError as error:
@@ -69,7 +69,7 @@ def _found(asked: m.WhyQuery, services: Services) -> tuple[m.Why, str | None]:
 
 
 def _past(asked: m.WhyQuery, services: Services, error: PermanentError) -> tuple[m.Why, str | None]:
-    """What the ledger knows of a blob of a pipeline whose file is broken or gone."""
+    """The answer from the ledger alone, for a pipeline whose file is broken or removed."""
     troubles = services.ledger.troubles.of(asked.pipeline)
     gone = not services.pipelines.has_file(asked.pipeline)
     now = removal(asked.pipeline, troubles)[0] if gone else error.reason
@@ -121,7 +121,7 @@ def collect(asked: m.WhyQuery, services: Services, now: datetime) -> tuple[Evide
 
 
 def search(storage: SiteStorage, pipeline: str, blob: str, runs: Sequence[RunRecord]) -> Search:
-    """Look for the blob in the snapshots of runs, newest first; each snapshot once, up to a bound on what is read."""
+    """Search the snapshots of runs for the blob, newest first; each snapshot once, up to a limit of bytes."""
     searched_runs: set[str] = set()
     absent: set[str] = set()
     entries = 0
@@ -141,8 +141,8 @@ def search(storage: SiteStorage, pipeline: str, blob: str, runs: Sequence[RunRec
 def _ask_the_hub(
     pipeline: Pipeline, blob: str, runs: Sequence[RunRecord], services: Services
 ) -> tuple[BlobEntry | None, Search, str]:
-    """The blob now, and in snapshots. A site that does not answer leaves the ledger's half of the story."""
-    # HTTP resolves steps, and no storage keeps a name with a NUL: no blob can be reached by such a name.
+    """The blob now, and in snapshots. When the site does not answer, the evidence is the ledger's alone."""
+    # HTTP resolves "." and "..", and no storage takes a NUL in a name: such a name cannot be requested.
     if "\0" in blob or not {".", ".."}.isdisjoint(blob.split("/")):
         return None, Search(None, frozenset()), ""
     try:
@@ -155,7 +155,7 @@ def _ask_the_hub(
 
 
 def _is_in(known: ServingModel | None, pipeline: Pipeline, blob: str, services: Services) -> bool:
-    """Whether the model that serves was trained on the blob, as far as its manifest can be had."""
+    """Whether the serving model was trained on the blob, as far as its manifest can be read."""
     if known is None or known.snapshot is None or known.snapshot.site != pipeline.data.site:
         return False
     try:
@@ -171,7 +171,7 @@ def _mentioning(blob: str, rejected: Iterable[RejectedEvent]) -> list[RejectedEv
 
 
 def _named_by(events: Iterable[RecordedArrival], runs: Iterable[RunRecord], services: Services) -> dict[str, RunRecord]:
-    """The runs that verdicts name, by id."""
+    """The runs that the verdicts refer to, by id."""
     known = {run.run_id: run for run in runs}
     for run_id in {entry.run_id for entry in events if entry.run_id} - set(known):
         run = services.ledger.runs.run(run_id)

@@ -1,4 +1,4 @@
-"""Let data that failed too often be tried again."""
+"""Lift quarantines."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from shared.texts import counted
 
 
 def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:
-    """Release one fingerprint or all, and have the reconciler look at the data again."""
+    """Lift the quarantine of one fingerprint or of all, and have the reconciler evaluate the data again."""
     pipeline = services.pipelines.get(name)
     active = active_quarantines(pipeline, services)
     wanted = [kept for kept in active if body.fingerprint in {None, kept.fingerprint}]
@@ -22,7 +22,7 @@ def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:
     released = [services.ledger.quarantines.lift(pipeline.name, kept.fingerprint, now) for kept in wanted]
     # Also when nothing was quarantined: a call that died half-way is repeated, and its listing must be looked at again.
     services.ledger.listings.clear_decision(pipeline.name)
-    done = tuple(kept for kept in released if kept is not None)  # None: somebody else released it just now
+    done = tuple(kept for kept in released if kept is not None)  # None: another request lifted it just now
     return m.Released(released=done, sentence=_sentence(pipeline.name, len(done)))
 
 

@@ -1,6 +1,6 @@
-"""A run as people see it: the ledger's record, and while it is under way what its orchestrations say.
+"""A run as the API shows it: the ledger's record and, while it is under way, the custom status of its orchestrations.
 
-Raises :class:`shared.errors.TransientError` when the host does not say: that is not the same as "there is none".
+Raises :class:`shared.errors.TransientError` when the host does not answer, which is not the same as "no such run".
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from shared.decisions.reconciliation.orphans import Liveness, liveness_of
 from shared.decisions.training.retry_schedule import is_tried_again
 from shared.messages import CLAIMED, RunRecord
 
-AT_ONCE = 8  # questions to the host, for a list of runs that go on
+AT_ONCE = 8  # queries to the host at most, for a list of runs that are under way
 
 
 async def run_view(client: df.DurableOrchestrationClient, services: Services, record: RunRecord) -> RunView:
@@ -37,7 +37,7 @@ async def run_view(client: df.DurableOrchestrationClient, services: Services, re
 async def listed(
     client: df.DurableOrchestrationClient, services: Services, records: Sequence[RunRecord]
 ) -> tuple[ListedRun, ...]:
-    """Runs as a list shows them. The ledger keeps no stage of a run that goes on, so those are asked for it."""
+    """Runs for a list. The ledger does not keep the stage of a run that is under way, so the host is queried for it."""
     room = asyncio.Semaphore(AT_ONCE)
     planned = await _planned(services, records)
 
@@ -56,14 +56,14 @@ def _fields(record: RunRecord) -> dict[str, Any]:
 
 
 async def _planned(services: Services, records: Iterable[RunRecord]) -> dict[str, datetime]:
-    """When each of these runs is tried again, as far as it is; nothing is asked when none can be."""
+    """The times of run retries, for the runs that have one; nothing is queried when none can have one."""
     if not any(map(is_tried_again, records)):
         return {}
     return {retry.run_id: retry.at for retry in await asyncio.to_thread(services.ledger.retries.all)}
 
 
 def _live(status: Any, record: RunRecord) -> dict[str, Any]:
-    """What an orchestration says of a run without an outcome, and what is to be said when it has ended without one.
+    """The status of a run without an outcome, and the sentence when its orchestration has ended without one.
 
     ``status``: None when there is no such orchestration.
     """
@@ -80,7 +80,7 @@ def _live(status: Any, record: RunRecord) -> dict[str, Any]:
 
 
 async def _details(client: df.DurableOrchestrationClient, run_id: str, progress: dict[str, Any]) -> dict[str, Any]:
-    """What the orchestrations of a stage's own know: the queue's or the training's, or one per target."""
+    """The custom status of the stage's own orchestrations: queue or training, or one per target."""
     if isinstance(progress.get("details"), str):
         found = (await _custom_status(client, progress["details"])).get("progress")
         return found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""One run."""
+"""The operation that shows one run."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Start a run, or say what would happen: the request is read, claimed if it has a key, admitted, and answered."""
+"""Start a run or preview it: the request is validated, claimed if it has an Idempotency-Key, admitted, and answered."""
 
 import asyncio
 import hashlib
@@ -56,7 +56,7 @@ async def start_run(
 
 
 def admission_request(pipeline: str, body: m.RunBody, key: str | None, now: datetime) -> AdmissionRequest:
-    """What is asked for. With a key, everyone who asks with it is the same requester, who gets one run at most."""
+    """The admission request. All requests with the same key are one requester, who gets one run at most."""
     requester = digest(pipeline, key) if key is not None else uuid.uuid4().hex
     return AdmissionRequest(
         pipeline=pipeline,
@@ -70,7 +70,7 @@ def admission_request(pipeline: str, body: m.RunBody, key: str | None, now: date
 
 
 def check(services: Services, request: AdmissionRequest) -> None:
-    """Refuse at once what can never be admitted; raises :class:`PermanentError`."""
+    """Refuse at once a request that can never be admitted; raises :class:`PermanentError`."""
     pipeline = services.pipelines.get(request.pipeline)
     effective_parameters(pipeline.train.parameters, request.parameters)
 
@@ -81,7 +81,7 @@ def preview(services: Services, request: AdmissionRequest) -> Preview:
 
 
 def claim(services: Services, request: AdmissionRequest, body: m.RunBody, key: str) -> bool:
-    """Claim the key for this request; False when it stands for another one."""
+    """Claim the key for this request; False when the key was used for a different one."""
     asked = hashlib.sha256(to_text(body).encode("utf-8")).hexdigest()
     claimed = services.ledger.requests.claim(
         "http",
@@ -94,7 +94,7 @@ def claim(services: Services, request: AdmissionRequest, body: m.RunBody, key: s
 
 
 async def start_unless_answered(client: df.DurableOrchestrationClient, request: AdmissionRequest) -> None:
-    """Start the request, also again when its first try ended and led to no run: nothing has happened by it yet."""
+    """Start the request; also when its first orchestration ended without a run, since nothing has happened yet."""
     instance_id = request.requested_by
     if await start_once(client, REQUEST_RUN, instance_id, request):
         return
@@ -103,7 +103,7 @@ async def start_unless_answered(client: df.DurableOrchestrationClient, request: 
         try:
             await client.start_new(REQUEST_RUN, instance_id, to_wire(request))
         except Exception:  # the SDK knows no narrower type
-            # Whoever repeats the request at the same moment may have been first; anything else is trouble.
+            # A simultaneous repeat of the request may have started it first; any other error is raised.
             if (await client.get_status(instance_id)).runtime_status in _ENDED:
                 raise
 
@@ -117,7 +117,7 @@ def may_try_again(said: object) -> bool:
 
 
 async def admission_of(client: df.DurableOrchestrationClient, instance_id: str) -> dict[str, Any]:
-    """What ``request_run`` says of the admission, once it does; ``{}`` when it takes too long to wait for."""
+    """The admission in the custom status of ``request_run``; ``{}`` when it does not appear in time."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + ADMISSION_SECONDS
     while loop.time() < ends:
@@ -131,7 +131,7 @@ async def admission_of(client: df.DurableOrchestrationClient, instance_id: str) 
 
 
 def admission_answer(said: dict[str, Any]) -> Located[m.Accepted]:
-    """The run that was started, or the one that was there already; raises what the problem is otherwise."""
+    """The run that was started or existed already; raises the problem otherwise."""
     if "rejected" in said:
         raise PermanentError(said["reason"], code=said["rejected"])
     if "admission" not in said:

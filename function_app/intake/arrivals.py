@@ -1,4 +1,4 @@
-"""Events into the ledger: understood, routed, and recorded together with whatever else arrives meanwhile."""
+"""Arrival intake: parse and route events, and record them in the ledger in groups."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _LONGEST_ID = 256
 
 @dataclass(frozen=True, slots=True)
 class IntakeResult:
-    """What to do after an event was recorded.
+    """What the caller must do after an event was recorded.
 
-    ``start``: the windows whose settling must be started; ``wake``: those whose done-marker it is, under way already.
+    ``start``: the windows to start a settling orchestration for; ``wake``: the running ones whose done-marker this is.
     """
 
     start: tuple[ArrivalWindow, ...] = ()
@@ -43,14 +43,14 @@ class IntakeResult:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """The pipelines, and the storage account of each of their sites; both stay for the life of the process."""
+    """The pipelines, and the storage account of each of their sites; both loaded once per process."""
 
     pipelines: tuple[Pipeline, ...]
     accounts: Mapping[str, str]
 
 
 class Intake:
-    """Takes events. Belongs to the event loop that the host runs its functions on."""
+    """Records events. Bound to the event loop that the host runs its functions on."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -59,7 +59,7 @@ class Intake:
         self._joining: dict[str, GroupCommit[tuple[Arrival, bool], JoinedWindow]] = {}
 
     async def record_text(self, text: str, received_at: datetime) -> IntakeResult:
-        """Record an event as it was sent; otherwise as :meth:`record`."""
+        """Record an event from its text as it was sent; otherwise like :meth:`record`."""
         try:
             payload = payload_of(text)
         except PermanentError as error:
@@ -67,10 +67,10 @@ class Intake:
         return await self.record(payload, received_at)
 
     async def record(self, payload: Mapping[str, Any], received_at: datetime) -> IntakeResult:
-        """Record an event; what the caller must do now, usually nothing.
+        """Record an event; returns what the caller must do now, usually nothing.
 
-        What is raised makes Event Grid deliver again, which is right for everything but an event that nobody
-        understands: that one is recorded with the reason.
+        An exception makes Event Grid deliver the event again. An event that is not understood raises nothing: it is
+        recorded as rejected, with the reason.
         """
         if self._watched is None:
             self._watched = await asyncio.to_thread(self._watch)
@@ -99,7 +99,7 @@ class Intake:
         return IntakeResult()
 
     def _watch(self) -> _Watched:
-        """Read what the first event needs, in a thread: it takes a moment that no other function should wait for."""
+        """Load pipelines and accounts in a thread, so that no other function waits for it."""
         _ = self._services.ledger
         return _Watched(self._services.pipelines.all, self._services.accounts)
 
@@ -124,7 +124,7 @@ class Intake:
 
 
 def _whatever(text: str) -> Mapping[str, Any]:
-    """What can be read of a text that is refused, so that its row has the event's id if it has one."""
+    """The fields that can be read of a rejected text, so that its row has the event's id if there is one."""
     try:
         read = json.loads(text)
     except (ValueError, RecursionError):
@@ -133,14 +133,14 @@ def _whatever(text: str) -> Mapping[str, Any]:
 
 
 def rejection_of(payload: Mapping[str, Any], reason: str, received_at: datetime) -> RejectedEvent:
-    """What is kept of an event that is not understood: the same for every delivery, and another for another event."""
+    """The record of a rejected event: the same for every delivery of it, different for different events."""
     try:
         text = json.dumps(payload, sort_keys=True, default=str)
     except (TypeError, ValueError, RecursionError) as error:
         text = f"cannot be shown: {type(error).__name__}"
     short = shortened(text)
     if short != text:
-        # What was left out may be all that tells it from another.
+        # The part that was cut off may be the only difference to another event.
         short += f" (sha256 {hashlib.sha256(text.encode()).hexdigest()[:16]})"
     event_id = one_line(payload.get("id") or "").encode("ascii", "backslashreplace").decode()
     return RejectedEvent(event_id=shortened(event_id, _LONGEST_ID), reason=reason, received_at=received_at, text=short)

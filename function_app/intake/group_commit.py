@@ -1,7 +1,7 @@
-"""Write together what arrives while a write is under way.
+"""Group commit: items that arrive while a write is under way are written together with the next one.
 
-Nobody waits for a group to fill: the first item goes at once, and whatever is submitted until it is written goes
-together with the next write. So the groups grow with the load, and an idle app is as quick as without them.
+No item waits for a group to fill: the first is written at once. Groups therefore grow with the load, and an idle app is
+as quick as without them.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from shared.errors import TransientError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MOST_ITEMS = 500  # in one group, so that the first of a burst does not wait for all of it
+MOST_ITEMS = 500  # most items in one group, so that the first of a burst does not wait for all of it
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Hands items in groups to ``commit``, which runs in a thread and answers with one result for each, in order.
+    """Passes items in groups to ``commit``, which runs in a thread and returns one result for each item, in order.
 
-    One group at a time. Belongs to one event loop.
+    One group at a time. Bound to one event loop.
     """
 
     def __init__(self, commit: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
@@ -30,7 +30,7 @@ class GroupCommit(Generic[Item, Result]):
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, item: Item) -> Result:
-        """The item's own result, once its group is written; raises what went wrong with it."""
+        """The item's result, once its group is written; raises the item's own error."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._worker is None or self._worker.done():

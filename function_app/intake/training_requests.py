@@ -1,4 +1,4 @@
-"""Messages of upstream systems: read, claimed and started, or answered as rejected and copied to quarantine."""
+"""Message intake: validate a training request from Service Bus, claim and start it; or reject and quarantine it."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SOURCE = "bus"
-CLAIMANT_SECONDS = 5.0  # who claimed a request and has not started it by then is taken for dead
+CLAIMANT_SECONDS = 5.0  # grace period after which the owner of a claim that was not started counts as dead
 _LOOK_SECONDS = 0.2
 
 
 def envelope_of(message: func.ServiceBusMessage) -> Envelope:
-    """A message as plain values; what it lacks is empty."""
+    """The message as plain values; missing fields are empty."""
     return Envelope(
         body=message.get_body(),
         message_id=message.message_id or "",
@@ -51,7 +51,7 @@ def envelope_of(message: func.ServiceBusMessage) -> Envelope:
 
 
 async def receive(received: func.ServiceBusMessage, services: Services, client: df.DurableOrchestrationClient) -> None:
-    """Take a message as the host hands it over. What is raised makes the broker deliver it again."""
+    """Handle a message from the host's trigger. An exception makes the broker deliver it again."""
     message = envelope_of(received)
     try:
         await start_or_reject(message, services, client, datetime.now(UTC))
@@ -63,7 +63,7 @@ async def receive(received: func.ServiceBusMessage, services: Services, client: 
 async def start_or_reject(
     message: Envelope, services: Services, client: df.DurableOrchestrationClient, received_at: datetime
 ) -> None:
-    """Start what a message asks for, or reject it. Only a bad message is rejected; all other trouble is raised."""
+    """Start the request, or reject the message. Only an invalid message is rejected; every other error is raised."""
     pipelines = await asyncio.to_thread(lambda: services.pipelines)
     asked: UpstreamRequest | None = None
     try:
@@ -81,7 +81,7 @@ async def start_or_reject(
 
 
 def _check(asked: UpstreamRequest, pipelines: Pipelines) -> None:
-    """Refuse at once what can never be admitted; raises :class:`PermanentError`."""
+    """Refuse at once a request that can never be admitted; raises :class:`PermanentError`."""
     pipeline = pipelines.get(asked.pipeline)
     effective_parameters(pipeline.train.parameters, asked.parameters)
 
@@ -100,7 +100,7 @@ async def _start(
     claim: RequestClaim,
     client: df.DurableOrchestrationClient,
 ) -> None:
-    """Start the request, also when whoever claimed it died before that."""
+    """Start the request, also when an earlier owner of its claim died before the start."""
     if not claim.new:
         await _give_way(client, claim)
     request = admission_request(asked, claim.instance_id, claim.claimed_at)
@@ -110,7 +110,7 @@ async def _start(
 
 
 async def _give_way(client: df.DurableOrchestrationClient, claim: RequestClaim) -> None:
-    """Another delivery of the message claimed the request, perhaps a moment ago: let it start it if it lives."""
+    """Another delivery owns the claim, perhaps since a moment ago: leave it the start while it is alive."""
     age = (datetime.now(UTC) - claim.claimed_at).total_seconds()
     findings = int(max(0.0, min(CLAIMANT_SECONDS - age, CLAIMANT_SECONDS)) / _LOOK_SECONDS)
     for _ in range(findings):
@@ -120,7 +120,7 @@ async def _give_way(client: df.DurableOrchestrationClient, claim: RequestClaim) 
 
 
 def _reject(services: Services, message: Envelope, reason: str, asked: UpstreamRequest | None) -> None:
-    """Answer first: a sender gets an answer even if its message is too large for the queue that it is copied to."""
+    """Answer first, then quarantine: the sender gets an answer even if the quarantine queue refuses the message."""
     reply = reply_of(message)
     log.warning("message %r is rejected: %s", reply.message_id, reason)
     services.results.send(rejection(reply, asked.pipeline if asked else "", reason))

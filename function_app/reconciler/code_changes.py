@@ -1,4 +1,4 @@
-"""Changed code, which no event reports: a request for a run when the last decision was made with other code."""
+"""Detects changed code, which no event reports, and requests a run when the last decision was made with other code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def code_now(services: Services, pipeline: Pipeline) -> str:
-    """The digest of the pipeline's code as it is deployed; empty when it cannot be read, which admission tells."""
+    """The digest of the pipeline's deployed code; empty when it cannot be read, which admission reports."""
     try:
         job = services.job_folders.read(pipeline.train.folder)
     except PermanentError:
@@ -38,7 +38,7 @@ def request_for_other_code(
     scan: ScanState | None,
     now: datetime,
 ) -> AdmissionRequest | None:
-    """The request to start when the code has changed since the last decision; nothing is asked while it has not."""
+    """The request to start when the code has changed since the last decision, else None without any query."""
     if decided is None or scan is None or not has_changed(decided, code, scan, now):
         return None
     last = services.ledger.runs.run(decided.run_id) if decided.run_id else None

@@ -1,7 +1,7 @@
-"""A cycle of the reconciler: data that no event reported, runs that nobody started, runs that nobody ended.
+"""A reconciler cycle: unreported data changes, orphaned windows and runs, due schedules and retries, unsent outcomes.
 
-Everything here is somebody else's work that was left undone, so it is done only after a grace period, and each step may
-be repeated. No step, pipeline, window or run that fails stops the others.
+It repairs what others left undone, so it acts only after a grace period, and each step can be repeated. An error in one
+step, pipeline, window or run does not stop the others.
 """
 
 import logging
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 async def run_cycle(services: Services, client: DurableClient, now: datetime) -> CycleContext:
-    """One cycle over everything; what it did goes to the log in one line."""
+    """Run one cycle; a summary is logged on one line."""
     began = time.monotonic()
     context = CycleContext(services, client, now)
     await check_pipeline_files(context)
@@ -34,7 +34,7 @@ async def run_cycle(services: Services, client: DurableClient, now: datetime) ->
     await start_due(context)
     await detect_data_changes(context, unfinished)
     await record_troubles(context)
-    await send_due_outcomes(context)  # last, because a broker that is away takes its time
+    await send_due_outcomes(context)  # last, because a broker that does not answer takes long
     log.info(
         "cycle over %s in %.1f s: %s",
         counted(len(services.pipelines.all), "pipeline"),

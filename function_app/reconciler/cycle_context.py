@@ -1,4 +1,4 @@
-"""One cycle of the reconciler: what it works with, what it did, and the guard that keeps its parts apart."""
+"""The context of one reconciler cycle: its services, its counts and findings, and the guard that isolates its parts."""
 
 import logging
 from collections import Counter
@@ -20,11 +20,11 @@ _FAILURES = frozenset({TroubleKind.UNREACHABLE, TroubleKind.REFUSED, TroubleKind
 
 @dataclass(slots=True)
 class CycleContext:
-    """``now`` is when it began. ``done`` counts what was done, by a word for each.
+    """``now``: when the cycle began. ``done``: the number of actions, by a word for each kind.
 
-    ``findings``: what was found wrong with each pipeline, by the aspect that was looked at; an empty list is good news.
-    ``undecided``: the pipelines that have windows without a verdict; None when that could not be asked.
-    ``had_runs``: every pipeline that has ever had one; None when that could not be asked.
+    ``findings``: what was found wrong with each pipeline, by aspect; an empty list means that the aspect was checked
+    and is fine. ``undecided``: the pipelines with windows without a verdict; ``had_runs``: every pipeline that ever had
+    a run; both None when the ledger could not be read.
     """
 
     services: Services
@@ -37,12 +37,12 @@ class CycleContext:
     had_runs: list[str] | None = None
 
     def add_findings(self, pipeline: str, aspect: Aspect, found: Iterable[Finding] = ()) -> None:
-        """Note what a look at this aspect found wrong, besides what another look at it in this cycle did."""
+        """Add findings of this aspect to those of this cycle."""
         self.findings.setdefault(pipeline, {}).setdefault(aspect, []).extend(found)
 
     @contextmanager
     def scanning_data(self, pipeline: str) -> Iterator[None]:
-        """Note what the block raises as wrong with the pipeline's data; it is logged once, when it is kept."""
+        """Turn errors of the block into findings about the pipeline's data; each is logged once, when it is kept."""
         try:
             yield
         except Exception as error:
@@ -58,7 +58,7 @@ class CycleContext:
 
     @contextmanager
     def guard(self, what: str) -> Iterator[None]:
-        """Log what the block raises, with what can be done about it, and go on. ``what``: "adopt run x"."""
+        """Log an error of the block with its remedy, and go on. ``what`` completes the log line: "adopt run x"."""
         try:
             yield
         except PermanentError as error:  # its text names the remedy
@@ -73,6 +73,6 @@ class CycleContext:
 
     @property
     def summary(self) -> str:
-        """What was done, in one line."""
+        """The counts of this cycle, on one line."""
         done = ", ".join(f"{what}: {count}" for what, count in sorted(self.done.items())) or "nothing to do"
         return done + (f"; failed: {self.failed}, see the lines above and GET /api/pipelines" if self.failed else "")

@@ -1,4 +1,4 @@
-"""Detects data that no event reported, by a cheap scan, and notifies the pipeline's window."""
+"""Change detection: finds data that no event reported by a quick scan, and notifies the pipeline's window."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4  # pipelines looked at side by side, so that a hub that does not answer keeps few waiting
+AT_ONCE = 4  # pipelines scanned at the same time, so that a hub that does not answer delays few others
 
 
 class Hub(Protocol):
-    """The looks at a site's storage that leave nothing behind; raise ``NO_DATA`` for nothing to train on."""
+    """The reads of a site's storage for change detection; they raise ``NO_DATA`` when there is nothing to train on."""
 
     def holdout(self, pipeline: Pipeline) -> str | None:
-        """What is known of the content of the pipeline's hold-out, None when it is not there."""
+        """The content of the pipeline's hold-out as far as it is known; None when there is no hold-out."""
 
     def done_marker(self, pipeline: Pipeline) -> str | None:
-        """The ETag of the pipeline's done-marker, None when it is not there."""
+        """The ETag of the pipeline's done-marker; None when there is none."""
 
     def page(self, pipeline: Pipeline, marker: str | None = None) -> ListedPage:
         """One page of the blobs that the pipeline watches."""
 
     def listing(self, pipeline: Pipeline, *, newer_than: datetime | None = None) -> Listing:
-        """All of them; what was written after ``newer_than`` is counted as fresh."""
+        """All blobs that the pipeline watches; those written after ``newer_than`` count as fresh."""
 
 
 async def detect_data_changes(context: CycleContext, unfinished: Collection[UnfinishedWindow]) -> None:
-    """Scan every pipeline's data. ``unfinished``: the windows that are not decided, as the cycle found them."""
-    # Their listing is being decided on right now; what it leaves open shows in the next cycle.
+    """Scan every pipeline's data. ``unfinished``: the windows without a verdict at the start of the cycle."""
+    # Their listing is being decided on right now; what remains is detected in the next cycle.
     being_decided = {found.window.pipeline for found in unfinished if found.closed}
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -83,11 +83,11 @@ async def _act_on_change(context: CycleContext, pipeline: Pipeline) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DataChange:
-    """What a scan of a pipeline's data led to.
+    """The result of a scan of a pipeline's data.
 
-    ``window``: the one that was opened for what it showed; None when nothing is new, or the open window was notified.
-    ``request``: to be started, because the data are known and the code is another. ``unreadable``: the blobs that are
-    left out for their names, in words.
+    ``window``: the window that was opened for an observed change; None when nothing changed, or the open window was
+    notified. ``request``: to be started, because the data are known and the code has changed. ``unreadable``: the blobs
+    that are left out for their names, in words.
     """
 
     window: ArrivalWindow | None = None
@@ -111,21 +111,21 @@ def detect_change(services: Services, pipeline: Pipeline, now: datetime) -> Data
             listings.keep_scan(pipeline.name, scan_state(before, scan, None, now, code=code))
         raise
     state = scan_state(before, scan, listing, now, code=code)
-    # Asked again, because an admission may have decided on this very listing meanwhile.
+    # Read again, because an admission may have decided on this very listing in between.
     if not is_undecided_change(state, listings.last_decided(pipeline.name), now):
         listings.keep_scan(pipeline.name, state)
         return DataChange(unreadable=state.unreadable)
     window = services.ledger.arrivals.open_window(pipeline.name, at=now, change=observed_change(before, listing))
-    # Only now, so that who dies before tells it again, which changes nothing.
+    # Only now: after a crash before it the window is notified again, which changes nothing.
     listings.keep_scan(pipeline.name, after_notification(state, now))
     log.info("pipeline %s has data that no event reported: %d files", pipeline.name, listing.fresh_blobs)
     return DataChange(window, state.unreadable)
 
 
 def quick_scan(hub: Hub, pipeline: Pipeline, before: ScanState | None) -> QuickScan:
-    """Two or three requests: for the hold-out, and for the done-marker or for the first page and the last one.
+    """Two or three requests: the hold-out, and either the done-marker or the first and the last page.
 
-    The last page is asked for where it was, as far as that is known.
+    The last page is requested by its marker of the previous scan, if that is known.
     """
     holdout = hub.holdout(pipeline)
     if pipeline.settle.done_marker is not None:
@@ -139,7 +139,7 @@ def quick_scan(hub: Hub, pipeline: Pipeline, before: ScanState | None) -> QuickS
 
 
 def _last_page_from_before(hub: Hub, pipeline: Pipeline, before: ScanState | None) -> tuple[str, ListedPage] | None:
-    """The last page by way of where it was at the last scan; None when that leads nowhere any more."""
+    """The last page by its marker of the last scan; None when that is not valid any more."""
     if before is None or before.last_marker is None:
         return None
     try:
@@ -151,7 +151,7 @@ def _last_page_from_before(hub: Hub, pipeline: Pipeline, before: ScanState | Non
 
 
 def _last_page(hub: Hub, pipeline: Pipeline, marker: str) -> tuple[str, ListedPage]:
-    """The last page and its marker; without one to start from, all pages are walked through, once."""
+    """The last page and its marker; without a marker to start from, all pages are read once."""
     while True:
         page = hub.page(pipeline, marker)
         if page.next_marker is None:

@@ -1,4 +1,4 @@
-"""``retrain_every``: a request when it is due, claimed before it is started."""
+"""``retrain_every``: start a request at each due time, claimed first."""
 
 import asyncio
 from datetime import UTC
@@ -11,7 +11,7 @@ from shared.messages import AdmissionRequest, Cause
 
 
 async def start_due(context: CycleContext) -> None:
-    """Start what is due, once, whoever else is looking."""
+    """Start what is due, once, even when several hosts check at the same time."""
     for pipeline in context.services.pipelines.all:
         if pipeline.retrain_every is not None:
             with context.guard(f"keep the schedule of pipeline {pipeline.name}"):
@@ -36,7 +36,7 @@ async def _keep(context: CycleContext, pipeline: str, cron: str) -> None:
 
 
 def request_of(pipeline: str, counted: Counted) -> AdmissionRequest:
-    """The request for a due time: the same whenever it is made."""
+    """The request of a due time; the same whenever it is built."""
     due = counted.last.astimezone(UTC)
     return AdmissionRequest(
         pipeline=pipeline,

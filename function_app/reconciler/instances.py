@@ -1,4 +1,4 @@
-"""Orchestrations as the reconciler sees them."""
+"""The reconciler's view of orchestrations: their status, and starting one again."""
 
 from typing import Any, Protocol
 
@@ -9,14 +9,14 @@ from shared.wire import to_wire
 
 
 class DurableClient(durable_client.DurableClient, Protocol):
-    """The little that is needed of the Durable client."""
+    """The methods of the SDK's Durable client that are used here."""
 
     async def terminate(self, instance_id: str, reason: str, /) -> Any:
         """End an instance where it stands; nothing when it has ended already."""
 
 
 async def look_up(client: DurableClient, instance_id: str) -> InstanceStatus:
-    """What is known of an instance."""
+    """The status of an instance."""
     status = await status_of(client, instance_id)
     if status is None:
         return InstanceStatus(life=liveness_of(None))
@@ -30,5 +30,5 @@ async def look_up(client: DurableClient, instance_id: str) -> InstanceStatus:
 
 
 async def start(client: DurableClient, name: str, instance_id: str, request: object) -> None:
-    """Start an orchestration that was found to be dead. The host refuses it when somebody else was quicker."""
+    """Start an orchestration that was found dead. The host refuses it when another start was quicker."""
     await client.start_new(name, instance_id, to_wire(request))

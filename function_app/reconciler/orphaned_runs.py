@@ -1,4 +1,4 @@
-"""Runs whose orchestration died: started, or ended with an outcome, which also frees the compute they hold."""
+"""Orphaned runs: started again, or finalized with an outcome, which also frees their compute."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 async def adopt_runs(context: CycleContext) -> None:
-    """Look after every run that was claimed and has no outcome, also of pipelines whose file is broken or gone."""
+    """Check every claimed run without an outcome, also of pipelines whose file is broken or removed."""
     known = context.services.pipelines
     if context.had_runs is None:
         with context.guard("list the pipelines that have had runs"):
@@ -46,7 +46,7 @@ async def _adopt(context: CycleContext, found: UnfinishedRun) -> None:
     run = await look_up(context.client, request.run_id)
     owner = InstanceStatus(life=Liveness.NEVER)
     if run.life is Liveness.NEVER:
-        # In this order: an owner may start its run with its last breath.
+        # In this order: an owner may start its run just before it ends.
         owner = await look_up(context.client, request.requested_by)
         run = await look_up(context.client, request.run_id)
     step = decide_orphaned_run(request, run, owner, now=context.now)
@@ -69,7 +69,7 @@ async def _adopt(context: CycleContext, found: UnfinishedRun) -> None:
 
 
 async def _count_try(context: CycleContext, found: UnfinishedRun) -> bool:
-    """Count the try, so that what fails again and again is tried ever more seldom; False when it is no longer due."""
+    """Count the try, so that repeated failures are tried at growing intervals; False when it is not due any more."""
     return await asyncio.to_thread(context.services.ledger.runs.trying, found, context.now)
 
 
@@ -79,7 +79,7 @@ async def _after_roll_outs(
     request = found.request
     names = [target.name for target in request.plan.targets]
     roll_outs = {name: await look_up(context.client, roll_out_id(request, name)) for name in names}
-    # A run that carries all it needs of its pipeline's file goes on without it.
+    # A run that carries its plan does not need its pipeline's file.
     has_all = request.plan.job is not None or request.pipeline in {
         known.name for known in context.services.pipelines.all
     }
@@ -88,9 +88,9 @@ async def _after_roll_outs(
 
 
 async def _finalize(context: CycleContext, found: UnfinishedRun, end: RunEnd) -> None:
-    """Start the finalization unless it is under way; one that failed is replaced.
+    """Start the finalization unless it is under way; a failed one is replaced.
 
-    First its children are stopped: they outlive it, and one that has not submitted the training yet still would.
+    The run's sub-orchestrations are terminated first: they outlive it, and one could still submit the training.
     """
     run_id, instance_id = end.record.run_id, finalization_id(end.record.run_id)
     if (await look_up(context.client, instance_id)).life is Liveness.ALIVE:

@@ -1,4 +1,4 @@
-"""Windows whose owner died: settled again, or decided, so that no arrival stays without a verdict."""
+"""Orphaned windows: settled again or decided, so that every arrival gets a verdict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 async def adopt_windows(context: CycleContext) -> list[UnfinishedWindow]:
-    """Adopt what is orphaned; all windows that are not decided, as the cycle found them."""
+    """Adopt orphaned windows; returns all windows without a verdict at the start of the cycle."""
     unfinished: list[UnfinishedWindow] = []
     with context.guard("list the windows that are not decided"):
         unfinished = await asyncio.to_thread(context.services.ledger.arrivals.unfinished_windows)

@@ -1,4 +1,4 @@
-"""Outcomes that could not be sent to those who asked by message, because the broker was away when the run ended."""
+"""Send outcomes that could not be sent when the run ended, because the broker did not answer."""
 
 import asyncio
 import logging
@@ -13,16 +13,16 @@ from shared.messages import ReplyTo, RunRecord
 log = logging.getLogger(__name__)
 
 CYCLE_SECONDS = 120
-MOST_IN_VAIN = 3  # then the broker is away for everyone, and each try waits for it; the rest is for the next cycle
+MOST_IN_VAIN = 3  # failed sends, after which the rest is left to the next cycle: each waits for the broker
 
 
 async def send_due_outcomes(context: CycleContext) -> None:
-    """Send what is due, unless the broker is away."""
+    """Send the due outcomes; stops when the broker does not answer."""
     record_of = cache(context.services.ledger.runs.run)
     unanswered: list[tuple[str, ReplyTo]] = []
     with context.guard("list the requests that wait for an outcome"):
         unanswered = await asyncio.to_thread(context.services.ledger.outcome_subscriptions.unanswered)
-    in_vain = 0  # tries in a row
+    in_vain = 0  # failed tries in a row
     for run_id, reply in _in_turn(unanswered, context.now):
         if in_vain == MOST_IN_VAIN:
             return
@@ -45,7 +45,7 @@ async def send_due_outcomes(context: CycleContext) -> None:
 
 
 def _in_turn(unanswered: list[tuple[str, ReplyTo]], now: datetime) -> list[tuple[str, ReplyTo]]:
-    """Another one first in each cycle, so that a few that cannot be answered do not keep the others waiting."""
+    """Rotate the order each cycle, so that a few answers that always fail do not block the others."""
     first = int(now.timestamp() // CYCLE_SECONDS) % max(1, len(unanswered))
     return unanswered[first:] + unanswered[:first]
 

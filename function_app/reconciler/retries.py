@@ -1,9 +1,8 @@
-"""Runs that failed for trouble outside: asked for again when their time has come, whose request admission decides anew.
+"""Run retries: request a new attempt at runs that failed for a cause outside, when due; admission decides anew.
 
-That the trouble is over shows in the attempt itself, which is the cheapest question there is: while it lasts, the
-attempt fails early and the next one waits longer (``shared.decisions.training.retry_schedule``). Admission lists the
-data then, so that what is trained is what lies there, and a fingerprint that somebody tried meanwhile is not tried
-twice.
+Whether the cause is over shows only in the attempt: while it lasts, the attempt fails early and the next one waits
+longer (``shared.decisions.training.retry_schedule``). Admission lists the data again, so the current data are trained,
+and a fingerprint that was tried by somebody else meanwhile is not tried twice.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 async def try_again(context: CycleContext) -> None:
-    """Request what is due, and forget what was answered, tried by others, or requested too often in vain."""
+    """Request the due retries; forget those that were answered, tried by others, or requested too often."""
     found: list[Retry] = []
     with context.guard("list the runs that are to be tried again"):
         found = await asyncio.to_thread(context.services.ledger.retries.all)
@@ -38,7 +37,7 @@ async def try_again(context: CycleContext) -> None:
 
 
 def request_of(failed: RunRequest, context: CycleContext) -> AdmissionRequest:
-    """The request for a further attempt at what a run failed at: the same whenever it is made, but for its time."""
+    """The request for another attempt; the same whenever it is built, but for its time."""
     return AdmissionRequest(
         pipeline=failed.pipeline,
         cause=failed.cause,
@@ -51,7 +50,7 @@ def request_of(failed: RunRequest, context: CycleContext) -> AdmissionRequest:
 
 
 def instance_of(run_id: str) -> str:
-    """The orchestration that asks for a further attempt."""
+    """The id of the orchestration that requests another attempt."""
     return f"again-{run_id}"
 
 
@@ -74,13 +73,13 @@ async def _try(context: CycleContext, retry: Retry) -> None:
 
 
 def _request_of(services: Services, run_id: str) -> RunRequest | None:
-    """What was claimed for the run; None when it ended otherwise after all, such as by being cancelled just then."""
+    """The run's request; None when the run ended otherwise after all, for example was cancelled just then."""
     record = services.ledger.runs.run(run_id)
     return services.ledger.runs.request(run_id) if record is not None and is_tried_again(record) else None
 
 
 async def _is_answered(context: CycleContext, retry: Retry) -> bool:
-    """Whether the request came to an answer: a run, or the sentence why there is none."""
+    """Whether the request was answered: by a run, or by the reason why there is none."""
     status = await status_of(context.client, instance_of(retry.run_id))
     if status is None or liveness_of(status.runtime_status.value) is Liveness.TERMINATED:
         return status is not None
@@ -89,6 +88,6 @@ async def _is_answered(context: CycleContext, retry: Retry) -> bool:
 
 
 async def _was_tried(context: CycleContext, failed: RunRequest) -> bool:
-    """Whether there was another attempt at the fingerprint since."""
+    """Whether the fingerprint was attempted again since."""
     attempts = await asyncio.to_thread(context.services.ledger.runs.runs_of, failed.pipeline, failed.fingerprint)
     return any(run.attempt > failed.attempt for run in attempts)

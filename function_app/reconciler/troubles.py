@@ -1,4 +1,4 @@
-"""What is wrong with pipelines: kept while it is found, logged once per change, forgotten when it is resolved."""
+"""Troubles of pipelines: kept while they are found, logged once per change, removed when resolved."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 async def check_pipeline_files(context: CycleContext) -> None:
-    """Find what is wrong with the pipelines' files: broken, sharing blobs, or gone while their runs are there."""
+    """Check the pipelines' files: broken, overlapping with others, or removed while there are runs of them."""
     known = context.services.pipelines
     for name, found in files_found(known).items():
         context.add_findings(name, Aspect.FILE, found)
@@ -25,13 +25,13 @@ async def check_pipeline_files(context: CycleContext) -> None:
 
 
 async def record_troubles(context: CycleContext) -> None:
-    """Keep what this cycle found, in place of what the one before did."""
+    """Keep this cycle's findings in place of the previous ones."""
     with context.guard("record what is wrong with the pipelines"):
         await asyncio.to_thread(_keep, context)
 
 
 def files_found(known: Pipelines) -> dict[str, list[Finding]]:
-    """Pipeline, or file that is none -> what is wrong with its file; nothing for most."""
+    """Pipeline (or name of an invalid file) -> what is wrong with its file."""
     fine = {each.name: [Finding(TroubleKind.OVERLAP, what) for what in known.overlaps(each.name)] for each in known.all}
     return fine | {name: [Finding(TroubleKind.BROKEN_FILE, reason)] for name, reason in known.broken.items()}
 
@@ -48,7 +48,7 @@ def _keep(context: CycleContext) -> None:
 
 
 def _looks(context: CycleContext, name: str, good: Collection[str]) -> dict[Aspect, list[Finding]]:
-    """What was found in the aspects that this cycle looked at; in those that there is nothing to look at, nothing."""
+    """The findings in the aspects that this cycle checked; aspects that do not apply any more have none."""
     findings = dict(context.findings.get(name, {}))
     if name not in good:
         findings |= {Aspect.DATA: [], Aspect.NAMES: []}

@@ -1,4 +1,4 @@
-"""A blob landed: record it, and make sure that somebody settles the window it joined. Never a run per file."""
+"""Event Grid trigger: a blob was written. Record the arrival and start its window's settling; never a run per file."""
 
 import asyncio
 import logging
@@ -35,8 +35,8 @@ def blueprint(services: Services) -> df.Blueprint:
 
 
 async def _wake(client: df.DurableOrchestrationClient, window_id: str) -> None:
-    """Let a window look at once. No more than a hint: the marker is in the ledger, and the window looks anyway."""
+    """Raise the external event that wakes a window. Only a hint: the ledger has the marker, and the window polls."""
     try:
         await client.raise_event(window_id, DONE_MARKER)
-    except Exception as error:  # noqa: BLE001 - the SDK knows no narrower type; not started yet, or over
+    except Exception as error:  # noqa: BLE001 - the SDK knows no narrower type; the instance has not started, or has ended
         log.info("window %s was not woken for its done-marker: %s", window_id, shortened(error))

@@ -1,8 +1,8 @@
-"""The name of the Event Grid binding: the worker's own converter answers 500 for what it cannot read, before our code.
+"""The name of the Event Grid binding. The worker's own converter would answer 500 to malformed events, before our code.
 
-The spelling is no slip. The host looks a binding up by its name in any case, the Python worker by the exact name, and
-hands the value of a binding it does not know over as the text that it is. So the app reads the events itself, alike for
-both schemas and for every version of the worker's library (docs/adr/0024-events-are-read-by-the-app.md).
+The spelling is intended. The host matches binding names ignoring case, the Python worker exactly, and the worker passes
+the value of an unknown binding on as text. So the app parses events itself, alike for both schemas and all versions of
+the worker's library (docs/adr/0024-events-are-read-by-the-app.md).
 """
 
 from typing import Final

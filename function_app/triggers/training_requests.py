@@ -1,4 +1,4 @@
-"""An upstream system asks for a training; ``function_app.intake.training_requests``, imported then, takes it in."""
+"""Service Bus trigger: an upstream system requests a training; handled by ``function_app.intake.training_requests``."""
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -6,14 +6,14 @@ import azure.functions as func
 from function_app.composition import Services
 
 QUEUE = "training-requests"
-CONNECTION = "ServiceBusConnection"  # shared.settings.SERVICE_BUS_SETTING, which takes too long to import at the start
+CONNECTION = "ServiceBusConnection"  # shared.settings.SERVICE_BUS_SETTING, which is too slow to import here
 
 
 def blueprint(services: Services) -> df.Blueprint:
-    """The trigger. It returns for a message that is done with; it raises for one that is to be delivered again."""
+    """The trigger. It returns when a message is settled, and raises when it is to be delivered again."""
     bp = df.Blueprint()
 
-    # Without the data type the host would read the body as text, and spoil what is none.
+    # Without the data type the host would decode the body as text, and corrupt a binary one.
     @bp.service_bus_queue_trigger(
         arg_name="message", queue_name=QUEUE, connection=CONNECTION, data_type=func.DataType.BINARY
     )

@@ -1,4 +1,4 @@
-"""Azure ML says that a run changed: wake the orchestration that waits for it, instead of letting it find out."""
+"""Event Grid trigger: the status of an Azure ML run changed. Wakes the orchestration that polls it."""
 
 import logging
 from collections.abc import Mapping
@@ -35,14 +35,14 @@ def blueprint() -> df.Blueprint:
         try:
             await client.raise_event(training_id(run_id), WAKE_UP, {"event": shortened(told["id"], 256)})
         except Exception as error:  # noqa: BLE001 - the client raises it bare for an unknown or a finished instance
-            # Only a hint was lost: polling finds the status by itself.
+            # Only a hint is lost: polling finds the status anyway.
             log.info("no orchestration waits for run %s: %s", run_id, error)
 
     return bp
 
 
 def run_id_of(event: Mapping[str, Any]) -> str | None:
-    """The run that the event is about: ``data.runId``, as the service documents it."""
+    """The run id in the event: ``data.runId``, as the service documents it."""
     data = event.get("data")
     run_id = data.get("runId") if isinstance(data, dict) else None
     return run_id if isinstance(run_id, str) and run_id else None

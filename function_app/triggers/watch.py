@@ -1,4 +1,4 @@
-"""The reconciler's timer. What a cycle does is in ``function_app.reconciler``, imported when it first runs."""
+"""The reconciler's timer trigger. A cycle is in ``function_app.reconciler``, imported when it first runs."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ SCHEDULE = "0 */2 * * * *"  # every two minutes: 30 executions an hour, one for 
 
 
 def blueprint(services: Services) -> df.Blueprint:
-    """The timer. The host runs it on one instance only, and never twice at a time; by hand it may run besides."""
+    """The timer. The host runs it on one instance, never twice at a time; a run started by hand may overlap."""
     bp = df.Blueprint()
     passing = asyncio.Lock()
 
