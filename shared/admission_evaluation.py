@@ -1,6 +1,6 @@
-"""Evaluate a request against the data as they are now: what ``admit_run`` acts on and ``preview_run`` only tells.
+"""Admission evaluation: a request against the current data; ``admit_run`` acts on it, ``preview_run`` shows it.
 
-Nothing is claimed here, so it may be repeated at will.
+Claims and writes nothing, so it may be repeated.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from shared.pipelines import Pipeline
 
 
 class PipelineCatalogue(Protocol):
-    """Knows the pipelines."""
+    """Reads pipelines."""
 
     def get(self, name: str) -> Pipeline:
         """The pipeline of that name; raises :class:`shared.errors.PermanentError`."""
@@ -44,48 +44,48 @@ class TakeSnapshot(Protocol):
 
 
 class DeployedJobs(Protocol):
-    """Reads the jobs of the app as it is deployed."""
+    """Reads the deployed training code."""
 
     def read(self, folder: str) -> JobTree:
         """The job of a folder; raises :class:`shared.errors.PermanentError`."""
 
 
 class Champions(Protocol):
-    """Knows the champions."""
+    """Reads champions."""
 
     def champion(self, pipeline: str) -> Champion:
-        """Who serves now; ``run_id`` is None while nobody does."""
+        """The current champion; ``run_id`` is None when there is none."""
 
 
 class Attempts(Protocol):
-    """Knows the runs."""
+    """Reads runs."""
 
     def request(self, run_id: str) -> RunRequest | None:
-        """What was claimed under this id."""
+        """The request that was claimed under this run id."""
 
     def runs_of(self, pipeline: str, fingerprint: str) -> Sequence[RunRecord]:
         """Every attempt at a fingerprint."""
 
 
 class Trainings(Protocol):
-    """Knows what was trained last."""
+    """Reads the last trained snapshot of a pipeline."""
 
     def trained(self, pipeline: str) -> LastTraining | None:
-        """The last training that came to a verdict."""
+        """The last training that was judged."""
 
 
 class Quarantines(Protocol):
-    """Keeps the quarantines."""
+    """Reads quarantines."""
 
     def get(self, pipeline: str, fingerprint: str) -> Quarantine | None:
-        """The quarantine of a fingerprint, active or released."""
+        """The quarantine of a fingerprint, active or lifted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What a request amounts to: the run to claim, or why there is none. No ``fingerprint``: nothing is new.
+    """The result for a request: the run to claim, or why there is none. Without ``fingerprint``, nothing is new.
 
-    ``job``: the code that was evaluated; ``recipe``: the digest of it with its parameters.
+    ``job``: the code that was evaluated; ``recipe``: the digest of code and parameters.
     """
 
     snapshot: Snapshot
@@ -106,7 +106,7 @@ def serving_model(pipeline: str, champions: Champions, runs: Attempts) -> Servin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionEvaluator:
-    """Evaluates requests, with what it takes to know the data, the code and what was before."""
+    """Evaluates requests against data, code and the history in the ledger."""
 
     pipelines: PipelineCatalogue
     jobs: DeployedJobs
@@ -116,13 +116,13 @@ class AdmissionEvaluator:
     champions: Champions
 
     def evaluate(self, request: AdmissionRequest, take_snapshot: TakeSnapshot) -> Evaluation:
-        """Decide on the data as they are now. A refusal says what serves: "trained already" is not "in force".
+        """Evaluate against the current data. A refusal also names the serving model, which may be another one.
 
-        Raises :class:`shared.errors.PermanentError`, with code ``NO_DATA`` when there is nothing to decide on.
+        Raises :class:`shared.errors.PermanentError`, with code ``NO_DATA`` when there are no data.
         """
         evaluation = self._decided(request, self._or_what_serves(take_snapshot))
         decision = evaluation.decision
-        if not isinstance(decision, Refusal) or decision.verdict is Verdict.TRAINED:  # the last: it is under way
+        if not isinstance(decision, Refusal) or decision.verdict is Verdict.TRAINED:  # the last attempt is under way
             return evaluation
         now = self.serving_model(request.pipeline)
         previous = self.runs.runs_of(request.pipeline, evaluation.fingerprint) if evaluation.fingerprint else ()

@@ -1,7 +1,7 @@
-"""Names of files that a training left, before they become paths of ours. Pure.
+"""Check the names of files that a training wrote, before they are used as paths. Pure.
 
-A training script chooses them, and the artifact service keeps whatever it is given: ``outputs/model//etc/x`` too. So a
-name counts only when it means the same file on every machine, and the files have places of our own.
+A training script chooses them, and the artifact service keeps any name: ``outputs/model//etc/x`` too. A name is
+accepted only if it means the same file on every machine and lies below our folder.
 """
 
 import unicodedata

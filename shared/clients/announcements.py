@@ -1,4 +1,4 @@
-"""The Event Grid topic that runs are announced on, in the CloudEvents schema."""
+"""Publishes CloudEvents about runs to the Event Grid topic of the settings."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _CALL: dict[str, Any] = {
 
 
 class RunEventPublisher:
-    """Publishes to the topic of the settings; without settings, to nobody."""
+    """Publishes to the topic of the settings; without that setting, does nothing."""
 
     def __init__(self, topic: settings.Announcements | None) -> None:
         self._topic = topic
 
     def publish(self, event: RunEvent) -> None:
-        """Tell of a moment of a run. Subscribers tell a repeat by its id."""
+        """Publish a moment of a run. Subscribers recognise a repeat by its id."""
         told = announcement(event)
         if self._topic is None:
             log.debug("%s is not announced: %s are not set", told.id, SETTING)

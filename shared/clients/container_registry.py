@@ -127,7 +127,7 @@ class ContainerRegistryClient:
         path = f"{repository}/blobs/uploads/?mount={digest}&from={source}"
         scopes = (*_push(repository), *_pull(source))
         with self._ask("POST", path, scopes) as response:
-            if response.status_code == 202:  # it opened an upload instead, which nobody is going to use
+            if response.status_code == 202:  # it opened an upload instead, which is not used
                 self._ask("DELETE", self._location(response), scopes).close()
                 return False
             self._require(response, {201}, f"mount {digest} of {source} in {repository}")
@@ -168,7 +168,7 @@ class ContainerRegistryClient:
                 location = self._patch(location, waiting, sent, scopes, doing)
                 sent += len(waiting)
             waiting = piece
-        if f"sha256:{told.hexdigest()}" != digest:  # a mistake of ours; what is lost on the way is told by the registry
+        if f"sha256:{told.hexdigest()}" != digest:  # a bug in the app; lost bytes are reported by the registry
             raise PermanentError(
                 f"blob {digest} was not sent: its content does not match the digest", code=Code.REGISTRY_REFUSED
             )
@@ -196,7 +196,7 @@ class ContainerRegistryClient:
         headers: Mapping[str, str] | None = None,
         stream: bool = False,
     ) -> requests.Response:
-        """One request, repeated once when the login learns something from a refusal."""
+        """One request, repeated once when the login can renew its token after a refusal."""
         url = urljoin(f"{self._url}/v2/", path)
         for attempt in (1, 2):
             try:

@@ -1,8 +1,7 @@
-"""Answers that somebody else gave: a proxy, a sign-in page, a load balancer, or half of the service's own words.
+"""Recognise foreign answers: from a proxy, a sign-in page or a load balancer, or cut off half-way.
 
-They say nothing about what was asked: not that it is there, not that it is missing, not that we were refused. So they
-are transient trouble, and the reason names who should have answered, and what came instead. No text of theirs is
-repeated: it may hold anything.
+They say nothing about the resource: not that it exists, is missing or is refused. So they are transient errors, whose
+reason names the expected service and what came instead. Their text is never repeated, since it may hold anything.
 """
 
 import json
@@ -15,14 +14,14 @@ _LOOK = "look for a proxy, a sign-in page or a load balancer between the app and
 
 
 def stranger(service: str, instead: str) -> TransientError:
-    """The error to raise; ``instead`` says what came, such as ``a web page (200)``."""
+    """The error to raise; ``instead`` describes what came, such as ``a web page (200)``."""
     return TransientError(f"something else than {service} answered: {instead}; {_LOOK}")
 
 
 def foreign(status: int, content_type: str | None) -> str:
-    """What makes an answer one that no API gives, in words; empty when nothing does.
+    """Why an answer cannot come from an API, in words; empty when it can.
 
-    Our services answer in JSON, XML or bytes, and send nobody elsewhere (redirects that may be followed have been).
+    Our services answer in JSON, XML or bytes, and do not redirect elsewhere (allowed redirects were followed before).
     """
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind in _PAGES:

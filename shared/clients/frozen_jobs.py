@@ -32,7 +32,7 @@ class FrozenJobs:
         self._container = service.get_container_client(f"{prefix}-jobs")
 
     def keep(self, tree: JobTree) -> FrozenJob:
-        """Keep a tree, once; what is there under its name already is the same."""
+        """Store a tree under its digest; nothing happens when it is stored already."""
         packed = tree.pack()
         job = FrozenJob(folder=tree.folder, tree=digest_of(packed))
         with translated(self._what, SETTING):
@@ -45,7 +45,7 @@ class FrozenJobs:
         return job
 
     def read(self, job: FrozenJob) -> JobTree:
-        """The tree as it was kept; raises :class:`PermanentError` when it is gone."""
+        """The stored tree; raises :class:`PermanentError` when it does not exist any more."""
         with translated(self._what, SETTING):
             try:
                 with parsed(self._what):

@@ -1,7 +1,7 @@
-"""With which rights the app comes to a hub's blob storage: one credential for all, or some for a container each.
+"""Credentials for a hub's blob storage: one for the account, or one per container.
 
-What the app needs is little: to list the containers with data, and to read, create and write its own manifests. A
-signature (SAS) can say just that, a key cannot.
+The app needs to list the containers with data, and to read, create and write its own manifests. A SAS can be limited to
+that, an account key cannot.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""The requests that the app makes of a hub's blob storage: list, look at, and those about its own manifests.
+"""Requests to a hub's blob storage: list blobs, find one, read and write manifests.
 
-The protocol version is pinned per site, because an Azure Stack Hub refuses every newer one. Rows are never read.
+The protocol version is pinned per site, because an Azure Stack Hub refuses newer ones. Rows are never read.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,11 +24,11 @@ from shared.pipelines import Data
 from shared.settings import Site
 
 BLOCK = 4 * 1024 * 1024
-_NOBODYS = "\U0010fffd"  # what no name begins with
+_NOBODYS = "\U0010fffd"  # no blob's name starts with it
 
 
 def _pass_over(_: BlobProperties) -> None:
-    """Who only looks for changes need not know of a blob that will be another in a minute."""
+    """For change detection, which ignores blobs that are still being written."""
 
 
 class HubBlobs:
@@ -66,9 +66,9 @@ class HubBlobs:
     def pages(
         self, data: Data, marker: str | None = None, *, still_written: Callable[[BlobProperties], None] = _pass_over
     ) -> Iterator[tuple[list[BlobProperties], str | None]]:
-        """All blobs below the prefix, in pages, each with the marker that asks for what follows; from a marker on.
+        """All blobs below the prefix, page by page from a marker on, each page with the marker of the next.
 
-        Append blobs that are being written are not among them; ``still_written`` is told of each. Raises
+        Append blobs that are still being written are left out; ``still_written`` is called with each. Raises
         :class:`PermanentError` with code ``NO_DATA`` when there is no such container.
         """
         container = self._container(data.container)
@@ -104,7 +104,7 @@ class HubBlobs:
             yield still, pages.continuation_token or None
 
     def _name_the_place(self, data: Data, marker: str | None, last: str, error: HttpResponseError) -> None:
-        """Raise :class:`PermanentError` when the service fails at one place of a listing, and answers otherwise.
+        """Raise :class:`PermanentError` when the service fails at one place of a listing but answers otherwise.
 
         ``last``: the last name before the page that ``marker`` asks for.
         """
@@ -155,7 +155,7 @@ class HubBlobs:
         return (entry_of(found), clocks[-1]) if found is not None and found.name == name else None
 
     def read_manifest(self, name: str) -> Iterator[bytes] | None:
-        """The bytes of a manifest, a block at a time; None when there is none of that name."""
+        """The bytes of a manifest, block by block; None when there is none of that name."""
         with self._translated(MANIFESTS):
             try:
                 # Held to the service's MD5, piece by piece.
@@ -166,9 +166,9 @@ class HubBlobs:
         return self._read(iter(chunks))
 
     def keep_manifest(self, name: str, content: IO[bytes]) -> None:
-        """Keep a manifest on the hub. It is named by its digest, so what is there already is the same.
+        """Write a manifest to the hub, unless it exists: its name is its digest.
 
-        Raises :class:`PermanentError` when there is no container for it, and it may not be made.
+        Raises :class:`PermanentError` when its container does not exist and may not be created.
         """
         container = self._container(MANIFESTS)
         with self._translated(MANIFESTS):
@@ -221,7 +221,7 @@ class HubBlobs:
 
 
 def entry_of(blob: BlobProperties) -> BlobEntry:
-    """What a manifest says of a blob."""
+    """The manifest entry of a blob."""
     # Of other kinds the service keeps an MD5 that their writer once gave, though they were appended to since.
     vouched = blob.blob_type == BlobType.BLOCKBLOB
     md5 = blob.content_settings.content_md5 if vouched else None
@@ -236,7 +236,7 @@ def entry_of(blob: BlobProperties) -> BlobEntry:
 
 
 def _looking_at(clocks: list[datetime | None]) -> Callable[[Any], None]:
-    """A hook that notes the storage's clock; it stands instead of the client's, so it checks like that one."""
+    """A response hook that records the storage's clock; it replaces the client's hook and includes its check."""
 
     def look(answer: Any) -> None:
         require_own(answer)

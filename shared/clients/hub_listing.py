@@ -59,10 +59,10 @@ def _plain(reference: re.Match[str]) -> str:
 
 
 def where_it_breaks(ask: Callable[[str | None, int], Page], marker: str | None) -> str | None:
-    """The last name that a listing tells before a page that the service fails at; empty when it is the first of all.
+    """The last name before the page that the service fails at; empty when that is the first page.
 
-    ``ask`` brings a page from a marker on, of so many names at most. None when the listing got through after all, or
-    when the service fails at other things too.
+    ``ask`` requests a page of at most so many names from a marker on. None when the listing works now, or when the
+    service fails at other requests too.
     """
     last, size = "", _PAGE
     for _ in range(_MOST_PAGES):

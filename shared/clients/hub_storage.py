@@ -1,4 +1,4 @@
-"""The hub's blob storage as the app uses it: snapshots, and looks that leave nothing behind. It never reads rows."""
+"""The hub's blob storage as the app uses it: take snapshots, and read-only scans. It never reads rows."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ class HubStorage:
 
     @classmethod
     def over(cls, blobs: HubBlobs) -> Self:
-        """The same over blobs that answer like :class:`HubBlobs`."""
+        """An instance over another object with the methods of :class:`HubBlobs`."""
         storage = cls.__new__(cls)
         storage._blobs, storage._name = blobs, blobs.site  # noqa: SLF001 - our own
         return storage
@@ -63,7 +63,7 @@ class HubStorage:
         return snapshot
 
     def preview_snapshot(self, pipeline: Pipeline, *, since: Snapshot | None = None) -> Snapshot:
-        """The snapshot that :meth:`take_snapshot` would take now; nothing is kept."""
+        """The snapshot that :meth:`take_snapshot` would take now; nothing is written."""
         return self._list(pipeline, since, None, None)
 
     def listing(self, pipeline: Pipeline, *, newer_than: datetime | None = None) -> Listing:
@@ -118,18 +118,18 @@ class HubStorage:
         return found[0] if found else None
 
     def holdout(self, pipeline: Pipeline) -> str | None:
-        """What is known of the content of the pipeline's hold-out; None when it is not there."""
+        """The content of the pipeline's hold-out as far as it is known; None when there is no hold-out."""
         found = self.blob(pipeline, pipeline.data.holdout)
         return found.content if found else None
 
     def done_marker(self, pipeline: Pipeline) -> str | None:
-        """The ETag of the pipeline's done-marker; None when it has none, or when it is not there."""
+        """The ETag of the pipeline's done-marker; None when none is configured, or it does not exist."""
         name = done_marker(pipeline)
         found = self.blob(pipeline, name) if name else None
         return found.etag if found else None
 
     def find_in_manifest(self, manifest: str, blob: str) -> BlobEntry | None:
-        """The blob as a manifest lists it; None when it does not, or when there is no such manifest any more."""
+        """The blob's entry in a manifest; None when it has none, or when the manifest does not exist any more."""
         chunks = self._blobs.read_manifest(manifest)
         for entry in listed_blobs(chunks) if chunks else ():
             if entry.name >= blob:  # they are in order of their names
@@ -182,7 +182,7 @@ class HubStorage:
     def _in_order(
         self, pipeline: Pipeline, walk: Callable[[Iterable[BlobEntry]], Result], passed: "_PassedOver"
     ) -> Result:
-        """Walk through what the pipeline watches and can be had; ``passed`` gets the names of what is passed over."""
+        """Iterate over the readable blobs that the pipeline watches, by name; ``passed`` gets the names left out."""
         try:
             return walk(self._watched(pipeline, passed))
         except DisorderError:
@@ -205,7 +205,7 @@ class HubStorage:
                     passed.unreadable.append(entry.name)
 
     def _seen(self, pipeline: Pipeline, since: Snapshot | None) -> SeenSet | None:
-        """What ``since`` has seen. Without its list everything is new: rather train a blob twice than never."""
+        """The seen set of ``since``. When it is missing everything is new: better trained twice than never."""
         if pipeline.data.select != "new" or since is None or not since.seen or since.site != self._name:
             return None
         chunks = self._blobs.read_manifest(since.seen)
@@ -227,7 +227,7 @@ class HubStorage:
 
 @dataclass(frozen=True, slots=True)
 class _PassedOver:
-    """Names of what a listing shows and nothing is made of."""
+    """Names of listed blobs that are left out."""
 
     written: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -263,7 +263,7 @@ class Hubs:
         """Site -> name of its storage account, for those that the settings have and that can be read."""
         found: dict[str, str] = {}
         for site in sites:
-            with suppress(PermanentError):  # a broken site is told when its data is asked for, not for every event
+            with suppress(PermanentError):  # a broken site is reported when its data are read, not with every event
                 found[site] = self.hub(site).account
         return found
 
@@ -290,4 +290,4 @@ def _emptied(spool: IO[bytes] | None) -> Sink:
 
 
 def _nowhere(_: bytes) -> None:
-    """Where a text goes of which only the digest matters."""
+    """A sink for text of which only the digest is needed."""

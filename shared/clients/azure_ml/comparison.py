@@ -1,4 +1,4 @@
-"""What a training measured of the champion's model beside its own: a file of its own, asked for by name."""
+"""Reads the file in which a training keeps its measurements of the champion's model."""
 
 import json
 import logging
@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 
 
 def read_compared(outputs: RunOutputs, run_id: str, names: Iterable[str]) -> ChampionMeasurement | None:
-    """What the training says of the champion in these metrics; None when it says nothing. Raises our errors only."""
+    """The champion's measurements in these metrics; None when the training has none. Raises our errors only."""
     content = outputs.small_file(CHAMPION_FILE, most=MOST_BYTES)
     return None if content is None else compared_in(content, run_id, names)
 
 
 def compared_in(content: bytes, run_id: str, names: Iterable[str]) -> ChampionMeasurement | None:
-    """The same from the file's bytes; whoever wrote the training may have written them."""
+    """The measurements in the file's bytes, which are validated: a pipeline's own code may have written them."""
     try:
         said: Any = json.loads(content)
         asked = {name: said["metrics"][name] for name in names if name in said["metrics"]}

@@ -1,7 +1,7 @@
-"""The training VM as a compute target of the workspace.
+"""Attach the training VM as a compute target of the workspace.
 
-The service's description of the call that attaches says: it overwrites a compute that is there, which is not
-recoverable; ask first whether it is. And it only begins: what is attached is ``Creating`` for a while.
+Per the service's REST description, attaching overwrites an existing compute irrecoverably, so its existence is checked
+first. Attaching is asynchronous: the compute is ``Creating`` for a while.
 """
 
 import os
@@ -26,10 +26,10 @@ _UNDER_WAY: Final = frozenset({"Creating", "Updating", "Deleting"})
 
 
 class Turns(Protocol):
-    """Lets one at a time do something, in all processes of the app."""
+    """A mutual exclusion across all processes of the app."""
 
     def alone(self, what: str, *, seconds: float) -> AbstractContextManager[None]:
-        """Raises :class:`TransientError` at once when somebody else is at it."""
+        """Hold the turn for a ``with`` block; raises :class:`TransientError` at once when it is taken."""
 
 
 def attach_compute(
@@ -58,7 +58,7 @@ def attach_compute(
     if is_ready():
         return
     with turns.alone(f"attach the compute target {name}", seconds=_TURN_SECONDS):
-        # Somebody may have been quicker, and to attach again would overwrite what they attached.
+        # Another process may have attached it already, and attaching again would overwrite that.
         if not is_ready():
             _attach(workspace, name, compute)
     if not is_ready():
@@ -103,7 +103,7 @@ def _readable(text: str) -> Iterator[str]:
 
 
 def _state(workspace: Any, name: str, compute: Compute) -> str:
-    """The service's word for how the attachment is; ready only at the address of the settings, empty for none."""
+    """The service's state of the compute; ready only at the settings' address, empty when there is none."""
     known = _known(workspace, name)
     if known is None:
         return ""

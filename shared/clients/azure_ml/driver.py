@@ -28,7 +28,7 @@ from shared.training_driver import TrainingJob
 
 MODEL_PATH = "outputs/model"  # where every job leaves its model
 FAILURE_TAG = "edgetrain.failure"  # written by the job: why it failed, in words fit for the cloud
-KIND_TAG = "edgetrain.failure_kind"  # and whose matter it is, a FailureKind
+KIND_TAG = "edgetrain.failure_kind"  # and its failure kind
 
 # While it submits, the SDK changes the working directory of the whole process to the job's folder, and then back to
 # where it was. Side by side, one thread would go back to the folder of another, which is gone.
@@ -52,7 +52,7 @@ class AzureMlDriver:
         return _status(run)
 
     def check(self, training: TrainingRef) -> TrainingStatus:
-        """Where a training is now; one request while it is under way."""
+        """The training's current status; one request while it is under way."""
         return _status(self._workspace.run(training.pipeline, training.run_id))
 
     def cancel(self, training: TrainingRef) -> None:
@@ -142,7 +142,7 @@ def _status(run: Any) -> TrainingStatus:
 
 
 def _trace(run: Any) -> FailureTrace:
-    """What is known of a failure. The log is never read: its lines may quote the data."""
+    """What is known about a failure. The log is never read: its lines may quote the data."""
     tags = run.get_tags()
     code, text = error_of(run.get_details().get("error"))
     return FailureTrace(

@@ -48,7 +48,7 @@ def translated(action: str, *, absent: PermanentError | None = None, secret: str
 
 
 def _said(error: Any) -> str:
-    """The service's own sentence; the SDK buries it between headers and a copy of the body."""
+    """The service's own message; the SDK surrounds it with headers and a copy of the body."""
     try:
         said = json.loads(error.response.text)["error"]["message"]
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):

@@ -1,11 +1,11 @@
-"""The metrics of a run. That none came is believed only when the service was asked by name.
+"""Read the metrics of a run; a judged metric counts as missing only when a request by name says so.
 
-azureml-core swallows every error of the list of names, and reads its first page only; what it gives is a hint. So:
+azureml-core ignores every error of the list of names, and reads only its first page. So:
 
-* The metrics that decide are asked for by name: an error is an error then, and "there is none" is an answer.
-* All others come from the file that the job itself left beside its model, which travels with the run and was written in
-  one piece; where there is none (a job of a pipeline's own), from the list, for what it is worth.
-* A metric that decides, that the service does not know, and that the job's file has, counts: it was lost on the way.
+* Judged metrics are requested by name: errors are raised, and "there is none" is an answer.
+* All others come from the file that the job wrote beside its model, in one piece; where there is no such file (a job of
+  a pipeline's own), from the list, which may be incomplete.
+* A judged metric that the service does not have and the job's file has counts: it was lost on the way.
 """
 
 import json

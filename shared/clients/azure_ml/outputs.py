@@ -54,7 +54,7 @@ class RunOutputs:
         return self._names
 
     def below(self, folder: str) -> dict[str, str]:
-        """Name -> path relative to ``folder``, in order; the names may become paths (see ``files_below``)."""
+        """Name -> path relative to ``folder``, sorted; the names are safe as paths (see ``files_below``)."""
         return files_below(folder, self._addresses(folder))
 
     def download(self, folder: str, *, into: Path, most: int = MOST_BYTES) -> None:
@@ -72,7 +72,7 @@ class RunOutputs:
         return self._content(name, most, self._as_left())
 
     def _as_left(self) -> dict[str, Any]:
-        """What the job says of its files, by name; empty for one that says nothing, such as a pipeline's own."""
+        """The job's own list of its files, by name; empty for jobs that write none, such as a pipeline's own."""
         if self._left is None:
             content = self._content(CHECKSUMS_FILE, _MOST_CHECKSUMS, {})
             try:
@@ -146,7 +146,7 @@ def _pieces(name: str, address: str, known: Mapping[str, Any]) -> Iterator[bytes
 
 
 class _Told:
-    """What the storage said of a file, and what came."""
+    """What the storage's headers say of a file, and what was received."""
 
     def __init__(self, name: str) -> None:
         self._name = shortened(name)
@@ -154,7 +154,7 @@ class _Told:
         self._headers: dict[str, str] = {}
 
     def require(self, answer: requests.Response) -> None:
-        """Raise :class:`TransientError` for what is not the storage's own answer, and for what it does not give."""
+        """Raise :class:`TransientError` for a foreign answer, and for a file that the storage does not return."""
         # Azure Storage puts this header into every answer, whatever its status.
         if "x-ms-request-id" not in answer.headers:
             kind = answer.headers.get("Content-Type", "nothing").partition(";")[0]
@@ -182,7 +182,7 @@ class _Told:
                 raise TransientError(shortened(reason))
 
     def require_as_left(self, left: Any) -> None:
-        """Raise :class:`TransientError` for other bytes than the job left, as after an upload that was cut."""
+        """Raise :class:`TransientError` when the bytes differ from the job's list, as after an upload that was cut."""
         if isinstance(left, dict) and (left.get("size"), left.get("md5")) != (self._size, self._md5.hexdigest()):
             reason = f"{_SERVICE} keeps {self._size} bytes of {self._name}, which differ from what the training wrote"
             raise TransientError(f"{reason}; if this repeats, start the run again")

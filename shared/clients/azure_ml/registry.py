@@ -37,12 +37,12 @@ class AzureMlRegistry:
 
 
 def _tags(lineage: Lineage) -> dict[str, Any]:
-    """What people filter by."""
+    """Tags to filter by."""
     return {"pipeline": lineage.pipeline, "run_id": lineage.run_id, "cause": lineage.cause.value}
 
 
 def _properties(lineage: Lineage) -> dict[str, Any]:
-    """What is true of the version for ever; properties cannot be changed."""
+    """Immutable properties of the version."""
     return {
         "run_id": lineage.run_id,
         "fingerprint": lineage.fingerprint,

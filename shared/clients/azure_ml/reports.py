@@ -1,4 +1,4 @@
-"""What a job wrote beside its run, besides metrics and files."""
+"""Read what a job reported in its run's tags."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _LONGEST_WHY = 40
 
 
 def left_out_in(tags: Mapping[str, Any]) -> tuple[LeftOut, ...]:
-    """What the job did without; nothing when it says nothing, or nothing that can be understood."""
+    """What the job left out; empty when the tags have nothing, or nothing valid."""
     try:
         entries = json.loads(tags.get(LEFT_OUT_TAG) or "[]")
         return tuple(_entry(entry) for entry in entries[:_MOST_ENTRIES])

@@ -1,4 +1,4 @@
-"""Azure ML's words for the state of a run, and ours. Pure."""
+"""Map Azure ML's run states to our training phases. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _PHASES = {
 
 
 def phase_of(status: str) -> TrainingPhase:
-    """Our phase; a word that is not known counts as running, so that the limits on a run still end it."""
+    """Our phase for a state; an unknown one counts as running, so that the time limits still end it."""
     return _PHASES.get(status, TrainingPhase.RUNNING)
 
 

@@ -1,7 +1,6 @@
-"""The ledger: what people ask about later, and the claims that make things happen once.
+"""The ledger: arrivals with verdicts, windows, requests, runs, compute queues and champions, and the claims on them.
 
-Arrivals with their verdicts, windows, requests, runs, compute queues and champions, in Azure Tables of the host's
-storage account. Each part describes its rows.
+Kept in Azure Tables of the host's storage account. Each module describes the rows of its part.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Ledger:
 
     @classmethod
     def over(cls, tables: TableSource) -> Ledger:
-        """The ledger over tables from elsewhere."""
+        """The ledger over another source of tables."""
         ledger = cls.__new__(cls)
         ledger._compose(tables)  # noqa: SLF001 - our own
         return ledger

@@ -1,15 +1,15 @@
-"""What table ``arrivals`` holds, besides the rows of :mod:`shared.clients.ledger.journal`.
+"""The rows of table ``arrivals``, besides those of :mod:`shared.clients.ledger.journal`.
 
 Partition = pipeline, or one of these, since no pipeline's name starts with a dash: ``-outside`` for arrivals that no
 pipeline watches, ``-rejected`` for events that are not understood.
 
 - ``b-<blob>-<version>``: the first arrival of a version of a blob. The key is made of the event alone, so a redelivered
   event finds its own row, and another event about the same version finds that it is a duplicate.
-- ``b-<blob>-<version>-<event>``: a duplicate, or an arrival outside. All rows of a blob lie together, so that "what
-  became of this blob?" is one range.
+- ``b-<blob>-<version>-<event>``: a duplicate, or an arrival outside. All rows of a blob lie together, so that its
+  arrivals are one range query.
 - ``r-<digest>``: an event that was rejected.
-- ``w-<window>``: the verdict on a window. An arrival that joined a window has that window's verdict; it is looked up
-  when asked for, so that one write judges ten thousand arrivals, and none that joined late can miss it.
+- ``w-<window>``: the verdict on a window. An arrival that joined a window has that window's verdict, which is looked up
+  when it is read: one write decides ten thousand arrivals, and one that joined late cannot be missed.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ REJECTED = "-rejected"
 
 @dataclass(frozen=True, slots=True)
 class RecordedArrival:
-    """An arrival with what became of it; ``verdict`` is ``JOINED`` until its window is decided."""
+    """An arrival with its verdict; ``JOINED`` until its window is decided."""
 
     arrival: Arrival
     verdict: Verdict
@@ -39,7 +39,7 @@ class RecordedArrival:
 
 @dataclass(frozen=True, slots=True)
 class FirstArrival:
-    """What is known of the first arrival of a version: its event, its window, and when it came."""
+    """The first arrival of a version: its event, its window, and its time."""
 
     event: str
     window_id: str | None
@@ -68,27 +68,27 @@ def verdict_key(window_id: str) -> str:
 
 
 def joined(arrival: Arrival, version: str, window_id: str, *, marked: bool) -> Entry:
-    """The first arrival of a version, in a window."""
+    """The entry of the first arrival of a version, in a window."""
     text = to_line(RecordedArrival(arrival, Verdict.JOINED, "", window_id))
     return Entry(version, arrival.received_at, text, window_id, max(0, arrival.size), marked)
 
 
 def duplicate(arrival: Arrival, version: str, first: FirstArrival) -> Entry:
-    """Another event about a version that is known."""
+    """The entry of another event about a known version."""
     reason = duplicate_reason(arrival.received_at - first.seen_at)
     text = to_line(RecordedArrival(arrival, Verdict.DUPLICATE, reason))
     return Entry(f"{version}-{event_key(arrival)}", arrival.received_at, text)
 
 
 def outside(arrival: Arrival, reason: str) -> Entry:
-    """An arrival that no pipeline watches."""
+    """The entry of an arrival that no pipeline watches."""
     short = reason if len(reason) <= LONGEST else shortened(reason)  # it may repeat a name that fills the row
     text = to_line(RecordedArrival(arrival, Verdict.OUTSIDE, short))
     return Entry(f"{version_key(arrival)}-{event_key(arrival)}", arrival.received_at, text)
 
 
 def rejected(event: RejectedEvent) -> Entry:
-    """An event that is not understood; one that reads the same is the same."""
+    """The entry of an event that is not understood; events with the same text share one."""
     return Entry(f"r-{digest(event.event_id, event.text)}", event.received_at, to_line(event))
 
 

@@ -1,4 +1,4 @@
-"""How arrivals get their row and their window, several at a time."""
+"""The arrival writer: records arrivals in groups, each with its window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,10 +25,10 @@ _Firsts = dict[str, FirstArrival]  # by version, as far as known
 
 @dataclass(frozen=True, slots=True)
 class JoinedWindow:
-    """What became of an arrival.
+    """The result for one arrival.
 
-    ``window_id`` is None for a duplicate: it opens and joins nothing. ``new`` is false for an event that was recorded
-    before. ``start``: the window whose settling the caller must start now; None when somebody else takes care of that.
+    ``window_id`` is None for a duplicate, which joins no window. ``new`` is False for an event that was recorded
+    before. ``start``: the window whose settling the caller must start now; None when another caller does.
     """
 
     window_id: str | None
@@ -38,7 +38,7 @@ class JoinedWindow:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """An arrival that wants to join, with the keys made of it."""
+    """An arrival to record, with its keys."""
 
     arrival: Arrival
     marked: bool
@@ -47,12 +47,12 @@ class _Asked:
 
     @property
     def id(self) -> _Id:
-        """What a redelivery has in common with it."""
+        """Identifies the event; a redelivery has the same."""
         return self.version, self.event
 
 
 class Joiner:
-    """Records arrivals in the open window, which it opens when there is none and one of them tells something new."""
+    """Records arrivals in the open window, which it opens when there is none and one of them is of a new version."""
 
     def __init__(self, journal: Journal, windows: WindowClaims) -> None:
         self._journal = journal
@@ -60,14 +60,14 @@ class Joiner:
         self._recent: Recent[FirstArrival] = Recent(_REMEMBERED)
 
     def join(self, pipeline: str, arrivals: Sequence[tuple[Arrival, bool]]) -> list[JoinedWindow]:
-        """What became of each; see :meth:`shared.clients.ledger.arrivals.ArrivalLedger.join_windows`."""
+        """The result for each arrival; see :meth:`shared.clients.ledger.arrivals.ArrivalLedger.join_windows`."""
         asked = [_Asked(arrival, marked, event_key(arrival), version_key(arrival)) for arrival, marked in arrivals]
         firsts = self._remembered(pipeline, asked)
         claim = self._windows.current(pipeline)
         opener = self._first_new(pipeline, asked, firsts) if claim is None else None
         if opener is not None:
             claim, _ = self._windows.open(pipeline, opener.arrival.received_at, opened_by=opener.event)
-        # Without a window, all of them tell of versions that are known.
+        # Without a window, all of them are of known versions.
         became = self._record(pipeline, asked, claim.window.window_id if claim else "", firsts)
         return _with_starts([became[one.id] for one in asked], asked, claim)
 
@@ -76,7 +76,7 @@ class Joiner:
         return {version: first for version, first in found.items() if first is not None}
 
     def _first_new(self, pipeline: str, asked: Sequence[_Asked], firsts: _Firsts) -> _Asked | None:
-        """The first that tells of an unknown version; what is found out about those before it goes to ``firsts``."""
+        """The first arrival of an unknown version; what was read about those before it is added to ``firsts``."""
         for one in asked:
             if one.version not in firsts:
                 first = self._look_up(pipeline, one.version)
@@ -88,7 +88,7 @@ class Joiner:
     def _record(
         self, pipeline: str, asked: Sequence[_Asked], window_id: str, firsts: _Firsts
     ) -> dict[_Id, JoinedWindow]:
-        """What became of each event."""
+        """Record the arrivals; returns the result for each."""
         became, planned = _planned(asked, window_id, firsts)
         new = self._journal.add(pipeline, [entry for _, entry in planned])
         lost: list[_Asked] = []
@@ -99,8 +99,8 @@ class Joiner:
                 became[one.id] = JoinedWindow(window_id, new=True)
                 self._recent.keep(pipeline, one.version, FirstArrival(one.event, window_id, entry.at))
             else:
-                lost.append(one)  # to another event about its version, of another host or of these
-        if lost:  # now their versions are known, so none can be lost again
+                lost.append(one)  # taken by another event about its version, from another host or this group
+        if lost:  # now their versions are known, so no further conflict is possible
             found = {one.version: self._looked_up(pipeline, one) for one in lost}
             became |= self._record(pipeline, lost, "", firsts | found)
         return became
@@ -124,7 +124,7 @@ class Joiner:
 def _planned(
     asked: Sequence[_Asked], window_id: str, firsts: _Firsts
 ) -> tuple[dict[_Id, JoinedWindow], list[tuple[_Asked, Entry]]]:
-    """What became of the events that are known, and what to write for the others, each once."""
+    """The results for known events, and the entries to write for the others, each once."""
     became: dict[_Id, JoinedWindow] = {}
     planned: dict[_Id, tuple[_Asked, Entry]] = {}
     for one in asked:
@@ -143,9 +143,9 @@ def _planned(
 def _with_starts(
     became: Sequence[JoinedWindow], asked: Sequence[_Asked], claim: OpenWindow | None
 ) -> list[JoinedWindow]:
-    """Say who must start the window: the event that opened it, now or in a life that ended before the start.
+    """Set who must start the window: the event that opened it, now or before a crash.
 
-    When its opener seems to be dead, the first of these events does.
+    When its opener seems to be dead, the first event of this group does.
     """
     if claim is None or claim.started:
         return list(became)

@@ -1,11 +1,11 @@
-"""Arrivals and their windows; what is written is described in ``arrival_entries``, ``journal`` and ``windows``.
+"""Arrivals and their windows; the rows are described in ``arrival_entries``, ``journal`` and ``windows``.
 
 Nothing is lost: an arrival reads the open window *after* its blob was written, and a window is closed *before* the
 container is listed. So the blob of every arrival that joined a window is in that window's listing, also when the
-arrival was slow to write its row.
+arrival's row was written late.
 
-Nothing is undecided: the window is claimed before the arrival's row is written, and the row is written with the window
-in it. Whoever dies in between leaves a window that nobody started; the event's redelivery or the reconciler starts it.
+Nothing stays undecided: the window is claimed before the arrival's row is written, and the row names the window. A
+crash in between leaves a window that was not started; the event's redelivery or the reconciler starts it.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from shared.wire import from_text, to_text
 if TYPE_CHECKING:
     from shared.pipelines import Settle
 
-_LONGEST_REASON = 3_000  # characters of a verdict's, as JSON
-_CLOCKS_DIFFER = timedelta(hours=1)  # between hosts, at the most
+_LONGEST_REASON = 3_000  # characters of a verdict's reason, as JSON
+_CLOCKS_DIFFER = timedelta(hours=1)  # clock difference between hosts, at the most
 
 
 class ArrivalLedger:
-    """Records arrivals and opens, shows, closes and judges windows."""
+    """Records arrivals; opens, reads, closes and decides windows."""
 
     def __init__(self, arrivals: Table, claims: Table) -> None:
         self._arrivals = arrivals
@@ -44,11 +44,11 @@ class ArrivalLedger:
         self._joiner = Joiner(self._journal, self._windows)
 
     def record_all_outside(self, arrivals: Sequence[tuple[Arrival, str]]) -> list[bool]:
-        """Record arrivals that no pipeline watches, in few requests; False for an event that was recorded before."""
+        """Record arrivals that no pipeline watches, in few requests; False for each that was recorded before."""
         return self._journal.add(OUTSIDE, [entries.outside(arrival, reason) for arrival, reason in arrivals])
 
     def record_rejected(self, event: RejectedEvent) -> bool:
-        """Record an event that is not understood; False when one that reads the same was recorded before."""
+        """Record an event that is not understood; False when one with the same text was recorded before."""
         return self._journal.add(REJECTED, [entries.rejected(event)])[0]
 
     def join_windows(self, pipeline: str, arrivals: Sequence[tuple[Arrival, bool]]) -> list[JoinedWindow]:
@@ -60,7 +60,7 @@ class ArrivalLedger:
         return self._joiner.join(pipeline, arrivals)
 
     def open_window(self, pipeline: str, *, at: datetime, change: ObservedChange) -> ArrivalWindow | None:
-        """Open a window for what a listing showed; it is the caller's to start. None when one is open: told there."""
+        """Open a window for an observed change; the caller must start it. None when one is open, which is notified."""
         while True:
             claim, opened = self._windows.open(pipeline, at, change=change)
             if opened:
@@ -73,9 +73,9 @@ class ArrivalLedger:
         self._windows.started(window)
 
     def window_state(self, window: ArrivalWindow, *, settle: Settle) -> WindowState:
-        """What joined so far, and when the last did.
+        """The number, size and latest time of what joined.
 
-        What a listing showed may be in no event, and an event may be of a blob that is gone: the larger counts.
+        An observed change may be in no event, and an event may be about a deleted blob: the larger of both counts.
         """
         joined = self._journal.tally(window.pipeline, window.window_id, since=window.opened_at - _CLOCKS_DIFFER)
         claim = self._windows.of(window)
@@ -100,7 +100,7 @@ class ArrivalLedger:
         self._windows.close(window)
 
     def record_verdict(self, verdict: WindowVerdict) -> None:
-        """Give every arrival of the window, also one that is still being recorded, its verdict."""
+        """Record the verdict on every arrival of the window, also on one whose row is still being written."""
         kept = replace(verdict, reason=fitted(verdict.reason, _LONGEST_REASON))
         self._arrivals.put(Row(verdict.pipeline, entries.verdict_key(verdict.window_id), {"judged": to_text(kept)}))
         self._windows.finished(verdict.window_id)
@@ -133,7 +133,7 @@ class ArrivalLedger:
         return list(self._judged(partition, [from_text(RecordedArrival, text) for text in texts]))
 
     def _judged(self, pipeline: str, recorded: Sequence[RecordedArrival]) -> tuple[RecordedArrival, ...]:
-        """With the verdicts on their windows; each is looked up once."""
+        """The arrivals with the verdicts on their windows; each window is looked up once."""
 
         @cache
         def verdict_on(window_id: str) -> WindowVerdict | None:

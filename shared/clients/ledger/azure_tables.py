@@ -114,7 +114,7 @@ class AzureTable:
             return True
 
     def put(self, row: Row) -> None:
-        """Merge values into the row, or add it, whatever is there."""
+        """Merge values into the row, or insert it; unconditional."""
         with translated(self._what, SETTING):
             self._ensure()
             try:
@@ -123,7 +123,7 @@ class AzureTable:
                 raise self._gone() from error
 
     def delete(self, row: Row) -> bool:
-        """Remove a row that was read; False when it was changed since. A row that is gone counts as removed."""
+        """Delete a row that was read; False when it was changed since. A missing row counts as deleted."""
         with translated(self._what, SETTING):
             try:
                 self._client.delete_entity(row.partition, row.key, **_unchanged(row))
@@ -175,7 +175,7 @@ class AzureTables:
 
     def __init__(self, connection_string: str, prefix: str) -> None:
         try:
-            # Looking for proxies in the environment is a quarter of the cost of a call: once is enough.
+            # Reading proxies from the environment is a quarter of the cost of a call, so it is done once.
             self._service = TableServiceClient.from_connection_string(
                 connection_string, use_env_settings=bool(getproxies()), **_CALL
             )

@@ -21,7 +21,7 @@ class ChampionLedger:
         self._champions = champions
 
     def champion(self, pipeline: str) -> Champion:
-        """Who serves now; ``run_id`` is None while nobody does."""
+        """The current champion; ``run_id`` is None when there is none."""
         row = self._champions.get(pipeline, _CURRENT)
         return _champion(row) if row else Champion(pipeline=pipeline)
 
@@ -52,7 +52,7 @@ class ChampionLedger:
         raise TransientError(f"too many runs raced to be champion of {champion.pipeline}; try again")
 
     def note(self, pipeline: str, measured: Sequence[Best]) -> None:
-        """Keep what was measured of the champion by a run that did not take over."""
+        """Record what a run that was not promoted measured of the champion."""
         for _ in range(MOST_RACES):
             row = self._champions.get(pipeline, _CURRENT)
             if row is None or not measured:

@@ -28,13 +28,13 @@ class ComputeLedger:
 
     def __init__(self, queue: Table) -> None:
         self._queue = queue
-        self._alone = threading.Lock()  # threads of one process queue here, not in lost races
+        self._alone = threading.Lock()  # threads of one process wait here instead of retrying conflicts
 
     def change(self, compute: str, rule: Rule[Answer]) -> Answer:
-        """Replace a compute's queue by what the rule makes of it, and give the rule's answer.
+        """Apply the rule to a compute's queue in one atomic step; returns the rule's answer.
 
-        The rule is called again when somebody else changed the queue meanwhile, or when the answer to the write was
-        lost: it must be pure, and come to the same answer on a state that it has changed already.
+        The rule is called again when the queue was changed by another caller, or when the answer to the write was lost:
+        it must be pure, and idempotent on a state that it has changed already.
         """
         with self._alone:
             for _ in range(MOST_RACES):
@@ -46,7 +46,7 @@ class ComputeLedger:
         raise TransientError(f"too many runs raced for their turn at compute {compute}; try again")
 
     def give_back(self, compute: str, run_id: str, now: datetime) -> None:
-        """Free what the run has there, if anything; whoever is next is granted in the same step. Safe to repeat."""
+        """Remove the run from the compute's queue; the next run is granted in the same step. Safe to repeat."""
         self.change(compute, lambda state: (give_back(state, run_id, now), None))
 
     def state(self, compute: str) -> QueueState:

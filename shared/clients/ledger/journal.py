@@ -1,8 +1,8 @@
-"""Things that are recorded once, and listed by the time they came.
+"""An append-only journal: entries are recorded once per key, and listed by time, newest first.
 
-Each has a small row of its own, under a key that a repeat of it leads to as well. What it says stands in the row of
-its group, ``g-<newest first>-<random>``: all that was recorded in one transaction. So a burst costs little more than a
-small row for each, and a long list or a sum is read in few rows.
+Each entry has a small row under its own key, which a repeat finds. Its text is in the row of its group, ``g-<newest
+first>-<random>``, with everything that was recorded in the same transaction. So a burst costs little more than one
+small row per entry, and a long list or a sum needs few rows.
 """
 
 import re
@@ -22,14 +22,14 @@ Message = TypeVar("Message")
 _LONGEST_LIST = 30_000  # bytes of one row's list; a column takes 32 Ki characters, and none is less than a byte
 _FIRST = "g-"
 _TOKEN = re.compile(r"(g-\d{18}-[0-9a-f]{8})\.(\d{1,3})", re.ASCII)
-_ROWS_AT_ONCE = 20  # of a list; each may hold many
+_ROWS_AT_ONCE = 20  # rows of a page of a list; each may hold many entries
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something to record: the key of its row, when it came, and its text in one line of at most 30,000 bytes.
+    """Something to record: the key of its row, its time, and its text on one line of at most 30,000 bytes.
 
-    ``window`` says what it counts for, ``size`` and ``marked`` for how much; all entries of a call count for the same.
+    ``window``: the window whose tally it adds to, by ``size`` bytes and ``marked``; the same for all entries of a call.
     """
 
     key: str
@@ -42,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What counts for a window. The done-marker is reported, but is not a file of the data."""
+    """The sums of a window's entries. The done-marker is reported, but does not count as a file of the data."""
 
     files: int = 0
     size: int = 0
@@ -51,7 +51,7 @@ class Tally:
 
 
 class Journal:
-    """Records and lists in one table."""
+    """Records and lists entries in one table."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -79,17 +79,17 @@ class Journal:
         return [_is_new(known, entry.key) for entry in entries]
 
     def text(self, partition: str, key: str) -> str | None:
-        """What was recorded under the key."""
+        """The text that was recorded under the key."""
         row = self._table.get(partition, key)
         return self._told(partition, [row])[0] if row else None
 
     def texts(self, partition: str, prefix: str, *, newest: int) -> list[str]:
-        """What was recorded under the keys that start with the prefix: so many of the newest, newest first."""
+        """The texts under the keys that start with the prefix: the newest so many, newest first."""
         rows = self._table.rows(partition, prefix, end_of(prefix))
         return self._told(partition, sorted(rows, key=_newest_first)[:newest])
 
     def page(self, partition: str, kind: type[Message], *, limit: int, after: str | None) -> Page[Message]:
-        """Part of what was recorded, newest first."""
+        """A page of what was recorded, newest first."""
         found: list[tuple[str, str]] = []
         for token, text in self._texts(partition, after, min(limit + 1, _ROWS_AT_ONCE)):
             found.append((token, text))
@@ -100,7 +100,7 @@ class Journal:
         return Page(tuple(from_text(kind, text) for _, text in shown), more)
 
     def tally(self, partition: str, window: str, *, since: datetime) -> Tally:
-        """What counts for a window whose entries came at ``since`` or later."""
+        """The tally of a window whose entries are of ``since`` or later."""
         files, size, marked, last_at = 0, 0, False, None
         columns = ["files", "size", "marked", "at"]
         for row in self._table.rows(
@@ -113,13 +113,13 @@ class Journal:
         return Tally(files, size, marked, last_at)
 
     def _told(self, partition: str, rows: Sequence[Row]) -> list[str]:
-        """What the rows say, as it stands in the rows of their groups; they were written together."""
+        """The texts of these rows, read from the rows of their groups, which were written together."""
         groups = {key: self._table.get(partition, key) for key in {row.values["group"] for row in rows}}
         lines = {key: group.values["entries"].split("\n") for key, group in groups.items() if group is not None}
         return [lines[row.values["group"]][row.values["number"]] for row in rows]
 
     def _texts(self, partition: str, after: str | None, rows_at_once: int) -> Iterator[tuple[str, str]]:
-        """Each text with the token that leads past it."""
+        """Each text with the token of the position after it."""
         start, seen = _position(after)
         for row in self._table.rows(partition, start, end_of(_FIRST), page=rows_at_once):
             for number, text in enumerate(reversed(row.values["entries"].split("\n"))):
@@ -132,14 +132,14 @@ def _newest_first(row: Row) -> tuple[str, int]:
 
 
 def _is_new(known: set[str], key: str) -> bool:
-    """Whether the key is new; from now on it is known."""
+    """Whether the key is new; adds it to the known ones."""
     new = key not in known
     known.add(key)
     return new
 
 
 def _position(token: str | None) -> tuple[str, int]:
-    """The key to start at, and the number of its last entry that was shown."""
+    """The key to start at, and the number of the last entry shown from it."""
     if token is None:
         return _FIRST, -1
     found = _TOKEN.fullmatch(token)
@@ -158,7 +158,7 @@ def _fitting(entries: Sequence[Entry], room: int) -> Sequence[Entry]:
 
 
 def _rows(partition: str, entries: Sequence[Entry]) -> list[Row]:
-    """A small row for each, and the row of the group."""
+    """One small row for each entry, and the row of the group."""
     counted = [entry for entry in entries if entry.window]
     files = [entry for entry in counted if not entry.marked]
     at = max(entry.at for entry in entries)

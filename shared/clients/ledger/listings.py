@@ -1,10 +1,10 @@
-"""What was decided on last, trained last and seen last of each pipeline's data.
+"""Each pipeline's decided listing, last trained snapshot and last scan.
 
 Table ``claims``, row = pipeline, in three partitions:
 
-- ``settled``: the listing that the last admission decided on. A scan that sees another one has found a change.
-- ``trained``: the snapshot of the last training that came to a verdict, for ``select: new``.
-- ``looked``: what the reconciler's last scan saw, so that the next one can stop early.
+- ``settled``: the decided listing. A scan that sees another one has found a change.
+- ``trained``: the snapshot of the last training that was judged, for ``select: new``.
+- ``looked``: the state of the reconciler's last scan, so that the next one can stop early.
 """
 
 from datetime import datetime
@@ -19,38 +19,38 @@ _SETTLED, _TRAINED, _LOOKED = "settled", "trained", "looked"
 
 
 class ListingLedger:
-    """Keeps what is known of each pipeline's data."""
+    """Stores them."""
 
     def __init__(self, claims: Table) -> None:
         self._claims = claims
 
     def last_decided(self, pipeline: str) -> DecidedListing | None:
-        """The listing that the last admission decided on; None when there was none, or that was cleared."""
+        """The decided listing; None when there is none, or it was cleared."""
         row = self._claims.get(_SETTLED, pipeline)
         return from_text(DecidedListing, row.values["listing"]) if row and row.values["listing"] else None
 
     def mark_decided(
         self, pipeline: str, listing: str, newest: datetime | None, *, code: str = "", run_id: str = ""
     ) -> None:
-        """Note that this listing was decided on, with this code, and which run the decision was about.
+        """Record that this listing was decided on, with this code, and the run that the decision was about.
 
-        A late note of an older one only makes the reconciler look again.
+        When an older listing is recorded late, the reconciler only scans again.
         """
         text = to_text(DecidedListing(listing=listing, newest=newest, code=code, run_id=run_id))
         self._claims.put(Row(_SETTLED, pipeline, {"listing": text}))
 
     def clear_decision(self, pipeline: str) -> None:
-        """Let the reconciler ask for an admission again, although nothing has changed on the hub."""
+        """Let the reconciler request an admission again, although nothing has changed on the hub."""
         self._claims.put(Row(_SETTLED, pipeline, {"listing": ""}))
         self._claims.put(Row(_LOOKED, pipeline, {"look": ""}))
 
     def trained(self, pipeline: str) -> LastTraining | None:
-        """The last training that came to a verdict."""
+        """The last training that was judged."""
         row = self._claims.get(_TRAINED, pipeline)
         return from_text(LastTraining, row.values["trained"]) if row else None
 
     def keep_trained(self, pipeline: str, trained: LastTraining) -> None:
-        """Note that this was trained through to a verdict, unless a training that covers it was noted already."""
+        """Record that this snapshot was trained and judged, unless one that covers it is recorded already."""
         values = {"trained": to_text(trained)}
         for _ in range(MOST_RACES):
             row = self._claims.get(_TRAINED, pipeline)
@@ -65,10 +65,10 @@ class ListingLedger:
         raise TransientError(f"too many runs of pipeline {pipeline} ended at once; try again")
 
     def last_scan(self, pipeline: str) -> ScanState | None:
-        """What the last scan saw."""
+        """The state of the last scan."""
         row = self._claims.get(_LOOKED, pipeline)
         return from_text(ScanState, row.values["look"]) if row and row.values["look"] else None
 
     def keep_scan(self, pipeline: str, scan: ScanState) -> None:
-        """Keep what a scan saw, in place of the one before."""
+        """Replace the state of the last scan."""
         self._claims.put(Row(_LOOKED, pipeline, {"look": to_text(scan)}))

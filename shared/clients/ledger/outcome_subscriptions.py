@@ -1,4 +1,4 @@
-"""Who waits for a run's outcome: table ``requests``, partition ``follower``, row = run id and digest of the message's.
+"""Outcome subscriptions: table ``requests``, partition ``follower``, row = run id and digest of the message's id.
 
 A row lasts from the first answer until the outcome was sent.
 """
@@ -14,27 +14,27 @@ _FOLLOWERS = "follower"
 
 
 class OutcomeSubscriptionLedger:
-    """Keeps who is still to be answered."""
+    """Stores outcome subscriptions."""
 
     def __init__(self, requests: Table) -> None:
         self._requests = requests
 
     def subscribe(self, run_id: str, reply: ReplyTo) -> None:
-        """Answer it too when the run has ended. Safe to repeat."""
+        """Subscribe a message to the run's outcome. Safe to repeat."""
         self._requests.put(Row(_FOLLOWERS, _key(run_id, reply), {"run_id": run_id, "reply": to_text(reply)}))
 
     def subscribers(self, run_id: str) -> list[ReplyTo]:
-        """Who waits for the outcome of a run."""
+        """The messages that wait for the run's outcome."""
         start = f"{run_id}-"
         rows = self._requests.rows(_FOLLOWERS, start, end_of(start))
         return [reply for found, reply in _read(rows) if found == run_id]
 
     def answered(self, run_id: str, reply: ReplyTo) -> None:
-        """It was told the outcome. Safe to repeat."""
+        """Remove the subscription: the outcome was sent. Safe to repeat."""
         self._requests.delete(Row(_FOLLOWERS, _key(run_id, reply), {}))
 
     def unanswered(self) -> list[tuple[str, ReplyTo]]:
-        """Everyone who waits, with the run; also of runs that are under way."""
+        """All subscriptions, each with its run; also of runs that are under way."""
         return _read(self._requests.rows(_FOLLOWERS))
 
 

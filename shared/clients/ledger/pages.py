@@ -28,7 +28,7 @@ def page_of(rows: Iterable[Row], limit: int, item: Callable[[Row], Item]) -> Pag
 
 
 def start_after(token: str | None, *, first: str, pattern: str) -> str:
-    """The key at which the part after ``token`` starts; raises :class:`PermanentError` for a token we never gave.
+    """The key at which the part after ``token`` starts; raises :class:`PermanentError` for an invalid token.
 
     ``first``: where a list starts; ``pattern``: what our keys look like, in ASCII without spaces.
     """
@@ -40,6 +40,6 @@ def start_after(token: str | None, *, first: str, pattern: str) -> str:
 
 
 def refused_token() -> PermanentError:
-    """What to raise for a token that no list gave."""
+    """The error for an invalid token."""
     reason = "continuation is not a token that this list gave; leave it out to get the first page"
     return PermanentError(reason, code=Code.BAD_REQUEST)

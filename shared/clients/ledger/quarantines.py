@@ -1,4 +1,4 @@
-"""Fingerprints that failed too often. Table ``runs``, partition = pipeline, row ``x-<fingerprint>``."""
+"""Quarantined fingerprints. Table ``runs``, partition = pipeline, row ``x-<fingerprint>``."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -13,23 +13,23 @@ _PREFIX = "x-"
 
 
 class QuarantineLedger:
-    """Keeps quarantines, active and released: a released one tells which failures count no more."""
+    """Stores quarantines, active and lifted: a lifted one says which failures do not count any more."""
 
     def __init__(self, runs: Table) -> None:
         self._runs = runs
 
     def get(self, pipeline: str, fingerprint: str) -> Quarantine | None:
-        """The quarantine of a fingerprint, active or released."""
+        """The quarantine of a fingerprint, active or lifted."""
         row = self._runs.get(pipeline, _key(fingerprint))
         return _quarantine(row) if row else None
 
     def of(self, pipeline: str) -> list[Quarantine]:
-        """Every quarantine of the pipeline, active or released, the newest first."""
+        """Every quarantine of the pipeline, active or lifted, newest first."""
         rows = self._runs.rows(pipeline, _PREFIX, end_of(_PREFIX))
         return sorted(map(_quarantine, rows), key=lambda quarantine: quarantine.since, reverse=True)
 
     def put(self, quarantine: Quarantine) -> None:
-        """Keep it, unless the failures it rests on have been released meanwhile."""
+        """Store it, unless it was lifted for the same failures meanwhile."""
         values = {"quarantine": to_text(quarantine)}
         for _ in range(MOST_RACES):
             row = self._runs.get(quarantine.pipeline, _key(quarantine.fingerprint))
@@ -44,7 +44,7 @@ class QuarantineLedger:
         raise _busy(quarantine.pipeline)
 
     def lift(self, pipeline: str, fingerprint: str, at: datetime) -> Quarantine | None:
-        """Let the fingerprint be tried again; None when there is no active quarantine of it."""
+        """Lift the quarantine of a fingerprint; None when there is no active one."""
         for _ in range(MOST_RACES):
             row = self._runs.get(pipeline, _key(fingerprint))
             if row is None or not _quarantine(row).active:

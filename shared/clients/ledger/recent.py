@@ -1,4 +1,4 @@
-"""What was recorded lately, in memory: a redelivery usually follows soon, and to the same process."""
+"""An in-memory cache of recent records: a redelivery usually follows soon, and in the same process."""
 
 import threading
 from collections import OrderedDict
@@ -8,7 +8,7 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Value]):
-    """Remembers the latest ``most`` values by key; safe to share between threads."""
+    """Keeps the latest ``most`` values by key; thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -16,12 +16,12 @@ class Recent(Generic[Value]):
         self._lock = threading.Lock()
 
     def get(self, partition: str, key: str) -> Value | None:
-        """What is remembered under the key."""
+        """The cached value; None when there is none."""
         with self._lock:
             return self._values.get((partition, key))
 
     def keep(self, partition: str, key: str, value: Value) -> None:
-        """Remember it, and forget the oldest when there are too many."""
+        """Cache the value; drops the oldest when there are too many."""
         with self._lock:
             self._values[partition, key] = value
             if len(self._values) > self._most:

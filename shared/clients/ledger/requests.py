@@ -24,13 +24,13 @@ class RequestClaim:
 
 
 class RequestLedger:
-    """Keeps the claims. They stay: a request that comes again after a year is the same request still."""
+    """Stores the claims. They are never removed: a request that is repeated after a year is still the same request."""
 
     def __init__(self, requests: Table) -> None:
         self._requests = requests
 
     def claim(self, source: str, key: str, *, body_digest: str, instance_id: str, at: datetime) -> RequestClaim:
-        """Claim a request, or say who did before. ``source`` is a word of ours, ``key`` a digest."""
+        """Claim a request, or return the existing claim. ``source`` is a word of ours, ``key`` a digest."""
         claimant = secrets.token_hex(8)
         values = {
             "instance_id": instance_id,
@@ -54,5 +54,5 @@ class RequestLedger:
         )
 
     def started(self, source: str, key: str) -> None:
-        """Note that the claim's instance was started."""
+        """Record that the claim's instance was started."""
         self._requests.put(Row(source, key, {"started": True}))

@@ -1,4 +1,4 @@
-"""Failed runs that are to be tried again by themselves: table ``claims``, partition ``again``, row = run id."""
+"""Scheduled run retries: table ``claims``, partition ``again``, row = run id."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ _AGAIN = "again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """A run whose fingerprint is tried again at ``at``. ``tries``: requests for that which were made so far."""
+    """A run whose fingerprint is tried again at ``at``. ``tries``: requests for it so far."""
 
     run_id: str
     pipeline: str
@@ -21,31 +21,31 @@ class Retry:
 
 
 class RetryLedger:
-    """Keeps what is to be tried again; a row lasts until the request for it was answered, or it is given up."""
+    """Stores run retries; a row lasts until its request was answered, or it is given up."""
 
     def __init__(self, claims: Table) -> None:
         self._claims = claims
 
     def plan(self, run_id: str, pipeline: str, at: datetime) -> None:
-        """Try the run's fingerprint again then. Safe to repeat."""
+        """Schedule a retry of the run's fingerprint. Safe to repeat."""
         self._claims.insert(Row(_AGAIN, run_id, {"pipeline": pipeline, "at": stamp(at), "tries": 0}))
 
     def planned(self, run_id: str) -> datetime | None:
-        """When the run's fingerprint is tried again; None when it is not."""
+        """The time of the run's retry; None when there is none."""
         row = self._claims.get(_AGAIN, run_id)
         return _retry(row).at if row else None
 
     def all(self) -> list[Retry]:
-        """Everything that is to be tried again, of all pipelines."""
+        """Every scheduled retry, of all pipelines."""
         return [_retry(row) for row in self._claims.rows(_AGAIN)]
 
     def trying(self, retry: Retry, next_at: datetime) -> bool:
-        """Count a request before it is made, and note when to look again; False when somebody else changed it."""
+        """Count a request before it is made, and set the next time; False when another caller changed it."""
         values = {"at": stamp(next_at), "tries": retry.tries + 1}
         return self._claims.update(Row(retry.row.partition, retry.row.key, values, retry.row.etag))
 
     def forget(self, run_id: str) -> None:
-        """Nothing is to be tried for this run any more. Safe to repeat."""
+        """Remove the run's retry. Safe to repeat."""
         self._claims.delete(Row(_AGAIN, run_id, {}))
 
 

@@ -35,7 +35,7 @@ _TIME_KEY = r"t-\d{18}-[\w-]{1,255}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedRun:
-    """A run without an outcome. ``tries``: how often it was started anew or ended by the reconciler, last at ``at``."""
+    """A run without an outcome. ``tries``: how often the reconciler started or finalized it, last at ``at``."""
 
     request: RunRequest
     tries: int
@@ -81,7 +81,7 @@ class RunLedger:
 
     def run(self, run_id: str) -> RunRecord | None:
         """The record of a run, or None when no such run was claimed or recorded; any text may be asked for."""
-        if not _RUN_ID.fullmatch(run_id):  # not asked of the tables, which refuse keys with a slash
+        if not _RUN_ID.fullmatch(run_id):  # the tables refuse keys with a slash, so they are not queried
             return None
         row = self._runs.get(_pipeline_of(run_id), _run_key(run_id))
         return _record(row) if row else None
@@ -102,7 +102,7 @@ class RunLedger:
         return [_unfinished(row) for row in self._runs.rows(pipeline, "o-", end_of("o-"))]
 
     def trying(self, found: UnfinishedRun, at: datetime) -> bool:
-        """Count a try, before it is made; False when the run has ended since, or somebody else tries it."""
+        """Count a try before it is made; False when the run has ended since, or another caller tries it."""
         row = found.row
         values = {"tries": found.tries + 1, "tried_at": stamp(at)}
         return self._runs.update(Row(row.partition, row.key, values, row.etag))

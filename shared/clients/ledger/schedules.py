@@ -1,4 +1,4 @@
-"""How far each schedule has been counted: table ``claims``, partition ``schedule``, row = pipeline."""
+"""The last claimed due time of each schedule: table ``claims``, partition ``schedule``, row = pipeline."""
 
 from dataclasses import replace
 
@@ -16,14 +16,14 @@ class ScheduleLedger:
         self._claims = claims
 
     def counted(self, pipeline: str) -> Counted | None:
-        """How far the pipeline's schedule has been counted; None when it was never seen."""
+        """The last claimed due time; None for a pipeline's schedule that is new."""
         row = self._claims.get(_SCHEDULES, pipeline)
         return _counted(row) if row else None
 
     def advance(self, pipeline: str, before: Counted | None, after: Counted) -> bool:
-        """Count on from ``before``; False when somebody else did. Claiming a due time is this, so one caller gets it.
+        """Claim a due time by moving on from ``before``; False when another caller did. So exactly one caller gets it.
 
-        A call whose answer was lost and that is repeated says False too: the claim is there, to be started later.
+        A call that is repeated because its answer was lost also returns False: the claim exists, and is started later.
         """
         if before is None:
             return self._claims.insert(Row(_SCHEDULES, pipeline, _values(after)))
@@ -33,7 +33,7 @@ class ScheduleLedger:
         return self._claims.update(replace(row, values=_values(after)))
 
     def started(self, pipeline: str, counted: Counted) -> None:
-        """Note that the request of this due time is under way; nothing when the schedule was counted on meanwhile."""
+        """Record that the request of this due time is under way; ignored when a later one was claimed meanwhile."""
         self.advance(pipeline, counted, replace(counted, started=True))
 
 

@@ -1,8 +1,8 @@
-"""What the ledger asks of a table: few operations, each one atomic, each answer a plain value.
+"""The operations that the ledger needs of a table: few, each atomic, each with a plain value as its answer.
 
-Every write says what it expects: that a row is new, or that it is still the one that was read. What did not hold
-comes back as a value; the caller reads again and decides. Tables are Azure's in the app (``azure_tables``), and plain
-memory in tests.
+Every write states its precondition: that a row is new, or unchanged since it was read. A failed precondition is
+returned as a value; the caller reads again and decides. Implementations: Azure Tables (``azure_tables``), and memory in
+tests.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 MOST_CHANGES = 100  # in one transaction
 # https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
 
-MOST_RACES = 8  # lost in a row before the caller is told to come back
+MOST_RACES = 8  # conflicts in a row before the caller gets a transient error
 
 UNKNOWN = -1
 
@@ -89,12 +89,12 @@ class Table(Protocol):
         """
 
     def transact(self, *changes: Change) -> int | None:
-        """Make all changes, in one partition, and say None; or make none and say which one did not hold.
+        """Make all changes, in one partition, and return None; or make none and return the one that did not hold.
 
         It is ``UNKNOWN`` when the service does not say which.
 
-        A call is tried again when its answer was lost, so a change that "did not hold" may be one that an earlier try
-        of this very call made: tell by the content.
+        A call is retried when its answer was lost, so a failed precondition may be due to an earlier try of this very
+        call: compare the content.
         """
 
 

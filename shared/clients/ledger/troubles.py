@@ -1,7 +1,7 @@
-"""What is wrong with each pipeline now. Table ``claims``, partition ``trouble``, one row per pipeline or file.
+"""Troubles of each pipeline. Table ``claims``, partition ``trouble``, one row per pipeline or file.
 
-The key is a digest, because a file that is no pipeline may have any name; the name stands in the row. A row whose
-trouble is over is removed, so there are never more rows than pipelines.
+The key is a digest, because an invalid file may have any name; the name is in the row. A row without troubles is
+removed.
 """
 
 from dataclasses import dataclass
@@ -20,22 +20,22 @@ class _Kept:
 
 
 class TroubleLedger:
-    """Keeps the troubles of pipelines."""
+    """Stores the troubles of pipelines."""
 
     def __init__(self, claims: Table) -> None:
         self._claims = claims
 
     def all(self) -> dict[str, tuple[Trouble, ...]]:
-        """Pipeline or file -> what is wrong with it, for those that something is wrong with."""
+        """Pipeline or file -> its troubles, where there are any."""
         return {row.values["name"]: _troubles(row) for row in self._claims.rows(_PARTITION)}
 
     def of(self, pipeline: str) -> tuple[Trouble, ...]:
-        """What is wrong with the pipeline now."""
+        """The pipeline's troubles now."""
         row = self._claims.get(_PARTITION, digest(pipeline))
         return _troubles(row) if row else ()
 
     def keep(self, pipeline: str, troubles: tuple[Trouble, ...]) -> None:
-        """Keep this in place of what was kept before; nothing wrong leaves no row."""
+        """Replace the stored troubles; an empty list removes the row."""
         key = digest(pipeline)
         if troubles:
             text = to_text(_Kept(troubles))

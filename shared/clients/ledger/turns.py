@@ -1,7 +1,7 @@
-"""Who alone may do something now, in all processes of the app.
+"""Mutual exclusion across all processes of the app.
 
-Table ``claims``, partition ``turn``, row = digest of what is done: ``holder``, a text like no other, and ``until``,
-when the turn ends by itself, should its holder have died. A turn is given back by emptying both.
+Table ``claims``, partition ``turn``, row = digest of the subject: ``holder``, a unique text, and ``until``, when the
+turn expires if its holder has died. A turn is given back by emptying both.
 """
 
 import secrets
@@ -17,7 +17,7 @@ _PARTITION = "turn"
 
 
 class TurnLedger:
-    """Turns, each for one thing that only one may do at a time; safe to share between threads and processes."""
+    """Turns, one per subject; thread-safe and shared between processes."""
 
     def __init__(self, claims: Table, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._claims = claims
@@ -25,16 +25,16 @@ class TurnLedger:
 
     @contextmanager
     def alone(self, what: str, *, seconds: float) -> Iterator[None]:
-        """Do something while nobody else does it; raises :class:`TransientError` at once when somebody is at it.
+        """Hold the turn for a ``with`` block; raises :class:`TransientError` at once when it is taken.
 
-        ``seconds`` must be more than it can take: afterwards another may begin.
+        ``seconds`` must be longer than the block can take: afterwards the turn expires and another caller may get it.
         """
         key, holder = digest(what), secrets.token_hex(16)
         self._take(what, key, holder, seconds)
         try:
             yield
         finally:
-            with suppress(TransientError):  # it ends by itself
+            with suppress(TransientError):  # it expires
                 self._give_back(key, holder)
 
     def _take(self, what: str, key: str, holder: str, seconds: float) -> None:
@@ -46,7 +46,7 @@ class TurnLedger:
             taken = self._claims.insert(Row(_PARTITION, key, values))
         else:
             taken = self._claims.update(Row(_PARTITION, key, values, row.etag))
-        # A call that was tried again may have lost against its own first try.
+        # A retried call may conflict with its own first try.
         if not taken and self._holder(key) != holder:
             raise _taken(what)
 

@@ -3,7 +3,7 @@
 - ``<pipeline>``: the pipeline's open window, at most one: the claim is an atomic insert.
 - ``~<window id>``: a window that is closed and not decided yet.
 
-A window leaves only when it was decided, so whatever dies on the way leaves a row that tells of it.
+A row is removed only when its window was decided, so a crash leaves a row that the reconciler finds.
 """
 
 import secrets
@@ -16,7 +16,7 @@ from shared.errors import TransientError
 from shared.messages import ArrivalWindow, ObservedChange
 from shared.wire import from_text, to_text
 
-STARTUP_GRACE = timedelta(seconds=10)  # an opener that has not started its window by then is taken for dead
+STARTUP_GRACE = timedelta(seconds=10)  # an opener that has not started its window by then counts as dead
 
 _WINDOWS = "window"
 _CLOSED = "~"  # no pipeline's name starts with it, and it sorts after all of them
@@ -43,8 +43,8 @@ class UnfinishedWindow:
 class OpenWindow:
     """The claim on a pipeline's open window.
 
-    ``opened_by``: the event that opened it, empty for none. ``change``: what a listing showed, last at ``sighted_at``
-    something new.
+    ``opened_by``: the event that opened it, empty for none. ``change``: the observed change, which last grew at
+    ``sighted_at``.
     """
 
     window: ArrivalWindow
@@ -60,7 +60,7 @@ class OpenWindow:
 
 
 class WindowClaims:
-    """Opens, shows and closes windows."""
+    """Opens, reads and closes windows."""
 
     def __init__(self, claims: Table) -> None:
         self._claims = claims
@@ -91,7 +91,7 @@ class WindowClaims:
         raise _busy(pipeline)
 
     def note_change(self, claim: OpenWindow, at: datetime, change: ObservedChange) -> bool:
-        """Keep what a listing showed; what differs from the last change has arrived since. False when too late."""
+        """Record an observed change; what differs from the last one is new. False when the window is closed."""
         current: OpenWindow | None = claim
         for _ in range(MOST_RACES):
             if current is None:
@@ -125,7 +125,7 @@ class WindowClaims:
         raise _busy(window.pipeline)
 
     def finished(self, window_id: str) -> None:
-        """Forget a closed window, because it was decided."""
+        """Remove a closed window, because it was decided."""
         self._claims.delete(Row(_WINDOWS, _closed_key(window_id), {}))
 
     def unfinished(self) -> list[UnfinishedWindow]:
