@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Activity(Generic[Command, Result]):
-    """One row: what an orchestration may ask of the outside world."""
+    """One row: the contract of an activity."""
 
     name: str
     accepts: type[Command]

@@ -1,4 +1,4 @@
-"""What a container registry's address may be."""
+"""Validates the address of a container registry."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ def checked_url(url: str) -> str:
 
 
 def on_loopback(url: str) -> bool:
-    """Whether an address is this machine's own."""
+    """Whether the address is on the loopback interface."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

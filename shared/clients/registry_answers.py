@@ -1,4 +1,4 @@
-"""What a container registry's answers say (OCI distribution-spec 1.1), and whether they are the registry's at all."""
+"""Parse a container registry's answers (OCI distribution-spec 1.1), and recognise foreign ones."""
 
 from collections.abc import Collection
 
@@ -9,7 +9,7 @@ from shared.errors import Code, PermanentError, TransientError
 
 DIGEST = "Docker-Content-Digest"
 _REASON_LENGTH = 500
-# What went to the registry is not what we sent, or is gone again: the next attempt sends it anew.
+# The registry received other bytes than we sent, or lost them: the next attempt sends them anew.
 _LOST_ON_THE_WAY = ("BLOB_UNKNOWN", "DIGEST_INVALID", "SIZE_INVALID")
 
 
@@ -32,7 +32,7 @@ def require(response: requests.Response, host: str, good: Collection[int], doing
 
 
 def require_own(response: requests.Response, host: str, *, redirects: bool = False) -> None:
-    """Raise :class:`TransientError` for an answer that no registry gives, whatever its status says."""
+    """Raise :class:`TransientError` for a foreign answer, whatever its status is."""
     status = response.status_code
     instead = foreign(200 if redirects and status == 307 else status, response.headers.get("Content-Type"))
     if instead:
@@ -41,7 +41,7 @@ def require_own(response: requests.Response, host: str, *, redirects: bool = Fal
 
 
 def require_digest(response: requests.Response, host: str, digest: str) -> bool:
-    """Whether the answer names the digest that it should; False when it names none.
+    """Whether the answer names the expected digest; False when it names none.
 
     Raises :class:`TransientError` when it names another.
     """

@@ -1,16 +1,16 @@
-"""Who we are at a container registry: the ``Authorization`` header of each request, known before it is sent.
+"""Authentication at a container registry: the ``Authorization`` header of each request, known before it is sent.
 
-A header sent at once matters: a registry that refuses first makes every piece of an upload travel twice.
+It is sent at once, since a registry that refuses first makes every piece of an upload travel twice.
 
-Two ways in, besides none:
+Two ways, besides anonymous access:
 
 - :class:`PasswordLogin`: Basic, until the registry points to a token service; from then on Bearer tokens from there
   (distribution "Token Authentication Specification"; at ACR "Access Tokens - Get From Login").
 - :class:`EntraLogin`: a Microsoft Entra token, exchanged at ACR for a refresh token, and that for an access token
   (ACR "Refresh Tokens - Get From Exchange", "Access Tokens - Get").
 
-Neither service says reliably how long its tokens live, so they are used for a time that is short by any setting, and
-fetched anew when one is refused.
+Neither service states token lifetimes reliably, so tokens are used for a time shorter than any setting, and renewed
+when one is refused.
 """
 
 import base64
@@ -36,29 +36,29 @@ Scopes = tuple[str, ...]
 
 
 class Login(Protocol):
-    """Knows what to put into the ``Authorization`` header."""
+    """Provides the ``Authorization`` header."""
 
     def header(self, scopes: Scopes) -> str | None:
         """The header's value for a request that needs these scopes, or None to send none."""
 
     def refused(self, challenge: str, scopes: Scopes) -> bool:
-        """Take in a 401 and its ``WWW-Authenticate``; true when the request is worth one more try."""
+        """Handle a 401 with its ``WWW-Authenticate``; True when the request is worth one more try."""
 
 
 class AnonymousLogin:
-    """Nobody in particular."""
+    """No credentials."""
 
     def header(self, scopes: Scopes) -> str | None:  # noqa: ARG002 - the protocol's
-        """Sends none."""
+        """None: no header is sent."""
         return None
 
     def refused(self, challenge: str, scopes: Scopes) -> bool:  # noqa: ARG002 - the protocol's
-        """There is nothing else to try."""
+        """False: there are no other credentials to try."""
         return False
 
 
 class _TokenCache:
-    """Tokens by what they are for, each for a limited time. Safe to share between threads."""
+    """Tokens by purpose, each for a limited time. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -98,7 +98,7 @@ class PasswordLogin:
         return f"Bearer {self._tokens.get(scopes, ACCESS_SECONDS, lambda: self._fetch(scopes))}"
 
     def refused(self, challenge: str, scopes: Scopes) -> bool:
-        """True when the registry names a token service for the first time, or refuses a token that may be too old."""
+        """True when the registry names a token service for the first time, or refuses a token that may have expired."""
         if self._service is not None:
             return self._tokens.drop(scopes)
         service = _token_service(challenge)
@@ -106,7 +106,7 @@ class PasswordLogin:
             return False
         realm = urljoin(self._registry, service[0])
         if _origin(realm) != _origin(self._registry):
-            # The password would go to whatever address the reply names.
+            # The password is sent to the address that the reply names, so that is checked.
             reason = (
                 f"the registry {self._registry} sends logins to another host, {_origin(realm)}, which is not followed"
             )
@@ -138,7 +138,7 @@ class EntraLogin:
         return f"Bearer {self._access.get(scopes, ACCESS_SECONDS, lambda: self._fetch(scopes))}"
 
     def refused(self, challenge: str, scopes: Scopes) -> bool:  # noqa: ARG002 - the protocol's
-        """True the first time that a token is refused: it may be too old."""
+        """True the first time that a token is refused, since it may have expired."""
         self._refresh.drop(())
         return self._access.drop(scopes)
 
@@ -175,7 +175,7 @@ def managed_identity_token(environment: Mapping[str, str]) -> str:
 
 
 def _token(method: str, url: str, names: tuple[str, ...], **options: Any) -> str:
-    """The token that a service gives under one of these names. It goes into a header, so it must be fit for one."""
+    """The token under one of these names in a service's reply, checked to be safe in a header."""
     reply = json_object(_ask(method, url, **options), f"the login service {_origin(url)}")
     for name in names:
         token = reply.get(name)

@@ -1,4 +1,4 @@
-"""Service Bus: answers to upstream systems, and the messages that nobody understood."""
+"""Service Bus: answers to upstream systems, and the quarantine queue for rejected messages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST_REASON: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedMessage:
-    """A message that is not understood: its body byte for byte, why, and how to find its sender."""
+    """A message that is not understood: its body byte for byte, the reason, and its sender's ids."""
 
     body: bytes
     reason: str
@@ -62,7 +62,7 @@ class TrainingResults:
         )
 
     def outcome(self, reply: ReplyTo, record: RunRecord) -> None:
-        """Tell the outcome of a run that has ended."""
+        """Send the outcome of a run that has ended."""
         self.send(outcome_of(reply, record))
 
     def quarantine(self, message: RejectedMessage) -> None:

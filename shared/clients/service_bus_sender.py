@@ -1,9 +1,9 @@
-"""Where messages go out to one entity of a Service Bus namespace.
+"""Sends messages to one entity of a Service Bus namespace.
 
-A sender takes half a second to open, so it lives as long as the process; it keeps its state unguarded, so it sends one
-message at a time; after an error it is thrown away. The SDK's blocking client would wait for ever for a namespace that
-accepts the connection and then says nothing; its asynchronous one can be told to give up, so that one is used, in an
-event loop of its own.
+A sender takes half a second to open, so it lives as long as the process. It is not thread-safe, so it sends one message
+at a time; after an error it is discarded. The SDK's blocking client waits for ever for a namespace that accepts the
+connection and then says nothing; its asynchronous client can time out, so that one is used, in an event loop of its
+own.
 """
 
 from __future__ import annotations
@@ -105,13 +105,13 @@ class BusSender:
     async def _drop(self) -> None:
         sender, self._sender = self._sender, None
         if sender is not None:
-            with suppress(Exception):  # it is of no use any more, whatever it says
+            with suppress(Exception):  # the sender cannot be used any more, whatever the error
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await sender.close()
 
 
 class _LoopThread:
-    """An event loop in a thread of its own, from the first use on. The thread does not keep the process alive."""
+    """An event loop in a thread of its own, started on first use. A daemon: it does not keep the process alive."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -119,7 +119,7 @@ class _LoopThread:
         self._thread: threading.Thread | None = None
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run it there, and wait for its result."""
+        """Run the coroutine on the loop; blocks until it has a result."""
         with self._guard:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -146,7 +146,7 @@ def _translated(error: ServiceBusError, entity: str) -> PermanentError | Transie
 
 
 def _remedy(error: ServiceBusError, entity: str) -> str:
-    """What a person can do about a refusal; empty for what may pass by itself."""
+    """What to do about a refusal; empty when waiting may help."""
     match error:
         case MessagingEntityNotFoundError():
             return f"create {entity}"

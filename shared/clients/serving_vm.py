@@ -1,4 +1,4 @@
-"""A VM that serves models: what the roll-out activities ask of it, put together from SSH, containers and HAProxy."""
+"""A VM that serves models: the operations of the roll-out activities, over SSH, container engine and HAProxy."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ class ServingVm:
         self._haproxy = HaproxyRuntime(session)
 
     def locked(self, pipeline: str) -> AbstractContextManager[None]:
-        """Keep every other roll-out of this pipeline off this VM for the time of a ``with`` block."""
+        """Hold the pipeline's lock on this VM for a ``with`` block, so that no other roll-out of it runs."""
         return self._session.lock(f"serving/locks/{pipeline}")
 
     def slot(self, pipeline: str) -> Slot:
@@ -52,20 +52,20 @@ class ServingVm:
             raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED) from error
 
     def save_slot(self, slot: Slot) -> None:
-        """Replace the slot file in one step: from then on, this is what serves."""
+        """Replace the slot file atomically: from then on, this is what serves."""
         self._session.write_text(slot_path(slot.pipeline), slot_text(slot))
 
     def endpoint(self, slot: Slot) -> str:
-        """Where clients score."""
+        """The address at which clients score."""
         address = f"[{self._target.address}]" if ":" in self._target.address else self._target.address
         return f"http://{address}:{slot.frontend_port}"
 
     def container(self, name: str) -> Container | None:
-        """What the engine says of a container, or None when there is none."""
+        """The engine's state of a container; None when there is none."""
         return self._engine.inspect(name)
 
     def pull(self, image: str) -> None:
-        """Bring an image onto the VM."""
+        """Pull an image onto the VM."""
         self._engine.pull(image)
 
     def start_container(self, spec: ContainerSpec) -> None:
@@ -73,19 +73,19 @@ class ServingVm:
         self._engine.start(replace(spec, memory=self._target.memory))
 
     def remove_container(self, name: str) -> None:
-        """Stop and remove a container; none is fine."""
+        """Stop and remove a container; no error when there is none."""
         self._engine.remove(name)
 
     def last_log(self, name: str) -> str:
-        """The end of what a container wrote, on one line."""
+        """The end of a container's log, on one line."""
         return self._engine.last_log(name)
 
     def last_exit(self, name: str) -> int | None:
-        """The exit code with which a container ended last, if that is known."""
+        """The exit code with which a container ended last; None when it is unknown."""
         return self._engine.last_exit(name)
 
     def smoke_text(self, name: str) -> str | None:
-        """The text of the smoke sample that a container carries."""
+        """The text of the smoke sample inside a container; None when it has none."""
         return self._engine.smoke_text(name)
 
     def health(self, port: int) -> int | None:
@@ -105,11 +105,11 @@ class ServingVm:
         return self._haproxy.bring_in(pipeline, colour, seconds=BRING_IN_SECONDS)
 
     def take_out(self, pipeline: str, colour: Colour) -> None:
-        """Let HAProxy send no more traffic to a colour, and let requests under way end."""
+        """Let HAProxy send no new requests to a colour, and wait for those under way to end."""
         self._haproxy.take_out(pipeline, colour, seconds=DRAIN_SECONDS)
 
     def write_config(self, slot: Slot) -> None:
-        """Make HAProxy's configuration keep the slot's choice over a restart."""
+        """Write the slot's choice into HAProxy's configuration, so that it survives a restart."""
         self._haproxy.write_config(slot)
 
 

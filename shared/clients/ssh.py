@@ -50,7 +50,7 @@ exec flock -E {_LOCKED} -w "$2" "$1" timeout "$3" sh -c 'echo held; exec cat >/d
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A command that ended: exit status and what it wrote."""
+    """A command that ended: its exit status and output."""
 
     status: int
     stdout: bytes
@@ -58,7 +58,7 @@ class Finished:
 
     @property
     def said(self) -> str:
-        """What it complained of, on one line and at most 500 characters; the end counts most."""
+        """Its error output, on one line of at most 500 characters; when shortened, the end is kept."""
         text = " ".join((self.stderr or self.stdout.decode("utf-8", "replace")).split())
         return text if len(text) <= 500 else "..." + text[-497:]
 

@@ -1,10 +1,9 @@
-"""Commands that survive any login shell, and answers that can be told from what the shell itself says.
+"""Frames for commands: they work in any login shell, and separate the command's answer from the shell's own output.
 
-SSH hands a command to the user's login shell, which may be one that reads a POSIX command otherwise (tcsh, fish), and
-whose start-up files may print. So the shell only gets one line of words that all shells read alike, which makes it a
-POSIX ``sh``. That prints a mark made for this command, and takes what it is to do from the first bytes of its input;
-after the command it prints the mark again, with the exit status. What is not between the marks is not the answer, and
-an answer without the second mark was cut.
+SSH passes a command to the user's login shell, which may not be POSIX (tcsh, fish), and whose start-up files may print.
+So the shell gets one line of words that all shells parse alike, which starts a POSIX ``sh``. That prints a mark unique
+to this command, and reads the script from the first bytes of its input; after the command it prints the mark again,
+with the exit status. Only what is between the marks is the answer; an answer without the second mark was cut off.
 """
 
 import secrets
@@ -25,32 +24,32 @@ class NotBegunError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One command. Send ``line``, then ``script`` on its input, then what is meant for the command itself."""
+    """One command. Send ``line``, then ``script`` on its input, then the command's own input."""
 
     command: Sequence[str]
     mark: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @property
     def script(self) -> bytes:
-        """What the POSIX shell on the other side does."""
+        """The script for the POSIX shell."""
         return f"{shlex.join(self.command)}\nprintf '\\n{self.mark} %d\\n' $?\n".encode()
 
     @property
     def line(self) -> str:
-        """What the login shell is given: no quote within quotes, no line break, nothing that grows with the command."""
+        """The command line for the login shell: no nested quotes, no line break, of constant length."""
         # dd reads byte by byte, so that what follows is left for the command.
         take = f"dd bs=1 count={len(self.script)} 2>/dev/null"
         return f"exec /bin/sh -c 'echo {self.mark}; echo {self.mark} >&2; eval \"$({take})\"'"
 
     def begun(self, stdout: bytes) -> bytes | None:
-        """What came after the first mark; None while it has not come."""
+        """The output after the first mark; None while the mark has not come."""
         _, begun, answer = stdout.partition(f"{self.mark}\n".encode())
         return answer if begun else None
 
     def answer(self, stdout: bytes) -> tuple[bytes, int]:
-        """What the command wrote, and its exit status.
+        """The command's output and exit status.
 
-        Raises :class:`NotBegunError` when the command was never started, ``EOFError`` when its answer was cut.
+        Raises :class:`NotBegunError` when the command was never started, ``EOFError`` when its answer was cut off.
         """
         answer = self.begun(stdout)
         if answer is None:

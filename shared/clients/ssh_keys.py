@@ -1,4 +1,4 @@
-"""SSH keys as they stand in settings: every common form is understood, and what cannot be used is named.
+"""Parse SSH keys from settings in every common form, with errors that name the problem.
 
 Settings are single lines, and secret stores change line breaks into spaces, so line breaks are not relied on.
 """
@@ -31,11 +31,11 @@ _KINDS: Final[tuple[tuple[type, type[paramiko.PKey]], ...]] = (
 
 
 class KeyTextError(Exception):
-    """The text holds no key that can be used; the words complete "the setting ..." and never quote the text."""
+    """The text holds no usable key; the message completes "the setting ..." and never quotes the text."""
 
 
 def private_key_text(text: str) -> str:
-    """The key as PEM with its line breaks in place, of the kind that it was given in.
+    """The key as PEM with its line breaks restored, in its original format.
 
     Raises :class:`KeyTextError`, which says what is wrong and what to do.
     """

@@ -21,7 +21,7 @@ def log_in(client: paramiko.SSHClient, host: SshHost, label: str, timeout: float
 
 
 def told(error: BaseException) -> str:
-    """What an error says, on one line; its kind when it says nothing."""
+    """An error's text on one line; the name of its class when it has none."""
     return shortened(error) or type(error).__name__
 
 

@@ -1,8 +1,8 @@
-"""Errors of Azure Storage (tables and blobs), and of Event Grid, in our two families.
+"""Map errors of Azure Storage (tables and blobs) and of Event Grid to our two families.
 
-The SDKs take every answer for the service's: a proxy's page with status 404 is "there is no such blob", with 204 "the
-row was written", with 200 an ``AttributeError``. So each answer is looked at before they do (:func:`require_own`), and
-what they fall over when they read one is named as somebody else's.
+The SDKs take every answer for the service's: a proxy's page with status 404 as "no such blob", with 204 as "the row was
+written", with 200 it raises an ``AttributeError``. So each answer is checked first (:func:`require_own`), and an answer
+that the SDK cannot parse is reported as a foreign answer.
 """
 
 from collections.abc import Iterator
@@ -19,17 +19,17 @@ _MAY_RECOVER = {408, 409, 429}  # 409: what is asked for is being deleted, or ch
 
 
 class ForeignAnswerError(ServiceResponseError):
-    """An answer that the service did not give; the SDKs try again for it, as for none."""
+    """A foreign answer; the SDKs retry as if there had been no answer."""
 
 
 def no_connection_string(setting: str) -> PermanentError:
-    """The setting holds something else. The text of a bad one may hold the key, so it is not in the reason."""
+    """The error for a setting that is no connection string. Its text may hold the key, so it is not quoted."""
     reason = f"{setting} is not a storage connection string with a blob endpoint"
     return PermanentError(reason, code=Code.BAD_CONFIGURATION)
 
 
 def require_own(answer: Any) -> None:
-    """A ``raw_response_hook`` for clients of Azure Storage: raises for an answer that it did not give.
+    """A ``raw_response_hook`` for clients of Azure Storage: raises for a foreign answer.
 
     Azure Storage puts ``x-ms-request-id`` into every answer, whatever its status.
     """
@@ -40,7 +40,7 @@ def require_own(answer: Any) -> None:
 
 
 def require_no_page(answer: Any) -> None:
-    """The same for services that mark their answers by nothing: raises for web pages and redirections."""
+    """The same for services without a mark in their answers: raises for web pages and redirections."""
     response = answer.http_response
     instead = foreign(response.status_code, response.headers.get("Content-Type"))
     if instead:
@@ -49,7 +49,7 @@ def require_no_page(answer: Any) -> None:
 
 @contextmanager
 def parsed(store: str) -> Iterator[None]:
-    """Around calls whose answers have a content: what the SDK falls over is no content of the service."""
+    """Wraps calls whose answers have a body: a body that the SDK cannot parse is a foreign answer."""
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -69,7 +69,7 @@ def translated(store: str, setting: str) -> Iterator[None]:
         raise stranger(store, str(error)) from error
     except HttpResponseError as error:
         raise _of_status(error, store, setting) from error
-    except AttributeError as error:  # of an SDK that looks for the answer to an error, and finds none
+    except AttributeError as error:  # raised by an SDK that looks for the response of an error that has none
         raise TransientError(f"{store} sent an incomplete answer") from error
     except AzureError as error:  # no answer: refused, reset, timed out, name not found
         # Its text, and that of its causes, holds the address, which may hold a signature: none of them goes further.
@@ -78,7 +78,7 @@ def translated(store: str, setting: str) -> Iterator[None]:
 
 def _of_status(error: HttpResponseError, store: str, setting: str) -> TransientError | PermanentError:
     status = error.status_code
-    if status is not None and status < 400:  # it is the service's, as far as its headers go, but no answer to this
+    if status is not None and status < 400:  # by its headers it is the service's, but not an answer to this request
         return stranger(store, f"an answer that is cut, or to something else ({status})")
     if status is None or status >= 500 or status in _MAY_RECOVER:
         return TransientError(f"{store} answered {status}: {shortened(error)}")

@@ -1,4 +1,4 @@
-"""The container engine of a VM, spoken to over SSH: podman where it is installed, else docker."""
+"""The container engine of a VM, over SSH: podman where it is installed, else docker."""
 
 import io
 import tarfile
@@ -54,7 +54,7 @@ _PORT_TAKEN: Final = ("address already in use", "port is already allocated")
 
 
 class ContainerEngine:
-    """Runs, watches and removes containers on the VM of an SSH session."""
+    """Runs, inspects and removes containers on the VM of an SSH session."""
 
     def __init__(self, session: SshSession, *, pull_username: str, pull_password: str) -> None:
         self._session = session
@@ -73,7 +73,7 @@ class ContainerEngine:
         return self._session.run([self._engine, *arguments], timeout=timeout)
 
     def inspect(self, name: str) -> Container | None:
-        """What runs, or ran, under that name; None when there is no such container."""
+        """The state of the container of that name; None when there is none."""
         result = self._call("container", "inspect", name)
         if result.status != 0:
             if "no such container" in result.stderr.lower():
@@ -123,7 +123,7 @@ class ContainerEngine:
         self._session.expect(started, f"starting container {spec.name}")
 
     def remove(self, name: str) -> None:
-        """Stop and remove a container that gets no traffic any more. No such container is fine."""
+        """Stop and remove a container that gets no traffic any more. No error when there is none."""
         if self.inspect(name) is None:
             return
         removed = self._call("rm", "--force", name)
@@ -140,7 +140,7 @@ class ContainerEngine:
         return printable(" | ".join(written).encode(), _LOG_LIMIT)
 
     def last_exit(self, name: str) -> int | None:
-        """The exit code with which a container ended last; None when it did not within an hour, or nobody knows."""
+        """The exit code with which a container ended last; None when it did not within an hour, or it is unknown."""
         result = self._session.script(_LAST_EXIT, self._engine, name)
         code = result.stdout.strip()
         return int(code) if result.status == 0 and code.isdigit() else None

@@ -1,4 +1,4 @@
-"""HAProxy on a VM, spoken to over SSH: its runtime socket and a pipeline's part of its configuration."""
+"""HAProxy on a VM, over SSH: its runtime socket and a pipeline's part of its configuration."""
 
 import time
 from collections.abc import Callable
@@ -78,9 +78,9 @@ class HaproxyRuntime:
         self._wait(lambda: self.servers(pipeline)[colour].sessions == 0, seconds)
 
     def write_config(self, slot: Slot) -> bool:
-        """Make the slot's configuration file say what the slot says; True when it had to be changed.
+        """Bring the slot's configuration file in line with the slot; True when it was changed.
 
-        It is not loaded: the runtime state is changed beside it, and a reload or restart finds the same choice.
+        The file is not loaded: the runtime state is changed separately, and a reload or restart finds the same choice.
         """
         wanted = render_config(slot)
         if self.config(slot.pipeline) == wanted:
@@ -93,7 +93,7 @@ class HaproxyRuntime:
         return self._session.read_text(config_path(pipeline))
 
     def restore_config(self, pipeline: str, text: str | None) -> None:
-        """Put back what :meth:`config` gave: a file that HAProxy refuses would keep it from starting at all."""
+        """Write back what :meth:`config` returned: a file that HAProxy refuses would keep it from starting at all."""
         path = config_path(pipeline)
         if text is None:
             self._session.expect(self._session.run(["rm", "-f", path]), f"removing {path}")

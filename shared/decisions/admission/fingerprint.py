@@ -1,4 +1,4 @@
-"""What makes one training different from another: data, code, parameters and libraries. Pure."""
+"""The fingerprint of a training: a digest of data, code, parameters and libraries. Pure."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ def fingerprint(
     environment_locks: Iterable[str],
     leave_out_faulty: bool = False,
 ) -> str:
-    """SHA-256 in hex over everything that a training depends on; equal inputs need no second training."""
+    """SHA-256 in hex over everything that a training depends on; the same fingerprint needs no second training."""
     # JSON writes 1, 1.0, true and "1" differently, as they should be: a training may tell them apart.
     settings = json.dumps(parameters, sort_keys=True, separators=(",", ":"))
     # Told apart, so that data that failed for a fault are tried again without the file that has it.
@@ -39,14 +39,14 @@ def recipe_digest(tree: str, parameters: Parameters, *, leave_out_faulty: bool =
 def evaluator_digest(code_digest_: str, environment_locks: Iterable[str]) -> str:
     """SHA-256 in hex of what measures a model: all code of the job, and its libraries.
 
-    What ``evaluate`` reads of the code cannot be told from outside, so everything counts: a change elsewhere only makes
-    that older numbers are measured again.
+    Which code ``evaluate`` uses cannot be known from outside, so all of it counts: a change elsewhere only means that
+    older numbers are measured again.
     """
     return _digest_of(["edgetrain evaluator 1", code_digest_, *map(_with_plain_lines, environment_locks)])
 
 
 def run_id(pipeline: str, fingerprint_: str, attempt: int) -> str:
-    """The id of a run; the same wherever it is computed, so that its claim is its name."""
+    """The id of a run; derived from its claim's fields, so that it is the same wherever it is computed."""
     return f"{pipeline}-{fingerprint_[:12]}-{attempt}"
 
 

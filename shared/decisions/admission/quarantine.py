@@ -1,4 +1,4 @@
-"""When data that cannot be trained are quarantined, so that the same failure is not paid for again and again. Pure."""
+"""Quarantine of fingerprints that failed too often, so that the same failure is not paid for again. Pure."""
 
 from collections.abc import Iterable
 
@@ -11,10 +11,10 @@ _LONGEST_LAST_REASON = 300
 
 
 def failed_in_training(run: RunRecord) -> bool:
-    """Whether the run failed for its data or its code, which would fail again.
+    """Whether the failure kind is data or code, so that a repeat would fail again.
 
-    What went wrong around it, such as a VM that was off or a service that did not answer, does not count, and neither
-    does what nobody knows. Records from before the kind say only whether the job failed.
+    Other kinds, such as a VM that was off, do not count, and neither does an unknown one. Records from before the
+    failure kind only say whether the job failed.
     """
     if run.outcome is not Outcome.FAILED:
         return False
@@ -24,9 +24,9 @@ def failed_in_training(run: RunRecord) -> bool:
 def quarantine_for(
     attempts: Iterable[RunRecord], *, most: int, released: Quarantine | None = None
 ) -> Quarantine | None:
-    """The quarantine that the attempts at one fingerprint lead to: ``most`` failures or more that still count.
+    """The quarantine that follows from the attempts at a fingerprint: at least ``most`` failures that count.
 
-    ``released``: an earlier quarantine; failures that it was released for count no more.
+    ``released``: an earlier quarantine; failures before it was lifted do not count any more.
     """
     spared = released.released_attempt if released else 0
     failed = [run for run in attempts if failed_in_training(run) and run.attempt > spared]

@@ -1,4 +1,4 @@
-"""Whether a fingerprint is trained now, was trained already, or is being trained. Pure."""
+"""Whether a fingerprint needs a new attempt, was trained already, or is being trained. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class NewAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Do not train it: ``run_id`` did, or is doing so."""
+    """Do not train it: run ``run_id`` did, or is doing so."""
 
     run_id: str
     verdict: Verdict
@@ -29,14 +29,13 @@ class Refusal:
 def decide_attempt(
     previous: Sequence[RunRecord], *, force: bool = False, quarantine: Quarantine | None = None
 ) -> NewAttempt | Refusal:
-    """What to do about a fingerprint, given the records of every earlier attempt at it.
+    """The decision on a fingerprint, given the records of every earlier attempt at it.
 
-    One that failed, was cancelled or could not be rolled out may be tried again: what was in its way, such as a VM
-    that was away, can be repaired without any change of the data. One that led to a verdict on its model may not, since
-    the same data, code and parameters would lead to the same; ``force`` does it all the same, on purpose. One that
-    could not be compared with the champion has no such verdict, and one that could not read all of its data has not
-    trained them; whatever was in its way can be seen to. Nothing is tried while it is being trained, or while a
-    ``quarantine`` of it is active.
+    A failed, cancelled or rolled back attempt may be repeated, since its cause (such as a VM that was off) can be
+    repaired without any change of the data. One whose model was judged may not, since the same data, code and
+    parameters would lead to the same judgement, unless ``force`` is set. An attempt without comparison to the champion
+    was not judged, and one that could not read all of its data did not train them; both may be repeated. Nothing is
+    tried while the fingerprint is being trained, or while a ``quarantine`` of it is active.
     """
     if not previous:
         return NewAttempt(attempt=1)
@@ -52,7 +51,7 @@ def decide_attempt(
 
 
 def came_to_a_verdict(run: RunRecord) -> bool:
-    """Whether the run's model was judged. One that was refused because nothing could be compared was not."""
+    """Whether the run's model was judged; not promoting it for want of a comparison does not count."""
     return run.outcome is Outcome.PROMOTED or (run.outcome is Outcome.NOT_PROMOTED and run.comparable)
 
 
@@ -64,13 +63,13 @@ def _trained_already(run: RunRecord) -> Refusal:
 
 
 def nothing_new(run_id: str) -> Refusal:
-    """The answer when a pipeline that takes only new files has none since that run."""
+    """The refusal when a pipeline with ``select: new`` has no new files since that run."""
     reason = f"nothing changed: run {run_id}, or a run before it, has trained every file that is there"
     return Refusal(run_id=run_id, verdict=Verdict.UNCHANGED, reason=reason)
 
 
 def under_way(run_id: str) -> Refusal:
-    """The answer while another run trains the same."""
+    """The refusal while another run trains the same fingerprint."""
     reason = f"run {run_id} is training exactly this data, code and parameters now"
     return Refusal(run_id=run_id, verdict=Verdict.TRAINED, reason=reason)
 

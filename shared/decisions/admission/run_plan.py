@@ -1,4 +1,4 @@
-"""From a pipeline's file to the plan that a run carries, and what a granted run says. Pure."""
+"""Build the plan that a run carries from its pipeline's file, and the sentence about a granted run. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def trained_in(run: RunRequest) -> str:
-    """What a run that was granted trains on, as a sentence."""
+    """The sentence that a run was granted, and what it trains on."""
     again = f", attempt {run.attempt}," if run.attempt > 1 else ""
     return f"run {run.run_id}{again} trains on {counted(run.snapshot.blobs, 'file')}"
 

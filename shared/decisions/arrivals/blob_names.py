@@ -1,8 +1,8 @@
-"""Names of blobs that cannot be had: what a storage takes as a name, but no listing or address can carry. Pure.
+"""Unreadable blob names: the storage accepts them, but no listing or URL can carry them. Pure.
 
-Storage keeps any name that an address can spell. Its listings are XML 1.0, which has no form for most control
-characters, for lone surrogates and for U+FFFE and U+FFFF; and every HTTP client takes ``.`` and ``..`` between slashes
-as steps, so that a request for such a blob asks for another one.
+Storage accepts any name that a URL can spell. Its listings are XML 1.0, which cannot express most control characters,
+lone surrogates, U+FFFE and U+FFFF; and every HTTP client resolves ``.`` and ``..`` between slashes, so that a request
+for such a blob asks for another one.
 https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 """
 
@@ -24,25 +24,25 @@ def unsafe_characters(name: str) -> bool:
 
 
 def can_be_had(name: str) -> bool:
-    """Whether a blob of that name can be listed, asked for and told of without becoming another one."""
+    """Whether a blob of that name can be listed, requested and reported without its name changing."""
     steps = "." in name and not {".", ".."}.isdisjoint(name.split("/"))
     return not steps and not unsafe_characters(name)
 
 
 def carried(text: str) -> str:
-    """The text with what XML 1.0 cannot carry written in a form that it can; :func:`spelt` shows what it was."""
+    """The text with what XML 1.0 cannot express escaped; :func:`spelt` shows the original."""
     return _NOT_IN_XML.sub(lambda found: f"{_OPEN}{ord(found[0]):x}{_CLOSE}", text)
 
 
 def spelt(name: str) -> str:
-    r"""The name as it can stand in a sentence: what nobody can see is written as an escape, such as ``\x0b``."""
+    r"""The name as shown in sentences: invisible characters are written as escapes, such as ``\x0b``."""
     text = _CARRIED.sub(lambda found: chr(int(found[1], 16)), name)
     text = _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def some_of(names: Iterable[str], count: int) -> str:
-    """The first names of so many, spelt, and how many more there are."""
+    """The first few names, as :func:`spelt`, and how many more there are."""
     first = [spelt(name) for name, _ in zip(names, range(_MOST_SHOWN), strict=False)]
     more = count - len(first)
     return ", ".join(first) + (f" and {more} more" if more else "")

@@ -1,10 +1,10 @@
-"""Why another event about a known version of a blob changes nothing. Pure."""
+"""The reason of the verdict ``duplicate``. Pure."""
 
 from datetime import timedelta
 
 
 def duplicate_reason(earlier: timedelta) -> str:
-    """Why an event about a version of a blob that is known already changes nothing; ``earlier``: its age."""
+    """Why another event about a known version of a blob changes nothing; ``earlier``: the first arrival's age."""
     seconds = int(earlier.total_seconds())
     for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:

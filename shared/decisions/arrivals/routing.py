@@ -52,7 +52,7 @@ _Refusal = Callable[[Sequence["Pipeline"]], str]
 
 
 def _steps(arrival: Arrival, accounts: Mapping[str, str]) -> tuple[tuple[_Test, _Refusal], ...]:
-    """Each test with the sentence to say when it leaves no pipeline; the nearest miss is what gets explained."""
+    """Each test, with the reason for the case that it rejects every pipeline that passed the tests before."""
 
     def account(pipeline: Pipeline) -> bool:
         return accounts.get(pipeline.data.site, arrival.account) == arrival.account
@@ -70,7 +70,7 @@ def _steps(arrival: Arrival, accounts: Mapping[str, str]) -> tuple[tuple[_Test, 
         return can_be_had(arrival.blob)
 
     def complete(pipeline: Pipeline) -> bool:
-        # A marker says what it says by being there; no further event tells of an empty one.
+        # A done-marker counts by existing, so it may be empty.
         return is_done_marker(pipeline, arrival.blob) or (arrival.size != 0 and arrival.api not in IN_PROGRESS)
 
     return (

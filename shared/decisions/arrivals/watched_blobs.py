@@ -1,4 +1,4 @@
-"""Which blobs a pipeline means; events and listings ask the same function, so that they agree. Pure."""
+"""Which blobs belong to a pipeline; used for events and listings alike, so that they agree. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def matches_pattern(data: Data, blob: str) -> bool:
 
 
 def is_done_marker(pipeline: Pipeline, blob: str) -> bool:
-    """Whether the blob says that a drop is complete; it is no data itself."""
+    """Whether the blob is the pipeline's done-marker, which is not data itself."""
     return blob == done_marker(pipeline)
 
 
@@ -50,8 +50,8 @@ def selects(pipeline: Pipeline, blob: str, size: int) -> bool:
 
 
 def is_still_written(kind: str | None, last_modified: datetime, now: datetime | None) -> bool:
-    """Whether a blob may grow between its listing and its reading: an append blob that was written just now.
+    """Whether a blob may grow between listing and reading: an append blob that was written just now.
 
-    ``kind`` and ``now`` as the storage tells them; without its clock, nothing is known.
+    ``kind`` and ``now`` are the storage's; without its clock the answer is no.
     """
     return kind == "AppendBlob" and now is not None and now - last_modified < STILL

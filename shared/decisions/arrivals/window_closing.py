@@ -9,11 +9,11 @@ _LATEST = timedelta(minutes=10)
 
 
 def look_again_at(state: WindowState, now: datetime) -> datetime | None:
-    """When to look at the window again, always after ``now``; ``None`` to close it now.
+    """When to check the window again, always after ``now``; None to close it now.
 
-    It closes at the longest wait, or with the minimum met on the done-marker or after the quiet period. Closing too
-    early only makes a second window, since the listing decides what is trained on. So a window that seems to come from
-    the future (the clock was set back) is closed rather than waited for.
+    It closes at the longest wait, or, once the minimum is met, on the done-marker or after the quiet period. Closing
+    too early only makes a second window, since the listing decides what is trained on. So a window with a time in the
+    future (the clock was set back) is closed at once.
     """
     longest = timedelta(seconds=state.longest_wait_seconds)
     quiet_at = state.last_arrival_at + timedelta(seconds=state.quiet_seconds)
@@ -26,13 +26,13 @@ def look_again_at(state: WindowState, now: datetime) -> datetime | None:
 
 
 def minimum_is_met(state: WindowState) -> bool:
-    """Whether enough has arrived. None asked is met; of files and bytes, either suffices."""
+    """Whether enough has arrived. Always without a configured minimum; of files and bytes, either suffices."""
     asked = [(state.arrivals, state.least_files), (state.size, state.least_bytes)]
     wanted = [(there, least) for there, least in asked if least is not None]
     return not wanted or any(there >= least for there, least in wanted)
 
 
 def _pause(state: WindowState, now: datetime) -> timedelta:
-    """Quiet, but too little is there: the longer that lasts, the more rarely it is looked at."""
+    """The pause while it is quiet but the minimum is not met; it grows with time."""
     quiet = timedelta(seconds=state.quiet_seconds)
     return max(_SOONEST, quiet, min((now - state.opened_at) / 8, _LATEST))

@@ -1,7 +1,7 @@
-"""Why a blob was trained, or was not: one verdict and one sentence for the data's owner. Pure.
+"""Explain why a blob was trained or not: one verdict and one sentence for the data's owner. Pure.
 
-The rules are tried in order; the first that applies gives the answer, and the last one always applies. A verdict
-of None means that nothing was decided about this version of the blob yet, or that there is no such blob.
+The rules are tried in order; the first that applies gives the answer, and the last one always applies. A verdict of
+None means that this version of the blob has no decision yet, or that there is no such blob.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _Rule = Callable[[Evidence], Explanation | None]
 
 
 def explain(evidence: Evidence) -> Explanation:
-    """The one verdict on a blob, and the sentence that says why, and what serves when that is somebody else."""
+    """The verdict on a blob, the sentence that says why, and the serving model when that is another run's."""
     answers = (rule(evidence) for rule in _RULES)
     found = next((answer for answer in answers if answer is not None), None) or _absent(evidence)
     return replace(found, sentence=f"{found.sentence}{_serving_text(evidence, found.run_id)}")
 
 
 def _serving_text(e: Evidence, run_id: str | None) -> str:
-    """What to add so that nobody takes a model that was promoted once for the one that serves."""
+    """What to add so that a model that was promoted once is not mistaken for the serving one."""
     if e.serving is None:
         return ""
     if e.serving_has_it and e.gone:
@@ -55,7 +55,7 @@ def _serving_text(e: Evidence, run_id: str | None) -> str:
 
 
 def _part_of_the_pipeline(e: Evidence) -> Explanation | None:
-    """The hold-out and the done-marker are no data, but their arrivals have verdicts too."""
+    """The hold-out and the done-marker are not data, but their arrivals have verdicts too."""
     if e.blob == e.pipeline.data.holdout:
         role = "the hold-out: every model is measured on it, and none is trained on it"
     elif is_done_marker(e.pipeline, e.blob):
@@ -71,7 +71,7 @@ def _part_of_the_pipeline(e: Evidence) -> Explanation | None:
 
 
 def _quarantined(e: Evidence) -> Explanation | None:
-    """The run that took it was one failure too many."""
+    """The blob's fingerprint is in quarantine."""
     if e.listed_in is None or _has_other_bytes(e.entry, e.listed_in.entry):
         return None
     run = e.listed_in.run
@@ -106,7 +106,7 @@ def _by_snapshot(e: Evidence) -> Explanation | None:
 
 
 def _left_out(e: Evidence) -> Explanation | None:
-    """The run that took it did without it, for a fault in it."""
+    """The run whose snapshot lists the blob left it out for a fault."""
     if e.listed_in is None or _changed(e.entry, e.listed_in.entry.etag) or not is_left_out(e.listed_in.run, e.blob):
         return None
     run = e.listed_in.run
@@ -124,7 +124,7 @@ def _by_event(e: Evidence) -> Explanation | None:
 
 
 def _written_again(e: Evidence) -> Explanation | None:
-    """What is known is known of an older version."""
+    """Only an older version of the blob is known."""
     if e.entry is None or e.entry.size == 0 or _unwatched(e.pipeline, e.blob):
         return None
     if e.listed_in is not None:
@@ -213,7 +213,7 @@ _RULES: tuple[_Rule, ...] = (
 
 
 def _what_became(e: Evidence, event: JudgedEvent) -> tuple[Verdict, str, str | None]:
-    """The verdict on an event, what to say of it, and the run it is about."""
+    """The verdict on an event, its sentence, and its run."""
     window = f"window {event.window_id}" if event.window_id else "a window"
     if event.verdict is Verdict.JOINED:
         is_open = e.window is not None and e.window.window_id == event.window_id
@@ -251,7 +251,7 @@ def _selection(pipeline: Pipeline) -> str:
 
 
 def _soon(e: Evidence) -> str:
-    """When a version that is in no snapshot will be seen."""
+    """When a version that is in no snapshot will be listed."""
     stopped = blocking_text(e.troubles)
     if stopped:
         return f"the pipeline cannot train now: {stopped}"
@@ -284,7 +284,7 @@ def _has_event(e: Evidence, entry: BlobEntry) -> bool:
 
 
 def _has_other_bytes(entry: BlobEntry | None, listed_in: BlobEntry) -> bool:
-    """Whether the blob holds something else now than what was taken; what is not there counts as the same."""
+    """Whether the blob's content differs from what was trained; a deleted blob counts as the same."""
     return _changed(entry, listed_in.etag) and entry is not None and entry.content != listed_in.content
 
 

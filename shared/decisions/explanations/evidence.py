@@ -1,4 +1,4 @@
-"""What is known of a blob, and what can be said of it; the rules between the two are in ``blob_verdict``. Pure."""
+"""The evidence about a blob and the explanation built from it; the rules are in ``blob_verdict``. Pure."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class JudgedEvent(Protocol):
-    """An event about the blob, with what became of it."""
+    """An event about the blob, with its verdict."""
 
     @property
     def arrival(self) -> Arrival:
-        """What the event said."""
+        """The event's content."""
 
     @property
     def verdict(self) -> Verdict:
@@ -42,7 +42,7 @@ class JudgedEvent(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedIn:
-    """The newest run whose snapshot lists the blob, and the version of it that it lists."""
+    """The newest run whose snapshot lists the blob, and the listed version."""
 
     run: RunRecord
     entry: BlobEntry
@@ -79,7 +79,7 @@ class Evidence:
 
     @property
     def event(self) -> JudgedEvent | None:
-        """The newest event that counts: a duplicate only when there is nothing else."""
+        """The newest event that counts: a duplicate only when there is no other."""
         first = (entry for entry in self.events if entry.verdict is not Verdict.DUPLICATE)
         return next(first, self.events[0] if self.events else None)
 

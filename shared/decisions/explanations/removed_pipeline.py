@@ -1,4 +1,4 @@
-"""What became of a blob of a pipeline whose file is gone or broken, so that only the ledger can be asked. Pure."""
+"""Explain a blob of a pipeline whose file is removed or broken, from the ledger alone. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,10 +10,10 @@ from shared.messages import RunRecord, Verdict
 def explain_past(
     blob: str, pipeline_status: str, events: Sequence[JudgedEvent], runs: Mapping[str, RunRecord]
 ) -> Explanation:
-    """The last verdict on the blob, and how the pipeline stands.
+    """The last verdict on the blob, and the pipeline's status.
 
-    ``events``: the events about it, newest first. ``runs``: those that verdicts name. ``pipeline_status``: why nothing
-    more will be decided, as a sentence about the pipeline.
+    ``events``: the events about it, newest first. ``runs``: those that the verdicts name. ``pipeline_status``: why
+    nothing more will be decided, as a sentence about the pipeline.
     """
     counts = (entry for entry in events if entry.verdict is not Verdict.DUPLICATE)
     event = next(counts, events[0] if events else None)

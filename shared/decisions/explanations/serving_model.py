@@ -1,16 +1,16 @@
-"""What serves now, and what it was trained on: "trained already" does not say that the model is in force. Pure."""
+"""The serving model and its data, in words: "trained already" does not mean that the model serves. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.messages import Outcome, RunRecord, Snapshot
 
-_DIGITS = 12  # of a digest, for people
+_DIGITS = 12  # characters of a digest in sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingModel:
-    """The run whose model serves, and what it was trained on; None when that is not known any more."""
+    """The champion's run and its snapshot; None where it is not known any more."""
 
     run_id: str
     snapshot: Snapshot | None = None
@@ -25,7 +25,7 @@ def serving_text(serving: ServingModel | None, *, listing: str = "") -> str:
     if snapshot is None:
         return said
     files = f"{snapshot.blobs} file{'' if snapshot.blobs == 1 else 's'}, snapshot {snapshot.digest[:_DIGITS]}"
-    if not snapshot.content or not listing:  # digests of snapshots from before are made otherwise
+    if not snapshot.content or not listing:  # older snapshots have another kind of digest
         return f"{said}; it was trained on {files}"
     if snapshot.listing == listing:
         return f"{said}; it was trained when the container held exactly the files of now ({files})"
@@ -38,7 +38,7 @@ def serving_text(serving: ServingModel | None, *, listing: str = "") -> str:
 def serving_text_after_refusal(
     serving: ServingModel | None, previous: Sequence[RunRecord], run_id: str | None, *, listing: str = ""
 ) -> str:
-    """What to add to the reason why run ``run_id`` is not repeated; ``previous``: the attempts at the same."""
+    """What to add to the reason why run ``run_id`` is not repeated; ``previous``: attempts at the same fingerprint."""
     said = serving_text(serving, listing=listing)
     once = any(run.run_id == run_id and run.outcome is Outcome.PROMOTED for run in previous)
     if not once or serving is None or serving.run_id == run_id:

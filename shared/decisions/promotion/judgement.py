@@ -1,4 +1,4 @@
-"""When a challenger replaces the champion: a floor first, then the champion, then the best champion so far. Pure.
+"""Champion/challenger judgement: first a floor, then the champion, then the best champion so far. Pure.
 
 Two numbers are compared only when they were measured on the same thing: by the same training, which measures both
 models on the same rows with the same code, or under the same digests of hold-out and evaluating code.
@@ -31,7 +31,7 @@ _WAY_OUT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenger:
-    """A trained model, its numbers, what they were measured on, and what the same training says of the champion's."""
+    """A trained model, its metrics and what they were measured on, and the training's measurement of the champion."""
 
     run_id: str
     metrics: dict[str, float]
@@ -42,9 +42,9 @@ class Challenger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Comparison:
-    """The champion's number on the challenger's rows; None: there is none, and ``why``.
+    """The champion's number on the challenger's rows; None when there is none, and ``why``.
 
-    ``overtaken``: nobody could have measured it, because it became the champion meanwhile.
+    ``overtaken``: it became the champion meanwhile, so the training could not measure it.
     """
 
     value: float | None = None
@@ -90,7 +90,7 @@ def with_bests(known: Iterable[Best], measured: Iterable[Best]) -> tuple[Best, .
 
 
 def measured_by(record: RunRecord, rule: PromotionRule) -> tuple[Best, ...]:
-    """What a judged run has measured of champions: of the one it was compared with, and of itself once it is one."""
+    """What a judged run has measured of champions: of the one it was compared with, and of itself if promoted."""
     if not record.holdout or not record.evaluator:
         return ()
     found: list[tuple[str, float]] = []
@@ -112,7 +112,7 @@ def measured_by(record: RunRecord, rule: PromotionRule) -> tuple[Best, ...]:
 
 
 def short_of_the_floor(rule: PromotionRule, metrics: Mapping[str, float]) -> str:
-    """Why numbers cannot be promoted whoever is champion; empty when they can."""
+    """Why the metrics are not promoted whoever is champion; empty when they may be."""
     value = metrics.get(rule.metric)
     if value is None:
         known = ", ".join(sorted(metrics)) or "none"
@@ -126,24 +126,24 @@ def short_of_the_floor(rule: PromotionRule, metrics: Mapping[str, float]) -> str
 
 
 def no_champion_to_beat(rule: PromotionRule, value: float) -> Judgement:
-    """The first champion needs the floor only."""
+    """The judgement without a champion: only the floor counts."""
     reason = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}; there is no champion yet"
     return Judgement(promoted=True, reason=reason)
 
 
 def champion_already(rule: PromotionRule, value: float) -> Judgement:
-    """A run that is judged again after it was crowned stays the champion."""
+    """The judgement on a repeat after the run was crowned: it stays the champion."""
     return Judgement(promoted=True, reason=f"{rule.metric} {value:.4f}: this model is the champion already")
 
 
 def decided(compared: str, *, better: bool) -> Judgement:
-    """The end of a comparison."""
+    """The judgement from a comparison."""
     end = "the new model is promoted" if better else "not better by the margin, so the champion keeps serving"
     return Judgement(promoted=better, reason=f"{compared}: {end}")
 
 
 def _compared(rule: PromotionRule, challenger: Challenger, champion: Champion) -> _Comparison:
-    """The champion's number on the challenger's rows: measured beside it, or before on the very same."""
+    """The champion's number on the challenger's rows: measured beside it, or earlier on the very same rows."""
     beside = challenger.compared if challenger.compared and challenger.compared.run_id == champion.run_id else None
     value = beside.metrics.get(rule.metric) if beside else None
     if value is None and _same(champion, challenger):

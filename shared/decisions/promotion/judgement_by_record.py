@@ -1,4 +1,4 @@
-"""How runs from before the fair comparison are judged: by numbers on record, whatever they were measured on. Pure."""
+"""Judgement of runs from before the fair comparison: by recorded metrics, whatever they were measured on. Pure."""
 
 from shared.decisions.promotion.judgement import (
     champion_already,

@@ -1,7 +1,7 @@
-"""When the reconciler lists all of a pipeline's data, and when it opens a window for what it sees. Pure.
+"""Change detection: when to list all of a pipeline's data, and when to open a window for an observed change. Pure.
 
-A quick scan costs two or three requests. Everything is listed when it shows a change, when the listing on record is not
-the one that was decided on, and every hour, because a change in the middle of a large container shows in no quick scan.
+A quick scan costs two or three requests. Everything is listed when the scan shows a change, when the last listing is
+not the decided one, and every hour, because a change in the middle of a large container shows in no quick scan.
 """
 
 from dataclasses import dataclass, replace
@@ -11,15 +11,14 @@ from shared.messages import ObservedChange
 from shared.messages.listings import DecidedListing, Listing, ScanState
 
 FULL_LISTING_EVERY = timedelta(hours=1)
-NOTIFY_EVERY = timedelta(hours=1)  # about a listing that no admission decided on, because it could not
+NOTIFY_EVERY = timedelta(hours=1)  # repeat interval for a listing that an admission could not decide on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuickScan:
-    """What a quick scan sees: the hold-out, and digests of the first and of the last page, or the done-marker's ETag.
+    """The hold-out, and digests of the first and the last page, or the done-marker's ETag.
 
-    ``holdout``: its content as far as the storage knows it, None when it is not there. New rows to measure on are
-    a change.
+    ``holdout``: its content as far as the storage knows it, None when it does not exist. A new hold-out is a change.
     """
 
     holdout: str | None = None
@@ -32,7 +31,7 @@ class QuickScan:
 def full_listing_is_due(
     before: ScanState | None, scan: QuickScan, decided: DecidedListing | None, now: datetime
 ) -> bool:
-    """Whether everything is to be listed now."""
+    """Whether all data are to be listed now."""
     if before is None or _scan(before) != scan or abs(now - before.swept_at) >= FULL_LISTING_EVERY:
         return True
     return not _decided_on(before.listing, decided) and not _notified_lately(before, before.listing, now)
@@ -41,7 +40,7 @@ def full_listing_is_due(
 def scan_state(
     before: ScanState | None, scan: QuickScan, listing: Listing | None, now: datetime, *, code: str = ""
 ) -> ScanState:
-    """What is kept of a scan that listed everything. ``listing``: None for nothing that could be trained on.
+    """The state to keep after a full listing. ``listing``: None when there was nothing to train on.
 
     ``code``: the digest of the pipeline's code now.
     """
@@ -64,9 +63,9 @@ def scan_state(
 
 
 def is_undecided_change(seen: ScanState, decided: DecidedListing | None, now: datetime) -> bool:
-    """Whether a window is to be opened for what was seen.
+    """Whether to open a window for the listing.
 
-    Not again and again for the same: an admission that cannot decide, say because the pipeline's code is missing,
+    Not repeatedly for the same: an admission that cannot decide, for example because the pipeline's code is missing,
     would be asked every two minutes.
     """
     return (
@@ -75,12 +74,12 @@ def is_undecided_change(seen: ScanState, decided: DecidedListing | None, now: da
 
 
 def after_notification(seen: ScanState, now: datetime) -> ScanState:
-    """What is kept after a window was opened for it."""
+    """The scan state after a window was notified of the listing."""
     return replace(seen, told=seen.listing, told_at=now)
 
 
 def observed_change(before: ScanState | None, listing: Listing) -> ObservedChange:
-    """What a window is notified of. A done-marker counts once: when it was written since the last scan."""
+    """The observed change for the window. A done-marker counts once: when it was written since the last scan."""
     written = listing.marked_etag is not None and (before is None or before.marked_etag != listing.marked_etag)
     return ObservedChange(files=listing.fresh_blobs, size=listing.fresh_size, marked=written)
 
