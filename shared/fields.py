@@ -1,4 +1,4 @@
-"""Kinds of fields in what is asked from outside, by HTTP or by message: how they are read, described and refused."""
+"""Field types shared by HTTP requests and messages: how they are parsed, described and refused."""
 
 import math
 from typing import Annotated, Any, Final
@@ -58,7 +58,7 @@ _WHOLE = {
 
 
 def in_our_words(text: str) -> str:
-    """What pydantic says of a field, as the end of a sentence that begins with the field's name."""
+    """Pydantic's error about a field, as the end of a sentence that begins with the field's name."""
     rule = text.partition(" should ")[2].partition(", unable to ")[0].partition(" after validation")[0]
     if text in _WHOLE:
         return _WHOLE[text]
@@ -66,10 +66,10 @@ def in_our_words(text: str) -> str:
 
 
 def trouble_in(error: ValidationError, model: type[BaseModel]) -> tuple[str, str, str]:
-    """The first thing that is wrong: its kind, the field ("" for the whole) and a sentence with the remedy.
+    """The first error: its kind, the field ("" for the whole text) and a sentence with the remedy.
 
     Kinds are pydantic's; the sentence starts with the field. What ``model_type`` means to the caller depends on what
-    the text is, so the sentence only says why.
+    the text is, so the sentence only gives the reason.
     """
     first = error.errors(include_url=False, include_input=False)[0]
     field = ".".join(str(part) for part in first["loc"])
@@ -92,5 +92,5 @@ def known_fields(model: type[BaseModel]) -> str:
 
 
 def _shown(field: str) -> str:
-    """A name from outside, made fit for a sentence."""
+    """A name from outside, made safe for a sentence."""
     return field if field.isascii() and field.isprintable() and len(field) <= 100 else repr(field[:100])

@@ -1,4 +1,4 @@
-"""What the Functions host allows: how long one function, and so one activity, may take."""
+"""The Functions host's time limit for one function, and so for one activity."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _SPAN: Final = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?")
 def function_seconds(root: Path, environment: Mapping[str, str]) -> float | None:
     """Seconds after which the host ends a function of the app below ``root``; None when it never does.
 
-    What is no span of time is the host's to complain of, and counts as its default here.
+    An invalid time span is reported by the host itself, and counts as the default here.
     """
     value = environment.get(OVERRIDE) or _of_host_json(root / "host.json")
     if value == "-1":

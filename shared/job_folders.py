@@ -1,8 +1,7 @@
-"""Reads training jobs from the folders below ``training/`` of the app, as they are deployed now.
+"""Reads the deployed training jobs from the folders below ``training/``.
 
-A job is the content of ``training/<folder>/`` and of ``training/common/``, side by side in one directory. What is read
-here is all that there is of it: what counts for the fingerprint, what the VM gets and what an image is made of are the
-same :class:`~shared.job_trees.JobTree`.
+A job is the content of ``training/<folder>/`` and of ``training/common/``, side by side in one directory. The
+fingerprint, the VM and the image all use the same :class:`~shared.job_trees.JobTree`.
 """
 
 import re
@@ -31,7 +30,7 @@ class JobFolders:
                 raise PermanentError(reason, code=Code.BAD_PIPELINE)
         files = {
             path.relative_to(place).as_posix(): path
-            for place in (common, own)  # what has the same name in both is the folder's own
+            for place in (common, own)  # of two files with the same name, the folder's own is used
             for path in place.rglob("*")
             if path.is_file() and _belongs(path.relative_to(place))
         }

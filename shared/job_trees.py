@@ -1,7 +1,6 @@
-"""What a training job is: its files side by side, and the locks of its libraries. One value, read once, kept for ever.
+"""A training job as a value: its files, and the locks of its libraries.
 
-The same tree always packs to the same bytes, whose SHA-256 names it: where a run's tree is kept, what is read back is
-what was put there.
+The same tree always packs to the same bytes, whose SHA-256 names it. A run's tree is stored under that name.
 """
 
 import hashlib
@@ -58,7 +57,7 @@ class JobTree:
 
     @property
     def frozen(self) -> FrozenJob:
-        """What names this tree for ever."""
+        """The reference under which this tree is stored."""
         return FrozenJob(folder=self.folder, tree=digest_of(self.pack()))
 
     @property
@@ -84,7 +83,7 @@ class JobTree:
 
     @classmethod
     def unpack(cls, folder: str, packed: bytes) -> Self:
-        """The tree that :meth:`pack` made these bytes of; raises ``ValueError`` when they are none."""
+        """The tree from the bytes of :meth:`pack`; raises ``ValueError`` for anything else."""
         parts: dict[str, dict[str, bytes]] = {_FILES: {}, _LOCKS: {}}
         try:
             with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as archive:

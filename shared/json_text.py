@@ -1,14 +1,14 @@
-"""JSON from outside, read the same at every door: HTTP bodies, messages of the bus and events.
+"""Strict JSON parser for all input from outside: HTTP bodies, Service Bus messages and events.
 
-Stricter than the parsers of Python: what other readers of the same text would take for something else is refused. A
-field that stands twice, ``NaN`` and the like, numbers that no double holds, half characters.
+Stricter than Python's: it refuses what other parsers may read differently: duplicate keys, ``NaN`` and the like,
+numbers that no double can hold, lone surrogates.
 """
 
 import json
 import math
 from typing import Any, Final
 
-MOST_DEPTH: Final = 100  # objects and lists within one another
+MOST_DEPTH: Final = 100  # depth of nested objects and lists
 _MOST_DIGITS: Final = 400  # of a whole number; what is asked of a field decides on sensible ones
 UTF8_MARK: Final = b"\xef\xbb\xbf"
 _WIDE: Final = {
@@ -21,7 +21,7 @@ _LONGEST_NAME: Final = 100
 
 
 class NotJsonError(ValueError):
-    """What is wrong with a text; ``field`` is where, "" when it is no one field. The sentence names it then."""
+    """The error in a text; ``field`` is its location, "" when it is no single field. The sentence names it then."""
 
     def __init__(self, why: str, field: str = "") -> None:
         super().__init__(why)
@@ -29,7 +29,7 @@ class NotJsonError(ValueError):
 
 
 def read_json(text: bytes | str) -> Any:
-    """The document that a text is; raises :class:`NotJsonError`. A byte order mark of UTF-8 is let pass."""
+    """Parse a text; raises :class:`NotJsonError`. A UTF-8 byte order mark is accepted."""
     shown = _decoded(text) if isinstance(text, bytes) else text.removeprefix("\ufeff")
     if not shown.strip(" \t\r\n"):
         raise NotJsonError("it is empty")
@@ -74,7 +74,7 @@ def _int(text: str) -> int:
 
 
 def _check(document: Any) -> None:
-    """Walk it without recursion: not too deep, and nothing in it that Python alone takes for JSON."""
+    """Check without recursion for excessive depth and for values that only Python accepts."""
     waiting = [(document, "", 0)]
     while waiting:
         value, where, depth = waiting.pop()
@@ -104,5 +104,5 @@ def _is_whole(text: str) -> bool:
 
 
 def _named(name: str) -> str:
-    """A name from outside, made fit for a sentence."""
+    """A name from outside, made safe for a sentence."""
     return name if name.isascii() and name.isprintable() and 0 < len(name) <= _LONGEST_NAME else ascii(name[:40])

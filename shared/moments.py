@@ -1,4 +1,4 @@
-"""Times from outside: RFC 3339, in whatever offset and precision, made UTC."""
+"""Parse times from outside (RFC 3339, any offset and precision) into UTC."""
 
 import re
 from datetime import UTC, datetime
@@ -9,10 +9,10 @@ _LEAP_SECOND: Final = re.compile(r"(?<=:\d\d):60(?=[.Zz+-]|$)")
 
 
 def moment_from(text: str) -> datetime | None:
-    """The moment in UTC; without an offset the text is taken for UTC, a day alone for its beginning.
+    """The moment in UTC; a text without an offset counts as UTC, a date alone as its beginning.
 
-    ``None`` when it has not that form; raises ``ValueError`` when there is no such moment. Python knows no leap second,
-    and neither do the times it is compared with: 23:59:60 is 23:59:59.
+    None when the text has another form; raises ``ValueError`` when there is no such moment. Python has no leap seconds,
+    so 23:59:60 becomes 23:59:59.
     """
     if not _MOMENT.fullmatch(text):
         return None

@@ -1,8 +1,8 @@
-"""The ids of the orchestrations that a run starts, one function each. Pure.
+"""The ids of a run's sub-orchestrations, one function each. Pure.
 
-A target is named by an operator, so its roll-out's id has a part of its own: a target called ``training`` would else
-have the id of the run's training. Runs from before
-:data:`shared.messages.FAIR_COMPARISON_SCHEMA` go on with the ids they have.
+Target names are chosen by operators, so the id of a roll-out has a part of its own: a target called ``training`` would
+otherwise get the id of the run's training. Runs from before :data:`shared.messages.FAIR_COMPARISON_SCHEMA` keep their
+ids.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""Named retry policies: how often an activity is tried again, and for how long at the worst.
+"""Retry policies by name: number of attempts, interval, and so the longest total time.
 
-Azure ML's SDK retries inside each call and can block for minutes on a failing service, so policies for it are short.
-The Durable SDK offers a fixed interval only.
+Azure ML's SDK retries inside each call and can block for minutes on a failing service, so its policies are short. The
+Durable SDK offers a fixed interval only.
 """
 
 from dataclasses import dataclass
@@ -28,4 +28,4 @@ TRAINING_START = RetryPolicy(timedelta(seconds=15), attempts=24)  # also rides o
 REGISTRY = RetryPolicy(timedelta(seconds=10), attempts=12)  # rides out two minutes of a registry restart
 STACK_HUB = RetryPolicy(timedelta(seconds=15), attempts=8)  # rides out two minutes of a lost link to the VM
 MESSAGING = RetryPolicy(timedelta(seconds=10), attempts=12)  # answers over Service Bus: rides out two minutes
-ANNOUNCEMENT = RetryPolicy(timedelta(seconds=5), attempts=3)  # news only: a run must not wait long for Event Grid
+ANNOUNCEMENT = RetryPolicy(timedelta(seconds=5), attempts=3)  # announcements: a run must not wait long for Event Grid

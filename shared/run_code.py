@@ -1,4 +1,4 @@
-"""The code of a run: what was frozen when it was admitted, whatever is deployed now."""
+"""Finds the code of a run: the frozen tree of its admission, whatever is deployed now."""
 
 from typing import Protocol
 
@@ -8,24 +8,24 @@ from shared.pipelines import Pipeline
 
 
 class PipelineCatalogue(Protocol):
-    """Knows the pipelines."""
+    """Reads pipelines."""
 
     def get(self, name: str) -> Pipeline:
         """The pipeline of that name; raises :class:`shared.errors.PermanentError`."""
 
 
 class DeployedJobs(Protocol):
-    """Reads the jobs of the app as it is deployed."""
+    """Reads the deployed training code."""
 
     def read(self, folder: str) -> JobTree:
         """The job of a folder; raises :class:`shared.errors.PermanentError`."""
 
 
 class KeptJobs(Protocol):
-    """Keeps what was frozen."""
+    """Reads stored trees."""
 
     def read(self, job: FrozenJob) -> JobTree:
-        """The tree as it was kept; raises :class:`shared.errors.PermanentError` when it is gone."""
+        """The stored tree; raises :class:`shared.errors.PermanentError` when it does not exist any more."""
 
 
 class RunCode:
@@ -37,7 +37,7 @@ class RunCode:
         self._pipelines = pipelines
 
     def of(self, pipeline: str, job: FrozenJob | None) -> JobTree:
-        """The tree that ``job`` names. None: a run from before trees were kept, which goes on as it began."""
+        """The tree that ``job`` names. None: a run from before trees were stored, which uses the deployed code."""
         if job is not None:
             return self._kept.read(job)
         return self._deployed.read(self._pipelines.get(pipeline).train.folder)

@@ -1,4 +1,4 @@
-"""Which dependency image the models of a job stand on, and the script that serves them."""
+"""The parts of a job's scoring images: the dependency image below, and the script that serves."""
 
 from dataclasses import dataclass
 

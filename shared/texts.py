@@ -1,4 +1,4 @@
-"""Texts from outside, made fit to stand in ours."""
+"""Make texts from outside safe to include in ours."""
 
 import re
 from typing import Final
@@ -10,10 +10,10 @@ _QUERY: Final = re.compile(r"\?[^\s\"'()<>]*=[^\s\"'()<>]*")
 
 
 def one_line(text: object) -> str:
-    """The text on one line; what is no character to look at stands as its escape.
+    """The text on one line, with invisible characters escaped.
 
-    That is control characters, so that no text forges a line or acts on a terminal, overrides of the direction of
-    writing, and halves of characters.
+    These are control characters, so that no text forges a line or acts on a terminal, overrides of the writing
+    direction, and lone surrogates.
     """
     line = " ".join(str(text).split())
     if line.isprintable():
@@ -37,5 +37,5 @@ def counted(number: int, one: str) -> str:
 
 
 def without_queries(text: object) -> str:
-    """The text, with nothing of the queries of its addresses: a signature in one opens what the address names."""
+    """The text without the query parts of its addresses: a signature in one would grant access."""
     return _QUERY.sub("?...", str(text))

@@ -41,16 +41,16 @@ class TrainingJob:
 
 
 class TrainingDriver(Protocol):
-    """Starts trainings and tells how they went."""
+    """Starts trainings and reports their status."""
 
     def submit(self, job: TrainingJob) -> TrainingStatus:
         """Start the job, or find it if it was started before."""
 
     def check(self, training: TrainingRef) -> TrainingStatus:
-        """Where a training is; raises :class:`PermanentError` (training_unknown) if it was never started."""
+        """The status of a training; raises :class:`PermanentError` (training_unknown) if it was never started."""
 
     def cancel(self, training: TrainingRef) -> None:
-        """Ask a training to stop; no error if it has ended. ``check`` tells when it has stopped."""
+        """Request a training to stop; no error if it has ended. ``check`` shows when it has stopped."""
 
     def collect(self, training: TrainingRef) -> TrainedModel:
         """What a completed training left: its metrics, those in ``training.metrics`` without fail.

@@ -30,7 +30,7 @@ Sink = Callable[[bytes], object]
 
 
 class DisorderError(Exception):
-    """Blobs did not come in order of their names."""
+    """Blobs were not in order of their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class BlobEntry:
 
     @property
     def content(self) -> str:
-        """The same for the same bytes, as far as the storage knows: by MD5, else by version."""
+        """Identifies the bytes, as far as the storage knows: the MD5, or else the ETag."""
         return f"md5 {self.md5} of {self.size}" if self.md5 else f"etag {self.etag}"
 
 
@@ -90,7 +90,7 @@ class ManifestWriter:
             self._write_waiting()
 
     def end(self) -> str:
-        """Write the rest; the manifest's digest."""
+        """Write the rest; returns the manifest's digest."""
         if self._waiting or self.blobs == 0:
             self._write_waiting()
         self._write(self._tail)
@@ -98,7 +98,7 @@ class ManifestWriter:
 
     @property
     def content(self) -> str:
-        """The digest of the data as such, whenever and however often they were written."""
+        """The digest of names and contents, independent of when and how often they were written."""
         return self._contents.hexdigest()
 
     def _write_waiting(self) -> None:
@@ -115,9 +115,9 @@ class ManifestWriter:
 
 
 def holdout_digest(holdout: BlobEntry, *, site: str, container: str) -> str:
-    """SHA-256 in hex that says which rows a model is measured on: the same for the same bytes, wherever they lie.
+    """SHA-256 in hex of the hold-out's content: the same for the same bytes, wherever they are stored.
 
-    The storage may know no MD5 of a blob. Then its place and its ETag say which bytes it holds.
+    The storage may have no MD5 of a blob; then its address and ETag identify the bytes.
     """
     where = ["etag", site, container, holdout.name, holdout.etag]
     known = ["md5", holdout.md5] if holdout.md5 else where
@@ -125,9 +125,9 @@ def holdout_digest(holdout: BlobEntry, *, site: str, container: str) -> str:
 
 
 def listed_blobs(manifest: Iterable[bytes]) -> Iterator[BlobEntry]:
-    """The blobs of a manifest in order of their names, read from its bytes as they are needed.
+    """The blobs of a manifest in order of their names, parsed from its bytes on demand.
 
-    Raises ``ValueError`` when it is none.
+    Raises ``ValueError`` for what is no manifest.
     """
     text, at, first = "", 0, True
     for piece in codecs.iterdecode(manifest, "utf-8"):

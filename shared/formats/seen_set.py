@@ -1,8 +1,8 @@
-"""The seen set of a snapshot, as it is kept on the hub: what all snapshots up to it have listed, by name and content.
+"""The file format of a seen set on the hub: everything that was listed up to a snapshot, by name and content.
 
-JSON Lines, the first of which says what the set is of. In order of names, as listings are, so that both are walked side
-by side and neither is held in memory. Sets of schema 1 are of ETags, and only of what was written after a *horizon*:
-what is older had certainly been listed.
+JSON Lines with a header line. Sorted by name like listings, so that both are read in parallel and neither is held in
+memory. Sets of schema 1 have ETags, and only blobs that were written after a *horizon*: all older ones had certainly
+been listed.
 """
 
 import codecs
@@ -23,7 +23,7 @@ _PIECE = 1024  # lines that are written at once
 
 @dataclass(frozen=True, slots=True)
 class SeenSet:
-    """What was listed by all snapshots up to one: pairs of name and content, in order of names.
+    """Everything that was listed up to a snapshot: pairs of name and content, in order of names.
 
     ``scope``: what the pipeline watched then. ``horizon``: what was written before it was listed too, though it is not
     among the pairs. ``by_etag``: the pairs are of name and ETag.
@@ -44,13 +44,13 @@ class SeenSetWriter:
         self._waiting = [json.dumps({"aim": scope, "schema": SCHEMA})]
 
     def add(self, blob: BlobEntry) -> None:
-        """Note a blob that was listed."""
+        """Add a blob that was listed."""
         self._waiting.append(json.dumps([blob.name, blob.content]))
         if len(self._waiting) == _PIECE:
             self._write_waiting()
 
     def end(self) -> str:
-        """Write the rest; the list's digest."""
+        """Write the rest; returns the set's digest."""
         self._write_waiting()
         return self._total.hexdigest()
 
@@ -62,7 +62,7 @@ class SeenSetWriter:
 
 
 def read_seen_set(text: Iterable[bytes]) -> SeenSet:
-    """The set that a :class:`SeenSetWriter` wrote; pairs are read as they are needed. ``ValueError``: it is none."""
+    """Parse the file of a :class:`SeenSetWriter`; pairs are read on demand. Raises ``ValueError`` for anything else."""
     lines = _lines(text)
     head = json.loads(next(lines, ""))
     schema = head.get("schema") if isinstance(head, dict) else None

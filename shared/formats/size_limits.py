@@ -1,9 +1,9 @@
-"""How long what we keep and show may be. Pure.
+"""Size limits of what is stored and shown. Pure.
 
-A value of a table's row holds 32 Ki characters, a custom status 8 Ki, and a message about a run should not be
-longer. What comes from outside is therefore bounded before it is recorded: a record that its table refuses would be
-refused for ever, with its model live. Lengths are those of our JSON texts, where a letter may take six characters, and
-an emoji twelve.
+A value of a table's row holds 32 Ki characters, a custom status 8 Ki, and a message about a run should not be longer.
+So texts from outside are shortened before they are recorded: a record that its table refuses would be refused at every
+retry, while its model is live. Lengths are those of our JSON texts, where a letter may take six characters, and an
+emoji twelve.
 """
 
 import json
@@ -30,12 +30,12 @@ _STEPS = (1_000, 300, 120, 60)  # longest texts in a custom status, until all of
 
 
 def length(value: Any) -> int:
-    """Characters of a value in a JSON text of ours."""
+    """The number of characters of a value in our JSON."""
     return len(json.dumps(value, separators=(",", ":")))
 
 
 def fitted(text: str, longest: int) -> str:
-    """The text, on one line and without its middle when it takes more than ``longest`` characters in a JSON text."""
+    """The text on one line, its middle cut when it takes more than ``longest`` characters in our JSON."""
     text, most = _whole(text), longest
     while length(text) > longest and most > 8:
         text, most = shortened(text, most), most * 3 // 4
@@ -43,9 +43,9 @@ def fitted(text: str, longest: int) -> str:
 
 
 def bounded_metrics(metrics: Mapping[str, float], judged: str) -> tuple[dict[str, float], str]:
-    """As many metrics as are kept, the judged one first of all, and the sentence about the rest.
+    """As many metrics as fit, the judged one first, and the sentence about those that are left out.
 
-    The rest are only not kept by the app; Azure ML has them.
+    Only the app leaves them out; Azure ML has them all.
     """
     kept: dict[str, float] = {}
     room = _LONGEST_METRICS
@@ -64,7 +64,7 @@ def bounded_metrics(metrics: Mapping[str, float], judged: str) -> tuple[dict[str
 
 
 def bounded_record(record: RunRecord) -> RunRecord:
-    """The record as it fits into a row. One that fits is not changed."""
+    """The record, shortened to fit a row. One that fits is not changed."""
     metrics, _ = bounded_metrics(record.metrics, "")
     return replace(
         record,
@@ -76,13 +76,13 @@ def bounded_record(record: RunRecord) -> RunRecord:
 
 
 def bounded_targets(results: Sequence[TargetResult]) -> tuple[TargetResult, ...]:
-    """The results of all targets of a run, whose reasons share the room there is."""
+    """The results of all targets of a run; their reasons share the available length."""
     room = _LONGEST_REASONS_OF_TARGETS // max(1, len(results))
     return tuple(replace(result, reason=fitted(result.reason, room)) for result in results)
 
 
 def bounded_status(status: dict[str, Any]) -> dict[str, Any]:
-    """The custom status as the host takes it: its longest texts lose their middle until all of it fits."""
+    """The custom status, shortened to the host's limit by cutting the middle of its longest texts."""
     shown: Any = status
     for longest in _STEPS:
         if length(shown) <= LONGEST_STATUS:
@@ -94,7 +94,7 @@ def bounded_status(status: dict[str, Any]) -> dict[str, Any]:
 
 
 def trouble_with(parameters: Parameters) -> str:
-    """What is wrong with the size of a pipeline's parameters, with a request's own; empty when nothing is."""
+    """Why a pipeline's parameters, with a request's own, are too large; empty when they are not."""
     found = length(parameters)
     if found <= LONGEST_PARAMETERS:
         return ""

@@ -1,7 +1,7 @@
-"""Every value that crosses a boundary: an activity's input or output, a ledger row, an orchestration's input.
+"""Every value that crosses a boundary inside the app: activity inputs and outputs, ledger rows, orchestration inputs.
 
-Frozen, keyword-only, self-checking and free of frameworks. References only: names, digests and numbers, never a
-row of training data and never a secret. New fields get defaults, so that histories written before still read.
+Frozen, keyword-only, self-validating and free of frameworks. References only: names, digests and numbers, never a row
+of training data and never a secret. New fields get defaults, so that older histories can still be read.
 """
 
 from shared.messages.admission import (

@@ -1,4 +1,4 @@
-"""From a request to a run: what is asked for, what the snapshot holds, and what was decided."""
+"""Messages of admission: request, snapshot, plan, and the decision."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The queue before what runs take turns at: a compute target, or the delivery of a pipeline."""
+"""Messages of the queues for a compute and for the delivery of a pipeline."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,17 +10,17 @@ _DELIVERY = "delivery_"  # no compute's name has an underscore
 
 
 def delivery_of(pipeline: str) -> str:
-    """The name that stands for a pipeline's delivery where a compute's name stands: one run at a time has it."""
+    """The queue name of a pipeline's delivery, used in place of a compute's name: one run at a time holds it."""
     return f"{_DELIVERY}{pipeline}"
 
 
 def is_delivery(compute: str) -> bool:
-    """Whether the name is not a compute's but stands for a delivery."""
+    """Whether the queue name is of a delivery, not of a compute."""
     return compute.startswith(_DELIVERY)
 
 
 def in_words(compute: str) -> str:
-    """What runs take turns at, for sentences."""
+    """The compute or delivery, in words."""
     if is_delivery(compute):
         return f"the delivery of pipeline {compute.removeprefix(_DELIVERY)}"
     return f"compute {compute}"

@@ -1,4 +1,4 @@
-"""Judging a model and bringing it to where it serves."""
+"""Messages of judgement, registration, image build and roll-out."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

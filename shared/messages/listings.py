@@ -1,4 +1,4 @@
-"""What a look at a pipeline's data amounts to; everything in it concerns only what the pipeline watches. Pure."""
+"""Listings and scans of a pipeline's data; all of them only of what the pipeline watches. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime

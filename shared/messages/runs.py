@@ -1,4 +1,4 @@
-"""What is kept of a run, and what it tells the world."""
+"""A run's record, quarantine and events."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,7 +60,7 @@ CLAIMED = "claimed"
 
 
 def first_record(request: RunRequest, *, reason: str = "") -> RunRecord:
-    """The record of a run that has only been asked for."""
+    """The record of a run that was admitted and has not begun."""
     return RunRecord(
         run_id=request.run_id,
         pipeline=request.pipeline,

@@ -1,4 +1,4 @@
-"""A training: the order, how it is doing, what it left."""
+"""Messages of a training: order, status, result."""
 
 from dataclasses import dataclass
 from datetime import datetime

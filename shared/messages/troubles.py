@@ -1,4 +1,4 @@
-"""What is wrong with a pipeline now, as the reconciler found it."""
+"""Troubles of a pipeline, as the reconciler found them."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The closed lists of words that messages, the ledger and people use."""
+"""The enumerations that messages, ledger and API share."""
 
 import re
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Pipelines: what one is, its file, those of a folder, and what is wrong with them beside each other and the settings.
+"""Pipelines: the model, the file, the catalogue of a folder, and checks against each other and the settings.
 
 Files lie in ``pipelines/<name>.yaml``; the training code in ``training/<folder>/``.
 """

@@ -14,9 +14,9 @@ SUFFIX = ".yaml"
 
 
 class Pipelines:
-    """The pipelines of a folder. A file that is none is kept with the reason, and takes no other down.
+    """The pipelines of a folder. An invalid file is kept with its reason, and does not affect the others.
 
-    ``around``: what pipelines may name; without it only what the files themselves say is checked.
+    ``around``: the names that pipelines may use; without it, each file is only checked by itself.
     """
 
     def __init__(self, folder: Path, *, around: Surroundings | None = None) -> None:

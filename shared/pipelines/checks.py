@@ -14,7 +14,7 @@ VERIFY_SECONDS = 240
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What pipelines may name: as the settings have it (in lower case, ``-`` as ``_``), and folders with code.
+    """The names that pipelines may use: those in the settings (in lower case, ``-`` as ``_``), and folders with code.
 
     ``function_seconds``: after which the host ends an activity; None: never.
     """
@@ -27,7 +27,7 @@ class Surroundings:
 
 
 def unknown_names(pipeline: Pipeline, around: Surroundings) -> list[str]:
-    """The names in a pipeline that nothing defines, each with what to do about it."""
+    """The undefined names that a pipeline uses, each with what to do about it."""
     found = [
         *_missing("data.site", pipeline.data.site, around.sites, "SITES"),
         *_missing("train.compute", pipeline.train.compute, around.computes, "COMPUTES"),
@@ -40,7 +40,7 @@ def unknown_names(pipeline: Pipeline, around: Surroundings) -> list[str]:
 
 
 def outlives_its_function(pipeline: Pipeline, around: Surroundings) -> list[str]:
-    """The settings by which an activity would take longer than the host lets a function take."""
+    """The settings with which an activity would take longer than the host allows a function."""
     limit = around.function_seconds
     if limit is None:
         return []

@@ -1,4 +1,4 @@
-"""Why a candidate does not serve: each cause in its own sentence, with its own remedy."""
+"""Why a candidate failed: one sentence with a remedy for each cause."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SCORE_PY = "correct the pipeline's score.py or its requirements"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """What the VM tells of a candidate. ``exit_code``: of its last end, None when it is not known."""
+    """What the VM reports about a candidate. ``exit_code``: of its last end, None when it is not known."""
 
     container: Container | None
     exit_code: int | None
@@ -28,13 +28,13 @@ class Signs:
 
     @property
     def out_of_memory(self) -> bool:
-        """Whether it, or a process in it, was ended for memory."""
+        """Whether it, or a process in it, was killed for lack of memory."""
         killed = self.container is not None and self.container.oom_killed
         return killed or self.exit_code == _KILLED or _WORKER_KILLED.search(self.log) is not None
 
 
 def candidate_failed(step: CandidateStep, what: str) -> PermanentError:
-    """A candidate does not take over; ``what`` says why."""
+    """The error for a candidate that must not go live; ``what`` is the reason."""
     reason = f"candidate {step.candidate.name} of run {step.rollout.run_id} on {step.rollout.target} {what}"
     return PermanentError(reason, code=Code.CANDIDATE_FAILED)
 

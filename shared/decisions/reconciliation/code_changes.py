@@ -1,8 +1,8 @@
-"""When data that were decided on are asked about again because the code has changed since. Pure: time is a value.
+"""When a change of code leads to a new request for data that were decided on. Pure: time is a value.
 
-"Code" is all that a fingerprint has besides the data: the job's files, its locks and its parameters. What failed is
-tried again with other code in any case, because whoever mends code waits for that; what came to a verdict, only when
-the pipeline says ``retrain_on: [data, code]``. A run that is under way is left to end first.
+"Code" is everything in a fingerprint besides the data: the job's files, its locks and its parameters. A failed
+fingerprint is tried again with other code in any case, because that is what a repair is; a judged one only when the
+pipeline says ``retrain_on: [data, code]``. A run that is under way is left to end first.
 """
 
 from dataclasses import replace
@@ -12,13 +12,13 @@ from enum import StrEnum
 from shared.messages import Outcome, RunRecord
 from shared.messages.listings import DecidedListing, ScanState
 
-ASK_EVERY = timedelta(hours=1)  # again, when a request led to no decision
+ASK_EVERY = timedelta(hours=1)  # repeat interval when a request led to no decision
 
 _WAIT_FOR_MENDING = frozenset({Outcome.FAILED, Outcome.ROLLED_BACK})
 
 
 class CodeStep(StrEnum):
-    """What is to be done about a change of code."""
+    """What to do about a change of code."""
 
     ASK = "ask"
     WAIT = "wait"
@@ -26,9 +26,9 @@ class CodeStep(StrEnum):
 
 
 def has_changed(decided: DecidedListing | None, code: str, scan: ScanState | None, now: datetime) -> bool:
-    """Whether the code is another than the one that was decided on, and nobody has looked at that lately.
+    """Whether the code differs from that of the decided listing, and this change was not handled lately.
 
-    ``code``: the digest as it is now, empty when the job cannot be read. Costs no request.
+    ``code``: the current digest, empty when the job cannot be read. Costs no request.
     """
     if decided is None or not decided.code or not code or decided.code == code:
         return False
@@ -37,7 +37,7 @@ def has_changed(decided: DecidedListing | None, code: str, scan: ScanState | Non
 
 
 def code_step(last: RunRecord | None, *, on_code: bool) -> CodeStep:
-    """What to do, given the run that the last decision was about; None when there was none.
+    """What to do, given the run of the last decision; None when there was none.
 
     ``on_code``: the pipeline retrains on a change of code.
     """
@@ -49,12 +49,12 @@ def code_step(last: RunRecord | None, *, on_code: bool) -> CodeStep:
 
 
 def noted(scan: ScanState, code: str, now: datetime) -> ScanState:
-    """What is kept of a scan once this change of code was seen to."""
+    """The scan state to keep after this change of code was handled."""
     return replace(scan, asked_code=code, asked_at=now)
 
 
 def with_other_code(scan: ScanState | None, code: str) -> ScanState | None:
-    """The scan as it counts now: what was notified with other code, and not decided on, may be again."""
+    """The scan state after a change of code: a listing that was notified but not decided on may be notified again."""
     if scan is None or not scan.told or not code or scan.code == code:
         return scan
     return replace(scan, told="", told_at=None)

@@ -1,7 +1,7 @@
-"""What the reconciler does about what it finds. Pure: time is a value.
+"""What the reconciler does about orphaned windows, runs and answers. Pure: time is a value.
 
-Adopting means doing what a dead owner has left. A claim is left alone while anybody may still act on it: while its own
-orchestration or its owner's is alive, and for a grace period after the last sign of life.
+An orphan is adopted by doing what its dead owner has left undone. A claim is left alone while its own orchestration or
+its owner's is alive, and for a grace period after the last sign of life.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from shared.messages import (
 )
 from shared.texts import shortened
 
-GRACE = timedelta(minutes=1)  # who claimed something and has not acted on it by then is taken for dead
-GIVE_UP_AFTER = timedelta(hours=24)  # so long something that fails again and again is started again
+GRACE = timedelta(minutes=1)  # an owner that has not acted on its claim by then counts as dead
+GIVE_UP_AFTER = timedelta(hours=24)  # how long something that keeps failing is started again
 
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(days=1)  # between tries, each twice as long as the last
-MOST_RESUMES = 8  # tries of a run that serves already, and still cannot be brought to its end
+MOST_RESUMES = 8  # tries to resume a run whose model serves already
 
 
-ANSWER_FOR = timedelta(days=7)  # so long an outcome is sent again and again to who asked for it
+ANSWER_FOR = timedelta(days=7)  # how long an outcome that cannot be sent is tried again
 
 
 class Liveness(StrEnum):
@@ -59,10 +59,10 @@ _LIVES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceStatus:
-    """What the Durable client says of an orchestration.
+    """The Durable client's status of an orchestration.
 
-    ``said``: its output; for one that failed or was terminated, why. ``stage``: of its custom status. ``deployed``:
-    it is a roll-out that has moved the traffic.
+    ``said``: its output; for one that failed or was terminated, the reason. ``stage``: from its custom status.
+    ``deployed``: it is a roll-out that has switched the traffic.
     """
 
     life: Liveness
@@ -73,44 +73,44 @@ class InstanceStatus:
 
 
 def liveness_of(runtime_status: str | None) -> Liveness:
-    """The life behind a runtime status. Suspended is alive, and so is what we have never heard of: leave it alone."""
+    """The liveness for a runtime status. Suspended counts as alive, and so does an unknown status."""
     return _LIVES.get(runtime_status, Liveness.ALIVE)
 
 
 def within_grace(moment: datetime, now: datetime) -> bool:
     """Whether the moment is within the grace period.
 
-    One that lies far ahead is not: it was noted before the clock was set back, and must not wait until it comes again.
+    A moment far in the future is not: it was recorded before the clock was set back.
     """
     return abs(now - moment) <= GRACE
 
 
 @dataclass(frozen=True, slots=True)
 class StartAgain:
-    """Start the orchestration, in place of one that is there and has ended; ``resumed``: it had trained before."""
+    """Start the orchestration, in place of an instance that has ended; ``resumed``: its run had trained before."""
 
     resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FinalizeRun:
-    """End the run: cancel its training, free its compute, record the outcome with the reason."""
+    """Finalize the run: cancel its training, free its compute, record the outcome with the reason."""
 
     outcome: Outcome
     reason: str
 
 
 def owner_is_gone(claimed_at: datetime, owner: InstanceStatus, now: datetime) -> bool:
-    """Whether nobody will act on a claim any more that ``owner`` should act on."""
+    """Whether no orchestration will act on a claim of ``owner`` any more."""
     if owner.life is Liveness.ALIVE:
         return False
     return not within_grace(claimed_at, now) and not (owner.updated_at and within_grace(owner.updated_at, now))
 
 
 def retry_is_due(tries: int, last: datetime | None, now: datetime) -> bool:
-    """Whether to try again what was tried ``tries`` times, the last time at ``last``: the pauses grow to a day.
+    """Whether to try again after ``tries`` tries, the last at ``last``: the pauses grow up to a day.
 
-    The second try does not wait: what was started may have been ended for another reason than that it fails.
+    The second try does not wait: the first start may have been ended by something else than a failure.
     """
     if tries <= 1 or last is None:
         return True
@@ -127,11 +127,11 @@ def decide_orphaned_window(
     trouble: str,
     now: datetime,
 ) -> StartAgain | WindowVerdict | None:
-    """What becomes of a window whose owner is gone, but which the ledger still has as unfinished; None: not yet.
+    """What to do about an unfinished window whose owner is gone; None: not yet anything.
 
-    ``verdict``: the verdict, if its owner died just after it. ``run``: what was claimed for the window; then a verdict
-    is all that is missing, because runs are adopted too. ``trouble``: why its pipeline cannot be had. What is
-    rejected here is not lost: a later listing that was not decided on opens a window again.
+    ``verdict``: the verdict, if its owner died just after it. ``run``: the run that was claimed for the window; then
+    only the verdict is missing, because runs are adopted too. ``trouble``: why its pipeline cannot be read. Data that
+    are rejected here are not lost: a later listing that differs from the decided one opens a window again.
     """
     if verdict is not None:
         return verdict
@@ -156,10 +156,10 @@ def _failed_lately(window: ArrivalWindow, settling: InstanceStatus, now: datetim
 def decide_orphaned_run(
     request: RunRequest, run: InstanceStatus, owner: InstanceStatus, *, now: datetime
 ) -> StartAgain | FinalizeRun | None:
-    """What becomes of a run without an outcome; None: it is left alone.
+    """What to do about a run without an outcome; None: leave it alone.
 
-    ``run`` must have been looked at after ``owner``: an owner may start its run with its last breath. The record must
-    be read after both, because an orchestration records its outcome before it ends.
+    ``run``'s status must be read after ``owner``'s, since an owner may start its run just before it ends. The record
+    must be read after both, because an orchestration records its outcome before it ends.
     """
     if run.life is Liveness.ALIVE:
         return None
@@ -170,7 +170,7 @@ def decide_orphaned_run(
         return FinalizeRun(Outcome.CANCELLED, "its orchestration was terminated" + (f": {why}" if why else ""))
     if run.life is Liveness.COMPLETED:
         return FinalizeRun(Outcome.FAILED, "its orchestration ended without recording an outcome; start the run again")
-    # A run that only failed to record what became of it may serve already: its steps find what they did before.
+    # A run that only failed to record its outcome may serve already: its steps can be repeated safely.
     if run.stage is Stage.RECORDING and abs(now - request.requested_at) <= GIVE_UP_AFTER:
         return StartAgain(resumed=True)
     stage = f" in stage {run.stage.value}" if run.stage else ""
@@ -181,11 +181,11 @@ def decide_orphaned_run(
 def after_roll_outs(
     end: FinalizeRun, run: InstanceStatus, roll_outs: Mapping[str, InstanceStatus], *, can_resume: bool, now: datetime
 ) -> StartAgain | FinalizeRun | None:
-    """What becomes of a run that is to be finalized, given its roll-outs by the names of their targets.
+    """What to do about a run that is to be finalized, given its roll-outs by the names of their targets.
 
-    They outlive the run. One that is under way is left to end, because only it knows whether it has moved traffic yet.
-    Once a target serves the run's model, the run is resumed, to be recorded as what it is;
-    ``can_resume`` is false when its pipeline is gone, and it does not carry what its steps need.
+    Roll-outs outlive the run. One that is under way is left to end, because only it knows whether it has switched
+    traffic yet. Once a target serves the run's model, the run is resumed, so that its true outcome is recorded;
+    ``can_resume`` is False when its pipeline is removed and the run carries no plan.
     """
     lives = {roll_out.life for roll_out in roll_outs.values()}
     just_asked_for = run.stage is Stage.ROLLING_OUT and run.updated_at is not None and within_grace(run.updated_at, now)
@@ -214,17 +214,17 @@ def finalized_record(record: RunRecord, end: FinalizeRun, stage: Stage | None, n
 
 
 def outcome_is_due(record: RunRecord, now: datetime) -> bool:
-    """Whether those who asked must be told now. Just after a run ended its own orchestration still does it."""
+    """Whether to send the outcome now. Just after the run's end, its own orchestration still sends it."""
     return record.outcome is not None and not (record.ended_at and within_grace(record.ended_at, now))
 
 
 def is_given_up(record: RunRecord, now: datetime) -> bool:
-    """Whether an answer could not be sent for so long that nobody will be waiting for it any more."""
+    """Whether an answer could not be sent for so long that it is given up."""
     return record.ended_at is not None and now - record.ended_at > ANSWER_FOR
 
 
 def first_line(text: str) -> str:
-    """What is fit for a reason: the first line, shortened; what follows in an orchestration's output is a stack."""
+    """The first line of an orchestration's output, shortened to fit a reason; a stack follows it."""
     lines = text.strip().splitlines()
     return shortened(_HOSTS_WORDS.sub("", lines[0])) if lines else ""
 

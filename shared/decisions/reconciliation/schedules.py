@@ -1,8 +1,8 @@
-"""When a pipeline's ``retrain_every`` is due. Pure: time is a value; all of it in UTC.
+"""When a pipeline's ``retrain_every`` is due. Pure: time is a value; all in UTC.
 
-Only the latest due time counts, so what was due while the app was away is made up once. A schedule is counted from when
-it is first seen: neither a new pipeline nor a changed cron expression fires for the past. What was claimed for the past
-is started all the same.
+Only the latest due time counts, so after a downtime one run is made up for. A schedule counts from when it is first
+seen: neither a new pipeline nor a changed cron expression is due for the past. Due times that were claimed are started
+all the same.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.decisions.reconciliation.orphans import within_grace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """How far a schedule has been counted.
+    """The progress of a schedule.
 
     ``last``: the due time that was claimed last, or when counting began. ``started``: its request is under way.
     """
@@ -28,7 +28,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Keep ``counted`` and start nothing: the schedule is new, or another one."""
+    """Store ``counted`` and start nothing: the schedule is new, or its expression was changed."""
 
     counted: Counted
 
@@ -48,7 +48,7 @@ class Resume:
 
 
 def schedule_step(cron: str, counted: Counted | None, now: datetime) -> Begin | Fire | Resume | None:
-    """What is to be done about a schedule now; None for nothing."""
+    """What to do about a schedule now; None for nothing."""
     begin = Begin(Counted(cron=cron, last=now, claimed_at=now))
     if counted is None:
         return begin
@@ -62,6 +62,6 @@ def schedule_step(cron: str, counted: Counted | None, now: datetime) -> Begin | 
 
 
 def latest_due(cron: str, now: datetime) -> datetime | None:
-    """The latest moment up to and including ``now`` that the expression names; None when there never was one."""
+    """The latest due time of the expression up to and including ``now``; None when there is none."""
     upcoming = now.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
     return next(CronSim(cron, upcoming, reverse=True), None)

@@ -1,7 +1,7 @@
-"""What is kept of what is wrong with a pipeline: how errors become troubles, and when one is new or over. Pure.
+"""Troubles of a pipeline: how errors become findings, findings troubles, and when one is new or resolved. Pure.
 
-A cycle of the reconciler looks at several aspects of a pipeline, not always at all of them. What it looked at replaces
-what was kept of that aspect; the rest stays as it is. So a trouble lives exactly as long as it is found.
+A reconciler cycle checks several aspects of a pipeline, not always all of them. Its findings replace the stored
+troubles of the checked aspects; the others stay. So a trouble lasts exactly as long as it is found.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,11 +17,11 @@ from shared.texts import one_line
 
 GONE = "it has no file in pipelines/ any more"
 LONGEST_CAUSE = 600  # characters as JSON
-MOST_CAUSES = 3  # of one kind; the rest is counted
+MOST_CAUSES = 3  # troubles of one kind; the rest is counted
 
 
 class Aspect(StrEnum):
-    """What a cycle looks at."""
+    """What a cycle checks."""
 
     FILE = "file"
     DATA = "data"
@@ -31,7 +31,7 @@ class Aspect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong, as a look shows it."""
+    """Something that a check found wrong."""
 
     kind: TroubleKind
     cause: str
@@ -75,7 +75,7 @@ def aspect_of(kind: TroubleKind) -> Aspect:
 
 
 def finding_of(error: Exception) -> Finding:
-    """What an error says of a pipeline's data."""
+    """The finding for an error about a pipeline's data."""
     if isinstance(error, PermanentError):
         return Finding(_CODES.get(error.code, TroubleKind.REFUSED), error.reason)
     if isinstance(error, TransientError):
@@ -86,14 +86,14 @@ def finding_of(error: Exception) -> Finding:
 def merge_findings(
     before: Sequence[Trouble], findings: Mapping[Aspect, Iterable[Finding]], now: datetime
 ) -> tuple[Trouble, ...]:
-    """What is kept now. A trouble that was there before keeps its date; one that was not found again is over."""
+    """The troubles to store. One that was there before keeps its date; one that was not found again is dropped."""
     found = _bounded(each for part in findings.values() for each in part)
     stays = [trouble for trouble in before if aspect_of(trouble.kind) not in findings]
     return (*stays, *(_dated(each, before, now) for each in found))
 
 
 def changes(before: Iterable[Trouble], after: Iterable[Trouble]) -> tuple[list[Trouble], list[Trouble]]:
-    """What is new, and what is over."""
+    """The troubles that are new, and those that are resolved."""
     old, new = list(before), list(after)
     return [each for each in new if each not in old], [
         each for each in old if not any(_same(each.kind, each.cause, other) for other in new)
@@ -118,7 +118,7 @@ def _same(kind: TroubleKind, cause: str, known: Trouble) -> bool:
 
 
 def _bounded(found: Iterable[Finding]) -> list[Finding]:
-    """Few of each kind, each short, so that all of a pipeline fits one column of a table."""
+    """Few of each kind, each short, so that a pipeline's troubles fit one column of a table."""
     by_kind: dict[TroubleKind, list[str]] = {}
     for each in found:
         by_kind.setdefault(each.kind, []).append(fitted(one_line(each.cause), LONGEST_CAUSE))

@@ -1,8 +1,8 @@
-"""What is new since an earlier snapshot. Pure.
+"""Incremental selection: which blobs are new since an earlier snapshot. Pure.
 
-A listing is no snapshot: a blob may appear behind its cursor, times have whole seconds, and who syncs writes the same
-bytes again and again. So a plain "newer than" would lose blobs, and take others twice. Instead everything that was
-listed is remembered by name and content, in the *seen set*; the next snapshot takes what is not in it.
+"Newer than" is not enough: a blob may appear behind a listing's cursor, times have whole seconds, and sync tools write
+the same bytes repeatedly; it would lose blobs, and take others twice. Instead everything that was listed is kept by
+name and content in the *seen set*; the next snapshot takes what is not in it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastTraining:
-    """A training that came to a verdict, and what it trained on."""
+    """A training that was judged, and its snapshot."""
 
     run_id: str
     snapshot: Snapshot
@@ -30,7 +30,7 @@ class LastTraining:
     ended_at: datetime
 
     def covers(self, other: LastTraining) -> bool:
-        """Whether all that had been trained with ``other`` has been with this one, because it listed later."""
+        """Whether this training has seen everything that ``other`` had, because it listed later."""
         mine, others = self.snapshot.taken_at, other.snapshot.taken_at
         if mine is None or others is None:
             return False
@@ -38,14 +38,14 @@ class LastTraining:
 
 
 def scope_of(pipeline: Pipeline) -> str:
-    """What a pipeline watches. Snapshots of another scope say nothing about what is new."""
+    """The scope: what a pipeline watches. Seen sets of another scope do not say what is new."""
     data = pipeline.data
     marker = pipeline.settle.done_marker
     return json.dumps([data.site, data.container, data.prefix, data.pattern, data.holdout, marker])
 
 
 class NewBlobs:
-    """Tells the new blobs of a listing, which must be asked about in order of their names."""
+    """Finds the new blobs of a listing; must be called in order of their names."""
 
     def __init__(self, before: SeenSet | None) -> None:
         self._before = before or SeenSet("", iter(()))

@@ -1,4 +1,4 @@
-"""What a run left out, as sentences; and whether it has seen the whole of its snapshot. Pure."""
+"""Omissions of a run: as sentences, and whether the run has trained its whole snapshot. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -30,34 +30,34 @@ _SAID = {
 
 
 def omissions_of(why: str, names: Sequence[str]) -> tuple[LeftOut, ...]:
-    """The entry for these names; none when there are none."""
+    """The omission of these names; empty when there are none."""
     if not names:
         return ()
     return (LeftOut(why=why, count=len(names), first=tuple(shown_name(name) for name in names[:MOST_NAMES])),)
 
 
 def shown_name(name: str) -> str:
-    """A name as it is kept here."""
+    """A name as it is stored here."""
     return fitted(shortened(name), _LONGEST_NAME)
 
 
 def described(entries: Iterable[LeftOut]) -> str:
-    """All of them, as the end of a sentence; empty for none."""
+    """All omissions, as the end of a sentence; empty for none."""
     parts = [_one(entry) for entry in entries]
     return f"; left out: {', '.join(parts)}" if parts else ""
 
 
 def saw_all(run: RunRecord) -> bool:
-    """Whether the run trained on its snapshot as far as the files could be trained on at all.
+    """Whether the run trained on all of its snapshot that can be trained on.
 
-    What changed before it was read was not seen: the same data are trained again when they are asked for again. A file
-    with a fault has that fault again until it is replaced, which makes other data of them.
+    A blob that changed before it was read was not seen: a repeated request trains the same data again. A file with a
+    fault keeps its fault until it is replaced, which changes the data.
     """
     return all(entry.why != CHANGED for entry in run.left_out)
 
 
 def is_left_out(run: RunRecord, blob: str) -> bool:
-    """Whether the run is known to have left this file out for a fault in it."""
+    """Whether the run is known to have left out this file for a fault."""
     return any(entry.why == FAULTY and shown_name(blob) in entry.first for entry in run.left_out)
 
 

@@ -1,6 +1,6 @@
-"""Which of the blobs that a pipeline watches a snapshot takes: all, the new ones, or the latest. Pure.
+"""Snapshot selection: which of the watched blobs a snapshot takes: all, the new ones, or the latest. Pure.
 
-One walk through the listing, in order of names, that holds none of it in memory but the latest N.
+One pass over the listing, in order of names; only the latest N are held in memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectedSnapshot:
-    """What a snapshot took, and what was there.
+    """What a snapshot took, and what was listed.
 
     ``listing``: the content digest that a manifest of everything would have; ``listed`` and ``newest`` are of
     everything too. ``content``, the manifest's ``digest``, ``blobs`` and ``size`` are of what was taken; ``seen``: the
@@ -55,7 +55,7 @@ def select_snapshot(
 ) -> SelectedSnapshot:
     """Write the manifest of what the pipeline selects, and for ``select: new`` the seen set.
 
-    ``before``: that list of the last trained snapshot. Raises :class:`shared.formats.manifest.DisorderError`.
+    ``before``: the seen set of the last trained snapshot. Raises :class:`shared.formats.manifest.DisorderError`.
     """
 
     def writer(sink: Sink) -> ManifestWriter:
@@ -139,4 +139,4 @@ class _Latest:
 
 
 def _nowhere(_: bytes) -> None:
-    """Where text goes of which only the digest matters."""
+    """A sink for text of which only the digest is needed."""

@@ -1,11 +1,11 @@
-"""The queue before a compute target, or before the delivery of a pipeline: who has it, who waits, in which order. Pure.
+"""The queue of a compute, or of a pipeline's delivery: who holds it, who waits, in which order. Pure.
 
-Runs go in order of priority, then first in, first out, as the queue itself saw them come: no clock can let a run pass
-another. Nobody is dropped because time has passed. A run leaves by giving back, or because the caller found that it
-has ended; the next one is granted in the same step.
+Ordered by priority, then first in, first out by the queue's own order of requests: no clock can let a run overtake
+another. No run is dropped because time has passed: it leaves by giving back, or because the caller found that it has
+ended; the next one is granted in the same step.
 
-Every question may be asked again, because its answer may be lost: a holder is granted again, a waiting run keeps its
-place, a superseded run stays so until it gives back.
+Every request may be repeated, because its answer may be lost: a holder is granted again, a waiting run keeps its place,
+a superseded run stays superseded until it gives back.
 """
 
 from collections.abc import Collection
@@ -15,17 +15,17 @@ from heapq import heapreplace
 
 from shared.messages import ComputeTicket, ComputeTurn, QueuePolicy, Turn, in_words
 
-MOST_WAITING = 100  # before one compute; the queue is one row of the ledger
+MOST_WAITING = 100  # runs in one queue, which is one row of the ledger
 SHORTEST = timedelta(seconds=2)
 LONGEST = timedelta(seconds=30)
 IDLE_SHARE = 50  # a compute that becomes free stands idle for a fiftieth of the time waited so far, at the most
-_NAMED = 3  # runs that a sentence names
+_NAMED = 3  # most runs that a sentence names
 _LONGEST_GUESS = 30 * 86_400.0  # seconds; keeps a careless setting within the calendar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A run that has the compute now. ``expected_seconds``: how long it usually keeps it; nothing ends with it."""
+    """A run that holds the compute. ``expected_seconds``: its usual duration; nothing ends it after that."""
 
     run_id: str
     pipeline: str
@@ -35,9 +35,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueState:
-    """One compute's queue. ``waiting`` is in the order of turns; ``superseded`` names who took a run's place.
+    """One compute's queue. ``waiting`` is in the order of turns; ``superseded``: run -> the run in its place.
 
-    ``slots``: how many may hold the compute, as whoever asked last knew it, so that giving back needs no settings.
+    ``slots``: how many may hold the compute, as given with the last request, so that giving back needs no settings.
     """
 
     holders: tuple[Lease, ...] = ()
@@ -49,7 +49,7 @@ class QueueState:
 def ask(
     state: QueueState, ticket: ComputeTicket, slots: int, now: datetime, ended: Collection[str] = frozenset()
 ) -> tuple[QueueState, ComputeTurn]:
-    """Ask for the compute, for the first time or again. ``ended``: runs that the caller knows to be over."""
+    """Request the compute, for the first time or again. ``ended``: runs that the caller knows to have ended."""
     state = _granting(_without(replace(state, slots=slots), ended), now)
     if ticket.run_id in ended:
         return state, _refused(f"run {ticket.run_id} has ended already")
@@ -62,12 +62,12 @@ def ask(
 
 
 def give_back(state: QueueState, run_id: str, now: datetime) -> QueueState:
-    """The run needs the compute no more, or waits for it no more. Safe to repeat."""
+    """Remove the run from holders or waiting runs. Safe to repeat."""
     return _granting(_without(state, {run_id}), now)
 
 
 def ahead_of(state: QueueState, run_id: str) -> tuple[str, ...]:
-    """The runs that a run waits for, those that have the compute first."""
+    """The runs that are ahead of a run, holders first."""
     waiting = [ticket.run_id for ticket in state.waiting]
     before = waiting[: waiting.index(run_id)] if run_id in waiting else waiting
     return (*(lease.run_id for lease in state.holders), *before)
@@ -76,7 +76,7 @@ def ahead_of(state: QueueState, run_id: str) -> tuple[str, ...]:
 def ask_again_at(turn: ComputeTurn, ticket: ComputeTicket, now: datetime) -> datetime:
     """When a waiting run asks next, between :data:`SHORTEST` and :data:`LONGEST` from now.
 
-    Often when its turn is near, seldom while the trainings before it cannot have ended.
+    Often when its turn is near, rarely while the trainings ahead of it cannot have ended.
     """
     remaining = (turn.free_at - now) / 4 if turn.free_at else SHORTEST
     waited = (now - ticket.asked_at) / IDLE_SHARE
@@ -98,7 +98,7 @@ def _without(state: QueueState, gone: Collection[str]) -> QueueState:
 
 
 def _granting(state: QueueState, now: datetime) -> QueueState:
-    """Let in whoever is next while there is room."""
+    """Grant the next runs while there are free slots."""
     free = max(state.slots - len(state.holders), 0)
     leases = tuple(
         Lease(
@@ -113,7 +113,7 @@ def _granting(state: QueueState, now: datetime) -> QueueState:
 
 
 def _refusal(state: QueueState, ticket: ComputeTicket) -> str:
-    """Why a newcomer may not even wait; empty when it may."""
+    """Why a new run may not even wait; empty when it may."""
     if ticket.rule.policy is QueuePolicy.REJECT and len(state.holders) >= state.slots:
         return (
             f"{_taken(state, ticket)}, and train.queue.policy of {ticket.pipeline} is reject; start the run again later"
@@ -124,14 +124,14 @@ def _refusal(state: QueueState, ticket: ComputeTicket) -> str:
 
 
 def _replaceable(state: QueueState, ticket: ComputeTicket) -> list[ComputeTicket]:
-    """The waiting runs that a newcomer could take the place of, or that it must give way to."""
+    """The waiting runs of the same pipeline that a new run supersedes, or is superseded by."""
     if ticket.rule.policy is not QueuePolicy.LATEST_WINS:
         return []
     return [other for other in state.waiting if other.pipeline == ticket.pipeline]
 
 
 def _joined(state: QueueState, ticket: ComputeTicket) -> QueueState:
-    """The newcomer waits: in the place of the runs that it supersedes, or behind all that go before it."""
+    """Add the new run: in the place of the runs that it supersedes, or behind all with precedence."""
     rivals = _replaceable(state, ticket)
     newest = max([*rivals, ticket], key=lambda each: (each.data_at or each.asked_at, each.asked_at, each.run_id))
     if newest is not ticket:
@@ -166,7 +166,7 @@ def _equal(one: ComputeTicket, other: ComputeTicket) -> bool:
 
 
 def _superseding(state: QueueState, by: dict[str, str]) -> QueueState:
-    """Remember who was superseded until it gives back. The oldest go first, so that the row stays small."""
+    """Remember superseded runs until they give back. The oldest are dropped first, so that the row stays small."""
     remembered = list((state.superseded | by).items())[-MOST_WAITING:]
     return replace(state, superseded=dict(remembered))
 

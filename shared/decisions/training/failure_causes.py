@@ -1,9 +1,8 @@
-"""What caused a failure: the data, the code, or something outside; and the sentence that says so. Pure.
+"""The failure kind of a training (data, code, outside, unknown), and the sentence about it. Pure.
 
-Only data and code count against a fingerprint. A training reports the cause where it can. Where it could not, because
-it was killed or never began, what the service knows decides: its error code, an exit status, and words that
-stand for one cause. Its text itself is never shown, because it ends with what the training printed. A cause that nobody
-knows counts against nobody.
+Only data and code count against a fingerprint. A training reports the kind where it can. When it was killed or never
+began, the service's error code, an exit status, and known phrases decide. The service's text is never shown, because it
+ends with what the training printed. An unknown cause does not count.
 """
 
 import re
@@ -17,9 +16,9 @@ from shared.texts import shortened
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureTrace:
-    """What a training that failed left: its own words and its word for the kind, and the service's error.
+    """What is known about a failed training: its own reason and kind, and the service's error.
 
-    ``run_id`` and ``pipeline`` are for the sentences; ``service`` is read, and never shown.
+    ``run_id`` and ``pipeline`` are for the sentences; ``service`` is only matched, never shown.
     """
 
     run_id: str
@@ -32,15 +31,15 @@ class FailureTrace:
 
 @dataclass(frozen=True, slots=True)
 class FailureCause:
-    """Whose matter it is; why it failed, and what to do about it."""
+    """The failure kind, the reason, and what to do about it."""
 
     kind: FailureKind
     reason: str
 
 
 _BY_SIGNAL = 128  # a shell adds the signal's number to it; Python gives that number with a minus
-_PROGRAMS_WORDS = re.compile(r"\bUser program failed with\b", re.IGNORECASE)  # what follows is not the service's
-_LONGEST_SAID = 1_000  # characters; a job tells all its faulty files at once
+_PROGRAMS_WORDS = re.compile(r"\bUser program failed with\b", re.IGNORECASE)  # text after this is not the service's
+_LONGEST_SAID = 1_000  # characters; a job reports all its faulty files at once
 KILLED, ENDED = _BY_SIGNAL + 9, _BY_SIGNAL + 15
 
 _SERVICE_ITSELF = frozenset({"ServiceError", "SystemError", "InternalServerError", "TransientError"})
@@ -76,7 +75,7 @@ _OUTSIDE = frozenset(
 
 
 def failure_cause(trace: FailureTrace) -> FailureCause:
-    """What is to be said of a training that failed."""
+    """The cause of a training's failure."""
     kind = FailureKind(trace.kind) if trace.kind in set(FailureKind) else FailureKind.UNKNOWN
     if trace.said.strip():
         return FailureCause(kind, shortened(trace.said, _LONGEST_SAID))
@@ -86,7 +85,7 @@ def failure_cause(trace: FailureTrace) -> FailureCause:
 
 
 def why_cancelled(service: str) -> str:
-    """Why the service cancelled a training by itself; empty when it does not say, or when somebody asked it to."""
+    """Why the service itself cancelled a training; empty when it gives no reason, or somebody requested it."""
     if _TOO_LONG.search(service):
         return (
             "Azure ML ended the training, because it took longer than a run may take;"
@@ -96,14 +95,14 @@ def why_cancelled(service: str) -> str:
 
 
 def failure_kind_of(error: PermanentError) -> FailureKind:
-    """Whose matter it is that something was refused for good."""
+    """The failure kind of a permanent error."""
     if error.code in _OUTSIDE:
         return FailureKind.OUTSIDE
     return FailureKind.CODE if error.code is Code.TRAINING_OUTPUT_MISSING else FailureKind.UNKNOWN
 
 
 def common_failure_kind(kinds: Iterable[FailureKind | None]) -> FailureKind:
-    """Whose matter it is that all of several failed: outside only when each was, because that is tried again."""
+    """The failure kind of several failures: outside only when each is, because that is tried again."""
     every = {kind or FailureKind.UNKNOWN for kind in kinds}
     return every.pop() if len(every) == 1 else FailureKind.UNKNOWN
 
@@ -116,7 +115,7 @@ _WORDS = {
 
 
 def _from_service(trace: FailureTrace) -> FailureCause:
-    """The first line is the service's own; below it may stand what the training printed."""
+    """The cause in the service's error; only its first line is the service's own, the training's output may follow."""
     first = trace.service.partition("\n")[0]
     status = _EXIT_STATUS.search(first)
     others = status is not None or _PROGRAMS_WORDS.search(first) is not None
@@ -134,7 +133,7 @@ def _from_service(trace: FailureTrace) -> FailureCause:
 
 
 def _told(causes: tuple[tuple[re.Pattern[str], str], ...], text: str, trace: FailureTrace) -> str:
-    """The sentence of the first cause that the text speaks of; empty when it speaks of none."""
+    """The sentence for the first known phrase in the text; empty when there is none."""
     return next((told.format(pipeline=trace.pipeline) for words, told in causes if words.search(text)), "")
 
 

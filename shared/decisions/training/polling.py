@@ -1,8 +1,8 @@
-"""How a training is polled: how long to wait, when a limit has passed, what comes next. Pure.
+"""Polling of a training: the interval, the limits, and the next step. Pure.
 
 The interval follows the expected duration: long while nothing can have happened yet, short around the expected end,
-growing again when the training takes longer than thought. A limit for being queued (and prepared) and one for running
-are kept apart, since a busy VM is no fault of the training.
+growing again when the training takes longer. The limits for being queued (and prepared) and for running are separate,
+since a busy VM is not the training's fault.
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ _WAITING = {TrainingPhase.QUEUED, TrainingPhase.PREPARING}
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The training is over. ``kind``: whose matter a failure is; None when an app before the kind was asked."""
+    """The training has ended. ``kind``: its failure kind; None when an older app polled it."""
 
     phase: TrainingPhase
     reason: str
@@ -36,13 +36,13 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Ask again at ``until``, or earlier when woken."""
+    """Check again at ``until``, or earlier when woken."""
 
     until: datetime
 
 
 def observe(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> TrainingPoll:
-    """The poll's state after a status was seen."""
+    """The poll's state after a status was read."""
     changed = status.phase != poll.phase or poll.phase_since is None
     running = poll.running_since
     # Not while it is being cancelled: how it stops must not hide that it never got to run.
@@ -84,7 +84,7 @@ def _ended(poll: TrainingPoll, status: TrainingStatus) -> Ended:
 
 
 def _kind_of_limit(poll: TrainingPoll) -> FailureKind:
-    """A VM that is busy is no matter of the training; why one that runs takes too long, nobody knows."""
+    """The failure kind of an exceeded limit: a busy VM is outside; why a training runs too long is unknown."""
     return FailureKind.OUTSIDE if poll.running_since is None else FailureKind.UNKNOWN
 
 

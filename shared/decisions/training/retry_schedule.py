@@ -1,9 +1,8 @@
-"""How long to wait for trouble outside to be over, and how often. Pure.
+"""Stage retries and run retries: the pauses while a failure's cause is outside, and their number. Pure.
 
-Nothing tells when a VM, a service or a credential is back, and to ask each of them is no cheaper than to try. So a try
-is the question: the pauses before it grow, and the number of tries has an end. A stage after the training is tried
-again within the run, since the model is there; a run that failed for trouble outside is asked for again, as a new
-attempt.
+Nothing reports when a VM, a service or a credential works again, and probing each is no cheaper than trying. So the
+pauses between tries grow, and their number is limited. A stage after the training is retried within the run, since the
+model exists; a run that failed for a cause outside is retried as a new attempt.
 """
 
 from collections.abc import Sequence
@@ -18,17 +17,17 @@ RUN_RETRY_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 45, 1
 
 
 def is_tried_again(run: RunRecord) -> bool:
-    """Whether a run came to no end of its own: for something outside, or because it was overtaken while it trained."""
+    """Whether a run qualifies for a run retry: it failed for a cause outside, or was overtaken."""
     if run.outcome is Outcome.NOT_PROMOTED:
         return run.overtaken
     return run.failure_kind is FailureKind.OUTSIDE and run.outcome in {Outcome.FAILED, Outcome.ROLLED_BACK}
 
 
 def next_attempt_at(attempts: Sequence[RunRecord]) -> datetime | None:
-    """When a fingerprint is tried again by itself, given all attempts at it; None when it is not.
+    """The time of a fingerprint's run retry, given all attempts at it; None when there is none.
 
-    Such attempts count from the last that ended otherwise: each waits longer than the one before, and the last one is
-    left to people.
+    Attempts count from the last one that ended otherwise: each pause is longer than the one before; after the last one,
+    a person has to start the run.
     """
     in_order = sorted(attempts, key=lambda run: run.attempt)
     in_a_row = 0
