@@ -25,11 +25,11 @@ PACKAGES = (
     "ca-certificates",
     "media-types",
     "netbase",
-    "libstdc++6",  # numpy's wheels need it
-    "libgomp1",  # and so do gradient boosting libraries
+    "libstdc++6",  # needed by numpy's wheels
+    "libgomp1",  # needed by gradient boosting libraries
     "tzdata",
 )
-BUILD_TIME = datetime.fromtimestamp(1_700_000_000, UTC)  # any fixed moment: what is made later must not differ
+BUILD_TIME = datetime.fromtimestamp(1_700_000_000, UTC)  # any fixed time, so that a later build has the same bytes
 _OPTIONS = (
     "--variant=essential",
     f"--include={','.join(PACKAGES)}",

@@ -44,7 +44,7 @@ _COMMAND = ("--port", str(SCORING_PORT))
 
 
 class Environment(BaseSettings):
-    """The part of the app's settings that names the registry."""
+    """The app settings that name the registry."""
 
     model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
@@ -53,7 +53,7 @@ class Environment(BaseSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """What the libraries are put on, where its layers are, and what it is called."""
+    """The base image: its layers, where they are stored, and its name."""
 
     image: Image
     parts: Parts
@@ -150,7 +150,7 @@ def _facts(parts: ScoringParts) -> dict[str, str]:
 def make_for(
     name: str, *, base: str, base_tar: Path | None, rebuild: bool, cache: Path, app_root: Path, say: Say
 ) -> None:
-    """Make the dependency image of a pipeline; at most one of ``base`` and ``base_tar`` names what it stands on."""
+    """Make the dependency image of a pipeline; at most one of ``base`` and ``base_tar`` names its base."""
     layers = LayerCache(cache)
     pipeline = Pipelines(app_root / "pipelines").get(name)
     parts = scoring_parts(JobFolders(app_root).read(pipeline.train.folder))

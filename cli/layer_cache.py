@@ -1,4 +1,4 @@
-"""Layers that were made before, in a folder: named by what they were made from, stored by their digest."""
+"""A folder of built layers: found by a key of their inputs, stored by their digest."""
 
 import json
 from collections.abc import Callable
@@ -27,13 +27,13 @@ class CachedLayer:
 
 
 class LayerCache:
-    """Keeps layers. An interrupted run leaves no half file, and two runs at once do each other no harm."""
+    """Stores layers. Safe when interrupted, and for two processes at once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "layers"
 
     def get(self, key: str) -> CachedLayer | None:
-        """The layer of that key, if it was made before and is still whole."""
+        """The layer of that key; None when it is missing or damaged."""
         try:
             noted = json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))
             layer = Layer(Descriptor(noted["mediaType"], noted["digest"], noted["size"]), noted["diffId"])
@@ -43,7 +43,7 @@ class LayerCache:
             return None
 
     def get_or_make(self, key: str, make: Make) -> CachedLayer:
-        """The layer of that key, made now if need be."""
+        """The layer of that key, built now when it is missing."""
         return self.get(key) or self._make(key, make)
 
     def _make(self, key: str, make: Make) -> CachedLayer:

@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 
 class NotPreparedError(EdgetrainError):
-    """Some pipelines are not prepared; a line for each, with the reason."""
+    """Some pipelines could not be prepared; one line each, with the reason."""
 
 
 def prepare(
@@ -32,9 +32,9 @@ def prepare(
     say: Say,
     broken: Mapping[str, EdgetrainError] = MappingProxyType({}),
 ) -> None:
-    """Prepare every VM that the pipelines name. One that cannot be prepared stops none of the others.
+    """Prepare every VM that the pipelines name. A failure of one does not stop the others.
 
-    ``broken``: what is wrong with pipelines that cannot be had at all. Raises :class:`NotPreparedError` at the end.
+    ``broken``: the reasons for pipelines that cannot be read. Raises :class:`NotPreparedError` at the end.
     """
     failed = dict(broken)
     for pipeline in pipelines:
@@ -64,7 +64,7 @@ def _prepare_serving(pipeline: Pipeline, settings: Settings, say: Say) -> None:
 
 
 def _chosen(folder: Path, names: list[str]) -> tuple[list[Pipeline], dict[str, EdgetrainError]]:
-    """The pipelines of these names, or all of them; and those that cannot be had, with the reason."""
+    """The pipelines of these names, or all; and those that cannot be read, with the reason."""
     known = Pipelines(folder)
     chosen: list[Pipeline] = []
     broken: dict[str, EdgetrainError] = {}

@@ -1,7 +1,7 @@
-"""Write the JSON Schemas of what others read and write, from the models that the app itself reads and writes with.
+"""Write the JSON Schemas of public files and messages from the models that the app itself uses.
 
-``edgetrain schemas`` writes docs/schemas/, with ``--check`` it only says whether they are current. A unit test checks
-it too, so that no model changes without its schema.
+``edgetrain schemas`` writes docs/schemas/, with ``--check`` it only checks that they are current. A unit test checks it
+too, so that no model changes without its schema.
 """
 
 import json
@@ -24,7 +24,7 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A schema: its file, its name for ever, and the model it is made of.
+    """A schema: its file, its permanent name, and its model.
 
     ``mode``: ``validation`` for what we read, ``serialization`` for what we write.
     """
@@ -60,14 +60,14 @@ def text_of(document: Document) -> str:
 
 
 def outdated(folder: Path) -> list[str]:
-    """The files that do not say what the models say, and those that no model is behind any more."""
+    """The files that differ from their models, and those without a model."""
     wanted = {document.file: text_of(document) for document in DOCUMENTS}
     there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*")}
     return sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
 
 
 def write(folder: Path) -> None:
-    """Bring the folder up to date."""
+    """Write the files, and remove those without a model."""
     folder.mkdir(parents=True, exist_ok=True)
     for document in DOCUMENTS:
         (folder / document.file).write_text(text_of(document), encoding="utf-8")

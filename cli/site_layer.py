@@ -73,7 +73,7 @@ def _install(locks: Sequence[Path], site: Path) -> None:
 
 
 def _prune(site: Path) -> None:
-    """Without scripts, whose first line names this machine's Python, and without the libraries' own tests."""
+    """Remove scripts, whose first line names this machine's Python, and the libraries' own tests."""
     shutil.rmtree(site / "bin", ignore_errors=True)
     for folder in sorted(path for path in site.rglob("tests") if path.is_dir()):
         shutil.rmtree(folder, ignore_errors=True)  # it may have gone with one above it

@@ -1,4 +1,4 @@
-"""How our command-line tools talk: progress lines, one sentence for an error, a clean end on Ctrl-C."""
+"""Terminal conventions of our commands: progress lines, one sentence for an error, a clean end on Ctrl-C."""
 
 import signal
 import sys
@@ -16,7 +16,7 @@ Arguments = ParamSpec("Arguments")
 
 
 def progress() -> Callable[[str], None]:
-    """Says lines with the seconds since now."""
+    """A function that prints lines with the elapsed seconds."""
     start = time.monotonic()
 
     def say(line: str) -> None:
@@ -26,7 +26,7 @@ def progress() -> Callable[[str], None]:
 
 
 def explained(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
-    """A command that ends with its errors, a line each: exit status 1 on those of ours, 130 when it is interrupted."""
+    """Run a command and print its errors, one a line: exit status 1 for our errors, 130 when interrupted."""
 
     @wraps(command)
     def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
@@ -44,10 +44,10 @@ def explained(command: Callable[Arguments, None]) -> Callable[Arguments, None]:
 
 
 def heed_interrupts() -> None:
-    """End on SIGINT although whoever started this process had it ignored; call it first of all.
+    """End on SIGINT even when the parent process had it ignored; call it first.
 
-    A shell without job control starts what goes to the background with SIGINT ignored, and so do many CI systems;
-    Python then installs no handler. Nothing here may be unstoppable: ``kill -INT`` ends it and all that it started.
+    A shell without job control starts background processes with SIGINT ignored, and so do many CI systems; Python then
+    installs no handler. With this, ``kill -INT`` ends the command and everything that it started.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""Talks to the running app by HTTP as the outside world does: Event Grid's webhook, an operator, a data owner."""
+"""HTTP client of the running app for its three kinds of callers: Event Grid's webhook, an operator, a data owner."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""Logs and lines on the terminal, in which texts from outside forge nothing."""
+"""Safe output for logs and terminals: texts from outside are escaped, so that they cannot forge lines."""
 
 import logging
 from typing import Final, TextIO

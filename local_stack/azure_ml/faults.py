@@ -1,4 +1,4 @@
-"""Injected faults: answer a path with a status for a while, late, or as somebody else. Only with the stand-in's key."""
+"""Injected faults: a path answers with a status for a while, late, or as a foreign answer. Needs the stand-in's key."""
 
 import asyncio
 import hmac

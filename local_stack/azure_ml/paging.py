@@ -1,4 +1,4 @@
-"""Lists come in pages, each with a token that asks for the next. Small pages: whoever reads one only is found out."""
+"""Paged lists with continuation tokens. Pages are small, so that a client that reads only the first fails a test."""
 
 import base64
 from typing import Any, Final

@@ -1,8 +1,8 @@
-"""One run, from its turn on the VM to its end. Can be left at any point and taken up again, also by another process.
+"""One run, from its turn on the VM to its end. It can be interrupted at any point and resumed, also by another process.
 
-What has been reached is in the run's execution document: ``touched`` (something may be on the VM), ``started``, then
-``ended`` (exit status and our reason), then ``tail`` (everything was collected). The process on the VM is started once,
-see :mod:`local_stack.azure_ml.job`.
+The progress is in the run's execution document: ``touched`` (something may be on the VM), ``started``, then ``ended``
+(exit status and our reason), then ``tail`` (everything was collected). The process on the VM is started once, see
+:mod:`local_stack.azure_ml.job`.
 """
 
 import asyncio

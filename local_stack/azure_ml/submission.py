@@ -1,4 +1,4 @@
-"""What a submitted configuration means: refused if we cannot do it, else the job that runs on the VM."""
+"""Parse a submitted configuration into the job for the VM; refuses what the stand-in does not support."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Who appears in the story: the app, and those outside who talk to it."""
+"""The participants of the demo: the app, and the clients that talk to it."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

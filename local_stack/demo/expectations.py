@@ -1,4 +1,4 @@
-"""What the story says must hold; when something does not, the demo fails and says what."""
+"""Assertions of the demo; when one fails, the demo stops and says what."""
 
 
 class StoryError(Exception):

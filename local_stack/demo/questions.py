@@ -1,4 +1,4 @@
-"""What people and systems ask of the app besides training: the same again, something senseless, and why."""
+"""Requests to the app besides training: a repeated request, an invalid one, and ``why``."""
 
 from typing import Any, Final
 

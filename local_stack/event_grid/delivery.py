@@ -1,4 +1,4 @@
-"""Couriers: one for each subscription, with its own queue, so that a slow endpoint delays nobody else's events."""
+"""Delivery: one queue and task for each subscription, so that a slow endpoint does not delay the others' events."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The grid itself, without HTTP: what is published goes on its way to subscriptions, and every attempt has its end."""
+"""The Event Grid core without HTTP: events are queued for their subscriptions, and delivery attempts recorded."""
 
 import logging
 import random

@@ -1,4 +1,4 @@
-"""Asking an endpoint whether it wants the events, before the first one is delivered.
+"""Endpoint validation: asks an endpoint for consent before the first event is delivered.
 
 Source of the rules: the service's pages on endpoint validation, and the CloudEvents webhook specification.
 """

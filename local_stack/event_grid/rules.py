@@ -1,4 +1,4 @@
-"""What decides: which subscription gets an event, what follows an attempt, and what goes wrong on purpose.
+"""Rules: which subscription gets an event, what follows a delivery attempt, and which faults are injected.
 
 Source of the rules: the service's documentation of event filters and of delivery and retry.
 """

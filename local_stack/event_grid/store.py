@@ -1,4 +1,4 @@
-"""What must outlive the process: keys, subscriptions, events on their way, what was counted."""
+"""Persistent state: keys, subscriptions, events being delivered, counters."""
 
 import json
 import sqlite3

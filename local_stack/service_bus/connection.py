@@ -1,4 +1,4 @@
-"""One client's connection: SASL, open, frames in and out. Whatever comes in, nothing but this connection can suffer."""
+"""One client's connection: SASL, open, frames in and out. Invalid input ends this connection and affects no other."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The broker's core: what one sends to, what one receives from, and what lies between. Knows nothing of AMQP."""
+"""The broker's core: queues, topics and subscriptions. Knows nothing of AMQP."""
 
 from collections.abc import Callable, Iterable
 from typing import NoReturn

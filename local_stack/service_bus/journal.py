@@ -1,4 +1,4 @@
-"""The broker's journal: a SQLite file that one process has open, and that survives the death of it."""
+"""The broker's journal: a SQLite file, opened by one process, that survives a crash."""
 
 import sqlite3
 import uuid

@@ -1,4 +1,4 @@
-"""Links: what a client sends over, what it receives over, and what answers to its requests come back over."""
+"""AMQP links: for sending, for receiving, and for replies to requests."""
 
 import asyncio
 import uuid

@@ -1,4 +1,4 @@
-"""What the broker keeps: messages as they are sent and stored, and the changes a journal writes down."""
+"""The broker's records: sent and stored messages, and the changes in the journal."""
 
 import uuid
 from collections.abc import Iterable

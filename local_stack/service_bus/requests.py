@@ -1,6 +1,6 @@
-"""What clients ask for by message: ``$cbs`` takes their tokens, ``ENTITY/$management`` works on a queue.
+"""Request/response operations: ``$cbs`` takes clients' tokens, ``ENTITY/$management`` works on a queue.
 
-The two dialects name their status fields differently. Operations that nobody here uses answer 501.
+The two dialects name their status fields differently. Unsupported operations answer 501.
 """
 
 import uuid

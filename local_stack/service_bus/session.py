@@ -1,4 +1,4 @@
-"""A session: its links by handle, its windows, and who settles what."""
+"""An AMQP session: its links by handle, its flow-control windows, and settlements."""
 
 import uuid
 from collections.abc import Iterator

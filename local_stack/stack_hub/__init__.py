@@ -1,1 +1,1 @@
-"""What stands in for the Azure Stack Hub: the storage's guard, and the VM with its container engine and HAProxy."""
+"""The stand-in for the Azure Stack Hub: the guard of its storage, and the VM with container engine and HAProxy."""

@@ -1,4 +1,4 @@
-"""What the stack's Event Grid is told: its topics, and who gets what is published there."""
+"""The configuration of the stack's Event Grid: its topics, and their subscriptions."""
 
 from typing import Any, Final
 from urllib.parse import urlencode

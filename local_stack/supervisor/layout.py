@@ -1,4 +1,4 @@
-"""Where everything lies in a state folder."""
+"""The paths in a state folder."""
 
 import fcntl
 import hashlib

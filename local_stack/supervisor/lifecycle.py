@@ -1,4 +1,4 @@
-"""Ending a stack from outside: another process supervises it, or nobody does any more."""
+"""Stop a stack from another process, whether its supervisor is alive or dead."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Ways to see that a service is ready: by what it does, never by how long one has waited."""
+"""Readiness probes: a service is ready when it does what it should, never because time has passed."""
 
 import http.client
 import socket

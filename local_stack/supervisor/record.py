@@ -1,4 +1,4 @@
-"""What runs in a state folder, as told to other processes, and ending what a dead supervisor left behind."""
+"""The record of a state folder's processes, for other processes; and ending what a dead supervisor left running."""
 
 import os
 import time

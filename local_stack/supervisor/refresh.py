@@ -1,4 +1,4 @@
-"""What ``up`` asks of a stack that runs: start what died, and take in what has changed since the app started."""
+"""``up`` on a running stack: restart dead services, and apply what has changed since the app started."""
 
 import hashlib
 import time

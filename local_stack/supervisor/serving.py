@@ -1,4 +1,4 @@
-"""Where pipelines are served, in words: only for those that have a file."""
+"""The addresses where pipelines are served, as lines of text; only of pipelines that have a file."""
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The whole local stack as one object: start it, use it, hurt it, stop it."""
+"""The whole local stack as one object: start it, use it, inject faults, stop it."""
 
 import shutil
 import time

@@ -1,4 +1,4 @@
-"""What a file is that is no plain CSV, in the words of who wrote it. Pure, and quotes nothing that the file holds."""
+"""Detect files that are not plain CSV, and describe the difference. Pure; quotes nothing from the file."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _NOT_FINITE = {"nan", "inf", "infinity"}
 
 
 def no_text(beginning: bytes) -> str:
-    """What the first bytes of a file say it is, empty when they may be the beginning of a CSV file."""
+    """The format that the first bytes of a file show; empty when they may be the beginning of a CSV file."""
     for magic, what in _BEGINNINGS:
         if beginning.startswith(magic):
             return what
@@ -35,7 +35,7 @@ def no_text(beginning: bytes) -> str:
 
 
 def no_header(line: str, titles: Sequence[str], wanted: Sequence[str]) -> str:
-    """Why the first line has not the wanted columns, as far as that can be seen; empty when it cannot."""
+    """Why the first line lacks the wanted columns, as far as it shows; empty when that is not clear."""
     text = line.strip()
     separators = [name for sign, name in _SEPARATORS.items() if text.count(sign) >= len(wanted) - 1 > 0]
     separated = f"the columns are separated by {''.join(separators[:1])}; use commas, and write decimals with a dot"
@@ -53,7 +53,7 @@ def no_header(line: str, titles: Sequence[str], wanted: Sequence[str]) -> str:
 
 
 def no_number(cell: str) -> str:
-    """What is wrong with a cell that is not a number that one can compute with."""
+    """Why a cell is not a finite number."""
     text = cell.strip()
     if not text:
         return "empty"
@@ -67,5 +67,5 @@ def no_number(cell: str) -> str:
 
 
 def is_plain(cell: str) -> bool:
-    """Whether a cell is a number as everybody writes it; Python also takes 1_000 and the digits of other scripts."""
+    """Whether a cell is a number in the usual form; Python also accepts 1_000 and digits of other scripts."""
     return _PLAIN.fullmatch(cell) is not None

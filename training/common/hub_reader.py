@@ -1,9 +1,9 @@
-"""Reads a snapshot from the hub: the manifest, then exactly the blobs that it lists, each only if it is the same still.
+"""Reads a snapshot from the hub: the manifest, then exactly the listed versions of its blobs.
 
-Every transfer is held against what the manifest says: an answer of another size or digest, or of something that is no
-storage, is trouble of the hub. It is asked for again, and never trained on.
+Every transfer is checked against the manifest: an answer of another size or digest, or a foreign answer, counts as a
+failure of the hub. It is retried, and never trained on.
 
-The credentials lie on the VM (``~/.config/edgetrain/sites/<site>.json``, mode 0600) and nowhere else.
+The credentials are on the VM (``~/.config/edgetrain/sites/<site>.json``, mode 0600) and nowhere else.
 """
 
 import hashlib
@@ -31,20 +31,20 @@ Result = TypeVar("Result")
 
 
 class HubError(OutsideError):
-    """The hub, or this VM's access to it, is not as it should be; the text holds no secret."""
+    """The hub, or this VM's access to it, does not work; the text holds no secret."""
 
 
 class TransferError(HubError):
-    """An answer was cut, altered or something else's; the next one may be whole."""
+    """An answer was cut off, altered or foreign; a retry may succeed."""
 
 
 class ChangedError(Exception):
-    """The blob is not the one that the manifest lists any more; nobody's fault."""
+    """The blob is not the listed version any more; not an error of anybody."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """How this VM reaches one hub."""
+    """A hub's address and this VM's credentials for it."""
 
     connection_string: str = field(repr=False)
     api_version: str
@@ -96,7 +96,7 @@ class HubReader:
             raise HubError("the connection string of this site on the VM is malformed") from None
 
     def manifest(self, container: str, name: str) -> Manifest:
-        """Read a manifest and check it against its own name, which is the SHA-256 of its bytes."""
+        """Read a manifest and check it against its name, which is the SHA-256 of its bytes."""
         text = insist(lambda: self._manifest_text(container, name))
         try:
             raw = json.loads(text)
@@ -109,10 +109,10 @@ class HubReader:
             raise HubError(f"manifest {name}: not a manifest that this training code understands") from None
 
     def chunks(self, container: str, blob: BlobRef) -> Iterator[bytes]:
-        """Stream a blob once. Who has not read to the end does not know whether it was whole.
+        """Stream a blob once. It is only known to be complete when it was read to the end.
 
-        Raises :class:`ChangedError` when it is no longer the one that the manifest lists, and :class:`TransferError`
-        at the end when what came is not what the manifest says.
+        Raises :class:`ChangedError` when it is not the listed version any more, and :class:`TransferError` at the end
+        when its size or digest differs from the manifest.
         """
         size, digest = 0, hashlib.md5(usedforsecurity=False)
         for chunk in self._stream(container, blob):
@@ -168,7 +168,7 @@ class HubReader:
 
 
 def insist(transfer: Callable[[], Result]) -> Result:
-    """Do a transfer, again and with growing pauses while it goes wrong; then raises :class:`HubError`."""
+    """Retry a transfer with growing pauses while it fails; then raises :class:`HubError`."""
     for pause in PAUSES:
         try:
             return transfer()
@@ -193,7 +193,7 @@ def _changes_told(name: str) -> Iterator[None]:
 
 @contextmanager
 def _said_plainly(name: str) -> Iterator[None]:
-    """The SDK's errors as ours. It has answered those of the passing kind with tries of its own."""
+    """Map the SDK's errors to ours. The SDK has already retried the transient ones."""
     try:
         yield
     except HttpResponseError as error:

@@ -1,9 +1,9 @@
 """Measures the champion's model beside the new one: in the same process, on the same rows, with the same code.
 
-Numbers of two trainings say nothing about each other when the hold-out or ``evaluate()`` changed between them. So the
-champion's model is fetched from its own run's outputs, with the rights that this run has in its workspace, and
-evaluated anew. What goes wrong here never fails the training: the app gets the reason why there is no number. Leaves
-``outputs/champion.json``, which the app asks for by name::
+Metrics of two trainings cannot be compared when the hold-out or ``evaluate()`` changed between them. So the champion's
+model is downloaded from its own run's outputs, with this run's rights in the workspace, and evaluated again. An error
+here never fails the training: the app gets the reason why there is no number. Writes ``outputs/champion.json``, which
+the app reads by name::
 
     {"run_id": "...", "metrics": {"log_loss": 0.09}, "trouble": ""}
 """
@@ -35,17 +35,17 @@ class Evaluate(Protocol):
     """The pipeline's own ``evaluate()``."""
 
     def __call__(self, model: Any, features: Any, labels: Any) -> Mapping[str, Any]:
-        """Metrics on rows that the model has not seen."""
+        """Metrics on rows that the model was not trained on."""
 
 
 class FetchError(JobError):
-    """The champion's model cannot be had; the text is fit for the cloud."""
+    """The champion's model cannot be downloaded; the text is safe for the cloud."""
 
 
 def measured(
     run: Any, champion: str, *, load: Callable[[Path], Any], evaluate: Evaluate, holdout: Table, report: Report
 ) -> dict[str, Any]:
-    """What ``outputs/champion.json`` says. ``run``: this one, whose workspace holds the champion's."""
+    """The content of ``outputs/champion.json``. ``run``: this run, whose workspace has the champion's."""
     metrics: dict[str, float] = {}
     trouble = ""
     try:
@@ -60,7 +60,7 @@ def measured(
 
 
 def fetch(run: Any, champion: str, into: Path) -> None:
-    """Write the champion's model into a folder of ours; raises :class:`FetchError`, or whatever Azure ML's SDK does."""
+    """Download the champion's model into a folder; raises :class:`FetchError`, or an error of Azure ML's SDK."""
     theirs = run.experiment.workspace.get_run(champion)
     names = [str(name) for name in theirs.get_file_names()]
     paths = {name: _path(name) for name in names if name.startswith(f"{MODEL}/")}
@@ -111,4 +111,4 @@ def _require_whole(file: Path, wanted: Any, name: str) -> None:
 
 
 def _nothing(_: str) -> None:
-    """The champion's numbers that are none are its own training's matter."""
+    """A sink for reports of the champion's non-finite metrics, which were reported by its own training."""

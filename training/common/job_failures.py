@@ -1,8 +1,8 @@
-"""Why a job failed, in words fit for the cloud, and whose matter it is.
+"""The failure kind and the reason of a failed job, in words that are safe for the cloud.
 
-Texts of exceptions like to quote what they choke on, so the text of one that nobody here raised is never passed on.
-What is said instead comes from what cannot hold data: the class, the system's own words for an error number, the place
-in the code, and names that stand in the source text of that place.
+Exception texts often quote data, so the text of a foreign exception is never passed on. The reason is made only of what
+cannot hold data: the class, the system's text for an error number, the place in the code, and names that stand in the
+source code there.
 """
 
 import errno
@@ -23,37 +23,37 @@ _HERE = Path(__file__).resolve().parent
 
 
 class JobError(Exception):
-    """Raised on purpose: the text is fit for the cloud."""
+    """Raised on purpose: the text is safe for the cloud."""
 
     kind = CODE
 
 
 class DataError(JobError):
-    """The training data cannot be used as it is; the text is for the data owner too."""
+    """The training data cannot be used; the text is also for the data owner."""
 
     kind = DATA
 
 
 class TrainingError(JobError):
-    """The training code or its parameters are not as they should be."""
+    """The training code or its parameters are wrong."""
 
 
 class OutsideError(JobError):
-    """Neither data nor code are to blame: the hub, the VM, or the libraries on it."""
+    """Neither data nor code failed, but the hub, the VM, or the libraries on it."""
 
     kind = OUTSIDE
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the app gets to know of a failure."""
+    """What is reported of a failure."""
 
     kind: str
     reason: str
 
 
 def told(error: BaseException, *, whole_text: str = "") -> Told:
-    """The kind and the reason of whatever was raised. ``whole_text``: where the text can be read, for people."""
+    """The failure kind and the reason of an exception. ``whole_text``: the file on the VM with the full text."""
     try:
         return _told(error, whole_text)
     except BaseException:  # noqa: BLE001 - an exception may be of a class that fails when it is asked
@@ -83,7 +83,7 @@ def bounded(text: str, longest: int = LONGEST_REASON) -> str:
 
 
 def places(error: BaseException) -> list[str]:
-    """The stack, outermost first: files, lines and functions, and nothing of what they hold."""
+    """The stack, outermost first: files, lines and functions, without values."""
     return [
         f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)

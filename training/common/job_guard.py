@@ -1,6 +1,6 @@
-"""The whole of a ``job.py``: nothing that goes wrong in a training leaves this module but a reason fit for the cloud.
+"""Entry point of every ``job.py``: only a reason that is safe for the cloud leaves a failed training.
 
-Only the standard library is imported here, so that a broken environment on the VM is reported like everything else.
+Only the standard library is imported here, so that a broken environment on the VM is reported like any other failure.
 """
 
 import argparse
@@ -39,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def run_guarded(work: Work, arguments: Sequence[str] | None, *, open_run: Callable[[], Any]) -> int:
-    """The same for work of one's own, in a process that goes on; the exit status."""
+    """The same for another function, in a process that goes on; returns the exit status."""
     options = parsed(arguments)
     with taken(options.run_id, home=Path.home()) as output:
         return guarded(work, options, open_run=open_run, output=output)
 
 
 def guarded(work: Work, options: argparse.Namespace, *, open_run: Callable[[], Any], output: Output) -> int:
-    """Do the work; the exit status is 0 only if it was done. Whatever is raised is reported, and goes no further."""
+    """Run the work; the exit status is 0 only if it completed. Every exception is reported and caught."""
     run = None
     try:
         run = _opened(open_run)
@@ -77,7 +77,7 @@ def azure_ml_run() -> Any:
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The command line. Options that are not known are left alone: the app may be newer than this code."""
+    """The command line. Unknown options are ignored: the app may be newer than this code."""
     parser = argparse.ArgumentParser(description="Train one model on one snapshot.", allow_abbrev=False)
     parser.add_argument("--run-id", required=True)
     parser.add_argument("--site", required=True, help="names the file with the hub's credentials on this VM")
@@ -103,5 +103,5 @@ def _tell(run: Any, output: Output, error: BaseException) -> None:
     try:
         if run is not None:
             run.set_tags({FAILURE_TAG: failure.reason, KIND_TAG: failure.kind})
-    except BaseException as trouble:  # noqa: BLE001 - there is nobody left to tell
+    except BaseException as trouble:  # noqa: BLE001 - reporting itself has failed
         output.complain(f"the failure could not be reported to Azure ML: {type(trouble).__name__}")

@@ -1,4 +1,4 @@
-"""What ``evaluate()`` gave, as plain finite numbers, and bounded. Pure."""
+"""Convert the metrics of ``evaluate()`` to plain finite numbers, limited in number. Pure."""
 
 import math
 import re
@@ -14,9 +14,9 @@ _Numbers = dict[str, float]
 
 
 def finite_numbers(metrics: Any, report: Report, *, judged: str = "") -> _Numbers:
-    """The metrics that are numbers, of whatever class; the others are left out, and the report tells.
+    """The finite numbers among the metrics; the others are left out and reported.
 
-    Raises :class:`TrainingError` when the one that the pipeline is judged by is none, or when none is left.
+    Raises :class:`TrainingError` when the judged metric is not finite, or none is left.
     """
     if not isinstance(metrics, Mapping):
         raise TrainingError("evaluate() must return its metrics as a dict, a number by name")
@@ -36,7 +36,7 @@ def finite_numbers(metrics: Any, report: Report, *, judged: str = "") -> _Number
 
 
 def number(value: Any) -> float | None:
-    """A finite number as a float: also of numpy and of other libraries, and in an array of its own; None for others."""
+    """A finite number as a float, also from numpy and other libraries or a one-element array; None for others."""
     if isinstance(value, str | bytes | bytearray | complex):
         return None
     try:

@@ -1,8 +1,8 @@
-"""Where a job's output goes. Standard output and error end up in the cloud, beside the run.
+"""Redirects a job's output. Standard output and error end up in the cloud, beside the run.
 
-So while code runs that may have seen the data, whatever it prints, warns or leaves to die loudly, in this process, its
-threads and its children, goes into a file on the VM, which only the user that trains can read. Only the lines that are
-said through :class:`Output` go where the process's output went.
+So while code runs that may have seen data, everything that this process, its threads and its children print goes into a
+file on the VM, readable only by the training user. Only lines written through :class:`Output` reach the original
+output.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ KEPT = 20  # files, the newest
 
 
 class Output:
-    """Takes the output of this process when it is made.
+    """Redirects this process's output on creation.
 
-    ``where`` names the file that everything else goes to, empty when there could be none and it is dropped.
+    ``where``: the file that everything else goes to; empty when it cannot be created, and the output is dropped.
     """
 
     def __init__(self, run_id: str, *, home: Path) -> None:
@@ -39,21 +39,21 @@ class Output:
             faulthandler.enable(self._private)
 
     def say(self, line: str) -> None:
-        """A line for the cloud, which must hold no data."""
+        """Write a line to the cloud; it must hold no data."""
         print(line, file=self._said, flush=True)
 
     def complain(self, line: str) -> None:
-        """The same, on standard error, as far as it can be said at all."""
+        """The same, on standard error; errors of writing are ignored."""
         with contextlib.suppress(OSError, ValueError):
             print(line, file=self._told, flush=True)
 
     def note(self, text: str) -> None:
-        """A text that stays on the VM, as far as there is room for it."""
+        """Write a text to the file on the VM, up to its size limit."""
         with contextlib.suppress(OSError, ValueError):
             print(text, file=self._private, flush=True)
 
     def give_back(self) -> None:
-        """Let the output go where it went before; only for a process that goes on after the job."""
+        """Restore the original output; only for a process that goes on after the job."""
         faulthandler.disable()
         for stream in (sys.stdout, sys.stderr, self._said, self._told):
             with contextlib.suppress(OSError, ValueError):
@@ -67,7 +67,7 @@ class Output:
 
 @contextlib.contextmanager
 def taken(run_id: str, *, home: Path) -> Iterator[Output]:
-    """The output of this process, until the block ends."""
+    """Redirect the output of this process for a ``with`` block."""
     output = Output(run_id, home=home)
     try:
         yield output

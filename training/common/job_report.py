@@ -1,4 +1,4 @@
-"""What a job tells beside its metrics: the lines of its log, and what it did without."""
+"""What a job reports beside its metrics: log lines, and what it left out."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,20 +17,20 @@ _SHOWN = 5  # names for each reason
 
 @dataclass
 class Report:
-    """``say`` writes a line to the log; what was left out is kept for the app, with why, how many and some names."""
+    """``say`` writes a line to the log; omissions are kept for the app with reason, count and some names."""
 
     say: Callable[[str], None]
     entries: list[dict[str, Any]] = field(default_factory=list)
 
     def left_out(self, why: str, names: Sequence[str]) -> None:
-        """Note that these were left out, if any were."""
+        """Add an omission of these names, if there are any."""
         if names:
             shown = [bounded(name, _LONGEST_NAME) for name in names[:_SHOWN]]
             self.entries.append({"why": why, "count": len(names), "first": shown})
             self.say(f"left out ({why}): {named(names)}")
 
     def tag(self, run: Any) -> None:
-        """Write it beside the run, if there is anything."""
+        """Write the omissions to the run's tags, if there are any."""
         if not self.entries:
             return
         while len(text := json.dumps(self.entries)) > _LONGEST_TAG:

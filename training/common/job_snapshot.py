@@ -1,4 +1,4 @@
-"""All rows of a snapshot: every file is read, and the faults of all of them are reported at once."""
+"""Reads all rows of a snapshot: every file is read, and the faults of all of them are reported together."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ Outcome = Table | DataError | ChangedError  # of reading a file: its rows, or wh
 
 @dataclass(frozen=True)
 class Columns:
-    """What to read of each file; ``needed``: the labels that there must be a row of."""
+    """The columns to read; ``needed``: the labels of which there must be a row."""
 
     features: Sequence[str]
     label: str
@@ -28,7 +28,7 @@ class Columns:
 
 @dataclass
 class _Read:
-    """What became of the files. ``faults``: findings, which name their file."""
+    """The results of all files. ``faults``: sentences, each with its file's name."""
 
     tables: list[Table] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -51,8 +51,8 @@ def read_snapshot(
 ) -> tuple[Table, Table]:
     """The rows to train on, and those of the hold-out.
 
-    A file that is no longer the one in the manifest is left out, and so is one with a fault if ``leave_out_faulty``;
-    the report tells. Raises :class:`DataError` naming every file with a fault otherwise, and when too little is left.
+    A file that changed since the manifest is left out and reported, and so is one with a fault if ``leave_out_faulty``.
+    Otherwise raises :class:`DataError` naming every file with a fault; also when too few rows are left.
     """
     if not manifest.blobs:
         raise DataError("the snapshot lists no file to train on")
@@ -105,7 +105,7 @@ def _holdout(
 
 
 def read_blob(hub: HubReader, container: str, blob: BlobRef, columns: Columns) -> Outcome:
-    """The rows of one blob, or what is the matter with it. Raises :class:`HubError` for trouble of the hub."""
+    """The rows of one blob, or its fault. Raises :class:`HubError` when the hub fails."""
 
     def transfer() -> Table | DataError:
         chunks = hub.chunks(container, blob)

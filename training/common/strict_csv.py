@@ -1,7 +1,7 @@
-"""Numbers from CSV, strictly, in one pass over a stream of bytes.
+"""Strict parser for numbers in CSV, in one pass over a stream of bytes.
 
-What a data owner must be told is where the fault is; what must never be told is the value, because messages travel to
-the cloud. So a :class:`DataError` names the file, the line and the column, and quotes nothing that the file holds.
+Its errors say where a fault is and never quote the value, because they travel to the cloud: a :class:`DataError` names
+the file, the line and the column.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""What an orchestrator turn answered: its actions, output, error and custom status, read from the worker's JSON."""
+"""Parse the answer of an orchestrator turn: its actions, output, error and custom status, from the worker's JSON."""
 
 import json
 from dataclasses import dataclass

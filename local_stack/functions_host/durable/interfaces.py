@@ -1,4 +1,4 @@
-"""What the two halves of the host say to each other: the engine (this package) and the surface around it.
+"""The interface between the two halves of the host: the engine (this package) and its callers.
 
 The engine knows no HTTP and no Azure SDK. It calls the app through :class:`Invoker`; everything a caller can do to an
 instance is a method of ``task_hub.TaskHub``, described with the types below. Every "JSON text" is kept exactly as it
