@@ -53,7 +53,7 @@ class TrainingDriver(Protocol):
         """Request a training to stop; no error if it has ended. ``check`` shows when it has stopped."""
 
     def collect(self, training: TrainingRef) -> TrainedModel:
-        """What a completed training left: its metrics, those in ``training.metrics`` without fail.
+        """The results of a completed training: its metrics, always including those in ``training.metrics``.
 
         Raises :class:`PermanentError`: training_output_missing without a model, training_output_refused when its files
         have names that cannot become paths.

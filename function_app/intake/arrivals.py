@@ -107,7 +107,7 @@ class Intake:
         marked = is_done_marker(pipeline, arrival.blob)
         joined = await self._group(pipeline.name).submit((arrival, marked))
         if joined.start is not None:
-            return IntakeResult(start=(joined.start,))  # it sees a marker when it first looks
+            return IntakeResult(start=(joined.start,))  # it finds a marker in its first check
         return IntakeResult(wake=(joined.window_id,)) if marked and joined.new and joined.window_id else IntakeResult()
 
     def _group(self, pipeline: str) -> GroupCommit[tuple[Arrival, bool], JoinedWindow]:

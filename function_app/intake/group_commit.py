@@ -52,7 +52,7 @@ class GroupCommit(Generic[Item, Result]):
         try:
             results = await asyncio.to_thread(self._commit, [item for item, _ in group])
             answered = list(zip(group, results, strict=True))
-        except Exception as error:  # noqa: BLE001 - told to those whose items they are
+        except Exception as error:  # noqa: BLE001 - raised to the callers whose items failed
             if len(group) == 1 or isinstance(error, TransientError):  # the store is down for all alike
                 for _, future in group:
                     _resolve(future, error=error)

@@ -36,7 +36,7 @@ class RejectedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedChange:
-    """What a listing showed without an event: blobs that differ from the last settled listing; ``size`` in bytes."""
+    """An observed change: what a listing has that the decided one had not, without an event; ``size`` in bytes."""
 
     files: int
     size: int
@@ -58,10 +58,10 @@ class ArrivalWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowState:
-    """What the ledger knows of a window: how much joined, and when the last arrival did; sizes in bytes.
+    """The ledger's state of a window: how much joined, and when the last arrival did; sizes in bytes.
 
-    ``marked``: the pipeline's done-marker has been seen. ``least_files`` and ``least_bytes`` are None when the pipeline
-    asks for no minimum.
+    ``marked``: the pipeline's done-marker has arrived. ``least_files`` and ``least_bytes`` are None without a
+    configured minimum.
     """
 
     window_id: str
@@ -79,7 +79,7 @@ class WindowState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowVerdict:
-    """Tell the ledger what became of every arrival that joined a window."""
+    """Record the verdict on every arrival that joined a window."""
 
     window_id: str
     pipeline: str

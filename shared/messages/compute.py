@@ -46,7 +46,7 @@ class ComputeTicket:
 
 
 class Turn(StrEnum):
-    """What the queue says to a ticket."""
+    """The state of a ticket in the queue."""
 
     GRANTED = "granted"
     WAITING = "waiting"
@@ -57,7 +57,7 @@ class Turn(StrEnum):
 class ComputeTurn:
     """The queue's answer. ``position`` counts from 1 while waiting; ``reason`` is a sentence for people.
 
-    ``free_at``: when the compute is expected to be free for this ticket, as far as that can be told.
+    ``free_at``: when the compute is expected to be free for this ticket; None when that is unknown.
     """
 
     turn: Turn

@@ -9,7 +9,7 @@ from shared.messages.vocabulary import Cause, FailureKind, Parameters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChampionQuery:
-    """Ask who the champion of a pipeline is."""
+    """Ask for the champion of a pipeline."""
 
     pipeline: str
 
@@ -93,7 +93,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterModel:
-    """Register the model that a run left under ``model_path`` in its outputs.
+    """Register the model below ``model_path`` in a run's outputs.
 
     ``name`` in the registry; empty in commands from before runs carried it.
     """
@@ -113,7 +113,7 @@ class RegisteredModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildImage:
-    """Append the model that a run left under ``model_path`` to the dependency image of its code.
+    """Append the model below ``model_path`` in a run's outputs to the dependency image of its code.
 
     ``job`` is None in commands from before runs carried it.
     """
@@ -158,7 +158,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateStep:
-    """What ``roll_out`` asks of a candidate: verify it, switch to it, remove it."""
+    """A step of a roll-out for a candidate: verify it, switch to it, remove it."""
 
     rollout: Rollout
     candidate: Candidate
@@ -166,7 +166,7 @@ class CandidateStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """Where a target serves after a roll-out."""
+    """What a target serves after a roll-out, and where."""
 
     endpoint: str
 

@@ -52,13 +52,13 @@ class DecidedListing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanState:
-    """What the last scan of a pipeline's data saw.
+    """The state of the last scan of a pipeline's data.
 
-    The hold-out's content. Digests of the first and of the last page (``last_marker`` asks for it), and the
-    done-marker's ETag. ``swept_at``: when everything was listed last, and ``listing`` its digest, empty for nothing to
-    train on. ``told``: the listing that a window was notified of last, and when. ``unreadable``: what that listing
-    left out for its names, in words. ``code``: the digest of the code when this was kept. ``asked_code``: the change of
-    code that was seen to last, and when.
+    The hold-out's content; digests of the first and of the last page (``last_marker`` requests it); the done-marker's
+    ETag. ``swept_at``: the time of the last full listing, and ``listing`` its digest, empty when there was nothing to
+    train on. ``told``: the listing that a window was notified of last, and when. ``unreadable``: the blobs that this
+    listing left out for their names, in words. ``code``: the digest of the code at that time. ``asked_code``: the
+    change of code that was handled last, and when.
     """
 
     swept_at: datetime

@@ -13,14 +13,12 @@ from shared.messages.vocabulary import Cause, FailureKind, Outcome, Stage
 class RunRecord:
     """The ledger's row of a run, and the output of ``retrain_model``. ``seconds`` is the wall time of the run.
 
-    ``left_out``: what it did without.
-
-    ``note``: why it was asked for, in the requester's words. ``blobs``: files in its snapshot.
-    ``failure_kind``: whose matter a failure is; None for other outcomes. ``job_failed``: whether it counts against
-    data, code or parameters; records from before the kind have only this.
-    ``holdout`` and ``evaluator``: digests of what ``metrics`` were measured on and with. ``champion_value``: what the
-    champion reached in the judged metric on the same rows. ``comparable`` is false when it could not be compared,
-    ``overtaken`` is true when that was because another run became the champion while this one trained.
+    ``left_out``: its omissions. ``note``: the requester's words. ``blobs``: the number of files in its snapshot.
+    ``failure_kind``: None when it has not failed. ``job_failed``: whether the failure counts against data, code or
+    parameters; records from before the failure kind have only this. ``holdout`` and ``evaluator``: digests of the rows
+    and the code that ``metrics`` were measured with. ``champion_value``: the champion's judged metric on the same rows.
+    ``comparable`` is False when there was no comparison, ``overtaken`` is True when that was because another run became
+    the champion while this one trained.
     """
 
     run_id: str
@@ -147,9 +145,9 @@ class RunEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """The input of ``wind_up_run``: a run whose orchestration is gone, and how it is to be recorded.
+    """The input of ``wind_up_run``: an orphaned run, and the outcome to record.
 
-    ``delivers``: it may have the delivery of its pipeline, which is given back too.
+    ``delivers``: it may hold the delivery of its pipeline, which is given back too.
     """
 
     record: RunRecord
@@ -160,4 +158,4 @@ class RunEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The answer of an activity that has nothing to say."""
+    """The output of an activity without a result."""

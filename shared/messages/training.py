@@ -34,7 +34,7 @@ class TrainingOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRef:
-    """Names a submitted training. ``metrics``: those that are judged, which must not be missed."""
+    """Names a submitted training. ``metrics``: the judged ones, which must not be missing."""
 
     run_id: str
     pipeline: str
@@ -43,9 +43,9 @@ class TrainingRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingStatus:
-    """What a driver says of a training. ``detail`` is its own word for the phase, or why it failed.
+    """A driver's status of a training. ``detail`` is the driver's own word for the phase, or the reason of a failure.
 
-    ``failure_kind``: whose matter a failure is; None for other phases, and from apps before the kind.
+    ``failure_kind``: None for phases other than failed, and from older apps.
     """
 
     phase: TrainingPhase
@@ -76,10 +76,10 @@ class TrainingPoll:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEnd:
-    """How ``await_training`` ended: completed, failed or cancelled, after how many polls, and why.
+    """The end of ``await_training``: completed, failed or cancelled, after how many polls, and why.
 
-    ``failure_kind``: whose matter a failure is; None for other phases, and from apps before the kind.
-    ``job_failed``: whether it counts against data, code or parameters.
+    ``failure_kind``: None for phases other than failed, and from older apps. ``job_failed``: whether the failure counts
+    against data, code or parameters.
     """
 
     phase: TrainingPhase
@@ -91,10 +91,7 @@ class TrainingEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel:
-    """What a completed training left behind, and what it did without. ``metrics`` holds finite numbers only.
-
-    ``compared``: what it measured of the champion that its order named; None when it says nothing of one.
-    """
+    """The result of a completed training, and its omissions. ``metrics`` holds finite numbers only."""
 
     run_id: str
     pipeline: str

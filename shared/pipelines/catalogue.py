@@ -87,7 +87,7 @@ def training_folders(root: Path) -> frozenset[str]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """What looks like a pipeline's file, by name: also ``.yml`` and other spellings, reported and not read."""
+    """The files that may be meant as pipelines, by name: also ``.yml`` and the like, reported and not read."""
     for path in sorted(folder.iterdir()) if folder.exists() else ():
         if path.suffix.lower() in {SUFFIX, ".yml"} and not path.name.startswith("."):
             yield path

@@ -81,7 +81,7 @@ def fetch(run: Any, champion: str, into: Path) -> None:
 
 
 def _path(name: str) -> str:
-    """The name below the model's folder, if it is a plain path: whoever wrote that run chose it."""
+    """The relative path below the model's folder, if it is a plain one: the other run's job chose the name."""
     path = name.removeprefix(f"{MODEL}/")
     parts = path.split("/")
     plain = path.isprintable() and "\\" not in path and PurePosixPath(path).as_posix() == path
@@ -91,7 +91,7 @@ def _path(name: str) -> str:
 
 
 def _checksums(theirs: Any, names: list[str], folder: Path) -> dict[str, Any]:
-    """Size and MD5 of each file as that job left them; empty for jobs from before they were kept."""
+    """Size and MD5 of each file from that job's own list; empty for jobs from before there was one."""
     if CHECKSUMS not in names:
         return {}
     with TemporaryDirectory(prefix="checksums-", dir=folder.parent) as place:

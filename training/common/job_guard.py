@@ -16,7 +16,7 @@ from job_failures import JobError, OutsideError, places, told
 from job_output import Output, taken
 
 FAILURE_TAG = "edgetrain.failure"  # where the app finds why a training failed
-KIND_TAG = "edgetrain.failure_kind"  # and whose matter it is: data, code or outside
+KIND_TAG = "edgetrain.failure_kind"  # and its failure kind: data, code or outside
 
 Work = Callable[[Any, Output, argparse.Namespace], None]
 

@@ -76,7 +76,7 @@ def taken(run_id: str, *, home: Path) -> Iterator[Output]:
 
 
 def _beside(stream: TextIO, descriptor: int) -> TextIO:
-    """What writes to where the stream wrote. A stream that somebody put in its place is left as it is."""
+    """A writer to the stream's original target. A stream that other code has replaced is not changed."""
     try:
         ordinary = stream.fileno() in {1, 2}
     except (OSError, ValueError):

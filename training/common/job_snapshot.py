@@ -83,7 +83,7 @@ def _read_all(hub: HubReader, manifest: Manifest, columns: Columns, say: Callabl
             for blob, outcome in zip(manifest.blobs, outcomes, strict=True):
                 found.add(blob, outcome, say)
         except BaseException:
-            readers.shutdown(wait=False, cancel_futures=True)  # when the hub is away, it is for the others too
+            readers.shutdown(wait=False, cancel_futures=True)  # when the hub does not answer, the other files fail too
             raise
     return found
 

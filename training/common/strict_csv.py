@@ -34,11 +34,11 @@ class Table:
 
 
 def read_table(name: str, chunks: Iterable[bytes], *, features: Sequence[str], label: str, classes: set[int]) -> Table:
-    """Read one CSV file with a header line; its columns may come in any order, and others are left alone.
+    """Read one CSV file with a header line; columns may come in any order, and others are ignored.
 
     Raises :class:`DataError` for a missing or repeated column, bytes that are not UTF-8, and a file without rows; and
     at the end for rows of another length, cells that are not finite numbers, and labels outside ``classes``: for the
-    first one, with how many lines more have a fault.
+    first one, with the number of further lines with a fault.
     """
     lines = _Lines(name, chunks)
     rows = csv.reader(lines, strict=True)

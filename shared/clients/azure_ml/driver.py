@@ -63,7 +63,7 @@ class AzureMlDriver:
                 run.cancel()
 
     def collect(self, training: TrainingRef) -> TrainedModel:
-        """Metrics and model path of a completed run; raises :class:`PermanentError` if it left no model."""
+        """Metrics and model path of a completed run; raises :class:`PermanentError` if it has no model."""
         run = self._workspace.run(training.pipeline, training.run_id)
         outputs = RunOutputs(run)
         if not outputs.below(MODEL_PATH):

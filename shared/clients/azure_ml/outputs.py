@@ -1,4 +1,4 @@
-"""What a run left: names of its files, and their content, each as far as it can be believed.
+"""The output files of a run: their names and contents, verified as far as possible.
 
 Facts about azureml-core 1.61, observed:
 
@@ -6,9 +6,9 @@ Facts about azureml-core 1.61, observed:
 * ``run.download_files`` makes paths of names as they are, ``outputs/model//etc/x`` too, and keeps no count of bytes.
 * ``run.download_file`` reads a whole blob into memory, and leaves the service's MD5 alone.
 
-So names are asked for in two ways that must agree, and content is read here, from the address that the service gives:
-in pieces, to a path of ours, up to a number of bytes, and held to the length and the digest that come with it. Those
-are of what the storage has; the job's own list of sizes and digests says whether that is what it wrote.
+So names are requested in two ways that must agree, and content is downloaded here, from the URL that the service gives:
+in pieces, to a path of ours, up to a number of bytes, and checked against the length and the digest of the answer.
+Those are of what the storage has; the job's own list of sizes and digests says whether that is what it wrote.
 """
 
 import base64
@@ -45,7 +45,7 @@ class RunOutputs:
         self._left: dict[str, Any] | None = None
 
     def names(self) -> list[str]:
-        """Every file. Raises :class:`TransientError` when there is none: every run that ended left a log at least."""
+        """Every file's name. Raises :class:`TransientError` when there is none: every ended run has at least a log."""
         if not self._names:
             with translated(f"list the files of run {self._run.id}"):
                 self._names = [str(name) for name in self._run.get_file_names()]
@@ -58,7 +58,7 @@ class RunOutputs:
         return files_below(folder, self._addresses(folder))
 
     def download(self, folder: str, *, into: Path, most: int = MOST_BYTES) -> None:
-        """Write every file below ``folder`` to a folder of ours, one after the other; at most ``most`` bytes in all."""
+        """Download all files below ``folder`` to a local folder, one after the other; at most ``most`` bytes in all."""
         addresses = self._addresses(folder)
         known = self._as_left()
         left = most
@@ -96,7 +96,7 @@ class RunOutputs:
         return content
 
     def _addresses(self, prefix: str) -> dict[str, str]:
-        """Name -> where its content is, for the file of that name, or for all below the folder."""
+        """Name -> the URL of its content, for the file of that name, or for all below the folder."""
         listed = {name for name in self.names() if name == prefix or name.startswith(f"{prefix}/")}
         with translated(f"find the files of run {self._run.id}"):
             # Public calls tell addresses of logs only. This is the one behind run.download_files().
@@ -110,7 +110,7 @@ class RunOutputs:
 
 
 def _download(name: str, address: str, target: Path, most: int, known: Mapping[str, Any]) -> int:
-    """Write the content to ``target``; how many bytes it is."""
+    """Write the content to ``target``; returns its size in bytes."""
     size = 0
     with target.open("wb") as into:
         for piece in _pieces(name, address, known):
@@ -123,9 +123,9 @@ def _download(name: str, address: str, target: Path, most: int, known: Mapping[s
 
 
 def _pieces(name: str, address: str, known: Mapping[str, Any]) -> Iterator[bytes]:
-    """The content as it is stored.
+    """The stored content, in pieces.
 
-    Raises :class:`TransientError` at its end when it is not what the storage has, or not what the job wrote.
+    Raises :class:`TransientError` at the end when it differs from what the storage has, or from what the job wrote.
     """
     if urlsplit(address).scheme != "https":
         raise PermanentError(f"Azure ML gives no https address for {shortened(name)}", code=Code.BAD_CONFIGURATION)
@@ -133,7 +133,7 @@ def _pieces(name: str, address: str, known: Mapping[str, Any]) -> Iterator[bytes
     try:
         with requests.get(address, headers={"Accept-Encoding": "identity"}, stream=True, timeout=_TIMEOUT) as answer:
             told.require(answer)
-            # Not decoded: length and digest are of the bytes that are stored.
+            # Not decoded: length and digest are those of the stored bytes.
             for piece in answer.raw.stream(PIECE, decode_content=False):
                 told.read(piece)
                 yield piece

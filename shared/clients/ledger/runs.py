@@ -1,4 +1,4 @@
-"""Runs: the claim to train a fingerprint, and the record of what became of it.
+"""Runs: the claim to train a fingerprint, and the record of the run.
 
 Table ``runs``, partition = pipeline, besides the one named below. A run has four rows, inserted in one transaction when
 it is claimed:
@@ -80,14 +80,14 @@ class RunLedger:
         return sorted((run for run in records if run.fingerprint == fingerprint), key=lambda run: run.attempt)
 
     def run(self, run_id: str) -> RunRecord | None:
-        """The record of a run, or None when no such run was claimed or recorded; any text may be asked for."""
+        """The record of a run; None when there is none of that id. Accepts any text."""
         if not _RUN_ID.fullmatch(run_id):  # the tables refuse keys with a slash, so they are not queried
             return None
         row = self._runs.get(_pipeline_of(run_id), _run_key(run_id))
         return _record(row) if row else None
 
     def request(self, run_id: str) -> RunRequest | None:
-        """What was claimed under this run id, or None when nothing was; any text may be asked for."""
+        """The request that was claimed under this run id; None when there is none. Accepts any text."""
         if not _RUN_ID.fullmatch(run_id):
             return None
         row = self._runs.get(_pipeline_of(run_id), _run_key(run_id))

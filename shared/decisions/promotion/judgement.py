@@ -53,11 +53,12 @@ class _Comparison:
 
 
 def judge(rule: PromotionRule, challenger: Challenger, champion: Champion) -> Judgement:
-    """Whether the challenger takes over, and why.
+    """Whether the challenger is promoted, and why.
 
     A missing metric, or one that is not a finite number, is never promoted. A challenger must be more than the margin
     better, so a tie keeps the champion. A run that is judged again after it was crowned is its own champion, and stays
-    it. Without a comparison ``rule.without_comparison`` decides; the limits that can be told hold all the same.
+    it. Without a comparison ``rule.without_comparison`` decides; the floor and other limits that can be checked apply
+    all the same.
     """
     value = challenger.metrics.get(rule.metric)
     short = short_of_the_floor(rule, challenger.metrics)
