@@ -57,8 +57,8 @@ def bounded_metrics(metrics: Mapping[str, float], judged: str) -> tuple[dict[str
     if len(kept) == len(metrics):
         return dict(metrics), ""
     told = (
-        f"{len(metrics) - len(kept)} of {len(metrics)} metrics are not kept, because they are more than {MOST_METRICS}"
-        " or their names are too long or no text; all of them are in Azure ML"
+        f"{len(metrics) - len(kept)} of {len(metrics)} metrics are not kept: at most {MOST_METRICS} are, and only"
+        " those whose names are texts of ordinary length; all of them are in Azure ML"
     )
     return {name: kept[name] for name in metrics if name in kept}, told
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from shared.errors import Code, PermanentError
 from shared.fields import in_our_words
-from shared.pipelines.model import Pipeline
+from shared.pipelines.model import PATTERNS, Pipeline
 from shared.texts import shortened
 
 LARGEST_FILE = 256 * 1024
@@ -34,7 +35,7 @@ def parse_pipeline(text: str, *, source: str) -> Pipeline:
     try:
         raw = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader that is stricter
     except yaml.YAMLError as error:
-        said = shortened(error)
+        said = shortened(str(error).replace('in "<unicode string>", line', "at line"))
         hint = "; put a value that starts with * in quotes" if "alias" in said else ""
         raise _bad(source, f"not valid YAML: {said}{hint}") from None
     except RecursionError:
@@ -48,7 +49,7 @@ def parse_pipeline(text: str, *, source: str) -> Pipeline:
     try:
         return Pipeline.model_validate(raw)
     except ValidationError as error:
-        problems = [": ".join([*_field(item["loc"]), in_our_words(item["msg"])]) for item in error.errors()]
+        problems = [": ".join([*_field(item["loc"]), _said(item)]) for item in error.errors()]
         raise _bad(source, "; ".join(problems)) from None
 
 
@@ -92,6 +93,11 @@ def _text_of(path: Path, source: str) -> str:
 
 def _bad(source: str, problem: str) -> PermanentError:
     return PermanentError(f"{source}: {problem}", code=Code.BAD_PIPELINE)
+
+
+def _said(item: ErrorDetails) -> str:
+    pattern = item.get("ctx", {}).get("pattern")
+    return f"must be {PATTERNS[pattern]}" if pattern in PATTERNS else in_our_words(item["msg"])
 
 
 def _field(where: tuple[int | str, ...]) -> list[str]:

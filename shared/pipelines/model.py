@@ -32,6 +32,16 @@ _Folder = Annotated[str, Field(max_length=500), AfterValidator(_blob_name)]
 _BlobName = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_blob_name)]
 NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
 _Name = Annotated[str, Field(pattern=NAME)]
+_TRAINING_FOLDER = r"^[a-z][a-z0-9_]*$"
+_METRIC = r"^[ -~]+$"
+_MODEL = r"^[a-zA-Z0-9][\w.-]{0,99}$"
+PATTERNS = {
+    NAME: "1 to 48 lower-case letters, digits and hyphens, with no hyphen at either end",
+    _TRAINING_FOLDER: "lower-case letters, digits and underscores, beginning with a letter",
+    _METRIC: "printable ASCII characters",
+    _MODEL: "at most 100 letters, digits, underscores, dots and hyphens, beginning with a letter or a digit",
+}
+"""What the patterns of fields ask for, in words."""
 
 _MOST_LATEST = 10_000  # they are held in memory while a container is listed
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -127,7 +137,7 @@ class Queue(_Part):
 class Train(_Part):
     """How to train."""
 
-    folder: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="folder under training/")
+    folder: str = Field(pattern=_TRAINING_FOLDER, description="folder under training/")
     compute: _Name = Field(description="name of the compute target in Azure ML and in the settings")
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="handed to train.py")
     queued_limit_seconds: _Seconds = 4 * 3600
@@ -153,7 +163,7 @@ class Judge(_Part):
     """When a challenger is promoted."""
 
     metric: str = Field(
-        min_length=1, max_length=100, pattern=r"^[ -~]+$", description="name of the metric that decides, in ASCII"
+        min_length=1, max_length=100, pattern=_METRIC, description="name of the metric that decides, in ASCII"
     )
     direction: Literal["higher", "lower"] = Field("higher", description="which way the metric is better")
     floor: float = Field(description="the challenger must be at least this good, champion or not")
@@ -181,7 +191,7 @@ class Target(_Part):
 class Deliver(_Part):
     """Where to deliver."""
 
-    model: str = Field(pattern=r"^[a-zA-Z0-9][\w.-]{0,99}$", description="name in the Azure ML model registry")
+    model: str = Field(pattern=_MODEL, description="name in the Azure ML model registry")
     targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=20)]
 
 

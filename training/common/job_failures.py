@@ -117,7 +117,8 @@ def _of_the_system(error: BaseException, at: str) -> Told | None:
         return Told(OUTSIDE, f"the VM's disk is full: {what}; free some space on it")
     if number in {errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE}:
         return Told(OUTSIDE, f"the VM has a problem: {what}; check its disk and its limits")
-    return Told(CODE, f"the VM refused something to the training code: {what}")
+    remedy = "correct the path, or what else the training code asks of the VM"
+    return Told(CODE, f"the training code asked the VM for something that failed: {what}; {remedy}")
 
 
 def _of_ends(error: BaseException, at: str) -> Told | None:

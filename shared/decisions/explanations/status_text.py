@@ -43,10 +43,12 @@ def window_status_text(window: WindowState) -> str:
 def quarantine_status_text(quarantine: Quarantine) -> str:
     """Why the data of a quarantine are not trained again: the failures, and what ends it."""
     failures = quarantine.failures
-    last = f"; the last failure: {failures[-1].reason}" if failures else ""
-    runs = ", ".join(failure.run_id for failure in failures)
+    failed = "too often"
+    if failures:
+        runs = ", ".join(failure.run_id for failure in failures)
+        failed = f"{counted(len(failures), 'time')} ({runs}); the last failure: {failures[-1].reason}"
     return (
-        f"the same data, code and parameters failed {counted(len(failures), 'time')} ({runs}){last}; quarantined since"
+        f"the same data, code and parameters failed {failed}; quarantined since"
         f" {utc_text(quarantine.since)}: change a file or the code to have them trained, or release them with"
         f" POST /api/pipelines/{quarantine.pipeline}/release"
     )

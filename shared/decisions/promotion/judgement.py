@@ -120,7 +120,8 @@ def short_of_the_floor(rule: PromotionRule, metrics: Mapping[str, float]) -> str
         logged = f"the training logged no metric {rule.metric!r}; it logged: {known}"
         return f"{logged}; have evaluate() return it, or change judge.metric"
     if not math.isfinite(value):
-        return f"metric {rule.metric} is {value}, not a finite number, so the model is not promoted"
+        said = f"metric {rule.metric} is {value}, not a finite number, so the model is not promoted"
+        return f"{said}; have evaluate() return a finite one"
     if _worse(rule, value, rule.floor):
         return f"{rule.metric} {value:.4f} misses the floor {rule.floor:g} (judge.floor), so the model is not promoted"
     return ""
@@ -192,8 +193,9 @@ def _drifted(
     least = best - rule.drift_limit if rule.higher_is_better else best + rule.drift_limit
     if not _worse(rule, value, least):
         return ""
+    by = f"more than {rule.drift_limit:g} " if rule.drift_limit else ""
     return (
-        f"{rule.metric} {value:.4f} is more than {rule.drift_limit:g} worse than the best champion so far on this"
+        f"{rule.metric} {value:.4f} is {by}worse than the best champion so far on this"
         f" hold-out ({best:.4f}, run {run_id}): the champion keeps serving (judge.drift_limit)"
     )
 

@@ -174,8 +174,11 @@ def decide_orphaned_run(
     if run.stage is Stage.RECORDING and abs(now - request.requested_at) <= GIVE_UP_AFTER:
         return StartAgain(resumed=True)
     stage = f" in stage {run.stage.value}" if run.stage else ""
-    why = first_line(run.said) or "no reason given"
-    return FinalizeRun(Outcome.FAILED, f"its orchestration failed{stage}: {why}; correct that and start the run again")
+    failed, why = f"its orchestration failed{stage}", first_line(run.said)
+    then = f"{failed}: {why}; correct that and start the run again"
+    if not why:
+        then = f"{failed} without a reason; read the app's log of that time, then start the run again"
+    return FinalizeRun(Outcome.FAILED, then)
 
 
 def after_roll_outs(

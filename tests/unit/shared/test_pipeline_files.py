@@ -85,7 +85,7 @@ def test_what_is_named_otherwise_is_told_and_not_read(tmp_path: Path) -> None:
 
     assert [each.name for each in pipelines.all] == ["churn"]
     broken = pipelines.broken
-    assert broken.pop("Churn").startswith("Churn.yaml: name: must match pattern")
+    assert broken.pop("Churn").startswith("Churn.yaml: name: must be 1 to 48 lower-case letters")
     assert broken == {
         "Sales.YAML": "Sales.YAML: is not read; rename it to Sales.yaml",
         "folder": "folder.yaml: is a folder, not a file; rename it",

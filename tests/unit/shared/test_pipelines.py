@@ -47,8 +47,8 @@ def test_a_short_file_is_enough_and_the_rest_has_defaults() -> None:
         (changed("train.folder", None), "churn.yaml: train.folder: is missing"),
         (changed("judge.floor", "high"), "judge.floor: must be a number"),
         (changed("judge.flor", 1), "judge.flor: is not a field"),
-        (changed("name", "Has Spaces"), "name: must match pattern"),
-        (changed("train.folder", "../etc"), "train.folder: must match pattern"),
+        (changed("name", "Has Spaces"), "churn.yaml: name: must be 1 to 48 lower-case letters"),
+        (changed("train.folder", "../etc"), "train.folder: must be lower-case letters"),
         (changed("deliver.targets", []), "deliver.targets: must have at least 1 item"),
         (
             changed("deliver.targets", [{"name": "a"}, {"name": "a"}]),

@@ -253,7 +253,7 @@ def test_a_run_that_only_failed_to_record_goes_on_and_is_not_called_failed() -> 
         ),
         (
             instance(Liveness.FAILED),
-            "its orchestration failed: no reason given;",
+            "its orchestration failed without a reason;",
         ),
         (
             instance(Liveness.COMPLETED),
