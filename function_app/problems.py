@@ -56,9 +56,9 @@ def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = Non
 def problem(status: int, code: str, detail: str, *, field: str | None = None) -> func.HttpResponse:
     """A problem document; ``code`` is stable, ``detail`` is for people, ``field`` is the one that is wrong."""
     title = code.replace("_", " ")
-    told = shortened(detail, _LONGEST_DETAIL)
+    shown = shortened(detail, _LONGEST_DETAIL)
     where = None if field is None else shortened(field)
-    body = {"type": f"urn:edgetrain:{code}", "title": title, "status": status, "detail": told, "field": where}
+    body = {"type": f"urn:edgetrain:{code}", "title": title, "status": status, "detail": shown, "field": where}
     return func.HttpResponse(json.dumps(body), status_code=status, mimetype=PROBLEM_TYPE)
 
 

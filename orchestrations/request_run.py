@@ -33,8 +33,8 @@ def request_run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, 
     show(context, said)
     granted = admission.run if admission is not None and admission.start else None
     if request.reply is not None:
-        told = replace(admission, run=None) if admission is not None else None
-        answer = AnswerRequest(request=request, admission=told, rejected=trouble)
+        known = replace(admission, run=None) if admission is not None else None
+        answer = AnswerRequest(request=request, admission=known, rejected=trouble)
         # A run waits for one round of retries only: its outcome is sent in any case.
         yield from _answer(context, answer, rounds=1 if granted is not None else ANSWER_ROUNDS)
     if granted is None:
@@ -53,8 +53,8 @@ def _admit(
         return {"rejected": error.code.value, "reason": error.reason}, None, error.reason
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
         return {"failed": first_line(error)}, None, gave_up(error)
-    told = {key: value for key, value in to_wire(admission).items() if key != "run"}
-    return {"admission": told}, admission, ""
+    known = {key: value for key, value in to_wire(admission).items() if key != "run"}
+    return {"admission": known}, admission, ""
 
 
 def _answer(

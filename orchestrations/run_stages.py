@@ -86,10 +86,10 @@ class Run:
 
     def end(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:
         """End the run with this outcome; ``kind``: its failure kind."""
-        told = f"{reason}; {self.unkept}" if self.unkept else reason
-        told += described(self.record.left_out)
+        whole = f"{reason}; {self.unkept}" if self.unkept else reason
+        whole += described(self.record.left_out)
         counts = self.record.job_failed or (kind is not None and kind.counts)
-        record = replace(self.record, outcome=outcome, reason=told, failure_kind=kind, job_failed=counts)
+        record = replace(self.record, outcome=outcome, reason=whole, failure_kind=kind, job_failed=counts)
         self.record = bounded_record(record)
 
     def retry_while_outside(self, steps: Callable[[], Steps]) -> Steps:

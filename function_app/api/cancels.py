@@ -27,8 +27,8 @@ async def cancel_run(run_id: str, services: Services, client: df.DurableOrchestr
         detail = f"run {run_id} has no orchestration; the reconciler starts or ends it within minutes"
         raise RefusedError(409, "not_running", detail)
     await client.terminate(run_id, WHY.format(run_id=run_id))
-    told = "the reconciler stops its training, frees its compute and records its outcome within 4 minutes"
-    return m.Cancelled(run_id=run_id, sentence=f"run {run_id} is being cancelled; {told}")
+    then = "the reconciler stops its training, frees its compute and records its outcome within 4 minutes"
+    return m.Cancelled(run_id=run_id, sentence=f"run {run_id} is being cancelled; {then}")
 
 
 async def _forget_the_next(run_id: str, services: Services) -> m.Cancelled:

@@ -122,9 +122,9 @@ def arrival_views(arrivals: Iterable[RecordedArrival]) -> tuple[m.ArrivalView, .
 
 
 def _arrival_view(recorded: RecordedArrival) -> m.ArrivalView:
-    told = {part.name: getattr(recorded.arrival, part.name) for part in fields(Arrival)}
+    reported = {part.name: getattr(recorded.arrival, part.name) for part in fields(Arrival)}
     return m.ArrivalView(
-        **told,
+        **reported,
         verdict=recorded.verdict,
         reason=recorded.reason
         or f"joined window {recorded.window_id}; whether its data are trained is not decided yet",

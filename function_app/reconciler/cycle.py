@@ -13,8 +13,8 @@ from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.data_changes import detect_data_changes
 from function_app.reconciler.due_schedules import start_due
 from function_app.reconciler.instances import DurableClient
-from function_app.reconciler.orphaned_runs import adopt_runs
-from function_app.reconciler.orphaned_windows import adopt_windows
+from function_app.reconciler.orphaned_runs import recover_runs
+from function_app.reconciler.orphaned_windows import recover_windows
 from function_app.reconciler.outcome_answers import send_due_outcomes
 from function_app.reconciler.retries import try_again
 from function_app.reconciler.troubles import check_pipeline_files, record_troubles
@@ -28,8 +28,8 @@ async def run_cycle(services: Services, client: DurableClient, now: datetime) ->
     began = time.monotonic()
     context = CycleContext(services, client, now)
     await check_pipeline_files(context)
-    unfinished = await adopt_windows(context)
-    await adopt_runs(context)
+    unfinished = await recover_windows(context)
+    await recover_runs(context)
     await try_again(context)
     await start_due(context)
     await detect_data_changes(context, unfinished)

@@ -58,7 +58,7 @@ class CycleContext:
 
     @contextmanager
     def guard(self, what: str) -> Iterator[None]:
-        """Log an error of the block with its remedy, and go on. ``what`` completes the log line: "adopt run x"."""
+        """Log an error of the block with its remedy, and go on. ``what`` completes the log line: "resume run x"."""
         try:
             yield
         except PermanentError as error:  # its text names the remedy

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shared.clients.ledger import UnfinishedRun
 
 
-async def adopt_runs(context: CycleContext) -> None:
+async def recover_runs(context: CycleContext) -> None:
     """Check every claimed run without an outcome, also of pipelines whose file is broken or removed."""
     known = context.services.pipelines
     if context.had_runs is None:

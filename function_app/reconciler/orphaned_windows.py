@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from shared.clients.ledger import UnfinishedWindow
 
 
-async def adopt_windows(context: CycleContext) -> list[UnfinishedWindow]:
+async def recover_windows(context: CycleContext) -> list[UnfinishedWindow]:
     """Adopt orphaned windows; returns all windows without a verdict at the start of the cycle."""
     unfinished: list[UnfinishedWindow] = []
     with context.guard("list the windows that are not decided"):

@@ -24,16 +24,16 @@ def blueprint() -> df.Blueprint:
     @bp.durable_client_input(client_name="client")
     async def on_training_status(event: str, client: df.DurableOrchestrationClient) -> None:
         try:
-            told = payload_of(event)
+            payload = payload_of(event)
         except PermanentError as error:
             log.warning("an event about a training could not be read: %s", error.reason)
             return
-        run_id = run_id_of(told)
+        run_id = run_id_of(payload)
         if run_id is None:
-            log.warning("event %s names no run; no orchestration is woken", told["id"])
+            log.warning("event %s names no run; no orchestration is woken", payload["id"])
             return
         try:
-            await client.raise_event(training_id(run_id), WAKE_UP, {"event": shortened(told["id"], 256)})
+            await client.raise_event(training_id(run_id), WAKE_UP, {"event": shortened(payload["id"], 256)})
         except Exception as error:  # noqa: BLE001 - the client raises it bare for an unknown or a finished instance
             # Only a hint is lost: polling finds the status anyway.
             log.info("no orchestration waits for run %s: %s", run_id, error)

@@ -42,19 +42,19 @@ class RunEventPublisher:
 
     def publish(self, event: RunEvent) -> None:
         """Publish a moment of a run. Subscribers recognise a repeat by its id."""
-        told = announcement(event)
+        announced = announcement(event)
         if self._topic is None:
-            log.debug("%s is not announced: %s are not set", told.id, SETTING)
+            log.debug("%s is not announced: %s are not set", announced.id, SETTING)
             return
         message = CloudEvent(
-            id=told.id,
-            type=told.type,
-            source=told.source,
-            subject=told.subject,
-            time=told.time,
-            dataschema=told.dataschema,
+            id=announced.id,
+            type=announced.type,
+            source=announced.source,
+            subject=announced.subject,
+            time=announced.time,
+            dataschema=announced.dataschema,
             datacontenttype="application/json",
-            data=told.data,
+            data=announced.data,
         )
         with translated("the Event Grid topic", SETTING), _endpoint_is_checked():
             self._publisher.send(message, raw_response_hook=require_no_page)

@@ -161,14 +161,14 @@ class ContainerRegistryClient:
         with self._ask("POST", f"{repository}/blobs/uploads/", scopes) as response:
             self._require(response, {202}, doing)
             location = self._location(response)
-        sent, waiting, told = 0, b"", hashlib.sha256()
+        sent, waiting, actual = 0, b"", hashlib.sha256()
         for piece in pieces:
-            told.update(piece)
+            actual.update(piece)
             if waiting:
                 location = self._patch(location, waiting, sent, scopes, doing)
                 sent += len(waiting)
             waiting = piece
-        if f"sha256:{told.hexdigest()}" != digest:  # a bug in the app; lost bytes are reported by the registry
+        if f"sha256:{actual.hexdigest()}" != digest:  # a bug in the app; lost bytes are reported by the registry
             raise PermanentError(
                 f"blob {digest} was not sent: its content does not match the digest", code=Code.REGISTRY_REFUSED
             )

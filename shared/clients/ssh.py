@@ -15,7 +15,7 @@ from typing import Final
 import paramiko
 
 from shared.clients.ssh_frames import Frame, NotBegunError, printable
-from shared.clients.ssh_login import log_in, told
+from shared.clients.ssh_login import cause_of, log_in
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import SshHost
 
@@ -217,7 +217,7 @@ class SshSession:
         try:
             yield
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise TransientError(f"{self.label}: {doing}: {told(error)}") from error
+            raise TransientError(f"{self.label}: {doing}: {cause_of(error)}") from error
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def log_in(client: paramiko.SSHClient, host: SshHost, label: str, timeout: float
     _connect(client, host, key, label, timeout)
 
 
-def told(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """An error's text on one line; the name of its class when it has none."""
     return shortened(error) or type(error).__name__
 
@@ -42,15 +42,15 @@ def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, labe
         raise _wrong_host(label) from error
     except paramiko.AuthenticationException as error:
         if "timeout" in str(error).lower():
-            raise TransientError(f"{label}: {told(error)}") from error
+            raise TransientError(f"{label}: {cause_of(error)}") from error
         reason = f"{label}: the VM refuses the key of user {host.username}; add its public half to authorized_keys"
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
     except paramiko.SSHException as error:
         if "not found in known_hosts" in str(error):  # RejectPolicy's words: it showed a key of another type
             raise _wrong_host(label) from error
-        raise TransientError(f"{label}: {told(error)}") from error
+        raise TransientError(f"{label}: {cause_of(error)}") from error
     except (OSError, EOFError) as error:
-        raise TransientError(f"{label}: {told(error)}") from error
+        raise TransientError(f"{label}: {cause_of(error)}") from error
     transport = client.get_transport()
     if transport is not None:
         transport.set_keepalive(15)

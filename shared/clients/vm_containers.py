@@ -196,8 +196,8 @@ class LoopbackHttp:
                     raise HTTPException(f"its answer was cut, or has more than {_REPLY_LIMIT} bytes")
                 return response.status, reply
             except (OSError, EOFError, HTTPException) as error:
-                told = " ".join(str(error).split()) or type(error).__name__
-                raise TransientError(f"{self._session.label}: {method} {path} on port {port}: {told[:500]}") from error
+                cause = " ".join(str(error).split()) or type(error).__name__
+                raise TransientError(f"{self._session.label}: {method} {path} on port {port}: {cause[:500]}") from error
 
 
 class _Stream:

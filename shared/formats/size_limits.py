@@ -56,11 +56,11 @@ def bounded_metrics(metrics: Mapping[str, float], judged: str) -> tuple[dict[str
             room -= taken
     if len(kept) == len(metrics):
         return dict(metrics), ""
-    told = (
+    missing = (
         f"{len(metrics) - len(kept)} of {len(metrics)} metrics are not kept: at most {MOST_METRICS} are, and only"
         " those whose names are texts of ordinary length; all of them are in Azure ML"
     )
-    return {name: kept[name] for name in metrics if name in kept}, told
+    return {name: kept[name] for name in metrics if name in kept}, missing
 
 
 def bounded_record(record: RunRecord) -> RunRecord:

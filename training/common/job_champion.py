@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
-from job_failures import JobError, bounded, told
+from job_failures import JobError, bounded, failure_of
 from job_metrics import finite_numbers
 from job_report import Report
 from strict_csv import Table
@@ -54,7 +54,7 @@ def measured(
             evaluated = evaluate(load(Path(folder)), holdout.features, holdout.labels)
         metrics = finite_numbers(evaluated, Report(say=_nothing))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an old model does to newer code
-        trouble = bounded(f"its model could not be measured again: {told(error).reason}", LONGEST_REASON)
+        trouble = bounded(f"its model could not be measured again: {failure_of(error).reason}", LONGEST_REASON)
     report.say(f"the champion, run {champion}: {trouble or 'measured on the same rows'}")
     return {"run_id": champion, "metrics": metrics, "trouble": trouble}
 

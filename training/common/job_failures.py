@@ -45,32 +45,32 @@ class OutsideError(JobError):
 
 
 @dataclass(frozen=True)
-class Told:
+class Failure:
     """What is reported of a failure."""
 
     kind: str
     reason: str
 
 
-def told(error: BaseException, *, whole_text: str = "") -> Told:
+def failure_of(error: BaseException, *, whole_text: str = "") -> Failure:
     """The failure kind and the reason of an exception. ``whole_text``: the file on the VM with the full text."""
     try:
-        return _told(error, whole_text)
+        return _failure_of(error, whole_text)
     except BaseException:  # noqa: BLE001 - an exception may be of a class that fails when it is asked
-        return Told(CODE, "the training code raised an error that cannot be described")
+        return Failure(CODE, "the training code raised an error that cannot be described")
 
 
-def _told(error: BaseException, whole_text: str) -> Told:
+def _failure_of(error: BaseException, whole_text: str) -> Failure:
     if isinstance(error, JobError):
-        return Told(error.kind, bounded(str(error)))
+        return Failure(error.kind, bounded(str(error)))
     at = f" at {_place(error)}"
     for match in (_of_memory, _of_modules, _of_the_system, _of_ends):
         found = match(error, at)
         if found is not None:
-            return Told(found.kind, bounded(found.reason))
+            return Failure(found.kind, bounded(found.reason))
     withheld = "its text is withheld, because it may quote the data"
     where = f"; read it in {whole_text}" if whole_text else ""
-    return Told(CODE, bounded(f"{_class_of(error)}{_named(error)}{at}; {withheld}{where}"))
+    return Failure(CODE, bounded(f"{_class_of(error)}{_named(error)}{at}; {withheld}{where}"))
 
 
 def bounded(text: str, longest: int = LONGEST_REASON) -> str:
@@ -91,41 +91,41 @@ def places(error: BaseException) -> list[str]:
     ]
 
 
-def _of_memory(error: BaseException, at: str) -> Told | None:
+def _of_memory(error: BaseException, at: str) -> Failure | None:
     if not isinstance(error, MemoryError) and getattr(error, "errno", None) != errno.ENOMEM:
         return None
     remedy = "give it more, train on less, or check what else runs there"
-    return Told(OUTSIDE, f"the VM does not have enough memory ({_class_of(error)}{at}); {remedy}")
+    return Failure(OUTSIDE, f"the VM does not have enough memory ({_class_of(error)}{at}); {remedy}")
 
 
-def _of_modules(error: BaseException, at: str) -> Told | None:
+def _of_modules(error: BaseException, at: str) -> Failure | None:
     if not isinstance(error, ModuleNotFoundError):
         return None
     name = next(_shown_names(error), None)
     what = f"the module {name!r}" if name else "a module"
     remedy = "name its package in requirements.in, write the lock again (make lock), and prepare the VM"
-    return Told(OUTSIDE, f"{what} is not in the environment on the VM (imported{at}); {remedy}")
+    return Failure(OUTSIDE, f"{what} is not in the environment on the VM (imported{at}); {remedy}")
 
 
-def _of_the_system(error: BaseException, at: str) -> Told | None:
+def _of_the_system(error: BaseException, at: str) -> Failure | None:
     """What the operating system refuses, by its number: the text, and the file's name, may be anything."""
     number = error.errno if isinstance(error, OSError) else None
     if number is None or number not in errno.errorcode:
         return None
     what = f"{os.strerror(number)} ({_class_of(error)}{at})"
     if number in {errno.ENOSPC, errno.EDQUOT}:
-        return Told(OUTSIDE, f"the VM's disk is full: {what}; free some space on it")
+        return Failure(OUTSIDE, f"the VM's disk is full: {what}; free some space on it")
     if number in {errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE}:
-        return Told(OUTSIDE, f"the VM has a problem: {what}; check its disk and its limits")
+        return Failure(OUTSIDE, f"the VM has a problem: {what}; check its disk and its limits")
     remedy = "correct the path, or what else the training code asks of the VM"
-    return Told(CODE, f"the training code asked the VM for something that failed: {what}; {remedy}")
+    return Failure(CODE, f"the training code asked the VM for something that failed: {what}; {remedy}")
 
 
-def _of_ends(error: BaseException, at: str) -> Told | None:
+def _of_ends(error: BaseException, at: str) -> Failure | None:
     if isinstance(error, SystemExit):
-        return Told(CODE, f"the training code ended the process{at}; it must return, or raise an exception")
+        return Failure(CODE, f"the training code ended the process{at}; it must return, or raise an exception")
     if isinstance(error, KeyboardInterrupt):
-        return Told(OUTSIDE, f"the training was interrupted{at}")
+        return Failure(OUTSIDE, f"the training was interrupted{at}")
     return None
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from job_failures import JobError, OutsideError, places, told
-from job_output import Output, taken
+from job_failures import JobError, OutsideError, failure_of, places
+from job_output import Output, captured
 
 FAILURE_TAG = "edgetrain.failure"  # where the app finds why a training failed
 KIND_TAG = "edgetrain.failure_kind"  # and its failure kind: data, code or outside
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def run_guarded(work: Work, arguments: Sequence[str] | None, *, open_run: Callable[[], Any]) -> int:
     """The same for another function, in a process that goes on; returns the exit status."""
     options = parsed(arguments)
-    with taken(options.run_id, home=Path.home()) as output:
+    with captured(options.run_id, home=Path.home()) as output:
         return guarded(work, options, open_run=open_run, output=output)
 
 
@@ -96,7 +96,7 @@ def _tell(run: Any, output: Output, error: BaseException) -> None:
     with contextlib.suppress(Exception):  # of an exception that fails when it is asked
         stack = [] if isinstance(error, JobError) else places(error)
         output.note("".join(traceback.format_exception(error)))  # in full, on the VM
-    failure = told(error, whole_text=output.where)
+    failure = failure_of(error, whole_text=output.where)
     for place in stack:
         output.complain(f"  {place}")
     output.complain(f"failed: {failure.reason}")

@@ -66,7 +66,7 @@ class Output:
 
 
 @contextlib.contextmanager
-def taken(run_id: str, *, home: Path) -> Iterator[Output]:
+def captured(run_id: str, *, home: Path) -> Iterator[Output]:
     """Redirect the output of this process for a ``with`` block."""
     output = Output(run_id, home=home)
     try:

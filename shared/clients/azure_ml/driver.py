@@ -44,7 +44,7 @@ class AzureMlDriver:
         self._turns = turns
 
     def submit(self, job: TrainingJob) -> TrainingStatus:
-        """Start the job, or adopt the run of this id that an earlier attempt started."""
+        """Start the job, or take over the run of this id that an earlier attempt started."""
         run = self._find(job) or self._start(job)
         with translated(f"tag run {job.run_id}"):
             # Tags are written after the start; a crash in between leaves a run without them. Merging is safe.

@@ -77,8 +77,8 @@ def _from_text(action: str, error: Exception, secret: str) -> EdgetrainError:
 
 def _quotes(text: str, secret: str) -> bool:
     """Whether some piece of the secret is in the text, however either is broken into lines."""
-    hidden, told = "".join(secret.split()), "".join(text.split())
-    return any(hidden[start : start + _PIECE] in told for start in range(max(1, len(hidden) - _PIECE + 1)))
+    hidden, shown = "".join(secret.split()), "".join(text.split())
+    return any(hidden[start : start + _PIECE] in shown for start in range(max(1, len(hidden) - _PIECE + 1)))
 
 
 def _from_status(action: str, status: int, text: str, absent: PermanentError | None) -> EdgetrainError:

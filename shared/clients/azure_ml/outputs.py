@@ -129,23 +129,23 @@ def _pieces(name: str, address: str, known: Mapping[str, Any]) -> Iterator[bytes
     """
     if urlsplit(address).scheme != "https":
         raise PermanentError(f"Azure ML gives no https address for {shortened(name)}", code=Code.BAD_CONFIGURATION)
-    told = _Told(name)
+    transfer = _Transfer(name)
     try:
         with requests.get(address, headers={"Accept-Encoding": "identity"}, stream=True, timeout=_TIMEOUT) as answer:
-            told.require(answer)
+            transfer.require(answer)
             # Not decoded: length and digest are those of the stored bytes.
             for piece in answer.raw.stream(PIECE, decode_content=False):
-                told.read(piece)
+                transfer.read(piece)
                 yield piece
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         # The raw stream breaks off with urllib3's own. No text of the error: it may quote the address, whose signature
         # opens it.
         raise TransientError(f"{_SERVICE} did not give {shortened(name)}: {type(error).__name__}") from None
-    told.require_whole()
-    told.require_as_left(known.get(name))
+    transfer.require_whole()
+    transfer.require_as_left(known.get(name))
 
 
-class _Told:
+class _Transfer:
     """What the storage's headers say of a file, and what was received."""
 
     def __init__(self, name: str) -> None:

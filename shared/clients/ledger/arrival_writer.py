@@ -149,8 +149,8 @@ def _with_starts(
     """
     if claim is None or claim.started:
         return list(became)
-    adopter = next((one.event for one in asked if claim.overdue(one.arrival.received_at)), claim.opened_by)
+    recoverer = next((one.event for one in asked if claim.overdue(one.arrival.received_at)), claim.opened_by)
     return [
-        replace(entry, start=claim.window) if one.event in {claim.opened_by, adopter} else entry
+        replace(entry, start=claim.window) if one.event in {claim.opened_by, recoverer} else entry
         for entry, one in zip(became, asked, strict=True)
     ]

@@ -1,7 +1,7 @@
 """What the reconciler does about orphaned windows, runs and answers. Pure: time is a value.
 
-An orphan is adopted by doing what its dead owner has left undone. A claim is left alone while its own orchestration or
-its owner's is alive, and for a grace period after the last sign of life.
+An orphan is recovered by doing what its dead owner has left undone. A claim is left alone while its own orchestration
+or its owner's is alive, and for a grace period after the last sign of life.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def decide_orphaned_window(
     """What to do about an unfinished window whose owner is gone; None: not yet anything.
 
     ``verdict``: the verdict, if its owner died just after it. ``run``: the run that was claimed for the window; then
-    only the verdict is missing, because runs are adopted too. ``trouble``: why its pipeline cannot be read. Data that
+    only the verdict is missing, because runs are recovered too. ``trouble``: why its pipeline cannot be read. Data that
     are rejected here are not lost: a later listing that differs from the decided one opens a window again.
     """
     if verdict is not None:

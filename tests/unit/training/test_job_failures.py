@@ -70,11 +70,11 @@ def imports_a_value() -> None:
     ],
 )
 def test_each_cause_has_its_kind_and_its_words(work: Callable[[], object], kind: str, words: str) -> None:
-    told = job_failures.told(raised_by(work))
+    failure = job_failures.failure_of(raised_by(work))
 
-    assert told.kind == kind
-    assert words in told.reason
-    assert SECRET.partition(".")[0] not in told.reason
+    assert failure.kind == kind
+    assert words in failure.reason
+    assert SECRET.partition(".")[0] not in failure.reason
 
 
 class _UntellableError(OSError):
@@ -85,10 +85,10 @@ class _UntellableError(OSError):
 def test_an_exception_that_fails_when_it_is_asked_is_told_all_the_same() -> None:
     nameless = eval('type("Bad", (ValueError,), {})', {})  # of no module
 
-    assert job_failures.told(raised_by(lambda: raise_(_UntellableError()))).reason == (
+    assert job_failures.failure_of(raised_by(lambda: raise_(_UntellableError()))).reason == (
         "the training code raised an error that cannot be described"
     )
-    assert job_failures.told(raised_by(lambda: raise_(nameless()))).reason.startswith("ValueError at ")
+    assert job_failures.failure_of(raised_by(lambda: raise_(nameless()))).reason.startswith("ValueError at ")
 
 
 def test_a_name_from_the_data_is_not_shown_because_it_looks_like_a_name() -> None:
@@ -96,29 +96,29 @@ def test_a_name_from_the_data_is_not_shown_because_it_looks_like_a_name() -> Non
 
     known: dict[str, int] = {}
 
-    told = job_failures.told(raised_by(lambda: known[value]))
+    failure = job_failures.failure_of(raised_by(lambda: known[value]))
 
-    assert told.reason.startswith("KeyError at ")
-    assert value not in told.reason
+    assert failure.reason.startswith("KeyError at ")
+    assert value not in failure.reason
 
 
 def test_a_fault_in_the_language_is_told_by_its_line(tmp_path: object) -> None:
-    told = job_failures.told(raised_by(lambda: compile("fit(features", "row-8675309.125", "exec")))
+    failure = job_failures.failure_of(raised_by(lambda: compile("fit(features", "row-8675309.125", "exec")))
 
-    assert told.reason.startswith("SyntaxError at test_job_failures.py:")
+    assert failure.reason.startswith("SyntaxError at test_job_failures.py:")
 
 
 def test_where_the_text_can_be_read_is_said() -> None:
-    told = job_failures.told(
+    failure = job_failures.failure_of(
         raised_by(lambda: raise_(ValueError(SECRET))), whole_text="~/edgetrain/logs/r.log on the VM"
     )
 
-    assert told.reason.endswith("; read it in ~/edgetrain/logs/r.log on the VM")
+    assert failure.reason.endswith("; read it in ~/edgetrain/logs/r.log on the VM")
 
 
 @given(text=st.text(max_size=3000))
 def test_a_reason_is_one_bounded_line(text: str) -> None:
-    reason = job_failures.told(job_failures.DataError(text)).reason
+    reason = job_failures.failure_of(job_failures.DataError(text)).reason
 
     assert len(reason) <= job_failures.LONGEST_REASON
     assert reason.isprintable()
@@ -149,4 +149,4 @@ def test_a_reason_is_one_bounded_line(text: str) -> None:
     ),
 )
 def test_no_text_of_an_exception_is_passed_on(text: str, kind: type[BaseException]) -> None:
-    assert text not in job_failures.told(raised_by(lambda: raise_(kind(text)))).reason
+    assert text not in job_failures.failure_of(raised_by(lambda: raise_(kind(text)))).reason

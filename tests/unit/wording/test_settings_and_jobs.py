@@ -79,10 +79,10 @@ def test_failures_of_jobs() -> None:
     }
     sentences = {}
     for case, raising in work.items():
-        told = job_failures.told(raised_by(raising), whole_text="~/edgetrain/logs/r.log on the VM")
-        place = told.reason.partition(" at test_")[2].partition(" ")[0].rstrip(";,)")
+        failure = job_failures.failure_of(raised_by(raising), whole_text="~/edgetrain/logs/r.log on the VM")
+        place = failure.reason.partition(" at test_")[2].partition(" ")[0].rstrip(";,)")
         sentences[case] = (
-            f"({told.kind}) {told.reason.replace(f'test_{place}', 'train.py:3') if place else told.reason}"
+            f"({failure.kind}) {failure.reason.replace(f'test_{place}', 'train.py:3') if place else failure.reason}"
         )
 
     compare("job_failures", "What the job reports of an error in train.py, with its kind.", sentences)

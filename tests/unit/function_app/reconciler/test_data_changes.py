@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from function_app.reconciler.orphaned_windows import adopt_windows
+from function_app.reconciler.orphaned_windows import recover_windows
 from function_app.reconciler.troubles import record_troubles
 from shared.decisions.reconciliation.change_detection import FULL_LISTING_EVERY
 from shared.errors import Code, PermanentError, TransientError
@@ -115,7 +115,7 @@ def test_while_an_admission_decides_nothing_is_looked_at(world: WatchedWorld, hu
     world.ledger.arrivals.close_window(window)
     world.has_instance(window.window_id, None)
     hub.lands("a.csv")
-    _, unfinished = world.passes(adopt_windows)
+    _, unfinished = world.passes(recover_windows)
 
     look(world, *unfinished)
 
@@ -268,7 +268,7 @@ def test_who_dies_after_opening_leaves_a_window_that_the_next_pass_starts(world:
     assert look(world).failed == 1
     world.client.start_new = start  # type: ignore[method-assign]
 
-    world.passes(adopt_windows)
+    world.passes(recover_windows)
 
     [window] = open_windows(world)
     assert world.client.started == [window.window_id]
