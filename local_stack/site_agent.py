@@ -1,4 +1,4 @@
-"""A site's agent: it tells Event Grid of blobs that were written, because an Azure Stack Hub raises no events itself.
+"""A site's agent: it reports blobs that were written to Event Grid, because an Azure Stack Hub raises no events itself.
 
 With the vendor's publisher; and with the local stand-in's control API, through which deliveries are made to go wrong.
 """
@@ -34,11 +34,11 @@ class SiteAgent:
         self._publisher.close()
         self._session.close()
 
-    def tell_of(self, blobs: Iterable[Landed]) -> None:
+    def publish_written(self, blobs: Iterable[Landed]) -> None:
         """Publish that the blobs were written."""
-        self.tell([blob_created(self._endpoints, blob) for blob in blobs])
+        self.publish([blob_created(self._endpoints, blob) for blob in blobs])
 
-    def tell(self, events: list[dict[str, Any]]) -> None:
+    def publish(self, events: list[dict[str, Any]]) -> None:
         """Publish events in the Event Grid schema."""
         for start in range(0, len(events), _MOST_IN_A_REQUEST):
             self._publisher.send(events[start : start + _MOST_IN_A_REQUEST])

@@ -19,16 +19,16 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
     request = from_wire(RunRequest, context.get_input())
     run = Run(context, request)
     try:
-        yield from run.tell(RunEventKind.ACCEPTED)
+        yield from run.announce(RunEventKind.ACCEPTED)
         yield from (run.train_in_turn() if run.queues else run.train())
         if run.is_checked:
             yield from run.retry_while_outside(run.collect)
-        yield from run.tell(RunEventKind.TRAINED)
+        yield from run.announce(RunEventKind.TRAINED)
         if run.is_checked:
             yield from run.retry_while_outside(run.wait_to_deliver)
         yield from run.retry_while_outside(run.judge)
         yield from run.retry_while_outside(run.deliver)
-        yield from run.tell(RunEventKind.REGISTERED)
+        yield from run.announce(RunEventKind.REGISTERED)
         yield from run.retry_while_outside(run.roll_out)
     except RunEndedError as end:
         run.end(end.outcome, str(end), end.kind)
@@ -37,5 +37,5 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
         run.end(Outcome.FAILED, f"{run.record.stage.value}: {reason}", kind)
     yield from run.keep()
     yield from run.let_others_deliver()
-    yield from run.tell_the_end()
+    yield from run.announce_outcome()
     return to_wire(run.record)

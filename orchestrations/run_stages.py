@@ -99,21 +99,21 @@ class Run:
         else:
             yield from steps()
 
-    def tell(self, kind: RunEventKind) -> Steps:
+    def announce(self, kind: RunEventKind) -> Steps:
         """Announce a moment of the run."""
         if self.request.schema >= QUEUE_SCHEMA:
             yield from announce(self.context, kind, self.record)
 
-    def tell_the_end(self) -> Steps:
+    def announce_outcome(self) -> Steps:
         """Announce the outcome."""
         if self.record.outcome is not None:
-            yield from self.tell(RunEventKind.ending(self.record.outcome))
+            yield from self.announce(RunEventKind.ending(self.record.outcome))
 
     def train_in_turn(self) -> Steps:
         """Acquire the compute, train, and give the compute back however the training ends."""
         try:
             yield from self.wait_for_turn()
-            yield from self.tell(RunEventKind.TRAINING_STARTED)
+            yield from self.announce(RunEventKind.TRAINING_STARTED)
             yield from self.train()
         except Exception:  # no finally: a generator that is being closed must not yield
             yield from self.give_back()

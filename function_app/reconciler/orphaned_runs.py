@@ -38,10 +38,10 @@ async def recover_runs(context: CycleContext) -> None:
             for found in await asyncio.to_thread(context.services.ledger.runs.unfinished, pipeline):
                 with context.guard(f"resume run {found.request.run_id}"):
                     if retry_is_due(found.tries, found.at, context.now):
-                        await _adopt(context, found)
+                        await _recover(context, found)
 
 
-async def _adopt(context: CycleContext, found: UnfinishedRun) -> None:
+async def _recover(context: CycleContext, found: UnfinishedRun) -> None:
     request = found.request
     run = await look_up(context.client, request.run_id)
     owner = InstanceStatus(life=Liveness.NEVER)

@@ -32,11 +32,11 @@ async def recover_windows(context: CycleContext) -> list[UnfinishedWindow]:
         context.undecided = {found.window.pipeline for found in unfinished}
     for found in unfinished:
         with context.guard(f"resume window {found.window.window_id}"):
-            await _adopt(context, found)
+            await _recover(context, found)
     return unfinished
 
 
-async def _adopt(context: CycleContext, found: UnfinishedWindow) -> None:
+async def _recover(context: CycleContext, found: UnfinishedWindow) -> None:
     window, ledger = found.window, context.services.ledger
     if within_grace(window.opened_at, context.now):
         return

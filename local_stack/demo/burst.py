@@ -53,7 +53,7 @@ def _land_and_tell(cast: Cast, step: Step, files: Mapping[str, bytes]) -> None:
     for number, blob in enumerate(land_all(cast.endpoints, PIPELINE, files), 1):
         waiting.append(blob)
         if len(waiting) == _TOLD_AT_ONCE or number == len(files):
-            cast.agent.tell_of(waiting)
+            cast.agent.publish_written(waiting)
             waiting.clear()
         if number % 100 == 0:
             cast.screen.note(step, f"{number} files have landed")

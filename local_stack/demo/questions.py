@@ -50,7 +50,7 @@ def ask_why(cast: Cast, burst: Burst) -> dict[str, dict[str, Any]]:
         "whose event was lost": (burst.lost[0], "trained", run_id),
         "in another folder": (OUTSIDE_BLOB, "outside", None),
     }
-    cast.agent.tell_of([land(cast.endpoints, PIPELINE, OUTSIDE_BLOB, b"a\n1\n")])
+    cast.agent.publish_written([land(cast.endpoints, PIPELINE, OUTSIDE_BLOB, b"a\n1\n")])
     cast.agent.wait_until_delivered()
     answers = {}
     with cast.screen.step("why? three files and what became of them") as step:

@@ -84,7 +84,7 @@ class Story:
         known = known_runs(cast)
         title = "more data lands: a better model takes over while a client scores"
         with SteadyClient(self.serving_url, data.sample_request) as client, self.screen.step(title) as step:
-            cast.agent.tell_of(self._land(data.second))
+            cast.agent.publish_written(self._land(data.second))
             self._keep(follow_new_run(cast, step, known, expected="promoted"))
         self.failed_requests = client.failed
         self.screen.say(f"      the client sent {client.sent} requests meanwhile; failed: {client.failed}")

@@ -109,7 +109,7 @@ def drop_everything(stack: Stack, agent: SiteAgent, kind: str, deaths: int) -> D
         files = {f"landing/{number:03}-{part}.csv": csv(chance, lines) for part in range(chance.randint(1, 3))}
         landed: list[Landed] = list(land_all(stack.endpoints, name, files))
         uploaded[name] += len(landed)
-        agent.tell_of(landed)
+        agent.publish_written(landed)
         if number in dying:
             stack.kill("functions_host")
             stack.start_service("functions_host")

@@ -71,7 +71,7 @@ def runs(
     agent.subscribe(seed=3, duplicates=1, shuffle=1)
     with app_client(stack.endpoints) as app:
         known = {name: {run["run_id"] for run in app.runs(name)} for name in STORIES}
-        agent.tell([event for name in STORIES for event in events[name]])
+        agent.publish([event for name in STORIES for event in events[name]])
         started = {name: app.wait_for_new_run(name, known[name]) for name in STORIES}
         ended = {name: app.wait_for_outcome(run_id) for name, run_id in started.items()}
         for name in STORIES:

@@ -29,7 +29,7 @@ def test_addresses_keys_and_messages_survive_both_being_killed(messaging: Stack)
     before = messaging.endpoints
     with upstream_client(before) as upstream, site_agent(before) as agent:
         upstream.ask({"schema": 1, "pipeline": "breast-cancer"}, message_id="before-the-kill")
-        agent.tell_of([BLOB])
+        agent.publish_written([BLOB])
         pending = agent.deliveries()["pending"]
 
     for name in PARTS:
@@ -59,7 +59,7 @@ def test_a_topic_takes_events_with_its_own_key_only(messaging: Stack) -> None:
     endpoints["event_grid"]["topics"]["arrivals"]["key"] = endpoints["event_grid"]["topics"]["announcements"]["key"]
 
     with site_agent(endpoints) as agent, pytest.raises(ClientAuthenticationError):
-        agent.tell_of([BLOB])
+        agent.publish_written([BLOB])
 
 
 def test_a_subscription_is_not_changed_when_the_webhook_does_not_agree(messaging: Stack) -> None:

@@ -278,7 +278,7 @@ def test_a_dead_run_holds_its_compute_until_it_is_wound_up(world: WatchedWorld) 
     assert turn.turn is Turn.GRANTED
 
 
-def test_one_run_that_cannot_be_adopted_does_not_keep_the_others(
+def test_one_run_that_cannot_be_recovered_does_not_keep_the_others(
     world: WatchedWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = world.claims()

@@ -134,7 +134,7 @@ def test_the_arrivals_of_a_pipeline_that_is_gone_or_broken_are_rejected(
     assert world.ledger.arrivals.unfinished_windows() == []
 
 
-def test_one_window_that_cannot_be_adopted_does_not_keep_the_others(
+def test_one_window_that_cannot_be_recovered_does_not_keep_the_others(
     world: WatchedWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.has_pipeline("other")
