@@ -74,7 +74,7 @@ def test_every_bad_event_is_taken_and_keeps_a_row_with_its_reason(
     assert all(entry["reason"].startswith("event: ") for entry in after)
 
 
-def test_every_bad_message_is_answered_and_put_aside_with_its_reason(
+def test_every_bad_message_is_answered_and_quarantined_with_its_reason(
     stack: Stack, bus: ServiceBusClient, chance: random.Random
 ) -> None:
     sent = {f"nonsense-{number}": nonsense.body(chance) for number in range(MESSAGES)}

@@ -254,7 +254,7 @@ def test_a_message_that_starts_a_run_is_answered_twice_and_its_repeat_not_at_all
     assert run["outcome"] in {"promoted", "not_promoted"}, run["reason"]
 
 
-def test_a_message_that_makes_no_sense_is_answered_and_put_aside(upstream: UpstreamClient) -> None:
+def test_a_message_that_makes_no_sense_is_answered_and_quarantined(upstream: UpstreamClient) -> None:
     message_id = upstream.ask(b"\x00 not JSON")
 
     answer = upstream.wait_for_answer(message_id)

@@ -200,7 +200,7 @@ def test_who_syncs_the_same_bytes_every_night_trains_nothing_twice(stack: Stack,
     assert not stack.preview().would_start
 
 
-def test_what_fails_again_and_again_is_put_aside_until_it_changes_or_is_released(stack: Stack) -> None:
+def test_what_fails_again_and_again_is_quarantined_until_it_changes_or_is_released(stack: Stack) -> None:
     stack.land("holdout/holdout.csv")
     stack.land("landing/part-1.csv")
     for attempt in (1, 2, 3):

@@ -195,7 +195,7 @@ def test_who_asks_for_what_is_being_trained_follows_that_run(
         (b'{"schema": 1, "pipeline": "unheard-of"}', "there is no pipeline 'unheard-of'; known: "),
     ],
 )
-def test_what_can_never_work_is_answered_and_put_aside(upstream: UpstreamClient, content: bytes, reason: str) -> None:
+def test_what_can_never_work_is_answered_and_quarantined(upstream: UpstreamClient, content: bytes, reason: str) -> None:
     message_id = upstream.ask(content, correlation_id=f"bad-{len(content)}")
 
     answer = upstream.wait_for_answer(f"bad-{len(content)}")

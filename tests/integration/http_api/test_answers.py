@@ -113,7 +113,7 @@ def test_without_data_nothing_starts_and_the_remedy_is_named(app: App) -> None:
     assert "hold-out digits/holdout" in problem(post(app, f"/api/pipelines/{EMPTY}/runs"), 409, "no_data")
 
 
-def test_what_is_put_aside_is_released(app: App) -> None:
+def test_what_is_quarantined_is_released(app: App) -> None:
     path = f"/api/pipelines/{PIPELINE}/release"
     assert "quarantined: ee" in problem(post(app, path, {"fingerprint": "00" * 32}), 404, "unknown_quarantine")
 

@@ -73,7 +73,7 @@ class Histories(RuleBasedStateMachine):
                 self.failed_since_release[kept.fingerprint] = 0
 
     @invariant()
-    def the_ledger_knows_what_is_put_aside(self) -> None:
+    def the_ledger_knows_what_is_quarantined(self) -> None:
         active = {kept.fingerprint for kept in self.world.ledger.quarantines.of(NAME) if kept.active}
         assert active == {identity for identity, failed in self.failed_since_release.items() if failed >= 3}
 

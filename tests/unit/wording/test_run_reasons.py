@@ -52,7 +52,7 @@ from tests.support.builders import a_run_request, a_training_poll
 from tests.support.computes import a_ticket
 from tests.support.golden import compare
 from tests.support.workflow import START
-from tests.unit.decisions.explanations.test_blob_verdict import PUT_ASIDE
+from tests.unit.decisions.explanations.test_blob_verdict import QUARANTINED
 from tests.unit.decisions.promotion.test_judgement import HIGHER, NEW, NOBODY, challenger, champion
 from tests.unit.decisions.training.test_failure_causes import a_trace
 
@@ -80,8 +80,8 @@ def test_admission() -> None:
         "trained before, promoted": refused(a_run_record(outcome=Outcome.PROMOTED)),
         "trained before, not promoted": refused(a_run_record(outcome=Outcome.NOT_PROMOTED)),
         "no new file": nothing_new("breast-cancer-abababababab-1").reason,
-        "quarantined": refused(failed, quarantine=PUT_ASIDE),
-        "quarantined without evidence": quarantine_status_text(replace(PUT_ASIDE, failures=())),
+        "quarantined": refused(failed, quarantine=QUARANTINED),
+        "quarantined without evidence": quarantine_status_text(replace(QUARANTINED, failures=())),
         "left out: some files": "..." + described(entries),
         "left out: one still written": "..." + described(omissions_of(STILL_WRITTEN, ["landing/log.csv"])),
         "left out: two still written": "..."

@@ -60,7 +60,7 @@ OPEN = WindowState(
     longest_wait_seconds=60,
 )
 FAILED = a_run_record(outcome=Outcome.FAILED, reason="training: line 3", requested_at=LATER)
-PUT_ASIDE = Quarantine(
+QUARANTINED = Quarantine(
     pipeline="breast-cancer",
     fingerprint=FAILED.fingerprint,
     snapshot_digest=FAILED.snapshot_digest,
@@ -217,7 +217,7 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
         ["failed 3 times; POST .../release"],
     ),
     "quarantined though its window only saw it start": (
-        {"events": [TRAINED], "listed_in": ListedIn(run=FAILED, entry=ENTRY), "quarantines": [PUT_ASIDE]},
+        {"events": [TRAINED], "listed_in": ListedIn(run=FAILED, entry=ENTRY), "quarantines": [QUARANTINED]},
         Verdict.QUARANTINED,
         [FAILED.run_id, "which failed: training: line 3", "POST /api/pipelines/breast-cancer/release"],
     ),
@@ -225,14 +225,14 @@ CASES: dict[str, tuple[dict[str, Any], Verdict | None, list[str]]] = {
         {
             "events": [TRAINED],
             "listed_in": ListedIn(run=FAILED, entry=ENTRY),
-            "quarantines": [PUT_ASIDE],
+            "quarantines": [QUARANTINED],
             "entry": NEWER,
         },
         None,
         ["2026-05-01 10:01:00 UTC", FAILED.run_id],
     ),
     "another set of data is quarantined": (
-        {"listed_in": TAKEN, "quarantines": [replace(PUT_ASIDE, fingerprint="ee" * 32)]},
+        {"listed_in": TAKEN, "quarantines": [replace(QUARANTINED, fingerprint="ee" * 32)]},
         Verdict.TRAINED,
         ["whose model was promoted"],
     ),
@@ -412,7 +412,7 @@ EVIDENCE = st.builds(
     runs=st.lists(RUNS, max_size=2).map(lambda runs: {run.run_id: run for run in runs}),
     window=st.none() | st.builds(replace, st.just(OPEN), window_id=st.sampled_from([WINDOW, "other"]), opened_at=TIMES),
     quarantines=st.lists(
-        st.builds(replace, st.just(PUT_ASIDE), fingerprint=st.sampled_from(["aa" * 32, "bb" * 32])), max_size=2
+        st.builds(replace, st.just(QUARANTINED), fingerprint=st.sampled_from(["aa" * 32, "bb" * 32])), max_size=2
     ),
 )
 

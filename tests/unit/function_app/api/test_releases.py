@@ -47,7 +47,7 @@ def test_one_is_released_and_the_others_stay(services: MemoryServices) -> None:
     assert sentence.startswith("1 fingerprint of pipeline breast-cancer ")
 
 
-def test_when_nothing_is_put_aside_the_data_are_looked_at_again(services: MemoryServices) -> None:
+def test_when_nothing_is_quarantined_the_data_are_looked_at_again(services: MemoryServices) -> None:
     post(services)
     services.ledger.listings.mark_decided(PIPELINE, "digest", START)
 
@@ -58,7 +58,7 @@ def test_when_nothing_is_put_aside_the_data_are_looked_at_again(services: Memory
     assert services.ledger.listings.last_decided(PIPELINE) is None
 
 
-def test_a_fingerprint_that_is_not_put_aside_is_refused_with_those_that_are(services: MemoryServices) -> None:
+def test_a_fingerprint_that_is_not_quarantined_is_refused_with_those_that_are(services: MemoryServices) -> None:
     post(services, {"fingerprint": OTHER})
 
     with pytest.raises(RefusedError, match=f"is not quarantined; quarantined: {ONE}") as caught:

@@ -19,7 +19,7 @@ STARTED = {"admission": {"start": True, "run_id": "r-1", "verdict": "trained", "
 SAME = {"admission": {"start": False, "run_id": "r-1", "verdict": "unchanged", "reason": "nothing changed"}}
 NOTHING_NEW = {"admission": {"start": False, "run_id": None, "verdict": "unchanged", "reason": "nothing new"}}
 NO_DATA = {"admission": {"start": False, "run_id": None, "verdict": "rejected", "reason": "no hold-out; upload it"}}
-PUT_ASIDE = {"admission": {"start": False, "run_id": "r-1", "verdict": "quarantined", "reason": "failed 3 times"}}
+QUARANTINED = {"admission": {"start": False, "run_id": "r-1", "verdict": "quarantined", "reason": "failed 3 times"}}
 REFUSED = {"rejected": "bad_pipeline", "reason": "broken"}
 FAILED = {"failed": "tables are down"}
 
@@ -105,7 +105,7 @@ def test_a_key_that_was_used_for_another_request_is_refused(services: MemoryServ
         (SAME, False),
         (NOTHING_NEW, True),
         (NO_DATA, True),
-        (PUT_ASIDE, True),
+        (QUARANTINED, True),
         (REFUSED, True),
         (FAILED, True),
         (None, True),
@@ -212,7 +212,7 @@ def test_an_admission_becomes_the_right_status(said: dict[str, Any], status: int
     ("said", "error", "says"),
     [
         (NO_DATA, PermanentError, "no hold-out; upload it"),
-        (PUT_ASIDE, RefusedError, "failed 3 times"),
+        (QUARANTINED, RefusedError, "failed 3 times"),
         (REFUSED, PermanentError, "broken"),
         (FAILED, TransientError, "tables are down; .*GET /api/runs"),
         ({}, TransientError, "not listed within 200 s"),

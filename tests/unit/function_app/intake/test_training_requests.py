@@ -34,7 +34,7 @@ class Results:
     """Keeps what was sent. ``trouble``: what the broker raises."""
 
     answers: list[TrainingAnswer] = field(default_factory=list)
-    misfits: list[RejectedMessage] = field(default_factory=list)
+    quarantined: list[RejectedMessage] = field(default_factory=list)
     trouble: Exception | None = None
 
     def send(self, answer: TrainingAnswer) -> None:
@@ -42,10 +42,10 @@ class Results:
             raise self.trouble
         self.answers.append(answer)
 
-    def quarantine(self, misfit: RejectedMessage) -> None:
+    def quarantine(self, message: RejectedMessage) -> None:
         if self.trouble is not None:
             raise self.trouble
-        self.misfits.append(misfit)
+        self.quarantined.append(message)
 
 
 class App:
@@ -182,16 +182,16 @@ def test_a_start_that_fails_is_made_by_the_next_delivery(app: App, monkeypatch: 
         ({"parameters": {"inverse_regularisation": "much"}}, "parameters: inverse_regularisation must be of kind"),
     ],
 )
-def test_what_can_never_work_is_answered_and_put_aside(app: App, body: object, reason: str) -> None:
+def test_what_can_never_work_is_answered_and_quarantined(app: App, body: object, reason: str) -> None:
     message = a_message(body, correlation_id="c-1")
 
     app.start_or_reject(message)
 
-    (answer,), (misfit,) = app.results.answers, app.results.misfits
+    (answer,), (rejected,) = app.results.answers, app.results.quarantined
     assert (answer.kind, answer.request_id, answer.correlation_id) == (AnswerKind.REJECTED, "message-1", "c-1")
     assert answer.reason.startswith(reason)
-    assert (misfit.body, misfit.reason) == (message.body, answer.reason)
-    assert misfit.reply == ReplyTo(message_id="message-1", correlation_id="c-1")
+    assert (rejected.body, rejected.reason) == (message.body, answer.reason)
+    assert rejected.reply == ReplyTo(message_id="message-1", correlation_id="c-1")
     assert app.client.started == []
 
 
@@ -208,7 +208,7 @@ def test_an_id_that_was_used_for_another_request_is_not_taken_for_a_repeat(app: 
     (answer,) = app.results.answers
     assert answer.kind is AnswerKind.REJECTED
     assert answer.reason.startswith("MessageId 'message-1' was used before, for another request")
-    assert len(app.results.misfits) == 1
+    assert len(app.results.quarantined) == 1
     assert len(app.client.started) == 1
 
 
@@ -234,7 +234,7 @@ def test_trouble_of_our_own_is_raised_and_no_reason_to_reject(app: App) -> None:
         app.start_or_reject(a_message())
 
     assert app.results.answers == []
-    assert app.results.misfits == []
+    assert app.results.quarantined == []
 
 
 messages = st.builds(
@@ -261,7 +261,7 @@ def test_every_message_leads_to_a_request_or_an_answer_and_every_id_to_one_reque
     assert set(app.client.started) == {f"bus-{key_of(a_message(message_id=each))}" for each in asked}
     answered = {answer.request_id for answer in app.results.answers}
     assert answered | asked == {message.message_id for message in sent}
-    assert len(app.results.answers) == len(app.results.misfits)
+    assert len(app.results.answers) == len(app.results.quarantined)
 
 
 def test_a_message_is_read_as_the_host_hands_it_over() -> None:
