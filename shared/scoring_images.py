@@ -32,6 +32,6 @@ def scoring_parts(job: JobTree) -> ScoringParts:
     try:
         name = ImageName(f"scoring/{job.folder}", environment_key(*locks))
     except ValueError as error:
-        reason = f"train.folder {job.folder!r} cannot name a repository: {error}"
+        reason = f"train.folder {job.folder!r} cannot name a repository: {error}; rename the folder"
         raise PermanentError(reason, code=Code.BAD_PIPELINE) from None
     return ScoringParts(dependency_image=name, score_script=job.files[SCORE], locks=locks)

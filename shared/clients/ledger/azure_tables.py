@@ -181,7 +181,7 @@ class AzureTables:
             )
         except ValueError as error:
             # The text of a bad connection string may hold the key: keep it out of the reason.
-            reason = f"{SETTING} is not a storage connection string with a table endpoint"
+            reason = f"{SETTING} is not a storage connection string with a table endpoint; copy it again"
             raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
         self._prefix = prefix
 
