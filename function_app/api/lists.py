@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import azure.durable_functions as df
 
 from function_app.api import models as m
-from function_app.api.known import is_removed, name_of, removal
+from function_app.api.known_pipelines import is_removed, name_of, removal
 from function_app.api.run_views import listed
 from function_app.composition import Services
 from shared.admission_evaluation import serving_model

@@ -10,7 +10,7 @@ from typing import Protocol
 import azure.durable_functions as df
 
 from function_app.api import models as m
-from function_app.api.known import has_history, removal
+from function_app.api.known_pipelines import has_history, removal
 from function_app.api.lists import active_quarantines, arrival_views, open_window
 from function_app.api.run_views import run_view
 from function_app.composition import Services

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from function_app.api import explanations
 from function_app.api import models as m
-from function_app.api import reasons
-from function_app.api.reasons import Search, search
+from function_app.api.explanations import Search, search
 from function_app.intake.arrivals import rejection_of
 from shared.decisions.explanations.evidence import ListedIn
 from shared.errors import Code, PermanentError, TransientError
@@ -179,7 +179,7 @@ def test_the_newest_snapshot_that_holds_the_blob_is_what_counts() -> None:
 def test_long_snapshots_are_not_all_read() -> None:
     hub = MemoryHub()
 
-    found = search(hub, "p", BLOB, runs("aa", "bb", "cc", blobs=reasons.MOST_ENTRIES // 2 + 1))
+    found = search(hub, "p", BLOB, runs("aa", "bb", "cc", blobs=explanations.MOST_ENTRIES // 2 + 1))
 
     assert found == Search(None, frozenset({"r-0"}))
     assert hub.read == ["p/aa.json"]
