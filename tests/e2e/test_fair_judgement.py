@@ -49,8 +49,8 @@ def test_a_replaced_holdout_and_withdrawn_data() -> None:
         said = answer.json()
         assert (said["started"], said["run_id"], said["verdict"]) == (False, second["run_id"], "unchanged")
         assert f"the model of run {third['run_id']} serves now" in said["reason"]
-        assert "withdrawn" in said["reason"]
-        assert "withdrawn" in app.get(f"/api/pipelines/{PIPELINE}").json()["serving"]
+        assert "changed or removed since" in said["reason"]
+        assert "changed or removed since" in app.get(f"/api/pipelines/{PIPELINE}").json()["serving"]
         gone = app.why(PIPELINE, next(iter(DATA.second)))["sentence"]
         assert f"the model that serves, of run {third['run_id']}, was trained on it" in gone
 

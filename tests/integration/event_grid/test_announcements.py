@@ -141,7 +141,7 @@ def test_without_settings_nobody_is_told(caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.DEBUG, "shared.clients.announcements"):
         RunEventPublisher(None).publish(EVENT)
 
-    assert f"{RECORD.run_id}-not_promoted is told to nobody" in caplog.text
+    assert f"{RECORD.run_id}-not_promoted is not announced" in caplog.text
 
 
 @pytest.mark.parametrize("status", [200, 403, 404])

@@ -179,7 +179,7 @@ def test_up_on_a_running_stack_starts_what_died_and_says_where_it_is_served(stat
     status = call(state, "status")
 
     assert again.returncode == 0, again.stdout + again.stderr
-    assert again.stdout.startswith("it runs already\nhaproxy is ready after")
+    assert again.stdout.startswith("the stack is running already\nhaproxy is ready after")
     assert (status.returncode, status.stdout.count(" ready ")) == (0, 5)
     assert "breast-cancer is served at http://127.0.0.1:1, from its first promoted run on" in status.stdout
     assert "long-gone has no file in pipelines/ any more: no new model will be served at" in status.stdout
