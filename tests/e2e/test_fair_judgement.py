@@ -52,7 +52,7 @@ def test_a_replaced_holdout_and_withdrawn_data() -> None:
         assert "changed or removed since" in said["reason"]
         assert "changed or removed since" in app.get(f"/api/pipelines/{PIPELINE}").json()["serving"]
         gone = app.why(PIPELINE, next(iter(DATA.second)))["sentence"]
-        assert f"the model that serves, of run {third['run_id']}, was trained on it" in gone
+        assert f"the model of run {third['run_id']}, which serves now, was trained on it" in gone
 
 
 def next_run(app: AppClient) -> dict[str, Any]:

@@ -181,7 +181,7 @@ def test_up_on_a_running_stack_starts_what_died_and_says_where_it_is_served(stat
     assert again.returncode == 0, again.stdout + again.stderr
     assert again.stdout.startswith("the stack is running already\nhaproxy is ready after")
     assert (status.returncode, status.stdout.count(" ready ")) == (0, 5)
-    assert "breast-cancer is served at http://127.0.0.1:1, from its first promoted run on" in status.stdout
+    assert "breast-cancer is served at http://127.0.0.1:1 once its first run is promoted" in status.stdout
     assert "long-gone has no file in pipelines/ any more: no new model will be served at" in status.stdout
     once_more = call(state, "up", "--detach", *ONLY)
     assert (once_more.returncode, once_more.stdout.splitlines()[:-1]) == (0, ["the stack is running already"])
