@@ -15,6 +15,7 @@ from typing import Literal
 Service = Literal["blob", "queue", "table"]
 
 PACKAGE = Path(__file__).resolve().parents[2] / "local_stack" / "node_modules" / "azurite"
+PORTS_TRIED = 5
 START_SECONDS = 60.0  # Node loads several hundred modules; generous, because test machines are busy
 _READY = (b"successfully listens on", b"successfully started on")  # blob and queue say the one, table the other
 _ENDPOINT_NAMES: Mapping[Service, str] = {"blob": "BlobEndpoint", "queue": "QueueEndpoint", "table": "TableEndpoint"}
@@ -48,15 +49,18 @@ def _running(service: Service, directory: Path, keys: Mapping[str, str]) -> Iter
     if not program.is_file():
         raise FileNotFoundError("Azurite is not installed: run `npm ci` in local_stack/")
     directory.mkdir(parents=True, exist_ok=True)
-    port = _free_port()  # given port 0, the table service never says which one it got
-    command = ["node", str(program), "--location", str(directory / service), f"--{service}Host", "127.0.0.1"]
-    command += [f"--{service}Port", str(port), "--disableTelemetry", "--skipApiVersionCheck"]
     environment = os.environ | {"AZURITE_ACCOUNTS": ";".join(f"{name}:{key}" for name, key in keys.items())}
     log = directory / f"{service}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+    for _ in range(PORTS_TRIED):
+        port = _free_port()  # given port 0, the table service never says which one it got
+        command = ["node", str(program), "--location", str(directory / service), f"--{service}Host", "127.0.0.1"]
+        command += [f"--{service}Port", str(port), "--disableTelemetry", "--skipApiVersionCheck"]
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        if not _lost_its_port(process, log):
+            break
     try:
-        _wait_until_ready(process, log)
+        _wait_until_ready(process, log)  # at once, unless every port was lost
         yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)  # on SIGTERM, some of its programs end without saving
@@ -65,6 +69,21 @@ def _running(service: Service, directory: Path, keys: Mapping[str, str]) -> Iter
         except subprocess.TimeoutExpired:  # it waits for open connections to end
             process.kill()
             process.wait()
+
+
+def _lost_its_port(process: subprocess.Popen[bytes], log: Path) -> bool:
+    """Whether another process took the port before Azurite listened on it; returns once that is known."""
+    try:
+        _wait_until_ready(process, log)
+    except RuntimeError:
+        if b"EADDRINUSE" in log.read_bytes():
+            return True
+        raise
+    except TimeoutError:
+        process.kill()
+        process.wait()
+        raise
+    return False
 
 
 def _free_port() -> int:

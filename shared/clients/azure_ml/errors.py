@@ -4,6 +4,7 @@ The SDK has retried by itself, for up to minutes, before anything arrives here.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from shared.texts import shortened, without_queries
 
 # The authority's words for a service principal that is unknown, or whose secret is wrong or has expired.
 _REFUSED = ("AADSTS700016", "AADSTS7000215", "AADSTS7000222", "invalid_client")
+# The service's sentence inside the text of an exception of the SDK, which quotes the whole answer, escaped or not.
+_SENTENCE = re.compile(r'\\?"message\\?":\s*\\?"(?P<said>[^"\\]+)')
 _PIECE = 16  # characters of a key; shorter ones may be in any text
 _CHECK_PRINCIPAL = "check the service principal's secret and its role on the workspace"
 
@@ -69,7 +72,9 @@ def _from_text(action: str, error: Exception, secret: str) -> EdgetrainError:
     if secret and _quotes(text, secret):
         text = "its answer is withheld, because it quotes what was sent"
     # The SDK's uploads and downloads have signed addresses.
-    reason = f"Azure ML could not {action}: {type(error).__name__}: {shortened(without_queries(text))}"
+    found = _SENTENCE.search(text)
+    said = found["said"] if found else text
+    reason = f"Azure ML could not {action}: {type(error).__name__}: {shortened(without_queries(said))}"
     if any(code in text for code in _REFUSED):
         return PermanentError(f"{reason}; {_CHECK_PRINCIPAL}", code=Code.BAD_CONFIGURATION)
     return TransientError(reason)

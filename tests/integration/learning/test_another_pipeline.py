@@ -16,7 +16,7 @@ READERS = (
     "tests/unit/activities/test_submit_training.py",
     "tests/unit/cli",
     "tests/unit/function_app/api/test_lists.py",
-    "tests/unit/function_app/api/test_reasons.py",
+    "tests/unit/function_app/api/test_explanations.py",
     "tests/unit/function_app/api/test_starts.py",
     "tests/unit/function_app/intake/test_training_requests.py",
     "tests/unit/test_job_folders.py",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import requests
-from azureml.exceptions import ServiceException
+from azureml.exceptions import ExperimentExecutionException, ServiceException
 from msrest import Deserializer
 from msrest.exceptions import HttpOperationError
 
@@ -37,3 +37,16 @@ def test_the_services_own_sentence_is_told_and_not_the_headers() -> None:
 def test_an_answer_of_another_shape_is_told_as_the_sdk_tells_it(body: str) -> None:
     with pytest.raises(TransientError, match=r"it answered 500: .*Internal Server Error"), translated("submit run r-1"):
         raise failure(body)
+
+
+@pytest.mark.parametrize("quote", ['"', '\\"'], ids=["plain", "escaped"])
+def test_a_sentence_is_found_in_a_text_that_quotes_the_whole_answer(quote: str) -> None:
+    body = f"{{{quote}error{quote}: {{{quote}message{quote}: {quote}the store is read-only{quote}}}}}"
+    filler = "h" * 600
+
+    with pytest.raises(TransientError) as caught, translated("submit run r-1"):
+        raise ExperimentExecutionException(f"{filler} {body} {filler}")
+
+    assert (
+        str(caught.value) == "Azure ML could not submit run r-1: ExperimentExecutionException: the store is read-only"
+    )
