@@ -15,8 +15,8 @@ from tests.support.spoiled_hub import Answer, SpoiledHub, altered, broken_off, h
 PART = "landing/part-1.csv"
 TRIES = 1 + len(hub_reader.PAUSES)
 SPOILED = [
-    pytest.param(shortened, "the hub gave 10883 bytes of 21767", id="short"),
-    pytest.param(altered, "does not have the MD5 that it keeps for it", id="altered"),
+    pytest.param(shortened, "sent 10883 of 21767 bytes", id="short"),
+    pytest.param(altered, "does not match the MD5", id="altered"),
     pytest.param(html, "the answer is not from the hub's storage", id="a web page"),
     pytest.param(partial(html, status=404), "the answer is not from the hub's storage (404)", id="a page, 404"),
 ]

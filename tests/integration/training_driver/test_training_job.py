@@ -104,7 +104,7 @@ def test_a_manifest_that_does_not_match_its_name_is_refused(job: Job, hub: str, 
 
     assert job.start(snapshot) == 1
 
-    assert "it was altered (tried 4 times)" in job.failure
+    assert "was altered (tried 4 times)" in job.failure
     assert job.kind == "outside"
 
 
