@@ -185,6 +185,7 @@ def test_a_vm_without_ssh_is_nobodys_fault_and_a_roll_out_waits_for_it(
     assert_nothing_left(stack, training)
 
 
+@pytest.mark.timeout(600)
 def test_azure_ml_that_answers_500_for_good_fails_the_run(
     client: AppClient, stack: Stack, run_without_azure_ml: str
 ) -> None:
@@ -232,7 +233,7 @@ def start(app: AppClient, pipeline: str, **parameters: float) -> str:
 
 
 def outcome(app: AppClient, run_id: str, expected: str) -> Run:
-    run = app.wait_for_outcome(run_id, seconds=290)
+    run = app.wait_for_outcome(run_id, seconds=560)
     assert run["outcome"] == expected, f"{run_id}: {run['outcome']}: {run['reason']}"
     return run
 

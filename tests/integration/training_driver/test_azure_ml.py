@@ -396,6 +396,20 @@ def test_a_service_that_fails_for_a_while_is_transient_and_then_works(
     assert client.driver("check", ref(trained)).phase is TrainingPhase.COMPLETED
 
 
+def test_what_the_service_says_to_a_submission_stands_in_the_reason(
+    client: Client, trained: TrainingJob, azure_ml: AzureMlStandIn
+) -> None:
+    azure_ml.fault(r"/experiments/breast-cancer/snapshotrun$", status=400)
+    try:
+        answer = client.driver("submit", replace(trained, run_id="breast-cancer-refused-1"))
+    finally:
+        azure_ml.clear_faults()
+
+    assert isinstance(answer, Failed)
+    assert "Azure ML could not submit run breast-cancer-refused-1" in answer.text
+    assert "a fault was injected here" in answer.text
+
+
 def test_a_wrong_secret_is_told_without_the_secret(azure_ml: AzureMlStandIn, vm: TrainingVm, tmp_path: Path) -> None:
     client = new_client(azure_ml, vm, tmp_path, client_secret="wrong-canary")
     try:
