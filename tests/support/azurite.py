@@ -79,7 +79,7 @@ def _lost_its_port(process: subprocess.Popen[bytes], log: Path) -> bool:
         if b"EADDRINUSE" in log.read_bytes():
             return True
         raise
-    except TimeoutError:
+    except BaseException:  # a time-out, or Ctrl-C: nobody else ends it yet
         process.kill()
         process.wait()
         raise
