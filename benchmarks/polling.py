@@ -15,7 +15,7 @@ from orchestrations.await_training import await_training
 from shared.contracts import accepted
 from shared.decisions.training.polling import LONGEST, ROUNDS_PER_EXECUTION
 from shared.messages import TrainingLimits, TrainingPhase, TrainingPoll, TrainingStatus
-from shared.wire import to_wire
+from shared.values.wire import to_wire
 from tests.support.builders import a_training_poll
 from tests.unit.functions_host.durable.harness import Host, Stage
 

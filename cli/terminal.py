@@ -10,7 +10,7 @@ from typing import ParamSpec
 import typer
 
 from shared.errors import EdgetrainError
-from shared.texts import one_line
+from shared.values.texts import one_line
 
 Arguments = ParamSpec("Arguments")
 

@@ -17,7 +17,7 @@ from function_app.composition import Services
 from shared import contracts as c
 from shared import messages as m
 from shared.errors import PermanentError
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from typing import Any, Protocol
 
 from shared.errors import TransientError
 from shared.messages import Stage
-from shared.texts import shortened
-from shared.wire import to_wire
+from shared.values.texts import shortened
+from shared.values.wire import to_wire
 
 
 class DurableClient(Protocol):

@@ -9,7 +9,7 @@ import os
 import traceback
 from typing import Any, Final
 
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 LEVEL_SETTING: Final = "EDGETRAIN_LIBRARY_LOG_LEVEL"
 LONGEST_LINE: Final = 2000

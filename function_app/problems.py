@@ -12,8 +12,8 @@ from typing import Any
 import azure.functions as func
 
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
-from shared.texts import shortened
-from shared.wire import to_wire
+from shared.values.texts import shortened
+from shared.values.wire import to_wire
 
 log = logging.getLogger(__name__)
 

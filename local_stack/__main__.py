@@ -21,7 +21,7 @@ from local_stack.supervisor.refresh import app_digest, refresh
 from local_stack.supervisor.service import State
 from local_stack.supervisor.serving import addresses, pipeline_files
 from local_stack.supervisor.table import render
-from shared.texts import one_line
+from shared.values.texts import one_line
 
 _REFRESH = 1.0
 _REFUSALS = (InUseError, ServiceError, NoFreePortError, NoEngineError, lifecycle.LifecycleError, OSError)

@@ -3,7 +3,7 @@
 import logging
 from typing import Final, TextIO
 
-from shared.texts import one_line
+from shared.values.texts import one_line
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s %(message)s"
 _CONTINUED: Final = "  | "

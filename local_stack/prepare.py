@@ -19,7 +19,7 @@ from cli.terminal import heed_interrupts
 from local_stack.files import read_object
 from local_stack.supervisor.app_settings import app_settings
 from local_stack.supervisor.serving import addresses, pipeline_files
-from shared.texts import one_line
+from shared.values.texts import one_line
 
 ROOT = Path(__file__).resolve().parent.parent
 _ERROR = "error: "  # how the tools begin what went wrong

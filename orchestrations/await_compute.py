@@ -29,7 +29,7 @@ from shared.messages import (
     delivery_of,
 )
 from shared.orchestration_ids import compute_id, delivery_id
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 NAME = "await_compute"
 ROUNDS_PER_EXECUTION = 20

@@ -26,7 +26,7 @@ from shared.messages import (
     TrainingRef,
     TrainingStatus,
 )
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 WAKE_UP = "training_status"
 

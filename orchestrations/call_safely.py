@@ -12,7 +12,7 @@ import azure.durable_functions as df
 from orchestrations.failures import AttributedError, failure_of
 from shared.contracts import ACTIVITIES, Activity, Command, Result
 from shared.messages import FailureKind
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 NAME = "guarded_step"  # the registered name, which the host stores
 

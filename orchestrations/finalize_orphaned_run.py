@@ -15,7 +15,7 @@ from orchestrations.progress import announce, first_line, report
 from shared.contracts import CANCEL_TRAINING, RECORD_RUN
 from shared.errors import Code, PermanentError
 from shared.messages import Outcome, RunEnd, RunEventKind, Stage, TrainingRef, delivery_of
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 NAME = "wind_up_run"  # the registered name, which the host stores
 

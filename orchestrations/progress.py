@@ -9,7 +9,7 @@ import azure.durable_functions as df
 from shared.contracts import ANNOUNCE
 from shared.formats.size_limits import bounded_status
 from shared.messages import RunEvent, RunEventKind, RunRecord, Stage
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 
 def report(context: df.DurableOrchestrationContext, stage: Stage, **progress: Any) -> None:

@@ -15,7 +15,7 @@ from orchestrations.progress import first_line, gave_up, show
 from shared.contracts import ADMIT_RUN, ANSWER_REQUEST
 from shared.errors import PermanentError
 from shared.messages import Admission, AdmissionRequest, AnswerRequest
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 NAME = "request_run"
 

@@ -11,7 +11,7 @@ from orchestrations.failures import failure_of
 from orchestrations.run_stages import Run, RunEndedError
 from orchestrations.stage_retries import Steps
 from shared.messages import Outcome, RunEventKind, RunRequest
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 
 def retrain_model(context: df.DurableOrchestrationContext) -> Steps:

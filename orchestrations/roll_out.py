@@ -14,7 +14,7 @@ from orchestrations.progress import first_line, report
 from shared.contracts import REMOVE_CANDIDATE, START_CANDIDATE, SWITCH_TRAFFIC, VERIFY_CANDIDATE
 from shared.errors import PermanentError
 from shared.messages import Candidate, CandidateStep, Release, Rollout, Stage, TargetResult
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 
 def roll_out(context: df.DurableOrchestrationContext) -> Generator[Any, Any, Any]:

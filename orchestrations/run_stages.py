@@ -42,7 +42,7 @@ from shared.messages import (
     first_record,
 )
 from shared.orchestration_ids import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 NOTHING_SAID = "its training did not report on the champion's model; job.py must call job_runtime.run_job"
 

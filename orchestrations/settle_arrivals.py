@@ -14,7 +14,7 @@ from shared.contracts import ADMIT_RUN, CLOSE_WINDOW, READ_WINDOW, RECORD_VERDIC
 from shared.decisions.arrivals.window_closing import look_again_at
 from shared.errors import PermanentError
 from shared.messages import Admission, AdmissionRequest, ArrivalWindow, Cause, Verdict, WindowVerdict
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 DONE_MARKER = "done_marker"
 """The event that says that the done-marker has arrived; only a hint, the ledger knows."""

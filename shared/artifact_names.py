@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from shared.errors import Code, PermanentError
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 MOST_FILES: Final = 5_000
 """Files below a model's folder. Each is a request of its own, and an entry of the image's layer."""

@@ -13,7 +13,7 @@ import azure.durable_functions as df
 from shared import messages as m
 from shared.errors import PermanentError
 from shared.retries import ANNOUNCEMENT, AZURE_ML, LEDGER, MESSAGING, REGISTRY, STACK_HUB, TRAINING_START, RetryPolicy
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 Command = TypeVar("Command")
 Result = TypeVar("Result")

@@ -12,7 +12,7 @@ type cannot cross; a reply with a code can (see ``shared.contracts``).
 
 from enum import StrEnum
 
-from shared.texts import one_line
+from shared.values.texts import one_line
 
 
 class Code(StrEnum):

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
-from shared.moments import moment_from
+from shared.values.moments import moment_from
 
 LONGEST_BLOB: Final = 1024  # the service's limit for the length of a blob's name, in characters
 LONGEST_KEY: Final = 255

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from function_app.api.fields import BlobName, Continuation, Limit, Moment, PipelineName
-from shared.fields import FORCE, OVERRIDES, REASON, Note, ParameterValue
 from shared.messages import Champion, Outcome, Quarantine, RejectedEvent, RunRecord, Trouble, Verdict
 from shared.pipelines import Pipeline
+from shared.values.fields import FORCE, OVERRIDES, REASON, Note, ParameterValue
 
 
 class _Asked(BaseModel):

@@ -8,7 +8,7 @@ from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, Preview, Snapshot, Verdict
 from shared.pipelines import Pipeline
-from shared.texts import counted
+from shared.values.texts import counted
 
 
 class Snapshots(Protocol):

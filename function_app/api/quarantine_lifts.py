@@ -6,7 +6,7 @@ from function_app.api import models as m
 from function_app.api.lists import active_quarantines
 from function_app.composition import Services
 from function_app.problems import RefusedError
-from shared.texts import counted
+from shared.values.texts import counted
 
 
 def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:

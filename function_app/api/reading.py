@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from function_app.api.fields import LONGEST_KEY
 from function_app.problems import BadFieldError, RefusedError
-from shared.fields import known_fields, trouble_in
-from shared.json_text import UTF8_MARK, NotJsonError, read_json
+from shared.values.fields import known_fields, trouble_in
+from shared.values.json_text import UTF8_MARK, NotJsonError, read_json
 
 Asked = TypeVar("Asked", bound=BaseModel)
 

@@ -20,7 +20,7 @@ from shared.clients.ledger.keys import digest
 from shared.decisions.admission.repeats import effective_parameters
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import AdmissionRequest, Cause, Preview, Verdict
-from shared.wire import to_text, to_wire
+from shared.values.wire import to_text, to_wire
 
 ADMISSION_SECONDS = 200.0  # the platform cuts answers at 230 s
 ADMISSION_POLL_SECONDS = 0.1

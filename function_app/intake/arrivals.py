@@ -17,7 +17,7 @@ from shared.decisions.arrivals.routing import route
 from shared.decisions.arrivals.watched_blobs import is_done_marker
 from shared.errors import PermanentError
 from shared.messages import Arrival, ArrivalWindow, RejectedEvent
-from shared.texts import one_line, shortened
+from shared.values.texts import one_line, shortened
 from shared.wire_contracts.blob_events import arrival_from
 from shared.wire_contracts.event_text import payload_of
 

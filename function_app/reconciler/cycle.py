@@ -18,7 +18,7 @@ from function_app.reconciler.orphaned_windows import recover_windows
 from function_app.reconciler.outcome_answers import send_due_outcomes
 from function_app.reconciler.retries import try_again
 from function_app.reconciler.troubles import check_pipeline_files, record_troubles
-from shared.texts import counted
+from shared.values.texts import counted
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from function_app import durable_client
 from function_app.durable_client import stage_of, status_of
 from shared.decisions.reconciliation.orphans import InstanceStatus, liveness_of
-from shared.wire import to_wire
+from shared.values.wire import to_wire
 
 
 class DurableClient(durable_client.DurableClient, Protocol):

@@ -11,7 +11,7 @@ from function_app.durable_client import start_once
 from function_app.intake.arrivals import Intake
 from function_app.triggers.events import EVENT_GRID_TRIGGER
 from orchestrations.settle_arrivals import DONE_MARKER
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from function_app.triggers.events import EVENT_GRID_TRIGGER
 from orchestrations.await_training import WAKE_UP
 from shared.errors import PermanentError
 from shared.orchestration_ids import training_id
-from shared.texts import shortened
+from shared.values.texts import shortened
 from shared.wire_contracts.event_text import payload_of
 
 log = logging.getLogger(__name__)

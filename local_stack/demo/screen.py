@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local_stack.logs import shown_lines
-from shared.texts import one_line
+from shared.values.texts import one_line
 
 _MARK = {"waiting": "·", "done": "✓", "failed": "✗"}
 _COLOUR = {"waiting": "dim", "running": "bold", "done": "green", "failed": "red"}

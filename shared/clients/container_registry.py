@@ -32,7 +32,7 @@ from shared.oci.media_types import INDEXES, MANIFESTS
 from shared.oci.references import digest_of, is_digest
 from shared.oci.transfer import StoredManifest
 from shared.settings import ContainerRegistry
-from shared.texts import shortened, without_queries
+from shared.values.texts import shortened, without_queries
 
 PIECE = 4 * 1024 * 1024  # bytes a request; ACR refuses bodies above some 20 MB, and this is also our memory
 SMALL_BLOB = 4 * 1024 * 1024  # get_blob reads configurations, never layers

@@ -9,8 +9,8 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
 from shared.clients.service_bus_sender import BusSender
-from shared.texts import shortened
-from shared.wire import to_text
+from shared.values.texts import shortened
+from shared.values.wire import to_text
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
 
 if TYPE_CHECKING:

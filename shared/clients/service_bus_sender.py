@@ -26,7 +26,7 @@ from azure.servicebus.exceptions import (
 
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import SERVICE_BUS_SETTING
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

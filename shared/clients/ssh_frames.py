@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 
 class NotBegunError(Exception):

@@ -5,7 +5,7 @@ import paramiko
 from shared.clients.ssh_keys import KeyTextError, host_key_line, private_key
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import SshHost
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 
 def log_in(client: paramiko.SSHClient, host: SshHost, label: str, timeout: float) -> None:

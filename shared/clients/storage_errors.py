@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponse
 
 from shared.clients.foreign_answers import foreign, stranger
 from shared.errors import Code, PermanentError, TransientError
-from shared.texts import shortened, without_queries
+from shared.values.texts import shortened, without_queries
 
 _MAY_RECOVER = {408, 409, 429}  # 409: what is asked for is being deleted, or changed by another request
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.messages import Parameters, RunRecord, TargetResult
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 LONGEST_COLUMN = 32_000
 """Characters of a text in one value of a table's row; the service takes 32 Ki."""

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import Code, PermanentError
-from shared.fields import in_our_words
 from shared.pipelines.model import PATTERNS, Pipeline
-from shared.texts import shortened
+from shared.values.fields import in_our_words
+from shared.values.texts import shortened
 
 LARGEST_FILE = 256 * 1024
 """Bytes; the largest pipeline that anybody wrote has four thousand."""

@@ -7,7 +7,7 @@ from shared.errors import Code, PermanentError
 from shared.messages import CandidateStep
 from shared.scoring_images import SCORING_PORT
 from shared.serving.containers import Container
-from shared.texts import LONGEST
+from shared.values.texts import LONGEST
 
 _KILLED = 137  # exit code of what was ended by SIGKILL
 _INIT_FAILED = 3  # exit code of the scoring server when init() raises

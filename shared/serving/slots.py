@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 
 SWITCHES_KEPT = 50
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from shared.errors import Code, PermanentError
 from shared.messages import Arrival
-from shared.moments import moment_from
+from shared.values.moments import moment_from
 
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 

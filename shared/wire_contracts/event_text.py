@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.errors import Code, PermanentError
-from shared.json_text import NotJsonError, read_json
+from shared.values.json_text import NotJsonError, read_json
 
 
 def payload_of(text: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from shared.messages import Cause, Outcome, RunEvent, RunEventKind, Stage
-from shared.texts import shortened
-from shared.wire import to_wire
+from shared.values.texts import shortened
+from shared.values.wire import to_wire
 from shared.wire_contracts.run_fields import ComparedWith, EndedAt, FormVersion, Image, ModelVersion
 
 TYPE = "io.edgetrain.run"  # and the kind

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.messages import Admission, AnswerRequest, Outcome, ReplyTo, RunRecord, Stage, Verdict
-from shared.texts import shortened
+from shared.values.texts import shortened
 from shared.wire_contracts.run_fields import ComparedWith, EndedAt, FormVersion, Image, ModelVersion
 
 LONGEST_MESSAGE_ID = 128  # as Service Bus allows

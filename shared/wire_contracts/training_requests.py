@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from pydantic_core import from_json
 
 from shared.errors import Code, PermanentError
-from shared.fields import FORCE, OVERRIDES, REASON, Note, ParameterValue, known_fields, trouble_in
-from shared.json_text import UTF8_MARK, NotJsonError, read_json
 from shared.messages import AdmissionRequest, Cause, Parameters, ReplyTo
+from shared.values.fields import FORCE, OVERRIDES, REASON, Note, ParameterValue, known_fields, trouble_in
+from shared.values.json_text import UTF8_MARK, NotJsonError, read_json
 
 SCHEMA: Final = 1
 LARGEST_BODY: Final = 8 * 1024  # bytes; what is kept of it must fit into one value of the ledger's tables

@@ -122,7 +122,7 @@ import asyncio, json, os, sys
 from datetime import UTC, datetime
 from function_app.intake.arrivals import Intake
 from function_app.composition import Services
-from shared.wire import to_wire
+from shared.values.wire import to_wire
 (opened,) = asyncio.run(Intake(Services()).record(json.load(sys.stdin), datetime.now(UTC))).start
 print(json.dumps(to_wire(opened)), flush=True)
 os._exit(0)

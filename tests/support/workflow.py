@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.contracts import accepted
 from shared.errors import Code
-from shared.wire import to_wire
+from shared.values.wire import to_wire
 
 START = datetime(2026, 5, 1, 10, 0, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.statuses import finite_metrics
 from shared.messages import ChampionMeasurement
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 CHAMPION_FILE: Final = "outputs/champion.json"  # written by training/common/job_champion.py
 MOST_BYTES: Final = 1 << 20

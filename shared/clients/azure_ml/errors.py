@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.clients.foreign_answers import foreign, stranger
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
-from shared.texts import shortened, without_queries
+from shared.values.texts import shortened, without_queries
 
 # The authority's words for a service principal that is unknown, or whose secret is wrong or has expired.
 _REFUSED = ("AADSTS700016", "AADSTS7000215", "AADSTS7000222", "invalid_client")

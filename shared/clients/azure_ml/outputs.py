@@ -26,7 +26,7 @@ from shared.artifact_names import MOST_BYTES, files_below
 from shared.clients.azure_ml.errors import translated
 from shared.clients.foreign_answers import stranger
 from shared.errors import Code, PermanentError, TransientError
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 CHECKSUMS_FILE: Final = "outputs/checksums.json"  # written by training/common/job_runtime.py, last of all
 PIECE: Final = 1 << 20

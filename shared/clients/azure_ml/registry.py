@@ -7,7 +7,7 @@ from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.errors import Code, PermanentError
 from shared.messages import Lineage, RegisteredModel
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 
 class AzureMlRegistry:

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.decisions.snapshots.omissions import MOST_NAMES, shown_name
 from shared.messages import LeftOut
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 LEFT_OUT_TAG = "edgetrain.left_out"  # written by training/common/job_report.py
 

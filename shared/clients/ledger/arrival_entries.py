@@ -19,8 +19,8 @@ from shared.clients.ledger.journal import Entry
 from shared.clients.ledger.keys import digest
 from shared.decisions.arrivals.duplicates import duplicate_reason
 from shared.messages import Arrival, RejectedEvent, Verdict
-from shared.texts import LONGEST, shortened
-from shared.wire import from_text, to_line
+from shared.values.texts import LONGEST, shortened
+from shared.values.wire import from_text, to_line
 
 OUTSIDE = "-outside"
 REJECTED = "-rejected"

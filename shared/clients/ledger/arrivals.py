@@ -25,7 +25,7 @@ from shared.clients.ledger.tables import Row, Table
 from shared.clients.ledger.windows import UnfinishedWindow, WindowClaims
 from shared.formats.size_limits import fitted
 from shared.messages import Arrival, ArrivalWindow, ObservedChange, RejectedEvent, WindowState, WindowVerdict
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 
 if TYPE_CHECKING:
     from shared.pipelines import Settle

@@ -8,7 +8,7 @@ from shared.clients.ledger.tables import MOST_RACES, Row, Table
 from shared.decisions.promotion.judgement import with_bests
 from shared.errors import TransientError
 from shared.messages import Best, Champion
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 
 _CURRENT = "current"
 _NEXT = timedelta(microseconds=1)

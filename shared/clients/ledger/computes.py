@@ -13,7 +13,7 @@ from typing import TypeVar
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
 from shared.decisions.training.compute_queue import QueueState, give_back
 from shared.errors import TransientError
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 
 _STATE = "state"
 _COLUMNS = tuple(f"text{number}" for number in range(8))

@@ -15,7 +15,7 @@ from typing import TypeVar
 from shared.clients.ledger.keys import end_of, newest_first, stamp
 from shared.clients.ledger.pages import Page, refused_token
 from shared.clients.ledger.tables import MOST_CHANGES, UNKNOWN, Insert, Row, Table
-from shared.wire import from_text
+from shared.values.wire import from_text
 
 Message = TypeVar("Message")
 

@@ -13,7 +13,7 @@ from shared.clients.ledger.tables import MOST_RACES, Row, Table
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.errors import TransientError
 from shared.messages.listings import DecidedListing, ScanState
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 
 _SETTLED, _TRAINED, _LOOKED = "settled", "trained", "looked"
 

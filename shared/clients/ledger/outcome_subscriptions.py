@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from shared.clients.ledger.keys import digest, end_of
 from shared.clients.ledger.tables import Row, Table
 from shared.messages import ReplyTo
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 
 _FOLLOWERS = "follower"
 

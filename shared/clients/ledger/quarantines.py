@@ -7,7 +7,7 @@ from shared.clients.ledger.keys import end_of
 from shared.clients.ledger.tables import MOST_RACES, Row, Table
 from shared.errors import TransientError
 from shared.messages import Quarantine
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 
 _PREFIX = "x-"
 

@@ -26,7 +26,7 @@ from shared.clients.ledger.pages import Page, page_of, start_after
 from shared.clients.ledger.tables import MOST_RACES, Change, Delete, Row, Table, Update
 from shared.errors import TransientError
 from shared.messages import CLAIMED, Outcome, RunRecord, RunRequest, first_record
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 
 _PIPELINES = "_pipelines"
 _RUN_ID = re.compile(r"[a-z0-9-]{1,100}")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from shared.clients.ledger.tables import Row, Table
 from shared.decisions.reconciliation.schedules import Counted
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 
 _SCHEDULES = "schedule"
 

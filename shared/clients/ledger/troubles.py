@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared.clients.ledger.keys import digest
 from shared.clients.ledger.tables import Row, Table
 from shared.messages import Trouble
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 
 _PARTITION = "trouble"
 

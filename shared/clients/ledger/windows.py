@@ -14,7 +14,7 @@ from shared.clients.ledger.keys import stamp
 from shared.clients.ledger.tables import MOST_RACES, Delete, Insert, Row, Table
 from shared.errors import TransientError
 from shared.messages import ArrivalWindow, ObservedChange
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 
 STARTUP_GRACE = timedelta(seconds=10)  # an opener that has not started its window by then counts as dead
 

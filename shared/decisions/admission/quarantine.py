@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from shared.messages import FailedAttempt, Outcome, Quarantine, RunRecord
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 # Characters of a failure's reason that are kept as evidence: all of it must fit one value of a table, escaped.
 _LONGEST_REASON = 100

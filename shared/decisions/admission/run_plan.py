@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.messages import FrozenJob, Plan, PromotionRule, QueueRule, RunRequest, TargetPlan, TrainingLimits
-from shared.texts import counted
+from shared.values.texts import counted
 
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline

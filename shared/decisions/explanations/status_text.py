@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from shared.messages import Outcome, Quarantine, RunRecord, WindowState
-from shared.texts import counted
+from shared.values.texts import counted
 
 _ENDED: Mapping[Outcome, str] = {
     Outcome.PROMOTED: "whose model was promoted",

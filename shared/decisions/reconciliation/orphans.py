@@ -22,7 +22,7 @@ from shared.messages import (
     Verdict,
     WindowVerdict,
 )
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 GRACE = timedelta(minutes=1)  # an owner that has not acted on its claim by then counts as dead
 GIVE_UP_AFTER = timedelta(hours=24)  # how long something that keeps failing is started again

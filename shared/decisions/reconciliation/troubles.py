@@ -13,7 +13,7 @@ from shared.decisions.explanations.status_text import utc_text
 from shared.errors import Code, PermanentError, TransientError
 from shared.formats.size_limits import fitted
 from shared.messages import Trouble, TroubleKind
-from shared.texts import one_line
+from shared.values.texts import one_line
 
 GONE = "it has no file in pipelines/ any more"
 LONGEST_CAUSE = 600  # characters as JSON

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from shared.formats.size_limits import fitted
 from shared.messages import LeftOut, RunRecord
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 STILL_WRITTEN, CHANGED, FAULTY, METRIC = "still_written", "changed", "faulty", "metric"
 UNREADABLE = "unreadable"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from shared.errors import Code, PermanentError
 from shared.messages import FailureKind
-from shared.texts import shortened
+from shared.values.texts import shortened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

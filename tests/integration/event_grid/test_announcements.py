@@ -14,7 +14,7 @@ from shared import settings
 from shared.clients.announcements import RunEventPublisher
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import RunEvent, RunEventKind
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from shared.wire_contracts.run_events import RunEventData
 from tests.integration.event_grid.stand_in import CLOUD_TOPIC, EVENTS_TOPIC, Receiver, StandIn, running
 from tests.support.answering import PAGE, Told, answering

@@ -16,7 +16,7 @@ from shared.clients.ledger import Ledger
 from shared.decisions.training.compute_queue import ask
 from shared.messages import ComputeTicket, ObservedChange, Outcome, QueueRule, RunEnd, RunRequest
 from shared.settings import HUB_API_VERSION
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.arrivals import a_pipeline
 from tests.support.azurite import running_azurite
 from tests.support.builders import a_run_request

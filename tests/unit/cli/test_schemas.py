@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from cli.schemas import DOCUMENTS, FOLDER, outdated, write
 from shared.errors import PermanentError
 from shared.messages import ReplyTo, RunEvent, RunEventKind, Stage
-from shared.wire import to_wire
+from shared.values.wire import to_wire
 from shared.wire_contracts.run_events import SCHEMA, announcement
 from shared.wire_contracts.training_answers import outcome_of, rejection
 from shared.wire_contracts.training_requests import Envelope, request_from

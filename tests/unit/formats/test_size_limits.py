@@ -23,7 +23,7 @@ from shared.formats.size_limits import (
     trouble_with,
 )
 from shared.messages import Best, Champion, LeftOut, Parameters, TargetPlan, TargetResult
-from shared.wire import to_text
+from shared.values.wire import to_text
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_plan, a_run_request, a_snapshot
 

@@ -11,7 +11,7 @@ from function_app.triggers.training_status import run_id_of
 from shared.contracts import READ_CHAMPION
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Arrival, Champion, ChampionQuery
-from shared.wire import to_wire
+from shared.values.wire import to_wire
 from shared.wire_contracts.blob_events import arrival_from
 from shared.wire_contracts.event_text import payload_of
 from tests.support.workflow import START

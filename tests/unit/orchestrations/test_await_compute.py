@@ -10,7 +10,7 @@ from orchestrations.progress import gave_up
 from shared.decisions.training.compute_queue import LONGEST, SHORTEST
 from shared.errors import Code
 from shared.messages import ComputeTurn, ComputeWait, Turn
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.computes import a_ticket
 from tests.support.workflow import START, Played, play, refusal, value
 

@@ -7,7 +7,7 @@ from orchestrations.await_training import await_training
 from orchestrations.progress import gave_up
 from shared.errors import Code
 from shared.messages import Done, FailureKind, TrainingEnd, TrainingLimits, TrainingPhase, TrainingPoll, TrainingStatus
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.builders import a_training_poll
 from tests.support.workflow import START, Answer, play, refusal, value
 

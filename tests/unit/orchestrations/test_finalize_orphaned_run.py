@@ -17,7 +17,7 @@ from shared.messages import (
     TrainingRef,
     delivery_of,
 )
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START, Played, play, refusal, value
 

@@ -7,7 +7,7 @@ from orchestrations.progress import gave_up
 from orchestrations.request_run import ANSWER_PAUSE, ANSWER_ROUNDS, request_run
 from shared.errors import Code
 from shared.messages import Admission, AdmissionRequest, AnswerRequest, Cause, Done, ReplyTo, Verdict
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.builders import a_run_request
 from tests.support.workflow import START, Played, play, refusal, value
 

@@ -26,7 +26,7 @@ from shared.messages import (
     Turn,
     delivery_of,
 )
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 from tests.support.builders import a_champion, a_run_request, a_snapshot, a_trained_model
 from tests.support.workflow import Played, play, value
 

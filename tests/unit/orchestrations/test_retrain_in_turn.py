@@ -25,7 +25,7 @@ from shared.messages import (
     TrainingPhase,
     Turn,
 )
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 from tests.support.builders import a_champion, a_plan, a_run_request, a_trained_model
 from tests.support.workflow import START, Played, play, refusal, value
 

@@ -22,7 +22,7 @@ from shared.messages import (
     TrainingEnd,
     TrainingPhase,
 )
-from shared.wire import from_wire, to_text, to_wire
+from shared.values.wire import from_wire, to_text, to_wire
 from tests.support.builders import a_champion, a_plan, a_run_request, a_snapshot, a_trained_model
 from tests.support.jobs import A_FROZEN_JOB
 from tests.support.workflow import Played, play, refusal, value

@@ -4,7 +4,7 @@ from orchestrations.progress import gave_up
 from orchestrations.roll_out import roll_out
 from shared.errors import Code
 from shared.messages import Candidate, Done, FailureKind, Release, Rollout, TargetResult
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.workflow import Played, play, refusal, value
 
 ROLLOUT = Rollout(run_id="r-1", pipeline="breast-cancer", target="hub-vm", image="registry/m@sha256:1")

@@ -8,7 +8,7 @@ import pytest
 from orchestrations.settle_arrivals import ROUNDS_PER_EXECUTION, settle_arrivals
 from shared.errors import Code
 from shared.messages import Admission, ArrivalWindow, Done, Verdict, WindowState, WindowVerdict
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 from tests.support.builders import a_run_request
 from tests.support.workflow import START, Played, play, refusal, value
 

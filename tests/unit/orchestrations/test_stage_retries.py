@@ -8,7 +8,7 @@ import pytest
 from shared.decisions.training.retry_schedule import STAGE_RETRY_PAUSES
 from shared.errors import Code
 from shared.messages import QUEUE_SCHEMA, FailureKind, Outcome, RunRecord, TargetResult
-from shared.wire import to_wire
+from shared.values.wire import to_wire
 from tests.support.builders import a_trained_model
 from tests.support.workflow import START, Played, refusal, value
 from tests.unit.orchestrations.test_retrain_fairly import CHAMPION, DEPLOYED, IMAGE, compared, story

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Code, PermanentError
 from shared.messages import Arrival
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 from shared.wire_contracts.blob_events import arrival_from
 from tests.support.arrivals import a_blob_created, an_arrival
 from tests.support.workflow import START

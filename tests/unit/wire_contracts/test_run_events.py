@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from shared.messages import Outcome, RunEvent, RunEventKind, RunRecord, Stage, TargetResult
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from shared.wire_contracts.run_events import RunEventData, announcement
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START

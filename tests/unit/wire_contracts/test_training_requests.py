@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, Cause, ReplyTo
-from shared.wire import from_text, from_wire, to_text, to_wire
+from shared.values.wire import from_text, from_wire, to_text, to_wire
 from shared.wire_contracts.training_requests import (
     LARGEST_BODY,
     LONGEST_LABEL,

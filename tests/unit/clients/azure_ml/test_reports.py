@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.clients.azure_ml.reports import LEFT_OUT_TAG, left_out_in
 from shared.messages import LeftOut
-from shared.wire import to_text
+from shared.values.wire import to_text
 from tests.support.arrivals import a_run_record
 from tests.support.job_modules import common_modules
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.clients.ledger.journal import Entry, Journal
 from shared.clients.ledger.tables import UNKNOWN, Change
-from shared.wire import to_line
+from shared.values.wire import to_line
 from tests.support.examples import examples
 from tests.support.memory_tables import MemoryTable
 from tests.support.workflow import START

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.decisions.admission.quarantine import failed_in_training, quarantine_for
 from shared.messages import FailedAttempt, FailureKind, Outcome, Quarantine, RunRecord, Stage
-from shared.wire import to_text
+from shared.values.wire import to_text
 from tests.support.arrivals import a_run_record
 from tests.support.builders import FINGERPRINT
 from tests.support.memory_tables import LONGEST_TEXT

@@ -7,7 +7,7 @@ import pytest
 from shared.decisions.reconciliation.troubles import Aspect, Finding, aspect_of, merge_findings
 from shared.formats.size_limits import LONGEST_COLUMN, length
 from shared.messages import TroubleKind
-from shared.wire import to_wire
+from shared.values.wire import to_wire
 from tests.support.workflow import START
 
 

@@ -15,7 +15,7 @@ from shared.decisions.training.compute_queue import (
     give_back,
 )
 from shared.messages import ComputeTicket, ComputeTurn, QueuePolicy, Turn, delivery_of
-from shared.wire import from_text, to_text
+from shared.values.wire import from_text, to_text
 from tests.support.computes import a_ticket
 from tests.support.workflow import START
 

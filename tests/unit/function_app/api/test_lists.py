@@ -20,7 +20,7 @@ from shared.messages import (
     Verdict,
     WindowVerdict,
 )
-from shared.wire import to_wire
+from shared.values.wire import to_wire
 from tests.support.api import PIPELINES, MemoryServices, a_request, answer_of
 from tests.support.arrivals import an_arrival
 from tests.support.builders import a_run_request

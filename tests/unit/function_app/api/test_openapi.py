@@ -15,7 +15,7 @@ from function_app.api.openapi import document
 from function_app.api.operations import OPERATIONS, Operation
 from function_app.problems import problem
 from function_app.triggers import operations
-from shared.wire import to_wire
+from shared.values.wire import to_wire
 from tests.support.api import MemoryServices, text_of
 from tests.support.arrivals import a_run_record
 

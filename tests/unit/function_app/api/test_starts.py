@@ -10,7 +10,7 @@ from function_app.api import starts
 from function_app.problems import RefusedError
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import AdmissionRequest, Preview, Verdict
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.api import MemoryServices, a_request, response_to, text_of
 from tests.support.durable_client import MemoryClient, RuntimeStatus
 

@@ -18,7 +18,7 @@ from shared.clients.service_bus import RejectedMessage
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import AdmissionRequest, Cause, ReplyTo
 from shared.settings import SERVICE_BUS_SETTING
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from shared.wire_contracts.training_answers import AnswerKind, TrainingAnswer
 from shared.wire_contracts.training_requests import Envelope, key_of, request_from
 from tests.support.api import MemoryServices

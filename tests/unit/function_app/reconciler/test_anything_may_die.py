@@ -39,7 +39,7 @@ from shared.messages import (
     WindowVerdict,
 )
 from shared.pipelines import Pipeline
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 from tests.support.arrivals import an_arrival
 from tests.support.durable_client import RuntimeStatus
 from tests.support.examples import examples

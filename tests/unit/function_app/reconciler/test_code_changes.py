@@ -6,7 +6,7 @@ import pytest
 
 from function_app.reconciler.code_changes import code_now
 from shared.messages import AdmissionRequest, Cause, Outcome
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.jobs import a_job_tree
 from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.unit.function_app.reconciler.paged_hub import PagedHub, look, open_windows, settles

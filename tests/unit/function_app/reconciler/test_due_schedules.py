@@ -8,7 +8,7 @@ from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.due_schedules import request_of, start_due
 from shared.decisions.reconciliation.schedules import Counted
 from shared.messages import AdmissionRequest, Cause
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.durable_client import Instance, MemoryClient
 from tests.support.reconciler import PIPELINE, WatchedWorld
 

@@ -20,7 +20,7 @@ from shared.messages import (
     Turn,
 )
 from shared.orchestration_ids import roll_out_id
-from shared.wire import from_wire, to_wire
+from shared.values.wire import from_wire, to_wire
 from tests.support.builders import a_plan
 from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
 from tests.support.jobs import A_FROZEN_JOB

@@ -5,7 +5,7 @@ import pytest
 
 from function_app.reconciler.orphaned_windows import recover_windows
 from shared.messages import ArrivalWindow, Verdict, WindowVerdict
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.durable_client import RuntimeStatus
 from tests.support.reconciler import PIPELINE, STATUSES, WatchedWorld
 from tests.support.workflow import START

@@ -10,7 +10,7 @@ from activities.record_run import record_run
 from function_app.reconciler.retries import try_again
 from shared.decisions.training.retry_schedule import RUN_RETRY_PAUSES
 from shared.messages import AdmissionRequest, Cause, FailureKind, Outcome, RunRequest, Verdict
-from shared.wire import from_wire
+from shared.values.wire import from_wire
 from tests.support.durable_client import RuntimeStatus
 from tests.support.reconciler import WatchedWorld
 from tests.support.workflow import START

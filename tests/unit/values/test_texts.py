@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.texts import LONGEST, shortened, without_queries
+from shared.values.texts import LONGEST, shortened, without_queries
 
 
 def test_a_short_text_stays_on_one_line() -> None:

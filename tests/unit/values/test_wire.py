@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared import messages
 from shared.contracts import ACTIVITIES
 from shared.messages import Arrival, RunRequest, Snapshot, TrainingPoll
-from shared.wire import from_text, from_wire, to_line, to_text, to_wire
+from shared.values.wire import from_text, from_wire, to_line, to_text, to_wire
 from tests.support.builders import a_run_request, a_training_poll
 from tests.support.examples import examples
 

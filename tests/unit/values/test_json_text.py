@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.json_text import MOST_DEPTH, NotJsonError, read_json
+from shared.values.json_text import MOST_DEPTH, NotJsonError, read_json
 
 
 @pytest.mark.parametrize(
