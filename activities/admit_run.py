@@ -14,9 +14,9 @@ from shared.decisions.admission.run_plan import trained_in
 from shared.decisions.explanations.serving_model import serving_text
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
-from shared.job_trees import JobTree
 from shared.messages import Admission, AdmissionRequest, FrozenJob, RunRecord, RunRequest, Snapshot, Verdict
 from shared.pipelines import Pipeline
+from shared.training_code.job_trees import JobTree
 
 
 class Snapshots(Protocol):

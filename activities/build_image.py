@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from shared.errors import Code, PermanentError
-from shared.job_trees import SCORE, JobTree
 from shared.messages import BuildImage, BuiltImage, FrozenJob
 from shared.oci.images import Image, Layer, append, describe, timestamp
 from shared.oci.layers import Entry, folder_entries, model_level, write_layer
 from shared.oci.references import ImageName
 from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, push_image
-from shared.scoring_images import APP_ROOT, MODEL_ROOT, ScoringParts, scoring_parts
+from shared.training_code.job_trees import SCORE, JobTree
+from shared.training_code.scoring_images import APP_ROOT, MODEL_ROOT, ScoringParts, scoring_parts
 
 
 class ModelArtifacts(Protocol):

@@ -4,9 +4,9 @@ import json
 from typing import Protocol
 
 from shared.formats.manifest import CONTAINER as MANIFESTS
-from shared.job_trees import JobTree
 from shared.messages import FrozenJob, TrainingOrder, TrainingStatus
 from shared.pipelines import Pipeline
+from shared.training_code.job_trees import JobTree
 from shared.training_driver import TrainingDriver, TrainingJob
 
 GRACE_SECONDS = 600  # longer than the run's own limit, so that the orchestration cancels first and records why

@@ -14,9 +14,9 @@ from pathlib import Path
 from activities.build_image import build_image
 from benchmarks.peaks import peak_megabytes
 from shared.clients.container_registry import ContainerRegistryClient
-from shared.job_folders import JobFolders
-from shared.job_trees import JobTree
 from shared.messages import BuildImage, BuiltImage, FrozenJob, Lineage
+from shared.training_code.job_folders import JobFolders
+from shared.training_code.job_trees import JobTree
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = FOLDER = "digits"

@@ -26,8 +26,8 @@ from benchmarks.peaks import peak_megabytes
 from cli.dependency_image import debian_base, ensure_dependency_image
 from cli.layer_cache import LayerCache
 from local_stack.stack_hub.engine import configure_podman, find
-from shared.job_folders import JobFolders
-from shared.scoring_images import ScoringParts, scoring_parts
+from shared.training_code.job_folders import JobFolders
+from shared.training_code.scoring_images import ScoringParts, scoring_parts
 from tests.support.registry import RunningRegistry, running_registry
 
 SIZES = {"4 kB": 4_000, "200 MB": 200_000_000}  # random bytes: nothing to gain by compressing, the worst case

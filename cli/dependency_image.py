@@ -19,14 +19,14 @@ from cli.layer_cache import CachedLayer, LayerCache, Say
 from cli.site_layer import SITE, site_layer
 from shared.clients.container_registry import connect
 from shared.errors import Code, PermanentError
-from shared.job_folders import JobFolders
 from shared.oci.images import Image, Layer, append, configure, describe, empty_image, timestamp
 from shared.oci.layers import compress_layer
 from shared.oci.references import parse_name
 from shared.oci.transfer import ImageRegistry, Parts, find_image, push_image
 from shared.pipelines import Pipelines
-from shared.scoring_images import APP_ROOT, MODEL_ROOT, SCORING_PORT, ScoringParts, scoring_parts
 from shared.settings import ContainerRegistry
+from shared.training_code.job_folders import JobFolders
+from shared.training_code.scoring_images import APP_ROOT, MODEL_ROOT, SCORING_PORT, ScoringParts, scoring_parts
 
 USER = "10001:10001"  # a number, because the base image need not know the user
 _ENVIRONMENT = {

@@ -12,9 +12,9 @@ from cli.vm_environment import ensure_environment
 from cli.vm_slot import ensure_slot
 from shared.clients.ssh import connected
 from shared.errors import EdgetrainError, PermanentError
-from shared.job_folders import JobFolders
 from shared.pipelines import Pipeline, Pipelines
 from shared.settings import Settings, settings
+from shared.training_code.job_folders import JobFolders
 
 Say = Callable[[str], None]
 

@@ -17,7 +17,7 @@ from cli.layer_cache import CachedLayer, LayerCache, Say
 from shared.errors import Code, PermanentError
 from shared.oci.images import Layer
 from shared.oci.layers import SMALL, Entry, folder_entries, write_layer
-from shared.scoring_images import APP_ROOT
+from shared.training_code.scoring_images import APP_ROOT
 
 SITE = "/opt/site"  # in the image, on its PYTHONPATH
 _RECIPE = "1"  # count up when the same locks shall make another layer

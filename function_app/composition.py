@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from shared.clients.ledger import Ledger
     from shared.clients.service_bus import TrainingResults
     from shared.clients.serving_vm import ServingVms
-    from shared.job_folders import JobFolders
     from shared.pipelines import Pipelines
-    from shared.run_code import RunCode
     from shared.settings import Settings
+    from shared.training_code.job_folders import JobFolders
+    from shared.training_code.run_code import RunCode
     from shared.training_driver import TrainingDriver
 
 
@@ -88,7 +88,7 @@ class Services:
     @cached_property
     def job_folders(self) -> "JobFolders":
         """The training code that the app was deployed with."""
-        from shared.job_folders import JobFolders
+        from shared.training_code.job_folders import JobFolders
 
         return JobFolders(self.settings.app_root)
 
@@ -102,7 +102,7 @@ class Services:
     @cached_property
     def run_code(self) -> "RunCode":
         """Finds the code that a run was admitted with, whatever is deployed now."""
-        from shared.run_code import RunCode
+        from shared.training_code.run_code import RunCode
 
         return RunCode(kept=self.frozen_jobs, deployed=self.job_folders, pipelines=self.pipelines)
 

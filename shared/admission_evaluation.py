@@ -15,7 +15,6 @@ from shared.decisions.explanations.serving_model import ServingModel, serving_te
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
-from shared.job_trees import JobTree
 from shared.messages import (
     FAIR_COMPARISON_SCHEMA,
     AdmissionRequest,
@@ -27,6 +26,7 @@ from shared.messages import (
     Verdict,
 )
 from shared.pipelines import Pipeline
+from shared.training_code.job_trees import JobTree
 
 
 class PipelineCatalogue(Protocol):

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from shared.job_trees import JobTree
 from shared.messages import TrainedModel, TrainingRef, TrainingStatus
+from shared.training_code.job_trees import JobTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

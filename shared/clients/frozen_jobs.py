@@ -7,8 +7,8 @@ from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
 
 from shared.clients.storage_errors import no_connection_string, parsed, require_own, translated
 from shared.errors import Code, PermanentError, TransientError
-from shared.job_trees import JobTree, digest_of
 from shared.messages import FrozenJob
+from shared.training_code.job_trees import JobTree, digest_of
 
 SETTING = "AzureWebJobsStorage"
 

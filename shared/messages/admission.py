@@ -128,7 +128,8 @@ class QueueRule:
 class FrozenJob:
     """The code that a run was admitted with: what ``training/<folder>/`` was then.
 
-    ``tree``: SHA-256 in hex of the packed :class:`shared.job_trees.JobTree`, which is kept under that name.
+    ``tree``: SHA-256 in hex of the packed :class:`shared.training_code.job_trees.JobTree`, which is kept under that
+    name.
     """
 
     folder: str

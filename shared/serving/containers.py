@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.messages import Rollout
-from shared.scoring_images import MODEL_ROOT, SCORING_PORT
 from shared.serving.slots import Colour
+from shared.training_code.scoring_images import MODEL_ROOT, SCORING_PORT
 
 SMOKE_PATH = f"{MODEL_ROOT}/smoke.json"
 PIPELINE_LABEL = "edgetrain.pipeline"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from shared.errors import Code, PermanentError
 from shared.messages import CandidateStep
-from shared.scoring_images import SCORING_PORT
 from shared.serving.containers import Container
+from shared.training_code.scoring_images import SCORING_PORT
 from shared.values.texts import LONGEST
 
 _KILLED = 137  # exit code of what was ended by SIGKILL

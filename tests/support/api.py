@@ -14,8 +14,8 @@ from function_app.composition import Services
 from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import BlobEntry
-from shared.job_trees import JobTree
 from shared.pipelines import Pipeline, Pipelines
+from shared.training_code.job_trees import JobTree
 from tests.support.jobs import a_job_tree
 from tests.support.memory_tables import memory_ledger
 

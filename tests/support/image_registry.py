@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.job_trees import JobTree
 from shared.messages import FrozenJob
 from shared.oci.images import Descriptor, Image, Layer, append, configure, describe, empty_image
 from shared.oci.references import ImageName, digest_of
 from shared.oci.transfer import Parts, StoredManifest, push_image
-from shared.scoring_images import scoring_parts
+from shared.training_code.job_trees import JobTree
+from shared.training_code.scoring_images import scoring_parts
 from tests.support.jobs import a_job_tree
 from tests.support.workflow import START
 

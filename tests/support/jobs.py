@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shared.errors import Code, PermanentError
-from shared.job_trees import LOCKS, JobTree
 from shared.messages import FrozenJob
+from shared.training_code.job_trees import LOCKS, JobTree
 
 FILES: Mapping[str, bytes] = {"job.py": b"job", "score.py": b"def run(body): ...\n", "train.py": b"pass"}
 

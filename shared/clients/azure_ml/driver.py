@@ -21,9 +21,9 @@ from shared.clients.azure_ml.statuses import error_of, phase_of
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.decisions.training.failure_causes import FailureTrace, failure_cause, why_cancelled
 from shared.errors import Code, PermanentError, TransientError
-from shared.job_trees import ENTRY
 from shared.messages import TrainedModel, TrainingPhase, TrainingRef, TrainingStatus
 from shared.settings import Compute
+from shared.training_code.job_trees import ENTRY
 from shared.training_driver import TrainingJob
 
 MODEL_PATH = "outputs/model"  # where every job leaves its model

@@ -18,7 +18,6 @@ from shared.admission_evaluation import AdmissionEvaluator
 from shared.clients.frozen_jobs import FrozenJobs
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger
-from shared.job_folders import JobFolders
 from shared.messages import (
     Admission,
     AdmissionRequest,
@@ -31,6 +30,7 @@ from shared.messages import (
 )
 from shared.pipelines import Pipeline, Pipelines
 from shared.settings import HUB_API_VERSION
+from shared.training_code.job_folders import JobFolders
 from tests.support.arrivals import a_run_record
 from tests.support.azurite import running_azurite
 from tests.support.hub_rights import least_rights

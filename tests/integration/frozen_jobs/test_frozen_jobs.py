@@ -10,12 +10,12 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from shared.clients.frozen_jobs import FrozenJobs
-from shared.environment_key import environment_key
 from shared.errors import Code, PermanentError, TransientError
-from shared.job_folders import JobFolders
 from shared.pipelines import Pipelines
-from shared.run_code import RunCode
-from shared.scoring_images import scoring_parts
+from shared.training_code.environment_key import environment_key
+from shared.training_code.job_folders import JobFolders
+from shared.training_code.run_code import RunCode
+from shared.training_code.scoring_images import scoring_parts
 from tests.support.azurite import running_azurite
 from tests.support.jobs import a_job_tree
 

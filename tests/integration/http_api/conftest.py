@@ -15,7 +15,6 @@ from activities.admit_run import admit_run
 from shared.admission_evaluation import AdmissionEvaluator
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger
-from shared.job_folders import JobFolders
 from shared.messages import (
     AdmissionRequest,
     Cause,
@@ -29,6 +28,7 @@ from shared.messages import (
 )
 from shared.pipelines import Pipelines
 from shared.settings import HUB_API_VERSION, Site
+from shared.training_code.job_folders import JobFolders
 from tests.support.arrivals import an_arrival
 from tests.support.azurite import a_storage_key, running_azurite
 from tests.support.functions_host import HostProcess, running_host

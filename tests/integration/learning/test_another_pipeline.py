@@ -19,7 +19,7 @@ READERS = (
     "tests/unit/function_app/api/test_explanations.py",
     "tests/unit/function_app/api/test_starts.py",
     "tests/unit/function_app/intake/test_training_requests.py",
-    "tests/unit/test_job_folders.py",
+    "tests/unit/training_code/test_job_folders.py",
 )
 
 

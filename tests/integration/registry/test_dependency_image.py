@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.environment_key import environment_key
 from shared.oci.references import ImageName
 from shared.oci.transfer import FoundImage, find_image, push_image
+from shared.training_code.environment_key import environment_key
 from tests.support.image_registry import a_base_image
 from tests.support.registry import RunningRegistry
 

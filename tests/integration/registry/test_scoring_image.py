@@ -20,9 +20,9 @@ from cli.dependency_image import debian_base, ensure_dependency_image
 from cli.layer_cache import LayerCache
 from local_stack.stack_hub import containers
 from local_stack.stack_hub.engine import configure_podman, find
-from shared.job_folders import JobFolders
 from shared.messages import BuildImage, BuiltImage, Lineage
-from shared.scoring_images import scoring_parts
+from shared.training_code.job_folders import JobFolders
+from shared.training_code.scoring_images import scoring_parts
 from tests.support.builders import FINGERPRINT, a_run_request
 from tests.support.image_registry import OneCode
 from tests.support.registry import RunningRegistry

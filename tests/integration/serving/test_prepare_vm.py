@@ -12,11 +12,11 @@ import pytest
 from cli.prepare_vm import NotPreparedError, prepare
 from cli.vm_slot import ensure_slot
 from shared.clients.ssh import connected
-from shared.environment_key import environment_key
 from shared.errors import Code, PermanentError
 from shared.pipelines import Pipeline, Train
 from shared.serving.slots import parse_slot
 from shared.settings import AzureMl, Compute, ContainerRegistry, Settings
+from shared.training_code.environment_key import environment_key
 from tests.support.serving_host import ServingHost
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -15,8 +15,8 @@ import requests
 from pydantic import SecretStr
 
 from local_stack.demo_data import HOLDOUT_BLOB
-from shared.job_folders import JobFolders
 from shared.settings import AzureMl, Compute
+from shared.training_code.job_folders import JobFolders
 from tests.integration.training_driver import hub as hubs
 from tests.integration.training_driver.client import APP_ROOT, Client
 from tests.integration.training_driver.jobs import DATA, Job, hub_reader

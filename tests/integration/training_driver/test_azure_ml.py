@@ -15,7 +15,6 @@ import pytest
 
 from activities.submit_training import submit_training
 from local_stack.demo_data import breast_cancer_story, digits_story
-from shared.job_folders import JobFolders
 from shared.messages import (
     FailureKind,
     Lineage,
@@ -28,7 +27,8 @@ from shared.messages import (
     TrainingStatus,
 )
 from shared.pipelines import Pipelines
-from shared.run_code import RunCode
+from shared.training_code.job_folders import JobFolders
+from shared.training_code.run_code import RunCode
 from shared.training_driver import TrainingJob
 from tests.integration.training_driver import hub as hubs
 from tests.integration.training_driver.client import APP_ROOT, Client, Failed

@@ -9,7 +9,6 @@ from function_app.api.previews import preview_run
 from shared.admission_evaluation import AdmissionEvaluator
 from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
-from shared.job_trees import JobTree
 from shared.messages import (
     Admission,
     AdmissionRequest,
@@ -23,6 +22,7 @@ from shared.messages import (
     Stage,
 )
 from shared.pipelines import Pipeline
+from shared.training_code.job_trees import JobTree
 from tests.support.arrivals import a_pipeline
 from tests.support.builders import a_snapshot
 from tests.support.jobs import MemoryJobs, a_job_tree

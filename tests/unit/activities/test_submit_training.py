@@ -6,10 +6,10 @@ import pytest
 
 from activities.submit_training import GRACE_SECONDS, submit_training
 from shared.errors import Code, PermanentError
-from shared.job_folders import JobFolders
 from shared.messages import TrainingOrder, TrainingPhase, TrainingStatus
 from shared.pipelines import Pipelines
-from shared.run_code import RunCode
+from shared.training_code.job_folders import JobFolders
+from shared.training_code.run_code import RunCode
 from tests.support.builders import a_snapshot
 from tests.support.jobs import MemoryJobs, a_job_tree
 from tests.support.training import MemoryDriver

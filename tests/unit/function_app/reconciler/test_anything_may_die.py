@@ -21,7 +21,6 @@ from function_app.activity_wiring import admit_run, record_run
 from function_app.durable_client import start_once
 from function_app.reconciler.cycle import run_cycle
 from shared.errors import PermanentError
-from shared.job_trees import JobTree
 from shared.messages import (
     Admission,
     AdmissionRequest,
@@ -39,6 +38,7 @@ from shared.messages import (
     WindowVerdict,
 )
 from shared.pipelines import Pipeline
+from shared.training_code.job_trees import JobTree
 from shared.values.wire import from_wire, to_wire
 from tests.support.arrivals import an_arrival
 from tests.support.durable_client import RuntimeStatus

@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from shared.job_trees import JobTree
 from shared.messages import FrozenJob
 from shared.pipelines import Pipeline
+from shared.training_code.job_trees import JobTree
 
 
 class PipelineCatalogue(Protocol):

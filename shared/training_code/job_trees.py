@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from shared.decisions.admission.fingerprint import code_digest
-from shared.environment_key import environment_key
 from shared.messages import FrozenJob
+from shared.training_code.environment_key import environment_key
 
 ENTRY = "job.py"
 SCORE = "score.py"

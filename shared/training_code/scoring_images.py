@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from shared.environment_key import environment_key
 from shared.errors import Code, PermanentError
-from shared.job_trees import SCORE, JobTree
 from shared.oci.references import ImageName
+from shared.training_code.environment_key import environment_key
+from shared.training_code.job_trees import SCORE, JobTree
 
 APP_ROOT = "/var/azureml-app"  # in the image; the scoring server's convention
 MODEL_ROOT = f"{APP_ROOT}/model"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.job_folders import JobFolders
-from shared.job_trees import JobTree, digest_of
+from shared.training_code.job_folders import JobFolders
+from shared.training_code.job_trees import JobTree, digest_of
 from tests.support.jobs import a_job_tree
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.environment_key import environment_key
 from shared.errors import Code, PermanentError
-from shared.job_folders import JobFolders
+from shared.training_code.environment_key import environment_key
+from shared.training_code.job_folders import JobFolders
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = sorted(path.name for path in (ROOT / "training").iterdir() if (path / "job.py").is_file())
 LIBRARIES = {"numpy", "joblib", "sklearn", "azure", "azureml", "azureml_inference_server_http"}
 NEEDED = {

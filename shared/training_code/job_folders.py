@@ -1,14 +1,14 @@
 """Reads the deployed training jobs from the folders below ``training/``.
 
 A job is the content of ``training/<folder>/`` and of ``training/common/``, side by side in one directory. The
-fingerprint, the VM and the image all use the same :class:`~shared.job_trees.JobTree`.
+fingerprint, the VM and the image all use the same :class:`~shared.training_code.job_trees.JobTree`.
 """
 
 import re
 from pathlib import Path
 
 from shared.errors import Code, PermanentError
-from shared.job_trees import ENTRY, JOB_LOCK, LOCK, SCORE, SCORING_LOCK, JobTree
+from shared.training_code.job_trees import ENTRY, JOB_LOCK, LOCK, SCORE, SCORING_LOCK, JobTree
 
 _COMMON = "common"
 _LOCK = re.compile(r"requirements[\w-]*\.(txt|in)")
