@@ -7,7 +7,7 @@ lands after the listing opens a window of its own.
 from datetime import datetime
 from typing import Protocol
 
-from shared.admission_evaluation import AdmissionEvaluator, Attempts
+from activities.admission_evaluation import AdmissionEvaluator, Attempts
 from shared.decisions.admission.fingerprint import recipe_digest
 from shared.decisions.admission.repeats import Refusal, under_way
 from shared.decisions.admission.run_plan import trained_in

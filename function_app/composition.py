@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from shared.admission_evaluation import AdmissionEvaluator
+    from activities.admission_evaluation import AdmissionEvaluator
     from shared.clients.announcements import RunEventPublisher
     from shared.clients.azure_ml import AzureMlRegistry, AzureMlWorkspace
     from shared.clients.container_registry import ContainerRegistryClient
@@ -137,7 +137,7 @@ class Services:
     @property
     def evaluator(self) -> "AdmissionEvaluator":
         """The admission evaluation for windows, messages and HTTP requests."""
-        from shared.admission_evaluation import AdmissionEvaluator
+        from activities.admission_evaluation import AdmissionEvaluator
 
         return AdmissionEvaluator(
             pipelines=self.pipelines,

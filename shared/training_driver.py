@@ -63,5 +63,5 @@ class TrainingDriver(Protocol):
         """Write the files below ``model_path`` in a training's outputs into a folder, without that prefix.
 
         Nothing when there is nothing. Raises :class:`PermanentError` (training_output_refused) for names that cannot
-        become paths, and for more files or bytes than a model may have (``shared.artifact_names``).
+        become paths, and for more files or bytes than a model may have (``shared.decisions.training.artifact_names``).
         """

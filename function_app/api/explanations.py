@@ -9,12 +9,12 @@ from typing import Protocol
 
 import azure.durable_functions as df
 
+from activities.admission_evaluation import serving_model
 from function_app.api import models as m
 from function_app.api.known_pipelines import has_history, removal
 from function_app.api.lists import active_quarantines, arrival_views, open_window
 from function_app.api.run_views import run_view
 from function_app.composition import Services
-from shared.admission_evaluation import serving_model
 from shared.clients.ledger import RecordedArrival
 from shared.decisions.explanations.blob_verdict import explain
 from shared.decisions.explanations.evidence import Evidence, Explanation, ListedIn

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 import azure.durable_functions as df
 
+from activities.admission_evaluation import serving_model
 from function_app.api import models as m
 from function_app.api.known_pipelines import is_removed, name_of, removal
 from function_app.api.run_views import listed
 from function_app.composition import Services
-from shared.admission_evaluation import serving_model
 from shared.clients.ledger import Page, RecordedArrival
 from shared.decisions.explanations.serving_model import serving_text
 from shared.decisions.explanations.status_text import window_status_text

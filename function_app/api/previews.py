@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from shared.admission_evaluation import AdmissionEvaluator
+from activities.admission_evaluation import AdmissionEvaluator
 from shared.decisions.admission.repeats import Refusal
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError

@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from shared.artifact_names import MOST_BYTES, files_below
 from shared.clients.azure_ml.errors import translated
 from shared.clients.foreign_answers import stranger
+from shared.decisions.training.artifact_names import MOST_BYTES, files_below
 from shared.errors import Code, PermanentError, TransientError
 from shared.values.texts import shortened
 

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from azure.storage.blob import BlobServiceClient
 
+from activities.admission_evaluation import AdmissionEvaluator
 from activities.admit_run import admit_run
 from activities.record_run import record_run
 from function_app.api.previews import preview_run
-from shared.admission_evaluation import AdmissionEvaluator
 from shared.clients.frozen_jobs import FrozenJobs
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger

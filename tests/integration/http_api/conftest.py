@@ -11,8 +11,8 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from pydantic import SecretStr
 
+from activities.admission_evaluation import AdmissionEvaluator
 from activities.admit_run import admit_run
-from shared.admission_evaluation import AdmissionEvaluator
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger
 from shared.messages import (

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from activities.admission_evaluation import AdmissionEvaluator
 from activities.admit_run import admit_run
 from activities.record_run import record_run
 from function_app.api.previews import preview_run
-from shared.admission_evaluation import AdmissionEvaluator
 from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
 from shared.messages import (

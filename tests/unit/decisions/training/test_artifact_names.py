@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import artifact_names
-from shared.artifact_names import files_below
+from shared.decisions.training import artifact_names
+from shared.decisions.training.artifact_names import files_below
 from shared.errors import Code, PermanentError
 
 MODEL = "outputs/model"
