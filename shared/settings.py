@@ -52,11 +52,16 @@ class SshHost(_Part):
 
 
 class Compute(SshHost):
-    """A training VM, attached to Azure ML as a compute target of the same name. ``slots``: trainings at a time."""
+    """A training VM, attached to Azure ML as a compute target of the same name. ``slots``: trainings at a time.
+
+    ``pull_*``: what the VM pulls images with; best a user that may only read.
+    """
 
     environments: str = Field(
         "edgetrain/environments", description="folder on the VM, below its home, with Python environments"
     )
+    pull_username: str = ""
+    pull_password: SecretStr = SecretStr("")
     slots: int = Field(1, ge=1, le=50, description="how many trainings the VM may run at the same time")
 
 

@@ -1,5 +1,6 @@
 """Distribution, the reference container registry (Debian package ``docker-registry``): its configuration."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import bcrypt
@@ -15,10 +16,12 @@ def command(folder: Path) -> list[str]:
     return ["docker-registry", "serve", str(folder / "config.yml")]
 
 
-def configure(folder: Path, *, address: str, username: str, password: str, secret: str) -> None:
-    """Write the registry's configuration and password file into ``folder``; images go below it too."""
-    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(_BCRYPT_COST)).decode()
-    write_private(folder / "htpasswd", f"{username}:{hashed}\n")
+def configure(folder: Path, *, address: str, users: Mapping[str, str], secret: str) -> None:
+    """Write the registry's configuration and password file into ``folder``; images go below it too.
+
+    ``users``: name -> password. Each may do everything; what one may not do is held before it, see ``gate``.
+    """
+    write_private(folder / "htpasswd", "".join(f"{name}:{_hashed(password)}\n" for name, password in users.items()))
     configuration = {
         "version": "0.1",
         "log": {"level": "warn", "accesslog": {"disabled": False}},
@@ -32,3 +35,7 @@ def configure(folder: Path, *, address: str, username: str, password: str, secre
         "auth": {"htpasswd": {"realm": "edgetrain", "path": str(folder / "htpasswd")}},
     }
     write_private(folder / "config.yml", yaml.safe_dump(configuration, sort_keys=False))
+
+
+def _hashed(password: str) -> str:
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(_BCRYPT_COST)).decode()

@@ -146,6 +146,12 @@ class Vm:
             "UseDNS no",
             "X11Forwarding no",
             "AllowAgentForwarding no",
+            # The app reaches candidates on the VM's loopback through its connection; nobody gets further than that.
+            "AllowTcpForwarding local",
+            "PermitOpen 127.0.0.1:*",
+            "PermitListen none",
+            "AllowStreamLocalForwarding no",
+            "PermitTunnel no",
             f"SetEnv {' '.join(_assignment(name, value) for name, value in variables.items())}",
             f"ForceCommand {shlex.quote(str(self.etc / 'session'))}",
             f"Subsystem sftp {sftp}",

@@ -62,8 +62,8 @@ def _vm(endpoints: dict[str, Any]) -> dict[str, str]:
         # Azure ML wants an absolute interpreter path, and this VM's home is not where its user's name suggests.
         f"{_COMPUTE}ENVIRONMENTS": f"{vm['home']}/edgetrain/environments",
         **{f"{_TARGET}{name}": value for name, value in host.items()},
-        f"{_TARGET}PULL_USERNAME": registry["username"],
-        f"{_TARGET}PULL_PASSWORD": registry["password"],
+        **{f"{part}PULL_USERNAME": registry["pull_username"] for part in (_COMPUTE, _TARGET)},
+        **{f"{part}PULL_PASSWORD": registry["pull_password"] for part in (_COMPUTE, _TARGET)},
     }
 
 

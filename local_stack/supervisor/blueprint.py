@@ -24,6 +24,7 @@ PORTS: Final = (
     "hub_blob",
     "hub_backend",
     "container_registry",
+    "registry_backend",
     "vm",
     "haproxy",
     "azure_ml",

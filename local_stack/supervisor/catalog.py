@@ -12,7 +12,7 @@ from azure.storage.blob import BlobServiceClient
 from local_stack.files import private_folder, read_object, write_object
 from local_stack.functions_host.keys import EVENT_GRID_KEY
 from local_stack.processes.client import REPOSITORY
-from local_stack.registry import distribution
+from local_stack.registry import distribution, gate
 from local_stack.stack_hub import engine
 from local_stack.storage import azurite
 from local_stack.supervisor import event_grid
@@ -28,7 +28,7 @@ _THE_HOST_TALKS_TO: Final = frozenset(
     {
         "cloud_storage",
         "hub_storage",
-        "container_registry",
+        "registry_gate",
         "vm",
         "haproxy",
         "azure_ml",
@@ -45,6 +45,7 @@ def services(plan: Blueprint) -> list[Service]:
         _hub_backend(plan),
         _hub_storage(plan),
         _container_registry(plan),
+        _registry_gate(plan),
         _containers(plan),
         _vm(plan),
         _haproxy(plan),
@@ -104,19 +105,44 @@ def _container_registry(plan: Blueprint) -> Service:
     def prepare() -> None:
         distribution.configure(
             folder,
-            address=plan.registry_host,
-            username=plan.credentials.registry_username,
-            password=plan.credentials.registry_password,
+            address=f"{HOST}:{plan.ports['registry_backend']}",
+            users={
+                plan.credentials.registry_username: plan.credentials.registry_password,
+                plan.credentials.registry_pull_username: plan.credentials.registry_pull_password,
+            },
             secret=plan.credentials.registry_secret,
         )
 
-    url = f"http://{plan.registry_host}"
+    url = f"http://{HOST}:{plan.ports['registry_backend']}"
     return Service(
         name="container_registry",
         command=distribution.command(folder),
         environment=_environment(plan, "container_registry"),
         prepare=prepare,
         ready=answers(f"{url}/v2/", {401}),  # it wants the password: so it serves, and it is locked
+        url=url,
+    )
+
+
+def _registry_gate(plan: Blueprint) -> Service:
+    folder = plan.layout.folder("container_registry")
+
+    def prepare() -> None:
+        gate.configure(
+            folder,
+            address=plan.registry_host,
+            backend=f"{HOST}:{plan.ports['registry_backend']}",
+            readers={plan.credentials.registry_pull_username: plan.credentials.registry_pull_password},
+        )
+
+    url = f"http://{plan.registry_host}"
+    return Service(
+        name="registry_gate",
+        command=gate.command(folder),
+        environment=_environment(plan, "container_registry"),
+        prepare=prepare,
+        ready=answers(f"{url}/v2/", {401}),
+        depends_on=frozenset({"container_registry"}),
         url=url,
     )
 

@@ -23,7 +23,10 @@ def _suffix() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Account names, keys and passwords. ``*_key1`` is for the app, ``hub_key2`` exists only on the VM."""
+    """Account names, keys and passwords. ``*_key1`` is for the app, ``hub_key2`` exists only on the VM.
+
+    ``registry_pull_*`` is the VM's: it reads images and can write none.
+    """
 
     cloud_account: str = field(default_factory=lambda: f"cloud{_suffix()}")
     cloud_key1: str = field(default_factory=_storage_key, repr=False)
@@ -33,6 +36,8 @@ class Credentials:
     hub_key2: str = field(default_factory=_storage_key, repr=False)
     registry_username: str = "edgetrain"
     registry_password: str = field(default_factory=_password, repr=False)
+    registry_pull_username: str = "puller"
+    registry_pull_password: str = field(default_factory=_password, repr=False)
     registry_secret: str = field(default_factory=_password, repr=False)
     service_bus_key: str = field(default_factory=_password, repr=False)
     webhook_key: str = field(default_factory=_password, repr=False)

@@ -30,6 +30,8 @@ def collect(plan: Blueprint) -> Endpoints:
             "host": plan.registry_host,
             "username": plan.credentials.registry_username,
             "password": plan.credentials.registry_password,
+            "pull_username": plan.credentials.registry_pull_username,
+            "pull_password": plan.credentials.registry_pull_password,
         },
         "azure_ml": _written(plan, "azure_ml"),
         "service_bus": {"connection_string": plan.service_bus},

@@ -119,7 +119,7 @@ def running_serving_host(folder: Path) -> Iterator[ServingHost]:
 @contextmanager
 def _running_registry(folder: Path) -> Iterator[ImageRegistry]:
     address = f"127.0.0.1:{free_port()}"
-    distribution.configure(folder, address=address, username="puller", password=PULL_PASSWORD, secret="test")
+    distribution.configure(folder, address=address, users={"puller": PULL_PASSWORD}, secret="test")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(distribution.command(folder), stdout=log, stderr=log)
     try:

@@ -9,7 +9,7 @@ from local_stack.supervisor import Stack
 from tests.support.local_stack import run_folder
 
 NEEDED = ("node", "haproxy", "docker-registry", "podman")
-PARTS = ("hub_storage", "cloud_storage", "container_registry", "vm", "haproxy")
+PARTS = ("hub_storage", "cloud_storage", "registry_gate", "vm", "haproxy")
 
 
 @pytest.fixture(scope="session")

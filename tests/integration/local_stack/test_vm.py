@@ -191,6 +191,39 @@ def test_the_registry_wants_its_password(stack: Stack) -> None:
     assert started.headers["Location"].startswith("/v2/models/iris/")
 
 
+def test_the_vms_user_of_the_registry_may_read_and_write_nothing(stack: Stack) -> None:
+    registry = stack.endpoints["container_registry"]
+    url = f"{registry['url']}/v2"
+    reader = (registry["pull_username"], registry["pull_password"])
+    writer = (registry["username"], registry["password"])
+
+    assert requests.get(f"{url}/", auth=reader, timeout=5).status_code == 200
+    assert requests.get(f"{url}/", auth=(reader[0], "wrong"), timeout=5).status_code == 401
+    for method, path in (
+        ("POST", "models/iris/blobs/uploads/"),
+        ("PUT", "models/iris/manifests/latest"),
+        ("DELETE", "models/iris/manifests/sha256:" + "0" * 64),
+        ("PATCH", "models/iris/blobs/uploads/1"),
+    ):
+        refused = requests.request(method, f"{url}/{path}", auth=reader, timeout=5)
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (403, "DENIED")
+    assert requests.post(f"{url}/models/iris/blobs/uploads/", auth=writer, timeout=5).status_code == 202
+
+
+def test_the_vm_forwards_to_its_own_loopback_only(stack: Stack) -> None:
+    registry_port = int(stack.endpoints["container_registry"]["url"].rpartition(":")[2])
+    with session(stack) as client:
+        transport = client.get_transport()
+        assert transport is not None
+        transport.open_channel("direct-tcpip", ("127.0.0.1", registry_port), ("127.0.0.1", 0), timeout=10).close()
+        for elsewhere in ("localhost.localdomain", "10.0.0.1", "169.254.169.254", "127.0.0.2"):
+            with pytest.raises(paramiko.ChannelException) as refused:
+                transport.open_channel("direct-tcpip", (elsewhere, registry_port), ("127.0.0.1", 0), timeout=10)
+            assert refused.value.code == paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        with pytest.raises(paramiko.SSHException):
+            transport.request_port_forward("127.0.0.1", 0)
+
+
 def test_the_vms_engine_logs_in_to_the_registry_and_has_a_storage_of_its_own(stack: Stack) -> None:
     registry = stack.endpoints["container_registry"]
     with session(stack) as client:

@@ -87,7 +87,13 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
             "api_version": "2019-07-07",
             "app": {"connection_string": "hub", "manifest_sas": "sv=1&sig=2"},
         },
-        "container_registry": {"url": "http://127.0.0.1:5000", "username": "user", "password": "secret"},
+        "container_registry": {
+            "url": "http://127.0.0.1:5000",
+            "username": "user",
+            "password": "secret",
+            "pull_username": "puller",
+            "pull_password": "reads",
+        },
         "vm": {
             "address": "127.0.0.1",
             "port": 2222,
@@ -133,7 +139,8 @@ def test_the_app_reads_exactly_what_the_stack_sets(
     assert settings.site("factory").sas["edgetrain_manifests"].get_secret_value() == "sv=1&sig=2"
     assert settings.compute("hub-vm").private_key.get_secret_value() == "-----BEGIN\nabc\n-----END\n"
     assert settings.compute("hub-vm").environments == "/vm/home/edgetrain/environments"
-    assert settings.target("hub-vm").pull_password.get_secret_value() == "secret"
+    assert settings.target("hub-vm").pull_password.get_secret_value() == "reads"
+    assert settings.compute("hub-vm").pull_username == "puller"
     assert settings.target("hub-vm").host_key == "ssh-ed25519 AAAA"
     assert settings.azure_ml.metadata_url == "https://127.0.0.1:1/metadata/endpoints"
     assert settings.container_registry.password.get_secret_value() == "secret"
