@@ -6,7 +6,7 @@ PYTEST := $(PY) -m pytest
 # Tests that share servers stay together (tests/support/sharing.py); the first folder named begins first.
 SHARING := --dist loadscope --no-loadscope-reorder
 JOBS := training/common $(patsubst %/train.py,%,$(wildcard training/*/train.py))
-SOURCES := function_app orchestrations activities shared cli local_stack training benchmarks tests function_app.py
+SOURCES := function_app orchestrations activities shared cli site_agent local_stack training benchmarks tests function_app.py
 
 # What pytest has compiled is a third of a quick run; it keeps it.
 unexport PYTHONDONTWRITEBYTECODE
