@@ -1,0 +1,72 @@
+"""Podman with a storage of its own below a folder, and an image with Python: Debian's, as scoring images begin."""
+
+import gzip
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.base_image import base_layer
+from cli.layer_cache import LayerCache
+from local_stack.stack_hub import engine as stack_engine
+from local_stack.stack_hub.containers import mounts_below
+
+BASE = "localhost/base:1"
+APP_ROOT = Path(__file__).resolve().parents[2]
+
+
+def missing_podman() -> str:
+    """Why containers cannot run here; empty when they can."""
+    if not shutil.which("podman"):
+        return "needs podman: apt-get install podman"
+    return "" if os.geteuid() == 0 else "needs root: the tests look at what containers left"
+
+
+@dataclass(frozen=True)
+class TestPodman:
+    """``environment``: what makes podman use the storage of the tests."""
+
+    __test__ = False
+
+    folder: Path
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: str, stdin: bytes = b"") -> str:
+        """The output of a podman command that must succeed."""
+        ended = subprocess.run(
+            ["podman", *arguments], env=self.environment, input=stdin, capture_output=True, check=False, timeout=120
+        )
+        assert ended.returncode == 0, ended.stderr.decode()
+        return ended.stdout.decode()
+
+    def import_base(self) -> None:
+        """Make :data:`BASE` from the cached layer."""
+        layer = base_layer(LayerCache(APP_ROOT / ".local/cache"), print)
+        self("import", "--quiet", "-", BASE, stdin=gzip.decompress(layer.file.read_bytes()))
+
+    def names(self) -> list[str]:
+        """All containers, whether they run or not."""
+        return self("ps", "--all", "--format", "{{.Names}}").split()
+
+
+@contextmanager
+def running_podman(folder: Path, registry: str = "127.0.0.1:1") -> Iterator[TestPodman]:
+    """Podman until the end of the ``with`` block, when containers, images and mounts are gone."""
+    configuration = folder / "configuration"
+    stack_engine.configure_podman(configuration, storage=folder / "storage", runtime=folder / "run", registry=registry)
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(folder),
+        **stack_engine.find(configuration).environment,
+    }
+    podman = TestPodman(folder, environment)
+    try:
+        yield podman
+    finally:
+        podman("rm", "--all", "--force", "--time", "0")
+        for mount in mounts_below(folder):
+            subprocess.run(["umount", "--lazy", mount], check=False)
+        shutil.rmtree(folder / "storage", ignore_errors=True)
