@@ -1,7 +1,8 @@
-"""The data of the demo and of the tests: real data sets that scikit-learn ships, cut into drops. Pure and repeatable.
+"""The data of the demo and of the tests, cut into drops: a hold-out, a first, a second and a bad drop. Repeatable.
 
-Each data set is shuffled once with a fixed seed and cut into a hold-out, a first drop and a second drop. The bad drop
-repeats rows from the rest, with their labels shuffled among them, as if a column had been sorted by mistake.
+Two are data sets that scikit-learn ships, shuffled once with a fixed seed; their bad drop repeats rows from the rest,
+with their labels shuffled among them, as if a column had been sorted by mistake. How the others are made is told in
+:mod:`local_stack.demo_patients` and :mod:`local_stack.demo_scans`.
 """
 
 import csv
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits
 
+from local_stack import demo_patients, demo_scans
 from training.breast_cancer import train as breast_cancer_train
 from training.digits import train as digits_train
 
@@ -23,7 +25,7 @@ HOLDOUT_BLOB = "holdout/holdout.csv"
 
 @dataclass(frozen=True, slots=True)
 class DataStory:
-    """What lands on the hub, drop by drop (blob name -> CSV bytes), and what to ask the deployed model.
+    """What lands on the hub, drop by drop (blob name -> content), and what to ask the deployed model.
 
     The requests speak the pipeline's scoring format; every pipeline answers with ``{"predictions": [...], ...}``.
     ``sample_request`` asks about one held-out row, ``holdout_request`` about all of them; ``holdout_truths`` are what
@@ -38,7 +40,7 @@ class DataStory:
     bad: dict[str, bytes]
     sample_request: dict[str, Any]
     holdout_request: dict[str, Any]
-    holdout_truths: tuple[int, ...]
+    holdout_truths: tuple[int | float | str, ...]
 
 
 def breast_cancer_story() -> DataStory:
@@ -84,6 +86,44 @@ def digits_story() -> DataStory:
         _Source("digits", data.data, data.target, digits_train.FEATURES),
         sizes=(397, 500, 400, 500),
         request=lambda rows: {"images": rows.reshape(-1, side, side).tolist()},
+    )
+
+
+def diabetes_story() -> DataStory:
+    """300 visits held out; drops of 1,000 visits (two files), 800 visits (one file) and 1,200 shuffled visits."""
+    holdout, training, bad = demo_patients.tables((300, 500, 500, 800, 1200))
+    parts = [demo_patients.parquet(table) for table in (*training, bad)]
+    return DataStory(
+        pipeline="diabetes",
+        holdout_name=demo_patients.HOLDOUT_BLOB,
+        holdout=demo_patients.parquet(holdout),
+        first={f"landing/part-{number}.parquet": parts[number - 1] for number in (1, 2)},
+        second={"landing/part-3.parquet": parts[2]},
+        bad={"landing/part-4.parquet": parts[3]},
+        sample_request=demo_patients.requests(holdout.iloc[:1]),
+        holdout_request=demo_patients.requests(holdout),
+        holdout_truths=tuple(holdout[demo_patients.TARGET].tolist()),
+    )
+
+
+def scans_story() -> DataStory:
+    """150 scans held out, in one zip archive; drops of 180, 120 and 180 scans, each a file."""
+    held_out, *parts = demo_scans.drops(150, 180, 120, 180)
+    first, second, bad = (
+        demo_scans.files(scans, below="landing/", drop=number) for number, scans in enumerate(parts, 1)
+    )
+    # In the order of the names in the archive, which is the order that it is read in.
+    held_out.sort(key=lambda scan: scan[0])
+    return DataStory(
+        pipeline="scans",
+        holdout_name=demo_scans.HOLDOUT_BLOB,
+        holdout=demo_scans.archive(demo_scans.files(held_out, below="", drop=0)),
+        first=first,
+        second=second,
+        bad=bad,
+        sample_request=demo_scans.requests(held_out[:1]),
+        holdout_request=demo_scans.requests(held_out),
+        holdout_truths=tuple(kind for kind, _ in held_out),
     )
 
 

@@ -10,9 +10,14 @@ import argparse
 import json
 from pathlib import Path
 
-from local_stack.demo_data import DataStory, breast_cancer_story, digits_story
+from local_stack.demo_data import DataStory, breast_cancer_story, diabetes_story, digits_story, scans_story
 
-STORIES = {"breast-cancer": breast_cancer_story, "digits": digits_story}
+STORIES = {
+    "breast-cancer": breast_cancer_story,
+    "diabetes": diabetes_story,
+    "digits": digits_story,
+    "scans": scans_story,
+}
 
 
 def write(story: DataStory, folder: Path) -> None:

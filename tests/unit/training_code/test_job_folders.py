@@ -10,7 +10,7 @@ from shared.training_code.job_folders import JobFolders
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = sorted(path.name for path in (ROOT / "training").iterdir() if (path / "job.py").is_file())
-LIBRARIES = {"numpy", "joblib", "sklearn", "azure", "azureml", "azureml_inference_server_http"}
+LIBRARIES = {"numpy", "joblib", "sklearn", "skops", "azure", "azureml", "azureml_inference_server_http"}
 NEEDED = {
     "mine/job.py": "job",
     "mine/score.py": "score",

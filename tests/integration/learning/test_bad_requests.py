@@ -1,0 +1,60 @@
+"""Requests that a deployed model must refuse; no model is needed for that."""
+
+import base64
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.support.training_folders import folder_modules, sample_of
+
+with folder_modules("diabetes", "score", "scoring") as (diabetes, diabetes_scoring):
+    PATIENT = sample_of("diabetes")["patients"][0]
+with folder_modules("scans", "score", "scoring") as (scans, scans_scoring):
+    IMAGE = sample_of("scans")["images"][0]
+
+
+def picture(kind: str, size: tuple[int, int]) -> str:
+    into = io.BytesIO()
+    Image.new("L", size).save(into, format=kind)
+    return base64.b64encode(into.getvalue()).decode()
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        ({}, '{"patients": [{...}]}'),
+        ({"patients": []}, "at least one patient"),
+        ({"patients": [{}]}, "patient 0, age must be a number from 0 to 120"),
+        ({"patients": [PATIENT | {"bmi": None}]}, "patient 0, bmi"),
+        ({"patients": [PATIENT, PATIENT | {"sex": "F"}]}, "patient 1, sex must be one of female, male"),
+        ({"patients": [PATIENT | {"name": "X"}]}, "1 unknown fields"),
+    ],
+)
+def test_patients(request_: Any, says: str) -> None:
+    with pytest.raises(diabetes_scoring.BadRequestError) as refused:
+        diabetes.answer(None, request_)
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        ([], "at least one image"),
+        ([IMAGE, 5], "image 1 must be a text"),
+        ([IMAGE, "?"], "image 1 is not base64"),
+        ([IMAGE, "é"], "image 1 is not base64"),
+        ([IMAGE, ""], "image 1 is not a PNG picture"),
+        ([IMAGE, IMAGE[:40]], "image 1 is not a PNG picture"),
+        ([IMAGE[:-24] + "A" * 24], "image 0 is not a PNG picture"),
+        ([picture("GIF", (32, 32))], "image 0 is not a PNG picture"),
+        ([picture("PNG", (3000, 3000))], "image 0 has more than 4,000,000 pixels"),
+        ([picture("PNG", (30_000, 10_000))], "image 0 "),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else None,
+)
+def test_images(images: list[Any], says: str) -> None:
+    with pytest.raises(scans_scoring.BadRequestError) as refused:
+        scans.answer(None, {"images": images})
+    assert says in str(refused.value)
