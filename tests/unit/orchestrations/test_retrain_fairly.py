@@ -4,65 +4,28 @@ from typing import Any
 
 import pytest
 
-from orchestrations.call_safely import call_activity_safely
-from orchestrations.retrain_model import retrain_model
 from shared.messages import (
-    FAIR_COMPARISON_SCHEMA,
-    BuiltImage,
-    ChampionMeasurement,
     ComputeRef,
     ComputeTurn,
     ComputeWait,
-    Done,
     Outcome,
-    RegisteredModel,
-    RunRecord,
     Stage,
-    TargetResult,
-    TrainingEnd,
-    TrainingPhase,
     TrainingPoll,
     TrainingRef,
     Turn,
     delivery_of,
 )
 from shared.values.wire import from_wire, to_wire
-from tests.support.builders import a_champion, a_run_request, a_snapshot, a_trained_model
-from tests.support.workflow import Played, play, value
+from tests.support.builders import a_champion, a_run_request, a_trained_model
+from tests.support.retraining import CHAMPION, NO_ANSWER, compared, fair_story
+from tests.support.workflow import value
 
-IMAGE = BuiltImage(repository="models/breast-cancer", digest="sha256:1", reference="registry/models/x@sha256:1")
-DEPLOYED = to_wire(TargetResult(target="hub-vm", deployed=True, endpoint="http://vm:8400"))
 REFUSED = ComputeTurn(turn=Turn.REFUSED, reason="100 runs wait for the delivery of pipeline breast-cancer already")
-NO_ANSWER = Exception("no answer")
-CHAMPION = a_champion(metrics={"accuracy": 0.97}, holdout="old rows", evaluator="code")
-MINE = {"schema": FAIR_COMPARISON_SCHEMA, "evaluator": "code", "snapshot": a_snapshot(holdout="new rows")}
 DELIVERY = delivery_of("breast-cancer")
 
 
-def compared(**changes: Any) -> Any:
-    return value(a_trained_model(compared=ChampionMeasurement(run_id=str(CHAMPION.run_id), **changes)))
-
-
-def story(request: dict[str, Any] | None = None, **changes: Any) -> tuple[Played, RunRecord]:
-    answers: dict[str, Any] = {
-        "await_compute": to_wire(ComputeTurn(turn=Turn.GRANTED)),
-        "await_training": to_wire(TrainingEnd(phase=TrainingPhase.COMPLETED)),
-        "collect_training": compared(metrics={"accuracy": 0.91}),
-        "release_compute": value(Done()),
-        "read_champion": value(CHAMPION),
-        "register_model": value(RegisteredModel(name="breast-cancer", version="2")),
-        "build_image": value(IMAGE),
-        "roll_out": DEPLOYED,
-        "record_run": value(Done()),
-        "announce": value(Done()),
-    } | changes
-    answers["guarded_step"] = lambda asked: play(call_activity_safely, asked["input"], answers=answers).output
-    run = play(retrain_model, a_run_request(**{**MINE, **(request or {})}), answers=answers)
-    return run, from_wire(RunRecord, run.output)
-
-
 def test_the_champion_is_measured_by_the_training_and_the_delivery_is_held_until_the_record_is_written() -> None:
-    run, record = story()
+    run, record = fair_story()
 
     assert [step for step in run.asked if step != "announce"] == [
         "await_compute",
@@ -88,7 +51,7 @@ def test_the_champion_is_measured_by_the_training_and_the_delivery_is_held_until
 
 
 def test_the_numbers_that_count_are_those_of_the_same_rows() -> None:
-    _, record = story()
+    _, record = fair_story()
 
     assert record.outcome is Outcome.PROMOTED
     assert (record.holdout, record.evaluator, record.champion_value) == ("new rows", "code", 0.91)
@@ -97,7 +60,7 @@ def test_the_numbers_that_count_are_those_of_the_same_rows() -> None:
 
 
 def test_a_worse_model_does_not_win_on_rows_of_its_own() -> None:
-    run, record = story(collect_training=compared(metrics={"accuracy": 0.96}))
+    run, record = fair_story(collect_training=compared(metrics={"accuracy": 0.96}))
 
     assert (record.outcome, record.champion_value) == (Outcome.NOT_PROMOTED, 0.96)
     assert "guarded_step" not in run.asked
@@ -112,7 +75,7 @@ def test_a_worse_model_does_not_win_on_rows_of_its_own() -> None:
     ],
 )
 def test_what_cannot_be_compared_leaves_the_champion_and_says_why(collected: Any, why: str) -> None:
-    run, record = story(collect_training=collected)
+    run, record = fair_story(collect_training=collected)
 
     assert (record.outcome, record.comparable, record.champion_value) == (Outcome.NOT_PROMOTED, False, None)
     assert why in record.reason
@@ -123,7 +86,7 @@ def test_it_is_judged_by_whoever_is_champion_when_its_turn_comes() -> None:
     """Another run of the pipeline was quicker; both were measured on the same rows."""
     quicker = a_champion(run_id="quicker", metrics={"accuracy": 0.96}, holdout="new rows", evaluator="code")
 
-    _, record = story(read_champion=[value(CHAMPION), value(quicker)])
+    _, record = fair_story(read_champion=[value(CHAMPION), value(quicker)])
 
     assert (record.outcome, record.champion_run_id) == (Outcome.NOT_PROMOTED, "quicker")
     assert "against the champion's 0.9600" in record.reason
@@ -132,7 +95,7 @@ def test_it_is_judged_by_whoever_is_champion_when_its_turn_comes() -> None:
 def test_a_resumed_run_that_is_the_champion_already_stays_it_and_is_not_measured_against_itself() -> None:
     mine = a_champion(run_id=a_run_request().run_id, metrics={"accuracy": 0.95}, holdout="new rows", evaluator="code")
 
-    run, record = story({"resumed": True}, read_champion=value(mine), collect_training=value(a_trained_model()))
+    run, record = fair_story({"resumed": True}, read_champion=value(mine), collect_training=value(a_trained_model()))
 
     assert record.outcome is Outcome.PROMOTED
     assert from_wire(TrainingPoll, run.commands["await_training"][0]["input"]).order.champion is None
@@ -152,7 +115,7 @@ def test_a_resumed_run_that_is_the_champion_already_stays_it_and_is_not_measured
 def test_whatever_happens_the_delivery_is_given_back_after_the_record(
     trouble: dict[str, Any], outcome: Outcome
 ) -> None:
-    run, record = story(**trouble)
+    run, record = fair_story(**trouble)
 
     assert record.outcome is outcome
     assert run.asked[-3:] == ["record_run", "release_compute", "announce"]
@@ -168,7 +131,7 @@ def test_whatever_happens_the_delivery_is_given_back_after_the_record(
     ],
 )
 def test_a_run_that_has_nothing_to_deliver_does_not_ask_to(trouble: dict[str, Any]) -> None:
-    run, record = story(**trouble)
+    run, record = fair_story(**trouble)
 
     assert record.stage in {Stage.WAITING, Stage.TRAINING}
     assert run.asked.count("await_compute") == 1

@@ -4,11 +4,8 @@ from typing import Any
 
 import pytest
 
-from orchestrations.call_safely import call_activity_safely
-from orchestrations.retrain_model import retrain_model
 from shared.errors import Code
 from shared.messages import (
-    BuiltImage,
     ComputeRef,
     ComputeTurn,
     ComputeWait,
@@ -16,7 +13,6 @@ from shared.messages import (
     Outcome,
     QueuePolicy,
     QueueRule,
-    RegisteredModel,
     RunEvent,
     RunRecord,
     Stage,
@@ -26,36 +22,20 @@ from shared.messages import (
     Turn,
 )
 from shared.values.wire import from_wire, to_wire
-from tests.support.builders import a_champion, a_plan, a_run_request, a_trained_model
-from tests.support.workflow import START, Played, play, refusal, value
+from tests.support import retraining
+from tests.support.builders import a_plan, a_run_request, a_trained_model
+from tests.support.retraining import NO_ANSWER
+from tests.support.workflow import START, Played, refusal, value
 
-IMAGE = BuiltImage(repository="models/breast-cancer", digest="sha256:1", reference="registry/models/x@sha256:1")
-DEPLOYED = to_wire(TargetResult(target="hub-vm", deployed=True, endpoint="http://vm:8400"))
 REFUSED = ComputeTurn(turn=Turn.REFUSED, reason="compute hub-vm is taken by run x, and the policy is reject")
-NO_ANSWER = Exception("no answer")
 WRONG_KEY = refusal(Code.BAD_CONFIGURATION, "wrong key")
 
 
 def story(request: dict[str, Any] | None = None, **changes: Any) -> tuple[Played, RunRecord]:
-    answers: dict[str, Any] = {
-        "await_compute": to_wire(ComputeTurn(turn=Turn.GRANTED)),
-        "await_training": to_wire(TrainingEnd(phase=TrainingPhase.COMPLETED)),
-        "collect_training": value(a_trained_model()),
-        "release_compute": value(Done()),
-        "read_champion": value(a_champion()),
-        "register_model": value(RegisteredModel(name="breast-cancer", version="2")),
-        "build_image": value(IMAGE),
-        "roll_out": DEPLOYED,
-        "record_run": value(Done()),
-        "announce": value(Done()),
-    } | changes
-    # The fan-out's children run for real, over the same answers.
-    answers["guarded_step"] = lambda asked: play(call_activity_safely, asked["input"], answers=answers).output
-    run = play(retrain_model, a_run_request(**{"schema": 2, **(request or {})}), answers=answers)
-    return run, from_wire(RunRecord, run.output)
+    return retraining.story({"schema": 2} | (request or {}), **changes)
 
 
-def told(run: Played) -> list[str]:
+def announced(run: Played) -> list[str]:
     return [from_wire(RunEvent, event).kind.value for event in run.commands["announce"]]
 
 
@@ -99,7 +79,7 @@ def test_a_run_that_is_refused_is_cancelled_with_the_reason_and_trains_nothing()
     assert (record.outcome, record.stage) == (Outcome.CANCELLED, Stage.WAITING)
     assert record.reason == f"waiting: {REFUSED.reason}"
     assert run.asked == ["announce", "await_compute", "release_compute", "record_run", "announce"]
-    assert told(run) == ["accepted", "cancelled"]
+    assert announced(run) == ["accepted", "cancelled"]
 
 
 def test_a_queue_that_cannot_be_asked_fails_the_run() -> None:
@@ -128,7 +108,7 @@ TROUBLE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize("announcing", [value(Done()), NO_ANSWER, WRONG_KEY], ids=["told", "no answer", "refused"])
+@pytest.mark.parametrize("announcing", [value(Done()), NO_ANSWER, WRONG_KEY], ids=["announced", "no answer", "refused"])
 @pytest.mark.parametrize("releasing", [value(Done()), NO_ANSWER, WRONG_KEY], ids=["released", "no answer", "refused"])
 @pytest.mark.parametrize(("trouble", "end"), TROUBLE, ids=lambda part: part if isinstance(part, str) else "".join(part))
 def test_every_path_gives_back_once_tells_one_end_and_is_recorded_as_without_trouble_on_the_side(
@@ -143,7 +123,7 @@ def test_every_path_gives_back_once_tells_one_end_and_is_recorded_as_without_tro
     assert not {"await_training", "collect_training"} & set(run.asked[release:])
     assert not {"read_champion", "guarded_step", "roll_out", "record_run"} & set(run.asked[:release])
     assert run.asked[-2:] == ["record_run", "announce"]
-    assert told(run)[-1] == end
+    assert announced(run)[-1] == end
     assert record == story(**trouble)[1]
 
 
@@ -159,10 +139,10 @@ def test_every_path_gives_back_once_tells_one_end_and_is_recorded_as_without_tro
         ({"build_image": NO_ANSWER}, ["accepted", "training_started", "trained", "failed"]),
     ],
 )
-def test_each_moment_is_told_once_with_the_record_as_it_was(trouble: dict[str, Any], kinds: list[str]) -> None:
+def test_each_moment_is_announced_once_with_the_record_as_it_was(trouble: dict[str, Any], kinds: list[str]) -> None:
     run, record = story(**trouble)
 
-    assert told(run) == kinds
+    assert announced(run) == kinds
     events = [from_wire(RunEvent, event) for event in run.commands["announce"]]
     assert all(event.record.outcome is None for event in events[:-1])
     assert events[-1].record == record

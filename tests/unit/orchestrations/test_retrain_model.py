@@ -3,18 +3,13 @@ from typing import Any
 
 import pytest
 
-from orchestrations.call_safely import call_activity_safely
 from orchestrations.progress import gave_up
-from orchestrations.retrain_model import retrain_model
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code
 from shared.messages import (
-    BuiltImage,
-    Done,
     FailureKind,
     LeftOut,
     Outcome,
-    RegisteredModel,
     RunRecord,
     Stage,
     TargetPlan,
@@ -23,33 +18,10 @@ from shared.messages import (
     TrainingPhase,
 )
 from shared.values.wire import from_wire, to_text, to_wire
-from tests.support.builders import a_champion, a_plan, a_run_request, a_snapshot, a_trained_model
+from tests.support.builders import a_plan, a_snapshot, a_trained_model
 from tests.support.jobs import A_FROZEN_JOB
-from tests.support.workflow import Played, play, refusal, value
-
-IMAGE = BuiltImage(repository="models/breast-cancer", digest="sha256:1", reference="registry/models/x@sha256:1")
-DEPLOYED = to_wire(TargetResult(target="hub-vm", deployed=True, endpoint="http://vm:8400"))
-
-
-def answers(**changes: Any) -> dict[str, Any]:
-    usual: dict[str, Any] = {
-        "await_training": to_wire(TrainingEnd(phase=TrainingPhase.COMPLETED)),
-        "collect_training": value(a_trained_model()),
-        "read_champion": value(a_champion()),
-        "register_model": value(RegisteredModel(name="breast-cancer", version="2")),
-        "build_image": value(IMAGE),
-        "roll_out": DEPLOYED,
-        "record_run": value(Done()),
-    }
-    usual.update(changes)
-    # The fan-out's children run for real, over the same answers.
-    usual["guarded_step"] = lambda asked: play(call_activity_safely, asked["input"], answers=usual).output
-    return usual
-
-
-def story(**changes: Any) -> tuple[Played, RunRecord]:
-    run = play(retrain_model, a_run_request(**changes.pop("request", {})), answers=answers(**changes))
-    return run, from_wire(RunRecord, run.output)
+from tests.support.retraining import DEPLOYED, IMAGE, story
+from tests.support.workflow import refusal, value
 
 
 def test_a_better_challenger_is_registered_containerized_and_rolled_out() -> None:

@@ -10,8 +10,8 @@ from shared.errors import Code
 from shared.messages import QUEUE_SCHEMA, FailureKind, Outcome, RunRecord, TargetResult
 from shared.values.wire import to_wire
 from tests.support.builders import a_trained_model
+from tests.support.retraining import CHAMPION, DEPLOYED, IMAGE, compared, fair_story
 from tests.support.workflow import START, Played, refusal, value
-from tests.unit.orchestrations.test_retrain_fairly import CHAMPION, DEPLOYED, IMAGE, compared, story
 
 DOWN = Exception("the service did not answer")
 COLLECTED = compared(metrics={"accuracy": 0.91})
@@ -24,10 +24,10 @@ STAGES: list[tuple[str, Any, Any, str]] = [
 ]
 
 
-def told(step: str, answers: Any) -> tuple[Played, RunRecord]:
+def retried(step: str, answers: Any) -> tuple[Played, RunRecord]:
     """The story when a step gives these answers."""
     changes: dict[str, Any] = {step: answers}
-    return story(None, **changes)
+    return fair_story(None, **changes)
 
 
 def times(run: Played, step: str) -> int:
@@ -43,7 +43,7 @@ def pauses(run: Played) -> list[dict[str, Any]]:
 def test_a_stage_is_tried_again_until_the_trouble_is_over_and_says_when(
     step: str, trouble: Any, answer: Any, stage: str
 ) -> None:
-    run, record = told(step, [trouble, trouble, answer])
+    run, record = retried(step, [trouble, trouble, answer])
 
     assert (record.outcome, record.failure_kind) == (Outcome.PROMOTED, None)
     assert run.asked.count("await_training") == 1
@@ -59,7 +59,7 @@ def test_a_stage_is_tried_again_until_the_trouble_is_over_and_says_when(
 @pytest.mark.parametrize(("step", "trouble", "answer", "stage"), STAGES)
 def test_it_ends_and_is_left_to_another_attempt(step: str, trouble: Any, answer: Any, stage: str) -> None:
     del answer
-    run, record = told(step, trouble)
+    run, record = retried(step, trouble)
 
     assert record.outcome is (Outcome.ROLLED_BACK if stage == "rolling_out" else Outcome.FAILED)
     assert record.failure_kind is FailureKind.OUTSIDE
@@ -68,7 +68,7 @@ def test_it_ends_and_is_left_to_another_attempt(step: str, trouble: Any, answer:
 
 
 def test_a_champion_that_cannot_be_read_is_waited_for_too() -> None:
-    run, record = story(read_champion=[value(CHAMPION), DOWN, value(CHAMPION)])
+    run, record = fair_story(read_champion=[value(CHAMPION), DOWN, value(CHAMPION)])
 
     assert record.outcome is Outcome.PROMOTED
     assert [status["stage"] for status in pauses(run)] == ["judging"]
@@ -83,14 +83,14 @@ def test_a_champion_that_cannot_be_read_is_waited_for_too() -> None:
     ],
 )
 def test_what_is_not_outside_is_not_waited_for(step: str, trouble: Any) -> None:
-    run, _ = told(step, trouble)
+    run, _ = retried(step, trouble)
 
     assert times(run, step) == 1
     assert pauses(run) == []
 
 
 def test_a_fault_of_the_app_is_no_trouble_outside() -> None:
-    run, record = story(collect_training={"value": {"run_id": 7}})
+    run, record = fair_story(collect_training={"value": {"run_id": 7}})
 
     assert (record.outcome, record.failure_kind) == (Outcome.FAILED, FailureKind.UNKNOWN)
     assert record.reason.startswith("training: this is a fault of the app: ValueError: TrainedModel: field ")
@@ -99,13 +99,13 @@ def test_a_fault_of_the_app_is_no_trouble_outside() -> None:
 
 def test_runs_from_before_end_as_they_did() -> None:
     better = value(a_trained_model(metrics={"accuracy": 0.99}))
-    run, record = story(request={"schema": QUEUE_SCHEMA}, collect_training=better, roll_out=UNREACHED)
+    run, record = fair_story(request={"schema": QUEUE_SCHEMA}, collect_training=better, roll_out=UNREACHED)
 
     assert record.outcome is Outcome.ROLLED_BACK
     assert run.asked.count("roll_out") == 1
 
 
 def test_the_compute_is_not_held_while_a_stage_after_the_training_waits() -> None:
-    run, _ = story(collect_training=[DOWN, COLLECTED])
+    run, _ = fair_story(collect_training=[DOWN, COLLECTED])
 
     assert run.asked.index("release_compute") < run.asked.index("collect_training")
