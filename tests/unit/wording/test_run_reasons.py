@@ -48,11 +48,11 @@ from shared.messages import (
 from shared.serving.containers import Container
 from shared.serving.endings import Signs, why_it_does_not_score, why_it_ended, why_it_is_not_healthy
 from tests.support.arrivals import a_run_record
+from tests.support.blob_evidence import QUARANTINED
 from tests.support.builders import a_run_request, a_training_poll
 from tests.support.computes import a_ticket
 from tests.support.golden import compare
 from tests.support.workflow import START
-from tests.unit.decisions.explanations.test_blob_verdict import QUARANTINED
 from tests.unit.decisions.promotion.test_judgement import HIGHER, NEW, NOBODY, challenger, champion
 from tests.unit.decisions.training.test_failure_causes import a_trace
 

@@ -9,15 +9,17 @@ from shared.decisions.explanations.removed_pipeline import explain_past
 from shared.decisions.explanations.serving_model import ServingModel, serving_text, serving_text_after_refusal
 from shared.decisions.reconciliation.troubles import Aspect, Finding, blocking_text, merge_findings
 from shared.messages import LeftOut, Outcome, TroubleKind, Verdict
+from tests.support import blob_evidence as blobs
 from tests.support.arrivals import a_pipeline, a_run_record, an_arrival
 from tests.support.builders import a_run_request
 from tests.support.golden import compare
 from tests.support.workflow import START
-from tests.unit.decisions.explanations import test_blob_verdict as blobs
+from tests.unit.decisions.explanations import test_blobs_in_no_run, test_blobs_in_runs
 
 
 def test_verdicts_on_blobs() -> None:
-    sentences = {case: explain(blobs.evidence(**changes)).sentence for case, (changes, *_) in blobs.CASES.items()}
+    cases = test_blobs_in_no_run.CASES | test_blobs_in_runs.CASES
+    sentences = {case: explain(blobs.evidence(**changes)).sentence for case, (changes, *_) in cases.items()}
     faulty = replace(blobs.RUN, left_out=(LeftOut(why="faulty", count=1, first=(blobs.BLOB,)),))
     known = blobs.evidence(events=[blobs.TRAINED], listed_in=replace(blobs.TAKEN, run=faulty))
     sentences["left out for a fault"] = explain(known).sentence
