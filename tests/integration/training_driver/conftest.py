@@ -15,11 +15,14 @@ import requests
 from pydantic import SecretStr
 
 from local_stack.demo_data import HOLDOUT_BLOB
+from shared.messages import TrainingPhase
 from shared.settings import AzureMl, Compute
 from shared.training_code.job_folders import JobFolders
+from shared.training_driver import TrainingJob
 from tests.integration.training_driver import hub as hubs
 from tests.integration.training_driver.client import APP_ROOT, Client
 from tests.integration.training_driver.jobs import DATA, Job, hub_reader
+from tests.integration.training_driver.site import Site
 from tests.support.azurite import running_azurite
 from tests.support.serving_host import wait_for
 from tests.support.sshd import SshServer, running_sshd
@@ -168,6 +171,21 @@ def new_client(azure_ml: AzureMlStandIn, vm: TrainingVm, home: Path, **changes: 
         "AZUREML_DEFAULT_503_BACKOFF": "1",
     }
     return Client(azure_ml.settings(**changes), {"hub-vm": vm.compute}, environment)
+
+
+@pytest.fixture(scope="session")
+def site(client: Client, hub: str) -> Site:
+    return Site(client, hub)
+
+
+@pytest.fixture(scope="session")
+def trained(site: Site) -> TrainingJob:
+    """A job that has been trained, for the tests that only read what it left."""
+    job = site.job()
+    site.client.driver("submit", job)
+    status = site.end(job)
+    assert status.phase is TrainingPhase.COMPLETED, status.detail
+    return job
 
 
 @contextmanager

@@ -5,17 +5,11 @@ import pytest
 from local_stack.demo_data import breast_cancer_story
 from shared.messages import ChampionMeasurement, TrainedModel, TrainingPhase, TrainingRef
 from shared.training_driver import TrainingJob
-from tests.integration.training_driver.client import Client
-from tests.integration.training_driver.test_azure_ml import Site
+from tests.integration.training_driver.site import Site
 
 STORY = breast_cancer_story()
 LINES = STORY.holdout.splitlines(keepends=True)
 OTHER_HOLDOUT = b"".join([LINES[0], *LINES[1::2]])
-
-
-@pytest.fixture(scope="module")
-def site(client: Client, hub: str) -> Site:
-    return Site(client, hub)
 
 
 def trained(site: Site, job: TrainingJob) -> TrainedModel:

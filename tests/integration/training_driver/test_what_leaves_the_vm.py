@@ -11,9 +11,8 @@ import pytest
 
 from shared.messages import FailureKind, TrainingPhase, TrainingStatus
 from shared.training_driver import TrainingJob
-from tests.integration.training_driver.client import Client
 from tests.integration.training_driver.conftest import TrainingVm
-from tests.integration.training_driver.test_azure_ml import Site
+from tests.integration.training_driver.site import Site
 
 LOUD = """
 import atexit, ctypes, faulthandler, logging, os, subprocess, sys, threading, warnings
@@ -52,11 +51,6 @@ IMPORTS = {
     "syntax": ('"CANARY" fit(', FailureKind.CODE, "SyntaxError at train.py:1"),
     "output": ('print("CANARY"); raise OSError(28, "CANARY")', FailureKind.OUTSIDE, "the VM's disk is full"),
 }
-
-
-@pytest.fixture(scope="module")
-def site(client: Client, hub: str) -> Site:
-    return Site(client, hub)
 
 
 def with_train(job: TrainingJob, text: str) -> TrainingJob:

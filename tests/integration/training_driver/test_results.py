@@ -1,0 +1,124 @@
+"""What a training leaves: metrics, files, tags and a registered model, through unmodified azureml-core."""
+
+import json
+import secrets
+from pathlib import Path
+
+from shared.messages import (
+    Lineage,
+    RegisteredModel,
+    RegisterModel,
+    TrainedModel,
+)
+from shared.training_driver import TrainingJob
+from tests.integration.training_driver.client import Client
+from tests.integration.training_driver.conftest import TrainingVm
+from tests.integration.training_driver.site import Site, ref
+
+
+def test_a_completed_training_has_metrics_times_and_a_model(
+    client: Client, trained: TrainingJob, vm: TrainingVm
+) -> None:
+    outcome = client.driver("collect", ref(trained))
+
+    assert isinstance(outcome, TrainedModel)
+    assert outcome.model_path == "outputs/model"
+    assert outcome.metrics.keys() == {"accuracy", "log_loss", "malignant_recall", "roc_auc"}
+    assert outcome.metrics["log_loss"] < 0.2
+    assert outcome.ended_at is not None
+    assert outcome.ended_at.tzinfo is not None
+    assert trained.run_id not in vm.leftovers()
+
+
+def test_the_model_is_downloaded_as_the_job_wrote_it(client: Client, trained: TrainingJob, tmp_path: Path) -> None:
+    client.driver("fetch", trained.run_id, trained.pipeline, "outputs/model", into=tmp_path)
+
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
+        "model.joblib",
+        "smoke.json",
+    ]
+    assert json.loads((tmp_path / "smoke.json").read_text()).keys() == {"request", "response", "tolerance"}
+
+
+def test_what_is_not_there_is_not_downloaded(client: Client, trained: TrainingJob, tmp_path: Path) -> None:
+    client.driver("fetch", trained.run_id, trained.pipeline, "outputs/nothing", into=tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_run_carries_our_tags_and_references_only(client: Client, trained: TrainingJob) -> None:
+    run = Site(client, hub="").run(trained)
+
+    assert run["tags"].items() >= trained.tags.items()
+    assert run["definition"]["arguments"] == list(trained.arguments)
+    assert run["definition"]["maxRunDurationSeconds"] == trained.most_seconds
+    assert "AccountKey" not in json.dumps(run)
+
+
+def test_the_log_tells_progress(client: Client, trained: TrainingJob, tmp_path: Path) -> None:
+    log = client.begin("facts", "log", trained.pipeline, trained.run_id, str(tmp_path)).result(timeout=60)
+
+    assert "read landing/part-1.csv: 100 rows" in log
+    assert log.rstrip().endswith("done")
+
+
+def test_registering_twice_makes_one_version_with_lineage(client: Client, trained: TrainingJob) -> None:
+    lineage = Lineage(
+        run_id=trained.run_id,
+        pipeline=trained.pipeline,
+        fingerprint="ab" * 32,
+        snapshot_digest="cd" * 32,
+        blobs=2,
+        metrics={"log_loss": 0.0912345678},
+        parameters={"most_iterations": 500},
+    )
+    name = f"model-{secrets.token_hex(4)}"
+
+    before = client.registry("version_of", trained.run_id, name=name)
+    registered = client.registry("register", lineage, name=name, path="outputs/model")
+    found = client.registry("version_of", trained.run_id, name=name)
+
+    assert before is None
+    assert registered == found == RegisteredModel(name=name, version="1")
+    (model,) = client.begin("facts", "models", name).result(timeout=60)
+    assert model["run_id"] == trained.run_id
+    assert model["tags"] == {"pipeline": "breast-cancer", "run_id": trained.run_id, "cause": "new_data"}
+    assert model["properties"] == {
+        "run_id": trained.run_id,
+        "fingerprint": "ab" * 32,
+        "snapshot": "cd" * 32,
+        "blobs": "2",
+        "holdout": "",
+        "evaluator": "",
+        "metric.log_loss": "0.0912346",
+        "parameter.most_iterations": "500",
+    }
+
+
+def test_registering_many_times_at_once_gives_one_answer(client: Client, trained: TrainingJob) -> None:
+    lineage = Lineage(
+        run_id=trained.run_id,
+        pipeline=trained.pipeline,
+        fingerprint="ab" * 32,
+        snapshot_digest="cd" * 32,
+        blobs=2,
+        metrics={"log_loss": 0.1},
+    )
+    name = f"model-{secrets.token_hex(4)}"
+    command = RegisterModel(lineage=lineage, model_path="outputs/model", name=name)
+
+    answers = client.begin("facts", "registered_at_once", command, 4).result(timeout=120)
+
+    assert answers == [RegisteredModel(name=name, version="1")] * 4
+    assert client.registry("version_of", trained.run_id, name=name) == answers[0]
+
+
+def test_a_model_that_is_not_there_is_not_registered(client: Client, trained: TrainingJob) -> None:
+    lineage = Lineage(
+        run_id=trained.run_id, pipeline=trained.pipeline, fingerprint="", snapshot_digest="", blobs=0, metrics={}
+    )
+
+    answer = client.registry("register", lineage, name="none", path="outputs/nothing")
+
+    assert answer.kind == "permanent"
+    assert answer.code == "model_missing"
