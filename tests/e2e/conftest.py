@@ -4,6 +4,7 @@ import pytest
 
 from local_stack.app_client import AppClient, app_client
 from local_stack.supervisor import Stack
+from shared.clients.ledger import Ledger
 from tests.support.stack import running_stack
 
 
@@ -18,3 +19,10 @@ def stack() -> Iterator[Stack]:
 def app(stack: Stack) -> Iterator[AppClient]:
     with app_client(stack.endpoints) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def ledger(stack: Stack) -> Iterator[Ledger]:
+    opened = Ledger(stack.endpoints["cloud_storage"]["connection_string"], "edgetrain")
+    yield opened
+    opened.close()
