@@ -83,7 +83,7 @@ def test_an_empty_file_is_recorded_and_not_trained(stack: Stack, client: AppClie
 
     assert client.deliver(blob_created(stack.endpoints, blob)) == 202
 
-    assert "is empty (0 bytes)" in reason_outside(ledger, "landing/empty-file.csv")
+    assert "0 bytes" in reason_outside(ledger, "landing/empty-file.csv")
 
 
 def test_a_file_outside_every_pipeline_is_recorded_with_the_reason(
@@ -93,8 +93,7 @@ def test_a_file_outside_every_pipeline_is_recorded_with_the_reason(
 
     assert client.deliver(blob_created(stack.endpoints, blob)) == 202
 
-    reason = reason_outside(ledger, "landing/lost.csv")
-    assert reason.startswith("outside every pipeline: container is nobodys-container, pipelines watch ")
+    assert "nobodys-container" in reason_outside(ledger, "landing/lost.csv")
 
 
 def arrivals_of(ledger: Ledger, pipeline: str) -> list[RecordedArrival]:

@@ -57,7 +57,7 @@ def test_ctrl_c_at_any_moment_of_the_demo_leaves_nothing(state: Path, signs: lis
         said.extend(demo.stdout)
 
     assert demo.returncode == INTERRUPTED, "".join(said[-30:])
-    assert said[-1] == "stopped; nothing is left running\n"
+    assert said[-1].startswith("stopped")
     assert "Traceback" not in "".join(said)
     assert what_is_left(state) == []
 

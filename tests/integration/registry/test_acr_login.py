@@ -144,13 +144,11 @@ def test_a_password_is_not_sent_to_another_host(acr: FakeAcr, repository: str) -
 
 def test_without_any_login_the_reason_says_what_to_set(acr: FakeAcr) -> None:
     client = ContainerRegistryClient(acr.url, EntraLogin(acr.url, partial(managed_identity_token, {})))
-    with client, pytest.raises(PermanentError, match=r"managed identity with the role AcrPush, or set EDGETRAIN_"):
+    with client, pytest.raises(PermanentError, match=r"AcrPush, or set EDGETRAIN_"):
         client.get_manifest("a", "latest")
 
 
 def test_a_login_service_that_is_down_may_come_back(acr: FakeAcr) -> None:
     environment = {"IDENTITY_ENDPOINT": "http://127.0.0.1:1/msi/token", "IDENTITY_HEADER": "secret"}
-    with pytest.raises(
-        TransientError, match=r"the login service http://127\.0\.0\.1:1 did not answer: ConnectionError"
-    ):
+    with pytest.raises(TransientError, match=r"http://127\.0\.0\.1:1 .*ConnectionError"):
         managed_identity_token(environment)

@@ -77,7 +77,7 @@ def test_a_blob_is_mounted_from_another_repository(client: ContainerRegistryClie
 
 
 def test_other_bytes_than_the_digest_says_are_refused(client: ContainerRegistryClient, repository: str) -> None:
-    with pytest.raises(PermanentError, match=r"blob sha256:0{64} was not sent"):
+    with pytest.raises(PermanentError, match=r"sha256:0{64}"):
         client.put_blob(repository, NOTHING, io.BytesIO(b"something else"))
 
     assert not client.has_blob(repository, NOTHING)
@@ -88,7 +88,7 @@ def test_a_manifest_without_its_blobs_may_work_next_time(
 ) -> None:
     image, _ = a_base_image(tmp_path, b"never uploaded")
 
-    with pytest.raises(TransientError, match=r"did not take manifest .*BLOB_UNKNOWN"):
+    with pytest.raises(TransientError, match="BLOB_UNKNOWN"):
         client.put_manifest(repository, "run-1", image.manifest, media_type=OCI_MANIFEST)
 
 
@@ -128,7 +128,7 @@ def test_a_registry_that_is_down_may_come_back(tmp_path: Path) -> None:
         client = registry.client()
         assert client.get_manifest("a", "latest") is None
 
-    with client, pytest.raises(TransientError, match=r"the registry 127\.0\.0\.1:\d+ did not answer"):
+    with client, pytest.raises(TransientError, match=r"127\.0\.0\.1:\d+ did not answer"):
         client.has_blob("a", NOTHING)
 
 

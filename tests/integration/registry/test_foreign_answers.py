@@ -52,7 +52,7 @@ def elsewhere(status: int) -> Told:
 def test_a_web_page_is_no_answer_whatever_its_status(server: Answering, call: str, status: int) -> None:
     client = calling(server, lambda *_: Told(status, PAGE, "text/html"))
 
-    with client, pytest.raises(TransientError, match=r"something else than the registry 127.0.0.1:.*a web page"):
+    with client, pytest.raises(TransientError, match=r"registry 127.0.0.1:.*a web page"):
         CALLS[call](client)
 
 
@@ -60,7 +60,7 @@ def test_a_web_page_is_no_answer_whatever_its_status(server: Answering, call: st
 def test_a_redirection_of_an_upload_is_no_answer(server: Answering, call: str) -> None:
     client = calling(server, lambda *_: Told(302, headers={"Location": "http://sign-in.invalid/"}))
 
-    with client, pytest.raises(TransientError, match=r"something else than the registry .*a redirection \(302\)"):
+    with client, pytest.raises(TransientError, match=r"a redirection \(302\)"):
         CALLS[call](client)
 
 
@@ -68,21 +68,21 @@ def test_a_redirection_of_an_upload_is_no_answer(server: Answering, call: str) -
 def test_a_manifest_is_a_json_object(server: Answering, body: bytes) -> None:
     client = calling(server, lambda *_: Told(body=body, content_type=OCI_MANIFEST))
 
-    with client, pytest.raises(TransientError, match="something else than the registry"):
+    with client, pytest.raises(TransientError, match="something else"):
         client.get_manifest("models/x", "latest")
 
 
 def test_a_manifest_is_held_to_the_digest_that_comes_with_it(server: Answering) -> None:
     told = Told(body=b"{}", content_type=OCI_MANIFEST, headers={"Docker-Content-Digest": OTHER})
 
-    with calling(server, lambda *_: told) as client, pytest.raises(TransientError, match="speaks of other bytes"):
+    with calling(server, lambda *_: told) as client, pytest.raises(TransientError, match="other bytes"):
         client.get_manifest("models/x", "latest")
 
 
 def test_a_blob_that_was_cut_is_not_read(server: Answering) -> None:
     client = calling(server, lambda *_: Told(body=BLOB[:3], content_type="application/octet-stream"))
 
-    with client, pytest.raises(TransientError, match="sent other content than models/x@sha256"):
+    with client, pytest.raises(TransientError, match="models/x@sha256"):
         client.get_blob("models/x", DIGEST)
 
 
@@ -98,7 +98,7 @@ def test_the_signed_address_of_a_blob_is_not_told(server: Answering) -> None:
     nobody = f"http://127.0.0.1:{free_port()}/data?d=blob&s=secret-signature&v=1"
     client = calling(server, lambda *_: Told(status=307, headers={"Location": nobody}))
 
-    with client, pytest.raises(TransientError, match=r"did not answer: .*/data\?\.\.\.") as raised:
+    with client, pytest.raises(TransientError, match=r"/data\?\.\.\.") as raised:
         client.get_blob("models/x", DIGEST)
     assert "secret-signature" not in "".join(traceback.format_exception(raised.value))
 
@@ -110,7 +110,7 @@ def test_a_blob_that_was_cut_is_not_copied(server: Answering) -> None:
     client = calling(server, answer)
     server.asked.clear()
 
-    with client, pytest.raises(TransientError, match="sent other content than models/y@sha256"):
+    with client, pytest.raises(TransientError, match="models/y@sha256"):
         client.copy_blob("models/x", DIGEST, source="models/y")
     assert not any(line.startswith("PUT") for line in server.asked)
 
@@ -123,9 +123,9 @@ def test_an_upload_counts_only_when_the_registry_says_what_it_has(server: Answer
         return elsewhere(202) if method == "POST" else Told(404, b'{"errors": []}')
 
     with calling(server, answer) as client:
-        with pytest.raises(TransientError, match=r"but does not have it|speaks of other bytes"):
+        with pytest.raises(TransientError, match=r"does not have it|other bytes"):
             client.put_blob("models/x", DIGEST, io.BytesIO(BLOB))
-        with pytest.raises(TransientError, match=r"but does not have it|speaks of other bytes"):
+        with pytest.raises(TransientError, match=r"does not have it|other bytes"):
             client.put_manifest("models/x", "latest", b"{}", media_type=OCI_MANIFEST)
 
 
@@ -140,14 +140,14 @@ def test_bytes_that_were_changed_on_the_way_are_sent_again(server: Answering) ->
 def test_an_upload_needs_a_place(server: Answering) -> None:
     client = calling(server, lambda *_: Told(202))
 
-    with client, pytest.raises(TransientError, match="a 202 that names no place to upload to"):
+    with client, pytest.raises(TransientError, match="a 202"):
         client.put_blob("models/x", DIGEST, io.BytesIO(BLOB))
 
 
 def test_an_error_of_another_shape_is_still_a_refusal(server: Answering) -> None:
     client = calling(server, lambda *_: Told(400, b'{"errors": [7]}'))
 
-    with client, pytest.raises(PermanentError, match="did not give manifest models/x:latest: 400"):
+    with client, pytest.raises(PermanentError, match="models/x:latest: 400"):
         client.get_manifest("models/x", "latest")
 
 
@@ -181,6 +181,6 @@ def test_a_login_without_a_token_is_no_login(server: Answering, told: Told, said
 
     with (
         ContainerRegistryClient(server.url, logins[way]) as client,
-        pytest.raises(TransientError, match=f"something else than the login service http://127.0.0.1:.*{said}"),
+        pytest.raises(TransientError, match=f"login service http://127.0.0.1:.*{said}"),
     ):
         client.get_manifest("models/x", "latest")

@@ -117,7 +117,8 @@ def test_an_appended_image_scores(podman: Podman, open_registry: RunningRegistry
     assert reply.status_code == 200, reply.text
     np.testing.assert_allclose(reply.json()["probabilities"], model.predict_proba(ROWS), rtol=1e-9)
     bad = requests.post(f"{url}/score", json={"rows": [[1, 2]]}, timeout=30)
-    assert (bad.status_code, bad.json()) == (400, {"error": "row 0 must be a list of 30 numbers"})
+    assert (bad.status_code, list(bad.json())) == (400, ["error"])
+    assert "row 0" in bad.json()["error"]
     label = podman("inspect", "--format", '{{index .Config.Labels "io.edgetrain.run-id"}}', container)
     assert label == a_run_request().run_id
     assert podman("inspect", "--format", "{{.Config.User}}", container) == "10001:10001"

@@ -35,7 +35,7 @@ def test_a_large_body_is_refused_and_the_others_are_served(fragile: Site) -> Non
         for size in (60_000_000, BODY_LIMIT + 1):
             large = requests.post(f"{fragile.url}/score", data=b" " * size, timeout=30)
             assert large.status_code == 413
-            assert large.json()["error"] == f"a request may have {BODY_LIMIT} bytes; send fewer rows at a time"
+            assert f"{BODY_LIMIT} bytes" in large.json()["error"]
             assert requests.post(f"{fragile.url}/score", json=BODY, timeout=30).status_code == 200
 
         endless = requests.post(f"{fragile.url}/score", data=(b" " * 65_536 for _ in range(100)), timeout=30)

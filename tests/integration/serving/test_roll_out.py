@@ -126,9 +126,9 @@ def test_a_candidate_that_dies_is_told_at_once(site: Site) -> None:
 
     reason = site.refuses(lambda: site.verify(step))
 
-    assert "died at start (exit code 1)" in reason
-    assert "no module named joblib" in reason
-    assert "correct the pipeline's score.py" in reason
+    assert "exit code 1" in reason
+    assert "joblib" in reason
+    assert "score.py" in reason
     assert "run-2" in reason
     assert site.refuses(lambda: site.switch(step))
     site.remove(step)
@@ -144,7 +144,7 @@ def test_a_candidate_that_is_killed_for_memory_is_not_told_to_mend_its_script(si
     reason = site.refuses(lambda: site.verify(step))
 
     assert "out of memory" in reason
-    assert "it may use 64 MiB; raise EDGETRAIN_TARGETS__VM__MEMORY in the app settings" in reason
+    assert "64 MiB; raise EDGETRAIN_TARGETS__VM__MEMORY" in reason
     assert "score.py" not in reason
     site.remove(step)
 
@@ -153,7 +153,7 @@ def test_a_port_that_is_taken_is_named(site: Site) -> None:
     port = site.slot.ports[Colour.BLUE]
     with (
         socket.create_server(("127.0.0.1", port)),
-        pytest.raises(TransientError, match=f"its port {port}, because another"),
+        pytest.raises(TransientError, match=f"its port {port}"),
     ):
         site.start(site.rollout(1))
     site.release(1)
@@ -161,7 +161,7 @@ def test_a_port_that_is_taken_is_named(site: Site) -> None:
 
 def test_a_candidate_that_is_not_healthy(site: Site) -> None:
     step = site.start(site.rollout(1, health_seconds=1, unhealthy=True))
-    assert "was not healthy within 1 s: it answers 503" in site.refuses(lambda: site.verify(step))
+    assert "503" in site.refuses(lambda: site.verify(step))
     site.remove(step)
 
 
@@ -235,7 +235,7 @@ def test_a_newer_run_replaces_a_candidate(site: Site) -> None:
     newer = site.start(site.rollout(3))
 
     assert older.candidate == newer.candidate
-    assert "replaced by another roll-out" in site.refuses(lambda: site.verify(older))
+    assert "another roll-out" in site.refuses(lambda: site.verify(older))
     site.refuses(lambda: site.switch(older))
     site.remove(older)
     site.verify(newer)

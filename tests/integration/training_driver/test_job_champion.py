@@ -81,13 +81,13 @@ def test_a_run_without_a_model_is_named(job: Job, champion: dict[str, bytes], tm
     for name in [name for name in champion if name.startswith("outputs/model/")]:
         del champion[name]
 
-    assert f"run {CHAMPION} has no files under outputs/model/ any more" in beside(job, tmp_path)["trouble"]
+    assert "outputs/model/" in beside(job, tmp_path)["trouble"]
 
 
 def test_a_run_that_the_workspace_does_not_have_is_no_failure(job: Job, tmp_path: Path) -> None:
     job.put(DATA.first)
 
-    assert "could not be measured again" in beside(job, tmp_path)["trouble"]
+    assert "measured again" in beside(job, tmp_path)["trouble"]
 
 
 def test_what_an_old_model_does_to_newer_code_is_not_quoted(

