@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from shared.decisions.training.compute_queue import QueueState, ahead_of, ask
 from shared.messages import ComputeTicket, ComputeTurn, RunRecord, Turn
 
-MOST_LOOKED_AT = 60
+MOST_CHECKED = 60
 """Runs ahead whose end is looked for: all that can hold a compute, and ten that wait. The rest when they get there."""
 
 Answer = TypeVar("Answer")
@@ -33,8 +33,8 @@ def acquire_compute(ticket: ComputeTicket, *, slots: int, queues: Queues, runs: 
     A run gives up its place only when the ledger has its outcome: a host that was away for hours finds its training
     still running. Runs that the ledger does not know keep their places.
     """
-    looked_at = {ticket.run_id}
-    ended = _ended(looked_at, runs)
+    checked = {ticket.run_id}
+    ended = _ended(checked, runs)
 
     def rule(state: QueueState) -> tuple[QueueState, tuple[ComputeTurn, tuple[str, ...]]]:
         changed, turn = ask(state, ticket, slots, now, ended)
@@ -42,11 +42,11 @@ def acquire_compute(ticket: ComputeTicket, *, slots: int, queues: Queues, runs: 
 
     while True:
         turn, ahead = queues.change(ticket.compute, rule)
-        new = set(ahead[:MOST_LOOKED_AT]) - looked_at
+        new = set(ahead[:MOST_CHECKED]) - checked
         gone = _ended(new, runs) if turn.turn is not Turn.GRANTED else set()
         if not gone:
             return turn
-        looked_at |= new
+        checked |= new
         ended |= gone
 
 

@@ -57,7 +57,7 @@ _EMPTY_HOST = '{"version": "2.0", "extensions": {"http": {"routePrefix": "api"}}
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What one side did. ``megabytes``: peak resident memory of the host process, as looked at ten times a second."""
+    """What one side did. ``megabytes``: peak resident memory of the host process, as measured ten times a second."""
 
     per_second: float
     megabytes: float
@@ -158,7 +158,7 @@ def _burst(url: str, key: str, events: Sequence[dict[str, Any]], pid: int | None
         began = time.perf_counter()
         asyncio.run(_deliver(url, key, events[WARM_UP:]))
         seconds = time.perf_counter() - began
-    assert peak[0] > 0, "the memory of the host was not looked at"
+    assert peak[0] > 0, "the memory of the host was not measured"
     return Burst((len(events) - WARM_UP) / seconds, peak[0] / 2**20)
 
 
@@ -183,13 +183,13 @@ def _watched(pid: int | None) -> Iterator[list[float]]:
     peak, done = [0.0], threading.Event()
     process = psutil.Process(pid)
 
-    def look() -> None:
+    def measure() -> None:
         while True:
             peak[0] = max(peak[0], float(process.memory_info().rss))
             if done.wait(0.1):
                 return
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=measure)
     thread.start()
     try:
         yield peak

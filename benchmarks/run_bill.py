@@ -167,7 +167,7 @@ def _until_promoted(world: World) -> Bill:
 
 def _bill(world: World) -> Bill:
     turns = sum(count for name, count in world.executions.items() if name.startswith("turn of "))
-    answered = len(world.services.told.answered)
+    answered = len(world.services.outbox.answered)
     return Bill(
         executions=sum(world.executions.values()) - turns,
         turns=turns,
@@ -175,5 +175,5 @@ def _bill(world: World) -> Bill:
         tables=sum(table.requests for table in world.tables.tables.values()),
         blobs=world.blobs.requests,
         bus=answered + 2 * (answered > 0),  # the request is received and completed by the host
-        events=len(world.services.told.announced),
+        events=len(world.services.outbox.announced),
     )

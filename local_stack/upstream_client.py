@@ -86,12 +86,12 @@ class UpstreamClient:
 
     @staticmethod
     def _wait(
-        found: Callable[[], dict[str, Any] | None], look: Callable[[], None], what: str, seconds: float
+        found: Callable[[], dict[str, Any] | None], receive: Callable[[], None], what: str, seconds: float
     ) -> dict[str, Any]:
         for _ in deadline(seconds, what, pause=0):
             if (answer := found()) is not None:
                 return answer
-            look()
+            receive()
         raise AssertionError  # deadline() raises first
 
 

@@ -11,7 +11,7 @@ import azure.durable_functions as df
 
 from orchestrations.progress import show
 from shared.contracts import ADMIT_RUN, CLOSE_WINDOW, READ_WINDOW, RECORD_VERDICT
-from shared.decisions.arrivals.window_closing import look_again_at
+from shared.decisions.arrivals.window_closing import next_check_at
 from shared.errors import PermanentError
 from shared.messages import Admission, AdmissionRequest, ArrivalWindow, Cause, Verdict, WindowVerdict
 from shared.values.wire import from_wire, to_wire
@@ -64,7 +64,7 @@ def _wait_until_settled(context: df.DurableOrchestrationContext, window: Arrival
     while rounds < ROUNDS_PER_EXECUTION or woken:
         rounds, woken = rounds + 1, False
         state = yield from READ_WINDOW.call(context, window)
-        until = look_again_at(state, context.current_utc_datetime)
+        until = next_check_at(state, context.current_utc_datetime)
         if until is None:
             return True
         _show(context, "settling", arrivals=state.arrivals, opened_at=window.opened_at.isoformat())

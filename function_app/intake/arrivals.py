@@ -87,8 +87,8 @@ class Intake:
             return await self._join(routing.pipelines[0], arrival)
         each = await asyncio.gather(*(self._join(pipeline, arrival) for pipeline in routing.pipelines))
         return IntakeResult(
-            start=tuple(window for taken in each for window in taken.start),
-            wake=tuple(window_id for taken in each for window_id in taken.wake),
+            start=tuple(window for recorded in each for window in recorded.start),
+            wake=tuple(window_id for recorded in each for window_id in recorded.wake),
         )
 
     async def _reject(self, payload: Mapping[str, Any], reason: str, received_at: datetime) -> IntakeResult:

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 SOURCE = "bus"
 CLAIMANT_SECONDS = 5.0  # grace period after which the owner of a claim that was not started counts as dead
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
 
 def envelope_of(message: func.ServiceBusMessage) -> Envelope:
@@ -112,11 +112,11 @@ async def _start(
 async def _give_way(client: df.DurableOrchestrationClient, claim: RequestClaim) -> None:
     """Another delivery owns the claim, perhaps since a moment ago: leave it the start while it is alive."""
     age = (datetime.now(UTC) - claim.claimed_at).total_seconds()
-    findings = int(max(0.0, min(CLAIMANT_SECONDS - age, CLAIMANT_SECONDS)) / _LOOK_SECONDS)
+    findings = int(max(0.0, min(CLAIMANT_SECONDS - age, CLAIMANT_SECONDS)) / _POLL_SECONDS)
     for _ in range(findings):
         if (await client.get_status(claim.instance_id)).runtime_status is not None:
             return
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def _reject(services: Services, message: Envelope, reason: str, asked: UpstreamRequest | None) -> None:

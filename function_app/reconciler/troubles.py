@@ -41,13 +41,13 @@ def _keep(context: CycleContext) -> None:
     good = {each.name for each in context.services.pipelines.all}
     for name in sorted({*kept, *context.findings}):
         before = kept.get(name, ())
-        after = merge_findings(before, _looks(context, name, good), context.now)
+        after = merge_findings(before, _findings_by_aspect(context, name, good), context.now)
         if after != before:
             context.services.ledger.troubles.keep(name, after)
             _tell(name, before, after)
 
 
-def _looks(context: CycleContext, name: str, good: Collection[str]) -> dict[Aspect, list[Finding]]:
+def _findings_by_aspect(context: CycleContext, name: str, good: Collection[str]) -> dict[Aspect, list[Finding]]:
     """The findings in the aspects that this cycle checked; aspects that do not apply any more have none."""
     findings = dict(context.findings.get(name, {}))
     if name not in good:

@@ -24,11 +24,11 @@ def blueprint(services: Services) -> df.Blueprint:
     @bp.generic_trigger(arg_name="event", type=EVENT_GRID_TRIGGER)
     @bp.durable_client_input(client_name="client")
     async def on_data_arrival(event: str, client: df.DurableOrchestrationClient) -> None:
-        taken = await intake.record_text(event, datetime.now(UTC))
-        for window in taken.start:
+        recorded = await intake.record_text(event, datetime.now(UTC))
+        for window in recorded.start:
             await start_once(client, "settle_arrivals", window.window_id, window)
             await asyncio.to_thread(services.ledger.arrivals.window_started, window)
-        for window_id in taken.wake:
+        for window_id in recorded.wake:
             await _wake(client, window_id)
 
     return bp

@@ -63,7 +63,7 @@ def _tell(screen: Screen, state: Path, cache: Path) -> dict[str, Any]:
                 )
             story = Story(screen, stack.endpoints, stack.state)
             summary = story.tell()
-            story.where_to_look()
+            story.show_places()
         finally:
             with screen.step("stop everything that was started"):
                 stack.stop()

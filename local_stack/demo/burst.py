@@ -14,7 +14,7 @@ CHAOS: Final[dict[str, float]] = {"seed": 7, "drop": 0.1, "duplicates": 1, "shuf
 """What Event Grid does to the events: a tenth is lost, the rest comes twice, each copy up to 1.5 s late."""
 COPIES: Final = 2
 
-_TOLD_AT_ONCE: Final = 25
+_EVENTS_AT_ONCE: Final = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _land_and_tell(cast: Cast, step: Step, files: Mapping[str, bytes]) -> None:
     waiting: list[Landed] = []
     for number, blob in enumerate(land_all(cast.endpoints, PIPELINE, files), 1):
         waiting.append(blob)
-        if len(waiting) == _TOLD_AT_ONCE or number == len(files):
+        if len(waiting) == _EVENTS_AT_ONCE or number == len(files):
             cast.agent.publish_written(waiting)
             waiting.clear()
         if number % 100 == 0:

@@ -44,9 +44,9 @@ def send_garbage(cast: Cast) -> dict[str, Any]:
 def ask_why(cast: Cast, burst: Burst) -> dict[str, dict[str, Any]]:
     """Why three files were trained or not: one whose event came, one whose event was lost, one that is outside."""
     run_id = burst.run["run_id"]
-    told = next(each["blob"] for each in burst.arrivals if each["verdict"] == "trained")
+    reported = next(each["blob"] for each in burst.arrivals if each["verdict"] == "trained")
     questions = {
-        "whose event came twice": (told, "trained", run_id),
+        "whose event came twice": (reported, "trained", run_id),
         "whose event was lost": (burst.lost[0], "trained", run_id),
         "in another folder": (OUTSIDE_BLOB, "outside", None),
     }

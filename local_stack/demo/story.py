@@ -56,7 +56,7 @@ class Story:
             **asked,
         }
 
-    def where_to_look(self) -> None:
+    def show_places(self) -> None:
         """Say where each thing can be looked at."""
         self.screen.say(f"look at: logs in {self.state}/logs, keys and URLs in {self.state}/endpoints.json;")
         self.screen.say("         `make up` leaves such a stack running, `make status` says what runs where")

@@ -10,12 +10,12 @@ from typing import Any
 from shared.errors import TransientError
 
 _PAGES = {"text/html", "application/xhtml+xml"}
-_LOOK = "look for a proxy, a sign-in page or a load balancer between the app and it"
+_WHAT_TO_CHECK = "look for a proxy, a sign-in page or a load balancer between the app and it"
 
 
 def stranger(service: str, instead: str) -> TransientError:
     """The error to raise; ``instead`` describes what came, such as ``a web page (200)``."""
-    return TransientError(f"something else than {service} answered: {instead}; {_LOOK}")
+    return TransientError(f"something else than {service} answered: {instead}; {_WHAT_TO_CHECK}")
 
 
 def foreign(status: int, content_type: str | None) -> str:

@@ -76,7 +76,7 @@ class HubBlobs:
         listed = container.list_blobs(
             name_starts_with=data.prefix or None,
             results_per_page=self._page,
-            raw_response_hook=_looking_at(clocks),
+            raw_response_hook=_noting_clocks(clocks),
         )
         pages: Any = listed.by_page(marker)
         last = ""
@@ -147,7 +147,7 @@ class HubBlobs:
                 listed = self._container(container).list_blobs(
                     name_starts_with=name,
                     results_per_page=1,
-                    raw_response_hook=_looking_at(clocks),
+                    raw_response_hook=_noting_clocks(clocks),
                 )
                 found = next(iter(listed), None)
             except ResourceNotFoundError:
@@ -235,14 +235,14 @@ def entry_of(blob: BlobProperties) -> BlobEntry:
     )
 
 
-def _looking_at(clocks: list[datetime | None]) -> Callable[[Any], None]:
+def _noting_clocks(clocks: list[datetime | None]) -> Callable[[Any], None]:
     """A response hook that records the storage's clock; it replaces the client's hook and includes its check."""
 
-    def look(answer: Any) -> None:
+    def note_clock(answer: Any) -> None:
         require_own(answer)
         clocks.append(_date_of(answer))
 
-    return look
+    return note_clock
 
 
 def _date_of(answer: Any) -> datetime | None:

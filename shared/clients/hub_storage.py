@@ -156,25 +156,25 @@ class HubStorage:
                 before=self._seen(pipeline, since),
             )
 
-        taken = self._in_order(pipeline, select_from, passed)
+        selected = self._in_order(pipeline, select_from, passed)
         passed_over = (
             *omissions_of(STILL_WRITTEN, passed.written),
             *omissions_of(UNREADABLE, [spelt(name) for name in passed.unreadable]),
         )
-        if taken.listed == 0:
+        if selected.listed == 0:
             raise self._nothing(pipeline, described(passed_over))
         return Snapshot(
             site=self._name,
             container=pipeline.data.container,
-            manifest=f"{pipeline.name}/{taken.digest}.json",
-            digest=taken.digest,
-            content=taken.content,
-            blobs=taken.blobs,
-            size=taken.size,
-            newest=taken.newest,
-            listing=taken.listing,
+            manifest=f"{pipeline.name}/{selected.digest}.json",
+            digest=selected.digest,
+            content=selected.content,
+            blobs=selected.blobs,
+            size=selected.size,
+            newest=selected.newest,
+            listing=selected.listing,
             taken_at=taken_at,
-            seen=f"{pipeline.name}/{taken.seen}.seen.jsonl" if taken.seen and taken.blobs else "",
+            seen=f"{pipeline.name}/{selected.seen}.seen.jsonl" if selected.seen and selected.blobs else "",
             holdout=holdout_digest(holdout, site=self._name, container=pipeline.data.container),
             left_out=passed_over,
         )

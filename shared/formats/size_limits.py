@@ -50,10 +50,10 @@ def bounded_metrics(metrics: Mapping[str, float], judged: str) -> tuple[dict[str
     kept: dict[str, float] = {}
     room = _LONGEST_METRICS
     for name in sorted(filter(_is_whole, metrics), key=lambda name: (name != judged, name)):
-        taken = length({name: metrics[name]})
-        if len(kept) < MOST_METRICS and taken <= room:
+        needed = length({name: metrics[name]})
+        if len(kept) < MOST_METRICS and needed <= room:
             kept[name] = metrics[name]
-            room -= taken
+            room -= needed
     if len(kept) == len(metrics):
         return dict(metrics), ""
     missing = (

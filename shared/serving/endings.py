@@ -45,15 +45,15 @@ def why_it_ended(signs: Signs) -> str:
         return _out_of_memory(signs)
     code = signs.exit_code
     if code in _NOT_RUNNABLE:
-        return _told(
+        return _with_log(
             f"cannot start its scoring server (exit code {code})",
             signs,
             "make the dependency image again: edgetrain dependency-image",
         )
     if code == _INIT_FAILED:
-        return _told("died at start: init() of its score.py failed (exit code 3)", signs, _SCORE_PY)
+        return _with_log("died at start: init() of its score.py failed (exit code 3)", signs, _SCORE_PY)
     how = "it keeps restarting" if code is None else f"exit code {code}"
-    return _told(f"died at start ({how})", signs, _SCORE_PY)
+    return _with_log(f"died at start ({how})", signs, _SCORE_PY)
 
 
 def why_it_is_not_healthy(signs: Signs, *, status: int | None, seconds: float) -> str:
@@ -62,13 +62,13 @@ def why_it_is_not_healthy(signs: Signs, *, status: int | None, seconds: float) -
         return _out_of_memory(signs)
     within = f"within {seconds:.0f} s"
     if status is None:
-        return _told(
+        return _with_log(
             f"was not healthy {within}: nothing answers on its port {SCORING_PORT}",
             signs,
             "if its init() needs longer, raise health_seconds of the target in the pipeline's file; "
             f"an image of your own must listen on port {SCORING_PORT} of all its addresses",
         )
-    return _told(f"was not healthy {within}: it answers {status} to GET /", signs, _SCORE_PY)
+    return _with_log(f"was not healthy {within}: it answers {status} to GET /", signs, _SCORE_PY)
 
 
 def why_it_does_not_score(signs: Signs, *, status: int | None) -> str:
@@ -76,8 +76,8 @@ def why_it_does_not_score(signs: Signs, *, status: int | None) -> str:
     if signs.out_of_memory:
         return _out_of_memory(signs)
     if status is None:
-        return _told("did not answer the smoke sample", signs, _SCORE_PY)
-    return _told(f"answered {status} to the smoke sample: run() of its score.py failed", signs, _SCORE_PY)
+        return _with_log("did not answer the smoke sample", signs, _SCORE_PY)
+    return _with_log(f"answered {status} to the smoke sample: run() of its score.py failed", signs, _SCORE_PY)
 
 
 def _out_of_memory(signs: Signs) -> str:
@@ -92,7 +92,7 @@ def _out_of_memory(signs: Signs) -> str:
     )
 
 
-def _told(what: str, signs: Signs, remedy: str) -> str:
+def _with_log(what: str, signs: Signs, remedy: str) -> str:
     end = signs.log if len(signs.log) <= LONGEST else f"...{signs.log[-LONGEST:]}"
     log = f"; its log ends: {end}" if signs.log else ""
     return f"{what}{log}; {remedy}"

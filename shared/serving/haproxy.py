@@ -61,7 +61,7 @@ backend {name}
 _JSON = "content-type application/json string"
 
 
-def _told(reason: str) -> str:
+def _error_body(reason: str) -> str:
     return f"'{json.dumps({'error': reason})}'"
 
 
@@ -113,11 +113,11 @@ def render_config(slot: Slot) -> str:
         json=_JSON,
         connections=CONNECTIONS_PER_SOURCE,
         most_connections=2 * CONNECTIONS_PER_SOURCE,
-        too_many=_told(f"more than {CONNECTIONS_PER_SOURCE} connections at a time from one address"),
+        too_many=_error_body(f"more than {CONNECTIONS_PER_SOURCE} connections at a time from one address"),
         body_limit=BODY_LIMIT,
         body_seconds=BODY_SECONDS,
-        too_large=_told(f"a request may have {BODY_LIMIT} bytes; send fewer rows at a time"),
-        no_room=_told(f"the server holds no body of this size; its tune.bufsize must be {BUFFER_BYTES}"),
+        too_large=_error_body(f"a request may have {BODY_LIMIT} bytes; send fewer rows at a time"),
+        no_room=_error_body(f"the server holds no body of this size; its tune.bufsize must be {BUFFER_BYTES}"),
     )
 
 

@@ -85,7 +85,7 @@ class WorldServices(Services):
 
     def __init__(self, folder: Path, tables: MemoryTables, blobs: MemoryBlobs, driver: MemoryDriver) -> None:
         self.compute = SimpleNamespace(slots=1)
-        self.told = Told()
+        self.outbox = Outbox()
         self.__dict__ |= {
             "settings": SimpleNamespace(compute=lambda _: self.compute, app_root=Path(__file__).resolve().parents[2]),
             "pipelines": Pipelines(folder),
@@ -93,13 +93,13 @@ class WorldServices(Services):
             "hubs": hubs_over(blobs),
             "driver": driver,
             "frozen_jobs": MemoryJobs(),
-            "announcements": self.told,
-            "results": self.told,
+            "announcements": self.outbox,
+            "results": self.outbox,
         }
 
 
 @dataclass
-class Told:
+class Outbox:
     """What was announced: run and kind; and what was answered: message id and kind."""
 
     announced: list[tuple[str, str]] = field(default_factory=list)

@@ -7,7 +7,7 @@ Facts about azureml-core 1.61, observed:
   an error; the service principal's secret would go to the public authority.
 * If the folder that ``AZURE_CONFIG_DIR`` names exists, the list is cached there and never asked for again.
 
-The SDK has no public way to say which cloud it settled on. So everything it will read is settled beforehand: the
+The SDK has no public way to say which cloud it chose. So everything it will read is set beforehand: the
 variables are set before the import, the cache is ruled out, and the metadata is fetched here first and must list the
 configured cloud. What remains for the SDK is to find what was found here.
 """
@@ -30,7 +30,7 @@ from shared.settings import AzureMl
 FETCH_SECONDS = 15.0
 
 _lock = threading.Lock()
-_settled: tuple[str, str] | None = None  # metadata URL and cloud of this process
+_configured: tuple[str, str] | None = None  # metadata URL and cloud of this process
 
 
 def configure_environment(settings: AzureMl) -> None:
@@ -39,21 +39,21 @@ def configure_environment(settings: AzureMl) -> None:
     Idempotent. Raises :class:`PermanentError` when the process is already bound to another cloud, or the metadata does
     not list the configured one; :class:`TransientError` when the metadata cannot be fetched.
     """
-    global _settled  # noqa: PLW0603 - what it mirrors, the SDK's state, is global too
+    global _configured  # noqa: PLW0603 - what it mirrors, the SDK's state, is global too
     wanted = (settings.metadata_url, settings.cloud)
     with _lock:
-        if _settled == wanted:
+        if _configured == wanted:
             return
-        if _settled is not None:
-            raise _refusal(f"this process already speaks to the cloud {_settled[1]!r}; use one per process")
+        if _configured is not None:
+            raise _refusal(f"this process already speaks to the cloud {_configured[1]!r}; use one per process")
         if settings.metadata_url:
             _prepare(settings)
-        _settled = wanted
+        _configured = wanted
 
 
 def _prepare(settings: AzureMl) -> None:
     if "azureml.core" in sys.modules and os.environ.get("ARM_CLOUD_METADATA_URL") != settings.metadata_url:
-        raise _refusal("azureml was imported before its cloud was configured; it may have settled on another")
+        raise _refusal("azureml was imported before its cloud was configured; it may have chosen another")
     _require_cloud(_fetch(settings.metadata_url), settings)
     os.environ["ARM_CLOUD_METADATA_URL"] = settings.metadata_url
     os.environ["AZUREML_CURRENT_CLOUD"] = settings.cloud

@@ -39,7 +39,7 @@ class AzureMlWorkspace:
 
     def run(self, experiment: str, run_id: str) -> Any:
         """The SDK's ``Run`` as it is now; one request. Raises :class:`PermanentError` (training_unknown)."""
-        known = self.experiment(experiment)  # first, because it settles the cloud before the SDK is imported
+        known = self.experiment(experiment)  # first, because it sets the cloud before the SDK is imported
         from azureml.core.run import get_run
 
         absent = PermanentError(f"Azure ML has no run {run_id} in {experiment}", code=Code.TRAINING_UNKNOWN)

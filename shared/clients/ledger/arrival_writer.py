@@ -101,11 +101,11 @@ class Joiner:
             else:
                 lost.append(one)  # taken by another event about its version, from another host or this group
         if lost:  # now their versions are known, so no further conflict is possible
-            found = {one.version: self._looked_up(pipeline, one) for one in lost}
+            found = {one.version: self._first_arrival(pipeline, one) for one in lost}
             became |= self._record(pipeline, lost, "", firsts | found)
         return became
 
-    def _looked_up(self, pipeline: str, one: _Asked) -> FirstArrival:
+    def _first_arrival(self, pipeline: str, one: _Asked) -> FirstArrival:
         first = self._recent.get(pipeline, one.version) or self._look_up(pipeline, one.version)
         if first is None:
             reason = f"event {one.arrival.event_id} of pipeline {pipeline} could not be recorded; try again"

@@ -81,12 +81,12 @@ class Journal:
     def text(self, partition: str, key: str) -> str | None:
         """The text that was recorded under the key."""
         row = self._table.get(partition, key)
-        return self._told(partition, [row])[0] if row else None
+        return self._texts_of(partition, [row])[0] if row else None
 
     def texts(self, partition: str, prefix: str, *, newest: int) -> list[str]:
         """The texts under the keys that start with the prefix: the newest so many, newest first."""
         rows = self._table.rows(partition, prefix, end_of(prefix))
-        return self._told(partition, sorted(rows, key=_newest_first)[:newest])
+        return self._texts_of(partition, sorted(rows, key=_newest_first)[:newest])
 
     def page(self, partition: str, kind: type[Message], *, limit: int, after: str | None) -> Page[Message]:
         """A page of what was recorded, newest first."""
@@ -112,7 +112,7 @@ class Journal:
             last_at = last_at or datetime.fromisoformat(row.values["at"])
         return Tally(files, size, marked, last_at)
 
-    def _told(self, partition: str, rows: Sequence[Row]) -> list[str]:
+    def _texts_of(self, partition: str, rows: Sequence[Row]) -> list[str]:
         """The texts of these rows, read from the rows of their groups, which were written together."""
         groups = {key: self._table.get(partition, key) for key in {row.values["group"] for row in rows}}
         lines = {key: group.values["entries"].split("\n") for key, group in groups.items() if group is not None}

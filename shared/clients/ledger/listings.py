@@ -15,7 +15,7 @@ from shared.errors import TransientError
 from shared.messages.listings import DecidedListing, ScanState
 from shared.values.wire import from_text, to_text
 
-_SETTLED, _TRAINED, _LOOKED = "settled", "trained", "looked"
+_DECIDED, _TRAINED, _SCANNED = "settled", "trained", "looked"
 
 
 class ListingLedger:
@@ -26,7 +26,7 @@ class ListingLedger:
 
     def last_decided(self, pipeline: str) -> DecidedListing | None:
         """The decided listing; None when there is none, or it was cleared."""
-        row = self._claims.get(_SETTLED, pipeline)
+        row = self._claims.get(_DECIDED, pipeline)
         return from_text(DecidedListing, row.values["listing"]) if row and row.values["listing"] else None
 
     def mark_decided(
@@ -37,12 +37,12 @@ class ListingLedger:
         When an older listing is recorded late, the reconciler only scans again.
         """
         text = to_text(DecidedListing(listing=listing, newest=newest, code=code, run_id=run_id))
-        self._claims.put(Row(_SETTLED, pipeline, {"listing": text}))
+        self._claims.put(Row(_DECIDED, pipeline, {"listing": text}))
 
     def clear_decision(self, pipeline: str) -> None:
         """Let the reconciler request an admission again, although nothing has changed on the hub."""
-        self._claims.put(Row(_SETTLED, pipeline, {"listing": ""}))
-        self._claims.put(Row(_LOOKED, pipeline, {"look": ""}))
+        self._claims.put(Row(_DECIDED, pipeline, {"listing": ""}))
+        self._claims.put(Row(_SCANNED, pipeline, {"look": ""}))
 
     def trained(self, pipeline: str) -> LastTraining | None:
         """The last training that was judged."""
@@ -66,9 +66,9 @@ class ListingLedger:
 
     def last_scan(self, pipeline: str) -> ScanState | None:
         """The state of the last scan."""
-        row = self._claims.get(_LOOKED, pipeline)
+        row = self._claims.get(_SCANNED, pipeline)
         return from_text(ScanState, row.values["look"]) if row and row.values["look"] else None
 
     def keep_scan(self, pipeline: str, scan: ScanState) -> None:
         """Replace the state of the last scan."""
-        self._claims.put(Row(_LOOKED, pipeline, {"look": to_text(scan)}))
+        self._claims.put(Row(_SCANNED, pipeline, {"look": to_text(scan)}))

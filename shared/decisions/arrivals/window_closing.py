@@ -8,7 +8,7 @@ _SOONEST = timedelta(seconds=1)
 _LATEST = timedelta(minutes=10)
 
 
-def look_again_at(state: WindowState, now: datetime) -> datetime | None:
+def next_check_at(state: WindowState, now: datetime) -> datetime | None:
     """When to check the window again, always after ``now``; None to close it now.
 
     It closes at the longest wait, or, once the minimum is met, on the done-marker or after the quiet period. Closing
@@ -21,8 +21,8 @@ def look_again_at(state: WindowState, now: datetime) -> datetime | None:
         return None
     if minimum_is_met(state) and (state.marked or now >= quiet_at):
         return None
-    look_at = quiet_at if now < quiet_at else now + _pause(state, now)
-    return min(look_at, state.opened_at + longest)
+    check_at = quiet_at if now < quiet_at else now + _pause(state, now)
+    return min(check_at, state.opened_at + longest)
 
 
 def minimum_is_met(state: WindowState) -> bool:

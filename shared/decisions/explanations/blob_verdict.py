@@ -29,8 +29,8 @@ from shared.messages import Outcome, Verdict
 if TYPE_CHECKING:
     from shared.pipelines import Pipeline
 
-LOOKS_EVERY = timedelta(minutes=2)  # the reconciler
-_OVERDUE = 5 * LOOKS_EVERY
+CYCLE_EVERY = timedelta(minutes=2)  # the reconciler
+_OVERDUE = 5 * CYCLE_EVERY
 
 
 _Rule = Callable[[Evidence], Explanation | None]
@@ -258,7 +258,7 @@ def _soon(e: Evidence) -> str:
     if e.window is not None:
         return f"it can be in the snapshot of window {e.window.window_id}, {window_status_text(e.window)}"
     select = "" if e.pipeline.data.select == "all" else f"; {_selection(e.pipeline)}"
-    lists = f"the reconciler lists the container every {LOOKS_EVERY // timedelta(minutes=1)} minutes"
+    lists = f"the reconciler lists the container every {CYCLE_EVERY // timedelta(minutes=1)} minutes"
     if e.entry is not None and e.now - e.entry.last_modified > _OVERDUE:
         lists += (
             " and should have found it; check that the app's timer function keep_watch runs, or start a run yourself"

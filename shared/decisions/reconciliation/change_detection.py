@@ -44,7 +44,7 @@ def scan_state(
 
     ``code``: the digest of the pipeline's code now.
     """
-    told = before if before is not None and (listing is None or before.told == listing.digest) else None
+    notified = before if before is not None and (listing is None or before.told == listing.digest) else None
     return ScanState(
         swept_at=now,
         holdout=scan.holdout,
@@ -54,8 +54,8 @@ def scan_state(
         marked_etag=scan.marked_etag,
         listing=listing.digest if listing else "",
         unreadable=listing.unreadable if listing else "",
-        told=told.told if told else "",
-        told_at=told.told_at if told else None,
+        told=notified.told if notified else "",
+        told_at=notified.told_at if notified else None,
         code=code,
         asked_code=before.asked_code if before else "",
         asked_at=before.asked_at if before else None,

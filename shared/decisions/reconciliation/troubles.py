@@ -102,8 +102,8 @@ def changes(before: Iterable[Trouble], after: Iterable[Trouble]) -> tuple[list[T
 
 def blocking_text(troubles: Iterable[Trouble]) -> str:
     """What keeps the pipeline from training now, as the end of a sentence; empty when nothing does."""
-    told = (each for each in troubles if each.kind not in _GOES_ON)
-    return "; ".join(f"since {utc_text(each.since)}: {each.cause}; {each.remedy}" for each in told)
+    blocking = (each for each in troubles if each.kind not in _GOES_ON)
+    return "; ".join(f"since {utc_text(each.since)}: {each.cause}; {each.remedy}" for each in blocking)
 
 
 def _dated(found: Finding, before: Iterable[Trouble], now: datetime) -> Trouble:

@@ -80,7 +80,7 @@ def failure_cause(trace: FailureTrace) -> FailureCause:
     if trace.said.strip():
         return FailureCause(kind, shortened(trace.said, _LONGEST_SAID))
     if kind in _WORDS:
-        return FailureCause(kind, f"the training reported only that the cause is {_WORDS[kind]}; {_look_at_log(trace)}")
+        return FailureCause(kind, f"the training reported only that the cause is {_WORDS[kind]}; {_log_place(trace)}")
     return _from_service(trace)
 
 
@@ -119,7 +119,7 @@ def _from_service(trace: FailureTrace) -> FailureCause:
     first = trace.service.partition("\n")[0]
     status = _EXIT_STATUS.search(first)
     others = status is not None or _PROGRAMS_WORDS.search(first) is not None
-    found = _told(_ANYWHERE, trace.service, trace) or ("" if others else _told(_FIRST_LINE, first, trace))
+    found = _known_cause(_ANYWHERE, trace.service, trace) or ("" if others else _known_cause(_FIRST_LINE, first, trace))
     if found:
         return FailureCause(FailureKind.OUTSIDE, found)
     if status is not None:
@@ -129,12 +129,12 @@ def _from_service(trace: FailureTrace) -> FailureCause:
         reason = f"Azure ML itself failed ({trace.code}); check the health of the service in the Azure portal"
         return FailureCause(FailureKind.OUTSIDE, reason)
     said = f"Azure ML gives the error {trace.code}" if _is_word(trace.code) else "Azure ML gives no reason"
-    return _unknown(f"the training failed without a reason of its own, and {said}; {_look_at_log(trace)}")
+    return _unknown(f"the training failed without a reason of its own, and {said}; {_log_place(trace)}")
 
 
-def _told(causes: tuple[tuple[re.Pattern[str], str], ...], text: str, trace: FailureTrace) -> str:
+def _known_cause(causes: tuple[tuple[re.Pattern[str], str], ...], text: str, trace: FailureTrace) -> str:
     """The sentence for the first known phrase in the text; empty when there is none."""
-    return next((told.format(pipeline=trace.pipeline) for words, told in causes if words.search(text)), "")
+    return next((reason.format(pipeline=trace.pipeline) for words, reason in causes if words.search(text)), "")
 
 
 def _from_status(status: int, trace: FailureTrace) -> FailureCause:
@@ -153,10 +153,10 @@ def _from_status(status: int, trace: FailureTrace) -> FailureCause:
     if status > _BY_SIGNAL:
         return _unknown(
             f"the training crashed with signal {status - _BY_SIGNAL} (exit status {status}), as native code can;"
-            f" {_look_at_log(trace)}"
+            f" {_log_place(trace)}"
         )
     return _unknown(
-        f"the training ended with exit status {status} without a reason of its own; {_look_at_log(trace)},"
+        f"the training ended with exit status {status} without a reason of its own; {_log_place(trace)},"
         " and have job.py call job_runtime.run_job, which reports the reason"
     )
 
@@ -165,7 +165,7 @@ def _unknown(reason: str) -> FailureCause:
     return FailureCause(FailureKind.UNKNOWN, reason)
 
 
-def _look_at_log(trace: FailureTrace) -> str:
+def _log_place(trace: FailureTrace) -> str:
     return f"read user_logs/std_log.txt of run {trace.run_id} in Azure ML"
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.acquire_compute import MOST_LOOKED_AT, acquire_compute
+from activities.acquire_compute import MOST_CHECKED, acquire_compute
 from shared.clients.ledger import Ledger
 from shared.clients.ledger.computes import ComputeLedger
 from shared.clients.ledger.tables import Row, Table
@@ -100,7 +100,7 @@ def test_a_dead_holder_makes_room_for_the_first_that_asks(acquire: Acquire, runs
 
 def test_a_whole_row_of_dead_runs_makes_room_in_one_step(ledger: Ledger, acquire: Acquire, runs: Runs) -> None:
     """Those far back are looked at when they have come to the front; that is what the loop is for."""
-    dead = [f"dead-{number}" for number in range(MOST_LOOKED_AT + 20)]
+    dead = [f"dead-{number}" for number in range(MOST_CHECKED + 20)]
     for run in (*dead, "b"):
         acquire(run)
     runs.ended |= set(dead)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.arrivals.window_closing import look_again_at, minimum_is_met
+from shared.decisions.arrivals.window_closing import minimum_is_met, next_check_at
 from shared.messages import WindowState
 from tests.support.workflow import START
 
@@ -31,24 +31,24 @@ def _after(value: float) -> timedelta:
 
 
 def test_it_waits_for_the_quiet_period_after_the_last_arrival() -> None:
-    assert look_again_at(_state(last=3), START + _after(4)) == START + _after(8)
+    assert next_check_at(_state(last=3), START + _after(4)) == START + _after(8)
 
 
 def test_it_closes_when_it_was_quiet_for_long_enough() -> None:
-    assert look_again_at(_state(last=3), START + _after(8)) is None
+    assert next_check_at(_state(last=3), START + _after(8)) is None
 
 
 def test_it_closes_at_the_longest_wait_though_arrivals_go_on() -> None:
-    assert look_again_at(_state(last=58), START + _after(59)) == START + _after(60)
-    assert look_again_at(_state(last=59), START + _after(60)) is None
+    assert next_check_at(_state(last=58), START + _after(59)) == START + _after(60)
+    assert next_check_at(_state(last=59), START + _after(60)) is None
 
 
 def test_a_window_from_the_future_is_closed() -> None:
-    assert look_again_at(_state(last=0), START - _after(61)) is None
+    assert next_check_at(_state(last=0), START - _after(61)) is None
 
 
 def test_the_done_marker_closes_it_at_once() -> None:
-    assert look_again_at(_state(last=3, marked=True), START + _after(3)) is None
+    assert next_check_at(_state(last=3, marked=True), START + _after(3)) is None
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,15 @@ def test_the_minimum_is_files_or_bytes(there: dict[str, int], asked: dict[str, i
     state = _state(last=3, **there, **asked)
     quiet, marked = START + _after(8), replace(state, marked=True)
     assert minimum_is_met(state) is met
-    assert (look_again_at(state, quiet) is None) is met
-    assert (look_again_at(marked, START + _after(3)) is None) is met
-    assert look_again_at(state, START + _after(60)) is None
+    assert (next_check_at(state, quiet) is None) is met
+    assert (next_check_at(marked, START + _after(3)) is None) is met
+    assert next_check_at(state, START + _after(60)) is None
 
 
 def test_what_is_too_little_is_looked_at_ever_more_rarely() -> None:
     state = _state(last=0, quiet=5, longest=10_000, least_files=2)
     findings = [8, 100, 4000, 9000, 9990]
-    until = [look_again_at(state, START + _after(now)) for now in findings]
+    until = [next_check_at(state, START + _after(now)) for now in findings]
     assert until == [START + _after(at) for at in (13, 112.5, 4500, 9600, 10_000)]
 
 
@@ -95,7 +95,7 @@ states = st.builds(
 
 @given(states, st.integers(-20_000, 20_000))
 def test_it_closes_or_waits_for_a_later_moment_within_the_longest_wait(state: WindowState, now: int) -> None:
-    until = look_again_at(state, START + _after(now))
+    until = next_check_at(state, START + _after(now))
     if until is not None:
         assert START + _after(now) < until <= START + _after(state.longest_wait_seconds)
 
@@ -103,13 +103,13 @@ def test_it_closes_or_waits_for_a_later_moment_within_the_longest_wait(state: Wi
 @given(states, st.integers(0, 20_000), st.integers(0, 20_000))
 def test_never_before_the_minimum_unless_the_longest_wait_is_over(state: WindowState, now: int, later: int) -> None:
     over = now >= state.longest_wait_seconds
-    closed = look_again_at(state, START + _after(now)) is None
+    closed = next_check_at(state, START + _after(now)) is None
     assert not closed or over or minimum_is_met(state)
     # and what is closed once is closed for good, also when more has arrived that does not count as an arrival in time
     if closed:
-        assert look_again_at(state, START + _after(now + later)) is None
+        assert next_check_at(state, START + _after(now + later)) is None
         richer = replace(state, arrivals=state.arrivals + later, size=state.size + later, marked=True)
-        assert look_again_at(richer, START + _after(now)) is None
+        assert next_check_at(richer, START + _after(now)) is None
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,10 @@ class Drop:
         """When the window closes, looked at as ``settle_arrivals`` does; and after how many looks."""
         now, findings = 0.0, 1
         while True:
-            look_at = look_again_at(self.state(now), START + _after(now))
-            if look_at is None:
+            check_at = next_check_at(self.state(now), START + _after(now))
+            if check_at is None:
                 return now, findings
-            until = (look_at - START) / timedelta(seconds=1)
+            until = (check_at - START) / timedelta(seconds=1)
             wakes = self.marker is not None and now < self.marker < until
             now, findings = float(self.marker if wakes and self.marker is not None else until), findings + 1
 
