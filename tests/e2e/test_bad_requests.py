@@ -30,7 +30,7 @@ def client(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     ("method", "path"),
     [("POST", "/api/pipelines/breast-cancer/runs"), ("GET", "/api/runs?pipeline=digits"), ("GET", "/api/pipelines")],
 )
-def test_without_the_key_nothing_is_told(
+def test_without_the_key_nothing_is_answered(
     stack: Stack, client: AppClient, method: str, path: str, key: str | None
 ) -> None:
     headers = {} if key is None else {"x-functions-key": key}
@@ -59,7 +59,7 @@ def test_an_unknown_run_is_404(client: AppClient, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "expected"),
     [
         (b"{", "not JSON"),
         (b"\xff\xfe\x00", "not JSON"),
@@ -82,8 +82,8 @@ def test_an_unknown_run_is_404(client: AppClient, path: str) -> None:
         ),
     ],
 )
-def test_a_bad_body_is_400_and_says_what_is_wrong(client: AppClient, stack: Stack, body: bytes, told: str) -> None:
-    assert_problem(post_raw(stack, body), 400, "bad_request", told)
+def test_a_bad_body_is_400_and_says_what_is_wrong(client: AppClient, stack: Stack, body: bytes, expected: str) -> None:
+    assert_problem(post_raw(stack, body), 400, "bad_request", expected)
 
 
 @pytest.mark.parametrize("body", [b"", b" ", b"{}", b"\xef\xbb\xbf", b"\xef\xbb\xbf{}"])
@@ -141,19 +141,21 @@ def test_no_body_gets_a_traceback(stack: Stack, client: AppClient, body: bytes) 
 
 
 @pytest.mark.parametrize(
-    ("pipeline", "told"),
+    ("pipeline", "expected"),
     [
         ("misspelt", "misspelt.yaml: train.runing_limit_seconds: is not a field that is known"),
         ("garbled", "garbled.yaml: not valid YAML"),
     ],
 )
-def test_a_broken_pipeline_names_its_fault_and_takes_no_other_down(client: AppClient, pipeline: str, told: str) -> None:
+def test_a_broken_pipeline_names_its_fault_and_takes_no_other_down(
+    client: AppClient, pipeline: str, expected: str
+) -> None:
     listed = client.get("/api/pipelines").json()
 
-    assert told in listed["broken"][pipeline]
+    assert expected in listed["broken"][pipeline]
     assert {"breast-cancer", "digits"} <= {good["name"] for good in listed["pipelines"]}
-    assert_problem(client.post(f"/api/pipelines/{pipeline}/runs"), 409, "bad_pipeline", told)
-    assert_problem(client.get("/api/runs", pipeline=pipeline), 409, "bad_pipeline", told)
+    assert_problem(client.post(f"/api/pipelines/{pipeline}/runs"), 409, "bad_pipeline", expected)
+    assert_problem(client.get("/api/runs", pipeline=pipeline), 409, "bad_pipeline", expected)
 
 
 def test_the_host_still_works_and_reported_no_fault_of_its_own(stack: Stack, client: AppClient) -> None:
@@ -173,11 +175,11 @@ def post_raw(
     )
 
 
-def assert_problem(answer: requests.Response, status: int, code: str, told: str) -> None:
+def assert_problem(answer: requests.Response, status: int, code: str, expected: str) -> None:
     """A problem document (RFC 9457) that says it."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
     body = answer.json()
     assert (body["status"], body["type"]) == (status, f"urn:edgetrain:{code}")
-    assert told in body["detail"]
+    assert expected in body["detail"]
     assert_no_traceback(answer)

@@ -90,9 +90,9 @@ def test_what_lies_there_is_trained_once_whatever_happens_to_the_events(
         assert set(fingerprints.values()) == {1}, "each fingerprint was trained once"
         assert {started[run["run_id"]] for run in of_pipeline} == {1}, "and started once"
         assert max(run["blobs"] for run in of_pipeline) == dropped.uploaded[name], "the last one saw every file"
-    told = dropped.happened["matched"] - dropped.happened["lost"]
+    came = dropped.happened["matched"] - dropped.happened["lost"]
     assert dropped.happened["lost"] > LOST / 2 * dropped.happened["matched"], "events were lost"
-    assert len(arrivals) == told, "one row for each event that came"
+    assert len(arrivals) == came, "one row for each event that came"
     assert {arrival["verdict"] for arrival in arrivals} <= {"trained", "unchanged"}
     assert all(arrival["reason"] for arrival in arrivals)
 

@@ -94,9 +94,9 @@ def test_the_model_is_registered_with_its_lineage(stack: Stack, runs: dict[str, 
     registered = models(stack.endpoints, run["model"], run["run_id"])
 
     assert [model["version"] for model in registered] == [run["version"]]
-    told = json.dumps(registered[0])
+    text = json.dumps(registered[0])
     for part in (run["run_id"], run["fingerprint"], run["snapshot_digest"]):
-        assert part in told
+        assert part in text
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -153,7 +153,7 @@ def test_asking_for_the_same_data_by_hand_names_the_run_that_trained_it(
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_every_file_is_told_why(
+def test_every_file_has_an_answer_to_why(
     app: AppClient, runs: dict[str, Run], events: dict[str, list[dict[str, Any]]], name: str
 ) -> None:
     run_id, ids = runs[name]["run_id"], [event["id"] for event in events[name]]
@@ -202,16 +202,16 @@ def test_the_same_events_delivered_again_later_wake_nothing(
 
 
 @pytest.mark.usefixtures("runs")
-def test_a_new_event_about_a_version_that_was_told_is_a_duplicate_and_wakes_nothing(
+def test_a_new_event_about_a_version_that_was_reported_is_a_duplicate_and_wakes_nothing(
     stack: Stack, app: AppClient, events: dict[str, list[dict[str, Any]]]
 ) -> None:
     store, before = HostStore(stack.state), app.runs("digits")
 
-    assert app.deliver({**events["digits"][0], "id": "the-same-blob-told-anew"}) in DELIVERED
+    assert app.deliver({**events["digits"][0], "id": "the-same-blob-again"}) in DELIVERED
 
-    (told,) = [each for each in app.arrivals("digits") if each["event_id"] == "the-same-blob-told-anew"]
-    assert (told["verdict"], told["window_id"]) == ("duplicate", None)
-    assert told["reason"].startswith("duplicate of ")
+    (repeat,) = [each for each in app.arrivals("digits") if each["event_id"] == "the-same-blob-again"]
+    assert (repeat["verdict"], repeat["window_id"]) == ("duplicate", None)
+    assert repeat["reason"].startswith("duplicate of ")
     assert store.instances("settle_arrivals") == {}
     assert app.runs("digits") == before
 
@@ -273,11 +273,11 @@ def test_a_run_is_announced_from_its_beginning_to_its_end(
     run_id = runs[name]["run_id"]
     agent.wait_until_delivered("story")
 
-    told = {each.event["id"]: each.event for each in announced.notifications if run_id in each.event["id"]}
+    events_by_id = {each.event["id"]: each.event for each in announced.notifications if run_id in each.event["id"]}
 
     kinds = ("accepted", "training_started", "trained", "registered", "deployed")
-    assert told.keys() == {f"{run_id}-{kind}" for kind in kinds}
-    in_time = sorted(told.values(), key=lambda event: event["time"])
+    assert events_by_id.keys() == {f"{run_id}-{kind}" for kind in kinds}
+    in_time = sorted(events_by_id.values(), key=lambda event: event["time"])
     assert [event["type"] for event in in_time] == [f"io.edgetrain.run.{kind}" for kind in kinds]
     assert {event["source"] for event in in_time} == {f"/edgetrain/pipelines/{name}"}
     assert {event["subject"] for event in in_time} == {f"runs/{run_id}"}

@@ -11,7 +11,7 @@ PAGE = b"<html>Please sign in to the corporate proxy</html>"
 
 
 @dataclass(frozen=True)
-class Told:
+class Reply:
     """One answer. ``cut``: bytes that are promised and then never sent."""
 
     status: int = 200
@@ -21,7 +21,7 @@ class Told:
     cut: int = 0
 
 
-SIGN_IN = Told(body=PAGE, content_type="text/html; charset=utf-8")
+SIGN_IN = Reply(body=PAGE, content_type="text/html; charset=utf-8")
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Answering:
     """Where it listens, what it was asked, and what it says next: ``answer`` gets method and path."""
 
     url: str
-    answer: Callable[[str, str], Told] = lambda _method, _path: SIGN_IN
+    answer: Callable[[str, str], Reply] = lambda _method, _path: SIGN_IN
     asked: list[str] = field(default_factory=list)
 
 
@@ -43,15 +43,15 @@ def answering(tls: ssl.SSLContext | None = None) -> Iterator[Answering]:
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             served.asked.append(f"{self.command} {self.path}")
-            told = served.answer(self.command, self.path)
-            self.send_response(told.status)
-            for name, value in {"Content-Type": told.content_type, **told.headers}.items():
+            reply = served.answer(self.command, self.path)
+            self.send_response(reply.status)
+            for name, value in {"Content-Type": reply.content_type, **reply.headers}.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(told.body) + told.cut))
+            self.send_header("Content-Length", str(len(reply.body) + reply.cut))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(told.body)
-            if told.cut:
+                self.wfile.write(reply.body)
+            if reply.cut:
                 self.close_connection = True
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_MERGE = _answer  # noqa: N815 - the library's

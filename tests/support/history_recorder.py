@@ -108,9 +108,9 @@ class Recorder:
             if self._store.instances("wind_up_run"):
                 break
         self._ended(name, run_id)
-        wind_up = f"{run_id}-wind-up"
-        wait_until(lambda: self._store.statuses()[wind_up] == "Completed", "the end of the winding-up")
-        _write(name, wind_up, self._store.history(wind_up))
+        finalization = f"{run_id}-wind-up"
+        wait_until(lambda: self._store.statuses()[finalization] == "Completed", "the end of the winding-up")
+        _write(name, finalization, self._store.history(finalization))
         self._begin_anew()
 
     def _start(self, **body: Any) -> str:

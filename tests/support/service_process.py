@@ -63,10 +63,10 @@ def endpoints_once_ready(process: subprocess.Popen[bytes], state: Path, log: Pat
     return dict(json.loads((state / "endpoints.json").read_text(encoding="utf-8")))
 
 
-def eventually(look: Callable[[], _Answer], *, seconds: float = 30.0) -> _Answer:
-    """Look again and again until the answer is truthy; fails with the last answer after ``seconds``."""
+def eventually(ask: Callable[[], _Answer], *, seconds: float = 30.0) -> _Answer:
+    """Ask again and again until the answer is truthy; fails with the last answer after ``seconds``."""
     deadline = time.monotonic() + seconds
-    while not (answer := look()):
+    while not (answer := ask()):
         if time.monotonic() > deadline:
             raise AssertionError(f"still {answer!r} after {seconds} s")
         time.sleep(0.02)

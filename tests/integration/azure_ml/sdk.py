@@ -216,13 +216,13 @@ def read_metrics(run_id: str, *names: str) -> Any:
     from shared.clients.azure_ml import metrics
     from shared.clients.azure_ml.outputs import RunOutputs
 
-    return _told(lambda: metrics.read_metrics(_run(run_id), RunOutputs(_run(run_id)), names))
+    return _said(lambda: metrics.read_metrics(_run(run_id), RunOutputs(_run(run_id)), names))
 
 
 def names_below(run_id: str, folder: str) -> Any:
     from shared.clients.azure_ml.outputs import RunOutputs
 
-    return _told(lambda: list(RunOutputs(_run(run_id)).below(folder).values()))
+    return _said(lambda: list(RunOutputs(_run(run_id)).below(folder).values()))
 
 
 def fetch(run_id: str, folder: str, into: Path, most: int) -> Any:
@@ -233,10 +233,10 @@ def fetch(run_id: str, folder: str, into: Path, most: int) -> Any:
         RunOutputs(_run(run_id)).download(folder, into=into, most=most)
         return {path.relative_to(into).as_posix(): path.read_bytes() for path in into.rglob("*") if path.is_file()}
 
-    return _told(read)
+    return _said(read)
 
 
-def _told(read: Callable[[], Any]) -> Any:
+def _said(read: Callable[[], Any]) -> Any:
     from shared.errors import EdgetrainError
 
     try:

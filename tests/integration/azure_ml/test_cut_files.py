@@ -16,7 +16,7 @@ import pytest
 from local_stack.azure_ml.tls import ensure_certificates
 from shared.clients.azure_ml.outputs import CHECKSUMS_FILE, RunOutputs
 from shared.errors import TransientError
-from tests.support.answering import Answering, Told, answering
+from tests.support.answering import Answering, Reply, answering
 
 OWN = {"x-ms-request-id": "1"}
 METRICS, MODEL = "outputs/metrics.json", "outputs/model/model.joblib"
@@ -34,7 +34,7 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answeri
         yield server
 
 
-def outputs_of(storage: Answering, files: Mapping[str, Told]) -> RunOutputs:
+def outputs_of(storage: Answering, files: Mapping[str, Reply]) -> RunOutputs:
     """The outputs of a run with these files."""
     storage.answer = lambda _method, path: files[path.partition("?")[0].lstrip("/")]
     addresses = {name: f"{storage.url}/{name}?sig=secret" for name in files}
@@ -48,11 +48,11 @@ def outputs_of(storage: Answering, files: Mapping[str, Told]) -> RunOutputs:
     return RunOutputs(run)
 
 
-def kept(content: bytes, *, cut: int = 0) -> Told:
-    return Told(body=content, headers=OWN, cut=cut)
+def kept(content: bytes, *, cut: int = 0) -> Reply:
+    return Reply(body=content, headers=OWN, cut=cut)
 
 
-def as_left(name: str, content: bytes) -> Told:
+def as_left(name: str, content: bytes) -> Reply:
     """The list that a job leaves, of one file with this content."""
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     listed = {name.removeprefix("outputs/"): {"size": len(content), "md5": md5}}
@@ -84,7 +84,7 @@ def test_what_was_cut_or_changed_on_its_way_up_is_not_delivered(
 
 
 @pytest.mark.parametrize("said", [as_left(METRICS, CONTENT), kept(b"[]"), kept(b'{"metrics.json": "abc"}')])
-def test_what_came_as_it_was_left_is_taken_and_what_no_job_says_is_left_alone(storage: Answering, said: Told) -> None:
+def test_what_came_as_it_was_left_is_taken_and_what_no_job_says_is_left_alone(storage: Answering, said: Reply) -> None:
     outputs = outputs_of(storage, {METRICS: kept(CONTENT), CHECKSUMS_FILE: said})
 
     assert outputs.small_file(METRICS, most=ENOUGH) == CONTENT

@@ -173,7 +173,7 @@ def test_the_log_can_be_read_while_the_training_runs_and_changed_sources_count(l
     assert lab.end("log-2")["log"] == "the second version\n"
 
 
-def test_a_failing_script_is_told_with_the_end_of_its_log(lab: Lab, source: Source) -> None:
+def test_a_failing_script_is_reported_with_the_end_of_its_log(lab: Lab, source: Source) -> None:
     script = "import sys\nfor i in range(40): print('line', i)\nsys.exit('no rows in part-3.csv')"
     lab.submit("fails-1", source(script))
 
@@ -186,7 +186,7 @@ def test_a_failing_script_is_told_with_the_end_of_its_log(lab: Lab, source: Sour
     assert lab.leftovers() == []
 
 
-def test_an_interpreter_that_is_not_there_is_told(lab: Lab, source: Source) -> None:
+def test_an_interpreter_that_is_not_there_is_reported(lab: Lab, source: Source) -> None:
     folder = source("print('never')")
     lab.sdk(calls.submit, "no-python-1", folder, python="/nowhere/bin/python")
 
@@ -281,7 +281,7 @@ def test_a_training_goes_on_while_the_stand_in_is_away_and_is_found_again(
     assert own_lab.end(f"{run_id}-next")["log"] == "next\n"
 
 
-def test_a_process_that_vanished_while_nobody_looked_is_not_started_again(own_lab: Lab, source: Source) -> None:
+def test_a_process_that_vanished_while_nobody_watched_is_not_started_again(own_lab: Lab, source: Source) -> None:
     own_lab.submit("vanish-1", source(WITNESSED), "vanish-1")
     own_lab.reach("vanish-1", "Running")
     wait_for(lambda: starts(own_lab, "vanish-1") != [], "the training")

@@ -17,7 +17,7 @@ from shared.messages import RunEvent, RunEventKind
 from shared.values.wire import from_wire
 from shared.wire_contracts.run_events import RunEventData
 from tests.integration.event_grid.stand_in import CLOUD_TOPIC, EVENTS_TOPIC, Receiver, StandIn, running
-from tests.support.answering import PAGE, Told, answering
+from tests.support.answering import PAGE, Reply, answering
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START
 
@@ -137,7 +137,7 @@ def test_a_service_that_is_gone_is_transient_and_the_same_client_goes_on_when_it
             client.publish(EVENT)
 
 
-def test_without_settings_nobody_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_settings_nothing_is_announced(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "shared.clients.announcements"):
         RunEventPublisher(None).publish(EVENT)
 
@@ -147,7 +147,7 @@ def test_without_settings_nobody_is_told(caplog: pytest.LogCaptureFixture) -> No
 @pytest.mark.parametrize("status", [200, 403, 404])
 def test_what_a_web_page_took_was_not_announced(status: int) -> None:
     with answering() as proxy, announcing(f"{proxy.url}/api/events", "key") as client:
-        proxy.answer = lambda *_: Told(status, PAGE, "text/html")
+        proxy.answer = lambda *_: Reply(status, PAGE, "text/html")
 
         with pytest.raises(TransientError, match="a web page"):
             client.publish(EVENT)

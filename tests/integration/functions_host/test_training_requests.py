@@ -272,7 +272,7 @@ def test_a_killed_hosts_messages_are_answered_by_the_next_one(
                 assert upstream.wait_for_answer(message_id)["run_id"] == trained
 
 
-def test_a_rejection_that_cannot_be_told_leaves_the_message_to_the_broker(
+def test_a_rejection_that_cannot_be_answered_leaves_the_message_to_the_broker(
     tmp_path: Path, surroundings: Surroundings
 ) -> None:
     with (

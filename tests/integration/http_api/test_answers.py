@@ -125,7 +125,7 @@ def test_what_is_quarantined_is_released(app: App) -> None:
 
 @pytest.mark.parametrize("path", ["/api/runs", "/api/why?pipeline=breast-cancer&blob=x", "/api/openapi.json"])
 @pytest.mark.parametrize("key", [{}, {"x-functions-key": "wrong"}])
-def test_without_the_key_nothing_is_told(app: App, path: str, key: dict[str, str]) -> None:
+def test_without_the_key_nothing_is_answered(app: App, path: str, key: dict[str, str]) -> None:
     answer = app.host.call("GET", path, headers=key)
 
     assert (answer.status_code, answer.content) == (401, b"")

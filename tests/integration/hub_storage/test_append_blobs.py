@@ -31,7 +31,7 @@ def names(service: BlobServiceClient, snapshot: Snapshot) -> list[str]:
     return [blob["name"] for blob in manifest["blobs"]]
 
 
-def test_a_growing_file_changes_neither_snapshot_nor_listing_nor_quick_look(
+def test_a_growing_file_changes_neither_snapshot_nor_listing_nor_quick_scan(
     hub: HubStorage, service: BlobServiceClient, container: ContainerClient, fill: Fill
 ) -> None:
     pipeline = a_pipeline(container=container.container_name)
@@ -72,7 +72,7 @@ def test_it_is_taken_when_it_has_been_still(
     assert hub.page(pipeline).digest != page.digest
 
 
-def test_only_what_the_pipeline_watches_is_told(hub: HubStorage, container: ContainerClient, fill: Fill) -> None:
+def test_only_what_the_pipeline_watches_is_reported(hub: HubStorage, container: ContainerClient, fill: Fill) -> None:
     pipeline = a_pipeline(container=container.container_name)
     fill(HOLDOUT, "landing/a.csv")
     for name in ("raw/log.csv", "landing/readme.txt"):
@@ -81,7 +81,7 @@ def test_only_what_the_pipeline_watches_is_told(hub: HubStorage, container: Cont
     assert hub.preview_snapshot(pipeline).left_out == ()
 
 
-def test_names_are_told_once_over_many_pages(site: Site, container: ContainerClient, fill: Fill) -> None:
+def test_names_are_given_once_over_many_pages(site: Site, container: ContainerClient, fill: Fill) -> None:
     pipeline = a_pipeline(container=container.container_name)
     fill(HOLDOUT, *(f"landing/{number}.csv" for number in range(5)))
     for number in range(5, 8):

@@ -58,7 +58,7 @@ def test_whatever_can_be_had_is_taken_under_exactly_its_name(hub: HubStorage, pi
     assert (hub.listing(pipeline).blobs, hub.listing(pipeline).unreadable) == (len(NAMES), "")
 
 
-def test_names_with_control_characters_are_left_out_and_told(hub: HubStorage, pipeline: Pipeline, fill: Fill) -> None:
+def test_names_with_control_characters_are_left_out_and_named(hub: HubStorage, pipeline: Pipeline, fill: Fill) -> None:
     fill(HOLDOUT, "landing/a.csv", "landing/b\tb.csv", "landing/c\nc.csv", "landing/d\x7fd.csv", "landing/e\x85e.csv")
     before = hub.page(pipeline).digest
 
@@ -102,7 +102,7 @@ def test_a_listing_that_is_no_xml_is_read_all_the_same(
 
 @pytest.mark.parametrize("name", ["landing/m\x0b.csv", "landing/m\uffff.csv"])
 @pytest.mark.parametrize("page", [None, 2])
-def test_a_service_that_fails_at_a_name_is_told_by_the_place(
+def test_a_service_that_fails_at_a_name_is_named_by_the_place(
     site: Site, pipeline: Pipeline, fill: Fill, name: str, page: int | None
 ) -> None:
     fill(HOLDOUT, *(f"landing/{letter}.csv" for letter in "abcdefghxyz"), name)
@@ -115,7 +115,7 @@ def test_a_service_that_fails_at_a_name_is_told_by_the_place(
     hub.close()
 
 
-def test_a_name_before_all_others_is_told_too(hub: HubStorage, pipeline: Pipeline, fill: Fill) -> None:
+def test_a_name_before_all_others_is_named_too(hub: HubStorage, pipeline: Pipeline, fill: Fill) -> None:
     fill(HOLDOUT, "landing/\x0b.csv", "landing/a.csv")
 
     with pytest.raises(PermanentError, match="first blob"):

@@ -94,19 +94,19 @@ def test_the_account_is_known_without_its_key(poor: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("", "holds no signature"),
         ("c2VjcmV0", "holds no signature"),
         ("sv=2024-11-04&sr=c&sp=rcw&sig=c2VjcmV0", "version 2024-11-04, which a hub that knows 2019-07-07 refuses"),
     ],
 )
-def test_a_signature_that_cannot_work_is_named_and_not_repeated(poor: Site, text: str, told: str) -> None:
+def test_a_signature_that_cannot_work_is_named_and_not_repeated(poor: Site, text: str, expected: str) -> None:
     for changes in (
         {"sas": {"edgetrain_manifests": SecretStr(text)}},
         {"connection_string": SecretStr(f"BlobEndpoint=http://h/a;SharedAccessSignature={text or 'x'}")},
     ):
-        with pytest.raises(PermanentError, match=told) as refused:
+        with pytest.raises(PermanentError, match=expected) as refused:
             HubStorage("factory", poor.model_copy(update=changes))
         assert refused.value.code is Code.BAD_CONFIGURATION
         assert "c2VjcmV0" not in refused.value.reason

@@ -15,7 +15,7 @@ from shared.errors import TransientError
 from shared.messages import FrozenJob
 from shared.pipelines import Data
 from shared.settings import Site
-from tests.support.answering import PAGE, SIGN_IN, Answering, Told, answering
+from tests.support.answering import PAGE, SIGN_IN, Answering, Reply, answering
 
 KEY = base64.b64encode(b"k" * 32).decode()
 DATA = Data(site="hub", container="c", holdout="h.csv")
@@ -41,14 +41,14 @@ READS = ["pages", "find", "read_manifest", "get", "rows", "read a tree"]
 
 FOREIGN = {
     "a page": SIGN_IN,
-    "not there": Told(404, PAGE, "text/html"),
-    "done": Told(204, b"", "text/plain"),
-    "conflict": Told(409, b"{}"),
+    "not there": Reply(404, PAGE, "text/html"),
+    "done": Reply(204, b"", "text/plain"),
+    "conflict": Reply(409, b"{}"),
 }
 CUT = {
-    "empty": Told(200, b"", "application/xml", OWN),
-    "half of it": Told(200, b"<EnumerationResults><Bl", "application/xml", OWN),
-    "something else": Told(200, b"[]", "application/json", OWN),
+    "empty": Reply(200, b"", "application/xml", OWN),
+    "half of it": Reply(200, b"<EnumerationResults><Bl", "application/xml", OWN),
+    "something else": Reply(200, b"[]", "application/json", OWN),
 }
 
 
@@ -65,7 +65,7 @@ def asking(server: Answering) -> Iterator[Callable[[str], object]]:
     hub = HubBlobs("hub", Site(connection_string=SecretStr(connection)))
     tables, jobs = AzureTables(connection, "x"), FrozenJobs(connection, "x")
     table = tables.table("claims")
-    server.answer = lambda *_: Told(409, b'{"odata.error": {"code": "TableAlreadyExists"}}', headers=OWN)
+    server.answer = lambda *_: Reply(409, b'{"odata.error": {"code": "TableAlreadyExists"}}', headers=OWN)
     with pytest.raises(TransientError):  # the table is there; the row is asked for, and "409" is no row
         table.get("p", "k")
     yield lambda call: CALLS[call](hub, table, jobs)
@@ -98,7 +98,7 @@ def test_an_answer_that_is_cut_is_no_answer(
 
 @pytest.mark.parametrize("call", CALLS)
 def test_an_answer_that_breaks_off_is_no_answer(server: Answering, asking: Callable[[str], object], call: str) -> None:
-    server.answer = lambda *_: Told(200, b"<E", "application/xml", OWN, cut=100)
+    server.answer = lambda *_: Reply(200, b"<E", "application/xml", OWN, cut=100)
 
     with pytest.raises(TransientError):
         asking(call)
@@ -109,7 +109,7 @@ def test_a_transaction_counts_when_every_change_is_answered(
     server: Answering, asking: Callable[[str], object], parts: int
 ) -> None:
     body = b"--b\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n\r\n" * parts
-    server.answer = lambda *_: Told(202, body, "multipart/mixed; boundary=b", OWN)
+    server.answer = lambda *_: Reply(202, body, "multipart/mixed; boundary=b", OWN)
 
     with pytest.raises(TransientError, match=f"{parts} of 2"):
         asking("transact")

@@ -49,8 +49,8 @@ def test_a_session_has_the_vms_home_path_and_python(stack: Stack, monkeypatch: p
         status, out, _ = run(client, 'pwd; echo "$HOME"; command -v python3; python3 -V; echo "$PATH"; exit 4')
 
     assert status == 4
-    where, told, python, version, path = out.splitlines()
-    assert where == told == home
+    where, home_by_shell, python, version, path = out.splitlines()
+    assert where == home_by_shell == home
     assert python == f"{home}/bin/python3"
     assert version.startswith("Python 3.11")
     assert path.startswith(f"{home}/bin:")

@@ -140,8 +140,8 @@ def test_a_run_is_started_when_nobody_did_and_wound_up_when_it_is_terminated(sit
     eventually(lambda: site.instance(run.run_id)["runtimeStatus"] == "Terminated")
     site.fires()
 
-    wind_up = site.instance(f"{run.run_id}-wind-up")
-    end = from_wire(RunEnd, json.loads(wind_up["input"]))
+    finalization = site.instance(f"{run.run_id}-wind-up")
+    end = from_wire(RunEnd, json.loads(finalization["input"]))
     assert end.record.outcome is Outcome.CANCELLED
     assert end.record.reason.endswith("wrong data")
     eventually(lambda: site.instance(f"{run.run_id}-compute")["runtimeStatus"] == "Terminated")

@@ -176,7 +176,7 @@ def test_an_interrupted_run_leaves_nothing(tool: Tool, tmp_path: Path, before: t
     builder = programs / "mmdebstrap"
     builder.write_text(
         "#!/bin/sh\n"
-        f"trap 'touch {tmp_path}/told; exit 1' INT\n"
+        f"trap 'touch {tmp_path}/interrupted; exit 1' INT\n"
         "echo half a tar\n"
         f"touch {tmp_path}/started\n"
         "while :; do sleep 0.05; done\n"
@@ -191,7 +191,7 @@ def test_an_interrupted_run_leaves_nothing(tool: Tool, tmp_path: Path, before: t
 
     assert process.returncode == 130
     assert errors == b"interrupted; nothing incomplete was left behind\n"
-    assert (tmp_path / "told").exists()
+    assert (tmp_path / "interrupted").exists()
     assert _left_over(tool.cache) == []
 
 

@@ -110,11 +110,11 @@ def test_one_that_cannot_be_prepared_stops_none_of_the_others_and_is_named(host:
             broken={"garbled": garbled},
         )
 
-    told = str(caught.value).splitlines()
-    assert told[0].startswith("pipeline garbled ")
-    assert told[1].startswith("pipeline lost ")
-    assert "EDGETRAIN_COMPUTES__NOWHERE__" in told[1]
-    assert len(told) == 2
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("pipeline garbled ")
+    assert lines[1].startswith("pipeline lost ")
+    assert "EDGETRAIN_COMPUTES__NOWHERE__" in lines[1]
+    assert len(lines) == 2
     assert (host.home / "serving/whole.json").is_file()
 
 

@@ -120,7 +120,7 @@ def test_every_step_can_be_repeated(site: Site) -> None:
     assert len(site.slot.switches) == 2
 
 
-def test_a_candidate_that_dies_is_told_at_once(site: Site) -> None:
+def test_a_candidate_that_dies_is_reported_at_once(site: Site) -> None:
     site.release(1)
     step = site.start(site.rollout(2, health_seconds=60, dies="no module named joblib"))
 
@@ -138,7 +138,7 @@ def test_a_candidate_that_dies_is_told_at_once(site: Site) -> None:
     assert len(site.slot.switches) == 1
 
 
-def test_a_candidate_that_is_killed_for_memory_is_not_told_to_mend_its_script(site: Site) -> None:
+def test_a_candidate_that_is_killed_for_memory_is_not_blamed_on_its_script(site: Site) -> None:
     step = site.start(site.rollout(1, health_seconds=60, eats=True))
 
     reason = site.refuses(lambda: site.verify(step))

@@ -12,7 +12,7 @@ from shared.clients.ssh import connected
 from shared.clients.vm_containers import LoopbackHttp
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import ServingTarget
-from tests.support.answering import Told, answering
+from tests.support.answering import Reply, answering
 from tests.support.serving_host import ServingHost, free_port
 
 
@@ -121,11 +121,11 @@ def _connect(target: ServingTarget) -> None:
         session.run(["true"])
 
 
-@pytest.mark.parametrize("told", [Told(body=b"0.12", cut=3), Told(body=b"1" * 1_048_577)])
-def test_an_answer_that_is_cut_or_too_long_is_no_answer(host: ServingHost, told: Told) -> None:
+@pytest.mark.parametrize("reply", [Reply(body=b"0.12", cut=3), Reply(body=b"1" * 1_048_577)])
+def test_an_answer_that_is_cut_or_too_long_is_no_answer(host: ServingHost, reply: Reply) -> None:
     """``0.12`` is JSON too: cut, it would pass for what the model answers."""
     with answering() as server, connected(host.target) as session:
-        server.answer = lambda _method, _path: told
+        server.answer = lambda _method, _path: reply
         port = int(server.url.rpartition(":")[2])
         with pytest.raises(TransientError, match=f"POST /score on port {port}: "):
             LoopbackHttp(session).post_json(port, "/score", b"{}", timeout=5)
@@ -133,6 +133,6 @@ def test_an_answer_that_is_cut_or_too_long_is_no_answer(host: ServingHost, told:
 
 def test_a_whole_answer_is_taken(host: ServingHost) -> None:
     with answering() as server, connected(host.target) as session:
-        server.answer = lambda _method, _path: Told(body=b"0.12345")
+        server.answer = lambda _method, _path: Reply(body=b"0.12345")
         port = int(server.url.rpartition(":")[2])
         assert LoopbackHttp(session).post_json(port, "/score", b"{}", timeout=5) == (200, b"0.12345")

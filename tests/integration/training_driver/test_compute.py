@@ -37,9 +37,9 @@ def test_of_many_at_once_one_attaches_and_nobody_blocks_for_long(
     home.mkdir()
     client = new_client(own_azure_ml, vm, home)
     try:
-        told = client.begin("facts", "attach_side_by_side", "hub-vm", 4).result(timeout=120)
-        assert [text for text in told if text] == told, told  # none may submit yet
-        assert any("is still creating" in text for text in told)
+        answers = client.begin("facts", "attach_side_by_side", "hub-vm", 4).result(timeout=120)
+        assert [text for text in answers if text] == answers, answers  # none may submit yet
+        assert any("is still creating" in text for text in answers)
         assert own_azure_ml.attachments("hub-vm") == 1
 
         assert attach(client) is None  # by the next try it is there
@@ -74,7 +74,9 @@ def test_a_vm_that_moved_is_attached_anew(client: Client, azure_ml: AzureMlStand
     assert azure_ml.attachments("moved") == 2
 
 
-def test_the_key_never_lies_on_a_disk_and_is_not_told(client: Client, azure_ml: AzureMlStandIn, vm: TrainingVm) -> None:
+def test_the_key_never_lies_on_a_disk_and_is_not_shown(
+    client: Client, azure_ml: AzureMlStandIn, vm: TrainingVm
+) -> None:
     secret = vm.compute.private_key.get_secret_value().splitlines()[2]
     # The look-ups come first, and go on to the service; the PUT is answered by somebody who quotes it.
     azure_ml.fault("^/subscriptions/.*/computes/leaky$", status=400, text=f"what is {secret}?")

@@ -26,7 +26,7 @@ def faulty(*, rows: int) -> bytes:
     return HEADER + good + (CANARY.encode() + b"mm" + good[good.index(b",") :]) * rows
 
 
-def test_a_blob_that_changed_since_the_snapshot_is_left_out_and_told(job: Job) -> None:
+def test_a_blob_that_changed_since_the_snapshot_is_left_out_and_named(job: Job) -> None:
     job.put(DATA.first)
     snapshot = job.snapshot()
     job.put({PART_2: DATA.second["landing/part-3.csv"]})
@@ -36,7 +36,7 @@ def test_a_blob_that_changed_since_the_snapshot_is_left_out_and_told(job: Job) -
     assert job.left_out == [{"why": "changed", "count": 1, "first": [PART_2]}]
 
 
-def test_a_blob_that_is_gone_is_left_out_and_told(job: Job, hub: str) -> None:
+def test_a_blob_that_is_gone_is_left_out_and_named(job: Job, hub: str) -> None:
     job.put(DATA.first)
     snapshot = job.snapshot()
     hubs.client(hub).get_blob_client(job.container, PART_1).delete_blob()
@@ -91,7 +91,7 @@ def test_a_hold_out_that_changed_is_no_fault_of_the_data(job: Job) -> None:
     assert job.failure.startswith(f"{HOLDOUT_BLOB}: ")
 
 
-def test_all_files_with_a_fault_are_told_at_once(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
+def test_all_files_with_a_fault_are_named_at_once(job: Job, capfd: pytest.CaptureFixture[str]) -> None:
     bad = {f"landing/bad-{number}.csv": faulty(rows=number) for number in range(1, 8)}
     job.put(DATA.first | bad)
 
@@ -116,24 +116,24 @@ def test_faulty_files_are_left_out_when_the_pipeline_says_so(job: Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("blobs", "told"),
+    ("blobs", "expected"),
     [
         ({PART_1: faulty(rows=1)}, "every file has a fault: landing/part-1.csv"),
         (DATA.first | {HOLDOUT_BLOB: faulty(rows=1)}, f"{HOLDOUT_BLOB}, line 3, column 'mean_radius'"),
     ],
     ids=["nothing else", "the hold-out"],
 )
-def test_what_a_training_cannot_do_without_is_not_left_out(job: Job, blobs: dict[str, bytes], told: str) -> None:
+def test_what_a_training_cannot_do_without_is_not_left_out(job: Job, blobs: dict[str, bytes], expected: str) -> None:
     job.put(blobs)
 
     assert job.start(job.snapshot(), on_bad_file="leave_out") == 1
 
-    assert job.failure.startswith(told)
+    assert job.failure.startswith(expected)
     assert job.kind == "data"
 
 
 @pytest.mark.parametrize(
-    ("blobs", "told"),
+    ("blobs", "expected"),
     [
         (
             {PART_1: with_labels(DATA.first[PART_1], 1)},
@@ -147,13 +147,13 @@ def test_what_a_training_cannot_do_without_is_not_left_out(job: Job, blobs: dict
     ids=["training", "hold-out"],
 )
 def test_classes_are_checked_before_anything_is_fitted(
-    job: Job, blobs: dict[str, bytes], told: str, capfd: pytest.CaptureFixture[str]
+    job: Job, blobs: dict[str, bytes], expected: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     job.put(blobs)
 
     assert job.start(job.snapshot()) == 1
 
-    assert job.failure == told
+    assert job.failure == expected
     assert job.kind == "data"
     assert "fitted" not in capfd.readouterr().out
 

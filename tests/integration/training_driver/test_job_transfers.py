@@ -30,9 +30,9 @@ def door(job: Job, hub: str, tmp_path: Path, no_pauses: None) -> Iterator[Spoile
         yield door
 
 
-@pytest.mark.parametrize(("spoil", "told"), SPOILED)
+@pytest.mark.parametrize(("spoil", "expected"), SPOILED)
 def test_a_spoiled_answer_is_asked_for_again(
-    job: Job, door: SpoiledHub, spoil: Callable[[Answer], Answer], told: str, capfd: pytest.CaptureFixture[str]
+    job: Job, door: SpoiledHub, spoil: Callable[[Answer], Answer], expected: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     door.times(PART, spoil, count=2)
 
@@ -43,15 +43,15 @@ def test_a_spoiled_answer_is_asked_for_again(
     assert door.asked_for(PART) == 3
 
 
-@pytest.mark.parametrize(("spoil", "told"), SPOILED)
+@pytest.mark.parametrize(("spoil", "expected"), SPOILED)
 def test_a_hub_that_goes_on_spoiling_is_named_as_such(
-    job: Job, door: SpoiledHub, spoil: Callable[[Answer], Answer], told: str, tmp_path: Path
+    job: Job, door: SpoiledHub, spoil: Callable[[Answer], Answer], expected: str, tmp_path: Path
 ) -> None:
     door.times(PART, spoil, count=100)
 
     assert job.start(job.snapshot()) == 1
 
-    assert told in job.failure
+    assert expected in job.failure
     assert job.failure.startswith(f"{PART}: ")
     assert job.failure.endswith(f"(tried {TRIES} times)")
     assert job.kind == "outside"
@@ -95,6 +95,6 @@ def test_what_the_job_leaves_can_be_checked_by_who_downloads_it(job: Job, tmp_pa
     sums = json.loads((outputs / "checksums.json").read_text())
 
     assert sums.keys() == {"metrics.json", "model/model.joblib", "model/smoke.json"}
-    for name, told in sums.items():
+    for name, sum_of_it in sums.items():
         content = (outputs / name).read_bytes()
-        assert told == {"size": len(content), "md5": hashlib.md5(content, usedforsecurity=False).hexdigest()}
+        assert sum_of_it == {"size": len(content), "md5": hashlib.md5(content, usedforsecurity=False).hexdigest()}

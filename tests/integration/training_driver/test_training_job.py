@@ -137,7 +137,7 @@ def test_credentials_that_are_not_as_they_should_be_are_named_by_file(
     assert job.kind == "outside"
 
 
-def test_a_wrong_key_is_told_by_the_storage_code_and_no_secret(job: Job, tmp_path: Path, hub: str) -> None:
+def test_a_wrong_key_is_named_by_the_storage_code_and_no_secret(job: Job, tmp_path: Path, hub: str) -> None:
     job.put(DATA.first)
     snapshot = job.snapshot()
     wrong = hub.replace(hub.split("AccountKey=")[1].split(";", maxsplit=1)[0], "d3Jvbmc=")
@@ -267,7 +267,7 @@ def test_a_metric_that_is_no_number_fails_a_training_only_if_it_is_judged_by_it(
 @pytest.mark.parametrize(
     "answer", [{"predictions": np.array([1])}, {"predictions": [np.int64(1)]}, {"p": float("nan")}]
 )
-def test_an_answer_that_json_cannot_hold_is_told_as_such(job: Job, answer: Any) -> None:
+def test_an_answer_that_json_cannot_hold_is_named_as_such(job: Job, answer: Any) -> None:
     scorer = SimpleNamespace(**(vars(score) | {"answer": lambda model, request: answer}))
     job.put(DATA.first)
 

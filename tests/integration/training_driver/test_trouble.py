@@ -20,7 +20,7 @@ from tests.support.jobs import a_job_tree
 CANARY = "4242.4242"
 
 
-def test_a_fault_in_the_data_is_told_by_file_line_and_column_and_never_by_value(site: Site, tmp_path: Path) -> None:
+def test_a_fault_in_the_data_is_named_by_file_line_and_column_and_never_by_value(site: Site, tmp_path: Path) -> None:
     lines = next(iter(STORIES["breast-cancer"].second.values())).decode().splitlines()
     lines[4] = lines[4].replace(lines[4].split(",")[2], f"{CANARY} mm", 1)
     job = site.job(bad="\n".join(lines).encode())
@@ -84,7 +84,9 @@ def test_what_the_service_says_to_a_submission_stands_in_the_reason(
     assert "injected" in answer.text
 
 
-def test_a_wrong_secret_is_told_without_the_secret(azure_ml: AzureMlStandIn, vm: TrainingVm, tmp_path: Path) -> None:
+def test_a_wrong_secret_is_reported_without_the_secret(
+    azure_ml: AzureMlStandIn, vm: TrainingVm, tmp_path: Path
+) -> None:
     client = new_client(azure_ml, vm, tmp_path, client_secret="wrong-canary")
     try:
         answer = client.driver("check", TrainingRef(run_id="r-1", pipeline="breast-cancer"))

@@ -114,7 +114,7 @@ def test_a_training_that_talks_and_succeeds_says_nothing_either(site: Site, tmp_
 
 
 @pytest.mark.parametrize("how", IMPORTS)
-def test_code_that_cannot_be_imported_is_told_and_its_text_is_not(site: Site, tmp_path: Path, how: str) -> None:
+def test_code_that_cannot_be_imported_is_named_and_its_text_is_not(site: Site, tmp_path: Path, how: str) -> None:
     text, kind, reason = IMPORTS[how]
     job = with_train(site.job(), text)
 

@@ -66,7 +66,7 @@ def test_before_the_end_nobody_is_answered(kind: RunEventKind) -> None:
 
 
 @pytest.mark.parametrize("trouble", [TransientError("no answer"), PermanentError("key", code=Code.BAD_CONFIGURATION)])
-def test_a_topic_that_takes_nothing_keeps_nobody_from_an_answer_and_is_told(trouble: Exception) -> None:
+def test_a_topic_that_takes_nothing_keeps_nobody_from_an_answer_and_is_reported(trouble: Exception) -> None:
     world = World(no_publishing=trouble)
 
     with pytest.raises(type(trouble)):

@@ -81,7 +81,7 @@ def test_a_run_under_way_is_accepted_and_followed(ledger: Ledger) -> None:
     assert ledger.outcome_subscriptions.unanswered() == [(ENDED.run_id, REPLY)]
 
 
-def test_a_run_that_ended_meanwhile_is_told_at_once(ledger: Ledger) -> None:
+def test_a_run_that_ended_meanwhile_is_answered_at_once(ledger: Ledger) -> None:
     answers = Answers()
 
     answer_request(a_request(), answers=answers, subscriptions=ledger.outcome_subscriptions, runs=Runs(ENDED))

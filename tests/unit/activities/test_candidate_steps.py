@@ -133,7 +133,7 @@ def test_a_candidate_that_is_not_good_enough(changes: dict[str, object], words: 
 
 
 @pytest.mark.parametrize(
-    ("ended", "told", "remedy"),
+    ("ended", "expected", "remedy"),
     [
         ({"status": "exited", "exit_code": 3}, "init() of its score.py failed (exit code 3)", "correct the pipeline's"),
         ({"status": "exited", "exit_code": 0}, "died at start (exit code 0); its log ends", "correct the pipeline's"),
@@ -147,13 +147,13 @@ def test_a_candidate_that_is_not_good_enough(changes: dict[str, object], words: 
         ({"status": "exited", "exit_code": 1, "oom_killed": True}, "out of memory", "MEMORY"),
     ],
 )
-def test_a_dead_candidate_is_told_before_its_time_is_up(ended: dict[str, Any], told: str, remedy: str) -> None:
+def test_a_dead_candidate_is_reported_before_its_time_is_up(ended: dict[str, Any], expected: str, remedy: str) -> None:
     vm = FakeVm(healthy_after=1000)
     step = a_step(vm, a_rollout())
     name = step.candidate.name
     vm.containers[name] = replace(vm.containers[name], **ended)
     reason = refused(vm, step)
-    assert told in reason
+    assert expected in reason
     assert remedy in reason
     assert ("score.py" in reason) == (remedy == "correct the pipeline's")
     assert vm.healthy_after == 1000
@@ -161,12 +161,12 @@ def test_a_dead_candidate_is_told_before_its_time_is_up(ended: dict[str, Any], t
         switch_traffic(step, vms=vm)
 
 
-@pytest.mark.parametrize(("exit_code", "told"), [(137, "out of memory"), (3, "init()"), (1, "exit code 1")])
-def test_how_a_candidate_ended_that_was_started_again_is_asked_for(exit_code: int, told: str) -> None:
+@pytest.mark.parametrize(("exit_code", "expected"), [(137, "out of memory"), (3, "init()"), (1, "exit code 1")])
+def test_how_a_candidate_ended_that_was_started_again_is_asked_for(exit_code: int, expected: str) -> None:
     vm = FakeVm(healthy_after=1000, exit_code=exit_code)
     step = a_step(vm, a_rollout())
     vm.containers[step.candidate.name] = replace(vm.containers[step.candidate.name], restarts=2)
-    assert told in refused(vm, step)
+    assert expected in refused(vm, step)
 
 
 def test_a_link_that_breaks_while_it_scores_is_trouble_to_try_again() -> None:

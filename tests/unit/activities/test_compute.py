@@ -84,7 +84,7 @@ def test_computes_have_queues_of_their_own(ledger: Ledger, acquire: Acquire) -> 
     assert [lease.run_id for lease in ledger.computes.state(COMPUTE).holders] == ["a"]
 
 
-def test_a_run_that_gets_it_at_once_looks_at_no_other(acquire: Acquire, runs: Runs) -> None:
+def test_a_run_that_gets_it_at_once_checks_no_other(acquire: Acquire, runs: Runs) -> None:
     acquire("a", slots=2)
     acquire("b", slots=2)
 

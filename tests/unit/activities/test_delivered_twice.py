@@ -101,7 +101,7 @@ class Hub:
 
 
 @dataclass
-class Told:
+class Outbox:
     """Messages and announcements by their ids, as brokers that drop duplicates keep them."""
 
     ids: set[str] = field(default_factory=set)
@@ -126,7 +126,7 @@ class World(Services):
 
     def __init__(self, folder: Path) -> None:
         self.interrupt: Callable[[], None] = lambda: None
-        self.tables, self.hub, self.told, self.vm = MemoryTables(), Hub(), Told(), FakeVm()
+        self.tables, self.hub, self.outbox, self.vm = MemoryTables(), Hub(), Outbox(), FakeVm()
         self.trainings, self.versions, self.images = Driver(), MemoryRegistry(), InMemoryRegistry()
         ledger = Ledger.over(self.tables)
         with_dependency_image(self.images, folder, OneCode(a_job_tree()))
@@ -141,8 +141,8 @@ class World(Services):
             "driver": Interrupted(self.trainings, self._step),
             "model_registry": Interrupted(self.versions, self._step),
             "container_registry": Interrupted(self.images, self._step),
-            "announcements": Interrupted(self.told, self._step),
-            "results": Interrupted(self.told, self._step),
+            "announcements": Interrupted(self.outbox, self._step),
+            "results": Interrupted(self.outbox, self._step),
             "vms": SimpleNamespace(open=lambda _target: nullcontext(vm)),
         }
         self.run = self.admit("window-0").run or pytest.fail("no run")
@@ -292,7 +292,7 @@ CASES = [
     Case("admit_run", next_attempt, World.rows),
     Case("admit_run", data_that_change_with_every_listing, decided),
     Case("record_verdict", verdict, verdicts),
-    Case("answer_request", answer, lambda world: (world.told.ids, world.rows())),
+    Case("answer_request", answer, lambda world: (world.outbox.ids, world.rows())),
     Case("acquire_compute", lambda world: a_ticket(world.run.run_id), queue),
     Case("release_compute", lambda _: ComputeRef(compute="hub-vm", run_id="r-1"), queue),
     Case("submit_training", order, lambda world: world.trainings.jobs),
@@ -317,7 +317,7 @@ CASES = [
     Case("switch_traffic", step, lambda world: (len(world.vm.current.switches), world.vm.brought_in)),
     Case("remove_candidate", step, lambda world: (world.vm.containers, world.vm.brought_in)),
     Case("record_run", ended, World.rows),
-    Case("announce", end_of_a_followed_run, lambda world: (world.told.ids, world.rows())),
+    Case("announce", end_of_a_followed_run, lambda world: (world.outbox.ids, world.rows())),
 ]
 
 

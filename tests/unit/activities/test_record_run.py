@@ -241,7 +241,7 @@ def test_the_first_outcome_stays_and_nothing_follows_from_a_later_one(ledger: Le
     assert ledger.listings.trained(NAME) is None
 
 
-def test_a_trial_with_parameters_of_its_own_is_not_the_training_that_new_data_are_told_by(ledger: Ledger) -> None:
+def test_a_trial_with_parameters_of_its_own_is_not_what_new_data_are_compared_with(ledger: Ledger) -> None:
     trial = replace(RUN, run_id=f"{NAME}-{RUN.fingerprint[:12]}-5", requested_by="http-1", own_parameters=True)
     ledger.runs.claim_run(trial)
 

@@ -72,7 +72,7 @@ def test_a_champion_is_named_to_be_measured_beside_the_new_model() -> None:
     assert driver.jobs[ORDER.run_id].arguments[-2:] == ("--champion", "breast-cancer-0000-1")
 
 
-def test_the_job_is_told_what_it_is_judged_by_and_what_to_do_with_faulty_files() -> None:
+def test_the_job_gets_what_it_is_judged_by_and_what_to_do_with_faulty_files() -> None:
     driver = MemoryDriver()
 
     submit(replace(ORDER, judged_metric="log_loss", leave_out_faulty=True), driver)

@@ -191,7 +191,7 @@ def test_a_limit_counts_from_the_first_start(workspace: Workspace) -> None:
     assert "maxRunDurationSeconds of 60" in message(run)
 
 
-def test_a_lost_vm_is_told_with_what_may_still_run_there(workspace: Workspace) -> None:
+def test_a_lost_vm_is_reported_with_what_may_still_run_there(workspace: Workspace) -> None:
     note(workspace, "Running", touched=True, started=True, trainings=1)
 
     run = execute(workspace, ScriptedVm(trouble=[UnreachableError("SSH to me@vm:22 failed: refused")]))

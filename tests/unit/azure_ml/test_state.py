@@ -148,11 +148,11 @@ def test_times_are_utc_with_a_z() -> None:
 def test_errors_have_the_shape_of_the_service_that_answers() -> None:
     error = ServiceError(409, "Conflict", "taken")
 
-    def told(path: str) -> object:
+    def answer_of(path: str) -> object:
         return json.loads(error.response(path).body)  # type: ignore[arg-type] # plain bytes
 
     plain = {"code": "Conflict", "message": "taken", "details": []}
-    assert told("/rp/workspaces/x") == {"error": plain}
-    assert told("/modelmanagement/v1.0/x") == plain | {"statusCode": 409}
+    assert answer_of("/rp/workspaces/x") == {"error": plain}
+    assert answer_of("/modelmanagement/v1.0/x") == plain | {"statusCode": 409}
     inner = {"code": "Conflict", "innerError": None}
-    assert told("/history/v1.0/x") == {"error": plain | {"code": "UserError", "innerError": inner}}
+    assert answer_of("/history/v1.0/x") == {"error": plain | {"code": "UserError", "innerError": inner}}

@@ -71,7 +71,9 @@ def test_a_connection_that_broke_during_a_command_is_not_a_failed_command() -> N
         (CommandError("status 1"), CommandError),
     ],
 )
-def test_trouble_with_the_connection_is_told_from_other_trouble(trouble: Exception, seen_as: type[Exception]) -> None:
+def test_trouble_with_the_connection_is_distinguished_from_other_trouble(
+    trouble: Exception, seen_as: type[Exception]
+) -> None:
     def fail(_: VmSession) -> None:
         raise trouble
 

@@ -24,7 +24,7 @@ def failure(body: str) -> ServiceException:
     return ServiceException(HttpOperationError(deserializer, response))
 
 
-def test_the_services_own_sentence_is_told_and_not_the_headers() -> None:
+def test_the_services_own_sentence_is_kept_and_not_the_headers() -> None:
     body = json.dumps({"error": {"code": "ServiceError", "message": "the store is read-only", "details": ["d" * 600]}})
 
     with pytest.raises(TransientError) as caught, translated("submit run r-1"):
@@ -34,7 +34,7 @@ def test_the_services_own_sentence_is_told_and_not_the_headers() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"error": null}', '{"error": {"message": 3}}', "[" * 9999])
-def test_an_answer_of_another_shape_is_told_as_the_sdk_tells_it(body: str) -> None:
+def test_an_answer_of_another_shape_is_quoted_as_the_sdk_has_it(body: str) -> None:
     with pytest.raises(TransientError, match=r"it answered 500: .*Internal Server Error"), translated("submit run r-1"):
         raise failure(body)
 

@@ -41,17 +41,17 @@ def test_an_answer_that_was_cut_anywhere_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("printed", "told"),
+    ("printed", "expected"),
     [
         (b"", ""),
         (b"This account is currently\nnot available.\n", "This account is currently not available."),
         (b"\x1b[31mforged\x1b[0m \xff", "?[31mforged?[0m \N{REPLACEMENT CHARACTER}"),
     ],
 )
-def test_a_shell_that_did_not_start_the_command_is_told_by_what_it_printed(printed: bytes, told: str) -> None:
+def test_a_shell_that_did_not_start_the_command_is_known_by_what_it_printed(printed: bytes, expected: str) -> None:
     with pytest.raises(NotBegunError) as caught:
         Frame(("true",)).answer(printed)
-    assert caught.value.said == told
+    assert caught.value.said == expected
 
 
 def test_the_marks_of_another_command_are_none() -> None:

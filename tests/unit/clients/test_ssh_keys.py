@@ -71,7 +71,7 @@ LINES = pem(RSA, PrivateFormat.PKCS8).splitlines()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("", "is empty"),
         ("  \n", "is empty"),
@@ -93,8 +93,8 @@ LINES = pem(RSA, PrivateFormat.PKCS8).splitlines()
     ],
     ids=itertools.count(),  # the keys are others in each process
 )
-def test_what_cannot_be_used_is_named_and_never_quoted(text: str, told: str) -> None:
-    with pytest.raises(KeyTextError, match=told) as caught:
+def test_what_cannot_be_used_is_named_and_never_quoted(text: str, expected: str) -> None:
+    with pytest.raises(KeyTextError, match=expected) as caught:
         private_key(text)
     assert "canary" not in str(caught.value)
 

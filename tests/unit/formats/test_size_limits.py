@@ -104,23 +104,25 @@ def test_a_record_that_fits_is_not_touched() -> None:
     assert bounded_targets(targets) == targets
 
 
-def test_the_judged_metric_is_kept_before_all_others_and_the_rest_is_told() -> None:
+def test_the_judged_metric_is_kept_before_all_others_and_the_rest_is_counted() -> None:
     metrics = {f"{number:04}": number / 7 for number in range(1000)} | {"zz judged": 0.5}
 
-    kept, told = bounded_metrics(metrics, "zz judged")
+    kept, rest = bounded_metrics(metrics, "zz judged")
 
     assert kept["zz judged"] == 0.5
     assert len(kept) == MOST_METRICS
-    assert told.startswith("901 of 1001 metrics are not kept")
-    assert "Azure ML" in told
+    assert rest.startswith("901 of 1001 metrics are not kept")
+    assert "Azure ML" in rest
 
 
 @given(METRICS, TEXTS)
-def test_what_is_kept_of_metrics_is_as_it_was_and_what_is_not_is_told(metrics: dict[str, float], judged: str) -> None:
-    kept, told = bounded_metrics(metrics, judged)
+def test_what_is_kept_of_metrics_is_as_it_was_and_what_is_not_is_counted(
+    metrics: dict[str, float], judged: str
+) -> None:
+    kept, rest = bounded_metrics(metrics, judged)
 
     assert kept.items() <= metrics.items()
-    assert bool(told) is (len(kept) < len(metrics))
+    assert bool(rest) is (len(kept) < len(metrics))
     assert bounded_metrics(kept, judged) == (kept, "")
 
 
@@ -140,11 +142,11 @@ def test_a_fitted_text_has_no_more_characters_than_it_may(text: str, longest: in
     assert cut == text or length(text) > longest
 
 
-def test_halves_of_characters_are_told_and_no_names() -> None:
+def test_halves_of_characters_are_counted_and_no_names() -> None:
     assert fitted(f"a{HALF}b", 100) == "a\\ud800b"
-    kept, told = bounded_metrics({f"loss{HALF}": 0.1, "accuracy": 0.9}, "accuracy")
+    kept, rest = bounded_metrics({f"loss{HALF}": 0.1, "accuracy": 0.9}, "accuracy")
     assert kept == {"accuracy": 0.9}
-    assert told.startswith("1 of 2 metrics are not kept")
+    assert rest.startswith("1 of 2 metrics are not kept")
 
 
 STATUSES = st.recursive(
@@ -206,8 +208,8 @@ def test_the_largest_request_fits_into_a_row() -> None:
     assert len(to_text(request)) <= LONGEST_COLUMN - 2_000
 
 
-def test_parameters_that_are_too_long_are_told_with_the_remedy() -> None:
-    told = trouble_with({"words": "x" * LONGEST_PARAMETERS})
+def test_parameters_that_are_too_long_are_refused_with_the_remedy() -> None:
+    rest = trouble_with({"words": "x" * LONGEST_PARAMETERS})
 
-    assert f"at most {LONGEST_PARAMETERS} are taken" in told
-    assert "training's folder" in told
+    assert f"at most {LONGEST_PARAMETERS} are taken" in rest
+    assert "training's folder" in rest

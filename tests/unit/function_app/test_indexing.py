@@ -71,7 +71,7 @@ def test_every_function_is_indexed(index: dict[str, object]) -> None:
     assert by_kind["httpTrigger"] == {operation.name for operation in OPERATIONS}
 
 
-def test_the_host_is_told_to_hand_messages_over_as_bytes(index: dict[str, object]) -> None:
+def test_the_host_is_configured_to_hand_messages_over_as_bytes(index: dict[str, object]) -> None:
     assert '"dataType": "BINARY"' in str(index["bus"])
 
 

@@ -118,7 +118,7 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
         "event_grid": {
             "control_key": "not for the app",
             "topics": {
-                "announcements": {"endpoint": "http://127.0.0.1:7075/topics/announcements/api/events", "key": "told"},
+                "announcements": {"endpoint": "http://127.0.0.1:7075/topics/announcements/api/events", "key": "a-key"},
                 "arrivals": {"endpoint": "http://127.0.0.1:7075/topics/arrivals/api/events", "key": "not for the app"},
             },
         },
@@ -148,7 +148,7 @@ def test_the_app_reads_exactly_what_the_stack_sets(
     assert settings.service_bus_connection_string.get_secret_value() == "Endpoint=sb://127.0.0.1:5672"
     assert settings.announcements is not None
     assert settings.announcements.endpoint == "http://127.0.0.1:7075/topics/announcements/api/events"
-    assert settings.announcements.key.get_secret_value() == "told"
+    assert settings.announcements.key.get_secret_value() == "a-key"
     assert given["REQUESTS_CA_BUNDLE"] == "/ca.pem"
     assert "not for the app" not in given.values()
 

@@ -67,7 +67,7 @@ def test_another_answer_of_haproxy_is_an_error() -> None:
         parse("Permission denied")
 
 
-def test_a_refused_check_is_told_by_its_alerts() -> None:
+def test_a_refused_check_is_known_by_its_alerts() -> None:
     output = "[NOTICE]   (1) : version\n[ALERT]    (1) : config : unknown keyword 'x'\n[NOTICE] bye\n"
 
     assert complaints(output) == "[ALERT]    (1) : config : unknown keyword 'x'"

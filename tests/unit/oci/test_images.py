@@ -183,7 +183,7 @@ def test_a_blob_is_named_by_a_digest_or_not_at_all(digest: object) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"layers": None}, {"layers": [7]}, {"layers": {"a": 1}}, {"layers": [{}]}])
-def test_a_manifest_of_another_shape_is_told_as_one(wrong: dict[str, Any]) -> None:
+def test_a_manifest_of_another_shape_is_reported_as_one(wrong: dict[str, Any]) -> None:
     manifest, config = docker_image()
 
     with pytest.raises(ValueError, match=r"is not that of an image|is not a"):

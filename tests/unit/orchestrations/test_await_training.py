@@ -93,7 +93,7 @@ def test_an_expired_limit_cancels_remotely_and_fails_with_the_remedy(stuck: dict
     assert said in end.reason
 
 
-def test_a_cancelled_training_that_does_not_stop_is_told_apart() -> None:
+def test_a_cancelled_training_that_does_not_stop_is_known_as_such() -> None:
     poll, clock = a_training_poll(submitted=True, limits=SHORT), START
     for _ in range(50):
         run = play(
@@ -120,13 +120,13 @@ def test_a_refused_order_is_an_end_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
         (value(Done()), "the training was cancelled"),
         (refusal(Code.BAD_CONFIGURATION, "expired"), "the training could not be cancelled: expired"),
     ],
 )
-def test_when_azure_ml_refuses_to_say_how_it_is_the_training_does_not_keep_the_vm(answer: Any, told: str) -> None:
+def test_when_azure_ml_refuses_to_say_how_it_is_the_training_does_not_keep_the_vm(answer: Any, expected: str) -> None:
     run = play(
         await_training,
         a_training_poll(),
@@ -138,7 +138,7 @@ def test_when_azure_ml_refuses_to_say_how_it_is_the_training_does_not_keep_the_v
     )
 
     end = from_wire(TrainingEnd, run.output)
-    assert (end.phase, end.reason) == (TrainingPhase.FAILED, f"the secret has expired; {told}")
+    assert (end.phase, end.reason) == (TrainingPhase.FAILED, f"the secret has expired; {expected}")
 
 
 def test_when_azure_ml_stops_answering_the_training_is_cancelled_and_the_stack_stays_out_of_the_reason() -> None:
@@ -158,13 +158,13 @@ def test_when_azure_ml_stops_answering_the_training_is_cancelled_and_the_stack_s
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "expected"),
     [
         (refusal(Code.TRAINING_UNKNOWN, "Azure ML has no such run"), "no training had started"),
         (Exception("Azure ML answers 500"), "the training could not be cancelled either: cancel run "),
     ],
 )
-def test_when_azure_ml_takes_no_order_it_says_whether_something_may_run_there(answer: Any, told: str) -> None:
+def test_when_azure_ml_takes_no_order_it_says_whether_something_may_run_there(answer: Any, expected: str) -> None:
     run = play(
         await_training,
         a_training_poll(),
@@ -173,7 +173,7 @@ def test_when_azure_ml_takes_no_order_it_says_whether_something_may_run_there(an
 
     end = from_wire(TrainingEnd, run.output)
     assert end.phase is TrainingPhase.FAILED
-    assert f"start the run again; {told}" in end.reason
+    assert f"start the run again; {expected}" in end.reason
 
 
 def test_its_custom_status_fits_the_hosts_limit() -> None:

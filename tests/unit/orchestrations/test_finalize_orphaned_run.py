@@ -69,7 +69,7 @@ def test_whoever_waits_to_deliver_is_let_in_too() -> None:
         (None, RunEventKind.FAILED),
     ],
 )
-def test_the_end_is_told_as_it_was_recorded(outcome: Outcome | None, kind: RunEventKind) -> None:
+def test_the_end_is_announced_as_it_was_recorded(outcome: Outcome | None, kind: RunEventKind) -> None:
     run, record = story(a_run_record(outcome=outcome))
 
     event = from_wire(RunEvent, run.commands["announce"][0])
@@ -85,7 +85,7 @@ def test_a_training_that_never_began_needs_no_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "told"),
+    ("trouble", "expected"),
     [
         (
             Exception("Azure ML answers 500\nstack"),
@@ -94,11 +94,11 @@ def test_a_training_that_never_began_needs_no_word() -> None:
         (refusal(Code.BAD_CONFIGURATION, "no such workspace"), "no such workspace"),
     ],
 )
-def test_a_training_that_cannot_be_stopped_is_told_and_the_run_ends_all_the_same(trouble: Any, told: str) -> None:
+def test_a_training_that_cannot_be_stopped_is_named_and_the_run_ends_all_the_same(trouble: Any, expected: str) -> None:
     run, record = story(cancel_training=trouble)
 
     assert record.reason.startswith(f"{ENDED.reason}; its training could not be cancelled")
-    assert record.reason.endswith(told)
+    assert record.reason.endswith(expected)
     assert run.asked[1:] == ["record_run", "release_compute", "announce"]
 
 

@@ -28,11 +28,11 @@ def test_a_granted_run_is_started_under_its_own_id() -> None:
     assert played.output == {"outcome": "promoted"}
 
 
-def test_the_caller_is_told_before_the_run_begins_and_not_the_whole_request() -> None:
-    told = story(value(GRANTED)).context.statuses[0]["admission"]
+def test_the_caller_is_answered_before_the_run_begins_and_not_with_the_whole_request() -> None:
+    shown = story(value(GRANTED)).context.statuses[0]["admission"]
 
-    assert (told["start"], told["run_id"], told["reason"]) == (True, RUN.run_id, "3 files")
-    assert "run" not in told
+    assert (shown["start"], shown["run_id"], shown["reason"]) == (True, RUN.run_id, "3 files")
+    assert "run" not in shown
 
 
 def test_what_was_trained_already_is_not_started() -> None:

@@ -165,7 +165,7 @@ def test_a_roll_out_that_failed_everywhere_says_whose_matter_it_is(kind: Failure
     assert (record.outcome, record.failure_kind) == (Outcome.ROLLED_BACK, kind)
 
 
-def test_a_thousand_metrics_are_bounded_before_anything_is_delivered_and_the_rest_is_told() -> None:
+def test_a_thousand_metrics_are_bounded_before_anything_is_delivered_and_the_rest_is_counted() -> None:
     metrics = {f"recall of class {number}": 0.5 for number in range(5_000)} | {"accuracy": 0.97}
 
     run, record = story(collect_training=value(a_trained_model(metrics=metrics)))
@@ -206,7 +206,7 @@ def test_what_the_listing_and_the_training_left_out_is_in_the_record_and_in_the_
     assert record.reason.endswith(described((growing, changed)))
 
 
-def test_the_training_is_told_what_the_plan_says_of_metric_and_faulty_files() -> None:
+def test_the_order_has_what_the_plan_says_of_metric_and_faulty_files() -> None:
     run, _ = story(request={"plan": a_plan(leave_out_faulty=True)})
 
     [trained] = run.commands["await_training"]

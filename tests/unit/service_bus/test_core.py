@@ -148,21 +148,21 @@ def test_unknown_entities_are_not_found() -> None:
             find("nowhere")
 
 
-def test_watchers_are_told_in_turn() -> None:
+def test_watchers_are_woken_in_turn() -> None:
     made = broker(queue())
     orders = made.queue("orders")
-    told: list[str] = []
-    orders.watch(lambda: told.append("a"))
-    unwatch = orders.watch(lambda: told.append("b"))
+    woken: list[str] = []
+    orders.watch(lambda: woken.append("a"))
+    unwatch = orders.watch(lambda: woken.append("b"))
 
     made.inbox("orders").send([draft()])
     made.inbox("orders").send([draft()])
     unwatch()
     made.inbox("orders").send([draft()])
 
-    assert sorted(told[:2]) == sorted(told[2:4]) == ["a", "b"]
-    assert told[0] != told[2]
-    assert told[4:] == ["a"]
+    assert sorted(woken[:2]) == sorted(woken[2:4]) == ["a", "b"]
+    assert woken[0] != woken[2]
+    assert woken[4:] == ["a"]
 
 
 class FailingJournal(SqliteJournal):

@@ -70,7 +70,7 @@ def test_a_value_that_stands_for_millions_is_said_in_few_words(tmp_path: Path) -
     assert "must be all, new, or {latest: N}" in Pipelines(tmp_path).broken["churn"]
 
 
-def test_what_is_named_otherwise_is_told_and_not_read(tmp_path: Path) -> None:
+def test_what_is_named_otherwise_is_reported_and_not_read(tmp_path: Path) -> None:
     write(tmp_path, "churn")
     for name in ("fraud.yml", "Sales.YAML", "x\x1b[31m.yml"):
         (tmp_path / name).write_text(GOOD)
@@ -98,7 +98,7 @@ def test_what_is_named_otherwise_is_told_and_not_read(tmp_path: Path) -> None:
         pipelines.get("fraud")
 
 
-def test_a_file_name_that_is_no_text_is_told_as_text(tmp_path: Path) -> None:
+def test_a_file_name_that_is_no_text_is_named_as_text(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.yaml")).write_text(GOOD)
 
     [(name, reason)] = Pipelines(tmp_path).broken.items()
@@ -149,12 +149,12 @@ def test_a_verification_that_the_host_would_end_is_refused(
 ) -> None:
     write(tmp_path, "churn", deliver__targets=[{"name": "hub-vm", "health_seconds": health}])
 
-    told = Pipelines(tmp_path, around=replace(AROUND, function_seconds=limit)).broken
+    found = Pipelines(tmp_path, around=replace(AROUND, function_seconds=limit)).broken
 
-    assert bool(told) == broken
+    assert bool(found) == broken
     if broken:
-        assert f"deliver.targets.0.health_seconds: {health}, and" in told["churn"]
-        assert "functionTimeout in host.json" in told["churn"]
+        assert f"deliver.targets.0.health_seconds: {health}, and" in found["churn"]
+        assert "functionTimeout in host.json" in found["churn"]
 
 
 def test_two_pipelines_under_one_model_name_are_one_too_many(tmp_path: Path) -> None:
@@ -186,13 +186,13 @@ def test_two_pipelines_under_one_model_name_are_one_too_many(tmp_path: Path) -> 
     ],
     ids=range(8),
 )
-def test_what_two_pipelines_share_is_told_and_not_refused(tmp_path: Path, data: dict[str, object], says: str) -> None:
+def test_what_two_pipelines_share_is_named_and_not_refused(tmp_path: Path, data: dict[str, object], says: str) -> None:
     write(tmp_path, "churn")
     write(tmp_path, "other", **data)
 
     pipelines = Pipelines(tmp_path)
 
     assert pipelines.broken == {}
-    told = pipelines.overlaps("other")
-    assert len(told) == bool(says)
-    assert all(says in each for each in told)
+    found = pipelines.overlaps("other")
+    assert len(found) == bool(says)
+    assert all(says in each for each in found)

@@ -82,7 +82,7 @@ class _UntellableError(OSError):
         raise ValueError(SECRET)
 
 
-def test_an_exception_that_fails_when_it_is_asked_is_told_all_the_same() -> None:
+def test_an_exception_that_fails_when_it_is_asked_is_reported_all_the_same() -> None:
     nameless = eval('type("Bad", (ValueError,), {})', {})  # of no module
 
     assert job_failures.failure_of(raised_by(lambda: raise_(_UntellableError()))).reason == (
@@ -102,7 +102,7 @@ def test_a_name_from_the_data_is_not_shown_because_it_looks_like_a_name() -> Non
     assert value not in failure.reason
 
 
-def test_a_fault_in_the_language_is_told_by_its_line(tmp_path: object) -> None:
+def test_a_fault_in_the_language_is_named_by_its_line(tmp_path: object) -> None:
     failure = job_failures.failure_of(raised_by(lambda: compile("fit(features", "row-8675309.125", "exec")))
 
     assert failure.reason.startswith("SyntaxError at test_job_failures.py:")

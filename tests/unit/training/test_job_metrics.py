@@ -1,4 +1,4 @@
-"""Numbers are numbers whatever their class; what is none is left out and told."""
+"""Numbers are numbers whatever their class; what is none is left out and named."""
 
 import json
 from decimal import Decimal
@@ -58,12 +58,12 @@ def test_a_number_is_a_number_whatever_its_class(value: Any, number: float | Non
 
 
 def test_a_metric_that_nobody_judges_may_be_no_number() -> None:
-    told = report()
+    omissions = report()
 
-    kept = job_metrics.finite_numbers({"loss": 0.25, "auc": float("nan"), "model": "tree"}, told, judged="loss")
+    kept = job_metrics.finite_numbers({"loss": 0.25, "auc": float("nan"), "model": "tree"}, omissions, judged="loss")
 
     assert kept == {"loss": 0.25}
-    assert told.entries == [{"why": "metric", "count": 2, "first": ["auc", "model"]}]
+    assert omissions.entries == [{"why": "metric", "count": 2, "first": ["auc", "model"]}]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_without_the_judged_metric_a_training_is_worth_nothing(metrics: Any, mes
 
 
 def test_metrics_are_bounded_in_number_and_in_the_length_of_their_names() -> None:
-    told = report()
+    omissions = report()
     metrics = {f"m{number:04d}": float(number) for number in range(500)} | {
         "loss": 1.0,
         "n" * 101: 1.0,
@@ -88,11 +88,11 @@ def test_metrics_are_bounded_in_number_and_in_the_length_of_their_names() -> Non
         5: 1.0,
     }
 
-    kept = job_metrics.finite_numbers(metrics, told, judged="loss")
+    kept = job_metrics.finite_numbers(metrics, omissions, judged="loss")
 
     assert len(kept) == job_metrics.MOST
     assert "loss" in kept
-    assert told.entries[0]["count"] == len(metrics) - job_metrics.MOST
+    assert omissions.entries[0]["count"] == len(metrics) - job_metrics.MOST
 
 
 def test_what_was_left_out_fits_a_tag_whatever_the_names() -> None:
@@ -102,11 +102,11 @@ def test_what_was_left_out_fits_a_tag_whatever_the_names() -> None:
         def set_tags(self, tags: dict[str, str]) -> None:
             self.tags = tags
 
-    told, run = report(), Run()
+    omissions, run = report(), Run()
     for why in ("changed", "faulty", "metric"):
-        told.left_out(why, ["\u00e9\n" * 1000 for _ in range(1000)])
+        omissions.left_out(why, ["\u00e9\n" * 1000 for _ in range(1000)])
 
-    told.tag(run)
+    omissions.tag(run)
 
     text = run.tags[job_report.LEFT_OUT_TAG]
     assert len(text) <= 900

@@ -93,7 +93,7 @@ def test_every_finite_number_comes_back_exactly_however_the_stream_is_cut(rows: 
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [
         (gzip.compress(b"x,y,label\n1,2,0\n", mtime=0), ": the file is compressed with gzip; upload it unpacked"),
         (
@@ -128,11 +128,11 @@ def test_every_finite_number_comes_back_exactly_however_the_stream_is_cut(rows: 
         (b"x,y,label\n1e308,2,0\n", "column 'x': a number of more than 150 digits, too large to compute with"),
     ],
 )
-def test_a_file_of_another_shape_is_refused_in_the_words_of_who_wrote_it(content: bytes, told: str) -> None:
+def test_a_file_of_another_shape_is_refused_in_the_words_of_who_wrote_it(content: bytes, expected: str) -> None:
     with pytest.raises(strict_csv.DataError) as caught:
         read(content, chunk=4096)
 
-    assert told in str(caught.value)
+    assert expected in str(caught.value)
 
 
 def test_a_line_without_an_end_is_not_collected_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,9 +144,9 @@ def test_a_line_without_an_end_is_not_collected_for_ever(monkeypatch: pytest.Mon
             taken.append(number)
             yield byte * 100
 
-    for byte, told in ((b"x", "a line of more than 1,000 bytes"), (b"\r", "the line ends with CR alone")):
+    for byte, expected in ((b"x", "a line of more than 1,000 bytes"), (b"\r", "the line ends with CR alone")):
         taken.clear()
-        with pytest.raises(strict_csv.DataError, match=told):
+        with pytest.raises(strict_csv.DataError, match=expected):
             strict_csv.read_table("a.csv", endless(byte), features=("x",), label="label", classes={0})
         assert len(taken) == 11
 

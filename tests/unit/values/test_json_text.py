@@ -71,7 +71,7 @@ def test_anything_is_read_or_refused(body: bytes | str) -> None:
     try:
         read = read_json(body)
     except NotJsonError as error:
-        told = str(error)
+        text = str(error)
     else:
-        told = json.dumps(read, allow_nan=False)
-    assert told.encode()
+        text = json.dumps(read, allow_nan=False)
+    assert text.encode()

@@ -38,15 +38,15 @@ def an_event(kind: RunEventKind = RunEventKind.DEPLOYED, record: RunRecord = REC
 
 
 def test_what_subscribers_rely_on() -> None:
-    told = announcement(an_event())
+    event = announcement(an_event())
 
-    assert told.id == f"{RECORD.run_id}-deployed"
-    assert told.type == "io.edgetrain.run.deployed"
-    assert told.source == "/edgetrain/pipelines/breast-cancer"
-    assert told.subject == f"runs/{RECORD.run_id}"
-    assert told.time == START
-    assert told.dataschema == "urn:edgetrain:schema:run-event:1"
-    assert told.data == {
+    assert event.id == f"{RECORD.run_id}-deployed"
+    assert event.type == "io.edgetrain.run.deployed"
+    assert event.source == "/edgetrain/pipelines/breast-cancer"
+    assert event.subject == f"runs/{RECORD.run_id}"
+    assert event.time == START
+    assert event.dataschema == "urn:edgetrain:schema:run-event:1"
+    assert event.data == {
         "schema": 1,
         "run_id": RECORD.run_id,
         "pipeline": "breast-cancer",

@@ -48,7 +48,7 @@ def an_admission(verdict: Verdict, *, start: bool = False, run_id: str | None = 
         (an_admission(Verdict.REJECTED, run_id=None), AnswerKind.REJECTED, False),
     ],
 )
-def test_an_admission_is_told_in_the_words_of_upstream_systems(
+def test_an_admission_is_answered_in_the_words_of_upstream_systems(
     admission: Admission, kind: AnswerKind, followed: bool
 ) -> None:
     answer = answer_to(AnswerRequest(request=REQUEST, admission=admission), REPLY, None)
@@ -59,7 +59,7 @@ def test_an_admission_is_told_in_the_words_of_upstream_systems(
     assert outcome_is_awaited(admission) is followed
 
 
-def test_what_was_trained_already_is_told_with_how_it_ended() -> None:
+def test_what_was_trained_already_is_named_with_how_it_ended() -> None:
     answer = answer_to(AnswerRequest(request=REQUEST, admission=an_admission(Verdict.UNCHANGED)), REPLY, RECORD)
 
     assert (answer.kind, answer.reason, answer.run_id) == (AnswerKind.ALREADY_TRAINED, "because", RECORD.run_id)

@@ -180,7 +180,7 @@ def test_messages_that_ask_for_the_same_have_the_same_digest() -> None:
         assert request_from(a_message(change)).digest != same.digest
 
 
-def test_a_message_without_an_id_is_told_apart_by_its_place_in_the_queue() -> None:
+def test_a_message_without_an_id_is_known_by_its_place_in_the_queue() -> None:
     first = a_message(message_id="", sequence_number=7, enqueued_at=START)
 
     assert identity_of(first) == "sequence-7-20260501T100000000000"

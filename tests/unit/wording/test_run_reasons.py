@@ -100,7 +100,7 @@ def test_promotion() -> None:
     old = champion({"accuracy": 0.93})
     keep, promote = HIGHER, replace(HIGHER, without_comparison=WithoutComparison.PROMOTE)
     best = champion({"accuracy": 0.93}, holdout="other")
-    untold = challenger({"accuracy": 0.95}, holdout=NEW)
+    uncompared = challenger({"accuracy": 0.95}, holdout=NEW)
     beside = ChampionMeasurement(run_id=old.run_id or "", trouble="its model cannot be loaded")
     sentences = {
         "the first model": judge(HIGHER, challenger({"accuracy": 0.95}), NOBODY),
@@ -110,9 +110,9 @@ def test_promotion() -> None:
         "better": judge(HIGHER, challenger({"accuracy": 0.95}), old),
         "not better": judge(HIGHER, challenger({"accuracy": 0.935}), old),
         "judged again": judge(HIGHER, challenger({"accuracy": 0.95}, run_id=old.run_id), old),
-        "not comparable, kept": judge(keep, replace(untold, compared=beside), best),
-        "not comparable, promoted": judge(promote, replace(untold, compared=beside), best),
-        "overtaken by another champion": judge(keep, untold, best),
+        "not comparable, kept": judge(keep, replace(uncompared, compared=beside), best),
+        "not comparable, promoted": judge(promote, replace(uncompared, compared=beside), best),
+        "overtaken by another champion": judge(keep, uncompared, best),
         "drifted": judge(replace(HIGHER, margin=-0.1, drift_limit=0.0), challenger({"accuracy": 0.92}), old),
     }
     metrics = {f"metric_{number}": 0.5 for number in range(200)}

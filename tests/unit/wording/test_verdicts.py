@@ -91,8 +91,8 @@ def test_the_model_in_force() -> None:
 def test_what_stops_a_pipeline() -> None:
     sentences = {}
     for number, kind in enumerate(TroubleKind):
-        looks = {aspect: [Finding(kind, "(the cause)")] for aspect in Aspect}
-        (trouble, *_) = merge_findings((), looks, START + timedelta(minutes=number))
+        findings = {aspect: [Finding(kind, "(the cause)")] for aspect in Aspect}
+        (trouble, *_) = merge_findings((), findings, START + timedelta(minutes=number))
         sentences[kind.value] = blocking_text([trouble]) or f"trains all the same; {trouble.cause} ({trouble.remedy})"
 
     compare(

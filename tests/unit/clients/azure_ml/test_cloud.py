@@ -20,7 +20,7 @@ ENTRY = {
 @pytest.fixture(autouse=True)
 def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if nothing had been settled; everything is put back afterwards."""
-    monkeypatch.setattr(cloud, "_settled", None)
+    monkeypatch.setattr(cloud, "_configured", None)
     monkeypatch.delitem(sys.modules, "azureml.core", raising=False)
     for name in ("ARM_CLOUD_METADATA_URL", "AZUREML_CURRENT_CLOUD", "AZURE_CONFIG_DIR"):
         monkeypatch.setenv(name, "to be put back")

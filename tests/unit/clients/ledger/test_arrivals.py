@@ -41,7 +41,7 @@ class TestVerdicts:
         [entry] = ledger.arrivals.list_arrivals(None).items
         assert (entry.arrival, entry.verdict, entry.reason) == (odd, Verdict.OUTSIDE, "outside every pipeline")
 
-    def test_several_outside_are_told_apart_by_their_event(self, ledger: Ledger) -> None:
+    def test_several_outside_are_known_by_their_event(self, ledger: Ledger) -> None:
         found = [(at(0, "one"), "r"), (a_twin_of(at(0, "one"), "two", 1), "r"), (at(0, "one"), "r")]
 
         assert ledger.arrivals.record_all_outside(found) == [True, True, False]
@@ -92,7 +92,7 @@ class TestLists:
             ledger.arrivals.list_arrivals(PIPELINE, after=token)
         assert refused.value.code is Code.BAD_REQUEST
 
-    def test_everything_told_of_a_blob_is_found_by_its_name(self, ledger: Ledger) -> None:
+    def test_every_event_about_a_blob_is_found_by_its_name(self, ledger: Ledger) -> None:
         blob = "landing/part-1.csv"
         one = at(0, "one", blob=blob)
         window = opened(ledger, one)
@@ -103,15 +103,15 @@ class TestLists:
         join(ledger.arrivals, PIPELINE, at(5, "other", blob=f"{blob}.old"))
         join(ledger.arrivals, "digits", at(5, "elsewhere", blob=blob))
 
-        told = ledger.arrivals.arrivals_of(PIPELINE, blob)
+        found = ledger.arrivals.arrivals_of(PIPELINE, blob)
 
-        assert [(entry.arrival.event_id, entry.verdict) for entry in told] == [
+        assert [(entry.arrival.event_id, entry.verdict) for entry in found] == [
             ("three", Verdict.JOINED),
             ("two", Verdict.DUPLICATE),
             ("one", Verdict.TRAINED),
         ]
-        assert told == [e for e in ledger.arrivals.list_arrivals(PIPELINE).items if e.arrival.blob == blob]
-        assert ledger.arrivals.arrivals_of(PIPELINE, blob, limit=1) == told[:1]
+        assert found == [e for e in ledger.arrivals.list_arrivals(PIPELINE).items if e.arrival.blob == blob]
+        assert ledger.arrivals.arrivals_of(PIPELINE, blob, limit=1) == found[:1]
         assert ledger.arrivals.arrivals_of(PIPELINE, "landing/never.csv") == []
 
     def test_outside_all_pipelines_any_container_counts(self, ledger: Ledger) -> None:

@@ -63,7 +63,7 @@ def test_a_rule_sees_what_somebody_else_wrote_meanwhile() -> None:
     assert ours.state("hub-vm") == holding("theirs", "ours")
 
 
-def test_who_loses_every_race_is_told_to_come_back() -> None:
+def test_who_loses_every_race_is_asked_to_come_back() -> None:
     class Contested(MemoryTable):
         def insert(self, *rows: Row) -> bool:
             return False

@@ -13,7 +13,7 @@ from tests.support.builders import a_snapshot
 from tests.support.memory_tables import MemoryTables
 from tests.support.workflow import START
 
-LOOK = ScanState(swept_at=START, first_page="one", last_page="nine", last_marker="m", marked_etag='"0x1"')
+SCAN = ScanState(swept_at=START, first_page="one", last_page="nine", last_marker="m", marked_etag='"0x1"')
 
 
 def a_training(number: int, **changes: Any) -> LastTraining:
@@ -31,7 +31,7 @@ def test_a_listing_is_settled_for_its_pipeline_until_it_is_unsettled(ledger: Led
     assert listings.last_decided("p") == DecidedListing(listing="two")
     assert listings.last_decided("other") is None
 
-    listings.keep_scan("p", LOOK)
+    listings.keep_scan("p", SCAN)
     listings.clear_decision("p")
     assert listings.last_decided("p") is None
     assert listings.last_scan("p") is None  # or a quick look would find everything as it was
@@ -44,10 +44,10 @@ def test_unsettling_what_never_was_settled_does_nothing(ledger: Ledger) -> None:
     assert ledger.listings.last_decided("p") is None
 
 
-def test_a_look_comes_back(ledger: Ledger) -> None:
+def test_a_scan_comes_back(ledger: Ledger) -> None:
     assert ledger.listings.last_scan("p") is None
-    ledger.listings.keep_scan("p", LOOK)
-    assert ledger.listings.last_scan("p") == LOOK
+    ledger.listings.keep_scan("p", SCAN)
+    assert ledger.listings.last_scan("p") == SCAN
     assert ledger.listings.last_scan("other") is None
 
 

@@ -41,7 +41,7 @@ def test_a_run_whose_id_begins_with_anothers_keeps_its_own_subscribers() -> None
     assert sorted(subscriptions.unanswered(), key=str) == [("run-1", REPLY), ("run-1-more", OTHER)]
 
 
-def test_a_request_and_a_follower_do_not_meet_in_their_common_table() -> None:
+def test_a_request_and_a_subscription_do_not_meet_in_their_common_table() -> None:
     ledger = memory_ledger()
     ledger.requests.claim("bus", "key", body_digest="b", instance_id="i", at=START)
 

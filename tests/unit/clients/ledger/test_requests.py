@@ -13,7 +13,7 @@ def claim(requests: RequestLedger, key: str = "key", *, source: str = "bus", bod
     return requests.claim(source, key, body_digest=body, instance_id=f"{source}-{key}", at=START)
 
 
-def test_the_first_caller_owns_the_claim_and_later_ones_are_told() -> None:
+def test_the_first_caller_owns_the_claim_and_later_ones_see_it() -> None:
     requests = memory_ledger().requests
 
     first = claim(requests)

@@ -101,7 +101,7 @@ class TestSightings:
         state = _state(ledger, window)
         assert (state.arrivals, state.size, state.marked, state.last_arrival_at) == (3, 99, True, START)
 
-    def test_it_is_told_to_the_window_that_is_open(self, ledger: Ledger) -> None:
+    def test_the_window_that_is_open_is_notified(self, ledger: Ledger) -> None:
         window = opened(ledger, at(0))
         later = START + timedelta(seconds=30)
 

@@ -45,8 +45,8 @@ def test_different_inputs_differ(one: dict[str, Any], other: dict[str, Any]) -> 
 
 def _comparable(recipe: dict[str, Any]) -> Any:
     locks = ["\n".join(lock.splitlines()) for lock in recipe["environment_locks"]]
-    told = recipe["leave_out_faulty"]
-    return recipe["data_digest"], recipe["code_digest"], sorted(recipe["parameters"].items()), locks, told
+    leave_out = recipe["leave_out_faulty"]
+    return recipe["data_digest"], recipe["code_digest"], sorted(recipe["parameters"].items()), locks, leave_out
 
 
 def test_the_order_of_parameters_does_not_matter() -> None:

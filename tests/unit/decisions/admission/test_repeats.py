@@ -56,7 +56,7 @@ def test_a_new_fingerprint_is_trained() -> None:
 
 
 @pytest.mark.parametrize("outcome", AGAIN)
-def test_an_attempt_that_told_nothing_about_its_model_may_be_tried_again(outcome: Outcome) -> None:
+def test_an_attempt_that_said_nothing_about_its_model_may_be_tried_again(outcome: Outcome) -> None:
     assert decide_attempt(_attempts(outcome)) == NewAttempt(attempt=2)
 
 

@@ -73,7 +73,7 @@ def test_the_minimum_is_files_or_bytes(there: dict[str, int], asked: dict[str, i
     assert next_check_at(state, START + _after(60)) is None
 
 
-def test_what_is_too_little_is_looked_at_ever_more_rarely() -> None:
+def test_what_is_too_little_is_checked_ever_more_rarely() -> None:
     state = _state(last=0, quiet=5, longest=10_000, least_files=2)
     findings = [8, 100, 4000, 9000, 9990]
     until = [next_check_at(state, START + _after(now)) for now in findings]

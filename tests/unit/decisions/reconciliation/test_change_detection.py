@@ -1,4 +1,4 @@
-"""The reconciler's look at the data: told of what nobody told, cheap when nothing changed."""
+"""Change detection: what no event reported is noticed, and it costs little when nothing has changed."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from shared.messages.listings import DecidedListing, Listing, ScanState
 from tests.support.workflow import START
 
 LATER = START + timedelta(minutes=2)
-GLANCE = QuickScan(first_page="page-a")
+SCAN = QuickScan(first_page="page-a")
 SETTLED = DecidedListing(listing="a")
 SEEN = ScanState(swept_at=START, first_page="page-a", listing="a")
 
@@ -33,48 +33,48 @@ def a_listing(digest: str = "a", **changes: object) -> Listing:
 
 
 def test_nothing_changed_means_nothing_is_listed() -> None:
-    assert not full_listing_is_due(SEEN, GLANCE, SETTLED, LATER)
+    assert not full_listing_is_due(SEEN, SCAN, SETTLED, LATER)
 
 
 @pytest.mark.parametrize(
-    ("before", "glance", "settled", "now"),
+    ("before", "scan", "settled", "now"),
     [
-        (None, GLANCE, SETTLED, LATER),
+        (None, SCAN, SETTLED, LATER),
         (SEEN, QuickScan(first_page="page-b"), SETTLED, LATER),
-        (SEEN, replace(GLANCE, last_page="z"), SETTLED, LATER),
-        (SEEN, replace(GLANCE, holdout="md5 2 of 9"), SETTLED, LATER),
-        (replace(SEEN, holdout="md5 2 of 9"), GLANCE, SETTLED, LATER),
-        (SEEN, replace(GLANCE, marked_etag="0x1"), SETTLED, LATER),
-        (SEEN, GLANCE, DecidedListing(listing="b"), LATER),
-        (SEEN, GLANCE, None, LATER),
-        (SEEN, GLANCE, SETTLED, START + FULL_LISTING_EVERY),
-        (SEEN, GLANCE, SETTLED, START - FULL_LISTING_EVERY),
-        (replace(SEEN, listing=""), GLANCE, None, LATER),
+        (SEEN, replace(SCAN, last_page="z"), SETTLED, LATER),
+        (SEEN, replace(SCAN, holdout="md5 2 of 9"), SETTLED, LATER),
+        (replace(SEEN, holdout="md5 2 of 9"), SCAN, SETTLED, LATER),
+        (SEEN, replace(SCAN, marked_etag="0x1"), SETTLED, LATER),
+        (SEEN, SCAN, DecidedListing(listing="b"), LATER),
+        (SEEN, SCAN, None, LATER),
+        (SEEN, SCAN, SETTLED, START + FULL_LISTING_EVERY),
+        (SEEN, SCAN, SETTLED, START - FULL_LISTING_EVERY),
+        (replace(SEEN, listing=""), SCAN, None, LATER),
     ],
 )
 def test_what_makes_everything_be_listed(
-    before: ScanState | None, glance: QuickScan, settled: DecidedListing | None, now: datetime
+    before: ScanState | None, scan: QuickScan, settled: DecidedListing | None, now: datetime
 ) -> None:
-    assert full_listing_is_due(before, glance, settled, now)
+    assert full_listing_is_due(before, scan, settled, now)
 
 
-def test_what_an_admission_cannot_decide_on_is_told_once_an_hour() -> None:
-    told = after_notification(SEEN, START)
+def test_what_an_admission_cannot_decide_on_is_notified_once_an_hour() -> None:
+    notified = after_notification(SEEN, START)
 
-    assert not is_undecided_change(told, None, LATER)
-    assert not full_listing_is_due(told, GLANCE, None, LATER)
-    again = scan_state(told, GLANCE, a_listing(), START + NOTIFY_EVERY)
+    assert not is_undecided_change(notified, None, LATER)
+    assert not full_listing_is_due(notified, SCAN, None, LATER)
+    again = scan_state(notified, SCAN, a_listing(), START + NOTIFY_EVERY)
     assert is_undecided_change(again, None, START + NOTIFY_EVERY)
 
 
-def test_another_listing_is_news_at_once() -> None:
-    told = after_notification(SEEN, START)
+def test_another_listing_is_a_change_at_once() -> None:
+    notified = after_notification(SEEN, START)
 
-    assert is_undecided_change(scan_state(told, GLANCE, a_listing("b"), LATER), SETTLED, LATER)
+    assert is_undecided_change(scan_state(notified, SCAN, a_listing("b"), LATER), SETTLED, LATER)
 
 
-def test_nothing_to_train_on_is_no_news() -> None:
-    assert not is_undecided_change(scan_state(SEEN, GLANCE, None, LATER), SETTLED, LATER)
+def test_nothing_to_train_on_is_no_change() -> None:
+    assert not is_undecided_change(scan_state(SEEN, SCAN, None, LATER), SETTLED, LATER)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_nothing_to_train_on_is_no_news() -> None:
         (replace(SEEN, marked_etag="0x1"), None, False),
     ],
 )
-def test_a_done_marker_counts_when_it_was_written_since_the_last_look(
+def test_a_done_marker_counts_when_it_was_written_since_the_last_scan(
     before: ScanState | None, etag: str | None, marked: bool
 ) -> None:
     assert observed_change(before, a_listing(marked_etag=etag)) == ObservedChange(files=1, size=10, marked=marked)
@@ -96,35 +96,35 @@ def test_a_done_marker_counts_when_it_was_written_since_the_last_look(
 
 @dataclass
 class World:
-    """A hub whose data changes, an admission that decides on some of what it is told, and passes every two minutes."""
+    """A hub whose data changes, an admission that decides on some of what it hears, and a cycle every two minutes."""
 
     now: datetime = START
     data: int = 0
     settled: DecidedListing | None = None
-    look: ScanState | None = None
-    told: list[tuple[datetime, int]] = field(default_factory=list)
+    kept: ScanState | None = None
+    notified: list[tuple[datetime, int]] = field(default_factory=list)
     sweeps: list[datetime] = field(default_factory=list)
     listed: list[tuple[datetime, int]] = field(default_factory=list)
 
-    def look_at_it(self, *, quick_sees: bool) -> None:
-        glance = QuickScan(first_page=f"page-{self.data}" if quick_sees else "page")
-        if not full_listing_is_due(self.look, glance, self.settled, self.now):
+    def scan(self, *, quick_sees: bool) -> None:
+        scan = QuickScan(first_page=f"page-{self.data}" if quick_sees else "page")
+        if not full_listing_is_due(self.kept, scan, self.settled, self.now):
             return
         self.sweeps.append(self.now)
         self.listed.append((self.now, self.data))
-        seen = scan_state(self.look, glance, a_listing(str(self.data)) if self.data else None, self.now)
+        seen = scan_state(self.kept, scan, a_listing(str(self.data)) if self.data else None, self.now)
         if is_undecided_change(seen, self.settled, self.now):
-            self.told.append((self.now, self.data))
+            self.notified.append((self.now, self.data))
             seen = after_notification(seen, self.now)
-        self.look = seen
+        self.kept = seen
 
 
-STEPS = st.lists(st.sampled_from(["change", "settle", "break", "look", "look", "look"]), max_size=80)
+STEPS = st.lists(st.sampled_from(["change", "settle", "break", "scan", "scan", "scan"]), max_size=80)
 
 
 @given(STEPS, st.booleans())
-@example(["change", "look", "change", "settle", "look", "break", "look"], True)
-def test_every_change_is_told_and_the_same_not_twice_within_the_hour(steps: list[str], quick_sees: bool) -> None:
+@example(["change", "scan", "change", "settle", "scan", "break", "scan"], True)
+def test_every_change_is_notified_and_the_same_not_twice_within_the_hour(steps: list[str], quick_sees: bool) -> None:
     world = World()
     for step in steps:
         if step == "change":
@@ -134,17 +134,17 @@ def test_every_change_is_told_and_the_same_not_twice_within_the_hour(steps: list
         elif step == "break":
             world.data, world.settled = max(world.data - 1, 0), None
         else:
-            world.look_at_it(quick_sees=quick_sees)
+            world.scan(quick_sees=quick_sees)
             world.now += timedelta(minutes=2)
 
-    for earlier, later in zip(world.told, world.told[1:], strict=False):
-        # What had gone and came back within the hour is news again.
+    for earlier, later in zip(world.notified, world.notified[1:], strict=False):
+        # What had gone and came back within the hour is new again.
         since = {data for at, data in world.listed if earlier[0] <= at <= later[0] and data}
         assert len(since) > 1 or later[0] - earlier[0] >= NOTIFY_EVERY
-    world.now += FULL_LISTING_EVERY  # at the latest, also when no quick look shows it
-    world.look_at_it(quick_sees=quick_sees)
+    world.now += FULL_LISTING_EVERY  # at the latest, also when no quick scan shows it
+    world.scan(quick_sees=quick_sees)
     decided = world.settled is not None and world.settled.listing == str(world.data)
-    assert decided or not world.data or world.told[-1][1] == world.data
+    assert decided or not world.data or world.notified[-1][1] == world.data
 
 
 @given(st.integers(1, 200))
@@ -152,8 +152,8 @@ def test_a_quiet_pipeline_is_listed_once_an_hour(passes: int) -> None:
     world = World(data=1, settled=DecidedListing(listing="1"))
 
     for _ in range(passes):
-        world.look_at_it(quick_sees=True)
+        world.scan(quick_sees=True)
         world.now += timedelta(minutes=2)
 
     assert len(world.sweeps) == 1 + (passes - 1) // 30
-    assert world.told == []
+    assert world.notified == []

@@ -18,19 +18,19 @@ from tests.support.arrivals import a_run_record
 from tests.support.workflow import START
 
 SETTLED = DecidedListing(listing="a", code="old", run_id="r")
-LOOK = ScanState(swept_at=START, listing="a")
-SEEN_TO = noted(LOOK, "new", START)
+SCAN = ScanState(swept_at=START, listing="a")
+SEEN_TO = noted(SCAN, "new", START)
 
 
 @pytest.mark.parametrize(
     ("settled", "code", "scan", "after", "changed"),
     [
-        (SETTLED, "new", LOOK, timedelta(0), True),
+        (SETTLED, "new", SCAN, timedelta(0), True),
         (SETTLED, "new", None, timedelta(0), True),
-        (SETTLED, "old", LOOK, timedelta(0), False),
-        (None, "new", LOOK, timedelta(0), False),  # nothing was decided on: the data are news anyhow
-        (replace(SETTLED, code=""), "new", LOOK, timedelta(0), False),  # decided on before code was kept beside it
-        (SETTLED, "", LOOK, timedelta(0), False),  # it cannot be read
+        (SETTLED, "old", SCAN, timedelta(0), False),
+        (None, "new", SCAN, timedelta(0), False),  # nothing was decided on: the data are new anyhow
+        (replace(SETTLED, code=""), "new", SCAN, timedelta(0), False),  # decided on before code was kept beside it
+        (SETTLED, "", SCAN, timedelta(0), False),  # it cannot be read
         (SETTLED, "new", SEEN_TO, timedelta(minutes=2), False),
         (SETTLED, "newer", SEEN_TO, timedelta(minutes=2), True),
         (SETTLED, "new", SEEN_TO, ASK_EVERY, True),
@@ -66,11 +66,11 @@ def test_without_a_run_only_the_pipeline_says() -> None:
     assert (code_step(None, on_code=False), code_step(None, on_code=True)) == (CodeStep.LEAVE, CodeStep.ASK)
 
 
-def test_what_could_not_be_decided_on_is_told_again_with_other_code() -> None:
-    told = replace(LOOK, told="a", told_at=START, code="broken")
+def test_what_could_not_be_decided_on_is_notified_again_with_other_code() -> None:
+    notified = replace(SCAN, told="a", told_at=START, code="broken")
 
-    assert with_other_code(told, "mended") == replace(told, told="", told_at=None)
-    assert with_other_code(told, "broken") == with_other_code(told, "") == told
+    assert with_other_code(notified, "mended") == replace(notified, told="", told_at=None)
+    assert with_other_code(notified, "broken") == with_other_code(notified, "") == notified
     assert with_other_code(None, "mended") is None
 
 

@@ -291,7 +291,7 @@ def test_what_a_dead_run_serves_already_is_never_recorded_as_cancelled(
     assert after_roll_outs(END, run, roll_outs, can_resume=True, now=now) == expected
 
 
-def test_a_roll_out_that_was_broken_off_is_told_of() -> None:
+def test_a_roll_out_that_was_broken_off_is_reported() -> None:
     run = instance(Liveness.TERMINATED, stage=Stage.ROLLING_OUT)
     roll_outs = {"default": instance(Liveness.TERMINATED), "branch": instance(Liveness.COMPLETED)}
 

@@ -101,7 +101,7 @@ def test_a_clock_that_was_set_back_fires_nothing_again() -> None:
 
 
 @given(CRONS, MOMENTS, st.lists(st.timedeltas(timedelta(0), timedelta(days=40)), max_size=20))
-def test_passes_fire_each_due_time_once_and_never_one_from_before(
+def test_cycles_fire_each_due_time_once_and_never_one_from_before(
     cron: str, begin: datetime, pauses: list[timedelta]
 ) -> None:
     now, fired, held = begin, [], None

@@ -12,19 +12,19 @@ from tests.support.workflow import START
 
 
 def of_every_kind(letter: str) -> dict[Aspect, Iterable[Finding]]:
-    looks: dict[Aspect, list[Finding]] = {}
+    findings: dict[Aspect, list[Finding]] = {}
     for kind in TroubleKind:
-        looks.setdefault(aspect_of(kind), []).extend(
+        findings.setdefault(aspect_of(kind), []).extend(
             Finding(kind, f"{number} {letter * 2_000}") for number in range(20)
         )
-    return dict(looks.items())
+    return dict(findings.items())
 
 
 @pytest.mark.parametrize("letter", ["a", "\x1b", "\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{PILE OF POO}", "\ud800"])
 def test_all_troubles_of_a_pipeline_fit_one_value(letter: str) -> None:
-    looks = of_every_kind(letter)
-    kept = merge_findings((), looks, START)
+    findings = of_every_kind(letter)
+    kept = merge_findings((), findings, START)
 
     assert {trouble.kind for trouble in kept} == set(TroubleKind)
     assert length([to_wire(trouble) for trouble in kept]) <= LONGEST_COLUMN - 1_000
-    assert merge_findings(kept, looks, START.replace(year=2030)) == kept, "the same is not new"
+    assert merge_findings(kept, findings, START.replace(year=2030)) == kept, "the same is not new"

@@ -153,7 +153,7 @@ def test_a_list_from_before_contents_counted_is_read_as_it_was_meant() -> None:
     assert _take(listed, NEW, before=seen).names == ["c", "d"]
 
 
-def test_a_snapshot_of_another_aim_says_nothing_about_what_is_new() -> None:
+def test_a_snapshot_of_another_scope_says_nothing_about_what_is_new() -> None:
     first = _take(_names("a"), NEW)
     for part, value in [("prefix", "x/"), ("pattern", "*"), ("container", "x"), ("holdout", "x"), ("site", "x")]:
         change: dict[str, Any] = {part: value}

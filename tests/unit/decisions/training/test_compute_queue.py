@@ -35,7 +35,7 @@ def waiting(state: QueueState) -> list[str]:
     return [ticket.run_id for ticket in state.waiting]
 
 
-def test_the_first_has_it_at_once_and_the_next_waits_and_is_told_for_whom() -> None:
+def test_the_first_has_it_at_once_and_the_next_waits_and_learns_for_whom() -> None:
     state, first = ask(QueueState(), a_ticket("a"), 1, START)
     state, second = ask(state, a_ticket("b"), 1, START)
     state, third = ask(state, a_ticket("c"), 1, START)

@@ -26,13 +26,13 @@ def test_a_training_says_itself_whose_matter_it_is(kind: FailureKind) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "Data", "weather"])
-def test_words_without_a_kind_that_is_known_are_told_and_count_against_nobody(kind: str) -> None:
+def test_words_without_a_kind_that_is_known_are_quoted_and_count_against_nobody(kind: str) -> None:
     cause = failure_cause(a_trace(said="it went wrong", kind=kind))
 
     assert (cause.kind, cause.reason) == (UNKNOWN, "it went wrong")
 
 
-def test_a_kind_without_words_is_told_with_the_place_of_the_log() -> None:
+def test_a_kind_without_words_is_reported_with_the_place_of_the_log() -> None:
     cause = failure_cause(a_trace(kind="code"))
 
     assert cause.kind is FailureKind.CODE
@@ -41,7 +41,7 @@ def test_a_kind_without_words_is_told_with_the_place_of_the_log() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "code", "kind", "told", "remedy"),
+    ("service", "code", "kind", "expected", "remedy"),
     [
         ("the script exited with status 137", "UserError", OUTSIDE, "ran out of memory", "give it more memory"),
         ("Process exited with code: 137", "UserError", OUTSIDE, "ran out of memory", "data.select"),
@@ -84,12 +84,12 @@ def test_a_kind_without_words_is_told_with_the_place_of_the_log() -> None:
     ],
 )
 def test_without_a_word_of_the_training_what_the_service_knows_decides(
-    service: str, code: str, kind: FailureKind, told: str, remedy: str
+    service: str, code: str, kind: FailureKind, expected: str, remedy: str
 ) -> None:
     cause = failure_cause(a_trace(service=f"{service}\n{ROW}", code=code))
 
     assert cause.kind is kind
-    assert told in cause.reason
+    assert expected in cause.reason
     assert remedy in cause.reason
     assert "Miller" not in cause.reason
 
@@ -103,11 +103,11 @@ def test_the_services_text_is_never_shown_and_never_the_datas_or_the_codes_fault
     assert len(cause.reason) < 500
 
 
-def test_why_the_service_cancelled_is_told_in_our_words() -> None:
-    told = why_cancelled(f"the run took longer than maxRunDurationSeconds of 3\n{ROW}")
+def test_why_the_service_cancelled_is_said_in_our_words() -> None:
+    reason = why_cancelled(f"the run took longer than maxRunDurationSeconds of 3\n{ROW}")
 
-    assert "train.running_limit_seconds" in told
-    assert "Miller" not in told
+    assert "train.running_limit_seconds" in reason
+    assert "Miller" not in reason
     assert why_cancelled(ROW) == ""
 
 

@@ -57,7 +57,7 @@ def trained(services: MemoryServices, window_id: str, outcome: Outcome | None = 
     record = services.ledger.runs.run(RUN.run_id)
     assert record is not None
     if outcome is not None:
-        services.ledger.runs.record_run(replace(record, outcome=outcome, reason="told"))
+        services.ledger.runs.record_run(replace(record, outcome=outcome, reason="worse"))
     verdict = WindowVerdict(
         window_id=window_id, pipeline=PIPELINE, verdict=Verdict.TRAINED, reason="in", run_id=RUN.run_id
     )
@@ -91,10 +91,10 @@ def test_a_blob_in_a_run_shows_the_run_and_what_it_does(services: MemoryServices
 def test_a_blob_that_was_trained_says_how_the_run_ended(services: MemoryServices) -> None:
     trained(services, joined(services), Outcome.NOT_PROMOTED)
 
-    assert "whose model was not promoted: told" in ask(services).sentence
+    assert "whose model was not promoted: worse" in ask(services).sentence
 
 
-def test_a_blob_outside_shows_the_event_that_told_of_it(services: MemoryServices) -> None:
+def test_a_blob_outside_shows_the_event_that_reported_it(services: MemoryServices) -> None:
     reason = "outside every pipeline: container is attic, pipelines watch breast-cancer"
     services.ledger.arrivals.record_all_outside([(an_arrival(container="attic", blob="landing/x.csv"), reason)])
 
@@ -115,18 +115,18 @@ def test_a_blob_whose_event_was_not_understood_says_so(services: MemoryServices)
     assert "event: data must be an object" in found.sentence
 
 
-@pytest.mark.parametrize(("told", "verdict"), [("landing/mäß.csv", Verdict.REJECTED), ("landing/mäß.csv.csv", None)])
+@pytest.mark.parametrize(("blob", "verdict"), [("landing/mäß.csv", Verdict.REJECTED), ("landing/mäß.csv.csv", None)])
 def test_an_event_that_was_not_understood_is_about_the_blob_it_names_only(
-    services: MemoryServices, told: str, verdict: Verdict | None
+    services: MemoryServices, blob: str, verdict: Verdict | None
 ) -> None:
-    payload = {"id": "e", "subject": f"/blobServices/default/containers/breast-cancer/blobs/{told}"}
+    payload = {"id": "e", "subject": f"/blobServices/default/containers/breast-cancer/blobs/{blob}"}
     event = rejection_of(payload, "event: type is missing", START)
     services.ledger.arrivals.record_rejected(event)
 
     assert ask(services, blob="landing/mäß.csv").verdict is verdict
 
 
-def test_a_blob_that_no_event_told_of_is_found_in_a_snapshot(services: MemoryServices) -> None:
+def test_a_blob_that_no_event_reported_is_found_in_a_snapshot(services: MemoryServices) -> None:
     services.ledger.runs.claim_run(RUN)
     services.hub.manifests[RUN.snapshot.manifest] = {BLOB: ENTRY}
 

@@ -48,7 +48,7 @@ def a_run(services: MemoryServices, pipeline: str, number: int, outcome: Outcome
     record = services.ledger.runs.run(run_id)
     assert record is not None
     if outcome is not None:
-        services.ledger.runs.record_run(replace(record, outcome=outcome, reason="told"))
+        services.ledger.runs.record_run(replace(record, outcome=outcome, reason="worse"))
     return run_id
 
 

@@ -31,7 +31,7 @@ def active(services: MemoryServices) -> set[str]:
     return {kept.fingerprint for kept in services.ledger.quarantines.of(PIPELINE) if kept.active}
 
 
-def test_all_are_released_and_the_reconciler_looks_again(services: MemoryServices) -> None:
+def test_all_are_lifted_and_the_reconciler_lists_again(services: MemoryServices) -> None:
     released, sentence = post(services)
 
     assert released == {ONE, OTHER}
@@ -47,7 +47,7 @@ def test_one_is_released_and_the_others_stay(services: MemoryServices) -> None:
     assert sentence.startswith("1 fingerprint of pipeline breast-cancer ")
 
 
-def test_when_nothing_is_quarantined_the_data_are_looked_at_again(services: MemoryServices) -> None:
+def test_when_nothing_is_quarantined_the_data_are_listed_again(services: MemoryServices) -> None:
     post(services)
     services.ledger.listings.mark_decided(PIPELINE, "digest", START)
 

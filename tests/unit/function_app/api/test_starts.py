@@ -140,7 +140,7 @@ def test_of_two_that_repeat_at_once_the_second_waits_for_the_first(services: Mem
     assert ask(services, client, key="k").status_code == 200
 
 
-def test_trouble_on_a_second_start_is_told(services: MemoryServices) -> None:
+def test_trouble_on_a_second_start_is_reported(services: MemoryServices) -> None:
     class Broken(MemoryClient):
         async def start_new(self, name: str, instance_id: str, given: Any) -> str:
             if self.started:

@@ -88,7 +88,7 @@ def test_an_event_for_two_pipelines_joins_both() -> None:
     assert office.verdicts() == office.verdicts("twin") == [Verdict.JOINED]
 
 
-def test_the_done_marker_is_told_to_its_window() -> None:
+def test_the_window_is_notified_of_its_done_marker() -> None:
     office = Office((_marked(a_pipeline(), "_DONE"),))
     marker = a_blob_created(id="marker", subject=f"{SUBJECT}landing/_DONE", data=_empty())
     [[window]] = office.record(_event(1))

@@ -91,7 +91,7 @@ def test_a_bad_item_fails_alone(items: list[int], bad: frozenset[int]) -> None:
     ]
 
 
-def test_when_the_store_is_down_all_are_told_after_one_try() -> None:
+def test_when_the_store_is_down_all_fail_after_one_try() -> None:
     store = _open_store(down=True)
 
     async def scenario() -> list[int | BaseException]:

@@ -215,7 +215,7 @@ def test_an_id_that_was_used_for_another_request_is_not_taken_for_a_repeat(app: 
 @pytest.mark.parametrize(
     "trouble", [TransientError("the broker is away"), PermanentError("create it", code=Code.BAD_CONFIGURATION)]
 )
-def test_a_rejection_that_cannot_be_told_is_raised_so_that_the_broker_keeps_the_message(
+def test_a_rejection_that_cannot_be_answered_is_raised_so_that_the_broker_keeps_the_message(
     app: App, trouble: Exception
 ) -> None:
     app.results.trouble = trouble

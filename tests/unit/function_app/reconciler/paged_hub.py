@@ -14,7 +14,7 @@ from shared.pipelines import Pipeline
 from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.support.workflow import START
 
-PASS = timedelta(minutes=2)
+CYCLE = timedelta(minutes=2)
 
 
 class PagedHub:
@@ -78,10 +78,10 @@ class PagedHub:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def look(world: WatchedWorld, *unfinished: UnfinishedWindow) -> CycleContext:
-    """One pass's look, two minutes after the last."""
+def scan(world: WatchedWorld, *unfinished: UnfinishedWindow) -> CycleContext:
+    """One cycle's scan, two minutes after the last."""
     context, _ = world.passes(lambda context: detect_data_changes(context, unfinished))
-    world.now += PASS
+    world.now += CYCLE
     return context
 
 

@@ -255,7 +255,7 @@ class Story:
         self.hub.lands(name, at=self.world.now)
         return name
 
-    def data_lands_and_is_told(self, number: int) -> None:
+    def data_lands_and_is_reported(self, number: int) -> None:
         name, now = self.data_lands(number), self.world.now
         arrival = an_arrival(event_id=name, blob=name, etag=name, occurred_at=now, received_at=now)
         start = join(self.world.ledger.arrivals, PIPELINE, arrival).start
@@ -326,7 +326,7 @@ class Story:
 
 STEPS = [
     Story.data_lands,
-    Story.data_lands_and_is_told,
+    Story.data_lands_and_is_reported,
     Story.somebody_asks,
     Story.everything_goes_on,
     Story.everything_goes_on,

@@ -9,7 +9,7 @@ from shared.messages import AdmissionRequest, Cause, Outcome
 from shared.values.wire import from_wire
 from tests.support.jobs import a_job_tree
 from tests.support.reconciler import PIPELINE, WatchedWorld
-from tests.unit.function_app.reconciler.paged_hub import PagedHub, look, open_windows, settles
+from tests.unit.function_app.reconciler.paged_hub import PagedHub, open_windows, scan, settles
 
 MENDED = a_job_tree(files={"train.py": b"mended"})
 
@@ -17,7 +17,7 @@ MENDED = a_job_tree(files={"train.py": b"mended"})
 def decided(world: WatchedWorld, hub: PagedHub, outcome: Outcome | None) -> str:
     """A run was granted for what lies there, with today's code, and came to this outcome."""
     hub.lands("a.csv")
-    look(world)
+    scan(world)
     settles(world, hub)
     run = world.claims()
     record = world.ledger.runs.run(run.run_id)
@@ -27,7 +27,7 @@ def decided(world: WatchedWorld, hub: PagedHub, outcome: Outcome | None) -> str:
     assert settled is not None
     code = code_now(world.services, world.services.pipelines.get(PIPELINE))
     world.ledger.listings.mark_decided(PIPELINE, settled.listing, settled.newest, code=code, run_id=run.run_id)
-    look(world)
+    scan(world)
     world.client.started.clear()
     return run.run_id
 
@@ -43,13 +43,13 @@ def test_what_failed_is_asked_for_again_once_its_code_is_mended(
     world: WatchedWorld, hub: PagedHub, outcome: Outcome
 ) -> None:
     run_id = decided(world, hub, outcome)
-    look(world)
+    scan(world)
     assert asked(world) == []
 
     world.services.deployed.tree = MENDED
-    context = look(world)
+    context = scan(world)
     for _ in range(5):
-        look(world)
+        scan(world)
 
     [request] = asked(world)
     assert (request.pipeline, request.cause, request.force) == (PIPELINE, Cause.CODE, False)
@@ -66,7 +66,7 @@ def test_what_was_judged_is_asked_for_when_the_pipeline_says_so(
     decided(world, hub, Outcome.PROMOTED)
 
     world.services.deployed.tree = MENDED
-    look(world)
+    scan(world)
 
     assert len(asked(world)) == times
 
@@ -75,7 +75,7 @@ def test_a_changed_parameter_counts_as_code(world: WatchedWorld, hub: PagedHub) 
     decided(world, hub, Outcome.FAILED)
 
     world.has_pipeline(PIPELINE, train={"folder": "breast_cancer", "compute": "hub-vm", "parameters": {"depth": 9}})
-    look(world)
+    scan(world)
 
     assert len(asked(world)) == 1
 
@@ -83,13 +83,13 @@ def test_a_changed_parameter_counts_as_code(world: WatchedWorld, hub: PagedHub) 
 def test_a_run_under_way_is_left_to_end_first(world: WatchedWorld, hub: PagedHub) -> None:
     run_id = decided(world, hub, None)
     world.services.deployed.tree = MENDED
-    look(world)
+    scan(world)
     assert asked(world) == []
 
     record = world.ledger.runs.run(run_id)
     assert record is not None
     world.ledger.runs.record_run(replace(record, outcome=Outcome.FAILED))
-    look(world)
+    scan(world)
 
     assert len(asked(world)) == 1
 
@@ -101,36 +101,36 @@ def test_while_nothing_changes_no_request_is_spent_on_it(world: WatchedWorld, hu
     runs = tables["runs"].requests
 
     for _ in range(10):
-        look(world)
+        scan(world)
 
     assert hub.asked == ["holdout", "page"] * 10
     assert (tables["claims"].requests - before, tables["runs"].requests - runs) == (20, 0)
 
 
-def test_code_that_cannot_be_read_asks_for_nothing_and_stops_no_look(world: WatchedWorld, hub: PagedHub) -> None:
+def test_code_that_cannot_be_read_asks_for_nothing_and_stops_no_scan(world: WatchedWorld, hub: PagedHub) -> None:
     decided(world, hub, Outcome.FAILED)
 
     world.services.deployed.tree = None
-    context = look(world)
+    context = scan(world)
     assert (asked(world), context.failed) == ([], 0)
 
     hub.lands("b.csv")
-    look(world)
+    scan(world)
     assert len(open_windows(world)) == 1
 
 
-def test_data_that_broken_code_could_not_decide_on_are_told_as_soon_as_it_is_mended(
+def test_data_that_broken_code_could_not_decide_on_are_notified_as_soon_as_it_is_mended(
     world: WatchedWorld, hub: PagedHub
 ) -> None:
     hub.lands("a.csv")
-    look(world)
+    scan(world)
     [window] = open_windows(world)
     world.ledger.arrivals.close_window(window)  # rejected: nothing was decided on
     world.ledger.arrivals._windows.finished(window.window_id)
-    look(world)
+    scan(world)
     assert open_windows(world) == []
 
     world.services.deployed.tree = MENDED
-    look(world)
+    scan(world)
 
     assert len(open_windows(world)) == 1

@@ -15,13 +15,13 @@ from shared.messages.listings import Listing
 from shared.pipelines import Pipeline
 from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.support.workflow import START
-from tests.unit.function_app.reconciler.paged_hub import PASS, PagedHub, look, open_windows, settles, sighted
+from tests.unit.function_app.reconciler.paged_hub import CYCLE, PagedHub, open_windows, scan, settles, sighted
 
 
-def test_data_that_nobody_told_of_opens_a_window_and_starts_it(world: WatchedWorld, hub: PagedHub) -> None:
+def test_data_that_no_event_reported_open_a_window_and_start_it(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv", "b.csv")
 
-    context = look(world)
+    context = scan(world)
 
     [window] = open_windows(world)
     assert world.started(window.window_id) == "settle_arrivals"
@@ -32,11 +32,11 @@ def test_data_that_nobody_told_of_opens_a_window_and_starts_it(world: WatchedWor
 
 def test_an_empty_or_missing_container_is_no_failure_and_opens_nothing(world: WatchedWorld, hub: PagedHub) -> None:
     for _ in range(3):
-        context = look(world)
+        context = scan(world)
         assert (context.failed, context.done) == (0, {})
 
     hub.lands("a.csv")
-    look(world)
+    scan(world)
 
     assert len(open_windows(world)) == 1
 
@@ -44,18 +44,18 @@ def test_an_empty_or_missing_container_is_no_failure_and_opens_nothing(world: Wa
 def test_a_container_that_is_not_there_is_no_failure(world: WatchedWorld, hub: PagedHub) -> None:
     hub.trouble = PermanentError("site factory has no container c; create it", code=Code.NO_DATA)
 
-    assert look(world).failed == 0
+    assert scan(world).failed == 0
 
 
 def test_what_was_decided_on_costs_two_requests_and_two_rows_a_pass(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
-    look(world)
+    scan(world)
     settles(world, hub)
     tables = world.ledger._tables.tables["claims"]  # type: ignore[attr-defined]
     before = tables.requests
 
     for _ in range(20):
-        look(world)
+        scan(world)
 
     assert hub.asked == ["holdout", "page"] * 20
     assert tables.requests - before == 40
@@ -64,11 +64,11 @@ def test_what_was_decided_on_costs_two_requests_and_two_rows_a_pass(world: Watch
 
 def test_everything_is_listed_at_least_every_hour(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
-    look(world)
+    scan(world)
     settles(world, hub)
 
     for _ in range(61):
-        look(world)
+        scan(world)
 
     assert hub.asked.count("listing") == 2
 
@@ -76,9 +76,9 @@ def test_everything_is_listed_at_least_every_hour(world: WatchedWorld, hub: Page
 def test_only_what_came_since_counts(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv", "b.csv")
     settles(world, hub)
-    hub.lands("c.csv", at=START + PASS)
+    hub.lands("c.csv", at=START + CYCLE)
 
-    look(world)
+    scan(world)
 
     assert sighted(world) == ObservedChange(files=1, size=10)
 
@@ -86,38 +86,38 @@ def test_only_what_came_since_counts(world: WatchedWorld, hub: PagedHub) -> None
 def test_data_that_goes_on_coming_keeps_the_open_window_open(world: WatchedWorld, hub: PagedHub) -> None:
     settle = world.services.pipelines.get(PIPELINE).settle
     hub.lands("a.csv")
-    look(world)
+    scan(world)
     [window] = open_windows(world)
     seen_first = world.ledger.arrivals.window_state(window, settle=settle).last_arrival_at
     hub.lands("b.csv")
 
-    look(world)
+    scan(world)
 
     state = world.ledger.arrivals.window_state(window, settle=settle)
     assert open_windows(world) == [window]
-    assert (state.arrivals, state.last_arrival_at) == (2, seen_first + PASS)
+    assert (state.arrivals, state.last_arrival_at) == (2, seen_first + CYCLE)
     assert world.client.started == [window.window_id]
 
 
-def test_a_window_that_events_opened_is_told_and_not_started_again(world: WatchedWorld, hub: PagedHub) -> None:
+def test_a_window_that_events_opened_is_notified_and_not_started_again(world: WatchedWorld, hub: PagedHub) -> None:
     _, window = world.arrives()
     hub.lands("a.csv", "b.csv", "c.csv")
 
-    context = look(world)
+    context = scan(world)
 
     assert open_windows(world) == [window]
     assert sighted(world) == ObservedChange(files=3, size=30)
     assert (world.client.started, context.done) == ([], {})
 
 
-def test_while_an_admission_decides_nothing_is_looked_at(world: WatchedWorld, hub: PagedHub) -> None:
+def test_while_an_admission_decides_nothing_is_scanned(world: WatchedWorld, hub: PagedHub) -> None:
     _, window = world.arrives()
     world.ledger.arrivals.close_window(window)
     world.has_instance(window.window_id, None)
     hub.lands("a.csv")
     _, unfinished = world.passes(recover_windows)
 
-    look(world, *unfinished)
+    scan(world, *unfinished)
 
     assert hub.asked == []
 
@@ -133,45 +133,45 @@ def test_what_an_admission_decided_on_during_the_sweep_opens_nothing(world: Watc
 
     hub.listing = while_admitting  # type: ignore[method-assign]
 
-    look(world)
+    scan(world)
 
     assert open_windows(world) == []
 
 
-def test_what_no_admission_can_decide_on_is_told_once_an_hour(world: WatchedWorld, hub: PagedHub) -> None:
+def test_what_no_admission_can_decide_on_is_notified_once_an_hour(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
     for _ in range(30):
-        look(world)
+        scan(world)
         for window in open_windows(world):  # judged, but nothing settled: the pipeline's code is missing, say
             world.ledger.arrivals.close_window(window)
             world.ledger.arrivals._windows.finished(window.window_id)
     assert len(world.client.started) == 1
 
-    look(world)
+    scan(world)
 
     assert len(world.client.started) == 2
 
 
-def test_a_released_quarantine_is_looked_at_again_at_once(world: WatchedWorld, hub: PagedHub) -> None:
+def test_after_a_quarantine_is_lifted_the_data_are_listed_at_once(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
-    look(world)
+    scan(world)
     settles(world, hub)
     world.ledger.listings.clear_decision(PIPELINE)
 
-    look(world)
+    scan(world)
 
     assert len(open_windows(world)) == 1
 
 
 def test_a_replaced_holdout_is_seen_at_once_and_asks_for_an_admission(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
-    look(world)
+    scan(world)
     settles(world, hub)
-    look(world)
+    scan(world)
     assert open_windows(world) == []
     hub.holdout_content = "md5 2 of 9"
 
-    look(world)
+    scan(world)
 
     assert len(open_windows(world)) == 1
     assert sighted(world) == ObservedChange(files=0, size=0)
@@ -188,48 +188,48 @@ class TestDoneMarker:
     ) -> None:
         hub.lands("a.csv")
         hub.marker_etag = "0x1"
-        look(marked)
+        scan(marked)
         settles(marked, hub)
 
-        look(marked)
+        scan(marked)
 
         assert hub.asked == ["holdout", "done_marker"]
 
     def test_a_replaced_holdout_is_seen_without_a_new_marker(self, marked: WatchedWorld, hub: PagedHub) -> None:
         hub.lands("a.csv")
         hub.marker_etag = "0x1"
-        look(marked)
+        scan(marked)
         settles(marked, hub)
         hub.holdout_content = "md5 2 of 9"
 
-        look(marked)
+        scan(marked)
 
         assert len(open_windows(marked)) == 1
 
-    def test_a_new_one_is_told(self, marked: WatchedWorld, hub: PagedHub) -> None:
+    def test_a_new_one_is_notified(self, marked: WatchedWorld, hub: PagedHub) -> None:
         hub.lands("a.csv")
         hub.marker_etag = "0x1"
-        look(marked)
+        scan(marked)
         assert sighted(marked) == ObservedChange(files=1, size=10, marked=True)
         settles(marked, hub)
-        hub.lands("b.csv", at=START + PASS)
-        look(marked)
+        hub.lands("b.csv", at=START + CYCLE)
+        scan(marked)
         assert open_windows(marked) == []
         hub.marker_etag = "0x2"
 
-        look(marked)
+        scan(marked)
 
         assert sighted(marked) == ObservedChange(files=1, size=10, marked=True)
 
     def test_an_old_one_marks_nothing(self, marked: WatchedWorld, hub: PagedHub) -> None:
         hub.lands("a.csv")
         hub.marker_etag = "0x1"
-        look(marked)
+        scan(marked)
         settles(marked, hub)
-        hub.lands("b.csv", at=START + PASS)
+        hub.lands("b.csv", at=START + CYCLE)
         marked.now += FULL_LISTING_EVERY
 
-        look(marked)
+        scan(marked)
 
         assert sighted(marked) == ObservedChange(files=1, size=10, marked=False)
 
@@ -248,7 +248,7 @@ def test_one_hub_that_fails_does_not_keep_the_others(
     world.has_pipeline("a-far-one", data=place | {"site": "far"})
     hub.lands("a.csv")
 
-    context = look(world)
+    context = scan(world)
     with caplog.at_level(logging.WARNING):
         asyncio.run(record_troubles(context))
 
@@ -265,7 +265,7 @@ def test_who_dies_after_opening_leaves_a_window_that_the_next_pass_starts(world:
         raise ConnectionError("killed")
 
     start, world.client.start_new = world.client.start_new, killed  # type: ignore[method-assign]
-    assert look(world).failed == 1
+    assert scan(world).failed == 1
     world.client.start_new = start  # type: ignore[method-assign]
 
     world.passes(recover_windows)
@@ -274,11 +274,11 @@ def test_who_dies_after_opening_leaves_a_window_that_the_next_pass_starts(world:
     assert world.client.started == [window.window_id]
 
 
-def test_many_pipelines_are_looked_at_side_by_side(world: WatchedWorld, hub: PagedHub) -> None:
+def test_many_pipelines_are_scanned_side_by_side(world: WatchedWorld, hub: PagedHub) -> None:
     for number in range(9):
         world.has_pipeline(f"p{number}")
     hub.lands("a.csv")
 
-    look(world)
+    scan(world)
 
     assert len(open_windows(world)) == 10

@@ -43,7 +43,7 @@ def test_a_due_time_starts_one_request(daily: WatchedWorld) -> None:
     assert context.done == {"schedules started": 1}
 
 
-def test_later_passes_start_it_no_more_even_when_it_has_ended(daily: WatchedWorld) -> None:
+def test_later_cycles_start_it_no_more_even_when_it_has_ended(daily: WatchedWorld) -> None:
     daily.now = NIGHT
     daily.passes(start_due)
     daily.client.ended(daily.client.started[0], {"admission": {}})

@@ -6,7 +6,7 @@ from function_app.reconciler.data_changes import quick_scan
 from shared.decisions.reconciliation.change_detection import FULL_LISTING_EVERY
 from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.support.workflow import START
-from tests.unit.function_app.reconciler.paged_hub import PASS, PagedHub, look, open_windows, settles
+from tests.unit.function_app.reconciler.paged_hub import CYCLE, PagedHub, open_windows, scan, settles
 
 
 def test_a_change_in_the_middle_of_a_large_container_is_seen_within_the_hour(
@@ -14,12 +14,12 @@ def test_a_change_in_the_middle_of_a_large_container_is_seen_within_the_hour(
 ) -> None:
     hub.page_size = 3
     hub.lands(*(f"{number:02}.csv" for number in range(0, 60, 2)))
-    look(world)
+    scan(world)
     settles(world, hub)
-    hub.lands("31.csv", at=START + PASS)
+    hub.lands("31.csv", at=START + CYCLE)
 
-    for _ in range(int(FULL_LISTING_EVERY / PASS) + 1):
-        look(world)
+    for _ in range(int(FULL_LISTING_EVERY / CYCLE) + 1):
+        scan(world)
 
     assert len(open_windows(world)) == 1
 
@@ -28,13 +28,13 @@ def test_a_change_in_the_middle_of_a_large_container_is_seen_within_the_hour(
 def test_the_first_and_the_last_page_are_seen_at_once(world: WatchedWorld, hub: PagedHub, name: str) -> None:
     hub.page_size = 3
     hub.lands(*(f"{number:02}.csv" for number in range(40)))
-    look(world)
+    scan(world)
     settles(world, hub)
-    look(world)
+    scan(world)
     assert hub.asked == ["holdout", "page", "page"]  # the second asks for the last page where it was
     hub.lands(name)
 
-    look(world)
+    scan(world)
 
     assert len(open_windows(world)) == 1
 
@@ -43,9 +43,9 @@ def test_a_large_container_that_grows_by_pages_is_followed(world: WatchedWorld, 
     hub.page_size = 3
     pipeline = world.services.pipelines.get(PIPELINE)
     hub.lands(*(f"{number:02}.csv" for number in range(10)))
-    look(world)
+    scan(world)
     hub.lands(*(f"{number:02}.csv" for number in range(10, 20)))
-    look(world)
+    scan(world)
 
     before = world.ledger.listings.last_scan(PIPELINE)
     assert before is not None
@@ -60,23 +60,23 @@ def test_a_marker_that_the_service_takes_no_more_is_found_anew(world: WatchedWor
     hub.lands(*(f"{number:02}.csv" for number in range(10)))
     stale = ScanState(swept_at=START, last_marker="from another version of the service")
 
-    glance = quick_scan(hub, world.services.pipelines.get(PIPELINE), stale)
+    found = quick_scan(hub, world.services.pipelines.get(PIPELINE), stale)
 
-    assert glance.last_marker == "after 08.csv"
+    assert found.last_marker == "after 08.csv"
 
 
 def test_the_last_page_is_found_anew_when_the_container_has_shrunk(world: WatchedWorld, hub: PagedHub) -> None:
     hub.page_size = 3
     hub.lands(*(f"{number:02}.csv" for number in range(10)))
-    look(world)
+    scan(world)
     for number in range(5, 10):
         del hub.blobs[f"{number:02}.csv"]
-    look(world)
+    scan(world)
 
     shrunken = world.ledger.listings.last_scan(PIPELINE)
 
     assert shrunken is not None
     assert shrunken.last_marker == "after 02.csv"
     hub.asked.clear()
-    look(world)
+    scan(world)
     assert hub.asked == ["holdout", "page", "page"]

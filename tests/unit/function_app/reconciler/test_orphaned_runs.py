@@ -222,7 +222,7 @@ def test_a_run_that_recorded_its_outcome_meanwhile_is_left_alone(world: WatchedW
     assert world.client.started == []
 
 
-def test_two_passes_at_once_start_a_run_once(world: WatchedWorld) -> None:
+def test_two_cycles_at_once_start_a_run_once(world: WatchedWorld) -> None:
     run = world.claims()
 
     world.passes(recover_runs)

@@ -45,7 +45,7 @@ def a_followed_run(world: WatchedWorld, *replies: ReplyTo, ended_at: object = ST
     return record
 
 
-def test_everyone_who_waits_for_a_run_that_ended_is_told_once(world: WatchedWorld, broker: Broker) -> None:
+def test_everyone_who_waits_for_a_run_that_ended_is_answered_once(world: WatchedWorld, broker: Broker) -> None:
     record = a_followed_run(world, FIRST, SECOND)
 
     context, _ = world.passes(send_due_outcomes)
@@ -56,7 +56,7 @@ def test_everyone_who_waits_for_a_run_that_ended_is_told_once(world: WatchedWorl
     assert context.done == {"requests answered": 2}
 
 
-def test_nobody_is_told_of_a_run_that_goes_on(world: WatchedWorld, broker: Broker) -> None:
+def test_nobody_is_answered_about_a_run_that_goes_on(world: WatchedWorld, broker: Broker) -> None:
     a_followed_run(world, FIRST, ended_at=None)
 
     world.passes(send_due_outcomes)

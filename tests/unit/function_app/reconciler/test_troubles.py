@@ -15,7 +15,7 @@ from shared.messages.listings import Listing
 from shared.pipelines import Pipeline
 from tests.support.durable_client import RuntimeStatus
 from tests.support.reconciler import PIPELINE, WatchedWorld
-from tests.unit.function_app.reconciler.paged_hub import PASS, PagedHub
+from tests.unit.function_app.reconciler.paged_hub import CYCLE, PagedHub
 
 NO_HOLDOUT = PermanentError("site factory has no hold-out c/h.csv; upload it", code=Code.NO_DATA)
 
@@ -29,7 +29,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
 def passes(world: WatchedWorld, times: int = 1) -> None:
     for _ in range(times):
         asyncio.run(run_cycle(world.services, world.client, world.now))
-        world.now += PASS
+        world.now += CYCLE
 
 
 def kept(world: WatchedWorld, name: str = PIPELINE) -> list[TroubleKind]:
@@ -51,7 +51,7 @@ def said(log: pytest.LogCaptureFixture) -> list[str]:
         (RuntimeError("a bug"), TroubleKind.FAULT, 1),
     ],
 )
-def test_it_is_kept_with_its_date_told_once_and_forgotten(
+def test_it_is_kept_with_its_date_logged_once_and_forgotten(
     world: WatchedWorld, hub: PagedHub, log: pytest.LogCaptureFixture, error: Exception, kind: TroubleKind, failed: int
 ) -> None:
     hub.lands("a.csv")
@@ -107,7 +107,7 @@ def test_another_cause_of_the_same_kind_is_another_trouble(
     assert len(said(log)) == 3  # the one, the other, and that the one is over
 
 
-def test_what_cannot_be_looked_at_now_stays_as_it_was(world: WatchedWorld, hub: PagedHub) -> None:
+def test_what_cannot_be_checked_now_stays_as_it_was(world: WatchedWorld, hub: PagedHub) -> None:
     hub.trouble = NO_HOLDOUT
     passes(world)
     _, window = world.arrives()
@@ -120,7 +120,7 @@ def test_what_cannot_be_looked_at_now_stays_as_it_was(world: WatchedWorld, hub: 
     assert kept(world) == [TroubleKind.NO_DATA]
 
 
-def test_files_that_are_none_and_pipelines_that_are_gone_are_told(
+def test_files_that_are_none_and_pipelines_that_are_gone_are_named(
     world: WatchedWorld, hub: PagedHub, log: pytest.LogCaptureFixture
 ) -> None:
     hub.trouble = NO_HOLDOUT
@@ -152,7 +152,7 @@ def test_files_that_are_none_and_pipelines_that_are_gone_are_told(
     assert world.ledger.troubles.all() == {}
 
 
-def test_pipelines_that_share_blobs_are_told_and_train(world: WatchedWorld, hub: PagedHub) -> None:
+def test_pipelines_that_share_blobs_are_named_and_train(world: WatchedWorld, hub: PagedHub) -> None:
     world.has_pipeline("twin", deliver={"model": "twin", "targets": [{"name": "hub-vm"}]})
     hub.lands("a.csv")
 
@@ -193,7 +193,7 @@ def test_a_window_that_cannot_be_decided_on_says_why_until_it_is(world: WatchedW
     assert kept(world) == []
 
 
-def test_blobs_that_are_left_out_for_their_names_are_told(world: WatchedWorld, hub: PagedHub) -> None:
+def test_blobs_that_are_left_out_for_their_names_are_named(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
     listing = hub.listing
 

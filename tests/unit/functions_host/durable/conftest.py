@@ -43,10 +43,10 @@ def collector(stage: Stage) -> None:
         seen = []
         for name in ("first", "second"):
             timer = context.create_timer(context.current_utc_datetime + timedelta(hours=1))
-            news = context.wait_for_external_event(name)
-            if (yield context.task_any([timer, news])) == news:
+            event = context.wait_for_external_event(name)
+            if (yield context.task_any([timer, event])) == event:
                 timer.cancel()
-                seen.append(news.result)
+                seen.append(event.result)
             else:
                 seen.append("timeout")
         return seen

@@ -74,14 +74,14 @@ def test_two_early_events_give_the_later_one_twice_as_on_the_real_host(stage: St
     @stage.orchestrator
     def late_reader(context: df.DurableOrchestrationContext) -> Any:
         yield context.create_timer(context.current_utc_datetime + SECOND)
-        first = yield context.wait_for_external_event("news")
-        second = yield context.wait_for_external_event("news")
+        first = yield context.wait_for_external_event("event")
+        second = yield context.wait_for_external_event("event")
         return [first, second]
 
     async def scenario(host: Host) -> None:
         instance = await host.start("late_reader")
-        await host.send(instance, "news", 1)
-        await host.send(instance, "news", 2)
+        await host.send(instance, "event", 1)
+        await host.send(instance, "event", 2)
         await host.advance(SECOND)
         assert output(await host.hub.get(instance)) == [2, 2]
 
@@ -91,15 +91,15 @@ def test_two_early_events_give_the_later_one_twice_as_on_the_real_host(stage: St
 def test_events_in_a_row_reach_one_wait_each(stage: Stage) -> None:
     @stage.orchestrator
     def reader(context: df.DurableOrchestrationContext) -> Any:
-        first = yield context.wait_for_external_event("news")
-        second = yield context.wait_for_external_event("news")
-        third = yield context.wait_for_external_event("news")
+        first = yield context.wait_for_external_event("event")
+        second = yield context.wait_for_external_event("event")
+        third = yield context.wait_for_external_event("event")
         return [first, second, third]
 
     async def scenario(host: Host) -> None:
         instance = await host.start("reader")
         for number in range(3):
-            await host.send(instance, "news", {"number": number})
+            await host.send(instance, "event", {"number": number})
         assert output(await host.hub.get(instance)) == [{"number": 0}, {"number": 1}, {"number": 2}]
 
     stage.play(scenario)
