@@ -144,12 +144,12 @@ def _idle_hour() -> Bill:
             runs = world.ledger.runs.list_runs([name]).items
             assert [run.outcome for run in runs] == ["promoted"], f"{name} is not at rest: {runs}"
         before = _bill(world)
-        for _ in range(passes := int(timedelta(hours=1) / WATCH_EVERY)):
+        for _ in range(cycles := int(timedelta(hours=1) / WATCH_EVERY)):
             world.advance(WATCH_EVERY)
             world.watch()
         bill = _bill(world) - before
-        assert bill.executions >= passes, f"{bill.executions} executions in {passes} passes: they were not counted"
-        assert bill.blobs >= passes, f"{bill.blobs} requests to the hub in {passes} passes: nobody looked"
+        assert bill.executions >= cycles, f"{bill.executions} executions in {cycles} cycles: they were not counted"
+        assert bill.blobs >= cycles, f"{bill.blobs} requests to the hub in {cycles} cycles: nobody looked"
         return bill
 
 

@@ -37,7 +37,7 @@ PORTS: Final = (
 
 @dataclass(frozen=True)
 class Blueprint:
-    """Everything that is settled before the first service starts. ``cache`` outlives the state folder."""
+    """Everything that is fixed before the first service starts. ``cache`` outlives the state folder."""
 
     layout: Layout
     cache: Path

@@ -1,7 +1,7 @@
 """Whatever happens, in whatever order: the data that lie there are trained, once, and nothing stays open or held.
 
 Arrivals come late, twice, in disorder or never; the host restarts, activities lose their answers, orchestrations are
-terminated, the clock is set back. The reconciler passes when told to, and at the end until it
+terminated, the clock is set back. The reconciler runs a cycle when asked to, and at the end until it
 finds nothing to do.
 """
 
@@ -26,7 +26,7 @@ PIPELINES = {"patient": QueuePolicy.QUEUE, "eager": QueuePolicy.LATEST_WINS, "pr
 QUARANTINE_AFTER = 2
 NAMES = [f"landing/part-{number}.csv" for number in range(5)]
 TRAINED = {Outcome.NOT_PROMOTED, Outcome.PROMOTED}
-ENOUGH = 150  # passes of the reconciler, two minutes apart, in which everything must have come to an end
+ENOUGH = 150  # cycles of the reconciler, two minutes apart, in which everything must have come to an end
 FINAL = {Verdict.TRAINED, Verdict.DUPLICATE, Verdict.OUTSIDE, Verdict.UNCHANGED, Verdict.QUARANTINED, Verdict.REJECTED}
 
 pipelines = st.sampled_from(sorted(PIPELINES))

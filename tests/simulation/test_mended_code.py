@@ -17,7 +17,7 @@ NAME = "breast-cancer"
 PASS = timedelta(minutes=2)
 
 
-def passes(made: World, times: int) -> None:
+def cycle(made: World, times: int) -> None:
     for _ in range(times):
         made.advance(PASS)
         made.watch()
@@ -34,21 +34,21 @@ def test_a_failed_or_quarantined_fingerprint_is_tried_again_with_mended_code(tmp
         code = made.services.__dict__["job_folders"] = SimpleNamespace(read=a_job_tree)
         made.upload(NAME, "holdout/holdout.csv")
         made.upload(NAME, "landing/part-1.csv", BAD)
-        passes(made, 8)
+        cycle(made, 8)
         for number in range(1, attempts):
             made.request(NAME, f"person-{number}")
-            passes(made, 8)
+            cycle(made, 8)
         failed = made.ledger.runs.list_runs([NAME]).items
         assert [run.outcome for run in failed] == [Outcome.FAILED] * attempts
         if attempts == 2:
             assert made.preview(NAME).verdict is Verdict.QUARANTINED
 
-        passes(made, 8)
+        cycle(made, 8)
         assert len(made.ledger.runs.list_runs([NAME]).items) == attempts  # nothing changed: nothing is tried
 
         code.read = lambda folder: a_job_tree(folder, files={"train.py": b"mended"})
         made.driver.spoiled = lambda _: False
-        passes(made, 8)
+        cycle(made, 8)
 
         mended, *before = made.ledger.runs.list_runs([NAME]).items
         assert tuple(before) == failed

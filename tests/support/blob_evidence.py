@@ -44,7 +44,7 @@ JOINED = JudgedEvent(an_arrival())
 TRAINED = JudgedEvent(an_arrival(), Verdict.TRAINED, "3 files are trained in run", run_id=RUN.run_id)
 FAULTY = LeftOut(why="faulty", count=1, first=(BLOB,))
 STRAY = JudgedEvent(an_arrival(), Verdict.OUTSIDE, "outside every pipeline: container is attic", window_id=None)
-TAKEN = ListedIn(run=RUN, entry=ENTRY)
+LISTED = ListedIn(run=RUN, entry=ENTRY)
 OPEN = WindowState(
     window_id=WINDOW,
     pipeline="breast-cancer",

@@ -73,7 +73,7 @@ class WatchedWorld:
         known: dict[str, Any] = {"name": "before", "last_updated_time": START} | shown
         self.client.instances[instance_id] = Instance(runtime_status=status, **known)
 
-    def passes(self, step: Callable[[CycleContext], Awaitable[Found]]) -> tuple[CycleContext, Found]:
+    def cycle(self, step: Callable[[CycleContext], Awaitable[Found]]) -> tuple[CycleContext, Found]:
         """Let one step of a pass run now."""
         context = CycleContext(self.services, self.client, self.now)
 

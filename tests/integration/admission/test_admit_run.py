@@ -92,10 +92,10 @@ class Stack:
         blob = self.owner.get_blob_client("edgetrain-manifests", run.snapshot.manifest)
         return [entry["name"] for entry in json.loads(blob.download_blob().readall())["blobs"]]
 
-    def unsettled(self) -> bool:
+    def undecided(self) -> bool:
         """Whether the reconciler would ask for an admission."""
-        settled = self.ledger.listings.last_decided("breast-cancer")
-        return settled is None or settled.listing != self.hubs.hub("factory").listing(self.pipeline).digest
+        decided = self.ledger.listings.last_decided("breast-cancer")
+        return decided is None or decided.listing != self.hubs.hub("factory").listing(self.pipeline).digest
 
     def _request(self, requested_by: str, **changes: Any) -> AdmissionRequest:
         request = AdmissionRequest(
@@ -140,7 +140,7 @@ def test_the_same_data_trains_once_however_many_ask(stack: Stack) -> None:
     assert stack.ledger.listings.last_decided("breast-cancer") is None
     stack.land("holdout/holdout.csv")
     stack.land("landing/part-1.csv")
-    assert stack.unsettled()
+    assert stack.undecided()
     preview = stack.preview()
     assert preview.would_start
 
@@ -152,7 +152,7 @@ def test_the_same_data_trains_once_however_many_ask(stack: Stack) -> None:
     assert preview.run_id == run.run_id
     assert {answer.run_id for answer in answers} == {run.run_id}
     assert stack.admit(run.requested_by) == granted  # its answer was lost: it gets the same again
-    assert not stack.unsettled()
+    assert not stack.undecided()
 
     stack.record(run, Outcome.PROMOTED)
     assert stack.admit("later").verdict is Verdict.UNCHANGED
@@ -162,7 +162,7 @@ def test_the_same_data_trains_once_however_many_ask(stack: Stack) -> None:
     assert (forced.fingerprint, forced.attempt, forced.forced) == (run.fingerprint, 2, True)
 
     stack.land("landing/part-2.csv")
-    assert stack.unsettled()
+    assert stack.undecided()
     again = _granted(stack.admit("window-7"))
     assert again.fingerprint != run.fingerprint
 
@@ -194,7 +194,7 @@ def test_who_syncs_the_same_bytes_every_night_trains_nothing_twice(stack: Stack,
     for name in names:
         stack.land(name)
 
-    assert not stack.unsettled()
+    assert not stack.undecided()
     synced = stack.admit("window-2")
     assert (synced.verdict, synced.run_id) == (Verdict.UNCHANGED, run.run_id)
     assert not stack.preview().would_start
@@ -211,12 +211,12 @@ def test_what_fails_again_and_again_is_quarantined_until_it_changes_or_is_releas
     refused = stack.admit("window-4")
     assert refused.verdict is Verdict.QUARANTINED
     assert "failed 3 times" in refused.reason
-    assert not stack.unsettled()
+    assert not stack.undecided()
 
     [kept] = stack.ledger.quarantines.of("breast-cancer")
     assert stack.ledger.quarantines.lift("breast-cancer", kept.fingerprint, START) is not None
     stack.ledger.listings.clear_decision("breast-cancer")
-    assert stack.unsettled()
+    assert stack.undecided()
     assert _granted(stack.admit("window-5")).attempt == 4
 
     stack.land("landing/part-1.csv", b"2,1\n")  # repaired
@@ -246,6 +246,6 @@ def test_of_a_pipeline_that_takes_what_is_new_every_file_trains_once(stack: Stac
     stack.record(third, Outcome.PROMOTED)
 
     assert stack.admit("window-5").verdict is Verdict.UNCHANGED
-    assert not stack.unsettled()
+    assert not stack.undecided()
     again = _granted(stack.admit("person", force=True))
     assert (again.fingerprint, again.attempt) == (third.fingerprint, 2)

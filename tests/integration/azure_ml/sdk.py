@@ -1,4 +1,4 @@
-"""Calls of the unmodified azureml-core, in a process of their own: it settles on one cloud when it is imported."""
+"""Calls of the unmodified azureml-core, in a process of their own: it chooses one cloud when it is imported."""
 
 import hashlib
 import multiprocessing

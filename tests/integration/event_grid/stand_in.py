@@ -59,7 +59,7 @@ class StandIn(RestartableService):
         found: dict[str, Any] = answer.json()["subscriptions"][name]
         return found
 
-    def settled(self, name: str) -> dict[str, Any]:
+    def final_counts(self, name: str) -> dict[str, Any]:
         """The counters once nothing is on its way any more."""
         eventually(lambda: not self.stats(name)["pending"])
         return self.stats(name)

@@ -80,7 +80,7 @@ def test_a_subscription_may_ask_for_some_types_only(
     for kind in (RunEventKind.ACCEPTED, RunEventKind.DEPLOYED):
         announcements.publish(RunEvent(kind=kind, occurred_at=START, record=RECORD))
 
-    grid.settled(name)
+    grid.final_counts(name)
     assert endpoint.ids == [f"{RECORD.run_id}-deployed"]
 
 

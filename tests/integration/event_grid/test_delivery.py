@@ -101,7 +101,7 @@ def test_filters_choose_by_type_and_subject(grid: StandIn, endpoint: Receiver, n
         an_event(id="other type", subject=f"{base}/raw/blobs/a.csv", event_type="Microsoft.Storage.BlobDeleted"),
     )
 
-    assert grid.settled(name)["matched"] == 1
+    assert grid.final_counts(name)["matched"] == 1
     assert endpoint.ids == ["wanted"]
 
 
@@ -120,7 +120,7 @@ def test_failures_are_tried_again_on_the_services_schedule(grid: StandIn, endpoi
         assert scheduled <= waited < scheduled * MOST_JITTER + SLACK
     assert [one.headers["aeg-delivery-count"] for one in received] == ["0", "1", "2", "3"]
     assert len({one.headers["aeg-output-event-id"] for one in received}) == 1
-    assert {"attempts": 4, "delivered": 1, "dropped": 0}.items() <= grid.settled(name).items()
+    assert {"attempts": 4, "delivered": 1, "dropped": 0}.items() <= grid.final_counts(name).items()
 
 
 @pytest.mark.parametrize(("status", "least"), [(503, 0.3), (408, 1.2)])
@@ -144,7 +144,7 @@ def test_silence_is_a_failure(grid: StandIn, endpoint: Receiver, name: str) -> N
 
     endpoint.wait_for(2)
     endpoint.hold = 0
-    assert grid.settled(name)["delivered"] == 1
+    assert grid.final_counts(name)["delivered"] == 1
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 204])
@@ -155,7 +155,7 @@ def test_only_these_answers_are_success(grid: StandIn, endpoint: Receiver, name:
 
     grid.publish(EVENTS_TOPIC, an_event())
 
-    assert {"attempts": 1, "delivered": 1}.items() <= grid.settled(name).items()
+    assert {"attempts": 1, "delivered": 1}.items() <= grid.final_counts(name).items()
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 413])
@@ -165,7 +165,7 @@ def test_some_answers_are_final(grid: StandIn, endpoint: Receiver, name: str, st
 
     grid.publish(EVENTS_TOPIC, an_event())
 
-    assert {"attempts": 1, "delivered": 0, "dropped": 1}.items() <= grid.settled(name).items()
+    assert {"attempts": 1, "delivered": 0, "dropped": 1}.items() <= grid.final_counts(name).items()
 
 
 def test_attempts_end_and_the_others_go_on(grid: StandIn, endpoint: Receiver, name: str) -> None:
@@ -173,10 +173,10 @@ def test_attempts_end_and_the_others_go_on(grid: StandIn, endpoint: Receiver, na
     endpoint.answers.extend([500, 500, 500])
 
     grid.publish(EVENTS_TOPIC, an_event())
-    assert {"attempts": 3, "dropped": 1}.items() <= grid.settled(name).items()
+    assert {"attempts": 3, "dropped": 1}.items() <= grid.final_counts(name).items()
 
     grid.publish(EVENTS_TOPIC, an_event(id="next"))
-    assert {"delivered": 1}.items() <= grid.settled(name).items()
+    assert {"delivered": 1}.items() <= grid.final_counts(name).items()
 
 
 def test_events_do_not_live_for_ever(grid: StandIn, endpoint: Receiver, name: str) -> None:
@@ -185,7 +185,7 @@ def test_events_do_not_live_for_ever(grid: StandIn, endpoint: Receiver, name: st
 
     grid.publish(EVENTS_TOPIC, an_event())
 
-    found = grid.settled(name)
+    found = grid.final_counts(name)
     assert found["dropped"] == 1
     # At 0, 0.1 and 0.4 s, and the next would be too late; a slow machine may not come to the third in time.
     assert 1 <= found["attempts"] <= 3
@@ -199,7 +199,7 @@ def test_a_subscription_has_so_many_requests_under_way_and_no_more(
 
     grid.publish(EVENTS_TOPIC, *(an_event() for _ in range(12)))
 
-    assert grid.settled(name)["delivered"] == 12
+    assert grid.final_counts(name)["delivered"] == 12
     assert endpoint.most_at_once == 3
 
 
@@ -234,7 +234,7 @@ def test_chaos_repeats_and_loses(
 
     grid.publish(EVENTS_TOPIC, *sent)
 
-    assert expected.items() <= grid.settled(name).items()
+    assert expected.items() <= grid.final_counts(name).items()
     counts = {event.id: endpoint.ids.count(event.id) for event in sent}
     assert set(counts.values()) <= {0, 1 + chaos.get("duplicates", 0)}
     grid.control("DELETE", f"subscriptions/{name}")
@@ -247,6 +247,6 @@ def test_chaos_delays_and_shuffles(grid: StandIn, endpoint: Receiver, name: str)
     grid.publish(EVENTS_TOPIC, *sent)
     at = endpoint.seen[0].at  # the handshake, before the publishing
 
-    assert grid.settled(name)["delivered"] == 20
+    assert grid.final_counts(name)["delivered"] == 20
     assert endpoint.notifications[0].at - at >= 0.5
     assert sorted(endpoint.ids) == [event.id for event in sent] != endpoint.ids

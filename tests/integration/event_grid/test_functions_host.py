@@ -28,7 +28,7 @@ def test_an_event_runs_the_function(grid: StandIn, name: str, host: HostProcess)
     grid.publish(EVENTS_TOPIC, sent)
 
     eventually(lambda: sent.id in {entry["id"] for entry in host.journal("event")})
-    assert {"attempts": 1, "delivered": 1}.items() <= grid.settled(name).items()
+    assert {"attempts": 1, "delivered": 1}.items() <= grid.final_counts(name).items()
 
 
 def test_an_event_in_the_other_schema_starts_a_workflow(grid: StandIn, name: str, host: HostProcess) -> None:
@@ -37,7 +37,7 @@ def test_an_event_in_the_other_schema_starts_a_workflow(grid: StandIn, name: str
 
     grid.publish(EVENTS_TOPIC, sent)
 
-    assert grid.settled(name)["delivered"] == 1
+    assert grid.final_counts(name)["delivered"] == 1
     status = eventually(lambda: host.durable("GET", f"instances/event-{sent.id}").json()["output"])
     assert status == {"value": 7}
 
@@ -47,7 +47,7 @@ def test_a_failing_function_gets_its_event_again(grid: StandIn, name: str, host:
 
     grid.publish(EVENTS_TOPIC, an_event(data={"fail": True}))
 
-    assert {"attempts": 3, "delivered": 0, "dropped": 1}.items() <= grid.settled(name).items()
+    assert {"attempts": 3, "delivered": 0, "dropped": 1}.items() <= grid.final_counts(name).items()
 
 
 def test_the_host_wants_its_own_key(grid: StandIn, name: str, host: HostProcess) -> None:

@@ -204,7 +204,7 @@ def test_nothing_of_a_request_is_queued_when_one_event_is_wrong(grid: StandIn, e
 
     assert grid.stats(name)["matched"] == 0
     assert post(grid, json.dumps([GOOD, GOOD]), "application/json").status_code == 200
-    assert grid.settled(name)["delivered"] == 2
+    assert grid.final_counts(name)["delivered"] == 2
 
 
 def test_a_single_cloud_event_may_come_without_an_array(grid: StandIn) -> None:

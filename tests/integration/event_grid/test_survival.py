@@ -37,7 +37,7 @@ def test_nothing_is_lost_when_it_is_killed_again_and_again(tmp_path: Path, endpo
         ended.set()
         publishing.join(timeout=60)
 
-        found = grid.settled("all")
+        found = grid.final_counts("all")
 
     assert len(accepted) >= 60
     assert set(accepted) <= set(endpoint.ids)
@@ -77,7 +77,7 @@ def test_a_graceful_stop_keeps_what_is_on_its_way(tmp_path: Path, endpoint: Rece
         assert {key: before[key] for key in before if key != "pid"} == {
             key: grid.endpoints[key] for key in before if key != "pid"
         }
-        assert {"delivered": 5, "pending": 0}.items() <= grid.settled("all").items()
+        assert {"delivered": 5, "pending": 0}.items() <= grid.final_counts("all").items()
     assert set(endpoint.ids) == {f"event-{number}" for number in range(5)}
 
 

@@ -1,4 +1,4 @@
-"""What the reconciler and ``why`` ask of a hub: looks that leave nothing behind."""
+"""What the reconciler and ``why`` ask of a hub: listings that leave nothing behind."""
 
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient

@@ -37,17 +37,17 @@ class Site:
 
     def fires(self) -> None:
         """Run the timer function by hand, and wait for the line that every pass ends with."""
-        passes = self.passes
+        cycles = self.cycles
         answer = self.host.call("POST", "/admin/functions/keep_watch", headers=self.host.master, json={"input": ""})
         assert answer.status_code == 202, answer.text
-        eventually(lambda: self.passes > passes, seconds=60)
+        eventually(lambda: self.cycles > cycles, seconds=60)
 
     @property
     def log(self) -> str:
         return self.host.log.read_text(encoding="utf-8")
 
     @property
-    def passes(self) -> int:
+    def cycles(self) -> int:
         return self.log.count("cycle over ")
 
     def instance(self, instance_id: str) -> dict[str, Any]:

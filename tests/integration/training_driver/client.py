@@ -1,6 +1,6 @@
 """Our adapters in a process of their own.
 
-The SDK settles on one cloud per process and reads its environment at import; other tests have their own. So the driver
+The SDK chooses one cloud per process and reads its environment at import; other tests have their own. So the driver
 and the registry live in a worker, which tests call, and which a test can kill.
 """
 

@@ -112,9 +112,9 @@ class World:
             retries=ledger.retries,
         )
 
-    def settled(self) -> str | None:
-        settled = self.ledger.listings.last_decided(NAME)
-        return settled.listing if settled else None
+    def decided(self) -> str | None:
+        decided = self.ledger.listings.last_decided(NAME)
+        return decided.listing if decided else None
 
     @property
     def _evaluator(self) -> AdmissionEvaluator:

@@ -38,7 +38,7 @@ class Histories(RuleBasedStateMachine):
         identity = preview.fingerprint or ""
         assert admission.verdict is self._expected(identity, force)
         assert admission.start == (admission.verdict is Verdict.TRAINED and identity not in self.running)
-        assert self.world.settled() == self.world.snapshot.listing
+        assert self.world.decided() == self.world.snapshot.listing
         if admission.run is not None:
             self.running[identity] = admission.run
 

@@ -42,7 +42,7 @@ def test_a_repeat_gets_the_same_grant_though_new_data_landed_in_between() -> Non
     world.snapshot = a_snapshot(digest="ef" * 32, listing="listing-2")
 
     assert world.admit() == first
-    assert world.settled() == "listing-1"  # so that the reconciler sees what has landed since
+    assert world.decided() == "listing-1"  # so that the reconciler sees what has landed since
 
 
 def test_a_repeat_after_the_run_has_ended_starts_nothing() -> None:
@@ -108,7 +108,7 @@ def test_whoever_loses_the_race_for_the_claim_starts_nothing() -> None:
     assert (admission.start, admission.run, admission.verdict) == (False, None, Verdict.TRAINED)
     assert admission.run_id == winners[0].run_id
     assert "is training exactly this data" in admission.reason
-    assert world.settled() == "listing-1"
+    assert world.decided() == "listing-1"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_no_data_rejects_the_arrivals_with_the_reason() -> None:
         verdict=Verdict.REJECTED,
         reason="site factory has no hold-out c/h.csv; upload it",
     )
-    assert world.settled() is None
+    assert world.decided() is None
 
 
 def test_other_trouble_is_the_activitys_own_reply() -> None:
@@ -241,21 +241,21 @@ def test_whatever_was_decided_settles_the_listing(outcome: Outcome | None) -> No
 
     world.admit("window-2")
 
-    settled = world.ledger.listings.last_decided(NAME)
-    assert settled is not None
-    assert (settled.listing, settled.newest) == ("listing-1", START)
+    decided = world.ledger.listings.last_decided(NAME)
+    assert decided is not None
+    assert (decided.listing, decided.newest) == ("listing-1", START)
 
 
 def test_a_request_with_parameters_of_its_own_settles_nothing() -> None:
     world = World()
     world.start("person", parameters={"depth": 9})
-    assert world.settled() is None
+    assert world.decided() is None
     world.admit("person", parameters={"depth": 9})
-    assert world.settled() is None
+    assert world.decided() is None
 
 
 @pytest.mark.parametrize("dies_at", range(1, 6))
-def test_wherever_it_dies_a_repeat_comes_to_one_run_and_settles(dies_at: int) -> None:
+def test_wherever_it_dies_a_repeat_comes_to_one_run_and_marks_the_listing(dies_at: int) -> None:
     world = World()
     tables = [world.tables.table(word) for word in ("runs", "claims")]
     operations = 0
@@ -276,7 +276,7 @@ def test_wherever_it_dies_a_repeat_comes_to_one_run_and_settles(dies_at: int) ->
     admission = world.admit()
 
     assert admission.start
-    assert world.settled() == "listing-1"
+    assert world.decided() == "listing-1"
     assert [run.run_id for run in open_runs(world.ledger.runs, NAME)] == [admission.run_id]
 
 
@@ -319,7 +319,7 @@ def test_nothing_new_is_unchanged_and_starts_no_run() -> None:
     assert (unchanged.start, unchanged.verdict, unchanged.run_id) == (False, Verdict.UNCHANGED, first.run_id)
     assert unchanged.reason.startswith(f"nothing changed: run {first.run_id}")
     assert unchanged.reason.endswith(f"3 files, snapshot {'cd' * 6}")
-    assert world.settled() == "listing-2"
+    assert world.decided() == "listing-2"
     preview = world.preview()
     assert (preview.would_start, preview.reason, preview.fingerprint) == (False, unchanged.reason, None)
 

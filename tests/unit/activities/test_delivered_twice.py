@@ -275,10 +275,10 @@ def queue(world: World) -> object:
 
 def decided(world: World) -> object:
     """How many runs there are, and whether the listing that counts as decided on is that of the run."""
-    mine, settled = world.ledger.runs.claimed_by(NAME, "window-1"), world.ledger.listings.last_decided(NAME)
+    mine, decided = world.ledger.runs.claimed_by(NAME, "window-1"), world.ledger.listings.last_decided(NAME)
     assert mine is not None
-    assert settled is not None
-    return len(open_runs(world.ledger.runs, NAME)), settled.listing == mine.snapshot.listing
+    assert decided is not None
+    return len(open_runs(world.ledger.runs, NAME)), decided.listing == mine.snapshot.listing
 
 
 def verdicts(world: World) -> list[Verdict]:

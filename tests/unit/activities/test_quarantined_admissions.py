@@ -27,7 +27,7 @@ def test_the_third_failed_training_is_the_last_and_says_so() -> None:
     assert all(run.run_id in refused.reason for run in failed)
     assert "landing/part-2.csv, line 2: not a number" in refused.reason
     assert "POST /api/pipelines/breast-cancer/release" in refused.reason
-    assert world.settled() == "listing-1"
+    assert world.decided() == "listing-1"
 
 
 def test_force_does_not_get_around_a_quarantine() -> None:
@@ -58,7 +58,7 @@ def test_a_release_gives_it_as_many_attempts_again() -> None:
 
 
 def test_a_release_during_an_admission_is_not_forgotten() -> None:
-    """The admission found the quarantine active, and settles only after the release had unsettled the listing."""
+    """The admission found the quarantine active, and marks the listing only after the lift had cleared it."""
     world = World()
     first = _fail(world, 3)[0]
     claims = world.tables.table("claims")
@@ -72,7 +72,7 @@ def test_a_release_during_an_admission_is_not_forgotten() -> None:
     claims.before = released
     assert world.admit("window-9").verdict is Verdict.QUARANTINED
 
-    assert world.settled() is None
+    assert world.decided() is None
     assert world.admit("window-10").start
 
 

@@ -21,13 +21,13 @@ def test_verdicts_on_blobs() -> None:
     cases = test_blobs_in_no_run.CASES | test_blobs_in_runs.CASES
     sentences = {case: explain(blobs.evidence(**changes)).sentence for case, (changes, *_) in cases.items()}
     faulty = replace(blobs.RUN, left_out=(LeftOut(why="faulty", count=1, first=(blobs.BLOB,)),))
-    known = blobs.evidence(events=[blobs.TRAINED], listed_in=replace(blobs.TAKEN, run=faulty))
+    known = blobs.evidence(events=[blobs.TRAINED], listed_in=replace(blobs.LISTED, run=faulty))
     sentences["left out for a fault"] = explain(known).sentence
     serves = ServingModel(run_id="r-serves")
-    known = blobs.evidence(events=[blobs.TRAINED], listed_in=blobs.TAKEN, serving=serves)
+    known = blobs.evidence(events=[blobs.TRAINED], listed_in=blobs.LISTED, serving=serves)
     sentences["promoted once, another model serves now"] = explain(known).sentence
     known = blobs.evidence(
-        events=[blobs.TRAINED], listed_in=blobs.TAKEN, serving=serves, serving_has_it=True, entry=None
+        events=[blobs.TRAINED], listed_in=blobs.LISTED, serving=serves, serving_has_it=True, entry=None
     )
     sentences["deleted, but the model that serves was trained on it"] = explain(known).sentence
     troubles = merge_findings((), {Aspect.DATA: [Finding(TroubleKind.NO_DATA, "site factory has no hold-out")]}, START)

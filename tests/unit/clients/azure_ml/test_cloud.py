@@ -19,7 +19,7 @@ ENTRY = {
 
 @pytest.fixture(autouse=True)
 def _fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if nothing had been settled; everything is put back afterwards."""
+    """As if no cloud had been configured; everything is put back afterwards."""
     monkeypatch.setattr(cloud, "_configured", None)
     monkeypatch.delitem(sys.modules, "azureml.core", raising=False)
     for name in ("ARM_CLOUD_METADATA_URL", "AZUREML_CURRENT_CLOUD", "AZURE_CONFIG_DIR"):

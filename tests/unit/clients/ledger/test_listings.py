@@ -22,7 +22,7 @@ def a_training(number: int, **changes: Any) -> LastTraining:
     return LastTraining(run_id=f"p-{number}", snapshot=snapshot, requested_at=at, ended_at=at)
 
 
-def test_a_listing_is_settled_for_its_pipeline_until_it_is_unsettled(ledger: Ledger) -> None:
+def test_a_listing_is_decided_for_its_pipeline_until_it_is_cleared(ledger: Ledger) -> None:
     listings = ledger.listings
     assert listings.last_decided("p") is None
 

@@ -11,12 +11,12 @@ from tests.support.blob_evidence import (
     BLOB,
     ENTRY,
     JOINED,
+    LISTED,
     MARKED,
     MISUNDERSTOOD,
     NEWER,
     OPEN,
     STRAY,
-    TAKEN,
     TRAINED,
     WINDOW,
     Case,
@@ -64,7 +64,7 @@ CASES: dict[str, Case] = {
     "a newer version that joined": (
         {
             "events": [JudgedEvent(an_arrival(etag="0x8D2")), TRAINED],
-            "listed_in": TAKEN,
+            "listed_in": LISTED,
             "entry": NEWER,
             "window": OPEN,
         },
@@ -98,7 +98,7 @@ CASES: dict[str, Case] = {
     ),
     "empty": ({"entry": replace(ENTRY, size=0)}, Verdict.OUTSIDE, ["is empty (0 bytes)"]),
     "emptied": (
-        {"events": [TRAINED], "listed_in": TAKEN, "entry": replace(NEWER, size=0)},
+        {"events": [TRAINED], "listed_in": LISTED, "entry": replace(NEWER, size=0)},
         Verdict.OUTSIDE,
         ["is empty (0 bytes)"],
     ),

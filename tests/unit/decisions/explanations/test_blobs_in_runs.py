@@ -19,11 +19,11 @@ from tests.support.blob_evidence import (
     FAULTY,
     JOINED,
     LATER,
+    LISTED,
     NEWER,
     PIPELINE,
     QUARANTINED,
     RUN,
-    TAKEN,
     TRAINED,
     WINDOW,
     Case,
@@ -36,7 +36,7 @@ from tests.support.workflow import START
 
 CASES: dict[str, Case] = {
     "trained": (
-        {"events": [TRAINED], "listed_in": TAKEN, "searched_runs": {RUN.run_id}},
+        {"events": [TRAINED], "listed_in": LISTED, "searched_runs": {RUN.run_id}},
         Verdict.TRAINED,
         [
             f"{BLOB} is in run {RUN.run_id}, whose model was promoted",
@@ -84,7 +84,7 @@ CASES: dict[str, Case] = {
         [RUN.run_id, "replaced or deleted"],
     ),
     "trained and deleted since": (
-        {"events": [TRAINED], "listed_in": TAKEN, "entry": None},
+        {"events": [TRAINED], "listed_in": LISTED, "entry": None},
         Verdict.TRAINED,
         ["deleted"],
     ),
@@ -114,7 +114,7 @@ CASES: dict[str, Case] = {
         ["2026-05-01 10:00:00 UTC", "nothing changed: run x"],
     ),
     "rejected at first, and requested later": (
-        {"events": [JudgedEvent(an_arrival(), Verdict.REJECTED, "no hold-out")], "listed_in": TAKEN},
+        {"events": [JudgedEvent(an_arrival(), Verdict.REJECTED, "no hold-out")], "listed_in": LISTED},
         Verdict.TRAINED,
         [f"is in run {RUN.run_id}", "2026-05-01 10:00:00 UTC"],
     ),
@@ -123,7 +123,7 @@ CASES: dict[str, Case] = {
             "events": [
                 JudgedEvent(an_arrival(received_at=LATER), Verdict.UNCHANGED, "nothing changed", run_id=RUN.run_id)
             ],
-            "listed_in": replace(TAKEN, run=replace(RUN, requested_at=START)),
+            "listed_in": replace(LISTED, run=replace(RUN, requested_at=START)),
         },
         Verdict.UNCHANGED,
         ["nothing changed"],
@@ -153,12 +153,12 @@ CASES: dict[str, Case] = {
         ["2026-05-01 10:01:00 UTC", FAILED.run_id],
     ),
     "another set of data is quarantined": (
-        {"listed_in": TAKEN, "quarantines": [replace(QUARANTINED, fingerprint="ee" * 32)]},
+        {"listed_in": LISTED, "quarantines": [replace(QUARANTINED, fingerprint="ee" * 32)]},
         Verdict.TRAINED,
         ["whose model was promoted"],
     ),
     "found by a listing only": (
-        {"listed_in": TAKEN},
+        {"listed_in": LISTED},
         Verdict.TRAINED,
         [f"is in run {RUN.run_id}", "no event"],
     ),
@@ -168,7 +168,7 @@ CASES: dict[str, Case] = {
         ["no event"],
     ),
     "a newer version that nothing reported": (
-        {"events": [TRAINED], "listed_in": TAKEN, "entry": NEWER},
+        {"events": [TRAINED], "listed_in": LISTED, "entry": NEWER},
         None,
         [
             "2026-05-01 10:01:00 UTC",
@@ -199,8 +199,8 @@ def test_each_case_has_its_verdict_and_its_sentence(case: str) -> None:
 
 def test_a_run_is_named_whenever_the_verdict_rests_on_one() -> None:
     assert explain(evidence(events=[TRAINED])).run_id == RUN.run_id
-    assert explain(evidence(listed_in=TAKEN)).run_id == RUN.run_id
-    assert explain(evidence(events=[TRAINED], listed_in=TAKEN, entry=NEWER)).run_id == RUN.run_id
+    assert explain(evidence(listed_in=LISTED)).run_id == RUN.run_id
+    assert explain(evidence(events=[TRAINED], listed_in=LISTED, entry=NEWER)).run_id == RUN.run_id
     assert explain(evidence(events=[JOINED])).run_id is None
 
 
@@ -220,14 +220,14 @@ SERVING = ServingModel(run_id="r-serves")
 
 
 def test_a_model_that_was_promoted_once_does_not_pass_for_the_one_that_serves() -> None:
-    known = evidence(events=[TRAINED], listed_in=TAKEN, searched_runs={RUN.run_id})
+    known = evidence(events=[TRAINED], listed_in=LISTED, searched_runs={RUN.run_id})
 
     assert "serves now" not in explain(replace(known, serving=ServingModel(run_id=RUN.run_id))).sentence
     assert explain(replace(known, serving=SERVING)).sentence.endswith("the model of run r-serves serves now")
 
 
 def test_a_file_that_is_gone_is_said_to_be_in_the_model_that_serves() -> None:
-    known = evidence(events=[TRAINED], listed_in=TAKEN, searched_runs={RUN.run_id}, entry=None, serving=SERVING)
+    known = evidence(events=[TRAINED], listed_in=LISTED, searched_runs={RUN.run_id}, entry=None, serving=SERVING)
 
     assert explain(replace(known, serving_has_it=True)).sentence.endswith(
         "the model of run r-serves, which serves now, was trained on it"

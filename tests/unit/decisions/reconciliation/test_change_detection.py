@@ -23,7 +23,7 @@ from tests.support.workflow import START
 
 LATER = START + timedelta(minutes=2)
 SCAN = QuickScan(first_page="page-a")
-SETTLED = DecidedListing(listing="a")
+DECIDED = DecidedListing(listing="a")
 SEEN = ScanState(swept_at=START, first_page="page-a", listing="a")
 
 
@@ -33,29 +33,29 @@ def a_listing(digest: str = "a", **changes: object) -> Listing:
 
 
 def test_nothing_changed_means_nothing_is_listed() -> None:
-    assert not full_listing_is_due(SEEN, SCAN, SETTLED, LATER)
+    assert not full_listing_is_due(SEEN, SCAN, DECIDED, LATER)
 
 
 @pytest.mark.parametrize(
-    ("before", "scan", "settled", "now"),
+    ("before", "scan", "decided", "now"),
     [
-        (None, SCAN, SETTLED, LATER),
-        (SEEN, QuickScan(first_page="page-b"), SETTLED, LATER),
-        (SEEN, replace(SCAN, last_page="z"), SETTLED, LATER),
-        (SEEN, replace(SCAN, holdout="md5 2 of 9"), SETTLED, LATER),
-        (replace(SEEN, holdout="md5 2 of 9"), SCAN, SETTLED, LATER),
-        (SEEN, replace(SCAN, marked_etag="0x1"), SETTLED, LATER),
+        (None, SCAN, DECIDED, LATER),
+        (SEEN, QuickScan(first_page="page-b"), DECIDED, LATER),
+        (SEEN, replace(SCAN, last_page="z"), DECIDED, LATER),
+        (SEEN, replace(SCAN, holdout="md5 2 of 9"), DECIDED, LATER),
+        (replace(SEEN, holdout="md5 2 of 9"), SCAN, DECIDED, LATER),
+        (SEEN, replace(SCAN, marked_etag="0x1"), DECIDED, LATER),
         (SEEN, SCAN, DecidedListing(listing="b"), LATER),
         (SEEN, SCAN, None, LATER),
-        (SEEN, SCAN, SETTLED, START + FULL_LISTING_EVERY),
-        (SEEN, SCAN, SETTLED, START - FULL_LISTING_EVERY),
+        (SEEN, SCAN, DECIDED, START + FULL_LISTING_EVERY),
+        (SEEN, SCAN, DECIDED, START - FULL_LISTING_EVERY),
         (replace(SEEN, listing=""), SCAN, None, LATER),
     ],
 )
 def test_what_makes_everything_be_listed(
-    before: ScanState | None, scan: QuickScan, settled: DecidedListing | None, now: datetime
+    before: ScanState | None, scan: QuickScan, decided: DecidedListing | None, now: datetime
 ) -> None:
-    assert full_listing_is_due(before, scan, settled, now)
+    assert full_listing_is_due(before, scan, decided, now)
 
 
 def test_what_an_admission_cannot_decide_on_is_notified_once_an_hour() -> None:
@@ -70,11 +70,11 @@ def test_what_an_admission_cannot_decide_on_is_notified_once_an_hour() -> None:
 def test_another_listing_is_a_change_at_once() -> None:
     notified = after_notification(SEEN, START)
 
-    assert is_undecided_change(scan_state(notified, SCAN, a_listing("b"), LATER), SETTLED, LATER)
+    assert is_undecided_change(scan_state(notified, SCAN, a_listing("b"), LATER), DECIDED, LATER)
 
 
 def test_nothing_to_train_on_is_no_change() -> None:
-    assert not is_undecided_change(scan_state(SEEN, SCAN, None, LATER), SETTLED, LATER)
+    assert not is_undecided_change(scan_state(SEEN, SCAN, None, LATER), DECIDED, LATER)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ class World:
 
     now: datetime = START
     data: int = 0
-    settled: DecidedListing | None = None
+    decided: DecidedListing | None = None
     kept: ScanState | None = None
     notified: list[tuple[datetime, int]] = field(default_factory=list)
     sweeps: list[datetime] = field(default_factory=list)
@@ -108,31 +108,31 @@ class World:
 
     def scan(self, *, quick_sees: bool) -> None:
         scan = QuickScan(first_page=f"page-{self.data}" if quick_sees else "page")
-        if not full_listing_is_due(self.kept, scan, self.settled, self.now):
+        if not full_listing_is_due(self.kept, scan, self.decided, self.now):
             return
         self.sweeps.append(self.now)
         self.listed.append((self.now, self.data))
         seen = scan_state(self.kept, scan, a_listing(str(self.data)) if self.data else None, self.now)
-        if is_undecided_change(seen, self.settled, self.now):
+        if is_undecided_change(seen, self.decided, self.now):
             self.notified.append((self.now, self.data))
             seen = after_notification(seen, self.now)
         self.kept = seen
 
 
-STEPS = st.lists(st.sampled_from(["change", "settle", "break", "scan", "scan", "scan"]), max_size=80)
+STEPS = st.lists(st.sampled_from(["change", "decide", "break", "scan", "scan", "scan"]), max_size=80)
 
 
 @given(STEPS, st.booleans())
-@example(["change", "scan", "change", "settle", "scan", "break", "scan"], True)
+@example(["change", "scan", "change", "decide", "scan", "break", "scan"], True)
 def test_every_change_is_notified_and_the_same_not_twice_within_the_hour(steps: list[str], quick_sees: bool) -> None:
     world = World()
     for step in steps:
         if step == "change":
             world.data += 1
-        elif step == "settle":
-            world.settled = DecidedListing(listing=str(world.data)) if world.data else world.settled
+        elif step == "decide":
+            world.decided = DecidedListing(listing=str(world.data)) if world.data else world.decided
         elif step == "break":
-            world.data, world.settled = max(world.data - 1, 0), None
+            world.data, world.decided = max(world.data - 1, 0), None
         else:
             world.scan(quick_sees=quick_sees)
             world.now += timedelta(minutes=2)
@@ -143,17 +143,17 @@ def test_every_change_is_notified_and_the_same_not_twice_within_the_hour(steps: 
         assert len(since) > 1 or later[0] - earlier[0] >= NOTIFY_EVERY
     world.now += FULL_LISTING_EVERY  # at the latest, also when no quick scan shows it
     world.scan(quick_sees=quick_sees)
-    decided = world.settled is not None and world.settled.listing == str(world.data)
-    assert decided or not world.data or world.notified[-1][1] == world.data
+    is_decided = world.decided is not None and world.decided.listing == str(world.data)
+    assert is_decided or not world.data or world.notified[-1][1] == world.data
 
 
 @given(st.integers(1, 200))
-def test_a_quiet_pipeline_is_listed_once_an_hour(passes: int) -> None:
-    world = World(data=1, settled=DecidedListing(listing="1"))
+def test_a_quiet_pipeline_is_listed_once_an_hour(cycles: int) -> None:
+    world = World(data=1, decided=DecidedListing(listing="1"))
 
-    for _ in range(passes):
+    for _ in range(cycles):
         world.scan(quick_sees=True)
         world.now += timedelta(minutes=2)
 
-    assert len(world.sweeps) == 1 + (passes - 1) // 30
+    assert len(world.sweeps) == 1 + (cycles - 1) // 30
     assert world.notified == []

@@ -17,30 +17,30 @@ from shared.messages.listings import DecidedListing, ScanState
 from tests.support.arrivals import a_run_record
 from tests.support.workflow import START
 
-SETTLED = DecidedListing(listing="a", code="old", run_id="r")
+DECIDED = DecidedListing(listing="a", code="old", run_id="r")
 SCAN = ScanState(swept_at=START, listing="a")
 SEEN_TO = noted(SCAN, "new", START)
 
 
 @pytest.mark.parametrize(
-    ("settled", "code", "scan", "after", "changed"),
+    ("decided", "code", "scan", "after", "changed"),
     [
-        (SETTLED, "new", SCAN, timedelta(0), True),
-        (SETTLED, "new", None, timedelta(0), True),
-        (SETTLED, "old", SCAN, timedelta(0), False),
+        (DECIDED, "new", SCAN, timedelta(0), True),
+        (DECIDED, "new", None, timedelta(0), True),
+        (DECIDED, "old", SCAN, timedelta(0), False),
         (None, "new", SCAN, timedelta(0), False),  # nothing was decided on: the data are new anyhow
-        (replace(SETTLED, code=""), "new", SCAN, timedelta(0), False),  # decided on before code was kept beside it
-        (SETTLED, "", SCAN, timedelta(0), False),  # it cannot be read
-        (SETTLED, "new", SEEN_TO, timedelta(minutes=2), False),
-        (SETTLED, "newer", SEEN_TO, timedelta(minutes=2), True),
-        (SETTLED, "new", SEEN_TO, ASK_EVERY, True),
-        (SETTLED, "new", SEEN_TO, -ASK_EVERY, True),  # the clock was set back
+        (replace(DECIDED, code=""), "new", SCAN, timedelta(0), False),  # decided on before code was kept beside it
+        (DECIDED, "", SCAN, timedelta(0), False),  # it cannot be read
+        (DECIDED, "new", SEEN_TO, timedelta(minutes=2), False),
+        (DECIDED, "newer", SEEN_TO, timedelta(minutes=2), True),
+        (DECIDED, "new", SEEN_TO, ASK_EVERY, True),
+        (DECIDED, "new", SEEN_TO, -ASK_EVERY, True),  # the clock was set back
     ],
 )
 def test_a_change_is_noticed_once_an_hour(
-    settled: DecidedListing | None, code: str, scan: ScanState | None, after: timedelta, changed: bool
+    decided: DecidedListing | None, code: str, scan: ScanState | None, after: timedelta, changed: bool
 ) -> None:
-    assert has_changed(settled, code, scan, START + after) is changed
+    assert has_changed(decided, code, scan, START + after) is changed
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ def test_a_preview_writes_nothing() -> None:
     assert preview.run_id in preview.reason
     assert "3 files" in preview.reason
     assert world.previews == 1
-    assert world.settled() is None
+    assert world.decided() is None
     assert world.ledger.runs.list_runs([NAME]).items == ()
     assert world.start().run_id == preview.run_id
 

@@ -80,12 +80,12 @@ class PagedHub:
 
 def scan(world: WatchedWorld, *unfinished: UnfinishedWindow) -> CycleContext:
     """One cycle's scan, two minutes after the last."""
-    context, _ = world.passes(lambda context: detect_data_changes(context, unfinished))
+    context, _ = world.cycle(lambda context: detect_data_changes(context, unfinished))
     world.now += CYCLE
     return context
 
 
-def settles(world: WatchedWorld, hub: PagedHub, pipeline: str = PIPELINE) -> None:
+def decides(world: WatchedWorld, hub: PagedHub, pipeline: str = PIPELINE) -> None:
     """The window is judged: the admission has decided on what lies there now."""
     for found in world.ledger.arrivals.unfinished_windows():
         if found.window.pipeline == pipeline:

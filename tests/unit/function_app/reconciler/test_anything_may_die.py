@@ -284,13 +284,13 @@ class Story:
 
     def a_pass(self, number: int) -> None:
         self.engine.dies_at_start = max(0, number - 9)
-        self.passes(timedelta(minutes=2))
+        self.cycle(timedelta(minutes=2))
         self.engine.dies_at_start = 0
 
     def the_clock_is_set(self, number: int) -> None:
         self.world.now += timedelta(hours=number - 6)
 
-    def passes(self, pause: timedelta) -> None:
+    def cycle(self, pause: timedelta) -> None:
         self.world.now += pause
         asyncio.run(run_cycle(self.world.services, self.engine, self.world.now))
 
@@ -299,7 +299,7 @@ class Story:
             self.everything_goes_on(30)
             if not self.left_undone():
                 return
-            self.passes(timedelta(minutes=10))
+            self.cycle(timedelta(minutes=10))
 
     def left_undone(self) -> list[object]:
         """What is neither decided nor under way; empty in the end."""
@@ -319,9 +319,9 @@ class Story:
     def _decided(self) -> bool:
         if not self.hub.blobs:
             return True
-        settled = self.world.ledger.listings.last_decided(PIPELINE)
+        decided = self.world.ledger.listings.last_decided(PIPELINE)
         listing = self.hub.listing(self.world.services.pipelines.get(PIPELINE))
-        return settled is not None and settled.listing == listing.digest
+        return decided is not None and decided.listing == listing.digest
 
 
 STEPS = [

@@ -9,7 +9,7 @@ from shared.messages import AdmissionRequest, Cause, Outcome
 from shared.values.wire import from_wire
 from tests.support.jobs import a_job_tree
 from tests.support.reconciler import PIPELINE, WatchedWorld
-from tests.unit.function_app.reconciler.paged_hub import PagedHub, open_windows, scan, settles
+from tests.unit.function_app.reconciler.paged_hub import PagedHub, decides, open_windows, scan
 
 MENDED = a_job_tree(files={"train.py": b"mended"})
 
@@ -18,15 +18,15 @@ def decided(world: WatchedWorld, hub: PagedHub, outcome: Outcome | None) -> str:
     """A run was granted for what lies there, with today's code, and came to this outcome."""
     hub.lands("a.csv")
     scan(world)
-    settles(world, hub)
+    decides(world, hub)
     run = world.claims()
     record = world.ledger.runs.run(run.run_id)
     assert record is not None
     world.ledger.runs.record_run(replace(record, outcome=outcome))
-    settled = world.ledger.listings.last_decided(PIPELINE)
-    assert settled is not None
+    decided = world.ledger.listings.last_decided(PIPELINE)
+    assert decided is not None
     code = code_now(world.services, world.services.pipelines.get(PIPELINE))
-    world.ledger.listings.mark_decided(PIPELINE, settled.listing, settled.newest, code=code, run_id=run.run_id)
+    world.ledger.listings.mark_decided(PIPELINE, decided.listing, decided.newest, code=code, run_id=run.run_id)
     scan(world)
     world.client.started.clear()
     return run.run_id

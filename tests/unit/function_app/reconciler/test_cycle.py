@@ -50,7 +50,7 @@ def test_an_idle_pass_costs_a_handful_of_requests(
         asyncio.run(run_cycle(world.services, world.client, world.now))
 
     assert hub.asked == ["holdout", "page"]
-    # windows, queue, runs, followers, schedule, look, settled, troubles, retries
+    # windows, queue, runs, subscriptions, schedule, scan, decided listing, troubles, retries
     assert requests_of(world) - before <= 9
     assert world.client.started == []
     [line] = [entry.getMessage() for entry in caplog.records if "cycle over" in entry.getMessage()]
@@ -117,13 +117,13 @@ def test_a_step_that_fails_does_not_keep_the_others(
 def test_a_pass_that_takes_longer_than_the_interval_is_not_made_twice(
     world: WatchedWorld, hub: PagedHub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    timer, passes = the_timer(world), []
+    timer, cycles = the_timer(world), []
 
     async def both() -> None:
         began, may_end = asyncio.Event(), asyncio.Event()
 
         async def slow(*_: object) -> None:
-            passes.append(1)
+            cycles.append(1)
             began.set()
             await may_end.wait()
 
@@ -138,7 +138,7 @@ def test_a_pass_that_takes_longer_than_the_interval_is_not_made_twice(
     with caplog.at_level(logging.WARNING):
         asyncio.run(both())
 
-    assert passes == [1, 1]
+    assert cycles == [1, 1]
     assert "still running" in caplog.text
 
 

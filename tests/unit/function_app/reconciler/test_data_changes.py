@@ -15,7 +15,7 @@ from shared.messages.listings import Listing
 from shared.pipelines import Pipeline
 from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.support.workflow import START
-from tests.unit.function_app.reconciler.paged_hub import CYCLE, PagedHub, open_windows, scan, settles, sighted
+from tests.unit.function_app.reconciler.paged_hub import CYCLE, PagedHub, decides, open_windows, scan, sighted
 
 
 def test_data_that_no_event_reported_open_a_window_and_start_it(world: WatchedWorld, hub: PagedHub) -> None:
@@ -50,7 +50,7 @@ def test_a_container_that_is_not_there_is_no_failure(world: WatchedWorld, hub: P
 def test_what_was_decided_on_costs_two_requests_and_two_rows_a_pass(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
     scan(world)
-    settles(world, hub)
+    decides(world, hub)
     tables = world.ledger._tables.tables["claims"]  # type: ignore[attr-defined]
     before = tables.requests
 
@@ -65,7 +65,7 @@ def test_what_was_decided_on_costs_two_requests_and_two_rows_a_pass(world: Watch
 def test_everything_is_listed_at_least_every_hour(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
     scan(world)
-    settles(world, hub)
+    decides(world, hub)
 
     for _ in range(61):
         scan(world)
@@ -75,7 +75,7 @@ def test_everything_is_listed_at_least_every_hour(world: WatchedWorld, hub: Page
 
 def test_only_what_came_since_counts(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv", "b.csv")
-    settles(world, hub)
+    decides(world, hub)
     hub.lands("c.csv", at=START + CYCLE)
 
     scan(world)
@@ -115,7 +115,7 @@ def test_while_an_admission_decides_nothing_is_scanned(world: WatchedWorld, hub:
     world.ledger.arrivals.close_window(window)
     world.has_instance(window.window_id, None)
     hub.lands("a.csv")
-    _, unfinished = world.passes(recover_windows)
+    _, unfinished = world.cycle(recover_windows)
 
     scan(world, *unfinished)
 
@@ -142,7 +142,7 @@ def test_what_no_admission_can_decide_on_is_notified_once_an_hour(world: Watched
     hub.lands("a.csv")
     for _ in range(30):
         scan(world)
-        for window in open_windows(world):  # judged, but nothing settled: the pipeline's code is missing, say
+        for window in open_windows(world):  # judged, but nothing decided: the pipeline's code is missing, say
             world.ledger.arrivals.close_window(window)
             world.ledger.arrivals._windows.finished(window.window_id)
     assert len(world.client.started) == 1
@@ -155,7 +155,7 @@ def test_what_no_admission_can_decide_on_is_notified_once_an_hour(world: Watched
 def test_after_a_quarantine_is_lifted_the_data_are_listed_at_once(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
     scan(world)
-    settles(world, hub)
+    decides(world, hub)
     world.ledger.listings.clear_decision(PIPELINE)
 
     scan(world)
@@ -166,7 +166,7 @@ def test_after_a_quarantine_is_lifted_the_data_are_listed_at_once(world: Watched
 def test_a_replaced_holdout_is_seen_at_once_and_asks_for_an_admission(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
     scan(world)
-    settles(world, hub)
+    decides(world, hub)
     scan(world)
     assert open_windows(world) == []
     hub.holdout_content = "md5 2 of 9"
@@ -189,7 +189,7 @@ class TestDoneMarker:
         hub.lands("a.csv")
         hub.marker_etag = "0x1"
         scan(marked)
-        settles(marked, hub)
+        decides(marked, hub)
 
         scan(marked)
 
@@ -199,7 +199,7 @@ class TestDoneMarker:
         hub.lands("a.csv")
         hub.marker_etag = "0x1"
         scan(marked)
-        settles(marked, hub)
+        decides(marked, hub)
         hub.holdout_content = "md5 2 of 9"
 
         scan(marked)
@@ -211,7 +211,7 @@ class TestDoneMarker:
         hub.marker_etag = "0x1"
         scan(marked)
         assert sighted(marked) == ObservedChange(files=1, size=10, marked=True)
-        settles(marked, hub)
+        decides(marked, hub)
         hub.lands("b.csv", at=START + CYCLE)
         scan(marked)
         assert open_windows(marked) == []
@@ -225,7 +225,7 @@ class TestDoneMarker:
         hub.lands("a.csv")
         hub.marker_etag = "0x1"
         scan(marked)
-        settles(marked, hub)
+        decides(marked, hub)
         hub.lands("b.csv", at=START + CYCLE)
         marked.now += FULL_LISTING_EVERY
 
@@ -268,7 +268,7 @@ def test_who_dies_after_opening_leaves_a_window_that_the_next_pass_starts(world:
     assert scan(world).failed == 1
     world.client.start_new = start  # type: ignore[method-assign]
 
-    world.passes(recover_windows)
+    world.cycle(recover_windows)
 
     [window] = open_windows(world)
     assert world.client.started == [window.window_id]

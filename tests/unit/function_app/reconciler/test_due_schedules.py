@@ -19,21 +19,21 @@ EVENING, NIGHT = datetime(2026, 5, 1, 20, tzinfo=UTC), datetime(2026, 5, 2, 3, t
 def daily(world: WatchedWorld) -> WatchedWorld:
     world.has_pipeline(PIPELINE, retrain_every="0 3 * * *")
     world.now = EVENING
-    world.passes(start_due)  # the first sight: it counts from here
+    world.cycle(start_due)  # the first sight: it counts from here
     return world
 
 
 def test_the_first_sight_of_a_schedule_fires_nothing(daily: WatchedWorld) -> None:
     assert daily.client.started == []
     daily.now = NIGHT - timedelta(seconds=1)
-    daily.passes(start_due)
+    daily.cycle(start_due)
     assert daily.client.started == []
 
 
 def test_a_due_time_starts_one_request(daily: WatchedWorld) -> None:
     daily.now = NIGHT + timedelta(seconds=40)
 
-    context, _ = daily.passes(start_due)
+    context, _ = daily.cycle(start_due)
 
     assert daily.started(f"schedule-{PIPELINE}-20260502T0300") == "request_run"
     request = from_wire(AdmissionRequest, daily.client.instances[daily.client.started[0]].given)
@@ -45,20 +45,20 @@ def test_a_due_time_starts_one_request(daily: WatchedWorld) -> None:
 
 def test_later_cycles_start_it_no_more_even_when_it_has_ended(daily: WatchedWorld) -> None:
     daily.now = NIGHT
-    daily.passes(start_due)
+    daily.cycle(start_due)
     daily.client.ended(daily.client.started[0], {"admission": {}})
     for _ in range(10):
         daily.now += timedelta(minutes=2)
-        daily.passes(start_due)
+        daily.cycle(start_due)
 
     assert len(daily.client.started) == 1
 
 
 def test_what_was_due_while_the_app_was_away_is_made_up_once(daily: WatchedWorld) -> None:
     daily.now = NIGHT + timedelta(days=5, hours=4)
-    daily.passes(start_due)
+    daily.cycle(start_due)
     daily.now += timedelta(minutes=2)
-    daily.passes(start_due)
+    daily.cycle(start_due)
 
     assert daily.client.started == [f"schedule-{PIPELINE}-20260507T0300"]
 
@@ -66,7 +66,7 @@ def test_what_was_due_while_the_app_was_away_is_made_up_once(daily: WatchedWorld
 def test_a_changed_schedule_counts_from_when_it_is_seen(daily: WatchedWorld) -> None:
     daily.has_pipeline(PIPELINE, retrain_every="0 21 * * *")
     daily.now = EVENING + timedelta(hours=2)
-    daily.passes(start_due)
+    daily.cycle(start_due)
 
     assert daily.client.started == []
 
@@ -84,15 +84,15 @@ class SlowClient(MemoryClient):
 def test_two_hosts_fire_once(daily: WatchedWorld) -> None:
     daily.now = NIGHT
     daily.client = SlowClient()
-    passes = [CycleContext(daily.services, daily.client, daily.now) for _ in range(2)]
+    cycles = [CycleContext(daily.services, daily.client, daily.now) for _ in range(2)]
 
     async def both() -> None:
-        await asyncio.gather(*map(start_due, passes))
+        await asyncio.gather(*map(start_due, cycles))
 
     asyncio.run(both())
 
     assert len(daily.client.started) == 1
-    assert [context.failed for context in passes] == [0, 0]
+    assert [context.failed for context in cycles] == [0, 0]
 
 
 class DyingClient(MemoryClient):
@@ -109,7 +109,7 @@ def test_a_due_time_whose_claimer_died_is_started_by_the_next_pass(daily: Watche
     assert context.failed == 1
 
     daily.now += timedelta(minutes=2)
-    daily.passes(start_due)
+    daily.cycle(start_due)
 
     assert daily.client.started == [f"schedule-{PIPELINE}-20260502T0300"]
     counted = daily.ledger.schedules.counted(PIPELINE)
@@ -119,7 +119,7 @@ def test_a_due_time_whose_claimer_died_is_started_by_the_next_pass(daily: Watche
 
 def test_one_pipelines_trouble_does_not_keep_the_others(daily: WatchedWorld) -> None:
     daily.has_pipeline("other", retrain_every="0 3 * * *")
-    daily.passes(start_due)
+    daily.cycle(start_due)
     daily.now = NIGHT
     keep = daily.ledger.schedules.counted
 
@@ -129,7 +129,7 @@ def test_one_pipelines_trouble_does_not_keep_the_others(daily: WatchedWorld) -> 
         return keep(pipeline)
 
     daily.ledger.schedules.counted = broken  # type: ignore[method-assign]
-    context, _ = daily.passes(start_due)
+    context, _ = daily.cycle(start_due)
 
     assert daily.client.started == ["schedule-other-20260502T0300"]
     assert context.failed == 1
@@ -139,7 +139,7 @@ def test_a_pipeline_without_a_schedule_costs_nothing(world: WatchedWorld) -> Non
     tables = world.ledger._tables.tables  # type: ignore[attr-defined]
     before = sum(table.requests for table in tables.values())
 
-    world.passes(start_due)
+    world.cycle(start_due)
 
     assert sum(table.requests for table in tables.values()) == before
 

@@ -6,7 +6,7 @@ from function_app.reconciler.data_changes import quick_scan
 from shared.decisions.reconciliation.change_detection import FULL_LISTING_EVERY
 from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.support.workflow import START
-from tests.unit.function_app.reconciler.paged_hub import CYCLE, PagedHub, open_windows, scan, settles
+from tests.unit.function_app.reconciler.paged_hub import CYCLE, PagedHub, decides, open_windows, scan
 
 
 def test_a_change_in_the_middle_of_a_large_container_is_seen_within_the_hour(
@@ -15,7 +15,7 @@ def test_a_change_in_the_middle_of_a_large_container_is_seen_within_the_hour(
     hub.page_size = 3
     hub.lands(*(f"{number:02}.csv" for number in range(0, 60, 2)))
     scan(world)
-    settles(world, hub)
+    decides(world, hub)
     hub.lands("31.csv", at=START + CYCLE)
 
     for _ in range(int(FULL_LISTING_EVERY / CYCLE) + 1):
@@ -29,7 +29,7 @@ def test_the_first_and_the_last_page_are_seen_at_once(world: WatchedWorld, hub: 
     hub.page_size = 3
     hub.lands(*(f"{number:02}.csv" for number in range(40)))
     scan(world)
-    settles(world, hub)
+    decides(world, hub)
     scan(world)
     assert hub.asked == ["holdout", "page", "page"]  # the second asks for the last page where it was
     hub.lands(name)

@@ -48,7 +48,7 @@ def test_a_run_nobody_started_is_started_once_its_owner_is_gone(
     if owner:
         world.has_instance(run.requested_by, owner)
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
 
     if owner in ALIVE:
         assert world.client.started == []
@@ -67,7 +67,7 @@ def test_a_run_that_is_alive_is_left_alone(
     if owner:
         world.has_instance(run.requested_by, owner)
 
-    context, _ = world.passes(recover_runs)
+    context, _ = world.cycle(recover_runs)
 
     assert world.client.started == []
     assert (context.done, context.failed) == ({}, 0)
@@ -77,7 +77,7 @@ def test_a_run_that_was_claimed_just_now_is_left_to_its_owner(world: WatchedWorl
     world.claims()
     world.now = START + timedelta(seconds=30)
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
 
     assert world.client.started == []
 
@@ -90,7 +90,7 @@ def test_a_run_that_ended_without_an_outcome_is_wound_up_and_never_trained_again
     shown = {"stage": "training", "since": "", "progress": {}}
     world.has_instance(run.run_id, status, custom_status=shown, output="somebody said stop")
 
-    context, _ = world.passes(recover_runs)
+    context, _ = world.cycle(recover_runs)
 
     end = wound_up(world, run)
     terminated = status in {RuntimeStatus.Terminated, RuntimeStatus.Canceled}
@@ -110,7 +110,7 @@ def test_a_winding_up_that_did_not_come_to_its_end_is_started_again(
     if status:
         world.has_instance(f"{run.run_id}-wind-up", status)
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
 
     assert world.client.started == ([] if status in ALIVE else [f"{run.run_id}-wind-up"])
 
@@ -121,7 +121,7 @@ def test_the_children_of_a_dead_run_are_stopped_before_it_is_wound_up(world: Wat
     world.has_instance(f"{run.run_id}-compute", RuntimeStatus.Completed)
     world.has_instance(f"{run.run_id}-training", RuntimeStatus.Running)
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
 
     assert world.client.instances[f"{run.run_id}-training"].runtime_status is RuntimeStatus.Terminated
     assert world.client.instances[f"{run.run_id}-compute"].runtime_status is RuntimeStatus.Completed
@@ -143,7 +143,7 @@ def test_a_roll_out_of_a_dead_run_decides_what_becomes_of_it(
     world.has_instance(run.run_id, RuntimeStatus.Terminated, custom_status={"stage": "rolling_out"})
     world.has_instance(f"{run.run_id}-{run.plan.targets[0].name}", status, output=output)
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
 
     assert world.client.started == [name.format(run=run.run_id) for name in started]
     if started == ["{run}"]:
@@ -157,7 +157,7 @@ def test_a_run_is_not_judged_by_a_child_that_happens_to_be_called_like_its_targe
     world.has_instance(run.run_id, RuntimeStatus.Failed, custom_status={"stage": "delivering"}, output="no luck")
     world.has_instance(f"{run.run_id}-image", RuntimeStatus.Running)
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
 
     wound_up(world, run)
 
@@ -169,7 +169,7 @@ def test_a_roll_out_of_today_is_found_under_its_own_id(world: WatchedWorld) -> N
     served = to_wire(TargetResult(target=target, deployed=True))
     world.has_instance(roll_out_id(run, target), RuntimeStatus.Completed, output=served)
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
 
     assert world.client.started == [run.run_id]
     assert from_wire(RunRequest, world.client.instances[run.run_id].given) == replace(run, resumed=True)
@@ -179,7 +179,7 @@ def test_a_run_that_failed_while_it_recorded_goes_on(world: WatchedWorld) -> Non
     run = world.claims()
     world.has_instance(run.run_id, RuntimeStatus.Failed, custom_status={"stage": "recording"}, output="no ledger")
 
-    context, _ = world.passes(recover_runs)
+    context, _ = world.cycle(recover_runs)
 
     assert world.started(run.run_id) == "retrain_model"
     assert context.done == {"runs started": 1}
@@ -203,7 +203,7 @@ def test_a_run_that_its_owner_started_with_its_last_breath_is_not_started_again(
     run = world.claims()
     late = LateOwner(world, run, RuntimeStatus.Running)
 
-    world.passes(lambda context: recover_runs(replace(context, client=late)))
+    world.cycle(lambda context: recover_runs(replace(context, client=late)))
 
     assert world.client.started == []
 
@@ -217,7 +217,7 @@ def test_a_run_that_recorded_its_outcome_meanwhile_is_left_alone(world: WatchedW
     world.ledger.runs.record_run(replace(record, outcome=Outcome.PROMOTED))
     world.ledger.runs.unfinished = lambda pipeline: opened  # type: ignore[method-assign]  # as it was read before
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
 
     assert world.client.started == []
 
@@ -225,8 +225,8 @@ def test_a_run_that_recorded_its_outcome_meanwhile_is_left_alone(world: WatchedW
 def test_two_cycles_at_once_start_a_run_once(world: WatchedWorld) -> None:
     run = world.claims()
 
-    world.passes(recover_runs)
-    again, _ = world.passes(recover_runs)
+    world.cycle(recover_runs)
+    again, _ = world.cycle(recover_runs)
 
     assert world.client.started == [run.run_id]
     assert again.done == {}
@@ -236,7 +236,7 @@ def test_runs_of_a_pipeline_whose_file_is_gone_are_found(world: WatchedWorld) ->
     run = world.claims(pipeline="gone", run_id="gone-abababababab-1")
     world.has_instance(run.run_id, RuntimeStatus.Terminated)
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
 
     assert wound_up(world, run).record.pipeline == "gone"
 
@@ -252,7 +252,7 @@ def test_a_run_that_carries_its_code_is_resumed_though_the_file_of_its_pipeline_
     served = to_wire(TargetResult(target=target, deployed=True))
     world.has_instance(roll_out_id(run, target), RuntimeStatus.Completed, output=served)
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
 
     assert world.client.started == [run.run_id if carries else f"{run.run_id}-wind-up"]
 
@@ -267,7 +267,7 @@ def test_a_dead_run_holds_its_compute_until_it_is_wound_up(world: WatchedWorld) 
     assert _asks(world, waiting) is Turn.WAITING
     world.has_instance(dead.run_id, RuntimeStatus.Terminated)
 
-    world.passes(recover_runs)
+    world.cycle(recover_runs)
     world.ledger.runs.record_run(wound_up(world, dead).record)
 
     from activities.acquire_compute import acquire_compute
@@ -286,7 +286,7 @@ def test_one_run_that_cannot_be_recovered_does_not_keep_the_others(
     world.has_instance(bad.run_id, None, message="restarting")
 
     with caplog.at_level(logging.WARNING):
-        context, _ = world.passes(recover_runs)
+        context, _ = world.cycle(recover_runs)
 
     assert world.client.started == [good.run_id]
     assert context.failed == 1
@@ -314,7 +314,7 @@ def test_a_winding_up_that_always_fails_is_tried_ever_more_seldom(world: Watched
     started, began = [], world.now
 
     while world.now < began + timedelta(days=3):
-        world.passes(recover_runs)
+        world.cycle(recover_runs)
         if world.client.started:
             started.append(world.now - began)
             world.client.started.clear()
@@ -340,7 +340,7 @@ def test_a_run_that_serves_and_never_comes_to_its_end_is_wound_up_after_some_tri
 
     while f"{run.run_id}-wind-up" not in world.client.instances and world.now < began + timedelta(days=3):
         world.has_instance(run.run_id, RuntimeStatus.Failed, custom_status=shown, output="it always fails")
-        world.passes(recover_runs)
+        world.cycle(recover_runs)
         resumed += world.client.started.count(run.run_id)
         world.client.started.clear()
         world.now += timedelta(minutes=2)

@@ -21,7 +21,7 @@ ALIVE = [
 def test_a_window_nobody_started_is_started_and_noted_so(world: WatchedWorld) -> None:
     _, window = world.arrives()
 
-    context, _ = world.passes(recover_windows)
+    context, _ = world.cycle(recover_windows)
 
     assert world.started(window.window_id) == "settle_arrivals"
     assert from_wire(ArrivalWindow, world.client.instances[window.window_id].given) == window
@@ -35,7 +35,7 @@ def test_a_window_whose_settling_ended_is_settled_again(world: WatchedWorld, sta
     if status:
         world.has_instance(window.window_id, status)
 
-    world.passes(recover_windows)
+    world.cycle(recover_windows)
 
     assert world.started(window.window_id) == "settle_arrivals"
 
@@ -48,7 +48,7 @@ def test_a_window_whose_settling_lives_is_left_alone(world: WatchedWorld, status
         world.ledger.arrivals.close_window(window)
     world.has_instance(window.window_id, status)
 
-    context, found = world.passes(recover_windows)
+    context, found = world.cycle(recover_windows)
 
     assert world.client.started == []
     assert context.done == {}
@@ -59,7 +59,7 @@ def test_a_settling_that_lives_unnoted_is_noted(world: WatchedWorld) -> None:
     _, window = world.arrives()
     world.has_instance(window.window_id, RuntimeStatus.Running)
 
-    world.passes(recover_windows)
+    world.cycle(recover_windows)
 
     assert [found.started for found in world.ledger.arrivals.unfinished_windows()] == [True]
 
@@ -68,7 +68,7 @@ def test_what_was_opened_just_now_is_left_to_its_opener(world: WatchedWorld) -> 
     world.arrives()
     world.now = START + timedelta(seconds=20)
 
-    world.passes(recover_windows)
+    world.cycle(recover_windows)
 
     assert world.client.started == []
 
@@ -78,7 +78,7 @@ def test_a_window_closed_without_a_verdict_is_settled_again_too(world: WatchedWo
     world.ledger.arrivals.close_window(window)
     world.has_instance(window.window_id, RuntimeStatus.Failed)
 
-    world.passes(recover_windows)
+    world.cycle(recover_windows)
 
     assert world.started(window.window_id) == "settle_arrivals"
 
@@ -91,7 +91,7 @@ def test_a_window_whose_run_was_claimed_is_judged_and_nothing_is_started(world: 
     run = world.claims(requested_by=window.window_id)
     world.has_instance(window.window_id, RuntimeStatus.Terminated)
 
-    context, _ = world.passes(recover_windows)
+    context, _ = world.cycle(recover_windows)
 
     assert world.client.started == []
     assert context.done == {"windows decided": 1}
@@ -112,7 +112,7 @@ def test_a_verdict_whose_window_was_not_put_away_stays_as_it_was(world: WatchedW
     ledger._windows.finished = put_away  # type: ignore[method-assign]
     world.has_instance(window.window_id, RuntimeStatus.Failed)
 
-    world.passes(recover_windows)
+    world.cycle(recover_windows)
 
     assert ledger.verdict_on(PIPELINE, window.window_id) == verdict
     assert ledger.unfinished_windows() == []
@@ -126,7 +126,7 @@ def test_the_arrivals_of_a_pipeline_that_is_gone_or_broken_are_rejected(
     world.has_instance(window.window_id, RuntimeStatus.Failed)
     world.has_file(PIPELINE, text)
 
-    world.passes(recover_windows)
+    world.cycle(recover_windows)
 
     [recorded] = world.ledger.arrivals.list_arrivals(PIPELINE).items
     assert recorded.verdict is Verdict.REJECTED
@@ -143,7 +143,7 @@ def test_one_window_that_cannot_be_recovered_does_not_keep_the_others(
     world.has_instance(bad.window_id, None, message="the host is restarting")
 
     with caplog.at_level(logging.WARNING):
-        context, _ = world.passes(recover_windows)
+        context, _ = world.cycle(recover_windows)
 
     assert world.client.started == [good.window_id]
     assert context.failed == 1

@@ -48,8 +48,8 @@ def a_followed_run(world: WatchedWorld, *replies: ReplyTo, ended_at: object = ST
 def test_everyone_who_waits_for_a_run_that_ended_is_answered_once(world: WatchedWorld, broker: Broker) -> None:
     record = a_followed_run(world, FIRST, SECOND)
 
-    context, _ = world.passes(send_due_outcomes)
-    world.passes(send_due_outcomes)
+    context, _ = world.cycle(send_due_outcomes)
+    world.cycle(send_due_outcomes)
 
     assert sorted(broker.sent, key=lambda sent: sent[0].message_id) == [(FIRST, record), (SECOND, record)]
     assert world.ledger.outcome_subscriptions.unanswered() == []
@@ -59,7 +59,7 @@ def test_everyone_who_waits_for_a_run_that_ended_is_answered_once(world: Watched
 def test_nobody_is_answered_about_a_run_that_goes_on(world: WatchedWorld, broker: Broker) -> None:
     a_followed_run(world, FIRST, ended_at=None)
 
-    world.passes(send_due_outcomes)
+    world.cycle(send_due_outcomes)
 
     assert broker.sent == []
 
@@ -67,10 +67,10 @@ def test_nobody_is_answered_about_a_run_that_goes_on(world: WatchedWorld, broker
 def test_a_run_that_ended_just_now_is_left_to_its_own_orchestration(world: WatchedWorld, broker: Broker) -> None:
     a_followed_run(world, FIRST, ended_at=world.now - timedelta(seconds=10))
 
-    world.passes(send_due_outcomes)
+    world.cycle(send_due_outcomes)
     assert broker.sent == []
     world.now += timedelta(minutes=2)
-    world.passes(send_due_outcomes)
+    world.cycle(send_due_outcomes)
 
     assert len(broker.sent) == 1
 
@@ -82,13 +82,13 @@ def test_what_cannot_be_sent_is_tried_again_and_keeps_nobody(
     broker.refuses = {"m-1"}
 
     with caplog.at_level(logging.WARNING):
-        context, _ = world.passes(send_due_outcomes)
+        context, _ = world.cycle(send_due_outcomes)
 
     assert [reply for reply, _ in broker.sent] == [SECOND]
     assert context.failed == 1
     assert "could not answer message m-1" in caplog.text
     broker.refuses = set()
-    world.passes(send_due_outcomes)
+    world.cycle(send_due_outcomes)
     assert [reply for reply, _ in broker.sent] == [SECOND, FIRST]
 
 
@@ -99,10 +99,10 @@ def test_a_broker_that_is_away_does_not_hold_up_the_pass_for_each_who_waits(
     a_followed_run(world, *waiting)
     broker.refuses = {reply.message_id for reply in waiting}
 
-    context, _ = world.passes(send_due_outcomes)
+    context, _ = world.cycle(send_due_outcomes)
     assert context.failed == MOST_IN_VAIN
     broker.refuses = set()
-    world.passes(send_due_outcomes)
+    world.cycle(send_due_outcomes)
 
     assert len(broker.sent) == len(waiting)
 
@@ -110,7 +110,7 @@ def test_a_broker_that_is_away_does_not_hold_up_the_pass_for_each_who_waits(
 def test_who_follows_a_run_nobody_knows_keeps_nobody(world: WatchedWorld, broker: Broker) -> None:
     world.ledger.outcome_subscriptions.subscribe("breast-cancer-000000000000-1", FIRST)
 
-    context, _ = world.passes(send_due_outcomes)
+    context, _ = world.cycle(send_due_outcomes)
 
     assert (broker.sent, context.failed) == ([], 0)
 
@@ -123,12 +123,12 @@ def test_a_few_that_can_never_be_answered_do_not_keep_the_others_waiting_and_are
     broker.refuses = {reply.message_id for reply in waiting[:6]}
 
     for _ in range(30):
-        world.passes(send_due_outcomes)
+        world.cycle(send_due_outcomes)
         world.now += timedelta(minutes=2)
     assert {reply.message_id for reply, _ in broker.sent} == {reply.message_id for reply in waiting[6:]}
 
     world.now = START + timedelta(days=7, minutes=1)
     with caplog.at_level(logging.ERROR):
-        world.passes(send_due_outcomes)
+        world.cycle(send_due_outcomes)
     assert world.ledger.outcome_subscriptions.unanswered() == []
     assert caplog.text.count("could not be sent") == 6

@@ -45,11 +45,11 @@ def test_a_run_that_failed_for_trouble_outside_is_asked_for_again_when_its_time_
     assert world.ledger.retries.planned(run.run_id) == START + FIRST
 
     world.now = START + FIRST - timedelta(seconds=1)
-    world.passes(try_again)
+    world.cycle(try_again)
     assert world.client.started == []
 
     world.now = START + FIRST
-    context, _ = world.passes(try_again)
+    context, _ = world.cycle(try_again)
     request = asked(world, run)
     assert (request.pipeline, request.cause, request.note) == (run.pipeline, Cause.SCHEDULE, "nightly")
     assert (request.parameters, request.force) == ({}, False)
@@ -60,7 +60,7 @@ def test_a_trial_is_asked_for_again_with_its_own_parameters(world: WatchedWorld)
     run = a_failed_run(world, parameters={"depth": 3}, own_parameters=True, forced=True)
     world.now = START + FIRST
 
-    world.passes(try_again)
+    world.cycle(try_again)
 
     assert (asked(world, run).parameters, asked(world, run).force) == ({"depth": 3}, True)
 
@@ -75,13 +75,13 @@ def test_what_failed_for_something_else_is_not(world: WatchedWorld, kind: Failur
 def test_what_was_answered_is_forgotten_and_never_asked_again(world: WatchedWorld) -> None:
     run = a_failed_run(world)
     world.now = START + FIRST
-    world.passes(try_again)
+    world.cycle(try_again)
     world.client.started.clear()
     world.has_instance(f"again-{run.run_id}", RuntimeStatus.Completed, custom_status=ANSWERED)
 
     for _ in range(50):
         world.now += timedelta(hours=1)
-        world.passes(try_again)
+        world.cycle(try_again)
 
     assert world.client.started == []
     assert world.ledger.retries.all() == []
@@ -92,7 +92,7 @@ def test_what_somebody_else_tried_meanwhile_is_forgotten(world: WatchedWorld) ->
     world.claims(run_id=f"{run.run_id[:-1]}2", attempt=2, requested_by="by hand")
     world.now = START + FIRST
 
-    world.passes(try_again)
+    world.cycle(try_again)
 
     assert world.client.started == []
     assert world.ledger.retries.all() == []
@@ -101,12 +101,12 @@ def test_what_somebody_else_tried_meanwhile_is_forgotten(world: WatchedWorld) ->
 def test_a_request_that_is_under_way_is_left_alone(world: WatchedWorld) -> None:
     run = a_failed_run(world)
     world.now = START + FIRST
-    world.passes(try_again)
+    world.cycle(try_again)
     world.client.started.clear()
     world.has_instance(f"again-{run.run_id}", RuntimeStatus.Running)
     world.now += timedelta(minutes=2)
 
-    world.passes(try_again)
+    world.cycle(try_again)
 
     assert world.client.started == []
 
@@ -118,7 +118,7 @@ def test_requests_that_fail_themselves_are_made_ever_more_seldom_and_come_to_an_
     made, began = [], world.now
 
     while world.now < began + timedelta(days=3):
-        world.passes(try_again)
+        world.cycle(try_again)
         if world.client.started:
             made.append(world.now)
             world.client.started.clear()
@@ -141,7 +141,7 @@ def test_a_run_that_was_cancelled_while_it_failed_is_not_tried_again(world: Watc
     world.ledger.runs.record_run(replace(record, outcome=Outcome.CANCELLED, ended_at=START))
 
     world.now = START + FIRST
-    world.passes(try_again)
+    world.cycle(try_again)
 
     assert world.client.started == []
     assert world.ledger.retries.planned(run.run_id) is None

@@ -26,7 +26,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
         yield caplog
 
 
-def passes(world: WatchedWorld, times: int = 1) -> None:
+def cycle(world: WatchedWorld, times: int = 1) -> None:
     for _ in range(times):
         asyncio.run(run_cycle(world.services, world.client, world.now))
         world.now += CYCLE
@@ -57,7 +57,7 @@ def test_it_is_kept_with_its_date_logged_once_and_forgotten(
     hub.lands("a.csv")
     began, hub.trouble = world.now, error
 
-    passes(world, 3)
+    cycle(world, 3)
 
     [trouble] = world.ledger.troubles.of(PIPELINE)
     assert (trouble.kind, trouble.since) == (kind, began)
@@ -67,7 +67,7 @@ def test_it_is_kept_with_its_date_logged_once_and_forgotten(
     assert context.failed == failed
 
     hub.trouble = None
-    passes(world)
+    cycle(world)
 
     assert kept(world) == []
     assert said(log)[1:] == [f"pipeline {PIPELINE}: resolved: {trouble.cause}"]
@@ -76,9 +76,9 @@ def test_it_is_kept_with_its_date_logged_once_and_forgotten(
 def test_a_hub_whose_listing_breaks_off_was_reached(world: WatchedWorld, hub: PagedHub) -> None:
     hub.lands("a.csv")
     hub.trouble = TransientError("the blob storage of site factory did not answer")
-    passes(world)
+    cycle(world)
     hub.trouble = PermanentError("the listing breaks off", code=Code.UNREADABLE_NAMES)
-    passes(world)
+    cycle(world)
 
     assert [trouble.kind for trouble in world.ledger.troubles.of(PIPELINE)] == [TroubleKind.UNREADABLE_NAMES]
 
@@ -88,7 +88,7 @@ def test_words_that_change_with_every_answer_are_one_trouble(
 ) -> None:
     for number in range(3):
         hub.trouble = TransientError(f"did not answer: <Connection object at 0x{number}>")
-        passes(world)
+        cycle(world)
 
     assert len(said(log)) == 1
     assert kept(world) == [TroubleKind.UNREACHABLE]
@@ -98,9 +98,9 @@ def test_another_cause_of_the_same_kind_is_another_trouble(
     world: WatchedWorld, hub: PagedHub, log: pytest.LogCaptureFixture
 ) -> None:
     hub.trouble = NO_HOLDOUT
-    passes(world)
+    cycle(world)
     hub.trouble = PermanentError("site factory has no container c; create it", code=Code.NO_DATA)
-    passes(world)
+    cycle(world)
 
     [trouble] = world.ledger.troubles.of(PIPELINE)
     assert trouble.cause == "site factory has no container c; create it"
@@ -109,13 +109,13 @@ def test_another_cause_of_the_same_kind_is_another_trouble(
 
 def test_what_cannot_be_checked_now_stays_as_it_was(world: WatchedWorld, hub: PagedHub) -> None:
     hub.trouble = NO_HOLDOUT
-    passes(world)
+    cycle(world)
     _, window = world.arrives()
     world.ledger.arrivals.close_window(window)
     world.has_instance(window.window_id, RuntimeStatus.Running)
     hub.trouble = None
 
-    passes(world)  # its window is being decided on: nobody looks at its data meanwhile
+    cycle(world)  # its window is being decided on: nobody looks at its data meanwhile
 
     assert kept(world) == [TroubleKind.NO_DATA]
 
@@ -125,12 +125,12 @@ def test_files_that_are_none_and_pipelines_that_are_gone_are_named(
 ) -> None:
     hub.trouble = NO_HOLDOUT
     run = world.claims()
-    passes(world)
+    cycle(world)
     world.has_file(PIPELINE, "name: [")
     (world.folder / "other.yml").write_text("name: other")
     world.has_file("empty", "")
 
-    passes(world, 2)
+    cycle(world, 2)
 
     assert kept(world) == [TroubleKind.BROKEN_FILE]
     assert kept(world, "other.yml") == kept(world, "empty") == [TroubleKind.BROKEN_FILE]
@@ -140,7 +140,7 @@ def test_files_that_are_none_and_pipelines_that_are_gone_are_named(
     world.has_file("empty", None)
     world.has_file(PIPELINE, None)
     gone_at = world.now
-    passes(world, 2)
+    cycle(world, 2)
 
     [trouble] = world.ledger.troubles.of(run.pipeline)
     assert (trouble.kind, trouble.since) == (TroubleKind.REMOVED, gone_at)
@@ -148,7 +148,7 @@ def test_files_that_are_none_and_pipelines_that_are_gone_are_named(
     world.has_pipeline(PIPELINE)
     hub.trouble = None
     hub.lands("a.csv")
-    passes(world)
+    cycle(world)
     assert world.ledger.troubles.all() == {}
 
 
@@ -156,7 +156,7 @@ def test_pipelines_that_share_blobs_are_named_and_train(world: WatchedWorld, hub
     world.has_pipeline("twin", deliver={"model": "twin", "targets": [{"name": "hub-vm"}]})
     hub.lands("a.csv")
 
-    passes(world)
+    cycle(world)
 
     assert kept(world) == kept(world, "twin") == [TroubleKind.OVERLAP]
     assert len(world.ledger.arrivals.unfinished_windows()) == 2
@@ -167,7 +167,7 @@ def test_many_that_share_the_same_blobs_still_fit_a_row(world: WatchedWorld, hub
         world.has_pipeline(f"p{number}", deliver={"model": f"p{number}", "targets": [{"name": "hub-vm"}]})
     hub.lands("a.csv")
 
-    passes(world)
+    cycle(world)
 
     assert [trouble.cause for trouble in world.ledger.troubles.of(PIPELINE)][-1] == "and 27 more of that kind"
 
@@ -178,18 +178,18 @@ def test_a_window_that_cannot_be_decided_on_says_why_until_it_is(world: WatchedW
     world.now += timedelta(minutes=10)
     failed = "Orchestrator function 'settle_arrivals' failed: the hub did not answer"
     world.has_instance(window.window_id, RuntimeStatus.Failed, output=failed)
-    passes(world)
+    cycle(world)
 
     [trouble] = world.ledger.troubles.of(PIPELINE)
     assert trouble.cause == f"window {window.window_id} could not be decided on: the hub did not answer"
 
     world.client.instances[window.window_id].runtime_status = RuntimeStatus.Running
-    passes(world)
+    cycle(world)
     assert kept(world) == [TroubleKind.UNDECIDED]  # it is being tried again
 
     world.ledger.arrivals.close_window(window)
     world.ledger.arrivals._windows.finished(window.window_id)
-    passes(world)
+    cycle(world)
     assert kept(world) == []
 
 
@@ -201,14 +201,14 @@ def test_blobs_that_are_left_out_for_their_names_are_named(world: WatchedWorld, 
         return replace(listing(pipeline, newer_than=newer_than), unreadable=r"a\x0bb.csv")
 
     hub.listing = with_some  # type: ignore[method-assign]
-    passes(world, 3)  # the later looks are quick ones
+    cycle(world, 3)  # the later looks are quick ones
 
     [trouble] = world.ledger.troubles.of(PIPELINE)
     assert trouble.cause == r"left out for their names: a\x0bb.csv"
 
     hub.listing = listing  # type: ignore[method-assign]
     world.now += timedelta(hours=1)
-    passes(world)
+    cycle(world)
     assert kept(world) == []
 
 
