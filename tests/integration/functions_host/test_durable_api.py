@@ -10,11 +10,11 @@ WEBHOOK = "/runtime/webhooks/durabletask"
 
 
 def ended(host: HostProcess, instance_id: str) -> requests.Response:
-    def look() -> requests.Response | None:
+    def ask() -> requests.Response | None:
         reply = host.durable("GET", f"instances/{instance_id}")
         return reply if reply.status_code == 200 else None
 
-    reply = eventually(look)
+    reply = eventually(ask)
     assert reply is not None
     return reply
 

@@ -24,11 +24,11 @@ def status(host: HostProcess, instance_id: str, *, detailed: bool = False) -> di
 def reached(host: HostProcess, instance_id: str, wanted: str) -> dict[str, Any]:
     """Wait for a runtime status."""
 
-    def look() -> dict[str, Any] | None:
+    def ask() -> dict[str, Any] | None:
         found = status(host, instance_id)
         return found if found.get("runtimeStatus") == wanted else None
 
-    found = eventually(look)
+    found = eventually(ask)
     assert found is not None
     return found
 

@@ -66,7 +66,7 @@ def test_one_failure_answers_for_all_so_that_all_are_sent_again(host: HostProces
 
     reply = post(host, "on_event", [good, event(fail=True)], NOTIFICATION)
 
-    assert (reply.status_code, reply.text) == (500, "ValueError: told to fail")
+    assert (reply.status_code, reply.text) == (500, "ValueError: asked to fail")
     assert good["id"] in noted(host)
 
 

@@ -19,11 +19,11 @@ def state(tmp_path: Path) -> Path:
 
 
 def completed(host: HostProcess, instance_id: str) -> dict[str, Any]:
-    def look() -> dict[str, Any] | None:
+    def ask() -> dict[str, Any] | None:
         reply = host.durable("GET", f"instances/{instance_id}")
         return dict(reply.json()) if reply.status_code == 200 else None
 
-    found = eventually(look)
+    found = eventually(ask)
     assert found is not None
     assert found["runtimeStatus"] == "Completed"
     return found

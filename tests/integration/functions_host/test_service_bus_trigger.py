@@ -23,10 +23,10 @@ class Queue:
 
     client: ServiceBusClient
 
-    def send(self, told: str, message_id: str, *, to: str = QUEUE, **more: Any) -> None:
+    def send(self, text: str, message_id: str, *, to: str = QUEUE, **more: Any) -> None:
         sender = self.client.get_queue_sender(to) if to == QUEUE else self.client.get_topic_sender(to)
         with sender:
-            sender.send_messages(ServiceBusMessage(told, message_id=message_id, **more))
+            sender.send_messages(ServiceBusMessage(text, message_id=message_id, **more))
 
     def is_empty(self) -> bool:
         with self.client.get_queue_receiver(QUEUE) as receiver:
@@ -94,7 +94,7 @@ def test_a_message_is_handed_over_whole_and_completed(host: HostProcess, queue: 
     eventually(lambda: deliveries(host, "whole", "message done"))
 
     (entry,) = (entry for entry in host.journal("message") if entry["id"] == "whole")
-    assert (entry["told"], entry["delivery"], entry["properties"]) == ("note", 1, {"text": "täxt", "number": 7})
+    assert (entry["text"], entry["delivery"], entry["properties"]) == ("note", 1, {"text": "täxt", "number": 7})
     assert (entry["correlation_id"], entry["reply_to"], entry["subject"]) == ("c", "r", "s")
     assert entry["enqueued_at"].endswith("+00:00")
     assert entry["sequence"] >= 1
@@ -109,7 +109,7 @@ def test_a_failed_message_comes_again_at_once_and_its_text_is_not_logged(host: H
     assert deliveries(host, "second-try") == [1, 2]
     log = host.log.read_text(encoding="utf-8")
     assert "message failed function=on_message" in log
-    assert "a secret" not in log.replace('raise ValueError("told to fail, with a secret in the text")', "")
+    assert "a secret" not in log.replace('raise ValueError("asked to fail, with a secret in the text")', "")
 
 
 def test_a_poisonous_message_goes_to_the_dead_letters(host: HostProcess, queue: Queue) -> None:
@@ -214,7 +214,7 @@ def test_a_function_can_be_run_by_hand(host: HostProcess) -> None:
 
     assert asked.status_code == 202
     eventually(lambda: len(host.journal("message done")) > done)
-    assert host.journal("message")[-1]["told"] == "note"
+    assert host.journal("message")[-1]["text"] == "note"
 
 
 def test_a_host_without_the_connections_setting_serves_the_rest(tmp_path: Path) -> None:

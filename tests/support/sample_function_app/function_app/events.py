@@ -13,7 +13,7 @@ def blueprint() -> df.Blueprint:
     @bp.event_grid_trigger(arg_name="event")
     def on_event(event: func.EventGridEvent) -> None:
         if event.get_json().get("fail"):
-            raise ValueError("told to fail")
+            raise ValueError("asked to fail")
         journal.note("event", id=event.id, subject=event.subject)
 
     @bp.event_grid_trigger(arg_name="event")

@@ -16,12 +16,12 @@ def blueprint() -> df.Blueprint:
 
     @bp.service_bus_queue_trigger(arg_name="message", queue_name="%SAMPLE_QUEUE%", connection="SAMPLE_SERVICE_BUS")
     def on_message(message: func.ServiceBusMessage) -> None:
-        told = message.get_body().decode()
+        text = message.get_body().decode()
         journal.note(
             "message",
             id=message.message_id,
             delivery=message.delivery_count,
-            told=told,
+            text=text,
             properties=message.user_properties,
             correlation_id=message.correlation_id,
             reply_to=message.reply_to,
@@ -29,9 +29,9 @@ def blueprint() -> df.Blueprint:
             enqueued_at=message.enqueued_time_utc.isoformat(),
             sequence=message.sequence_number,
         )
-        if told == "fail" or (told == "fail once" and message.delivery_count == 1):
-            raise ValueError("told to fail, with a secret in the text")
-        if told == "hold" and message.delivery_count == 1:
+        if text == "fail" or (text == "fail once" and message.delivery_count == 1):
+            raise ValueError("asked to fail, with a secret in the text")
+        if text == "hold" and message.delivery_count == 1:
             _wait_for_release(message.message_id)
         journal.note("message done", id=message.message_id, delivery=message.delivery_count)
 
