@@ -67,7 +67,7 @@ def test_no_text_of_an_event_forges_a_line_of_the_log_or_acts_on_a_terminal(stac
     wait_for_log(stack, marker, "is rejected: event: type")
     lines = (stack.state / "logs" / "functions_host.log").read_text(encoding="utf-8").split("\n")
     assert [line for line in lines if not line.isprintable()] == []
-    assert [line for line in lines if "FORGED" in line], "what was sent is told"
+    assert [line for line in lines if "FORGED" in line], "what was sent is logged"
     assert [line for line in lines if line.startswith("2026-05-01 10:00:00,000")] == []
     assert answer.status_code == 404
     assert answer.json()["detail"].isprintable()

@@ -58,7 +58,7 @@ def test_a_replaced_holdout_and_withdrawn_data() -> None:
 def next_run(app: AppClient) -> dict[str, Any]:
     """What the reconciler finds by itself, once it has ended."""
     known = {run["run_id"] for run in app.runs(PIPELINE)}
-    for _ in deadline(180, "a run that nobody told of", pause=2):
+    for _ in deadline(180, "a run that no event asked for", pause=2):
         app.fire("keep_watch")
         fresh = {run["run_id"] for run in app.runs(PIPELINE)} - known
         if fresh:

@@ -282,9 +282,9 @@ def test_a_rejection_that_cannot_be_answered_leaves_the_message_to_the_broker(
         client.get_queue_sender(REQUESTS) as sender,
         client.get_queue_receiver(REQUESTS, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as buried,
     ):
-        sender.send_messages(ServiceBusMessage("garbage", message_id="untold"))
+        sender.send_messages(ServiceBusMessage("garbage", message_id="unanswered"))
 
         (message,) = buried.receive_messages(1, max_wait_time=60)
 
-        assert (message.message_id, message.dead_letter_reason) == ("untold", "MaxDeliveryCountExceeded")
+        assert (message.message_id, message.dead_letter_reason) == ("unanswered", "MaxDeliveryCountExceeded")
         assert "create training-results" in host.log.read_text(encoding="utf-8")

@@ -88,10 +88,10 @@ def test_names_are_given_once_over_many_pages(site: Site, container: ContainerCl
         grow(container, f"landing/{number}.csv")
     hub = HubStorage("factory", site, page=2)
 
-    [told] = hub.preview_snapshot(pipeline).left_out
+    [omission] = hub.preview_snapshot(pipeline).left_out
     hub.close()
 
-    assert (told.count, told.first) == (3, ("landing/5.csv", "landing/6.csv", "landing/7.csv"))
+    assert (omission.count, omission.first) == (3, ("landing/5.csv", "landing/6.csv", "landing/7.csv"))
 
 
 def test_when_there_is_nothing_else_it_is_said_what_is_waited_for(

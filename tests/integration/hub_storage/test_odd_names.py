@@ -70,11 +70,11 @@ def test_names_with_control_characters_are_left_out_and_named(hub: HubStorage, p
     [left_out] = snapshot.left_out
     assert (left_out.why, left_out.count, left_out.first[0]) == ("unreadable", 4, r"landing/b\tb.csv")
     fill("landing/f\x7f.csv")
-    assert hub.page(pipeline).digest != before, "a quick look sees that there is another one"
+    assert hub.page(pipeline).digest != before, "a quick scan sees that there is another one"
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "named"),
     [
         ("\uffff".encode(), r"landing/b\uffff.csv"),
         (b"&#xFFFF;", r"landing/b\uffff.csv"),
@@ -84,7 +84,7 @@ def test_names_with_control_characters_are_left_out_and_named(hub: HubStorage, p
     ],
 )
 def test_a_listing_that_is_no_xml_is_read_all_the_same(
-    spoiled: SpoiledHub, pipeline: Pipeline, fill: Fill, written: bytes, told: str
+    spoiled: SpoiledHub, pipeline: Pipeline, fill: Fill, written: bytes, named: str
 ) -> None:
     fill(HOLDOUT, "landing/a&amp;.csv", "landing/b@@.csv", "landing/c.csv")
 
@@ -97,7 +97,7 @@ def test_a_listing_that_is_no_xml_is_read_all_the_same(
     listing, snapshot = hub.listing(pipeline), hub.preview_snapshot(pipeline)
     hub.close()
 
-    assert (listing.blobs, listing.unreadable, snapshot.blobs) == (2, told, 2)
+    assert (listing.blobs, listing.unreadable, snapshot.blobs) == (2, named, 2)
 
 
 @pytest.mark.parametrize("name", ["landing/m\x0b.csv", "landing/m\uffff.csv"])
@@ -108,9 +108,9 @@ def test_a_service_that_fails_at_a_name_is_named_by_the_place(
     fill(HOLDOUT, *(f"landing/{letter}.csv" for letter in "abcdefghxyz"), name)
     hub = HubStorage("factory", site, page=page)
 
-    for look in (hub.listing, hub.take_snapshot):
+    for ask in (hub.listing, hub.take_snapshot):
         with pytest.raises(PermanentError, match=r"landing/h\.csv") as caught:
-            look(pipeline)
+            ask(pipeline)
         assert caught.value.code is Code.UNREADABLE_NAMES
     hub.close()
 

@@ -72,9 +72,9 @@ def test_a_delivery_has_the_brokers_annotations_and_the_senders_bare_message() -
 
 
 def test_a_dead_letter_says_why_and_keeps_the_types_of_its_properties() -> None:
-    sections = parse(on_delivery(stored(dead_letter=DeadLetter("Bad", "told so", "orders"))))
+    sections = parse(on_delivery(stored(dead_letter=DeadLetter("Bad", "because", "orders"))))
 
-    assert sections.application == {"kind": 1, "DeadLetterReason": "Bad", "DeadLetterErrorDescription": "told so"}
+    assert sections.application == {"kind": 1, "DeadLetterReason": "Bad", "DeadLetterErrorDescription": "because"}
     assert isinstance(sections.application["kind"], Int)
     assert sections.annotations["x-opt-deadletter-source"] == "orders"
     assert sections.data == [b"one", b"two"]
