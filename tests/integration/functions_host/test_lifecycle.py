@@ -121,8 +121,8 @@ def test_a_taken_port_is_refused(state: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({}, "no host.json in the app root"),
-        ({"host.json": '{"version": "2.0"}'}, "no function_app.py in the app root"),
+        ({}, "no host.json"),
+        ({"host.json": '{"version": "2.0"}'}, "no function_app.py"),
         ({"host.json": '{"version": "2.0"}', "function_app.py": "x = 1"}, "Could not find a top level function app"),
         (
             {
@@ -130,7 +130,7 @@ def test_a_taken_port_is_refused(state: Path, tmp_path: Path) -> None:
                 "function_app.py": "import azure.functions as f\napp = f.FunctionApp()\n"
                 '@app.timer_trigger(arg_name="t", schedule="nonsense")\ndef tick(t: f.TimerRequest) -> None: ...\n',
             },
-            "a schedule has five or six fields",
+            "schedule",
         ),
     ],
 )

@@ -71,11 +71,11 @@ def test_arrivals_with_their_verdicts(app: App) -> None:
 @pytest.mark.parametrize(
     ("blob", "verdict", "says"),
     [
-        (TRAINED, "trained", "whose model was not promoted: the champion is better"),
-        (WAITING, "joined", "closes when nothing has arrived for"),
-        (STRAY, "outside", "names that start with landing/"),
+        (TRAINED, "trained", "not promoted"),
+        (WAITING, "joined", "closes when"),
+        (STRAY, "outside", "landing/"),
         (HOLDOUT, None, "is the hold-out"),
-        ("landing/none.csv", None, "there is no blob landing/none.csv in container breast-cancer of site factory"),
+        ("landing/none.csv", None, "landing/none.csv in container breast-cancer"),
         ("landing/../../x.csv", None, "there is no blob"),
         ("landing/\x00 ?#%ü😀.csv", None, "there is no blob"),
     ],

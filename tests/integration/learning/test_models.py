@@ -102,10 +102,10 @@ def test_the_scoring_script_answers_with_the_model_it_was_given(
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"colour": "red"}, "parameter 'colour' is unknown; known: inverse_regularisation, most_iterations"),
-        ({"most_iterations": "many"}, "parameter 'most_iterations' must be a number above 0"),
-        ({"inverse_regularisation": True}, "parameter 'inverse_regularisation' must be a number above 0"),
-        ({"inverse_regularisation": 0}, "parameter 'inverse_regularisation' must be a number above 0"),
+        ({"colour": "red"}, "'colour' .* inverse_regularisation, most_iterations"),
+        ({"most_iterations": "many"}, "'most_iterations' .* above 0"),
+        ({"inverse_regularisation": True}, "'inverse_regularisation' .* above 0"),
+        ({"inverse_regularisation": 0}, "'inverse_regularisation' .* above 0"),
     ],
 )
 def test_a_parameter_that_fit_would_not_understand_is_named(

@@ -127,8 +127,7 @@ def test_tokens_are_used_for_a_limited_time(acr: FakeAcr, repository: str) -> No
 
 
 def test_a_wrong_password_is_refused_without_saying_it(acr: FakeAcr, repository: str) -> None:
-    said = r"the login service .* refused us with 401"
-    with password_client(acr, "wrong-password") as client, pytest.raises(PermanentError, match=said) as caught:
+    with password_client(acr, "wrong-password") as client, pytest.raises(PermanentError, match="401") as caught:
         client.get_manifest(repository, "latest")
 
     assert caught.value.code == Code.REGISTRY_REFUSED
@@ -137,7 +136,7 @@ def test_a_wrong_password_is_refused_without_saying_it(acr: FakeAcr, repository:
 
 def test_a_password_is_not_sent_to_another_host(acr: FakeAcr, repository: str) -> None:
     acr.another_realm = "http://127.0.0.1:1/token"
-    said = r"sends logins to another host, http://127\.0\.0\.1:1, which is not followed"
+    said = r"another host, http://127\.0\.0\.1:1"
     with password_client(acr) as client, pytest.raises(PermanentError, match=said):
         client.get_manifest(repository, "latest")
 

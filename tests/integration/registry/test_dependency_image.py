@@ -135,9 +135,9 @@ def test_an_image_of_the_registry_can_be_the_base(tool: Tool, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--base", "no/such:1"), "has no image no/such:1; import it, use --base-tar, or leave out both"),
+        (("--base", "no/such:1"), "no/such:1; import it, use --base-tar"),
         (("--base", "nonsense"), "'nonsense' names no tag"),
-        (("--base-tar", "/no/such.tar"), "--base-tar /no/such.tar: No such file or directory"),
+        (("--base-tar", "/no/such.tar"), "--base-tar /no/such.tar"),
     ],
 )
 def test_a_bad_base_is_one_sentence(tool: Tool, arguments: tuple[str, ...], said: str) -> None:

@@ -17,8 +17,8 @@ TRIES = 1 + len(hub_reader.PAUSES)
 SPOILED = [
     pytest.param(shortened, "sent 10883 of 21767 bytes", id="short"),
     pytest.param(altered, "does not match the MD5", id="altered"),
-    pytest.param(html, "the answer is not from the hub's storage", id="a web page"),
-    pytest.param(partial(html, status=404), "the answer is not from the hub's storage (404)", id="a page, 404"),
+    pytest.param(html, "not from the hub's storage", id="a web page"),
+    pytest.param(partial(html, status=404), "(404)", id="a page, 404"),
 ]
 
 
