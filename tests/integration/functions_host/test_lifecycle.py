@@ -130,7 +130,7 @@ def test_a_taken_port_is_refused(state: Path, tmp_path: Path) -> None:
                 "function_app.py": "import azure.functions as f\napp = f.FunctionApp()\n"
                 '@app.timer_trigger(arg_name="t", schedule="nonsense")\ndef tick(t: f.TimerRequest) -> None: ...\n',
             },
-            "schedule",
+            "a schedule has",
         ),
     ],
 )
