@@ -5,6 +5,8 @@ from shared.decisions.training.failure_causes import failure_kind_of
 from shared.errors import EdgetrainError, PermanentError
 from shared.messages import FailureKind
 
+_READ_LOG = "read the app's log of that time"
+
 
 class AttributedError(EdgetrainError):
     """An error that carries its failure kind; None: it is not a failure."""
@@ -26,4 +28,4 @@ def failure_of(error: Exception) -> tuple[FailureKind | None, str]:
         return failure_kind_of(error), error.reason
     if type(error) is Exception:
         return FailureKind.OUTSIDE, gave_up(error)
-    return FailureKind.UNKNOWN, f"this is a fault of the app: {type(error).__name__}: {first_line(error)}"
+    return FailureKind.UNKNOWN, f"this is a fault of the app: {type(error).__name__}: {first_line(error)}; {_READ_LOG}"

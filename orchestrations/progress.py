@@ -7,9 +7,9 @@ from typing import Any
 import azure.durable_functions as df
 
 from shared.contracts import ANNOUNCE
+from shared.decisions.reconciliation import orphans
 from shared.formats.size_limits import bounded_status
 from shared.messages import RunEvent, RunEventKind, RunRecord, Stage
-from shared.values.texts import shortened
 
 
 def report(context: df.DurableOrchestrationContext, stage: Stage, **progress: Any) -> None:
@@ -32,11 +32,10 @@ def announce(
 
 
 def gave_up(error: BaseException) -> str:
-    """The reason when an activity's retries ran out: the last error, and what to do about it."""
-    return f"all retries failed: {first_line(error)}; correct that, then start the run again"
+    """The reason when an activity's retries ran out. What follows (a retry, an end) is for the caller to add."""
+    return f"several tries failed: {first_line(error)}"
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, shortened; the stack below it is of no use to readers of a reason."""
-    lines = str(error).strip().splitlines()
-    return shortened(lines[0]) if lines else type(error).__name__
+    """The first line of an error's text, shortened, without the host's words; its class when it has none."""
+    return orphans.first_line(str(error)) or type(error).__name__

@@ -20,6 +20,7 @@ from shared.values.wire import from_wire, to_wire
 NAME = "request_run"
 
 ANSWER_PAUSE = timedelta(hours=1)  # pause between rounds of retries; one round takes some minutes
+_SEND_AGAIN = "when that is over, send the request again with another MessageId"
 ANSWER_ROUNDS = 24  # after a day without an answer, the sender is taken to have given up
 
 
@@ -52,7 +53,7 @@ def _admit(
     except PermanentError as error:
         return {"rejected": error.code.value, "reason": error.reason}, None, error.reason
     except Exception as error:  # noqa: BLE001 - retries ran out; the SDK knows no narrower type
-        return {"failed": first_line(error)}, None, gave_up(error)
+        return {"failed": first_line(error)}, None, f"{gave_up(error)}; {_SEND_AGAIN}"
     known = {key: value for key, value in to_wire(admission).items() if key != "run"}
     return {"admission": known}, admission, ""
 

@@ -15,6 +15,7 @@ from orchestrations.stage_retries import Steps, retry_while_outside
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.snapshots.omissions import described
 from shared.decisions.training.failure_causes import common_failure_kind
+from shared.decisions.training.retry_schedule import retry_text
 from shared.formats.size_limits import bounded_metrics, bounded_record, bounded_targets
 from shared.messages import (
     FAIR_COMPARISON_SCHEMA,
@@ -44,6 +45,7 @@ from shared.messages import (
 from shared.orchestration_ids import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
 from shared.values.wire import from_wire, to_wire
 
+DELIVER_AGAIN = "that is not tried again by itself: when the cause is corrected, start a run with force"
 NOTHING_SAID = "its training did not report on the champion's model; job.py must call job_runtime.run_job"
 
 
@@ -87,9 +89,10 @@ class Run:
     def end(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:
         """End the run with this outcome; ``kind``: its failure kind."""
         whole = f"{reason}; {self.unkept}" if self.unkept else reason
-        whole += described(self.record.left_out)
         counts = self.record.job_failed or (kind is not None and kind.counts)
-        record = replace(self.record, outcome=outcome, reason=whole, failure_kind=kind, job_failed=counts)
+        record = replace(self.record, outcome=outcome, failure_kind=kind, job_failed=counts)
+        whole += retry_text(record) + described(record.left_out)
+        record = replace(record, reason=whole)
         self.record = bounded_record(record)
 
     def retry_while_outside(self, steps: Callable[[], Steps]) -> Steps:
@@ -248,7 +251,7 @@ class Run:
         if not any(result.deployed for result in results):
             kind = common_failure_kind([result.failure_kind for result in results])
             raise RunEndedError(Outcome.ROLLED_BACK, f"rolling_out: {failed}", kind)
-        reason = self.record.reason + (f"; not rolled out to {failed}" if failed else "")
+        reason = self.record.reason + (f"; not rolled out to {failed}; {DELIVER_AGAIN}" if failed else "")
         self.end(Outcome.PROMOTED, reason)
 
     def keep(self) -> Steps:

@@ -63,7 +63,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = _named(next(name for name in names if names.count(name) > 1))
-        raise NotJsonError(f"the field {twice} stands in it twice", twice)
+        raise NotJsonError(f"the field {twice} stands in it twice; keep one of them", twice)
     return found
 
 

@@ -107,7 +107,7 @@ def _require_whole(file: Path, wanted: Any, name: str) -> None:
     with file.open("rb") as content:
         md5 = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if (file.stat().st_size, md5) != (wanted.get("size"), wanted.get("md5")):
-        raise FetchError(f"{bounded(ascii(name), 100)} was changed on the way; start the run again")
+        raise FetchError(f"{bounded(ascii(name), 100)} was changed on the way")
 
 
 def _nothing(_: str) -> None:

@@ -46,7 +46,8 @@ class Liveness(StrEnum):
 
 
 _BROKEN_OFF = frozenset({Liveness.FAILED, Liveness.TERMINATED})
-_HOSTS_WORDS = re.compile(r"^Orchestrator function '\w+' failed: +")  # a reason says so in its own
+# A reason says so in its own words.
+_HOSTS_WORDS = re.compile(r"^((Orchestrator|Activity) function '\w+' failed: +)+(TransientError: +)?")
 
 _LIVES = {
     None: Liveness.NEVER,
@@ -227,7 +228,7 @@ def is_given_up(record: RunRecord, now: datetime) -> bool:
 
 
 def first_line(text: str) -> str:
-    """The first line of an orchestration's output, shortened to fit a reason; a stack follows it."""
+    """The first line of what the host says of a failure, shortened to fit a reason; a stack follows it."""
     lines = text.strip().splitlines()
     return shortened(_HOSTS_WORDS.sub("", lines[0])) if lines else ""
 

@@ -53,7 +53,7 @@ _REMEDIES: Mapping[TroubleKind, str] = {
     TroubleKind.REMOVED: "if that was intended, do nothing: its history stays readable; otherwise restore the file",
     TroubleKind.OVERLAP: "if that is intended, do nothing; otherwise change data.prefix, data.pattern or data.holdout",
     TroubleKind.NO_DATA: "upload what is missing, or correct the pipeline's file; the app checks again every 2 minutes",
-    TroubleKind.UNREACHABLE: "check that the hub is up and can be reached; the app checks again every 2 minutes",
+    TroubleKind.UNREACHABLE: "the app checks again every 2 minutes",
     TroubleKind.REFUSED: "correct the setting or the rights that the cause names; the app checks again every 2 minutes",
     TroubleKind.FAULT: "read the app's log of that time; the app checks again every 2 minutes",
     TroubleKind.UNREADABLE_NAMES: "delete these blobs, or upload them under other names",

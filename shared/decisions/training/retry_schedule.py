@@ -23,6 +23,14 @@ def is_tried_again(run: RunRecord) -> bool:
     return run.failure_kind is FailureKind.OUTSIDE and run.outcome in {Outcome.FAILED, Outcome.ROLLED_BACK}
 
 
+def retry_text(run: RunRecord) -> str:
+    """What follows from a failure for a cause outside, as the end of its reason; empty for every other run."""
+    if run.failure_kind is not FailureKind.OUTSIDE or not is_tried_again(run):
+        return ""
+    hours = round(sum(RUN_RETRY_PAUSES, timedelta()) / timedelta(hours=1))
+    return f"; the app tries the run again by itself, for about {hours} hours; after that, start it again"
+
+
 def next_attempt_at(attempts: Sequence[RunRecord]) -> datetime | None:
     """The time of a fingerprint's run retry, given all attempts at it; None when there is none.
 

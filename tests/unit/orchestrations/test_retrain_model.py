@@ -116,7 +116,8 @@ def test_trouble_ends_in_one_recorded_outcome_that_names_the_stage(
 ) -> None:
     run, record = story(**change)
 
-    assert (record.outcome, record.stage, record.reason) == (outcome, stage, reason)
+    assert (record.outcome, record.stage) == (outcome, stage)
+    assert record.reason.startswith(reason)
     assert run.asked.count("record_run") == 1
     assert from_wire(RunRecord, run.commands["record_run"][0]) == record
 
@@ -136,7 +137,8 @@ def test_one_failing_target_of_two_leaves_the_other_and_is_named() -> None:
     )
 
     assert record.outcome is Outcome.PROMOTED
-    assert record.reason.endswith("not rolled out to line-2: no SSH")
+    assert "line-2: no SSH" in record.reason
+    assert "force" in record.reason
     assert [result.deployed for result in record.targets] == [True, False]
 
 
