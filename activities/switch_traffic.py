@@ -67,7 +67,8 @@ def switch_traffic(step: CandidateStep, *, vms: Vms, now: Callable[[], datetime]
             vm.save_slot(slot)
         elif not vm.bring_in(rollout.pipeline, colour):
             # The slot file has it as live and the proxy does not, for example after a restart between the two writes.
-            raise TransientError(f"{step.candidate.name} on {rollout.target} is live, but fails its health check")
+            cause = f"{step.candidate.name} on {rollout.target} is live, but fails its health check"
+            raise TransientError(f"{cause}; if this goes on, read the container's log on the VM")
         vm.write_config(slot)
         vm.take_out(rollout.pipeline, colour.other)
         return Release(endpoint=vm.endpoint(slot))

@@ -25,9 +25,8 @@ async def status_of(client: DurableClient, instance_id: str) -> Any | None:
         return status
     # The SDK returns the same empty status for "no such instance" (an empty answer) and for errors of the host.
     if getattr(status, "message", None) != "":
-        raise TransientError(
-            f"the host did not give the status of orchestration {instance_id}: {shortened(vars(status))}"
-        )
+        cause = f"the host did not give the status of orchestration {instance_id}: {shortened(vars(status))}"
+        raise TransientError(f"{cause}; if this goes on, check the app's log and its storage account")
     return None
 
 

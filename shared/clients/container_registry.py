@@ -18,7 +18,7 @@ from requests.auth import AuthBase
 
 from shared.clients.foreign_answers import json_object, stranger
 from shared.clients.registry_address import checked_url, on_loopback
-from shared.clients.registry_answers import require, require_digest, require_own
+from shared.clients.registry_answers import require, require_digest, require_own, unavailable
 from shared.clients.registry_login import (
     AnonymousLogin,
     EntraLogin,
@@ -97,7 +97,7 @@ class ContainerRegistryClient:
             self._require(response, {201}, f"take manifest {repository}:{tag}")
             kept = require_digest(response, self.host, digest_of(body))
         if not kept and self.get_manifest(repository, digest_of(body)) is None:
-            raise TransientError(f"the registry {self.host} accepted manifest {repository}:{tag}, but does not have it")
+            raise unavailable(f"the registry {self.host} accepted manifest {repository}:{tag}, but does not have it")
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """Whether the repository holds the blob."""
@@ -153,7 +153,7 @@ class ContainerRegistryClient:
             raise self._other_bytes(repository, digest)
 
     def _other_bytes(self, repository: str, digest: str) -> TransientError:
-        return TransientError(f"the registry {self.host} sent other content than {repository}@{digest}")
+        return unavailable(f"the registry {self.host} sent other content than {repository}@{digest}")
 
     def _upload(self, repository: str, digest: str, pieces: Iterable[bytes]) -> None:
         """One session: POST opens it, each PATCH adds a piece, PUT names the digest (with the last piece)."""
@@ -170,7 +170,8 @@ class ContainerRegistryClient:
             waiting = piece
         if f"sha256:{actual.hexdigest()}" != digest:  # a bug in the app; lost bytes are reported by the registry
             raise PermanentError(
-                f"blob {digest} was not sent: its content does not match the digest", code=Code.REGISTRY_REFUSED
+                f"blob {digest} was not sent: its content does not match the digest, a fault of the app",
+                code=Code.REGISTRY_REFUSED,
             )
         separator = "&" if urlsplit(location).query else "?"
         finish = f"{location}{separator}digest={digest}"
@@ -178,7 +179,7 @@ class ContainerRegistryClient:
             self._require(response, {201}, doing, lost={404, 416})
             kept = require_digest(response, self.host, digest)
         if not kept and not self.has_blob(repository, digest):
-            raise TransientError(f"the registry {self.host} accepted blob {repository}@{digest}, but does not have it")
+            raise unavailable(f"the registry {self.host} accepted blob {repository}@{digest}, but does not have it")
 
     def _patch(self, location: str, piece: bytes, start: int, scopes: Scopes, doing: str) -> str:
         with self._ask("PATCH", location, scopes, data=piece, headers=_range(start, piece)) as response:
@@ -232,7 +233,8 @@ class ContainerRegistryClient:
         address = urljoin(response.request.url or self._url, url)
         if urlsplit(address)[:2] != urlsplit(self._url)[:2]:
             reason = (
-                f"the registry {self.host} sends us to another host, {urlsplit(address).netloc}, which is not followed"
+                f"the registry {self.host} sends us to another host, {urlsplit(address).netloc}, which is not followed;"
+                " use a registry that takes uploads at its own address"
             )
             raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
         return address
@@ -242,14 +244,12 @@ class ContainerRegistryClient:
     ) -> None:
         if response.status_code in lost:
             require_own(response, self.host)
-            raise TransientError(
-                f"the registry {self.host} did not {doing}: {response.status_code}, its session is lost"
-            )
+            raise unavailable(f"the registry {self.host} did not {doing}: {response.status_code}, its session is lost")
         require(response, self.host, good, doing)
 
     def _unanswered(self, error: requests.RequestException) -> TransientError:
         # A blob's bytes may lie elsewhere, at an address with a signature.
-        return TransientError(f"the registry {self.host} did not answer: {shortened(without_queries(error))}")
+        return unavailable(f"the registry {self.host} did not answer: {shortened(without_queries(error))}")
 
 
 class _Authorization(AuthBase):

@@ -5,8 +5,8 @@ from contextlib import suppress
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
 
-from shared.clients.storage_errors import no_connection_string, parsed, require_own, translated
-from shared.errors import Code, PermanentError, TransientError
+from shared.clients.storage_errors import no_connection_string, parsed, require_own, translated, unavailable
+from shared.errors import Code, PermanentError
 from shared.messages import FrozenJob
 from shared.training_code.job_trees import JobTree, digest_of
 
@@ -56,7 +56,8 @@ class FrozenJobs:
                 remedy = "the host's storage account; ask for the run again, which keeps today's code"
                 raise PermanentError(f"{reason} {remedy}", code=Code.CODE_MISSING) from None
         if digest_of(packed) != job.tree:
-            raise TransientError(f"{self._what} answered {len(packed)} bytes that are not what was kept as {job.tree}")
+            other = f"{self._what} answered {len(packed)} bytes that are not what was kept as {job.tree}"
+            raise unavailable(other, SETTING)
         return JobTree.unpack(job.folder, packed)
 
     def close(self) -> None:

@@ -222,7 +222,9 @@ class HubStorage:
     def _nothing(self, pipeline: Pipeline, but: str = "") -> PermanentError:
         data = pipeline.data
         where = f"{data.container}/{data.prefix}{data.pattern}"
-        return PermanentError(f"site {self._name} has no blob {where} with content yet{but}", code=Code.NO_DATA)
+        return PermanentError(
+            f"site {self._name} has no blob {where} with content yet{but}; upload one", code=Code.NO_DATA
+        )
 
 
 @dataclass(frozen=True, slots=True)

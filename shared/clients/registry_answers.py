@@ -5,12 +5,18 @@ from collections.abc import Collection
 import requests
 
 from shared.clients.foreign_answers import foreign, stranger
+from shared.clients.transient import transient
 from shared.errors import Code, PermanentError, TransientError
 
 DIGEST = "Docker-Content-Digest"
 _REASON_LENGTH = 500
 # The registry received other bytes than we sent, or lost them: the next attempt sends them anew.
 _LOST_ON_THE_WAY = ("BLOB_UNKNOWN", "DIGEST_INVALID", "SIZE_INVALID")
+
+
+def unavailable(cause: str) -> TransientError:
+    """The error when the registry, or its login service, cannot now; ``cause`` names it."""
+    return transient(cause, check="its health and the network between the app and it")
 
 
 def require(response: requests.Response, host: str, good: Collection[int], doing: str) -> None:
@@ -25,10 +31,9 @@ def require(response: requests.Response, host: str, good: Collection[int], doing
     reason = f"the registry {host} did not {doing}: {status} {said}".rstrip()[:_REASON_LENGTH]
     lost = response.request.method == "PUT" and said.partition(" ")[0].endswith(_LOST_ON_THE_WAY)
     if status in {408, 429} or status >= 500 or lost:
-        raise TransientError(reason)
-    if status in {401, 403}:
-        reason += "; check the registry's credentials and that they may push"
-    raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
+        raise unavailable(reason)
+    check = "the registry's credentials and that they may push" if status in {401, 403} else "what the registry allows"
+    raise PermanentError(f"{reason}; check {check}", code=Code.REGISTRY_REFUSED)
 
 
 def require_own(response: requests.Response, host: str, *, redirects: bool = False) -> None:
@@ -47,7 +52,7 @@ def require_digest(response: requests.Response, host: str, digest: str) -> bool:
     """
     named = response.headers.get(DIGEST)
     if named and named != digest:
-        raise TransientError(f"the registry {host} speaks of other bytes than {digest}")
+        raise unavailable(f"the registry {host} speaks of other bytes than {digest}")
     return bool(named)
 
 

@@ -24,7 +24,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from shared.clients.foreign_answers import foreign, json_object, stranger
-from shared.errors import Code, PermanentError, TransientError
+from shared.clients.registry_answers import unavailable
+from shared.errors import Code, PermanentError
 
 ACCESS_SECONDS = 55.0  # the distribution specification lets a token live 60 s when nothing is said
 REFRESH_SECONDS = 3600.0  # at ACR they live three hours
@@ -108,7 +109,8 @@ class PasswordLogin:
         if _origin(realm) != _origin(self._registry):
             # The password is sent to the address that the reply names, so that is checked.
             reason = (
-                f"the registry {self._registry} sends logins to another host, {_origin(realm)}, which is not followed"
+                f"the registry {self._registry} sends logins to another host, {_origin(realm)}, which is not followed; "
+                "use a registry that takes logins at its own address"
             )
             raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
         self._service = (realm, service[1])
@@ -189,12 +191,12 @@ def _ask(method: str, url: str, **options: Any) -> bytes:
     try:
         response = requests.request(method, url, timeout=TIMEOUT, allow_redirects=False, **options)
     except requests.RequestException as error:
-        raise TransientError(f"the login service {_origin(url)} did not answer: {type(error).__name__}") from error
+        raise unavailable(f"the login service {_origin(url)} did not answer: {type(error).__name__}") from error
     status = response.status_code
     if instead := foreign(status, response.headers.get("Content-Type")):
         raise stranger(f"the login service {_origin(url)}", instead)
     if status in {408, 429} or status >= 500:
-        raise TransientError(f"the login service {_origin(url)} answered {status}")
+        raise unavailable(f"the login service {_origin(url)} answered {status}")
     if status != 200:
         reason = f"the login service {_origin(url)} refused us with {status}; check the registry's credentials and role"
         raise PermanentError(reason, code=Code.REGISTRY_REFUSED)

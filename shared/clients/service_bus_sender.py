@@ -24,6 +24,7 @@ from azure.servicebus.exceptions import (
     ServiceBusError,
 )
 
+from shared.clients.transient import transient
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import SERVICE_BUS_SETTING
 from shared.values.texts import shortened
@@ -67,7 +68,7 @@ class BusSender:
             self._loop.run(self._send(message))
         except TimeoutError as error:
             reason = f"Service Bus did not take the message to {self._entity} within {self._seconds:g} s"
-            raise TransientError(reason) from error
+            raise _unavailable(reason) from error
         except ServiceBusError as error:
             raise _translated(error, self._entity) from error
 
@@ -136,11 +137,16 @@ class _LoopThread:
             self._loop.close()
 
 
+def _unavailable(cause: str) -> TransientError:
+    check = f"the health of the namespace, the network between the app and it, and {SERVICE_BUS_SETTING}"
+    return transient(cause, check=check)
+
+
 def _translated(error: ServiceBusError, entity: str) -> PermanentError | TransientError:
     """The SDK's error in one of our two families."""
     remedy = _remedy(error, entity)
     if not remedy:
-        return TransientError(f"Service Bus did not take the message to {entity}: {shortened(error)}")
+        return _unavailable(f"Service Bus did not take the message to {entity}: {shortened(error)}")
     reason = f"Service Bus refused the message to {entity}: {shortened(error)}; {remedy}"
     return PermanentError(reason, code=Code.BAD_CONFIGURATION)
 

@@ -15,7 +15,7 @@ from typing import Final
 import paramiko
 
 from shared.clients.ssh_frames import Frame, NotBegunError, printable
-from shared.clients.ssh_login import cause_of, log_in
+from shared.clients.ssh_login import cause_of, link_trouble, log_in, trouble_on_vm
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import SshHost
 
@@ -87,7 +87,7 @@ class SshSession:
             _feed(channel, stdin)
             finished = self._finish(frame, channel, deadline)
         if finished.status in _TIMED_OUT and time.monotonic() - started >= timeout:
-            raise TransientError(f"{self.label}: {command[0]} did not end within {timeout:.0f} s")
+            raise trouble_on_vm(f"{self.label}: {command[0]} did not end within {timeout:.0f} s")
         if finished.status == _KILLED:
             reason = f"{self.label}: {command[0]} was killed on the VM, which may be out of memory (check dmesg there)"
             raise TransientError(reason)
@@ -117,7 +117,7 @@ class SshSession:
     def expect(self, result: Finished, doing: str) -> Finished:
         """The result, if the program succeeded; raises :class:`TransientError` with what it said otherwise."""
         if result.status != 0:
-            raise TransientError(f"{self.label}: {doing} failed with status {result.status}: {result.said}")
+            raise trouble_on_vm(f"{self.label}: {doing} failed with status {result.status}: {result.said}")
         return result
 
     @contextmanager
@@ -149,7 +149,7 @@ class SshSession:
     def _transport(self) -> paramiko.Transport:
         transport = self._client.get_transport()
         if transport is None or not transport.is_active():
-            raise TransientError(f"{self.label}: the connection was closed")
+            raise link_trouble(f"{self.label}: the connection was closed")
         return transport
 
     def _open_command(self, frame: Frame, timeout: float) -> paramiko.Channel:
@@ -186,11 +186,9 @@ class SshSession:
             if not part:
                 ended = self._finish(frame, channel, deadline, read=read)
                 if ended.status == _LOCKED:
-                    raise TransientError(
-                        f"{self.label}: another process holds the lock {path}; it is tried again later"
-                    )
+                    raise trouble_on_vm(f"{self.label}: another process holds the lock {path}")
                 self.expect(ended, f"locking {path}")
-                raise TransientError(f"{self.label}: the lock {path} was lost as soon as it was taken")
+                raise trouble_on_vm(f"{self.label}: the lock {path} was lost as soon as it was taken")
             read += part
 
     def _no_shell(self, said: str, status: int) -> PermanentError:
@@ -217,7 +215,7 @@ class SshSession:
         try:
             yield
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise TransientError(f"{self.label}: {doing}: {cause_of(error)}") from error
+            raise link_trouble(f"{self.label}: {doing}: {cause_of(error)}") from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import paramiko
 
 from shared.clients.ssh_keys import KeyTextError, host_key_line, private_key
+from shared.clients.transient import transient
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import SshHost
 from shared.values.texts import shortened
@@ -25,6 +26,16 @@ def cause_of(error: BaseException) -> str:
     return shortened(error) or type(error).__name__
 
 
+def link_trouble(cause: str) -> TransientError:
+    """The error when the VM does not answer, or the connection breaks."""
+    return transient(cause, check="that the VM is up, and the network between the app and its SSH port")
+
+
+def trouble_on_vm(cause: str) -> TransientError:
+    """The error when the VM answers, but what was to be done there failed."""
+    return transient(cause, check="the VM's disk, memory, network and running programs")
+
+
 def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, label: str, timeout: float) -> None:
     try:
         client.connect(
@@ -42,15 +53,15 @@ def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, labe
         raise _wrong_host(label) from error
     except paramiko.AuthenticationException as error:
         if "timeout" in str(error).lower():
-            raise TransientError(f"{label}: {cause_of(error)}") from error
+            raise link_trouble(f"{label}: {cause_of(error)}") from error
         reason = f"{label}: the VM refuses the key of user {host.username}; add its public half to authorized_keys"
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
     except paramiko.SSHException as error:
         if "not found in known_hosts" in str(error):  # RejectPolicy's words: it showed a key of another type
             raise _wrong_host(label) from error
-        raise TransientError(f"{label}: {cause_of(error)}") from error
+        raise link_trouble(f"{label}: {cause_of(error)}") from error
     except (OSError, EOFError) as error:
-        raise TransientError(f"{label}: {cause_of(error)}") from error
+        raise link_trouble(f"{label}: {cause_of(error)}") from error
     transport = client.get_transport()
     if transport is not None:
         transport.set_keepalive(15)

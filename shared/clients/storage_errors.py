@@ -12,6 +12,7 @@ from typing import Any
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponseError
 
 from shared.clients.foreign_answers import foreign, stranger
+from shared.clients.transient import transient
 from shared.errors import Code, PermanentError, TransientError
 from shared.values.texts import shortened, without_queries
 
@@ -24,8 +25,13 @@ class ForeignAnswerError(ServiceResponseError):
 
 def no_connection_string(setting: str) -> PermanentError:
     """The error for a setting that is no connection string. Its text may hold the key, so it is not quoted."""
-    reason = f"{setting} is not a storage connection string with a blob endpoint"
+    reason = f"{setting} is not a storage connection string with a blob endpoint; copy it again"
     return PermanentError(reason, code=Code.BAD_CONFIGURATION)
+
+
+def unavailable(cause: str, setting: str) -> TransientError:
+    """The error when a store cannot now; ``setting``: the app setting with its address."""
+    return transient(cause, check=f"its health, the network between the app and it, and {setting}")
 
 
 def require_own(answer: Any) -> None:
@@ -70,10 +76,10 @@ def translated(store: str, setting: str) -> Iterator[None]:
     except HttpResponseError as error:
         raise _of_status(error, store, setting) from error
     except AttributeError as error:  # raised by an SDK that looks for the response of an error that has none
-        raise TransientError(f"{store} sent an incomplete answer") from error
+        raise unavailable(f"{store} sent an incomplete answer", setting) from error
     except AzureError as error:  # no answer: refused, reset, timed out, name not found
         # Its text, and that of its causes, holds the address, which may hold a signature: none of them goes further.
-        raise TransientError(f"{store} did not answer: {shortened(without_queries(error))}") from None
+        raise unavailable(f"{store} did not answer: {shortened(without_queries(error))}", setting) from None
 
 
 def _of_status(error: HttpResponseError, store: str, setting: str) -> TransientError | PermanentError:
@@ -81,7 +87,7 @@ def _of_status(error: HttpResponseError, store: str, setting: str) -> TransientE
     if status is not None and status < 400:  # by its headers it is the service's, but not an answer to this request
         return stranger(store, f"an answer that is cut, or to something else ({status})")
     if status is None or status >= 500 or status in _MAY_RECOVER:
-        return TransientError(f"{store} answered {status}: {shortened(error)}")
+        return unavailable(f"{store} answered {status}: {shortened(error)}", setting)
     if status in {401, 403}:
         reason = f"{store} refused the credentials ({status}); check {setting}: {shortened(error)}"
         return PermanentError(reason, code=Code.BAD_CONFIGURATION)

@@ -11,6 +11,7 @@ import paramiko
 
 from shared.clients.ssh import Finished, SshSession
 from shared.clients.ssh_frames import printable
+from shared.clients.ssh_login import trouble_on_vm
 from shared.errors import Code, PermanentError, TransientError
 from shared.serving.containers import SMOKE_PATH, Container, ContainerSpec, parse_inspect, run_arguments
 
@@ -82,7 +83,7 @@ class ContainerEngine:
         try:
             return parse_inspect(result.stdout.decode("utf-8"))
         except ValueError as error:
-            raise TransientError(f"{self._session.label}: inspecting container {name}: {error}") from error
+            raise trouble_on_vm(f"{self._session.label}: inspecting container {name}: {error}") from error
 
     def pull(self, image: str) -> None:
         """Bring an image (by digest) onto the VM, unless it is there.
@@ -129,7 +130,7 @@ class ContainerEngine:
         removed = self._call("rm", "--force", name)
         if self.inspect(name) is not None:
             self._session.expect(removed, f"removing container {name}")
-            raise TransientError(f"{self._session.label}: container {name} is still there after its removal")
+            raise trouble_on_vm(f"{self._session.label}: container {name} is still there after its removal")
 
     def last_log(self, name: str, *, lines: int = 20) -> str:
         """The end of what a container wrote, its lines joined by bars; empty when that is not known."""
@@ -197,7 +198,7 @@ class LoopbackHttp:
                 return response.status, reply
             except (OSError, EOFError, HTTPException) as error:
                 cause = " ".join(str(error).split()) or type(error).__name__
-                raise TransientError(f"{self._session.label}: {method} {path} on port {port}: {cause[:500]}") from error
+                raise trouble_on_vm(f"{self._session.label}: {method} {path} on port {port}: {cause[:500]}") from error
 
 
 class _Stream:

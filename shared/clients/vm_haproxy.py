@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from shared.clients.ssh import SshSession
+from shared.clients.transient import transient
 from shared.errors import Code, PermanentError, TransientError
 from shared.serving.haproxy import (
     SOCKET_PATH,
@@ -62,7 +63,7 @@ class HaproxyRuntime:
         try:
             return parse_servers(answer)
         except ValueError as error:
-            raise TransientError(f"{self._session.label}: {error}") from error
+            raise self._trouble(str(error)) from error
 
     def bring_in(self, pipeline: str, colour: Colour, *, seconds: float) -> bool:
         """Give a server traffic once HAProxy's own health check passed; False when it did not within ``seconds``."""
@@ -112,11 +113,14 @@ class HaproxyRuntime:
         # HAProxy answers a command of this kind with an empty line, anything else is an error.
         answer = self._ask(command).strip()
         if answer:
-            raise TransientError(f"{self._session.label}: HAProxy answers {' '.join(answer.split())[:200]!r}")
+            raise self._trouble(f"HAProxy answers {' '.join(answer.split())[:200]!r}")
 
     def _ask(self, command: str) -> str:
         result = self._session.run(["python3", "-c", _ASK, SOCKET_PATH], stdin=f"{command}\n".encode())
         if result.status != 0:
             last = result.stderr.strip().rsplit("\n", 1)[-1][:200]
-            raise TransientError(f"{self._session.label}: HAProxy's socket ~/{SOCKET_PATH} does not answer: {last}")
+            raise self._trouble(f"HAProxy's socket ~/{SOCKET_PATH} does not answer: {last}")
         return result.stdout.decode("utf-8", "replace")
+
+    def _trouble(self, cause: str) -> TransientError:
+        return transient(f"{self._session.label}: {cause}", check="that HAProxy runs on the VM, and its log there")

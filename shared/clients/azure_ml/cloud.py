@@ -24,10 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from shared.clients.foreign_answers import stranger
-from shared.errors import Code, PermanentError, TransientError
+from shared.clients.transient import transient
+from shared.errors import Code, PermanentError
 from shared.settings import AzureMl
 
 FETCH_SECONDS = 15.0
+_SETTING = "EDGETRAIN_AZURE_ML__METADATA_URL"
 
 _lock = threading.Lock()
 _configured: tuple[str, str] | None = None  # metadata URL and cloud of this process
@@ -70,7 +72,8 @@ def _fetch(url: str) -> Any:
         with urllib.request.urlopen(url, timeout=FETCH_SECONDS) as response:  # noqa: S310 - the scheme was checked
             return json.load(response)
     except (OSError, HTTPException) as error:
-        raise TransientError(f"the Azure ML cloud metadata at {url} cannot be fetched: {error}") from error
+        cause = f"the Azure ML cloud metadata at {url} cannot be fetched: {error}"
+        raise transient(cause, check=f"the network between the app and it, and {_SETTING}") from error
     except (ValueError, RecursionError):
         if url.startswith("file://"):
             raise _refusal(f"{url} does not answer with JSON") from None
@@ -91,4 +94,4 @@ def _require_cloud(clouds: Any, settings: AzureMl) -> None:
 
 
 def _refusal(reason: str) -> PermanentError:
-    return PermanentError(f"EDGETRAIN_AZURE_ML__METADATA_URL or __CLOUD: {reason}", code=Code.BAD_CONFIGURATION)
+    return PermanentError(f"{_SETTING} or __CLOUD: {reason}", code=Code.BAD_CONFIGURATION)

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import PurePosixPath
 from typing import Any, Final, Protocol
 
-from shared.clients.azure_ml.errors import translated
+from shared.clients.azure_ml.errors import translated, unavailable
 from shared.clients.ssh_keys import KeyTextError, private_key, private_key_text
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import Code, PermanentError
 from shared.settings import Compute
 
 WAIT_SECONDS: Final = 10.0
@@ -51,7 +51,7 @@ def attach_compute(
     def is_ready() -> bool:
         while (state := _state(workspace, name, compute)) in _UNDER_WAY:
             if monotonic() >= deadline:
-                raise TransientError(f"Azure ML is still {state.lower()} the compute target {name}; this waits for it")
+                raise unavailable(f"Azure ML is still {state.lower()} the compute target {name}")
             sleep(_POLL_SECONDS)
         return state == _READY
 
@@ -62,7 +62,7 @@ def attach_compute(
         if not is_ready():
             _attach(workspace, name, compute)
     if not is_ready():
-        raise TransientError(f"Azure ML did not attach the compute target {name}; it is tried again")
+        raise unavailable(f"Azure ML did not attach the compute target {name}")
 
 
 def interpreter_path(compute: Compute, environment: str) -> str:
@@ -125,5 +125,5 @@ def _known(workspace: Any, name: str) -> Any:
                 raise
         # It says so of every 404, also of a proxy's; to attach what is there would overwrite it.
         if name in workspace.compute_targets:
-            raise TransientError(f"Azure ML lists the compute target {name}, but does not show it")
+            raise unavailable(f"Azure ML lists the compute target {name}, but does not show it")
         return None

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from shared.clients.foreign_answers import foreign, stranger
+from shared.clients.transient import transient
 from shared.errors import Code, EdgetrainError, PermanentError, TransientError
 from shared.values.texts import shortened, without_queries
 
@@ -19,6 +20,12 @@ _REFUSED = ("AADSTS700016", "AADSTS7000215", "AADSTS7000222", "invalid_client")
 _SENTENCE = re.compile(r'\\?"message\\?":\s*\\?"(?P<said>[^"\\]+)')
 _PIECE = 16  # characters of a key; shorter ones may be in any text
 _CHECK_PRINCIPAL = "check the service principal's secret and its role on the workspace"
+_CHECK_SETTINGS = "check the app settings EDGETRAIN_AZURE_ML__... and the workspace that they name"
+
+
+def unavailable(cause: str) -> TransientError:
+    """The error when Azure ML cannot now; ``cause`` names it."""
+    return transient(cause, check="its health in the Azure portal and the network between the app and it")
 
 
 @contextmanager
@@ -77,7 +84,7 @@ def _from_text(action: str, error: Exception, secret: str) -> EdgetrainError:
     reason = f"Azure ML could not {action}: {type(error).__name__}: {shortened(without_queries(said))}"
     if any(code in text for code in _REFUSED):
         return PermanentError(f"{reason}; {_CHECK_PRINCIPAL}", code=Code.BAD_CONFIGURATION)
-    return TransientError(reason)
+    return unavailable(reason)
 
 
 def _quotes(text: str, secret: str) -> bool:
@@ -90,8 +97,7 @@ def _from_status(action: str, status: int, text: str, absent: PermanentError | N
     if status == 404 and absent is not None:
         return absent
     reason = f"Azure ML could not {action}: it answered {status}: {shortened(text)}"
-    if status in {401, 403}:
-        reason += f"; {_CHECK_PRINCIPAL}"
     if status in {408, 409, 429} or status >= 500:
-        return TransientError(reason)
-    return PermanentError(reason, code=Code.BAD_CONFIGURATION)
+        return unavailable(reason)
+    remedy = _CHECK_PRINCIPAL if status in {401, 403} else _CHECK_SETTINGS
+    return PermanentError(f"{reason}; {remedy}", code=Code.BAD_CONFIGURATION)

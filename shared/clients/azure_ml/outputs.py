@@ -22,11 +22,11 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from shared.clients.azure_ml.errors import translated
+from shared.clients.azure_ml.errors import translated, unavailable
 from shared.clients.foreign_answers import stranger
 from shared.decisions.training.artifact_names import MOST_BYTES, files_below
-from shared.errors import Code, PermanentError, TransientError
-from shared.values.texts import shortened
+from shared.errors import Code, PermanentError
+from shared.values.texts import counted, shortened
 
 CHECKSUMS_FILE: Final = "outputs/checksums.json"  # written by training/common/job_runtime.py, last of all
 PIECE: Final = 1 << 20
@@ -50,7 +50,7 @@ class RunOutputs:
             with translated(f"list the files of run {self._run.id}"):
                 self._names = [str(name) for name in self._run.get_file_names()]
             if not self._names:
-                raise TransientError(f"Azure ML lists no file of run {self._run.id}, not even its log")
+                raise unavailable(f"Azure ML lists no file of run {self._run.id}, not even its log")
         return self._names
 
     def below(self, folder: str) -> dict[str, str]:
@@ -78,7 +78,7 @@ class RunOutputs:
             try:
                 said = json.loads(content or b"{}")
             except (ValueError, RecursionError):  # whoever wrote the training may have written it, or it was cut
-                raise TransientError(f"{CHECKSUMS_FILE} of run {self._run.id} cannot be read") from None
+                raise unavailable(f"Azure ML gives no readable {CHECKSUMS_FILE} of run {self._run.id}") from None
             self._left = {f"{_OUTPUTS}{name}": each for name, each in said.items()} if isinstance(said, dict) else {}
         return self._left
 
@@ -87,7 +87,7 @@ class RunOutputs:
             return None
         address = self._addresses(name).get(name)
         if address is None:
-            raise TransientError(f"Azure ML lists {name} of run {self._run.id}, but has no address for it")
+            raise unavailable(f"Azure ML lists {name} of run {self._run.id}, but has no address for it")
         content = b""
         for piece in _pieces(name, address, known):
             content += piece
@@ -104,8 +104,9 @@ class RunOutputs:
             found = dict(self._run._client.artifacts.get_files_by_artifact_prefix_id(place))  # noqa: SLF001
         found = {name: uri for name, uri in found.items() if name == prefix or name.startswith(f"{prefix}/")}
         if found.keys() != listed:
-            reason = f"Azure ML lists {len(listed)} files of run {self._run.id} under {prefix}, and finds {len(found)}"
-            raise TransientError(reason)
+            there = counted(len(listed), "file")
+            reason = f"Azure ML lists {there} of run {self._run.id} under {prefix}, and finds {len(found)}"
+            raise unavailable(reason)
         return found
 
 
@@ -128,7 +129,10 @@ def _pieces(name: str, address: str, known: Mapping[str, Any]) -> Iterator[bytes
     Raises :class:`TransientError` at the end when it differs from what the storage has, or from what the job wrote.
     """
     if urlsplit(address).scheme != "https":
-        raise PermanentError(f"Azure ML gives no https address for {shortened(name)}", code=Code.BAD_CONFIGURATION)
+        raise PermanentError(
+            f"Azure ML gives no https address for {shortened(name)}; check the workspace's storage",
+            code=Code.BAD_CONFIGURATION,
+        )
     transfer = _Transfer(name)
     try:
         with requests.get(address, headers={"Accept-Encoding": "identity"}, stream=True, timeout=_TIMEOUT) as answer:
@@ -140,7 +144,7 @@ def _pieces(name: str, address: str, known: Mapping[str, Any]) -> Iterator[bytes
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         # The raw stream breaks off with urllib3's own. No text of the error: it may quote the address, whose signature
         # opens it.
-        raise TransientError(f"{_SERVICE} did not give {shortened(name)}: {type(error).__name__}") from None
+        raise unavailable(f"{_SERVICE} did not give {shortened(name)}: {type(error).__name__}") from None
     transfer.require_whole()
     transfer.require_as_left(known.get(name))
 
@@ -160,7 +164,7 @@ class _Transfer:
             kind = answer.headers.get("Content-Type", "nothing").partition(";")[0]
             raise stranger(_SERVICE, f"{shortened(kind, 60)} ({answer.status_code})")
         if answer.status_code != 200:
-            raise TransientError(f"{_SERVICE} answered {answer.status_code} for {self._name}")
+            raise unavailable(f"{_SERVICE} answered {answer.status_code} for {self._name}")
         self._headers = {key.lower(): value for key, value in answer.headers.items()}
 
     def read(self, piece: bytes) -> None:
@@ -179,10 +183,10 @@ class _Transfer:
             said = self._headers.get(header)
             if said is not None and said != value:
                 reason = f"{_SERVICE} gave other bytes of {self._name} than its {header} says: {value}, not {said}"
-                raise TransientError(shortened(reason))
+                raise unavailable(shortened(reason))
 
     def require_as_left(self, left: Any) -> None:
         """Raise :class:`TransientError` when the bytes differ from the job's list, as after an upload that was cut."""
         if isinstance(left, dict) and (left.get("size"), left.get("md5")) != (self._size, self._md5.hexdigest()):
             reason = f"{_SERVICE} keeps {self._size} bytes of {self._name}, which differ from what the training wrote"
-            raise TransientError(f"{reason}; if this repeats, start the run again")
+            raise unavailable(f"{reason}; only another training writes them anew")

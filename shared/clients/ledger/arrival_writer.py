@@ -108,7 +108,7 @@ class Joiner:
     def _first_arrival(self, pipeline: str, one: _Asked) -> FirstArrival:
         first = self._recent.get(pipeline, one.version) or self._look_up(pipeline, one.version)
         if first is None:
-            reason = f"event {one.arrival.event_id} of pipeline {pipeline} could not be recorded; try again"
+            reason = f"event {one.arrival.event_id} of pipeline {pipeline} could not be recorded"
             raise TransientError(reason)
         return first
 

@@ -49,7 +49,7 @@ class ChampionLedger:
             crowned = replace(champion, bests=with_bests(before.bests, measured))
             if self._champions.update(Row(row.partition, row.key, _values(crowned, at), row.etag)):
                 return
-        raise TransientError(f"too many runs raced to be champion of {champion.pipeline}; try again")
+        raise TransientError(f"too many runs raced to be champion of {champion.pipeline}")
 
     def note(self, pipeline: str, measured: Sequence[Best]) -> None:
         """Record what a run that was not promoted measured of the champion."""
@@ -62,7 +62,7 @@ class ChampionLedger:
             since = datetime.fromisoformat(row.values["since"])
             if self._champions.update(Row(row.partition, row.key, _values(noted, since), row.etag)):
                 return
-        raise TransientError(f"too many runs raced for the champion of {pipeline}; try again")
+        raise TransientError(f"too many runs raced for the champion of {pipeline}")
 
 
 def _champion(row: Row) -> Champion:

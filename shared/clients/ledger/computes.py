@@ -43,7 +43,7 @@ class ComputeLedger:
                 changed, answer = rule(state)
                 if changed == state or self._keep(compute, changed, row):
                     return answer
-        raise TransientError(f"too many runs raced for their turn at compute {compute}; try again")
+        raise TransientError(f"too many runs raced for their turn at compute {compute}")
 
     def give_back(self, compute: str, run_id: str, now: datetime) -> None:
         """Remove the run from the compute's queue; the next run is granted in the same step. Safe to repeat."""

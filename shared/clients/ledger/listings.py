@@ -62,7 +62,7 @@ class ListingLedger:
                 return
             if self._claims.update(Row(row.partition, row.key, values, row.etag)):
                 return
-        raise TransientError(f"too many runs of pipeline {pipeline} ended at once; try again")
+        raise TransientError(f"too many runs of pipeline {pipeline} ended at once")
 
     def last_scan(self, pipeline: str) -> ScanState | None:
         """The state of the last scan."""

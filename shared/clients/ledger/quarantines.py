@@ -69,4 +69,4 @@ def _quarantine(row: Row) -> Quarantine:
 
 
 def _busy(pipeline: str) -> TransientError:
-    return TransientError(f"too many writers raced for a quarantine of pipeline {pipeline}; try again")
+    return TransientError(f"too many writers raced for a quarantine of pipeline {pipeline}")

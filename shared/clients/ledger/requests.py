@@ -43,7 +43,7 @@ class RequestLedger:
         if not self._requests.insert(row):
             found = self._requests.get(source, key)
             if found is None:
-                raise TransientError(f"the claim of a {source} request was removed at this moment; try again")
+                raise TransientError(f"the claim of a {source} request was removed at this moment")
             row = found
         return RequestClaim(
             instance_id=row.values["instance_id"],

@@ -137,12 +137,12 @@ class RunLedger:
                 return
             if self._runs.transact(*self._replacing(run, record)) is None:
                 return
-        raise TransientError(f"too many writers raced for the record of run {record.run_id}; try again")
+        raise TransientError(f"too many writers raced for the record of run {record.run_id}")
 
     def _replacing(self, run: Row, record: RunRecord) -> list[Change]:
         listed = self._runs.get(record.pipeline, _time_key(record))
         if listed is None:
-            raise TransientError(f"the record of run {record.run_id} is incomplete; try again")
+            raise TransientError(f"the record of run {record.run_id} is incomplete")
         values = _values(record)
         changes: list[Change] = [
             Update(Row(run.partition, run.key, values, run.etag)),
@@ -154,7 +154,7 @@ class RunLedger:
     def _holder(self, request: RunRequest) -> RunRequest:
         row = self._runs.get(request.pipeline, _run_key(request.run_id))
         if row is None or "request" not in row.values:
-            raise TransientError(f"run {request.run_id} could not be claimed and nobody holds it; try again")
+            raise TransientError(f"run {request.run_id} could not be claimed and nobody holds it")
         return from_text(RunRequest, row.values["request"])
 
 

@@ -178,4 +178,4 @@ def _closed_key(window_id: str) -> str:
 
 
 def _busy(pipeline: str) -> TransientError:
-    return TransientError(f"too many arrivals raced for the window of pipeline {pipeline}; try again")
+    return TransientError(f"too many arrivals raced for the window of pipeline {pipeline}")

@@ -60,7 +60,6 @@ def test_a_proxys_not_found_attaches_nothing_over_what_is_there(
         azure_ml.clear_faults()
 
     assert isinstance(answer, Failed)
-    assert isinstance(answer, Failed)
     assert answer.kind == "transient"
     assert "compute target seen" in answer.text
     assert azure_ml.attachments("seen") == 1

@@ -30,7 +30,8 @@ def test_the_services_own_sentence_is_kept_and_not_the_headers() -> None:
     with pytest.raises(TransientError) as caught, translated("submit run r-1"):
         raise failure(body)
 
-    assert str(caught.value) == "Azure ML could not submit run r-1: it answered 500: the store is read-only"
+    assert "submit run r-1: it answered 500: the store is read-only;" in str(caught.value)
+    assert "filler" not in str(caught.value)
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", "null", '{"error": null}', '{"error": {"message": 3}}', "[" * 9999])
@@ -47,6 +48,5 @@ def test_a_sentence_is_found_in_a_text_that_quotes_the_whole_answer(quote: str) 
     with pytest.raises(TransientError) as caught, translated("submit run r-1"):
         raise ExperimentExecutionException(f"{filler} {body} {filler}")
 
-    assert (
-        str(caught.value) == "Azure ML could not submit run r-1: ExperimentExecutionException: the store is read-only"
-    )
+    assert "submit run r-1: ExperimentExecutionException: the store is read-only;" in str(caught.value)
+    assert filler not in str(caught.value)
