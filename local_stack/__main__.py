@@ -120,7 +120,7 @@ def _down(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     running = record.read(Layout.at(options.state))
     if running is None or not running.is_supervised():
-        print("not running")
+        print("the stack is not running; start it with: make up")
         return 3
     print(render(running.services))
     for line in addresses(read_object(Layout.at(options.state).endpoints), pipeline_files()):

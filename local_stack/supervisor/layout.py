@@ -93,7 +93,7 @@ class Layout:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise InUseError(f"a stack already runs in {self.root}") from error
+                raise InUseError(f"a stack runs in {self.root} already; stop it with: make down") from error
             yield
         finally:
             os.close(descriptor)

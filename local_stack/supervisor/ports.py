@@ -47,7 +47,9 @@ def choose(
                 chosen[name] = port
                 break
         else:
-            raise NoFreePortError(f"no free port for {name} between {FIRST} and {LAST}")
+            raise NoFreePortError(
+                f"no free port for {name} between {FIRST} and {LAST}; stop programs that listen there"
+            )
     return chosen
 
 

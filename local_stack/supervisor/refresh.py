@@ -76,11 +76,11 @@ def asked(layout: Layout, running: record.Record, ask: Callable[[], None], log: 
             for line in lines:
                 say(line.rstrip())
             if now is None or not now.is_supervised():
-                say("the stack has stopped in the meantime")
+                say("the stack has stopped; start it with: make up")
                 return False
             if now.refreshed > running.refreshed:
                 return all(service.state is State.READY for service in now.services)
             if time.monotonic() > ends:
-                say(f"the stack did not come to it within {_PATIENCE:.0f} s; look at {log}")
+                say(f"the stack was not brought up to date within {_PATIENCE:.0f} s; see {log}")
                 return False
             time.sleep(_POLL)

@@ -168,7 +168,7 @@ class Stack:
             self._progress(f"{status.name} is ready after {now - self._began.pop(status.name, now):.1f} s")
         elif status.state is State.DIED:
             self._began.pop(status.name, None)
-            self._progress(f"{status.name} died ({status.detail}), see {status.log}")
+            self._progress(f"{status.name} died ({status.detail}); see {status.log}, and start it again with: make up")
         elif status.state is State.STOPPED:
             self._progress(f"{status.name} is stopped")
 

@@ -91,7 +91,7 @@ def test_down_and_up_keep_addresses_keys_and_blobs(state: Path) -> None:
     assert "Loading success" in log.stdout
     assert (down.returncode, down.stdout) == (0, "stopped\n")
     assert living(state) == 0
-    assert call(state, "status").stdout == "not running\n"
+    assert "not running" in call(state, "status").stdout
     assert call(state, "down").stdout == "nothing was running\n"
 
     with Stack.start(state, only=["hub_storage"]) as stack:
