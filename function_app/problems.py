@@ -18,6 +18,7 @@ from shared.values.wire import to_wire
 log = logging.getLogger(__name__)
 
 PROBLEM_TYPE = "application/problem+json"
+TRY_AGAIN_LATER = "try_again_later"
 _LONGEST_DETAIL = 2000
 Handler = Callable[..., Coroutine[Any, Any, func.HttpResponse]]
 
@@ -65,7 +66,7 @@ def problem(status: int, code: str, detail: str, *, field: str | None = None) ->
 def problem_of(error: PermanentError | TransientError) -> func.HttpResponse:
     """The problem document of one of our errors; transient ones are 503, so that clients try again."""
     if isinstance(error, TransientError):
-        return problem(503, "try_again_later", str(error))
+        return problem(503, TRY_AGAIN_LATER, f"{error}; send the request again later")
     field = error.field if isinstance(error, BadFieldError) else None
     return problem(_STATUS.get(error.code, 422), error.code.value, error.reason, field=field)
 

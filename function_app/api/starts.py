@@ -14,11 +14,11 @@ from function_app.api.handlers import Located
 from function_app.api.previews import preview_run
 from function_app.composition import Services
 from function_app.durable_client import start_once
-from function_app.problems import RefusedError
+from function_app.problems import TRY_AGAIN_LATER, RefusedError
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger.keys import digest
 from shared.decisions.admission.repeats import effective_parameters
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, Cause, Preview, Verdict
 from shared.values.wire import to_text, to_wire
 
@@ -138,7 +138,8 @@ def admission_answer(said: dict[str, Any]) -> Located[m.Accepted]:
         waited = said.get(
             "failed", f"the data were not listed within {ADMISSION_SECONDS:g} s, and the request continues"
         )
-        raise TransientError(f"{waited}; check GET /api/runs?pipeline=... before you request it again")
+        reason = f"{waited}; check GET /api/runs?pipeline=... before you request it again"
+        raise RefusedError(503, TRY_AGAIN_LATER, reason)
     admission = said["admission"]
     run_id, started = admission["run_id"], admission["start"]
     verdict = Verdict(admission.get("verdict", Verdict.TRAINED))

@@ -4,8 +4,10 @@ import asyncio
 from typing import Any
 
 import azure.functions as func
+import pytest
 
-from function_app.problems import answers_problems, problem_of
+from function_app.api.starts import admission_answer
+from function_app.problems import RefusedError, answers_problems, problem_of
 from shared.errors import TransientError
 from shared.messages import Verdict
 from tests.support.api import MemoryServices, a_request, response_to, text_of
@@ -22,6 +24,13 @@ def responded(name: str, request: func.HttpRequest, services: MemoryServices) ->
         return await asyncio.to_thread(response_to, name, request, services)
 
     return asyncio.run(answers_problems(respond)())
+
+
+def starting(admission: dict[str, str]) -> str:
+    """The answer to a start whose request shows this."""
+    with pytest.raises(RefusedError) as refused:
+        admission_answer(admission)
+    return f"{refused.value.status}: {refused.value.reason}"
 
 
 def said(response: func.HttpResponse) -> str:
@@ -59,6 +68,8 @@ def test_http_problems() -> None:
         "an empty Idempotency-Key": ask("start_run", method="POST", path=PIPELINE, headers={"Idempotency-Key": ""}),
         "an unknown quarantine": ask("release", method="POST", path=PIPELINE, body={"fingerprint": "00" * 32}),
         "something does not answer": said(problem_of(TransientError("the ledger's table did not answer"))),
+        "a request that could not be admitted": starting({"failed": "the ledger's table did not answer"}),
+        "a request that is not admitted yet": starting({}),
         "a fault of the app": ask("cancel_run", method="POST", path=RUN).partition("incident")[0] + "incident ...",
     }
 

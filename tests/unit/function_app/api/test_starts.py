@@ -8,7 +8,7 @@ import pytest
 
 from function_app.api import starts
 from function_app.problems import RefusedError
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, Preview, Verdict
 from shared.values.wire import from_wire
 from tests.support.api import MemoryServices, a_request, response_to, text_of
@@ -214,8 +214,8 @@ def test_an_admission_becomes_the_right_status(said: dict[str, Any], status: int
         (NO_DATA, PermanentError, "no hold-out; upload it"),
         (QUARANTINED, RefusedError, "failed 3 times"),
         (REFUSED, PermanentError, "broken"),
-        (FAILED, TransientError, "tables are down; .*GET /api/runs"),
-        ({}, TransientError, "not listed within 200 s"),
+        (FAILED, RefusedError, "tables are down; .*GET /api/runs"),
+        ({}, RefusedError, "not listed within 200 s"),
     ],
 )
 def test_what_is_no_admission_is_a_problem(said: dict[str, Any], error: type[Exception], says: str) -> None:
