@@ -10,13 +10,14 @@ from typing import Protocol
 from shared.decisions.admission.fingerprint import evaluator_digest, fingerprint, recipe_digest, run_id
 from shared.decisions.admission.quarantine import failed_in_training
 from shared.decisions.admission.repeats import Refusal, decide_attempt, effective_parameters, nothing_new
-from shared.decisions.admission.run_plan import plan_of
+from shared.decisions.admission.run_plan import plan_of, workload_of
 from shared.decisions.explanations.serving_model import ServingModel, serving_text, serving_text_after_refusal
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.messages import (
     FAIR_COMPARISON_SCHEMA,
+    SEALED_SCHEMA,
     AdmissionRequest,
     Champion,
     Quarantine,
@@ -152,8 +153,8 @@ class AdmissionEvaluator:
         train = pipeline.train
         parameters = effective_parameters(train.parameters, request.parameters)
         job = self.jobs.read(train.folder)
-        leave_out = pipeline.data.leaves_out_faulty
-        recipe = recipe_digest(job.frozen.tree, parameters, leave_out_faulty=leave_out)
+        leave_out, workload = pipeline.data.leaves_out_faulty, workload_of(pipeline)
+        recipe = recipe_digest(job.frozen.tree, parameters, leave_out_faulty=leave_out, workload=workload)
 
         trained = self.trainings.trained(pipeline.name) if pipeline.data.select == "new" else None
         snapshot = take_snapshot(pipeline, since=trained.snapshot if trained else None)
@@ -173,6 +174,7 @@ class AdmissionEvaluator:
             parameters=parameters,
             environment_locks=job.pins,
             leave_out_faulty=leave_out,
+            workload=workload,
         )
         previous = self.runs.runs_of(pipeline.name, identity)
         quarantine = self.quarantines.get(pipeline.name, identity) if any(map(failed_in_training, previous)) else None
@@ -195,7 +197,7 @@ class AdmissionEvaluator:
             forced=request.force,
             note=request.note,
             own_parameters=bool(request.parameters),
-            evaluator=evaluator_digest(job.code, job.pins),
-            schema=FAIR_COMPARISON_SCHEMA,
+            evaluator=evaluator_digest(job.code, job.pins, workload=workload, parameters=parameters),
+            schema=FAIR_COMPARISON_SCHEMA if workload is None else SEALED_SCHEMA,
         )
         return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=run)

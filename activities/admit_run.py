@@ -122,7 +122,8 @@ def _again(
 
 
 def _recipe_of(run: RunRequest, job: FrozenJob) -> str:
-    return recipe_digest(job.tree, run.parameters, leave_out_faulty=run.plan.leave_out_faulty)
+    plan = run.plan
+    return recipe_digest(job.tree, run.parameters, leave_out_faulty=plan.leave_out_faulty, workload=plan.workload)
 
 
 def _mark_decided(

@@ -3,7 +3,6 @@
 Nothing is run and no engine is needed; only the new layer is sent. The same command makes the same digest.
 """
 
-import hashlib
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +11,10 @@ from typing import Protocol
 from shared.errors import Code, PermanentError
 from shared.messages import BuildImage, BuiltImage, FrozenJob
 from shared.oci.images import Image, Layer, append, describe, timestamp
-from shared.oci.layers import Entry, folder_entries, model_level, write_layer
+from shared.oci.layers import folder_entries, model_level, write_layer
 from shared.oci.references import ImageName
 from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, push_image
-from shared.training_code.job_trees import SCORE, JobTree
+from shared.training_code.job_trees import JobTree
 from shared.training_code.scoring_images import APP_ROOT, MODEL_ROOT, ScoringParts, scoring_parts
 
 
@@ -33,17 +32,25 @@ class RunCode(Protocol):
         """The code that the run was admitted with; raises :class:`PermanentError` when it is not stored any more."""
 
 
+class DependencyImages(Protocol):
+    """Finds dependency images."""
+
+    def find(self, name: ImageName, *, pipeline: str) -> FoundImage:
+        """The pinned image; raises :class:`PermanentError` when it is not there, or moved."""
+
+
 def build_image(
     command: BuildImage,
     *,
     artifacts: ModelArtifacts,
     code: RunCode,
     registry: ImageRegistry,
+    images: DependencyImages,
 ) -> BuiltImage:
     """Append the model, push it and tag it with the run id; a repeated command finds the image of the first one."""
     pipeline = command.lineage.pipeline
     parts = scoring_parts(code.of(pipeline, command.job))
-    base = _dependency_image(registry, parts, pipeline)
+    base = images.find(parts.dependency_image, pipeline=pipeline)
     facts = _facts(command, parts, base)
     name = ImageName(f"models/{pipeline}", command.lineage.run_id)
 
@@ -60,22 +67,6 @@ def build_image(
         sources = Parts(files={layer.descriptor.digest: file}, repository=base.repository)
         push_image(registry, image, name, sources)
     return _built(registry, name, image, image.digest)
-
-
-def _dependency_image(registry: ImageRegistry, parts: ScoringParts, pipeline: str) -> FoundImage:
-    name = parts.dependency_image
-    remedy = f"make it with `edgetrain dependency-image --pipeline {pipeline}`"
-    try:
-        found = find_image(registry, name)
-    except ValueError as error:
-        reason = f"the dependency image {name} in {registry.host} cannot be used: {error}; {remedy}, with --rebuild"
-        raise PermanentError(reason, code=Code.DEPENDENCY_IMAGE_MISSING) from None
-    if found is None:
-        # The command makes the image of today's locks only.
-        other = "; if the locks have changed since the run was admitted, start the run again instead"
-        reason = f"the registry {registry.host} has no dependency image {name}; {remedy}{other}"
-        raise PermanentError(reason, code=Code.DEPENDENCY_IMAGE_MISSING)
-    return found
 
 
 def _find(registry: ImageRegistry, name: ImageName) -> FoundImage | None:
@@ -101,7 +92,7 @@ def _facts(command: BuildImage, parts: ScoringParts, base: FoundImage) -> dict[s
         "io.edgetrain.snapshot-digest": lineage.snapshot_digest,
         "io.edgetrain.metrics": json.dumps(lineage.metrics, sort_keys=True, separators=(",", ":")),
         "io.edgetrain.environment": parts.environment,
-        "io.edgetrain.score-script": hashlib.sha256(parts.score_script).hexdigest(),
+        **parts.labels,
     }
 
 
@@ -115,11 +106,13 @@ def _model_layer(command: BuildImage, parts: ScoringParts, artifacts: ModelArtif
         raise PermanentError(
             f"run {run_id} left no model below {path}; the training must write its model there", code=Code.MODEL_MISSING
         )
-    packed, script_file = work / "layer.tar.gz", work / SCORE
-    script_file.write_bytes(parts.score_script)
-    script = Entry(f"{APP_ROOT}/{SCORE}".lstrip("/"), script_file)
+    packed, code = work / "layer.tar.gz", work / "code"
+    for name, content in parts.code.items():
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).write_bytes(content)
+    entries = [*folder_entries(code, at=APP_ROOT.lstrip("/")), *folder_entries(model, at=MODEL_ROOT.lstrip("/"))]
     with packed.open("wb") as into:
-        layer = write_layer([script, *folder_entries(model, at=MODEL_ROOT.lstrip("/"))], into, level=model_level(files))
+        layer = write_layer(entries, into, level=model_level(files))
     return layer, packed
 
 

@@ -5,9 +5,12 @@ from typing import Protocol
 
 from shared.formats.manifest import CONTAINER as MANIFESTS
 from shared.messages import FrozenJob, TrainingOrder, TrainingStatus
+from shared.oci.references import ImageName
 from shared.pipelines import Pipeline
 from shared.training_code.job_trees import JobTree
+from shared.training_code.scoring_images import scoring_parts
 from shared.training_driver import TrainingDriver, TrainingJob
+from shared.wire_contracts.job_order import order_text
 
 GRACE_SECONDS = 600  # longer than the run's own limit, so that the orchestration cancels first and records why
 
@@ -26,22 +29,41 @@ class RunCode(Protocol):
         """The code that the run was admitted with; raises :class:`shared.errors.PermanentError` when it is gone."""
 
 
+class DependencyImages(Protocol):
+    """Finds dependency images."""
+
+    def reference(self, name: ImageName, *, pipeline: str) -> str:
+        """The pinned image by digest; raises :class:`shared.errors.PermanentError` when it is not there, or moved."""
+
+
 def submit_training(
-    order: TrainingOrder, *, driver: TrainingDriver, code: RunCode, pipelines: PipelineCatalogue
+    order: TrainingOrder,
+    *,
+    driver: TrainingDriver,
+    code: RunCode,
+    pipelines: PipelineCatalogue,
+    images: DependencyImages,
 ) -> TrainingStatus:
     """Submit the order; a repeat returns the training that the first call started.
 
-    ``pipelines`` is read only for orders of older schemas, whose runs carry no plan.
+    It trains in the dependency image of its code, by digest. ``pipelines`` is read only for orders of older schemas,
+    whose runs carry no plan.
     """
     limit = order.running_seconds
     if limit is None:
         limit = pipelines.get(order.pipeline).train.running_limit_seconds
+    tree = code.of(order.pipeline, order.job)
+    if order.workload is None:
+        arguments = _arguments(order)
+    else:
+        image = images.reference(scoring_parts(tree).dependency_image, pipeline=order.pipeline)
+        arguments = "--order", order_text(order, order.workload, image=image, seconds=int(limit))
     job = TrainingJob(
         run_id=order.run_id,
         pipeline=order.pipeline,
         compute=order.compute,
-        code=code.of(order.pipeline, order.job),
-        arguments=_arguments(order),
+        code=tree,
+        arguments=arguments,
         most_seconds=int(limit) + GRACE_SECONDS,
         tags={
             "pipeline": order.pipeline,
@@ -55,7 +77,7 @@ def submit_training(
 
 
 def _arguments(order: TrainingOrder) -> tuple[str, ...]:
-    """The command line of ``job.py``; references only."""
+    """The command line of the ``job.py`` of a run from before sealed training; references only."""
     options = {
         **({"--judged-metric": order.judged_metric} if order.judged_metric else {}),
         **({"--on-bad-file": "leave_out"} if order.leave_out_faulty else {}),

@@ -17,6 +17,7 @@ from shared.clients.container_registry import ContainerRegistryClient
 from shared.messages import BuildImage, BuiltImage, FrozenJob, Lineage
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.job_trees import JobTree
+from tests.support.image_registry import pinned_images
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = FOLDER = "digits"
@@ -49,7 +50,8 @@ def append_model(client: ContainerRegistryClient, run_id: str, folder: Path) -> 
         metrics={"accuracy": 0.95},
     )
     command = BuildImage(lineage=lineage, model_path="outputs/model", created_at=datetime(2026, 5, 1, tzinfo=UTC))
-    return build_image(command, artifacts=Folder(folder), code=Deployed(), registry=client)
+    images = pinned_images(client)
+    return build_image(command, artifacts=Folder(folder), code=Deployed(), registry=client, images=images)
 
 
 def main() -> None:

@@ -119,7 +119,8 @@ class Buildah:
         base = f"{self._registry.host}/{self._parts.dependency_image}"
         start = time.perf_counter()
         shutil.copytree(model, self._context / "model")
-        (self._context / "score.py").write_bytes(self._parts.score_script)
+        for name, content in self._parts.code.items():
+            (self._context / name).write_bytes(content)
         file = self._context / "Dockerfile"
         file.write_text(DOCKERFILE.format(base=base, run_id=run_id), encoding="utf-8")
         peaks = [

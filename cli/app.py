@@ -88,19 +88,32 @@ def dependency_image(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Build it again, such as after updates of the base.")
     ] = False,
+    pin: Annotated[
+        bool, typer.Option("--pin", help="Pin what the tag points at now, though it was pinned to another image.")
+    ] = False,
     cache: Cache = DEFAULT,
     app_root: AppRoot = _ROOT,
 ) -> None:
-    """Make the image that a pipeline's models are put on: a base, Python libraries, the scoring server.
+    """Make the image that a pipeline trains in and its models are put on: a base, Python libraries, the scoring server.
 
-    Once per lock file; what is there already stays. Without --base or --base-tar the base is made from Debian packages.
+    Once per lock file; what is there already stays. Its digest is pinned in the app's ledger (AzureWebJobsStorage), and
+    a tag that is moved later is refused. Without --base or --base-tar the base is made from Debian packages.
     The registry is that of the app's settings (EDGETRAIN_CONTAINER_REGISTRY__URL, __USERNAME, __PASSWORD).
     """
     from cli.dependency_image import make_for
 
     if base and base_tar:
         raise typer.BadParameter("--base and --base-tar name two bases; give one")
-    make_for(pipeline, base=base, base_tar=base_tar, rebuild=rebuild, cache=cache, app_root=app_root, say=progress())
+    make_for(
+        pipeline,
+        base=base,
+        base_tar=base_tar,
+        rebuild=rebuild,
+        cache=cache,
+        app_root=app_root,
+        say=progress(),
+        pin=pin,
+    )
 
 
 @app.command("base-image")

@@ -1,31 +1,35 @@
-"""Make the image that a pipeline's models are put on: a base, Python libraries, the scoring server. Once per lock file.
+"""Make the image that a pipeline trains in and its models are put on: a base, Python libraries, the scoring server.
 
-Its name is ``scoring/<training folder>:<environment key>``, in the registry of the app's settings
-(EDGETRAIN_CONTAINER_REGISTRY__URL, __USERNAME, __PASSWORD). What is there already stays.
+Once per lock file. Its name is ``scoring/<training folder>:<environment key>``, in the registry of the app's settings
+(EDGETRAIN_CONTAINER_REGISTRY__URL, __USERNAME, __PASSWORD). What is there already stays. Its digest is pinned in the
+ledger (AzureWebJobsStorage), so that a tag that is moved later is refused; without that setting the first run pins it.
 """
 
 import gzip
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from pydantic import ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.base_image import BUILD_TIME, SUITE, base_layer
 from cli.layer_cache import CachedLayer, LayerCache, Say
 from cli.site_layer import SITE, site_layer
 from shared.clients.container_registry import connect
+from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
 from shared.oci.images import Image, Layer, append, configure, describe, empty_image, timestamp
 from shared.oci.layers import compress_layer
-from shared.oci.references import parse_name
+from shared.oci.references import ImageName, parse_name
 from shared.oci.transfer import ImageRegistry, Parts, find_image, push_image
 from shared.pipelines import Pipelines
 from shared.settings import ContainerRegistry
 from shared.training_code.job_folders import JobFolders
+from shared.training_code.pinned_images import ImagePin, moved
 from shared.training_code.scoring_images import APP_ROOT, MODEL_ROOT, SCORING_PORT, ScoringParts, scoring_parts
 
 USER = "10001:10001"  # a number, because the base image need not know the user
@@ -49,6 +53,25 @@ class Environment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
     container_registry: ContainerRegistry
+
+
+class LedgerEnvironment(BaseSettings):
+    """The app settings that name the ledger."""
+
+    model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", frozen=True, extra="ignore")
+
+    ledger_connection_string: SecretStr | None = Field(None, validation_alias="AzureWebJobsStorage")
+    ledger_prefix: str = "edgetrain"
+
+
+class ImagePins(Protocol):
+    """Keeps which digest each tag was pinned to."""
+
+    def pin_once(self, name: ImageName, digest: str, at: datetime) -> ImagePin:
+        """Pin the tag unless it is pinned already; returns the pin that holds."""
+
+    def pin_anew(self, name: ImageName, digest: str, at: datetime) -> ImagePin:
+        """Pin the tag, whatever it was pinned to before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +114,16 @@ def ensure_dependency_image(
     push_image(registry, image, name, Parts(files=files, repository=base.parts.repository))
     say(f"{registry.host}/{name} is ready ({image.digest})")
     return image.digest
+
+
+def settle_pin(
+    pins: ImagePins, name: ImageName, digest: str, *, host: str, pipeline: str, anew: bool, at: datetime, say: Say
+) -> None:
+    """Pin the tag to the digest; ``anew``: also when it is pinned to another, which raises otherwise."""
+    pin = pins.pin_anew(name, digest, at) if anew else pins.pin_once(name, digest, at)
+    if pin.digest != digest:
+        raise PermanentError(moved(host, name, pin, digest, pipeline), code=Code.IMAGE_MOVED)
+    say(f"{host}/{name} is pinned to {digest}")
 
 
 def debian_base(cache: LayerCache, say: Say) -> Base:
@@ -148,9 +181,20 @@ def _facts(parts: ScoringParts) -> dict[str, str]:
 
 
 def make_for(
-    name: str, *, base: str, base_tar: Path | None, rebuild: bool, cache: Path, app_root: Path, say: Say
+    name: str,
+    *,
+    base: str,
+    base_tar: Path | None,
+    rebuild: bool,
+    cache: Path,
+    app_root: Path,
+    say: Say,
+    pin: bool = False,
 ) -> None:
-    """Make the dependency image of a pipeline; at most one of ``base`` and ``base_tar`` names its base."""
+    """Make the dependency image of a pipeline, and pin it; at most one of ``base`` and ``base_tar`` names its base.
+
+    ``pin``: pin what the tag points at now, also when it was pinned to another. What is built here is pinned anyway.
+    """
     layers = LayerCache(cache)
     pipeline = Pipelines(app_root / "pipelines").get(name)
     parts = scoring_parts(JobFolders(app_root).read(pipeline.train.folder))
@@ -161,7 +205,36 @@ def make_for(
                 return registry_base(base, registry)
             return tar_base(base_tar, layers, say) if base_tar else debian_base(layers, say)
 
-        ensure_dependency_image(parts, registry=registry, make_base=make_base, cache=layers, say=say, rebuild=rebuild)
+        before = registry.get_manifest(parts.dependency_image.repository, parts.dependency_image.reference)
+        digest = ensure_dependency_image(
+            parts, registry=registry, make_base=make_base, cache=layers, say=say, rebuild=rebuild
+        )
+        _keep_pin(
+            parts.dependency_image,
+            digest,
+            host=registry.host,
+            pipeline=name,
+            anew=pin or rebuild or before is None,
+            wanted=pin,
+            say=say,
+        )
+
+
+def _keep_pin(name: ImageName, digest: str, *, host: str, pipeline: str, anew: bool, wanted: bool, say: Say) -> None:
+    storage = LedgerEnvironment()
+    if storage.ledger_connection_string is None:
+        reason = "AzureWebJobsStorage is not set, so the image cannot be pinned here"
+        if wanted:
+            raise PermanentError(f"{reason}; set it as in the app settings", code=Code.BAD_CONFIGURATION)
+        say(f"{reason}; the first run that uses it pins it")
+        return
+    ledger = Ledger(storage.ledger_connection_string.get_secret_value(), storage.ledger_prefix)
+    try:
+        settle_pin(
+            ledger.image_pins, name, digest, host=host, pipeline=pipeline, anew=anew, at=datetime.now(UTC), say=say
+        )
+    finally:
+        ledger.close()
 
 
 def _registry_settings() -> ContainerRegistry:

@@ -128,7 +128,7 @@ def release_compute(ref: m.ComputeRef, s: Services) -> m.Done:
 def submit_training(order: m.TrainingOrder, s: Services) -> m.TrainingStatus:
     from activities.submit_training import submit_training as body
 
-    return body(order, driver=s.driver, code=s.run_code, pipelines=s.pipelines)
+    return body(order, driver=s.driver, code=s.run_code, pipelines=s.pipelines, images=s.dependency_images)
 
 
 @_body_of(c.CHECK_TRAINING)
@@ -150,6 +150,12 @@ def collect_training(training: m.TrainingRef, s: Services) -> m.TrainedModel:
     return s.driver.collect(training)
 
 
+@_body_of(c.READ_RECEIPT)
+def read_receipt(training: m.TrainingRef, s: Services) -> m.FoundReceipt:
+    """What left the site with a training; None when it left no receipt."""
+    return m.FoundReceipt(receipt=s.driver.receipt(training))
+
+
 @_body_of(c.READ_CHAMPION)
 def read_champion(query: m.ChampionQuery, s: Services) -> m.Champion:
     """The current champion; ``run_id`` is None when there is none."""
@@ -167,7 +173,7 @@ def register_model(command: m.RegisterModel, s: Services) -> m.RegisteredModel:
 def build_image(command: m.BuildImage, s: Services) -> m.BuiltImage:
     from activities.build_image import build_image as body
 
-    return body(command, artifacts=s.driver, code=s.run_code, registry=s.container_registry)
+    return body(command, artifacts=s.driver, code=s.run_code, registry=s.container_registry, images=s.dependency_images)
 
 
 @_body_of(c.START_CANDIDATE)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.pipelines import Pipelines
     from shared.settings import Settings
     from shared.training_code.job_folders import JobFolders
+    from shared.training_code.pinned_images import PinnedImages
     from shared.training_code.run_code import RunCode
     from shared.training_driver import TrainingDriver
 
@@ -112,6 +113,13 @@ class Services:
         from shared.clients.container_registry import connect
 
         return connect(self.settings.container_registry)
+
+    @cached_property
+    def dependency_images(self) -> "PinnedImages":
+        """The images that runs train in and models are put on, as they were pinned."""
+        from shared.training_code.pinned_images import PinnedImages
+
+        return PinnedImages(self.container_registry, self.ledger.image_pins)
 
     @cached_property
     def vms(self) -> "ServingVms":

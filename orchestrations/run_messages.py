@@ -4,8 +4,10 @@ from shared.decisions.promotion.judgement import Challenger, judge
 from shared.decisions.promotion.judgement_by_record import judge_by_record
 from shared.messages import (
     FAIR_COMPARISON_SCHEMA,
+    SEALED_SCHEMA,
     Champion,
     ChampionMeasurement,
+    Comparison,
     Judgement,
     Lineage,
     Rollout,
@@ -16,8 +18,9 @@ from shared.messages import (
 )
 
 
-def training_order(request: RunRequest, champion: str | None) -> TrainingOrder:
-    """``champion``: the run whose model serves when the training begins; a run is never compared with itself."""
+def training_order(request: RunRequest, champion: Champion | None) -> TrainingOrder:
+    """``champion``: whose model serves when the training begins; a run is never compared with itself."""
+    other = champion if champion is not None and champion.run_id != request.run_id else None
     return TrainingOrder(
         run_id=request.run_id,
         pipeline=request.pipeline,
@@ -27,10 +30,12 @@ def training_order(request: RunRequest, champion: str | None) -> TrainingOrder:
         fingerprint=request.fingerprint,
         job=request.plan.job,
         running_seconds=request.plan.limits.running_seconds,
-        champion=champion if champion != request.run_id else None,
+        champion=other.run_id if other else None,
         evaluator=request.evaluator,
         judged_metric=request.plan.rule.metric,
         leave_out_faulty=request.plan.leave_out_faulty,
+        workload=request.plan.workload,
+        champion_image=(other.image or "") if other and request.schema >= SEALED_SCHEMA else "",
     )
 
 
@@ -49,6 +54,11 @@ def judgement_on(
         compared=compared,
     )
     return judge(rule, challenger, champion)
+
+
+def comparison_with(champion: Champion, compared: ChampionMeasurement | None) -> Comparison | None:
+    """The comparison row by row, if it is with the champion that the run was judged against."""
+    return compared.comparison if compared is not None and compared.run_id == champion.run_id else None
 
 
 def lineage_of(request: RunRequest, record: RunRecord) -> Lineage:

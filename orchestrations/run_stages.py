@@ -1,6 +1,7 @@
 """The stages of one run, which all add to one record; ``retrain_model`` calls them in order."""
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,9 +11,9 @@ import azure.durable_functions as df
 from orchestrations import await_compute, call_safely
 from orchestrations.failures import AttributedError
 from orchestrations.progress import announce, report
-from orchestrations.run_messages import judgement_on, lineage_of, rollout_to, training_order
+from orchestrations.run_messages import comparison_with, judgement_on, lineage_of, rollout_to, training_order
 from orchestrations.stage_retries import Steps, retry_while_outside
-from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, RECORD_RUN, REGISTER_MODEL
+from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, READ_RECEIPT, RECORD_RUN, REGISTER_MODEL
 from shared.decisions.snapshots.omissions import described
 from shared.decisions.training.failure_causes import common_failure_kind
 from shared.decisions.training.retry_schedule import retry_text
@@ -20,6 +21,7 @@ from shared.formats.size_limits import bounded_metrics, bounded_record, bounded_
 from shared.messages import (
     FAIR_COMPARISON_SCHEMA,
     QUEUE_SCHEMA,
+    SEALED_SCHEMA,
     BuildImage,
     BuiltImage,
     Champion,
@@ -70,6 +72,11 @@ class Run:
         self.unkept = ""
         self.image: BuiltImage | None = None
         self.record = first_record(request)
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it trains by commands in containers, and leaves a receipt."""
+        return self.request.schema >= SEALED_SCHEMA
 
     @property
     def is_checked(self) -> bool:
@@ -159,13 +166,15 @@ class Run:
         """Train to the end; raises :class:`RunEndedError` unless the training completed."""
         request = self.request
         self.enter(Stage.TRAINING, details=training_id(request.run_id))
-        rival = (yield from self.champion()).run_id if self.is_checked else None
-        order = training_order(request, rival)
+        champion = (yield from self.champion()) if self.is_checked else None
+        order = training_order(request, champion)
         poll = TrainingPoll(order=order, limits=request.plan.limits, schema=request.schema)
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))
         end = from_wire(TrainingEnd, reply)
         if end.phase is not TrainingPhase.COMPLETED:
             self.record = replace(self.record, job_failed=end.job_failed)
+            if self.is_sealed and end.phase is TrainingPhase.FAILED and end.rounds:
+                yield from self.read_receipt()
             outcome = Outcome.CANCELLED if end.phase is TrainingPhase.CANCELLED else Outcome.FAILED
             reason = f"training: {end.reason or 'it was cancelled in Azure ML'}"
             raise RunEndedError(outcome, reason, end.failure_kind)
@@ -176,15 +185,26 @@ class Run:
     def collect(self) -> Steps:
         """Collect the training's results: metrics, and what it left out."""
         request = self.request
-        judged = (request.plan.rule.metric,)
-        ref = TrainingRef(run_id=request.run_id, pipeline=request.pipeline, metrics=judged)
+        ref = self.training_ref(metrics=(request.plan.rule.metric,))
         self.trained = yield from COLLECT_TRAINING.call(self.context, ref)
         self.compared = self.trained.compared
         if self.compared is None and self.rival:
             self.compared = ChampionMeasurement(run_id=self.rival, trouble=NOTHING_SAID)
         metrics, self.unkept = bounded_metrics(self.trained.metrics, request.plan.rule.metric)
         left_out = self.record.left_out + self.trained.left_out
-        self.record = replace(self.record, metrics=metrics, left_out=left_out)
+        self.record = replace(self.record, metrics=metrics, left_out=left_out, receipt=self.trained.receipt)
+
+    def training_ref(self, metrics: tuple[str, ...] = ()) -> TrainingRef:
+        """The run's training, and what it must have measured."""
+        compute = self.request.plan.compute if self.is_sealed else ""
+        return TrainingRef(run_id=self.request.run_id, pipeline=self.request.pipeline, metrics=metrics, compute=compute)
+
+    def read_receipt(self) -> Steps:
+        """Add what left the site to the record of a failed run; a run fails for its own reason, not for want of it."""
+        ref = self.training_ref()
+        with suppress(Exception):
+            found = yield from READ_RECEIPT.call(self.context, ref)
+            self.record = replace(self.record, receipt=found.receipt)
 
     def judge(self) -> Steps:
         """Judge against the current champion, which may be another one than when the training began."""
@@ -198,6 +218,8 @@ class Run:
             champion_value=judgement.champion_value,
             comparable=judgement.comparable,
             overtaken=judgement.overtaken,
+            rules=judgement.rules,
+            comparison=comparison_with(champion, self.compared),
         )
         if not judgement.promoted:
             raise RunEndedError(Outcome.NOT_PROMOTED, judgement.reason)

@@ -59,6 +59,7 @@ SUBMIT_TRAINING = Activity("submit_training", m.TrainingOrder, m.TrainingStatus,
 CHECK_TRAINING = Activity("check_training", m.TrainingRef, m.TrainingStatus, AZURE_ML)
 CANCEL_TRAINING = Activity("cancel_training", m.TrainingRef, m.Done, AZURE_ML)
 COLLECT_TRAINING = Activity("collect_training", m.TrainingRef, m.TrainedModel, AZURE_ML)
+READ_RECEIPT = Activity("read_receipt", m.TrainingRef, m.FoundReceipt, AZURE_ML)
 
 READ_CHAMPION = Activity("read_champion", m.ChampionQuery, m.Champion, LEDGER)
 REGISTER_MODEL = Activity("register_model", m.RegisterModel, m.RegisteredModel, AZURE_ML)

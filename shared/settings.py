@@ -54,7 +54,8 @@ class SshHost(_Part):
 class Compute(SshHost):
     """A training VM, attached to Azure ML as a compute target of the same name. ``slots``: trainings at a time.
 
-    ``pull_*``: what the VM pulls images with; best a user that may only read.
+    ``pull_*``: what the VM pulls images with; best a user that may only read. ``receipt_key``: the public key (PEM)
+    that the VM's receipts are signed with; empty: signatures are not checked.
     """
 
     environments: str = Field(
@@ -63,6 +64,7 @@ class Compute(SshHost):
     pull_username: str = ""
     pull_password: SecretStr = SecretStr("")
     slots: int = Field(1, ge=1, le=50, description="how many trainings the VM may run at the same time")
+    receipt_key: str = ""
 
 
 class ServingTarget(SshHost):

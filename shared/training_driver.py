@@ -1,7 +1,7 @@
 """What stands between a run and whatever trains for it.
 
 A driver starts one process per training on a compute target, and tells later how it went. The one that exists speaks to
-Azure ML (``shared.clients.azure_ml``). Others fit the same five methods:
+Azure ML (``shared.clients.azure_ml``). Others fit the same six methods:
 
 * an agent on the VM that only dials out: ``submit`` writes the job where the agent polls, ``check`` reads its report;
 * Kubernetes: ``submit`` creates a Job named after the run, ``check`` reads its conditions.
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from shared.messages import TrainedModel, TrainingRef, TrainingStatus
+from shared.messages import ReceiptSummary, TrainedModel, TrainingRef, TrainingStatus
 from shared.training_code.job_trees import JobTree
 
 
@@ -26,9 +26,9 @@ from shared.training_code.job_trees import JobTree
 class TrainingJob:
     """One training, in terms that every driver understands.
 
-    ``code``: the files to run, and by its locks the libraries on the compute target; ``arguments`` follow ``job.py`` on
-    the command line. After ``most_seconds`` of running the driver's side should end
-    it by itself: a backstop for the case that nobody polls any more.
+    ``code``: the files to run; ``arguments``: for the job that is installed on the compute target, such as its order.
+    After ``most_seconds`` of running the driver's side should end it by itself: a backstop for the case that nobody
+    polls any more.
     """
 
     run_id: str
@@ -56,7 +56,13 @@ class TrainingDriver(Protocol):
         """The results of a completed training: its metrics, always including those in ``training.metrics``.
 
         Raises :class:`PermanentError`: training_output_missing without a model, training_output_refused when its files
-        have names that cannot become paths.
+        have names that cannot become paths, receipt_refused when the receipt's signature is not the site's.
+        """
+
+    def receipt(self, training: TrainingRef) -> ReceiptSummary | None:
+        """What left the site with an ended training; None when it left no receipt.
+
+        Raises :class:`PermanentError` (receipt_refused) when its signature is not the site's.
         """
 
     def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:

@@ -7,7 +7,7 @@ from shared.decisions.explanations.status_text import utc_text
 from shared.decisions.reconciliation.troubles import GONE
 from shared.errors import PermanentError
 from shared.messages import Trouble, TroubleKind
-from shared.pipelines.model import NAME
+from shared.pipelines.parts import NAME
 
 
 def name_of(pipeline: str, services: Services) -> str:

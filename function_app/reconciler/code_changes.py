@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from function_app.composition import Services
 from shared.decisions.admission.fingerprint import recipe_digest
+from shared.decisions.admission.run_plan import workload_of
 from shared.decisions.reconciliation.code_changes import CodeStep, code_step, has_changed, noted
 from shared.errors import PermanentError
 from shared.messages import AdmissionRequest, Cause
@@ -25,8 +26,12 @@ def code_now(services: Services, pipeline: Pipeline) -> str:
         job = services.job_folders.read(pipeline.train.folder)
     except PermanentError:
         return ""
-    leave_out = pipeline.data.leaves_out_faulty
-    return recipe_digest(job.frozen.tree, pipeline.train.parameters, leave_out_faulty=leave_out)
+    return recipe_digest(
+        job.frozen.tree,
+        pipeline.train.parameters,
+        leave_out_faulty=pipeline.data.leaves_out_faulty,
+        workload=workload_of(pipeline),
+    )
 
 
 def request_for_other_code(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.messages.sealing import Certainty, Workload
 from shared.messages.vocabulary import RUN_ID, Cause, Parameters, QueuePolicy, Verdict, WithoutComparison
 
 QUEUE_SCHEMA = 2
@@ -98,6 +99,7 @@ class PromotionRule:
     """When a challenger is promoted: at least ``floor``, and more than ``margin`` better than the champion.
 
     ``drift_limit``: so much worse than the best champion so far on the same hold-out it may be at the most.
+    ``certainty``: None when the metrics alone decide.
     """
 
     metric: str
@@ -106,6 +108,7 @@ class PromotionRule:
     margin: float = 0.0
     drift_limit: float = 0.0
     without_comparison: WithoutComparison = WithoutComparison.KEEP
+    certainty: Certainty | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +145,7 @@ class Plan:
 
     ``leave_out_faulty``: files with a fault are left out of the training. ``job`` and ``model`` (its name in the
     registry) are missing for runs from before they were kept; these use what is deployed when a step needs it.
+    ``workload`` is None for runs of schemas before :data:`shared.messages.SEALED_SCHEMA`.
     """
 
     compute: str
@@ -153,6 +157,7 @@ class Plan:
     job: FrozenJob | None = None
     model: str = ""
     leave_out_faulty: bool = False
+    workload: Workload | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +167,8 @@ class RunRequest:
     ``plan`` comes from :func:`shared.decisions.admission.run_plan.plan_of`. ``schema`` 1: runs from before the compute
     queue and the announcements, which must go on as they began; :data:`QUEUE_SCHEMA`: with both;
     :data:`FAIR_COMPARISON_SCHEMA`: their roll-outs have ids that no other child of the run can have, their models are
-    compared with the champion on the same rows, and runs of one pipeline deliver one after the other.
+    compared with the champion on the same rows, and runs of one pipeline deliver one after the other;
+    :data:`shared.messages.SEALED_SCHEMA`: they train by commands in containers without a network.
     ``own_parameters``: the request gave some of its own. ``resumed``: the run was trained before, and its orchestration
     died since. ``evaluator``: digest of the code that measures its model.
     """

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from shared.messages.admission import FrozenJob
+from shared.messages.sealing import Comparison
 from shared.messages.vocabulary import Cause, FailureKind, Parameters
 
 
@@ -51,12 +53,31 @@ class ChampionMeasurement:
     """What a training measured of the champion's model, on the rows and with the code that its own was measured with.
 
     ``run_id``: the champion's. ``metrics`` holds finite numbers only, and nothing when it could not be measured;
-    ``trouble`` says why, in words fit for people.
+    ``trouble`` says why, in words fit for people. ``comparison``: row by row, when both models' losses are known.
     """
 
     run_id: str
     metrics: dict[str, float] = field(default_factory=dict)
     trouble: str = ""
+    comparison: Comparison | None = None
+
+
+class RuleResult(StrEnum):
+    """What became of a rule of a judgement. ``CANNOT_TELL``: the numbers that it needs are not there, or too few."""
+
+    MET = "met"
+    NOT_MET = "not_met"
+    CANNOT_TELL = "cannot_tell"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedRule:
+    """One rule of a judgement, by its field in the pipeline's file, with the value that was held against its limit."""
+
+    rule: str
+    result: RuleResult
+    value: float | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +86,7 @@ class Judgement:
 
     ``champion_value``: the number of the champion's that it was compared with. ``comparable`` is false when there is a
     champion and none of its numbers was measured on the same thing. ``overtaken``: because it became the champion while
-    the challenger trained, so that another attempt can be compared with it.
+    the challenger trained, so that another attempt can be compared with it. ``rules``: every rule that was looked at.
     """
 
     promoted: bool
@@ -73,6 +94,7 @@ class Judgement:
     champion_value: float | None = None
     comparable: bool = True
     overtaken: bool = False
+    rules: tuple[JudgedRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.messages.admission import LeftOut, RunRequest
-from shared.messages.delivery import TargetResult
+from shared.messages.delivery import JudgedRule, TargetResult
+from shared.messages.sealing import Comparison, ReceiptSummary
 from shared.messages.vocabulary import Cause, FailureKind, Outcome, Stage
 
 
@@ -18,7 +19,8 @@ class RunRecord:
     parameters; records from before the failure kind have only this. ``holdout`` and ``evaluator``: digests of the rows
     and the code that ``metrics`` were measured with. ``champion_value``: the champion's judged metric on the same rows.
     ``comparable`` is False when there was no comparison, ``overtaken`` is True when that was because another run became
-    the champion while this one trained.
+    the champion while this one trained. ``rules``: the rules that its judgement looked at. ``comparison``: with the
+    champion, row by row. ``receipt``: what left the site.
     """
 
     run_id: str
@@ -51,6 +53,9 @@ class RunRecord:
     comparable: bool = True
     overtaken: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    rules: tuple[JudgedRule, ...] = ()
+    comparison: Comparison | None = None
+    receipt: ReceiptSummary | None = None
 
 
 CLAIMED = "claimed"

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from shared.messages.admission import FrozenJob, LeftOut, Snapshot, TrainingLimits
 from shared.messages.delivery import ChampionMeasurement
+from shared.messages.sealing import ReceiptSummary, Workload
 from shared.messages.vocabulary import FailureKind, Parameters, TrainingPhase
 
 
@@ -13,9 +14,10 @@ class TrainingOrder:
     """Train this snapshot under this run id. Submitting the same order twice starts one training.
 
     ``job`` and ``running_seconds``, the longest that it may run, are None in orders from before runs carried them.
-    ``champion``: the run whose model is to be measured beside the new one, None for nobody's. ``evaluator``: digest of
-    the code that measures both.
+    ``champion``: the run whose model is to be measured beside the new one, None for nobody's, and ``champion_image``
+    its image by digest. ``evaluator``: digest of the code that measures both.
     ``judged_metric``: the one that must be a number. ``leave_out_faulty``: files with a fault do not fail the training.
+    ``workload`` is None in orders of schemas before :data:`shared.messages.SEALED_SCHEMA`.
     """
 
     run_id: str
@@ -30,15 +32,21 @@ class TrainingOrder:
     evaluator: str = ""
     judged_metric: str = ""
     leave_out_faulty: bool = False
+    workload: Workload | None = None
+    champion_image: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRef:
-    """Names a submitted training. ``metrics``: the judged ones, which must not be missing."""
+    """Names a submitted training. ``metrics``: the judged ones, which must not be missing.
+
+    ``compute``: where it ran, if it leaves a receipt; empty for trainings of schemas before sealed training.
+    """
 
     run_id: str
     pipeline: str
     metrics: tuple[str, ...] = ()
+    compute: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,10 @@ class TrainingEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedModel:
-    """The result of a completed training, and its omissions. ``metrics`` holds finite numbers only."""
+    """The result of a completed training, and its omissions. ``metrics`` holds finite numbers only.
+
+    ``receipt``: what left the site; None for trainings from before there were receipts.
+    """
 
     run_id: str
     pipeline: str
@@ -100,3 +111,4 @@ class TrainedModel:
     ended_at: datetime | None = None
     compared: ChampionMeasurement | None = None
     left_out: tuple[LeftOut, ...] = ()
+    receipt: ReceiptSummary | None = None

@@ -5,17 +5,24 @@ Files lie in ``pipelines/<name>.yaml``; the training code in ``training/<folder>
 
 from shared.pipelines.catalogue import Pipelines, training_folders
 from shared.pipelines.checks import Surroundings
+from shared.pipelines.columns import Column
 from shared.pipelines.files import parse_pipeline
-from shared.pipelines.model import Data, Deliver, Judge, Latest, Pipeline, Queue, Settle, Target, Train
+from shared.pipelines.model import Data, Deliver, Latest, Pipeline, Settle, Target
+from shared.pipelines.training import Certainty, Evaluate, Judge, Model, Queue, Resources, Train
 
 __all__ = [
+    "Certainty",
+    "Column",
     "Data",
     "Deliver",
+    "Evaluate",
     "Judge",
     "Latest",
+    "Model",
     "Pipeline",
     "Pipelines",
     "Queue",
+    "Resources",
     "Settle",
     "Surroundings",
     "Target",

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import Code, PermanentError
-from shared.pipelines.model import PATTERNS, Pipeline
+from shared.pipelines.model import Pipeline
+from shared.pipelines.parts import PATTERNS
 from shared.values.fields import in_our_words
 from shared.values.texts import shortened
 

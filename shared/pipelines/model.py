@@ -5,66 +5,34 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from shared.decisions.arrivals.blob_names import unsafe_characters
+from shared.decisions.training.commands import EVALUATE, TRAIN, command_trouble, used_parameters
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import CONTAINER as MANIFESTS
-from shared.formats.size_limits import trouble_with
-from shared.messages import QueuePolicy, Scalar, WithoutComparison
-
-
-def _blob_name(value: str) -> str:
-    """Storage keeps a backslash as a slash, and a slash at the start makes a folder without a name."""
-    if "\\" in value:
-        raise ValueError(f"must not contain a backslash; write {value.replace(chr(92), '/')}")
-    if value.startswith("/"):
-        raise ValueError(f"must not start with a slash; write {value.lstrip('/')}")
-    if unsafe_characters(value):
-        raise ValueError(
-            "must not contain control characters or code points that are not characters; type the name again"
-        )
-    return value
-
-
-_Seconds = Annotated[float, Field(ge=0, le=30 * 86_400)]
-_Folder = Annotated[str, Field(max_length=500), AfterValidator(_blob_name)]
-_BlobName = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_blob_name)]
-NAME = r"^[a-z0-9]([a-z0-9-]{0,46}[a-z0-9])?$"
-_Name = Annotated[str, Field(pattern=NAME)]
-_TRAINING_FOLDER = r"^[a-z][a-z0-9_]*$"
-_METRIC = r"^[ -~]+$"
-_MODEL = r"^[a-zA-Z0-9][\w.-]{0,99}$"
-PATTERNS = {
-    NAME: "1 to 48 lower-case letters, digits and hyphens, with no hyphen at either end",
-    _TRAINING_FOLDER: "lower-case letters, digits and underscores, beginning with a letter",
-    _METRIC: "printable ASCII characters",
-    _MODEL: "at most 100 letters, digits, underscores, dots and hyphens, beginning with a letter or a digit",
-}
-"""What the patterns of fields ask for, in words."""
+from shared.messages import DataFormat
+from shared.pipelines.columns import Columns
+from shared.pipelines.parts import MODEL, BlobName, Folder, Name, Part, Seconds
+from shared.pipelines.training import Evaluate, Judge, Model, Train
 
 _MOST_LATEST = 10_000  # they are held in memory while a container is listed
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Latest(_Part):
+class Latest(Part):
     """Only the newest files."""
 
     latest: int = Field(ge=1, le=_MOST_LATEST, description="how many of the newest files a snapshot takes")
 
 
-class Data(_Part):
+class Data(Part):
     """Where the data lies on the hub, and which blobs a snapshot takes."""
 
-    site: _Name = Field(description="the hub's name in the settings")
-    container: _Name
-    prefix: _Folder = Field("", description="only blobs below it; ends in / unless empty")
+    site: Name = Field(description="the hub's name in the settings")
+    container: Name
+    prefix: Folder = Field("", description="only blobs below it; ends in / unless empty")
     pattern: str = Field("*", description="shell pattern that the rest of the name must match, such as *.csv")
-    holdout: _BlobName = Field(
+    holdout: BlobName = Field(
         description="name of the blob with the held-out rows that every training is evaluated on, and none trained on",
     )
     select: Literal["all", "new"] | Latest = Field(
@@ -74,11 +42,21 @@ class Data(_Part):
     on_bad_file: Literal["fail", "leave_out"] = Field(
         "fail", description="fail: a file with a fault fails the training; leave_out: the run leaves it out and says so"
     )
+    format: DataFormat = Field(
+        DataFormat.CSV, description="csv: files are checked before anything runs; files: blobs are taken as they are"
+    )
+    columns: Columns = Field(default_factory=dict, description="for csv: what each column holds, by its name")
 
     @property
     def leaves_out_faulty(self) -> bool:
         """Whether a file with a fault is left out of a training."""
         return self.on_bad_file == "leave_out"
+
+    @model_validator(mode="after")
+    def _columns_are_of_csv(self) -> "Data":
+        if self.columns and self.format is not DataFormat.CSV:
+            raise ValueError("columns: are checked in CSV files only; write format: csv, or remove them")
+        return self
 
     @field_validator("container")
     @classmethod
@@ -107,12 +85,12 @@ class Data(_Part):
         return value
 
 
-class Settle(_Part):
+class Settle(Part):
     """When a burst of arrivals counts as complete."""
 
-    quiet_seconds: _Seconds = Field(30, description="no arrival for that long closes the window")
-    longest_wait_seconds: _Seconds = Field(900, description="the window closes then at the latest")
-    done_marker: _BlobName | None = Field(
+    quiet_seconds: Seconds = Field(30, description="no arrival for that long closes the window")
+    longest_wait_seconds: Seconds = Field(900, description="the window closes then at the latest")
+    done_marker: BlobName | None = Field(
         None,
         description="name below data.prefix, such as _SUCCESS; its arrival closes the window at once",
     )
@@ -124,81 +102,24 @@ class Settle(_Part):
     )
 
 
-class Queue(_Part):
-    """What a run does when its compute is taken."""
-
-    policy: QueuePolicy = Field(
-        QueuePolicy.QUEUE,
-        description="queue: wait; latest-wins: wait in place of this pipeline's waiting runs; reject: end at once",
-    )
-    priority: int = Field(0, ge=-100, le=100, description="of the runs that wait, the higher goes first")
-
-
-class Train(_Part):
-    """How to train."""
-
-    folder: str = Field(pattern=_TRAINING_FOLDER, description="folder under training/")
-    compute: _Name = Field(description="name of the compute target in Azure ML and in the settings")
-    parameters: dict[str, Scalar] = Field(default_factory=dict, description="handed to train.py")
-    queued_limit_seconds: _Seconds = 4 * 3600
-    running_limit_seconds: _Seconds = 2 * 3600
-    expected_seconds: Annotated[float, Field(gt=0, le=30 * 86_400)] = Field(
-        600, description="guides the polling interval"
-    )
-    queue: Queue = Queue()
-    quarantine_after: int = Field(
-        3, ge=1, le=20, description="so many failed trainings of the same data, code and parameters quarantine them"
-    )
-
-    @field_validator("parameters")
-    @classmethod
-    def _fit_a_row(cls, value: dict[str, Scalar]) -> dict[str, Scalar]:
-        trouble = trouble_with(value)
-        if trouble:
-            raise ValueError(trouble)
-        return value
-
-
-class Judge(_Part):
-    """When a challenger is promoted."""
-
-    metric: str = Field(
-        min_length=1, max_length=100, pattern=_METRIC, description="name of the metric that decides, in ASCII"
-    )
-    direction: Literal["higher", "lower"] = Field("higher", description="which way the metric is better")
-    floor: float = Field(description="the challenger must be at least this good, champion or not")
-    margin: float = Field(
-        0.0, description="it must be more than so much better than the champion; negative: how much worse is still fine"
-    )
-    drift_limit: float | None = Field(
-        None,
-        ge=0,
-        description="how much worse than the best champion so far on the same hold-out; left out: the margin once",
-    )
-    without_comparison: WithoutComparison = Field(
-        WithoutComparison.KEEP,
-        description="if the champion cannot be measured on the same rows: keep it, or promote if the floor is met",
-    )
-
-
-class Target(_Part):
+class Target(Part):
     """One place that serves the model."""
 
-    name: _Name = Field(description="name of the serving target in the settings")
+    name: Name = Field(description="name of the serving target in the settings")
     health_seconds: Annotated[float, Field(gt=0, le=3600)] = 60
 
 
-class Deliver(_Part):
+class Deliver(Part):
     """Where to deliver."""
 
-    model: str = Field(pattern=_MODEL, description="name in the Azure ML model registry")
+    model: str = Field(pattern=MODEL, description="name in the Azure ML model registry")
     targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=20)]
 
 
-class Pipeline(_Part):
+class Pipeline(Part):
     """One pipeline: data, settle, train, judge, deliver."""
 
-    name: _Name
+    name: Name
     description: str = ""
     retrain_every: str | None = Field(
         None,
@@ -213,6 +134,8 @@ class Pipeline(_Part):
     data: Data
     settle: Settle = Settle()
     train: Train
+    evaluate: Evaluate | None = None
+    model: Model = Model()
     judge: Judge
     deliver: Deliver
 
@@ -236,6 +159,25 @@ class Pipeline(_Part):
         if "data" not in value or len(set(value)) != len(value):
             raise ValueError(f"must be [data] or [data, code], not [{', '.join(value)}]")
         return value
+
+    @model_validator(mode="after")
+    def _commands_can_be_filled(self) -> "Pipeline":
+        commands = {TRAIN: self.train.command} if self.train.command else {}
+        if self.evaluate is not None:
+            commands[EVALUATE] = self.evaluate.command
+        if len(commands) == 1:
+            raise ValueError(f"{next(each for each in (TRAIN, EVALUATE) if each not in commands)}: is missing; add it")
+        if commands and self.data.format is DataFormat.CSV and not self.data.columns:
+            raise ValueError("data.columns: are missing; say what each column holds, or write format: files")
+        for field, command in commands.items():
+            trouble = command_trouble(field, command, self.train.parameters)
+            if trouble:
+                raise ValueError(f"{field}: {trouble}")
+        idle = set(self.train.parameters).difference(*map(used_parameters, commands.values())) if commands else set()
+        for name in sorted(idle)[:1]:
+            add = f"add --{name} ${{{{parameters.{name}}}}} to one"
+            raise ValueError(f"train.parameters: no command uses {name}; {add}, or remove it")
+        return self
 
     @model_validator(mode="after")
     def _targets_differ(self) -> "Pipeline":

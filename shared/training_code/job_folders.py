@@ -1,16 +1,18 @@
-"""Reads the deployed training jobs from the folders below ``training/``.
+"""Reads the deployed training code from the folders below ``training/``.
 
-A job is the content of ``training/<folder>/`` and of ``training/common/``, side by side in one directory. The
-fingerprint, the VM and the image all use the same :class:`~shared.training_code.job_trees.JobTree`.
+It is the content of ``training/<folder>/`` and of ``training/common/``, side by side in one directory. The fingerprint,
+the containers on the VM and the image all use the same :class:`~shared.training_code.job_trees.JobTree`. A folder with
+a ``job.py`` is of the contract from before sealed training.
 """
 
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from shared.errors import Code, PermanentError
-from shared.training_code.job_trees import ENTRY, JOB_LOCK, LOCK, SCORE, SCORING_LOCK, JobTree
+from shared.training_code.job_trees import ENTRY, JOB_LOCK, LOCK, SAMPLE, SCORE, SCORING_LOCK, JobTree
 
 _COMMON = "common"
+_MODEL = "model"  # where the model lies in an image, beside the code
 _LOCK = re.compile(r"requirements[\w-]*\.(txt|in)")
 
 
@@ -23,19 +25,31 @@ class JobFolders:
     def read(self, folder: str) -> JobTree:
         """The job of a folder; raises :class:`PermanentError` naming what it lacks."""
         own, common = self._training / folder, self._training / _COMMON
-        for path in (own / ENTRY, own / SCORE, own / LOCK, common / JOB_LOCK, common / SCORING_LOCK):
+        if (own / ENTRY).is_file() or not (own / SAMPLE).is_file():
+            locks = {LOCK: own / LOCK, JOB_LOCK: common / JOB_LOCK, SCORING_LOCK: common / SCORING_LOCK}
+            needed = [own / ENTRY, own / SCORE, *locks.values()]
+        else:
+            locks = {LOCK: own / LOCK}
+            needed = [own / SCORE, *locks.values()]
+        for path in needed:
             if not path.is_file():
-                shown = path.relative_to(self._training.parent).as_posix()
-                reason = f"{shown} is missing; add it or correct train.folder, see docs/add-a-pipeline.md"
-                raise PermanentError(reason, code=Code.BAD_PIPELINE)
+                raise self._lacks(path)
         files = {
             path.relative_to(place).as_posix(): path
             for place in (common, own)  # of two files with the same name, the folder's own is used
             for path in place.rglob("*")
             if path.is_file() and _belongs(path.relative_to(place))
         }
-        locks = {LOCK: own / LOCK, JOB_LOCK: common / JOB_LOCK, SCORING_LOCK: common / SCORING_LOCK}
+        for name in files:
+            if PurePosixPath(name).parts[0] == _MODEL:
+                reason = f"training/{folder}/ has {name}, where the model goes in its image; rename it"
+                raise PermanentError(reason, code=Code.BAD_PIPELINE)
         return JobTree(folder, _contents(files), _contents(locks))
+
+    def _lacks(self, path: Path) -> PermanentError:
+        shown = path.relative_to(self._training.parent).as_posix()
+        reason = f"{shown} is missing; add it or correct train.folder, see docs/add-a-pipeline.md"
+        return PermanentError(reason, code=Code.BAD_PIPELINE)
 
 
 def _contents(paths: dict[str, Path]) -> dict[str, bytes]:

@@ -1,6 +1,8 @@
-"""A training job as a value: its files, and the locks of its libraries.
+"""The code of a training as a value: its files, and the lock of its libraries.
 
-The same tree always packs to the same bytes, whose SHA-256 names it. A run's tree is stored under that name.
+The same tree always packs to the same bytes, whose SHA-256 names it. A run's tree is stored under that name. Trees from
+before sealed training have three locks and an entry of their own; runs that were admitted with one still build its
+image.
 """
 
 import hashlib
@@ -17,6 +19,8 @@ from shared.training_code.environment_key import environment_key
 
 ENTRY = "job.py"
 SCORE = "score.py"
+SAMPLE = "sample.json"
+CODE = "code"
 LOCK, JOB_LOCK, SCORING_LOCK = "requirements.txt", "requirements-job.txt", "requirements-scoring.txt"
 LOCKS = (LOCK, JOB_LOCK, SCORING_LOCK)
 
@@ -27,8 +31,8 @@ _FILES, _LOCKS = "job", "locks"
 class JobTree:
     """A job as one version of the code describes it.
 
-    ``folder`` is its name below ``training/``. ``files``: path in the job -> content. ``locks``: the content of each of
-    :data:`LOCKS`, by its name.
+    ``folder`` is its name below ``training/``. ``files``: path in the job -> content. ``locks``: name -> content, of
+    :data:`LOCK` alone, or in older trees of each of :data:`LOCKS`.
     """
 
     folder: str
@@ -43,7 +47,12 @@ class JobTree:
     @property
     def pins(self) -> tuple[str, ...]:
         """The texts of all locks, in a fixed order."""
-        return self._texts(*LOCKS)
+        return self._texts(*(LOCKS if self.is_old else (LOCK,)))
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the tree is from before sealed training."""
+        return JOB_LOCK in self.locks
 
     @property
     def training_locks(self) -> tuple[str, ...]:
@@ -52,8 +61,8 @@ class JobTree:
 
     @property
     def scoring_locks(self) -> tuple[str, ...]:
-        """What is installed in the image that serves."""
-        return self._texts(LOCK, SCORING_LOCK)
+        """What is installed in the image that trains and serves."""
+        return self._texts(LOCK, SCORING_LOCK) if self.is_old else self._texts(LOCK)
 
     @property
     def frozen(self) -> FrozenJob:
@@ -95,7 +104,9 @@ class JobTree:
                     parts[part][name] = content.read()
         except tarfile.TarError as error:
             raise ValueError(f"not an archive of a job: {error}") from error
-        if not {ENTRY, SCORE} <= set(parts[_FILES]) or set(parts[_LOCKS]) != set(LOCKS):
+        files, locks = set(parts[_FILES]), set(parts[_LOCKS])
+        old, sealed = {ENTRY, SCORE} <= files and locks == set(LOCKS), {SAMPLE, SCORE} <= files and locks == {LOCK}
+        if not old and not sealed:
             raise ValueError("not a whole job")
         return cls(folder, parts[_FILES], parts[_LOCKS])
 

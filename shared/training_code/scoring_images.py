@@ -1,5 +1,7 @@
-"""The parts of a job's scoring images: the dependency image below, and the script that serves."""
+"""The parts of a job's scoring images: the dependency image below, and the code that serves."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import Code, PermanentError
@@ -14,11 +16,15 @@ SCORING_PORT = 5001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringParts:
-    """What images are made from, besides the model: the image below it, the script, and the texts of the locks."""
+    """What images are made from, besides the model: the image below it, the code beside it, and the texts of the locks.
+
+    ``labels``: which code it is.
+    """
 
     dependency_image: ImageName
-    score_script: bytes
+    code: Mapping[str, bytes]
     locks: tuple[str, ...]
+    labels: Mapping[str, str]
 
     @property
     def environment(self) -> str:
@@ -34,4 +40,10 @@ def scoring_parts(job: JobTree) -> ScoringParts:
     except ValueError as error:
         reason = f"train.folder {job.folder!r} cannot name a repository: {error}; rename the folder"
         raise PermanentError(reason, code=Code.BAD_PIPELINE) from None
-    return ScoringParts(dependency_image=name, score_script=job.files[SCORE], locks=locks)
+    script = job.files[SCORE]
+    if job.is_old:  # whose other files are of the job on the VM
+        labels = {"io.edgetrain.score-script": hashlib.sha256(script).hexdigest()}
+        return ScoringParts(dependency_image=name, code={SCORE: script}, locks=locks, labels=labels)
+    return ScoringParts(
+        dependency_image=name, code=job.files, locks=locks, labels={"io.edgetrain.code": job.frozen.tree}
+    )

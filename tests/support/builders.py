@@ -6,6 +6,8 @@ from typing import Any
 from shared.messages import (
     Cause,
     Champion,
+    Column,
+    ColumnKind,
     Plan,
     PromotionRule,
     RunRequest,
@@ -15,6 +17,7 @@ from shared.messages import (
     TrainingLimits,
     TrainingOrder,
     TrainingPoll,
+    Workload,
 )
 from tests.support.workflow import START
 
@@ -41,6 +44,19 @@ def a_plan(**changes: Any) -> Plan:
         targets=(TargetPlan(name="hub-vm", health_seconds=30),),
     )
     return replace(plan, **changes)
+
+
+def a_workload(**changes: Any) -> Workload:
+    workload = Workload(
+        train="python train.py --data ${{inputs.data}} --model ${{outputs.model}}",
+        evaluate="python evaluate.py --model ${{inputs.model}} --holdout ${{inputs.holdout}}"
+        " --out ${{outputs.evaluation}}",
+        columns={
+            "mean_radius": Column(kind=ColumnKind.NUMBER),
+            "label": Column(kind=ColumnKind.INTEGER, values=(0, 1)),
+        },
+    )
+    return replace(workload, **changes)
 
 
 def a_run_request(**changes: Any) -> RunRequest:

@@ -4,13 +4,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from shared.clients.ledger.image_pins import ImagePinLedger
 from shared.messages import FrozenJob
 from shared.oci.images import Descriptor, Image, Layer, append, configure, describe, empty_image
 from shared.oci.references import ImageName, digest_of
-from shared.oci.transfer import Parts, StoredManifest, push_image
+from shared.oci.transfer import ImageRegistry, Parts, StoredManifest, push_image
 from shared.training_code.job_trees import JobTree
+from shared.training_code.pinned_images import PinnedImages
 from shared.training_code.scoring_images import scoring_parts
 from tests.support.jobs import a_job_tree
+from tests.support.memory_tables import MemoryTables
 from tests.support.workflow import START
 
 
@@ -97,3 +100,8 @@ def with_dependency_image(registry: InMemoryRegistry, folder: Path, code: OneCod
     push_image(registry, image, code.name, parts)
     registry.uploaded.clear()
     return image
+
+
+def pinned_images(registry: ImageRegistry) -> PinnedImages:
+    """The dependency images of a registry, with pins in memory."""
+    return PinnedImages(registry, ImagePinLedger(MemoryTables().table("imagepins")))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from shared.errors import Code, PermanentError
 from shared.messages import FrozenJob
-from shared.training_code.job_trees import LOCKS, JobTree
+from shared.training_code.job_trees import LOCK, LOCKS, JobTree
 
 FILES: Mapping[str, bytes] = {"job.py": b"job", "score.py": b"def run(body): ...\n", "train.py": b"pass"}
 
@@ -15,6 +15,21 @@ def a_job_tree(
 ) -> JobTree:
     """A small job; ``pins`` is the content of each of its locks."""
     return JobTree(folder, {**FILES, **(files or {})}, dict.fromkeys(LOCKS, pins.encode()))
+
+
+SEALED_FILES: Mapping[str, bytes] = {
+    "evaluate.py": b"pass",
+    "sample.json": b"{}",
+    "score.py": b"def run(body): ...\n",
+    "train.py": b"pass",
+}
+
+
+def a_sealed_tree(
+    folder: str = "breast_cancer", *, files: Mapping[str, bytes] | None = None, pins: str = "numpy==2.0"
+) -> JobTree:
+    """The small code of a sealed training; ``pins`` is the content of its lock."""
+    return JobTree(folder, {**SEALED_FILES, **(files or {})}, {LOCK: pins.encode()})
 
 
 A_FROZEN_JOB = a_job_tree().frozen

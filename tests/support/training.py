@@ -4,7 +4,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import Code, PermanentError
-from shared.messages import Lineage, RegisteredModel, TrainedModel, TrainingPhase, TrainingRef, TrainingStatus
+from shared.messages import (
+    Lineage,
+    ReceiptSummary,
+    RegisteredModel,
+    TrainedModel,
+    TrainingPhase,
+    TrainingRef,
+    TrainingStatus,
+)
 from shared.training_driver import TrainingJob
 
 
@@ -31,6 +39,9 @@ class MemoryDriver:
 
     def collect(self, training: TrainingRef) -> TrainedModel:
         return self.models[training.run_id]
+
+    def receipt(self, training: TrainingRef) -> ReceiptSummary | None:
+        return self.models[training.run_id].receipt if training.run_id in self.models else None
 
     def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
         """There is nothing."""

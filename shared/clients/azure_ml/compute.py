@@ -19,6 +19,9 @@ from shared.settings import Compute
 WAIT_SECONDS: Final = 10.0
 """For an attachment that is under way, within one call; then the durable retry waits, and frees the thread."""
 
+JOB: Final = "edgetrain/job"
+"""Where the job lies on the VM, below the home of the user that Azure ML logs in as."""
+
 _TURN_SECONDS: Final = 600.0  # the SDK's own retries of two look-ups and a PUT
 _POLL_SECONDS: Final = 1.0
 _READY: Final = "Succeeded"
@@ -65,10 +68,18 @@ def attach_compute(
         raise unavailable(f"Azure ML did not attach the compute target {name}")
 
 
+def job_interpreter(compute: Compute) -> str:
+    """The absolute path of the Python that the operator installed the job with."""
+    return str(_home(compute) / JOB / "current" / "bin" / "python")
+
+
 def interpreter_path(compute: Compute, environment: str) -> str:
     """The absolute path of an environment's Python on the VM; a relative folder counts from the user's home."""
-    home = PurePosixPath("/root") if compute.username == "root" else PurePosixPath("/home") / compute.username
-    return str(home / compute.environments / environment / "bin" / "python")
+    return str(_home(compute) / compute.environments / environment / "bin" / "python")
+
+
+def _home(compute: Compute) -> PurePosixPath:
+    return PurePosixPath("/root") if compute.username == "root" else PurePosixPath("/home") / compute.username
 
 
 def _key_text(name: str, compute: Compute) -> str:

@@ -12,23 +12,31 @@ from pathlib import Path
 from typing import Any
 
 from shared.clients.azure_ml.comparison import read_compared
-from shared.clients.azure_ml.compute import Turns, attach_compute, interpreter_path
+from shared.clients.azure_ml.compute import Turns, attach_compute, interpreter_path, job_interpreter
 from shared.clients.azure_ml.errors import translated
 from shared.clients.azure_ml.metrics import read_metrics
 from shared.clients.azure_ml.outputs import RunOutputs
+from shared.clients.azure_ml.receipts import read_receipt
 from shared.clients.azure_ml.reports import left_out_in
 from shared.clients.azure_ml.statuses import error_of, phase_of
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.decisions.training.failure_causes import FailureTrace, failure_cause, why_cancelled
 from shared.errors import Code, PermanentError, TransientError
-from shared.messages import TrainedModel, TrainingPhase, TrainingRef, TrainingStatus
+from shared.messages import ReceiptSummary, TrainedModel, TrainingPhase, TrainingRef, TrainingStatus
 from shared.settings import Compute
-from shared.training_code.job_trees import ENTRY
+from shared.training_code.job_trees import CODE, ENTRY, JobTree
 from shared.training_driver import TrainingJob
 
 MODEL_PATH = "outputs/model"  # where every job leaves its model
 FAILURE_TAG = "edgetrain.failure"  # written by the job: why it failed, in words fit for the cloud
 KIND_TAG = "edgetrain.failure_kind"  # and its failure kind
+
+START = """\
+import os, sys
+
+os.execv(sys.executable, [sys.executable, "-I", "-m", "site_agent.job", "run", *sys.argv[1:]])
+"""
+"""All that Azure ML itself runs on the VM: it starts the job that the operator installed, apart from what was sent."""
 
 # While it submits, the SDK changes the working directory of the whole process to the job's folder, and then back to
 # where it was. Side by side, one thread would go back to the folder of another, which is gone.
@@ -80,11 +88,21 @@ class AzureMlDriver:
             compared=read_compared(outputs, training.run_id, training.metrics),
             ended_at=_instant(details.get("endTimeUtc")),
             left_out=left_out_in(tags),
+            receipt=self._receipt(outputs, training),
         )
+
+    def receipt(self, training: TrainingRef) -> ReceiptSummary | None:
+        """What left the site with an ended run; None when it left no receipt."""
+        return self._receipt(RunOutputs(self._workspace.run(training.pipeline, training.run_id)), training)
 
     def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
         """Write the files below ``model_path`` in the run's outputs into a folder, without that prefix."""
         RunOutputs(self._workspace.run(pipeline, run_id)).download(model_path, into=into)
+
+    def _receipt(self, outputs: RunOutputs, training: TrainingRef) -> ReceiptSummary | None:
+        if not training.compute:
+            return None
+        return read_receipt(outputs, training.run_id, training.compute, self._compute(training.compute))
 
     def _find(self, job: TrainingJob) -> Any:
         try:
@@ -97,7 +115,7 @@ class AzureMlDriver:
     def _start(self, job: TrainingJob) -> Any:
         attach_compute(self._workspace.open(), job.compute, self._compute(job.compute), self._turns)
         with _ONE_SUBMIT, tempfile.TemporaryDirectory(prefix="edgetrain-job-") as folder:
-            job.code.stage(Path(folder))  # the same code is the same tree, which Azure ML then does not upload again
+            _stage(job.code, Path(folder))  # the same code is the same tree, which Azure ML then does not upload again
             try:
                 with translated(f"submit run {job.run_id}"):
                     configuration = self._configuration(job, folder)
@@ -112,9 +130,14 @@ class AzureMlDriver:
     def _configuration(self, job: TrainingJob, folder: str) -> Any:
         from azureml.core import Environment, ScriptRunConfig
 
-        environment = Environment(f"edgetrain-{job.code.folder}-{job.code.environment}")
+        compute = self._compute(job.compute)
+        if job.code.is_old:
+            environment = Environment(f"edgetrain-{job.code.folder}-{job.code.environment}")
+            environment.python.interpreter_path = interpreter_path(compute, job.code.environment)
+        else:
+            environment = Environment("edgetrain-job")
+            environment.python.interpreter_path = job_interpreter(compute)
         environment.python.user_managed_dependencies = True
-        environment.python.interpreter_path = interpreter_path(self._compute(job.compute), job.code.environment)
         configuration = ScriptRunConfig(
             folder,
             script=ENTRY,
@@ -125,6 +148,14 @@ class AzureMlDriver:
         )
         configuration.run_config.environment_variables = {"PYTHONUNBUFFERED": "1"}  # progress shows while it happens
         return configuration
+
+
+def _stage(code: JobTree, into: Path) -> None:
+    if code.is_old:
+        code.stage(into)
+        return
+    (into / ENTRY).write_text(START, encoding="utf-8")
+    code.stage(into / CODE)
 
 
 def _status(run: Any) -> TrainingStatus:

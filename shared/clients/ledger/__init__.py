@@ -11,6 +11,7 @@ from shared.clients.ledger.arrivals import ArrivalLedger
 from shared.clients.ledger.azure_tables import AzureTables
 from shared.clients.ledger.champions import ChampionLedger
 from shared.clients.ledger.computes import ComputeLedger
+from shared.clients.ledger.image_pins import ImagePinLedger
 from shared.clients.ledger.listings import ListingLedger
 from shared.clients.ledger.outcome_subscriptions import OutcomeSubscriptionLedger
 from shared.clients.ledger.pages import Page
@@ -27,6 +28,7 @@ from shared.clients.ledger.windows import UnfinishedWindow
 __all__ = [
     "ArrivalLedger",
     "ChampionLedger",
+    "ImagePinLedger",
     "JoinedWindow",
     "Ledger",
     "Page",
@@ -65,6 +67,7 @@ class Ledger:
         self.quarantines = QuarantineLedger(runs)
         self.champions = ChampionLedger(tables.table("champions"))
         self.computes = ComputeLedger(tables.table("queue"))
+        self.image_pins = ImagePinLedger(tables.table("imagepins"))
         self.requests = RequestLedger(requests)
         self.outcome_subscriptions = OutcomeSubscriptionLedger(requests)
 

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from shared.messages import FrozenJob, Plan, PromotionRule, QueueRule, RunRequest, TargetPlan, TrainingLimits
+from shared.messages import (
+    Certainty,
+    Column,
+    FrozenJob,
+    Plan,
+    PromotionRule,
+    QueueRule,
+    Resources,
+    RunRequest,
+    TargetPlan,
+    TrainingLimits,
+    Workload,
+)
 from shared.values.texts import counted
 
 if TYPE_CHECKING:
@@ -34,6 +46,7 @@ def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:
             margin=judge.margin,
             drift_limit=max(0.0, -judge.margin) if judge.drift_limit is None else judge.drift_limit,
             without_comparison=judge.without_comparison,
+            certainty=Certainty(**judge.certainty.model_dump()) if judge.certainty else None,
         ),
         targets=tuple(
             TargetPlan(name=target.name, health_seconds=target.health_seconds) for target in pipeline.deliver.targets
@@ -43,4 +56,19 @@ def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:
         job=job,
         model=pipeline.deliver.model,
         leave_out_faulty=pipeline.data.leaves_out_faulty,
+        workload=workload_of(pipeline),
+    )
+
+
+def workload_of(pipeline: Pipeline) -> Workload | None:
+    """What runs in the containers of the pipeline's trainings; None for a pipeline without commands."""
+    if pipeline.evaluate is None:
+        return None
+    return Workload(
+        train=pipeline.train.command,
+        evaluate=pipeline.evaluate.command,
+        resources=Resources(**pipeline.train.resources.model_dump()),
+        data_format=pipeline.data.format,
+        columns={name: Column(**column.model_dump()) for name, column in pipeline.data.columns.items()},
+        model_format=pipeline.model.format,
     )

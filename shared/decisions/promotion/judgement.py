@@ -1,4 +1,4 @@
-"""Champion/challenger judgement: first a floor, then the champion, then the best champion so far. Pure.
+"""Champion/challenger judgement: a floor, the champion, the best champion so far, and how certain it is. Pure.
 
 Two numbers are compared only when they were measured on the same thing: by the same training, which measures both
 models on the same rows with the same code, or under the same digests of hold-out and evaluating code.
@@ -6,15 +6,19 @@ models on the same rows with the same code, or under the same digests of hold-ou
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from shared.decisions.promotion.certainty import sureness
 from shared.messages import (
     Best,
     Champion,
     ChampionMeasurement,
+    Comparison,
+    JudgedRule,
     Judgement,
     Outcome,
     PromotionRule,
+    RuleResult,
     RunRecord,
     WithoutComparison,
 )
@@ -50,6 +54,16 @@ class _Comparison:
     value: float | None = None
     why: str = ""
     overtaken: bool = False
+    by_row: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one rule comes to, and the sentence about it."""
+
+    rule: JudgedRule
+    promotes: bool
+    said: str
 
 
 def judge(rule: PromotionRule, challenger: Challenger, champion: Champion) -> Judgement:
@@ -62,21 +76,29 @@ def judge(rule: PromotionRule, challenger: Challenger, champion: Champion) -> Ju
     """
     value = challenger.metrics.get(rule.metric)
     short = short_of_the_floor(rule, challenger.metrics)
+    floor = _judged("judge.floor", met=not short, value=value, limit=rule.floor)
     if short or value is None:
-        return Judgement(promoted=False, reason=short)
+        return Judgement(promoted=False, reason=short, rules=(floor,))
     if champion.run_id is None:
-        return no_champion_to_beat(rule, value)
+        return replace(no_champion_to_beat(rule, value), rules=(floor,))
     if champion.run_id == challenger.run_id:
-        return champion_already(rule, value)
+        return replace(champion_already(rule, value), rules=(floor,))
     compared = _compared(rule, challenger, champion)
-    verdict = _against_champion(rule, value, champion, compared)
-    drift = _drifted(rule, value, challenger, champion, compared) if verdict.promoted else ""
+    steps = [
+        _against_champion(rule, value, champion, compared),
+        _against_best(rule, value, challenger, champion, compared),
+        _certain(rule, compared),
+    ]
+    # The first that keeps the champion says why; otherwise the comparison does.
+    decisive = next((step for step in steps if step is not None and not step.promotes), steps[0])
+    assert decisive is not None  # noqa: S101 - the first always is; for the type checker
     return Judgement(
-        promoted=verdict.promoted and not drift,
-        reason=drift or verdict.reason,
+        promoted=decisive.promotes,
+        reason=decisive.said,
         champion_value=compared.value,
         comparable=compared.value is not None,
         overtaken=compared.overtaken,
+        rules=(floor, *(step.rule for step in steps if step is not None)),
     )
 
 
@@ -151,27 +173,30 @@ def _compared(rule: PromotionRule, challenger: Challenger, champion: Champion) -
     if value is None and _same(champion, challenger):
         value = champion.metrics.get(rule.metric)
     if value is not None and math.isfinite(value):
-        return _Comparison(value=value)
+        return _Comparison(value=value, by_row=beside.comparison if beside else None)
     if beside is None:
         return _Comparison(why=f"run {champion.run_id} became the champion while this one trained", overtaken=True)
     return _Comparison(why=beside.trouble or f"its evaluation gave no {rule.metric}")
 
 
-def _against_champion(rule: PromotionRule, value: float, champion: Champion, compared: _Comparison) -> Judgement:
+def _against_champion(rule: PromotionRule, value: float, champion: Champion, compared: _Comparison) -> _Step:
     if compared.value is None:
         other = _what_differs(champion)
         said = f"no comparison with the champion (run {champion.run_id}): {other}, and {compared.why}"
+        unknown = JudgedRule(rule="judge.margin", result=RuleResult.CANNOT_TELL, value=value)
         if rule.without_comparison is WithoutComparison.KEEP:
             then = _AGAIN if compared.overtaken else f"the champion keeps serving; {_WAY_OUT}"
-            return Judgement(promoted=False, reason=f"{said}; {then}")
+            return _Step(unknown, promotes=False, said=f"{said}; {then}")
         took_over = f"{rule.metric} {value:.4f} meets the floor {rule.floor:g}, so the new model is promoted"
-        return Judgement(promoted=True, reason=f"{said}; {took_over} (judge.without_comparison is promote)")
+        return _Step(unknown, promotes=True, said=f"{said}; {took_over} (judge.without_comparison is promote)")
     said = (
         f"{rule.metric} {value:.4f} against the champion's {compared.value:.4f} on the same hold-out (run"
         f" {champion.run_id}, margin {rule.margin:g})"
     )
     needed = compared.value + rule.margin if rule.higher_is_better else compared.value - rule.margin
-    return decided(said, better=_better(rule, value, needed))
+    better = _better(rule, value, needed)
+    judged = _judged("judge.margin", met=better, value=value, limit=needed)
+    return _Step(judged, promotes=better, said=decided(said, better=better).reason)
 
 
 def _what_differs(champion: Champion) -> str:
@@ -180,24 +205,38 @@ def _what_differs(champion: Champion) -> str:
     return "its metrics were measured on another hold-out or with other evaluation code"
 
 
-def _drifted(
+def _against_best(
     rule: PromotionRule, value: float, challenger: Challenger, champion: Champion, compared: _Comparison
-) -> str:
-    """Why the challenger is too far below the best champion so far on its hold-out; empty when it is not."""
+) -> _Step | None:
+    """Whether the challenger is too far below the best champion so far on its hold-out; None when there is none."""
     found = [(best.value, best.run_id) for best in champion.bests if _measures(best, rule, challenger)]
     if compared.value is not None:
         found.append((compared.value, champion.run_id or ""))
     if not found:
-        return ""
+        return None
     best, run_id = max(found) if rule.higher_is_better else min(found)
     least = best - rule.drift_limit if rule.higher_is_better else best + rule.drift_limit
-    if not _worse(rule, value, least):
-        return ""
+    drifted = _worse(rule, value, least)
     by = f"more than {rule.drift_limit:g} " if rule.drift_limit else ""
-    return (
+    said = (
         f"{rule.metric} {value:.4f} is {by}worse than the best champion so far on this"
         f" hold-out ({best:.4f}, run {run_id}): the champion keeps serving (judge.drift_limit)"
     )
+    judged = _judged("judge.drift_limit", met=not drifted, value=value, limit=least)
+    return _Step(judged, promotes=not drifted, said=said)
+
+
+def _certain(rule: PromotionRule, compared: _Comparison) -> _Step | None:
+    """How certain it is that the challenger is not worse; None when that is not asked, or nothing is compared."""
+    if rule.certainty is None or compared.value is None:
+        return None
+    sure = sureness(rule.certainty, compared.by_row)
+    return _Step(sure.rule, promotes=sure.rule.result is RuleResult.MET, said=sure.said)
+
+
+def _judged(name: str, *, met: bool, value: float | None, limit: float) -> JudgedRule:
+    finite = value if value is not None and math.isfinite(value) else None
+    return JudgedRule(rule=name, result=RuleResult.MET if met else RuleResult.NOT_MET, value=finite, limit=limit)
 
 
 def _same(champion: Champion, challenger: Challenger) -> bool:

@@ -70,7 +70,14 @@ _FIRST_LINE = (
 )
 _TOO_LONG = re.compile(r"maxRunDurationSeconds", re.IGNORECASE)
 _OUTSIDE = frozenset(
-    {Code.BAD_CONFIGURATION, Code.REGISTRY_REFUSED, Code.TARGET_NOT_PREPARED, Code.DEPENDENCY_IMAGE_MISSING}
+    {
+        Code.BAD_CONFIGURATION,
+        Code.REGISTRY_REFUSED,
+        Code.TARGET_NOT_PREPARED,
+        Code.DEPENDENCY_IMAGE_MISSING,
+        Code.IMAGE_MOVED,
+        Code.ADMITTED_BEFORE,
+    }
 )
 
 

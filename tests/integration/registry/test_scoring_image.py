@@ -24,7 +24,7 @@ from shared.messages import BuildImage, BuiltImage, Lineage
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.scoring_images import scoring_parts
 from tests.support.builders import FINGERPRINT, a_run_request
-from tests.support.image_registry import OneCode
+from tests.support.image_registry import OneCode, pinned_images
 from tests.support.registry import RunningRegistry
 from tests.support.workflow import START
 
@@ -101,7 +101,8 @@ def built(registry: RunningRegistry, model: LogisticRegression) -> BuiltImage:
             say=print,
         )
         command = BuildImage(lineage=lineage, model_path="outputs/model", created_at=START)
-        return build_image(command, artifacts=SavedModel(model), code=code, registry=client)
+        images = pinned_images(client)
+        return build_image(command, artifacts=SavedModel(model), code=code, registry=client, images=images)
 
 
 def test_an_appended_image_scores(podman: Podman, open_registry: RunningRegistry, model: LogisticRegression) -> None:

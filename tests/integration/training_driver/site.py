@@ -19,6 +19,7 @@ from shared.training_code.run_code import RunCode
 from shared.training_driver import TrainingJob
 from tests.integration.training_driver import hub as hubs
 from tests.integration.training_driver.client import APP_ROOT, Client
+from tests.support.image_registry import InMemoryRegistry, pinned_images
 from tests.support.jobs import MemoryJobs
 from tests.support.training import MemoryDriver
 
@@ -31,7 +32,8 @@ def a_job(order: TrainingOrder) -> TrainingJob:
     recorder = MemoryDriver()
     pipelines, deployed = Pipelines(APP_ROOT / "pipelines"), JobFolders(APP_ROOT)
     code = RunCode(kept=MemoryJobs(), deployed=deployed, pipelines=pipelines)
-    submit_training(order, driver=recorder, code=code, pipelines=pipelines)
+    images = pinned_images(InMemoryRegistry())
+    submit_training(order, driver=recorder, code=code, pipelines=pipelines, images=images)
     return recorder.jobs[order.run_id]
 
 

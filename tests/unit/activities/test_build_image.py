@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from activities.build_image import build_image
+from shared.clients.ledger.image_pins import ImagePinLedger
 from shared.errors import Code, PermanentError
 from shared.messages import BuildImage, BuiltImage, Lineage
-from shared.oci.references import ImageName
+from shared.oci.media_types import OCI_MANIFEST
+from shared.oci.references import ImageName, digest_of
 from shared.oci.transfer import FoundImage, find_image
+from shared.training_code.pinned_images import PinnedImages
 from tests.support.builders import FINGERPRINT, a_run_request
 from tests.support.image_registry import (
     InMemoryRegistry,
@@ -19,7 +22,8 @@ from tests.support.image_registry import (
     StoredArtifacts,
     with_dependency_image,
 )
-from tests.support.jobs import A_FROZEN_JOB, a_job_tree
+from tests.support.jobs import A_FROZEN_JOB, a_job_tree, a_sealed_tree
+from tests.support.memory_tables import MemoryTables
 from tests.support.workflow import START
 
 RUN = a_run_request().run_id
@@ -34,14 +38,27 @@ class Bench:
         self.artifacts = StoredArtifacts(dict(MODEL))
         self.code = OneCode()
         self.base = with_dependency_image(self.registry, folder, self.code)
+        self.pins = ImagePinLedger(MemoryTables().table("imagepins"))
 
     def build(self, command: BuildImage) -> BuiltImage:
-        return build_image(command, artifacts=self.artifacts, code=self.code, registry=self.registry)
+        images = PinnedImages(self.registry, self.pins)
+        return build_image(command, artifacts=self.artifacts, code=self.code, registry=self.registry, images=images)
+
+    def move_the_dependency_image(self) -> str:
+        """Point its tag at another image; returns that one's digest."""
+        other, name = replace(self.base, annotations={"rebuilt": "yes"}), self.code.name
+        self.registry.put_manifest(name.repository, name.reference, other.manifest, media_type=OCI_MANIFEST)
+        return digest_of(other.manifest)
 
     def image(self) -> FoundImage:
         found = find_image(self.registry, ImageName("models/breast-cancer", RUN))
         assert found is not None
         return found
+
+    def names_in_the_last_layer(self) -> list[str]:
+        blob = self.registry.get_blob("models/breast-cancer", self.image().image.layers[-1].digest)
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob))) as archive:
+            return [member.name for member in archive.getmembers() if member.isfile()]
 
 
 @pytest.fixture
@@ -66,10 +83,7 @@ def test_the_image_is_the_dependency_image_with_a_layer_of_model_and_script(benc
 
     image = bench.image().image
     assert image.layers[:-1] == bench.base.layers
-    blob = bench.registry.get_blob("models/breast-cancer", image.layers[-1].digest)
-    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob))) as archive:
-        names = [member.name for member in archive.getmembers() if member.isfile()]
-    assert names == [
+    assert bench.names_in_the_last_layer() == [
         "var/azureml-app/model/model.joblib",
         "var/azureml-app/model/smoke.json",
         "var/azureml-app/score.py",
@@ -114,18 +128,39 @@ def test_after_a_kill_before_the_tag_the_same_image_is_made(bench: Bench) -> Non
     assert bench.registry.uploaded == []
 
 
-def test_a_new_dependency_image_makes_a_new_image_under_the_same_tag(bench: Bench, tmp_path: Path) -> None:
+def test_a_dependency_image_that_was_moved_is_refused_until_it_is_pinned_anew(bench: Bench) -> None:
     first = bench.build(a_command())
-    other = replace(bench.base, annotations={"rebuilt": "yes"})
-    name = bench.code.name
-    bench.registry.put_manifest(
-        name.repository, name.reference, other.manifest, media_type="application/vnd.oci.image.manifest.v1+json"
-    )
+    digest = bench.move_the_dependency_image()
 
+    with pytest.raises(PermanentError) as caught:
+        bench.build(a_command())
+    assert caught.value.code is Code.IMAGE_MOVED
+    assert bench.base.digest in caught.value.reason
+    assert "`edgetrain dependency-image --pipeline breast-cancer --pin`" in caught.value.reason
+
+    bench.pins.pin_anew(bench.code.name, digest, START)
     second = bench.build(a_command())
-
     assert second.digest != first.digest
     assert bench.image().digest == second.digest
+
+
+def test_all_code_of_a_sealed_training_is_beside_its_model(bench: Bench, tmp_path: Path) -> None:
+    bench.code.tree = a_sealed_tree(files={"parts/words.py": b"WORDS = 1"})
+    with_dependency_image(bench.registry, tmp_path, bench.code)
+
+    bench.build(a_command())
+
+    image = bench.image().image
+    assert image.annotations["io.edgetrain.code"] == bench.code.tree.frozen.tree
+    assert bench.names_in_the_last_layer() == [
+        "var/azureml-app/evaluate.py",
+        "var/azureml-app/model/model.joblib",
+        "var/azureml-app/model/smoke.json",
+        "var/azureml-app/parts/words.py",
+        "var/azureml-app/sample.json",
+        "var/azureml-app/score.py",
+        "var/azureml-app/train.py",
+    ]
 
 
 def test_the_script_and_the_libraries_are_those_that_the_run_was_admitted_with(bench: Bench) -> None:

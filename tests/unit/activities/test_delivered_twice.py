@@ -299,6 +299,7 @@ CASES = [
     Case("check_training", training, lambda world: world.trainings.statuses),
     Case("cancel_training", training, lambda world: world.trainings.statuses),
     Case("collect_training", training, lambda world: world.trainings.statuses),
+    Case("read_receipt", training, lambda world: world.trainings.statuses),
     Case("read_champion", lambda _: ChampionQuery(pipeline=NAME), World.rows),
     Case(
         "register_model",

@@ -10,8 +10,9 @@ from shared.messages import TrainingOrder, TrainingPhase, TrainingStatus
 from shared.pipelines import Pipelines
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.run_code import RunCode
-from tests.support.builders import a_snapshot
-from tests.support.jobs import MemoryJobs, a_job_tree
+from tests.support.builders import a_snapshot, a_workload
+from tests.support.image_registry import InMemoryRegistry, OneCode, pinned_images, with_dependency_image
+from tests.support.jobs import MemoryJobs, a_job_tree, a_sealed_tree
 from tests.support.training import MemoryDriver
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,12 +31,22 @@ ORDER = TrainingOrder(
     running_seconds=1234.5,
     evaluator="code",
 )
+SEALED_TREE = a_sealed_tree()
+SEALED_ORDER = replace(ORDER, job=KEPT.keep(SEALED_TREE), workload=a_workload(), judged_metric="log_loss")
 OLD_ORDER = replace(ORDER, job=None, running_seconds=None)
 
 
-def submit(order: TrainingOrder, driver: MemoryDriver, pipelines: Pipelines = PIPELINES) -> TrainingStatus:
-    code = RunCode(kept=KEPT, deployed=DEPLOYED, pipelines=pipelines)
-    return submit_training(order, driver=driver, code=code, pipelines=pipelines)
+def submit(
+    order: TrainingOrder,
+    driver: MemoryDriver,
+    pipelines: Pipelines = PIPELINES,
+    registry: InMemoryRegistry | None = None,
+) -> TrainingStatus:
+    code, images = (
+        RunCode(kept=KEPT, deployed=DEPLOYED, pipelines=pipelines),
+        pinned_images(registry or InMemoryRegistry()),
+    )
+    return submit_training(order, driver=driver, code=code, pipelines=pipelines, images=images)
 
 
 def test_the_job_carries_references_and_parameters() -> None:
@@ -124,3 +135,24 @@ def test_code_that_is_gone_is_a_permanent_error() -> None:
         submit(order, MemoryDriver())
 
     assert caught.value.code is Code.CODE_MISSING
+
+
+def test_a_sealed_training_runs_in_the_dependency_image_by_digest(tmp_path: Path) -> None:
+    driver, registry = MemoryDriver(), InMemoryRegistry()
+    image = with_dependency_image(registry, tmp_path, OneCode(SEALED_TREE))
+
+    submit(SEALED_ORDER, driver, registry=registry)
+
+    job = driver.jobs[ORDER.run_id]
+    option, text = job.arguments
+    order = json.loads(text)
+    assert (option, job.code) == ("--order", SEALED_TREE)
+    assert order["image"] == f"registry.example/scoring/breast_cancer@{image.digest}"
+    assert (order["seconds"], order["parameters"], order["champion"]) == (1234, ORDER.parameters, None)
+
+
+def test_a_sealed_training_without_its_image_is_a_permanent_error() -> None:
+    with pytest.raises(PermanentError) as caught:
+        submit(SEALED_ORDER, MemoryDriver())
+
+    assert caught.value.code is Code.DEPENDENCY_IMAGE_MISSING

@@ -1,0 +1,79 @@
+"""Whether it is certain that a challenger is not worse than the champion, from their losses row by row. Pure."""
+
+import math
+from dataclasses import dataclass
+
+from shared.messages import Certainty, Comparison, JudgedRule, RuleResult
+
+RULE = "judge.certainty"
+MOST_ROWS = 100_000_000
+"""More rows than this are not named: the models are too alike to tell them apart."""
+
+_NO_LOSSES = (
+    "cannot tell whether the new model is worse: there are no losses of both models row by row, which judge.certainty"
+    " needs; have the evaluation write rows.csv, or remove judge.certainty"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sureness:
+    """What became of the rule, and the sentence about it."""
+
+    rule: JudgedRule
+    said: str
+
+
+def sureness(certainty: Certainty, comparison: Comparison | None) -> Sureness:
+    """Hold the interval of the mean difference of the losses (challenger's minus champion's) against the tolerance.
+
+    Met: all of it is at most the tolerance. Not met: all of it is above. Otherwise nobody can tell, and the champion
+    stays; the sentence says how many rows would do.
+    """
+    if comparison is None:
+        return Sureness(_rule(certainty, RuleResult.CANNOT_TELL), _NO_LOSSES)
+    if comparison.level < certainty.level:
+        said = (
+            f"cannot tell whether the new model is worse: the site compared both at {comparison.level:.4g}, and"
+            f" judge.certainty asks for {certainty.level:.4g}; correct judge.certainty.level"
+        )
+        return Sureness(_rule(certainty, RuleResult.CANNOT_TELL, comparison), said)
+    found = (
+        f"on {comparison.rows} rows the new model's mean loss is {comparison.difference:+.4g} from the champion's"
+        f" ({comparison.low:+.4g} to {comparison.high:+.4g} at {comparison.level:.4g})"
+    )
+    allowed = f"at most {certainty.tolerance:+.4g} is allowed (judge.certainty)"
+    if comparison.high <= certainty.tolerance:
+        return Sureness(_rule(certainty, RuleResult.MET, comparison), f"{found}, and {allowed}")
+    if comparison.low > certainty.tolerance:
+        said = f"{found}, and {allowed}: it is worse, so the champion keeps serving"
+        return Sureness(_rule(certainty, RuleResult.NOT_MET, comparison), said)
+    said = f"cannot tell whether the new model is worse: {found}, and {allowed}; the champion keeps serving; "
+    return Sureness(
+        _rule(certainty, RuleResult.CANNOT_TELL, comparison), said + _rows_that_would_do(certainty, comparison)
+    )
+
+
+def rows_needed(comparison: Comparison, tolerance: float) -> int | None:
+    """About how many rows would do to tell, when the difference stays as it is; None when none would.
+
+    An interval's width falls with the square root of the rows.
+    """
+    gap = tolerance - comparison.difference
+    width = comparison.high - comparison.difference if gap > 0 else comparison.difference - comparison.low
+    if gap == 0 or width <= 0 or not math.isfinite(width / gap):
+        return None
+    needed = comparison.rows * (width / gap) ** 2
+    return math.ceil(needed) if needed <= MOST_ROWS else None
+
+
+def _rows_that_would_do(certainty: Certainty, comparison: Comparison) -> str:
+    known = comparison.rows_needed if certainty.tolerance == 0 and comparison.level == certainty.level else None
+    needed = known or rows_needed(comparison, certainty.tolerance)
+    if needed is None:
+        return "the models are too alike for any hold-out to tell them apart, so allow a tolerance above zero"
+    return f"a hold-out with about {max(needed, comparison.rows + 1):,} rows would do"
+
+
+def _rule(certainty: Certainty, result: RuleResult, comparison: Comparison | None = None) -> JudgedRule:
+    value = comparison.high if comparison else None
+    return JudgedRule(rule=RULE, result=result, value=value, limit=certainty.tolerance)
