@@ -94,7 +94,9 @@ def bounded_status(status: dict[str, Any]) -> dict[str, Any]:
 
 
 def trouble_with(parameters: Parameters) -> str:
-    """Why a pipeline's parameters, with a request's own, are too large; empty when they are not."""
+    """Why a pipeline's parameters, with a request's own, are too large or no arguments; empty when they are fine."""
+    if any(isinstance(value, str) and "\0" in value for value in parameters.values()):
+        return "have a text with a NUL character, which no program can be handed; remove it"
     found = length(parameters)
     if found <= LONGEST_PARAMETERS:
         return ""

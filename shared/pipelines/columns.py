@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, StrictFloat, StrictInt, StrictStr, field_validator, model_validator
 
 from shared.formats.size_limits import length
 from shared.messages import ColumnKind
@@ -13,7 +13,7 @@ from shared.values.fields import LARGEST_INTEGER
 LONGEST = 12_000
 """Characters of all columns as JSON: they are kept in a row of a table with the rest of a run's plan."""
 
-_Bound = int | float | str
+_Bound = StrictInt | StrictFloat | StrictStr
 
 
 class Column(Part):

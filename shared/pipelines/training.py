@@ -2,13 +2,20 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from shared.formats.size_limits import trouble_with
 from shared.messages import ModelFormat, QueuePolicy, Scalar, WithoutComparison
 from shared.pipelines.parts import METRIC, SIZE, TRAINING_FOLDER, Name, Part, Seconds
 
 _LONGEST_COMMAND: Final = 2_000
+
+
+def _on_one_line(command: str) -> str:
+    return " ".join(part.strip() for part in command.splitlines()).strip()  # a block of YAML may have several
+
+
+Command = Annotated[str, Field(max_length=_LONGEST_COMMAND), AfterValidator(_on_one_line)]
 
 
 class Queue(Part):
@@ -35,9 +42,8 @@ class Train(Part):
 
     folder: str = Field(pattern=TRAINING_FOLDER, description="folder under training/")
     compute: Name = Field(description="name of the compute target in Azure ML and in the settings")
-    command: str = Field(
+    command: Command = Field(
         "",
-        max_length=_LONGEST_COMMAND,
         description="what trains, such as python train.py --data ${{inputs.data}} --model ${{outputs.model}}",
     )
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="for the commands, as ${{parameters.NAME}}")
@@ -64,8 +70,7 @@ class Train(Part):
 class Evaluate(Part):
     """How to measure a model on the hold-out."""
 
-    command: str = Field(
-        max_length=_LONGEST_COMMAND,
+    command: Command = Field(
         description="such as python evaluate.py --model ${{inputs.model}} --holdout ${{inputs.holdout}}"
         " --out ${{outputs.evaluation}}",
     )

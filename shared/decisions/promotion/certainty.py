@@ -60,10 +60,9 @@ def rows_needed(comparison: Comparison, tolerance: float) -> int | None:
     """
     gap = tolerance - comparison.difference
     width = comparison.high - comparison.difference if gap > 0 else comparison.difference - comparison.low
-    if gap == 0 or width <= 0 or not math.isfinite(width / gap):
+    if width <= 0 or width > abs(gap) * math.sqrt(MOST_ROWS / comparison.rows):
         return None
-    needed = comparison.rows * (width / gap) ** 2
-    return math.ceil(needed) if needed <= MOST_ROWS else None
+    return math.ceil(comparison.rows * (width / gap) ** 2)
 
 
 def _rows_that_would_do(certainty: Certainty, comparison: Comparison) -> str:

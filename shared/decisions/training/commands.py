@@ -36,6 +36,8 @@ def command_trouble(field: str, command: str, parameters: Collection[str]) -> st
         words = shlex.split(tidy)
     except ValueError:
         return "has a quote or a backslash that is not closed; close it, or remove it"
+    if not command.isprintable():
+        return "has characters that cannot be printed; type it again, on one line"
     if not words:
         return "is empty; write the command, such as python train.py --data ${{inputs.data}}"
     return _trouble_in_words(words) or _trouble_in_names(field, used_names(command), parameters)
@@ -52,8 +54,6 @@ def used_parameters(command: str) -> frozenset[str]:
 
 
 def _trouble_in_words(words: list[str]) -> str:
-    if not all(word.isprintable() for word in words):
-        return "has characters that cannot be printed; type it again"
     for word in words:
         if word in _SHELL_WORDS:
             return f"has {word}, but no shell runs it; put several steps into a script and run that"

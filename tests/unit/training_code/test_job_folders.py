@@ -104,6 +104,25 @@ def test_what_a_job_lacks_is_named(root: Path, name: str) -> None:
     assert refused.value.code is Code.BAD_PIPELINE
 
 
+def test_the_folder_of_a_sealed_training_has_one_lock_and_no_entry(root: Path) -> None:
+    (root / "training" / "mine" / "job.py").unlink()
+    write(root, "mine/sample.json", "{}")
+
+    tree = JobFolders(root).read("mine")
+
+    assert not tree.is_old
+    assert set(tree.locks) == {"requirements.txt"}
+    assert {"sample.json", "score.py", "job_runtime.py"} <= set(tree.files)
+
+
+def test_code_does_not_lie_where_the_model_goes(root: Path) -> None:
+    write(root, "mine/model/layers.py", "")
+
+    with pytest.raises(PermanentError, match=r"training/mine/ has model/layers\.py, where the model goes") as refused:
+        JobFolders(root).read("mine")
+    assert refused.value.code is Code.BAD_PIPELINE
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_training_code_stands_alone(folder: str) -> None:
     files = JobFolders(ROOT).read(folder).files

@@ -1,6 +1,7 @@
 """What is wrong with a pipeline's file."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from shared.errors import PermanentError
 from shared.pipelines import Pipelines, Surroundings, parse_pipeline
 from tests.support.arrivals import a_pipeline
 from tests.support.golden import compare
+from tests.unit.shared import test_sealed_pipelines as sealed_pipelines
 
 
 def refusal(text: str) -> str:
@@ -52,6 +54,24 @@ def test_pipeline_files(tmp_path: Path) -> None:
         "deliver.targets": [],
     }
     cases = {f"{name}: {str(value)[:20]}": refusal(changed(name, value)) for name, value in fields.items()}
+    sealed: dict[str, dict[str, Any]] = {
+        "a placeholder that is unknown": {"train__command": sealed_pipelines.TRAIN.replace("model", "modle")},
+        "a placeholder of the other command": {"evaluate__command": sealed_pipelines.TRAIN},
+        "a placeholder that is missing": {"train__command": "python train.py ${{inputs.data}}"},
+        "a parameter that is not declared": {"train__parameters": {}},
+        "a parameter that nothing uses": {"train__parameters": {"alpha": 1, "beta": 2}},
+        "a quote that is not closed": {"train__command": f"{sealed_pipelines.TRAIN} 'x"},
+        "a command for a shell": {"train__command": f"{sealed_pipelines.TRAIN} && ls"},
+        "no command to evaluate": {"evaluate": None},
+        "no columns": {"data__columns": None},
+        "columns of other files": {"data__format": "files"},
+        "a bound of another kind": {"data__columns": {"a": {"kind": "integer", "least": 1.5}}},
+        "memory without a unit": {"train__resources": {"memory": "4096"}},
+    }
+    for case, changes in sealed.items():
+        with pytest.raises(PermanentError) as refused:
+            sealed_pipelines.parsed(**changes)
+        cases[case] = refused.value.reason
     cases |= {
         "a missing part": refusal(without("judge")),
         "not a mapping": refusal("- a\n"),

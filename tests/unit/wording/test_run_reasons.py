@@ -53,6 +53,7 @@ from tests.support.builders import a_run_request, a_training_poll
 from tests.support.computes import a_ticket
 from tests.support.golden import compare
 from tests.support.workflow import START
+from tests.unit.decisions.promotion import test_certainty as certainty
 from tests.unit.decisions.promotion.test_judgement import HIGHER, NEW, NOBODY, challenger, champion
 from tests.unit.decisions.training.test_failure_causes import a_trace
 
@@ -115,6 +116,15 @@ def test_promotion() -> None:
         "overtaken by another champion": judge(keep, uncompared, best),
         "drifted": judge(replace(HIGHER, margin=-0.1, drift_limit=0.0), challenger({"accuracy": 0.92}), old),
     }
+    compared = {
+        "certainly not worse": certainty.BETTER,
+        "certainly worse": certainty.WORSE,
+        "nobody can tell": certainty.UNSURE,
+        "nobody can tell, and more rows would not help": replace(certainty.UNSURE, difference=0.0, rows_needed=None),
+        "no losses row by row": None,
+        "compared at another level": replace(certainty.BETTER, level=0.9),
+    }
+    sentences |= {case: certainty.judged(comparison) for case, comparison in compared.items()}
     metrics = {f"metric_{number}": 0.5 for number in range(200)}
     texts = {case: judgement.reason for case, judgement in sentences.items()}
 

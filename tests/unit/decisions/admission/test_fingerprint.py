@@ -1,11 +1,13 @@
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.decisions.admission.fingerprint import code_digest, fingerprint, run_id
-from shared.messages import RUN_ID
+from shared.decisions.admission.fingerprint import code_digest, evaluator_digest, fingerprint, run_id
+from shared.messages import RUN_ID, DataFormat, ModelFormat, Parameters, Workload
+from tests.support.builders import a_workload
 
 texts = st.text(max_size=12)
 files = st.dictionaries(texts, st.binary(max_size=12), max_size=5)
@@ -87,3 +89,33 @@ def test_a_run_id_names_pipeline_fingerprint_and_attempt() -> None:
     made = run_id("breast-cancer", _recipe(), 2)
     assert made == f"breast-cancer-{_recipe()[:12]}-2"
     assert RUN_ID.match(made)
+
+
+def test_what_runs_counts_and_what_it_may_use_does_not() -> None:
+    recipe: dict[str, Any] = {"data_digest": "d", "code_digest": "c", "parameters": {}, "environment_locks": ()}
+    workload = a_workload()
+
+    def of(workload: Workload | None) -> str:
+        return fingerprint(**recipe, workload=workload)
+
+    more_memory = replace(workload, resources=replace(workload.resources, memory="8g"))
+    assert of(more_memory) == of(workload)
+    others = [
+        None,
+        replace(workload, train="python other.py"),
+        replace(workload, evaluate="python other.py"),
+        replace(workload, data_format=DataFormat.FILES),
+        replace(workload, columns={}),
+        replace(workload, model_format=ModelFormat.PICKLE),
+    ]
+    assert len({of(workload), *map(of, others)}) == len(others) + 1
+
+
+def test_what_measures_is_the_code_and_the_command_as_it_is_filled() -> None:
+    workload = a_workload(evaluate="python e.py ${{parameters.cut}}")
+
+    def of(parameters: Parameters, workload: Workload | None = workload) -> str:
+        return evaluator_digest("c", (), workload=workload, parameters=parameters)
+
+    assert of({"cut": 1, "alpha": 1}) == of({"cut": 1, "alpha": 2})
+    assert len({of({"cut": 1}), of({"cut": 2}), of({"cut": 1}, a_workload()), of({}, None)}) == 4
