@@ -33,19 +33,19 @@ def sureness(certainty: Certainty, comparison: Comparison | None) -> Sureness:
         return Sureness(_rule(certainty, RuleResult.CANNOT_TELL), _NO_LOSSES)
     if comparison.level < certainty.level:
         said = (
-            f"cannot tell whether the new model is worse: the site compared both at {comparison.level:.4g}, and"
-            f" judge.certainty asks for {certainty.level:.4g}; correct judge.certainty.level"
+            f"cannot tell whether the new model is worse: the site compared both at {_percent(comparison.level)}, and"
+            f" judge.certainty asks for {_percent(certainty.level)}; correct judge.certainty.level"
         )
         return Sureness(_rule(certainty, RuleResult.CANNOT_TELL, comparison), said)
     found = (
-        f"on {comparison.rows} rows the new model's mean loss is {comparison.difference:+.4g} from the champion's"
-        f" ({comparison.low:+.4g} to {comparison.high:+.4g} at {comparison.level:.4g})"
+        f"over {comparison.rows:,} rows its loss differs from the champion's by {_signed(comparison.difference)} on"
+        f" average ({_signed(comparison.low)} to {_signed(comparison.high)} at {_percent(comparison.level)})"
     )
-    allowed = f"at most {certainty.tolerance:+.4g} is allowed (judge.certainty)"
+    allowed = f"and may by at most {_signed(certainty.tolerance)} (judge.certainty)"
     if comparison.high <= certainty.tolerance:
-        return Sureness(_rule(certainty, RuleResult.MET, comparison), f"{found}, and {allowed}")
+        return Sureness(_rule(certainty, RuleResult.MET, comparison), f"{found}, {allowed}")
     if comparison.low > certainty.tolerance:
-        said = f"{found}, and {allowed}: it is worse, so the champion keeps serving"
+        said = f"the new model is worse: {found}, {allowed}; the champion keeps serving"
         return Sureness(_rule(certainty, RuleResult.NOT_MET, comparison), said)
     said = f"cannot tell whether the new model is worse: {found}, and {allowed}; the champion keeps serving; "
     return Sureness(
@@ -76,3 +76,11 @@ def _rows_that_would_do(certainty: Certainty, comparison: Comparison) -> str:
 def _rule(certainty: Certainty, result: RuleResult, comparison: Comparison | None = None) -> JudgedRule:
     value = comparison.high if comparison else None
     return JudgedRule(rule=RULE, result=result, value=value, limit=certainty.tolerance)
+
+
+def _percent(level: float) -> str:
+    return f"{100 * level:.4g} %"
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.4g}" if number else "0"

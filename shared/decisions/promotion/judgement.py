@@ -84,21 +84,19 @@ def judge(rule: PromotionRule, challenger: Challenger, champion: Champion) -> Ju
     if champion.run_id == challenger.run_id:
         return replace(champion_already(rule, value), rules=(floor,))
     compared = _compared(rule, challenger, champion)
-    steps = [
-        _against_champion(rule, value, champion, compared),
-        _against_best(rule, value, challenger, champion, compared),
-        _certain(rule, compared),
-    ]
+    against, sure = _against_champion(rule, value, champion, compared), _certain(rule, compared)
+    found = [against, _against_best(rule, value, challenger, champion, compared), sure]
+    steps = [step for step in found if step is not None]
     # The first that keeps the champion says why; otherwise the comparison does.
-    decisive = next((step for step in steps if step is not None and not step.promotes), steps[0])
-    assert decisive is not None  # noqa: S101 - the first always is; for the type checker
+    decisive = next((step for step in steps if not step.promotes), against)
+    certain = f"; {sure.said}" if sure is not None and decisive.promotes else ""
     return Judgement(
         promoted=decisive.promotes,
-        reason=decisive.said,
+        reason=f"{decisive.said}{certain}",
         champion_value=compared.value,
         comparable=compared.value is not None,
         overtaken=compared.overtaken,
-        rules=(floor, *(step.rule for step in steps if step is not None)),
+        rules=(floor, *(step.rule for step in steps)),
     )
 
 
