@@ -47,7 +47,7 @@ def sureness(certainty: Certainty, comparison: Comparison | None) -> Sureness:
     if comparison.low > certainty.tolerance:
         said = f"the new model is worse: {found}, {allowed}; the champion keeps serving"
         return Sureness(_rule(certainty, RuleResult.NOT_MET, comparison), said)
-    said = f"cannot tell whether the new model is worse: {found}, and {allowed}; the champion keeps serving; "
+    said = f"cannot tell whether the new model is worse: {found}, {allowed}; the champion keeps serving; "
     return Sureness(
         _rule(certainty, RuleResult.CANNOT_TELL, comparison), said + _rows_that_would_do(certainty, comparison)
     )

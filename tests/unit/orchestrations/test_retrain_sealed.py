@@ -21,8 +21,8 @@ from shared.messages import (
 )
 from shared.values.wire import from_wire, to_wire
 from tests.support.builders import a_champion, a_plan, a_snapshot, a_trained_model, a_workload
+from tests.support.retraining import fair_story
 from tests.support.workflow import Played, value
-from tests.unit.orchestrations.test_retrain_fairly import story
 
 IMAGE = f"registry/models/breast-cancer@sha256:{'cd' * 32}"
 CHAMPION = a_champion(metrics={"accuracy": 0.97}, holdout="old rows", evaluator="code", image=IMAGE)
@@ -46,7 +46,7 @@ def sealed(**changes: Any) -> tuple[Played, RunRecord]:
         "collect_training": value(a_trained_model(compared=BESIDE, receipt=RECEIPT)),
         "read_receipt": value(FoundReceipt(receipt=RECEIPT)),
     }
-    return story(MINE, **(usual | changes))
+    return fair_story(MINE, **(usual | changes))
 
 
 def test_the_order_has_the_commands_and_the_champions_image() -> None:
