@@ -99,6 +99,7 @@ COMPILE := .venv/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url
 lock: .venv/.installed ## Write the pinned requirement files anew from the *.in files; UPGRADE=1 takes newer versions
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -c requirements.txt -o requirements-dev.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) site_agent/requirements.in -c requirements.txt -o site_agent/requirements.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) training/common/requirements-job.in -c requirements.txt -o training/common/requirements-job.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) training/common/requirements-scoring.in -o training/common/requirements-scoring.txt
 	@for folder in $(filter-out training/common,$(JOBS)); do \

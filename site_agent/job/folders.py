@@ -47,6 +47,25 @@ def usage(folder: Path | str, *, most_files: int = MOST_FILES) -> Usage:
     return Usage(total, files)
 
 
+def read_small(path: Path, *, most: int) -> bytes | None:
+    """The bytes of a plain file that a container wrote; None when there is none.
+
+    Raises ``ValueError`` for links, pipes and whatever else is no plain file, and for more than ``most`` bytes.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        raise ValueError("it is no plain file") from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size > most:
+        os.close(descriptor)
+        raise ValueError("it is no plain file, or too large")
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(most)
+
+
 def give(folder: Path, user: int) -> None:
     """Make a folder that a container's user may write into, and nobody else."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
