@@ -23,6 +23,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that take minutes run where CI is set, and for whoever asks for them."""
+    if os.environ.get("CI") or config.getoption("markexpr"):
+        return
+    wait = pytest.mark.skip(reason="takes minutes; runs where CI is set, or with -m long")
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(wait)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With ``--dist loadscope``, tests that share servers share a worker, and the servers are started once."""
