@@ -1,0 +1,76 @@
+"""Small texts: JSON, YAML or CSV with coefficients, settings and names, below a size limit."""
+
+import csv
+import re
+from typing import Any, Final
+
+from site_agent.job.guard.boosters import looks_like_xgboost, recognise_xgboost_json
+from site_agent.job.guard.pieces import Collected, Piece, Recognised, collect, parsed_json
+from site_agent.job.guard.spans import HeldBackError, Span
+
+MOST_BYTES: Final = 256 * 1024
+_LONGEST_TEXT: Final = 256  # characters of one text in it
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_RULE: Final = f"coefficients as text, at most {MOST_BYTES // 1024} KiB"
+
+
+def recognise_text(span: Span) -> Recognised:
+    """A JSON, CSV or YAML file; raises :class:`HeldBackError` for other texts."""
+    data = span.read()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise HeldBackError("it is of no kind that may leave") from None
+    if _CONTROL.search(text):
+        raise HeldBackError("it is of no kind that may leave")
+    if text.lstrip()[:1] in ("{", "["):
+        document = parsed_json(data)
+        return recognise_xgboost_json(document) if looks_like_xgboost(document) else _collected("json", document, data)
+    table = _csv(text)
+    if table is not None:
+        return _collected("csv", table, data)
+    return _collected("yaml", _yaml(text), data)
+
+
+def _collected(kind: str, document: Any, data: bytes) -> Recognised:
+    texts = Collected()
+    collect(document, texts, kind)
+    if any(len(each) > _LONGEST_TEXT for each in texts.strings):
+        raise HeldBackError(f"a text in it has more than {_LONGEST_TEXT} characters")
+    pieces = [Piece("text", data), *texts.pieces(kind)]
+    return Recognised(kind, _RULE, pieces, texts.strings)
+
+
+def _csv(text: str) -> list[list[Any]] | None:
+    """The cells when the text is a table with numbers, else None."""
+    try:
+        rows = [row for row in csv.reader(text.splitlines(), strict=True) if row]
+    except csv.Error:
+        return None
+    if not rows or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
+        return None
+    cells: list[list[Any]] = [[_cell(each) for each in row] for row in rows]
+    numeric = sum(isinstance(each, float) for row in cells for each in row)
+    return cells if 2 * numeric >= sum(map(len, cells)) - len(cells[0]) and numeric else None
+
+
+def _cell(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _yaml(text: str) -> Any:
+    import yaml  # not in every dependency image, where the box runs
+
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) or getattr(event, "tag", None):
+                raise HeldBackError("it has anchors or tags of YAML, which coefficients do not need")
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise HeldBackError("it is of no kind that may leave") from None
+    if not isinstance(document, dict | list):
+        raise HeldBackError("it is of no kind that may leave")
+    return document
