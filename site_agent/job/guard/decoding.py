@@ -1,0 +1,106 @@
+"""What may be wrapped in bytes: compressed streams, base64 and hexadecimal texts; one level deep, with bounds."""
+
+import binascii
+import bz2
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+
+from site_agent.job.guard.pieces import Piece
+from site_agent.job.guard.spans import CHUNK
+
+MOST_DECODED: Final = 64 * 1024 * 1024  # bytes of one piece
+_MOST_TRIES: Final = 20_000
+_SHORTEST: Final = 64
+_RUN: Final = re.compile(rb"[A-Za-z0-9+/_=\r\n-]{96,}")
+_IN_BASE64: Final = np.isin(
+    np.arange(256), np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_=-\r\n", np.uint8)
+)
+_HEX: Final = re.compile(rb"[0-9a-fA-F]+")
+_STEP: Final = 8
+_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
+
+_DECOMPRESSORS: Final[dict[bytes, Callable[[], Any]]] = {
+    b"\x1f\x8b\x08": lambda: zlib.decompressobj(31),
+    b"x\x01": lambda: zlib.decompressobj(15),
+    b"x^": lambda: zlib.decompressobj(15),
+    b"x\x9c": lambda: zlib.decompressobj(15),
+    b"x\xda": lambda: zlib.decompressobj(15),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ\x00": lambda: lzma.LZMADecompressor(memlimit=1 << 28),
+}
+
+
+def decoded(piece: Piece) -> Iterator[tuple[str, bytes]]:
+    """What is wrapped in a piece, with the name of the wrapping."""
+    left = MOST_DECODED
+    for name, data in (*_unpacked(piece), *_texts(piece)):
+        if len(data) >= _SHORTEST and left > 0:
+            yield name, data[:left]
+            left -= len(data)
+
+
+def _unpacked(piece: Piece) -> Iterator[tuple[str, bytes]]:
+    tries = 0
+    for start, data in _chunks(piece, overlap=8):
+        for magic, make in _DECOMPRESSORS.items():
+            at = data.find(magic)
+            while at >= 0 and tries < _MOST_TRIES:
+                tries += 1
+                found = _decompressed(make(), data, at, piece, start)
+                if found:
+                    yield "compressed", found
+                at = data.find(magic, at + 1)
+
+
+def _decompressed(decompressor: Any, data: bytes, at: int, piece: Piece, start: int) -> bytes:
+    """Bytes of a stream that begins here; empty when none does. The first kilobyte mostly tells."""
+    try:
+        found = decompressor.decompress(data[at : at + 1024], 4096)
+        if not found and not decompressor.eof:
+            found = decompressor.decompress(data[at + 1024 : at + 65_536], 4096)
+        if not found:
+            return b""
+        rest = piece.read(start + at + 1024, MOST_DECODED) if not decompressor.eof else b""
+        tail = getattr(decompressor, "unconsumed_tail", b"")
+        return bytes(found + decompressor.decompress(tail + rest, MOST_DECODED)) if rest or tail else bytes(found)
+    except (zlib.error, OSError, EOFError, lzma.LZMAError, ValueError):
+        return b""
+
+
+def _texts(piece: Piece) -> Iterator[tuple[str, bytes]]:
+    for _, data in _chunks(piece, overlap=0):
+        for begin, end in _candidates(data):
+            for run in _RUN.finditer(data, begin, end):
+                yield from _text(run[0])
+
+
+def _text(run: bytes) -> Iterator[tuple[str, bytes]]:
+    joined = run.translate(None, b"\r\n")
+    if _HEX.fullmatch(joined):
+        for offset in range(2):
+            part = joined[offset:]
+            yield "hexadecimal", binascii.unhexlify(part[: len(part) // 2 * 2])
+    plain = joined.translate(_URL_SAFE).replace(b"=", b"")
+    for offset in range(4):
+        part = plain[offset:]
+        yield "base64", binascii.a2b_base64(part[: len(part) // 4 * 4])
+
+
+def _candidates(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where a long run of such letters may be: every eighth byte is looked at."""
+    sampled = _IN_BASE64[np.frombuffer(data, np.uint8)[::_STEP]]
+    others = np.flatnonzero(~sampled)
+    edges = np.concatenate([[-1], others, [len(sampled)]])
+    for gap in np.flatnonzero(np.diff(edges) > 96 // _STEP - 1):
+        yield max(0, int(edges[gap]) * _STEP), min(len(data), int(edges[gap + 1]) * _STEP + 1)
+
+
+def _chunks(piece: Piece, *, overlap: int) -> Iterator[tuple[int, bytes]]:
+    size = 8 * CHUNK
+    for start in range(0, piece.size, size - overlap):
+        yield start, piece.read(start, size)

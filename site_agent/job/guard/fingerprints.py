@@ -1,0 +1,139 @@
+"""Look up many byte strings in a long run of bytes, at every position, with flat memory.
+
+Each byte string (a *window* of a training row) is known by the four bytes at its group's anchor and by a hash of all
+its bytes. A table says at which positions an anchor may begin; only there a hash is made.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Numbers = NDArray[np.int64]
+
+_MOST_GROUPS: Final = 32
+_BITS_OF_SMALL, _BITS_OF_LARGE = 22, 24
+_SPREAD: Final = np.uint32(2654435761)  # Knuth, The Art of Computer Programming 3, 6.4: multiplicative hashing
+_LONGEST: Final = 4096
+_BATCH: Final = 1 << 16
+
+
+@dataclass(slots=True)
+class _Group:
+    label: str
+    length: int
+    anchor: int
+    hashes: NDArray[np.uint64]
+    owners: Numbers
+
+
+@dataclass(slots=True)
+class Index:
+    """Windows by group. ``owner`` of a window: the number of the row, line or file that it is of."""
+
+    groups: list[_Group] = field(default_factory=list)
+    _anchors: list[NDArray[np.uint32]] = field(default_factory=list)
+    _starts: Any = None
+    _masks: Any = None
+    _bits: int = _BITS_OF_SMALL
+
+    def add(self, label: str, windows: Bytes, owners: Numbers, anchor: int) -> None:
+        """Add windows of one length (two dimensions), whose four bytes at ``anchor`` are to differ much.
+
+        Windows with an anchor of equal bytes, such as zeros, are left out: they would be looked at everywhere.
+        """
+        if len(self.groups) >= _MOST_GROUPS or not len(windows):
+            return
+        anchors = np.ascontiguousarray(windows[:, anchor : anchor + 4]).view("<u4").ravel()
+        telling = (windows[:, anchor : anchor + 4] != windows[:, anchor : anchor + 1]).any(axis=1)
+        windows, owners, anchors = windows[telling], owners[telling], anchors[telling]
+        if not len(windows):
+            return
+        hashes = _hashed(windows)
+        order = np.argsort(hashes, kind="stable")
+        group = _Group(label, windows.shape[1], anchor, hashes[order], owners[order])
+        self.groups.append(group)
+        self._anchors.append(anchors)
+        self._starts = None
+
+    def __bool__(self) -> bool:
+        return bool(self.groups)
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest window."""
+        return max((group.length for group in self.groups), default=0)
+
+    def find(self, chunks: Iterable[bytes]) -> dict[str, set[int]]:
+        """Owners of the windows that are in the bytes, by the label of their group."""
+        found: dict[str, set[int]] = {}
+        if not self.groups:
+            return found
+        if self._starts is None:
+            self._build()
+        kept = b""
+        for chunk in chunks:
+            data = kept + chunk if kept else chunk
+            self._find_in(np.frombuffer(data, np.uint8), found)
+            kept = data[-(self.longest - 1) :] if self.longest > 1 else b""
+        return found
+
+    def _build(self) -> None:
+        total = sum(len(anchors) for anchors in self._anchors)
+        self._bits = min(_BITS_OF_LARGE, max(_BITS_OF_SMALL, (16 * total).bit_length()))
+        self._starts = np.zeros(1 << self._bits, np.bool_)
+        self._masks = np.zeros(1 << self._bits, np.uint32)
+        for number, anchors in enumerate(self._anchors):
+            slots = self._slots(np.unique(anchors))
+            self._starts[slots] = True
+            self._masks[slots] |= np.uint32(1 << number)
+
+    def _slots(self, values: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        return (values * _SPREAD) >> np.uint32(32 - self._bits)
+
+    def _find_in(self, data: Bytes, found: dict[str, set[int]]) -> None:
+        for offset in range(4):
+            usable = (len(data) - offset) // 4 * 4
+            if usable < 4:
+                return
+            slots = self._slots(data[offset : offset + usable].view("<u4"))
+            candidates = np.flatnonzero(self._starts[slots])
+            if not len(candidates):
+                continue
+            masks = self._masks[slots[candidates]]
+            positions = candidates.astype(np.int64) * 4 + offset
+            for number, group in enumerate(self.groups):
+                here = positions[(masks & np.uint32(1 << number)) != 0] - group.anchor
+                if len(here):
+                    self._confirm(data, group, here, found)
+
+    def _confirm(self, data: Bytes, group: _Group, starts: Numbers, found: dict[str, set[int]]) -> None:
+        starts = starts[(starts >= 0) & (starts + group.length <= len(data))]
+        steps = np.arange(group.length, dtype=np.int64)
+        for at in range(0, len(starts), _BATCH):
+            windows = data[starts[at : at + _BATCH, None] + steps]
+            hashes = _hashed(windows)
+            places = np.searchsorted(group.hashes, hashes)
+            places[places == len(group.hashes)] = 0
+            hits = np.unique(places[group.hashes[places] == hashes])
+            if len(hits):
+                found.setdefault(group.label, set()).update(group.owners[hits].tolist())
+
+
+_MULTIPLIERS: Final = np.random.default_rng(20261128).integers(1, 1 << 63, _LONGEST // 4, np.uint64) * np.uint64(2) + 1
+
+
+def _hashed(windows: Bytes) -> NDArray[np.uint64]:
+    """Multilinear hashing (Lemire and Kaser, 2014) of each row's four-byte words; equal rows have equal hashes."""
+    count, length = windows.shape
+    padded = -length % 4
+    if padded:
+        windows = np.concatenate([windows, np.zeros((count, padded), np.uint8)], axis=1)
+    words = np.ascontiguousarray(windows).view("<u4")
+    result = np.zeros(count, np.uint64)
+    for index in range(words.shape[1]):
+        result += words[:, index].astype(np.uint64) * _MULTIPLIERS[index]
+    return result ^ (result >> np.uint64(29))

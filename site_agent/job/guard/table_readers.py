@@ -1,0 +1,55 @@
+"""Readers of training data that need libraries of the dependency image; each is used only if its library is there."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from site_agent.job.guard.samples import Reader
+
+_BATCH: Final = 4096
+_MOST_PIXELS: Final = 1 << 20
+
+
+def parquet(path: Path) -> tuple[list[str], Iterator[list[Any]]] | None:
+    """Rows of a Parquet file."""
+    with path.open("rb") as file:
+        if file.read(4) != b"PAR1":
+            return None
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        return None
+    opened = pyarrow.parquet.ParquetFile(path)
+    return list(opened.schema_arrow.names), _rows_of(opened)
+
+
+def _rows_of(opened: Any) -> Iterator[list[Any]]:
+    for batch in opened.iter_batches(batch_size=_BATCH):
+        columns = [[_plain(each) for each in column.to_pylist()] for column in batch.columns]
+        yield from (list(row) for row in zip(*columns, strict=True))
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and texts as they are, dates and the like as text."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return str(value)
+
+
+def pixels(path: Path) -> tuple[list[str], Iterator[list[Any]]] | None:
+    """A picture as one row of grey values."""
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        return None
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                return None
+            values = list(image.convert("L").tobytes())
+    except (UnidentifiedImageError, OSError, ValueError):
+        return None
+    return [str(number) for number in range(len(values))], iter([values])
+
+
+READERS: Final[tuple[Reader, ...]] = (parquet, pixels)
