@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
+from cli.authoring import ROOT, AppRoot, new, validate
 from cli.layer_cache import DEFAULT
 from cli.terminal import explained, heed_interrupts, progress
 from shared.errors import Code, PermanentError
-
-_ROOT = Path(__file__).resolve().parent.parent
 
 app = typer.Typer(
     name="edgetrain",
@@ -26,9 +25,6 @@ app = typer.Typer(
 
 Names = Annotated[
     list[str] | None, typer.Option("--pipeline", metavar="NAME", help="A pipeline; may be given several times.")
-]
-AppRoot = Annotated[
-    Path, typer.Option(metavar="DIR", help="The folder with pipelines/ and training/.", show_default="this repository")
 ]
 Cache = Annotated[Path, typer.Option(metavar="DIR", help="Where layers of images are kept.")]
 
@@ -50,6 +46,10 @@ def _options(
     ] = False,
 ) -> None:
     """Models that retrain themselves when new private data lands on-premises."""
+
+
+app.command()(new)
+app.command()(validate)
 
 
 @app.command("prepare-vm")
@@ -92,7 +92,7 @@ def dependency_image(
         bool, typer.Option("--pin", help="Pin what the tag points at now, though it was pinned to another image.")
     ] = False,
     cache: Cache = DEFAULT,
-    app_root: AppRoot = _ROOT,
+    app_root: AppRoot = ROOT,
 ) -> None:
     """Make the image that a pipeline trains in and its models are put on: a base, Python libraries, the scoring server.
 

@@ -103,17 +103,22 @@ def ensure_dependency_image(
             say(f"{registry.host}/{name} is there already ({known.digest})")
             return known.digest
     base = make_base()
+    image, files = assembled(parts, base, cache, say)
+    say(f"pushing {registry.host}/{name} ({image.size / 1e6:.0f} MB)")
+    push_image(registry, image, name, Parts(files=files, repository=base.parts.repository))
+    say(f"{registry.host}/{name} is ready ({image.digest})")
+    return image.digest
+
+
+def assembled(parts: ScoringParts, base: Base, cache: LayerCache, say: Say) -> tuple[Image, dict[str, Path]]:
+    """The image on this base, and the files of those of its layers that are on this machine, by digest."""
     site = site_layer(cache, parts.locks, parts.environment, say)
     image = append(base.image, site.layer, created=BUILD_TIME, comment=f"libraries {parts.environment}")
     image = configure(
         image, environment=_ENVIRONMENT, user=USER, port=SCORING_PORT, entrypoint=_ENTRYPOINT, command=_COMMAND
     )
-    image = describe(image, _facts(parts) | base.facts)
-    say(f"pushing {registry.host}/{name} ({image.size / 1e6:.0f} MB)")
     files = {**base.parts.files, site.layer.descriptor.digest: site.file}
-    push_image(registry, image, name, Parts(files=files, repository=base.parts.repository))
-    say(f"{registry.host}/{name} is ready ({image.digest})")
-    return image.digest
+    return describe(image, _facts(parts) | base.facts), files
 
 
 def settle_pin(
