@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cli.validation.changes import change_findings
 from cli.validation.code import SAMPLE, SCORE, code_findings, program_of, sample_findings
-from cli.validation.findings import Finding, FindingCode, PipelineReport, error, note, unchecked, warning
+from cli.validation.findings import Finding, FindingCode, Level, PipelineReport, error, note, unchecked, warning
 from cli.validation.locks import lock_findings, read_lock, resolve_findings
 from cli.validation.names import surroundings
 from shared.decisions.arrivals.watched_blobs import below_prefix
@@ -43,7 +43,10 @@ class Validation:
             where = name if "." in name or name.endswith("/") else f"{name}.yaml"
             what = problem.reason.removeprefix(f"{where}: ").removeprefix(f"{name}: ")
             return PipelineReport(name=name, findings=(error(FindingCode.BAD_FILE, f"pipelines/{where}", what),))
-        return PipelineReport(name=name, findings=tuple(self._findings(pipeline)))
+        found = list(self._findings(pipeline))
+        wrong = any(finding.level is Level.ERROR for finding in found)
+        found += self._against_head(pipeline, known_wrong=wrong)
+        return PipelineReport(name=name, findings=tuple(found))
 
     def _findings(self, pipeline: Pipeline) -> Iterator[Finding]:
         file = f"pipelines/{pipeline.name}.yaml"
@@ -72,16 +75,23 @@ class Validation:
         pins = read_lock(lock.read_text(encoding="utf-8", errors="replace")).pins if lock.is_file() else None
         common = self._root / "training" / "common"
         yield from code_findings(_python_files(own), _python_files(common), pins, shown=shown)
+
+    def _against_head(self, pipeline: Pipeline, *, known_wrong: bool) -> Iterator[Finding]:
         try:
-            tree = JobFolders(self._root).read(folder)
-        except PermanentError:
-            return  # said above, file by file
+            tree = JobFolders(self._root).read(pipeline.train.folder)
+        except PermanentError as problem:
+            if not known_wrong:
+                yield error(FindingCode.BAD_FOLDER, f"training/{pipeline.train.folder}", problem.reason)
+            return
         yield from change_findings(self._root, pipeline, tree)
 
 
 def _of_the_file(pipeline: Pipeline, file: str) -> Iterator[Finding]:
     data, marker = pipeline.data, pipeline.settle.done_marker
-    if below_prefix(data, data.holdout):
+    if not commands_of(pipeline):
+        what = "train.command, evaluate.command: are missing; add them, see docs/add-a-pipeline.md"
+        yield error(FindingCode.BAD_FILE, file, what)
+    if data.prefix and below_prefix(data, data.holdout):
         what = (
             f"data.holdout: {data.holdout} lies below data.prefix; it is never trained on all the same, but its arrival"
             " opens a window as data do: a place outside the prefix is clearer"
@@ -108,7 +118,9 @@ def _missing(pipeline: Pipeline, own: Path, common: Path, shown: str) -> Iterato
 
 
 def commands_of(pipeline: Pipeline) -> dict[str, str]:
-    """Field of the pipeline's file -> the command in it."""
+    """Field of the pipeline's file -> the command in it; empty for one from before there were commands."""
+    if pipeline.evaluate is None:
+        return {}
     return {"train.command": pipeline.train.command, "evaluate.command": pipeline.evaluate.command}
 
 

@@ -26,6 +26,7 @@ class FindingCode(StrEnum):
     """What kind of thing was found; stable, because scripts read it in ``--json``."""
 
     BAD_FILE = "bad_file"
+    BAD_FOLDER = "bad_folder"
     OVERLAP = "overlap"
     HOLDOUT_BELOW_PREFIX = "holdout_below_prefix"
     DONE_MARKER = "done_marker"
