@@ -104,3 +104,8 @@ lock: .venv/.installed ## Write the pinned requirement files anew from the *.in 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) training/common/requirements-scoring.in -o training/common/requirements-scoring.txt
 	@for folder in $(filter-out training/common,$(JOBS)); do \
 	  $(COMPILE) $(if $(UPGRADE),--upgrade) $$folder/requirements.in -o $$folder/requirements.txt || exit 1; done
+	@for kind in tabular files empty; do \
+	  work=training/.lock-$$kind && rm -rf $$work && mkdir $$work && template=cli/templates/$$kind/requirements && \
+	  cp $$template.in.template $$work/requirements.in && cp $$template.txt.template $$work/requirements.txt && \
+	  $(COMPILE) $(if $(UPGRADE),--upgrade) $$work/requirements.in -o $$work/requirements.txt && \
+	  cp $$work/requirements.txt $$template.txt.template && rm -r $$work || exit 1; done

@@ -57,7 +57,7 @@ def new(
 @explained
 def validate(
     *,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A pipeline.", show_default="all")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A pipeline.", show_default="all")] = None,
     resolve: Annotated[
         bool, typer.Option("--resolve", help="Also resolve the libraries anew with uv, which asks the package index.")
     ] = False,

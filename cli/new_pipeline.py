@@ -12,12 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shared.pipelines.parts import NAME, PATTERNS
-
 from cli.csv_columns import Table
 from shared.errors import Code, PermanentError
 from shared.oci.references import ImageName
 from shared.pipelines import Pipelines
+from shared.pipelines.parts import NAME, PATTERNS
 
 TEMPLATES = Path(__file__).parent / "templates"
 _SUFFIX = ".template"

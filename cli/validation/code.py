@@ -25,11 +25,13 @@ _DISTRIBUTIONS: Mapping[str, str] = {
     "bs4": "beautifulsoup4",
     "cv2": "opencv-python-headless",
     "dateutil": "python-dateutil",
-    "google": "protobuf",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
+_NAMESPACES = ("azure", "google")
+"""Modules that many distributions share."""
+
 # Come with a library of another name, or are there in the container anyway.
 _COMES_WITH: Mapping[str, tuple[str, ...]] = {
     "azureml_inference_server_http": ("azureml-inference-server-http",),
@@ -163,4 +165,6 @@ def _modules(node: ast.AST) -> list[str]:
 
 def _pinned(module: str, pins: Mapping[str, str]) -> bool:
     names = _COMES_WITH.get(module, (_DISTRIBUTIONS.get(module, module),))
-    return any(canonicalize_name(name) in pins for name in names)
+    if any(canonicalize_name(name) in pins for name in names):
+        return True
+    return module in _NAMESPACES and any(pin.startswith(f"{module}-") for pin in pins)

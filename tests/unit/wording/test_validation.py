@@ -19,7 +19,19 @@ CODE = Path("training/churn")
 
 
 def wrote(name: str, text: str) -> Callable[[Path], object]:
-    return lambda root: (root / CODE / name).write_text(text, encoding="utf-8")
+    def change(root: Path) -> None:
+        (root / CODE / name).parent.mkdir(exist_ok=True)
+        (root / CODE / name).write_text(text, encoding="utf-8")
+
+    return change
+
+
+def removed(*names: str) -> Callable[[Path], object]:
+    def change(root: Path) -> None:
+        for name in names:
+            (root / CODE / name).unlink()
+
+    return change
 
 
 def replaced(old: str, new: str) -> Callable[[Path], object]:
@@ -55,9 +67,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "a done-marker with the prefix": replaced("settle:", "settle:\n  done_marker: landing/_SUCCESS"),
     "quarantine at once": replaced("train:", "train:\n  quarantine_after: 1"),
     "no folder": lambda root: shutil.rmtree(root / CODE),
-    "no train.py, no lock, no sample": lambda root: [
-        (root / CODE / name).unlink() for name in ("train.py", "requirements.txt", "sample.json")
-    ],
+    "no train.py, no lock, no sample": removed("train.py", "requirements.txt", "sample.json"),
     "code that is none": wrote("train.py", "def main(:\n"),
     "a score.py without functions": wrote("score.py", ""),
     "an import without a pin": wrote("train.py", "import pandas\n"),
@@ -65,10 +75,7 @@ CASES: dict[str, Callable[[Path], object]] = {
     "a lock without what is asked for": added("requirements.in", "pandas>=2\n"),
     "a lock with another version": added("requirements.in", "numpy<1\n"),
     "a lock with two versions and no hash": added("requirements.txt", "numpy==1.0\nlone==1\n"),
-    "code where the model goes": lambda root: [
-        (root / CODE / "model").mkdir(),
-        (root / CODE / "model" / "net.py").write_text(""),
-    ],
+    "code where the model goes": wrote("model/net.py", ""),
 }
 
 
