@@ -74,19 +74,20 @@ def give(folder: Path, user: int) -> None:
 
 
 def take(folder: Path) -> None:
-    """Take everything below a folder back from a container: own it, and be able to read it. Links stay links."""
+    """Take everything below a folder back from a container: own it, so that everybody may read it. Links stay links.
+
+    Who gets at it is decided by the folders above.
+    """
     owner, group = os.geteuid(), os.getegid()
     os.lchown(folder, owner, group)
-    folder.chmod(0o700)
+    folder.chmod(0o755)
     waiting = [str(folder)]
     while waiting:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 os.lchown(entry.path, owner, group)
                 if not entry.is_symlink():
-                    mode = stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)
-                    readable = mode | 0o600 | (0o100 if entry.is_dir(follow_symlinks=False) else 0)
-                    Path(entry.path).chmod(readable & 0o777)
+                    Path(entry.path).chmod(0o755 if entry.is_dir(follow_symlinks=False) else 0o644)
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
 

@@ -94,17 +94,17 @@ class RunFolder:
                 limit = f"{MOST_CODE_FILES} files and {MOST_CODE // 1024**2} MiB"
                 raise TrainingError(f"the training code has more than {limit}; keep data out of training/")
         shutil.copytree(submitted, self.code, symlinks=True)
-        _open(self.code)
+        open_to_all(self.code)
 
     def take_tools(self) -> None:
         """Copy our own programs to where a container may read them."""
         self.tools.mkdir()
         for source in Path(tools.__file__).parent.glob("*.py"):
             shutil.copyfile(source, self.tools / source.name)
-        _open(self.tools)
+        open_to_all(self.tools)
 
 
-def _open(folder: Path) -> None:
+def open_to_all(folder: Path) -> None:
     """Let another user read everything below a folder; the run's own folder lets nobody in but containers."""
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o444)

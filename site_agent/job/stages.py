@@ -34,8 +34,6 @@ LONGEST_ANSWER: Final = 64 * 1024
 TOLERANCE: Final = 1e-6
 _ANSWER_FILE: Final = "response.json"
 _LEAST_OUTPUT: Final = 1024**2
-_PYTHON: Final = ("python", "python3")
-"""Images that are made from Debian's packages have only the second name."""
 _EVALUATION_TRACKING: Final = {"MLFLOW_TRACKING_URI": f"file://{EVALUATION}/mlruns"}
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -127,15 +125,18 @@ class Stages:
         self.run(program, [(self.folder.answer, ANSWER, _LEAST_OUTPUT)])
         return _smoke(request, self._answer())
 
-    def run(self, program: Program, writable: Sequence[tuple[Path, str, int]] = ()) -> ContainerResult:
+    def run(
+        self, program: Program, writable: Sequence[tuple[Path, str, int]] = (), *, seconds: float | None = None
+    ) -> ContainerResult:
         """Run a program of ours or of the pipeline to its end; raises :class:`TrainingError` when it fails.
 
-        ``writable``: folders of the VM that it may fill, where they are for it, and how many bytes.
+        ``writable``: folders of the VM that it may fill, where they are for it, and how many bytes. ``seconds``: at
+        most, if the run has as many left.
         """
         self.engine.ensure_image(program.image, seconds=min(PULL_SECONDS, self._seconds_left()))
         for folder, _, _ in writable:
             give(self.engine, folder, self.policy.container_user)
-        spec = self._spec(program, writable)
+        spec = self._spec(program, writable, seconds)
         started = time.monotonic()
         try:
             result = run_container(self.engine, spec)
@@ -148,7 +149,9 @@ class Stages:
         self.say(f"{program.role}: done in {time.monotonic() - started:.1f} s")
         return result
 
-    def _spec(self, program: Program, writable: Sequence[tuple[Path, str, int]]) -> ContainerSpec:
+    def _spec(
+        self, program: Program, writable: Sequence[tuple[Path, str, int]], seconds: float | None
+    ) -> ContainerSpec:
         resources = self.order.resources
         threads = str(max(1, int(resources.cpus)))
         mounts = [Mount(self.folder.code, CODE_FOLDER), *program.mounts]
@@ -164,7 +167,7 @@ class Stages:
             cpus=resources.cpus,
             gpus=resources.gpus,
             pids=self.policy.limits.pids,
-            seconds=self._seconds_left(),
+            seconds=min(self._seconds_left(), seconds or float("inf")),
             log=self.folder.logs / f"{program.role}.log",
             most_log=self.policy.limits.log,
             environment={**dict.fromkeys(_THREADS, threads), "PYTHONDONTWRITEBYTECODE": "1", **program.environment},
@@ -188,10 +191,7 @@ class Stages:
     def _command(self, name: str, command: str, allowed: frozenset[str], places: Mapping[str, str]) -> list[str]:
         parameters = self.order.parameters
         arguments = split_command(command, name=name, places=allowed, parameters=parameters)
-        filled = fill(arguments, places, parameters)
-        if filled[0] == _PYTHON[0]:
-            filled[0] = _PYTHON[1]
-        return filled
+        return in_any_image(fill(arguments, places, parameters))
 
     def _answer(self) -> Any:
         try:
@@ -202,6 +202,11 @@ class Stages:
         except (ValueError, RecursionError):
             reason = f"{SCORE} must answer {SAMPLE} with JSON of at most {LONGEST_ANSWER // 1024} KiB"
             raise TrainingError(reason) from None
+
+
+def in_any_image(command: Sequence[str]) -> list[str]:
+    """The command with ``python3`` for ``python``: images made from Debian's packages know only the longer name."""
+    return ["python3" if command[0] == "python" else command[0], *command[1:]]
 
 
 def _smoke(request: Any, response: Any) -> bytes:

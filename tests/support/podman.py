@@ -18,10 +18,10 @@ BASE = "localhost/base:1"
 APP_ROOT = Path(__file__).resolve().parents[2]
 
 
-def missing_podman() -> str:
-    """Why containers cannot run here; empty when they can."""
-    if not shutil.which("podman"):
-        return "needs podman: apt-get install podman"
+def missing_podman(*others: str) -> str:
+    """Why containers cannot run here, or ``others`` are missing; empty when they can."""
+    if missing := [name for name in ("podman", *others) if not shutil.which(name)]:
+        return f"needs {', '.join(missing)}"
     return "" if os.geteuid() == 0 else "needs root: the tests look at what containers left"
 
 

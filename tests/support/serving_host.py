@@ -88,7 +88,7 @@ class ServingHost:
 def running_serving_host(folder: Path) -> Iterator[ServingHost]:
     """A VM below ``folder`` (keep its path short: UNIX sockets lie there) until the ``with`` block ends."""
     with ExitStack() as stack:
-        registry = stack.enter_context(_running_registry(folder / "registry"))
+        registry = stack.enter_context(running_registry(folder / "registry"))
         runtime = folder / "run"
         vm = Vm(folder / "vm", runtime, free_port())
         haproxy = HaProxy(vm.etc, vm.home, runtime, free_port())
@@ -117,7 +117,8 @@ def running_serving_host(folder: Path) -> Iterator[ServingHost]:
 
 
 @contextmanager
-def _running_registry(folder: Path) -> Iterator[ImageRegistry]:
+def running_registry(folder: Path) -> Iterator[ImageRegistry]:
+    """A registry below ``folder`` until the ``with`` block ends."""
     address = f"127.0.0.1:{free_port()}"
     distribution.configure(folder, address=address, users={"puller": PULL_PASSWORD}, secret="test")
     with (folder / "log").open("wb") as log:

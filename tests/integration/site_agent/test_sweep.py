@@ -1,0 +1,166 @@
+"""What killed jobs leave is removed: by a guardian at once, or by the next job."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from site_agent.job.engine import Engine, calls_under_way
+from site_agent.job.sweep import UnderWayError, locked_run, sweep
+from tests.support.job_installation import InstalledJob
+from tests.support.podman import BASE, TestPodman
+from tests.support.serving_host import wait_for
+
+RUN = "run-1"
+
+# A job in miniature: it takes the lock, starts its guardian and a container, and waits to be killed.
+_JOB = """
+import sys, time
+from site_agent.job.containers import ContainerSpec, run_container
+from site_agent.job.installation import installed, load_installation
+from site_agent.job.run_folder import RunFolder
+from site_agent.job.sweep import Guardian, locked_run
+
+installation = load_installation(installed())
+run_id, guarded = sys.argv[1], sys.argv[2] == "guarded"
+with locked_run(installation.runs, run_id):
+    guardian = Guardian(run_id) if guarded else None
+    folder = RunFolder(installation.runs / run_id)
+    folder.make()
+    print("started", flush=True)
+    run_container(installation.engine_for(run_id), ContainerSpec(
+        name="edgetrain-job-run-1-train", image="localhost/base:1", mounts=[], folder="/", user=65532,
+        command=["python3", "-c", "import time; time.sleep(600)"], memory=100 << 20, cpus=1, pids=20, seconds=600,
+        log=folder.logs / "train.log", most_log=1 << 20,
+    ))
+"""
+
+
+@pytest.fixture
+def start(installed: InstalledJob) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(how: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [installed.python, "-I", "-c", _JOB, RUN, how], stdout=subprocess.PIPE, start_new_session=True
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """As the kernel does, and as Azure ML's agent: the whole session, and hard."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def nothing_is_left(installed: InstalledJob, podman: TestPodman) -> bool:
+    runs = installed.installation.runs
+    return podman.names() == [] and list(runs.iterdir()) == [] and calls_under_way(RUN) == {}
+
+
+def test_a_guardian_ends_what_a_killed_job_left(
+    installed: InstalledJob, podman: TestPodman, start: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    job = start("guarded")
+    wait_for(lambda: podman.names() != [], "the container")
+
+    kill(job)
+
+    wait_for(lambda: nothing_is_left(installed, podman), "the end of all that")
+    wait_for(lambda: guardians() == [], "the end of the guardian")
+
+
+def test_a_guardian_waits_for_a_call_of_the_engine_that_outlives_the_job(
+    installed: InstalledJob, podman: TestPodman, start: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    job = start("guarded")
+    wait_for(lambda: calls_under_way(RUN) != {}, "a call of the engine")
+
+    kill(job)
+
+    wait_for(lambda: guardians() == [], "the end of the guardian")
+    assert nothing_is_left(installed, podman)
+
+
+def test_the_next_job_removes_what_is_left_when_the_guardian_was_killed_too(
+    installed: InstalledJob, podman: TestPodman, start: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    job = start("alone")
+    wait_for(lambda: podman.names() != [], "the container")
+    kill(job)
+    runs = installed.installation.runs
+    assert (runs / RUN).is_dir()
+
+    ended = subprocess.run([installed.python, "-I", "-m", "site_agent.job", "sweep"], capture_output=True, check=True)
+
+    assert RUN in ended.stdout.decode()
+    assert nothing_is_left(installed, podman)
+
+
+def test_a_run_whose_job_lives_is_left_alone(
+    installed: InstalledJob, podman: TestPodman, start: Callable[[str], subprocess.Popen[bytes]]
+) -> None:
+    job = start("alone")
+    wait_for(lambda: podman.names() != [], "the container")
+    installation = installed.installation
+
+    assert sweep(installation.runs, installation.engine_for) == []
+    assert podman.names() == ["edgetrain-job-run-1-train"]
+    with pytest.raises(UnderWayError), locked_run(installation.runs, RUN):
+        pass
+
+    kill(job)
+    assert sweep(installation.runs, installation.engine_for) == [RUN]
+    assert nothing_is_left(installed, podman)
+
+
+def test_a_container_without_a_folder_is_found_by_its_label(installed: InstalledJob, podman: TestPodman) -> None:
+    installation = installed.installation
+    engine: Engine = installation.engine_for("run-2")
+    podman("run", "--detach", "--name", "lost", *engine.labels(), "--network", "none", BASE, "sleep", "600")
+
+    assert sweep(installation.runs, installation.engine_for) == ["run-2"]
+    assert nothing_is_left(installed, podman)
+
+
+def test_containers_of_others_are_left_alone(installed: InstalledJob, podman: TestPodman) -> None:
+    installation = installed.installation
+    podman("run", "--detach", "--name", "others", "--network", "none", BASE, "sleep", "600")
+    try:
+        assert sweep(installation.runs, installation.engine_for) == []
+        assert podman.names() == ["others"]
+    finally:
+        podman("rm", "--force", "--time", "0", "others")
+
+
+def test_a_lock_is_free_when_its_holder_is_gone(tmp_path: Path) -> None:
+    with locked_run(tmp_path, "r"):
+        assert (tmp_path / "r.lock").exists()
+    assert not (tmp_path / "r.lock").exists()
+    with locked_run(tmp_path, "r"):
+        pass
+
+
+def guardians() -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+        except OSError:
+            continue
+        if b"site_agent.job" in words and b"guard" in words and RUN.encode() in words:
+            found.append(entry.name)
+    time.sleep(0.05)
+    return found
