@@ -23,7 +23,7 @@ from site_agent.job.guard.pieces import Recognised
 from site_agent.job.guard.rows import look, short_of_rows, sought
 from site_agent.job.guard.samples import Reference, Samples, read_samples
 from site_agent.job.guard.shapes import scales_of
-from site_agent.job.guard.spans import Span
+from site_agent.job.guard.spans import HeldBackError, Span
 from site_agent.job.guard.table_readers import READERS
 
 MODEL, DATA, ANSWER = Path("/edgetrain/model"), Path("/edgetrain/data"), Path("/edgetrain/answer/answer.json")
@@ -66,7 +66,11 @@ def _files(model: Path, request: Mapping[str, Any]) -> Iterator[tuple[Path, Reco
     for path in sorted(model.rglob("*")):
         if path.is_file() and path.name != "smoke.json":
             file = path.open("rb")  # stays open with the span
-            yield path, recognise(Span(file.fileno(), 0, path.stat().st_size, file), rules)
+            try:
+                recognised = recognise(Span(file.fileno(), 0, path.stat().st_size, file), rules)
+            except HeldBackError:  # it does not leave, so nothing is looked for in it
+                continue
+            yield path, recognised
 
 
 def _steps(path: Path, kind: str, samples: Samples, request: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -34,11 +34,28 @@ def recognise_text(span: Span) -> Recognised:
 
 def _collected(kind: str, document: Any, data: bytes) -> Recognised:
     texts = Collected()
-    collect(document, texts, kind)
+    try:
+        collect(_with_json_opened(document), texts, kind)
+    except RecursionError:
+        raise HeldBackError("its parts are nested too deeply") from None
     if any(len(each) > _LONGEST_TEXT for each in texts.strings):
         raise HeldBackError(f"a text in it has more than {_LONGEST_TEXT} characters")
     pieces = [Piece("text", data), *texts.pieces(kind)]
     return Recognised(kind, _RULE, pieces, texts.strings)
+
+
+def _with_json_opened(part: Any, *, deeper: bool = True) -> Any:
+    """The document with long texts that are JSON themselves as what they say, as MLflow keeps a model's signature."""
+    if isinstance(part, dict):
+        return {name: _with_json_opened(value, deeper=deeper) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_with_json_opened(value, deeper=deeper) for value in part]
+    if deeper and isinstance(part, str) and len(part) > _LONGEST_TEXT and part.lstrip()[:1] in ("{", "["):
+        try:
+            return _with_json_opened(parsed_json(part.encode("utf-8", "surrogatepass")), deeper=False)
+        except HeldBackError:
+            return part
+    return part
 
 
 def _csv(text: str) -> list[list[Any]] | None:
