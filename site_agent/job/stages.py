@@ -34,7 +34,9 @@ LONGEST_ANSWER: Final = 64 * 1024
 TOLERANCE: Final = 1e-6
 _ANSWER_FILE: Final = "response.json"
 _LEAST_OUTPUT: Final = 1024**2
-_EVALUATION_TRACKING: Final = {"MLFLOW_TRACKING_URI": f"file://{EVALUATION}/mlruns"}
+_MLFLOW: Final = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+"""Newer versions refuse to log to a folder unless they are told, and would try to send how they are used."""
+_EVALUATION_TRACKING: Final = {"MLFLOW_TRACKING_URI": f"file://{EVALUATION}/mlruns", **_MLFLOW}
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -92,7 +94,7 @@ class Stages:
             (self.folder.scratch, SCRATCH, disk),
         ]
         mounts = [Mount(inputs.data, DATA), Mount(inputs.listing, LISTING)]
-        tracking = {"MLFLOW_TRACKING_URI": f"file://{SCRATCH}/mlruns"}
+        tracking = {"MLFLOW_TRACKING_URI": f"file://{SCRATCH}/mlruns", **_MLFLOW}
         self.run(Program("train", "train.command", self.order.image, self._train_command(), mounts, tracking), writable)
 
     def evaluate(self, inputs: FetchedInputs) -> None:
