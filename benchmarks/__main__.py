@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from benchmarks import arrivals, containerize, imports, polling, run_bill, run_time, snapshots
+from benchmarks import arrivals, comparing, containerize, imports, inputs, polling, run_bill, run_time, snapshots
 from benchmarks.report import Row, machine, table
 from cli.terminal import heed_interrupts
 
@@ -16,6 +16,8 @@ MEASUREMENTS = {
     "run_time": run_time.run,
     "arrivals": arrivals.run,
     "snapshots": snapshots.run,
+    "inputs": inputs.run,
+    "comparing": comparing.run,
 }
 
 

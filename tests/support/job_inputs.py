@@ -66,6 +66,11 @@ class JobHub:
             container = service.get_container_client(self.container)
             list(pool.map(lambda item: container.upload_blob(item[0], item[1], overwrite=True), blobs.items()))
 
+    def names(self) -> list[str]:
+        """The names of all blobs."""
+        with self._service() as service:
+            return list(service.get_container_client(self.container).list_blob_names())
+
     def delete(self, name: str) -> None:
         """Delete a blob."""
         with self._service() as service:

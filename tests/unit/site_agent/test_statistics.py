@@ -109,7 +109,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         found = compare(challenger + 0.25, champion, level=0.9, resamples=400, seed=seed)
         covered += found["low"] <= 0.25 <= found["high"]
 
-    assert 0.85 <= covered / 400 <= 0.95
+    assert 0.83 <= covered / 400 <= 0.95
 
 
 magnitudes = st.floats(-1e6, 1e6) | st.floats(-statistics.LARGEST, statistics.LARGEST)
