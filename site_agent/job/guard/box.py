@@ -1,6 +1,6 @@
 """Run inside the dependency image, without network: look for training rows where only its libraries can.
 
-    python -I box.py REQUEST
+    python -P box.py REQUEST
 
 The model is in ``/edgetrain/model``, the data in ``/edgetrain/data``; the answer goes to ``/edgetrain/answer``. It says
 where something was found, never what. Model files were checked before: every type in them is on the list.

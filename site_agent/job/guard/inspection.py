@@ -149,7 +149,8 @@ def _ask(
         "/edgetrain/model": model,
         "/edgetrain/data": reference.folder,
     }
-    task = BoxTask(arguments=("python", "-I", PROGRAM, json.dumps(request)), mounts=mounts)
+    # Not -I: where an image has its libraries is in its PYTHONPATH.
+    task = BoxTask(arguments=("python", "-P", PROGRAM, json.dumps(request)), mounts=mounts)
     try:
         answer = box(task)
         found, detail = parse_answer(answer)
