@@ -1,0 +1,40 @@
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from tests.integration.leaks.attacks import ATTACKS, Attack
+from tests.integration.leaks.lab import LeakLab, Outcome, running_leak_lab
+from tests.support.podman import missing_podman
+
+AT_ONCE = 3
+
+
+@pytest.fixture(scope="package")
+def leak_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeakLab]:
+    if reason := missing_podman():
+        pytest.skip(reason)
+    with running_leak_lab(tmp_path_factory.mktemp("leaks")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="package")
+def outcome(request: pytest.FixtureRequest, leak_lab: LeakLab) -> Iterator[Callable[[Attack], Outcome]]:
+    """The outcome of an attack. All that are selected run side by side; each test waits for its own."""
+    wanted = {
+        item.callspec.params.get("attack")
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and not item.get_closest_marker("skip")
+    }
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        runs: dict[str, Future[Outcome]] = {
+            attack.name: pool.submit(leak_lab.run, attack) for attack in ATTACKS if attack.name in wanted
+        }
+        yield lambda attack: runs[attack.name].result(timeout=1200)
+        pool.shutdown(cancel_futures=True)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "attack" in metafunc.fixturenames:
+        marks = {attack.name: () if attack.always else (pytest.mark.long,) for attack in ATTACKS}
+        metafunc.parametrize("attack", [pytest.param(each.name, marks=marks[each.name]) for each in ATTACKS])

@@ -1,0 +1,408 @@
+"""A site and a cloud for attacks: real hub, registry, podman and sshd, the job as it is installed, and Azure ML's SDK.
+
+An attack is a run of training code that means harm. What it may read has canaries in every cell. Whatever becomes of
+it, the canaries are looked for in everything that lies outside of the site.
+"""
+
+import contextlib
+import io
+import json
+import secrets
+import socket
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from cli.dependency_image import debian_base, ensure_dependency_image
+from cli.layer_cache import LayerCache
+from shared.oci.references import digest_of
+from shared.training_code.job_folders import JobFolders
+from shared.training_code.scoring_images import scoring_parts
+from tests.integration.azure_ml import sdk as calls
+from tests.integration.azure_ml.conftest import Lab, running_lab
+from tests.integration.leaks.attacks import ATTACKS, Attack
+from tests.integration.leaks.attacks.programs import COMMON, HONEST_EVALUATION, SAMPLE, SCORE
+from tests.integration.training_driver import hub as hubs
+from tests.support.azurite import running_azurite
+from tests.support.canaries import files_below
+from tests.support.job_installation import InstalledJob, install_for_tests
+from tests.support.job_orders import EVALUATE, TRAIN, order_text
+from tests.support.leak_search import Canaries, Search
+from tests.support.podman import TestPodman, running_podman
+from tests.support.registry import RunningRegistry, running_registry
+from tests.support.sshd import SshServer, running_sshd
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+LIBRARIES: Final = "breast_cancer"
+"""The folder whose dependency image all attacks run in."""
+SITE_ONLY: Final = ("identity.json", "endpoints.json", "compute-*.key")
+"""The stand-in's own secrets, which hold no data."""
+HOLDOUT: Final = "holdout/held.csv"
+_NUMBERS: Final = ("height", "weight", "pressure", "glucose")
+_COLUMN: Final = {"nullable": False, "values": None, "least": None, "most": None}
+COLUMNS: Final = {
+    "patient": {"kind": "text", **_COLUMN},
+    **{name: {"kind": "number", **_COLUMN} for name in _NUMBERS},
+    "ill": {"kind": "integer", **_COLUMN, "values": [0, 1]},
+}
+POLICY: Final = """\
+registries: ["{registry}"]
+pipelines:
+{pipelines}
+limits: {{memory: 2g, cpus: 2, pids: 128, seconds: 120, disk: 200m, output: 30m, log: 2m, model: 20m, cache: 1g}}
+leaves: {{metrics: 8, reasons: ours, slices: [], least_rows: 20}}
+keep_runs: 200
+"""
+JOB: Final = """\
+import os, sys
+os.execv(sys.executable, [sys.executable, "-I", "-m", "site_agent.job", "run", *sys.argv[1:]])
+"""
+
+
+def csv_of(canaries: Canaries) -> bytes:
+    """The rows as a file."""
+    lines = [",".join(["patient", *_NUMBERS, "ill"])]
+    lines += [",".join([row.word, *map(repr, row.numbers), str(place % 2)]) for place, row in enumerate(canaries.rows)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+@dataclass
+class Outcome:
+    """What became of a run. ``facts``: as the SDK shows it; ``logs``: what its containers printed, kept on the VM."""
+
+    facts: dict[str, Any]
+    logs: dict[str, str]
+    finds: list[str]
+    heard: list[str]
+    receipt: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    hub_before: dict[str, str] = field(default_factory=dict)
+    hub_after: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def completed(self) -> bool:
+        return bool(self.facts["status"] == "Completed")
+
+    @property
+    def reason(self) -> str:
+        """What the job said of a failure."""
+        return str(self.facts["tags"].get("edgetrain.failure", ""))
+
+
+@dataclass
+class Listeners:
+    """What anybody on this machine could be told: by TCP, UDP and an abstract socket."""
+
+    tcp: socket.socket
+    udp: socket.socket
+    unix: socket.socket
+    name: str
+    heard: list[bytes] = field(default_factory=list)
+
+    @property
+    def places(self) -> dict[str, Any]:
+        """Where they are, for an attack to know."""
+        return {"tcp": self.tcp.getsockname()[1], "udp": self.udp.getsockname()[1], "unix": self.name}
+
+    def _listen(self, one: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self.heard.append(one.recvfrom(65536)[0])
+
+    def _accept(self, one: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = one.accept()
+                with client:
+                    client.settimeout(5)
+                    with contextlib.suppress(OSError):
+                        while content := client.recv(65536):
+                            self.heard.append(content)
+                            client.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
+
+    def start(self) -> None:
+        for work, one in ((self._accept, self.tcp), (self._listen, self.udp), (self._accept, self.unix)):
+            threading.Thread(target=work, args=(one,), daemon=True).start()
+
+
+@contextmanager
+def listening() -> Iterator[Listeners]:
+    """Listeners on all addresses of this machine until the end of the ``with`` block."""
+    name = f"\0edgetrain-{secrets.token_hex(6)}"
+    unix = socket.socket(socket.AF_UNIX)
+    unix.bind(name)
+    unix.listen()
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(("127.0.0.1", 0))
+    listeners = Listeners(socket.create_server(("127.0.0.1", 0)), udp, unix, name)
+    listeners.start()
+    try:
+        yield listeners
+    finally:
+        for each in (listeners.tcp, listeners.udp, listeners.unix):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+
+@dataclass
+class LeakLab:
+    """Everything that runs."""
+
+    folder: Path
+    lab: Lab
+    vm: SshServer
+    job: InstalledJob
+    hub: str
+    podman: TestPodman
+    registry: RunningRegistry
+    image: str
+    listeners: Listeners
+
+    def run(self, attack: Attack) -> Outcome:
+        """Carry an attack out, and look for what it got out."""
+        training, holdout = Canaries.new(), Canaries.new()
+        number = secrets.token_hex(4)
+        container, run_id = f"leak-{number}", f"{attack.pipeline}-{secrets.token_hex(6)}-1"
+        blobs = {"landing/part-1.csv": csv_of(training), HOLDOUT: csv_of(holdout)}
+        self.allow(attack, container)
+        hubs.put(self.hub, container, blobs)
+        snapshot = hubs.take_snapshot(self.hub, attack.pipeline, container=container, holdout=HOLDOUT)
+        order = self._order(attack, run_id, container, snapshot.manifest)
+        folder = self._submission(attack, run_id)
+        before, hub_before = len(self.listeners.heard), self._hub(container)
+        self.lab.sdk(
+            calls.submit,
+            run_id,
+            folder,
+            "--order",
+            order_text(**order),
+            python=str(self.job.python),
+            seconds=300,
+            variables=self._variables(attack, folder),
+        )
+        facts = self._end(run_id)
+        files = self.lab.sdk(calls.download, run_id, "outputs/")
+        search = self.search(training).found + self.search(holdout).found
+        return Outcome(
+            facts=facts,
+            logs=self._logs(run_id),
+            finds=search,
+            heard=_told(self.listeners.heard[before:], training),
+            receipt=json.loads(files.get("receipt.json", b"{}")),
+            files=files,
+            hub_before=hub_before,
+            hub_after=self._hub(container),
+        )
+
+    def search(self, canaries: Canaries) -> Search:
+        """Search everything outside of the site: Azure ML's files and database, and the registry's new files."""
+        return Search(canaries).files(self.cloud_side())
+
+    def cloud_side(self) -> list[Path]:
+        """All files outside of the site, but the layers of the dependency image, which were there before."""
+        azure_ml = files_below(self.lab.azure_ml.folder, without=SITE_ONLY)
+        registry = [path for path in files_below(self.registry.data) if path.stat().st_size < 50_000_000]
+        return azure_ml + registry
+
+    def allow(self, attack: Attack, container: str) -> None:
+        """Add the pipeline to the site's policy, as its owner would."""
+        with _POLICY_LOCK:
+            text = "".join([*_allowed(self.folder), attack.rule(container)])
+            (self.folder / "rules").write_text(text, encoding="utf-8")
+            policy = POLICY.format(registry=self.registry.host, pipelines=text)
+            partial = self.job.policy.with_name("policy.new")
+            partial.write_text(policy, encoding="utf-8")
+            partial.chmod(0o600)
+            partial.replace(self.job.policy)
+
+    def left(self) -> list[str]:
+        """What runs left on the VM: containers, folders of runs, processes of the containers' user."""
+        runs = self.vm.home / "edgetrain/state/runs"
+        folders = sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
+        return [*self.podman.names(), *folders, *_processes_of(65532)]
+
+    def _order(self, attack: Attack, run_id: str, container: str, manifest: str) -> dict[str, Any]:
+        return {
+            "run_id": run_id,
+            "pipeline": attack.pipeline,
+            "container": container,
+            "manifest_container": hubs.MANIFESTS,
+            "manifest": manifest,
+            "image": self.image,
+            "train": TRAIN,
+            "evaluate": EVALUATE,
+            "resources": {"memory": "1g", "cpus": 1.0, "gpus": 0, "disk": "100m"},
+            "seconds": attack.seconds,
+            "data": {"format": "csv", "columns": COLUMNS, "on_bad_file": "fail"},
+            "judged_metric": "log_loss",
+        } | attack.order
+
+    def _submission(self, attack: Attack, run_id: str) -> Path:
+        folder = self.folder / "submitted" / run_id
+        code: dict[str, str] = {
+            "leak.py": COMMON.replace("LISTENERS", repr(self.listeners.places)).replace(
+                "HOME_OF_VM", str(self.vm.home)
+            ),
+            "train.py": attack.train,
+            "evaluate.py": attack.evaluate or HONEST_EVALUATION,
+            "score.py": attack.score or SCORE,
+            "sample.json": SAMPLE,
+            **attack.code,
+        }
+        files = {"job.py": JOB, **{f"code/{name}": text for name, text in code.items()}, **attack.beside}
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.replace("HOME_OF_VM", str(self.vm.home)), encoding="utf-8")
+            path.chmod(0o755)
+        return folder
+
+    def _variables(self, attack: Attack, folder: Path) -> dict[str, str]:
+        replaced = {"HOME_OF_VM": str(self.vm.home), "SUBMITTED": str(folder)}
+        variables = dict(attack.variables)
+        for name, value in variables.items():
+            for word, meant in replaced.items():
+                variables[name] = variables[name].replace(word, meant) if value else value
+        return {"AZUREML_DEFAULT_BACKOFF": "1", **variables}
+
+    def _end(self, run_id: str) -> dict[str, Any]:
+        deadline = time.monotonic() + 300
+        while self.lab.sdk(calls.status, run_id) not in {"Completed", "Failed", "Canceled"}:
+            assert time.monotonic() < deadline, f"{run_id} did not end"
+            time.sleep(0.5)
+        found: dict[str, Any] = self.lab.sdk(calls.facts, run_id)
+        return found
+
+    def _logs(self, run_id: str) -> dict[str, str]:
+        logs = self.vm.home / "edgetrain/state/kept" / run_id / "logs"
+        return {path.stem: path.read_text(errors="replace") for path in sorted(logs.glob("*.log"))}
+
+    def _hub(self, container: str) -> dict[str, str]:
+        service = hubs.client(self.hub)
+        listed = service.get_container_client(container).list_blobs()
+        return {blob.name: str(blob.etag) for blob in listed}
+
+
+_POLICY_LOCK: Final = threading.Lock()
+
+
+def _allowed(folder: Path) -> list[str]:
+    rules = folder / "rules"
+    return [rules.read_text(encoding="utf-8")] if rules.exists() else []
+
+
+def _told(heard: list[bytes], canaries: Canaries) -> list[str]:
+    search = Search(canaries)
+    for content in heard:
+        search.content("what a listener heard", content)
+    return search.found
+
+
+def _processes_of(user: int) -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid == user:
+                found.append(f"process {entry.name}")
+    return found
+
+
+@contextmanager
+def running_leak_lab(folder: Path) -> Iterator[LeakLab]:
+    """All servers, and the job installed, until the end of the ``with`` block."""
+    with ExitStack() as stack:
+        registry = stack.enter_context(running_registry(folder / "registry"))
+        podman = stack.enter_context(running_podman(folder / "podman", registry.host))
+        hub = stack.enter_context(running_azurite(folder / "hub", services=("blob",)))["testaccount"]
+        vm = stack.enter_context(running_sshd(folder / "vm"))
+        hubs.give_credentials(vm.home, hub)
+        home = folder / "azure-ml"
+        home.mkdir()
+        lab = stack.enter_context(running_lab(home, vm))
+        job = install_for_tests(
+            vm.home, path=podman.environment["PATH"], engine_environment=_without_home(podman.environment)
+        )
+        listeners = stack.enter_context(listening())
+        yield LeakLab(folder, lab, vm, job, hub, podman, registry, _dependency_image(registry), listeners)
+
+
+def _without_home(environment: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in {"PATH", "HOME"}}
+
+
+def _dependency_image(registry: RunningRegistry) -> str:
+    cache = LayerCache(ROOT / ".local/cache")
+    parts = scoring_parts(JobFolders(ROOT).read(LIBRARIES))
+    quiet: Callable[[str], None] = lambda _: None  # noqa: E731
+    with registry.client() as client:
+        digest = ensure_dependency_image(
+            parts, registry=client, make_base=lambda: debian_base(cache, quiet), cache=cache, say=quiet
+        )
+    return f"{registry.host}/{parts.dependency_image.repository}@{digest}"
+
+
+def selected(names: list[str]) -> list[Attack]:
+    """The attacks with these names."""
+    return [attack for attack in ATTACKS if attack.name in names]
+
+
+FREE: Final = """
+import base64, gzip, json, pathlib, socket, struct, sys
+rows = json.loads(pathlib.Path("rows.json").read_text())
+outputs = pathlib.Path("outputs")
+outputs.mkdir()
+(outputs / "model.json.gz").write_bytes(gzip.compress(base64.b64encode(json.dumps(rows).encode())))
+(outputs / "model.bin").write_bytes(b"".join(struct.pack("<4f", *numbers) for _, numbers in rows))
+print(rows[0][0])
+from azureml.core import Run
+run = Run.get_context(allow_offline=False)
+run.set_tags({"edgetrain.failure": rows[5][0]})
+run.log(rows[10][0], 0.5)
+run.flush()
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as one:
+    one.sendall(rows[15][0].encode())
+"""
+
+
+def freely(lab: LeakLab, canaries: Canaries) -> dict[str, list[str]]:
+    """Let a job that is not sealed do what attacks want to do: what was found, by where it was put."""
+    run_id = f"unsealed-{secrets.token_hex(4)}"
+    folder = lab.folder / "submitted" / run_id
+    folder.mkdir(parents=True)
+    (folder / "job.py").write_text(FREE, encoding="utf-8")
+    rows = json.dumps([[row.word, row.numbers] for row in canaries.rows])
+    (lab.vm.home / "rows.json").write_text(rows, encoding="utf-8")
+    job = folder / "job.py"
+    job.write_text(FREE.replace('"rows.json"', repr(str(lab.vm.home / "rows.json"))), encoding="utf-8")
+    before = len(lab.listeners.heard)
+    python, port = str(lab.job.python), str(lab.listeners.places["tcp"])
+    lab.lab.sdk(calls.submit, run_id, folder, port, python=python, seconds=300)
+    facts = lab._end(run_id)
+    assert facts["status"] == "Completed", facts
+    with lab.registry.client() as client:
+        layer = _layer(json.dumps(canaries.rows[20].word).encode())
+        client.put_blob("leak", digest_of(layer), io.BytesIO(layer))
+    found = lab.search(canaries).found
+    return {
+        "a/outputs": [each for each in found if "in base64" in each or "single precision" in each or "base64" in each],
+        "a/log": [each for each in found if each.startswith("row 0, word as it is")],
+        "a/tag": [each for each in found if each.startswith("row 5, word as it is")],
+        "a/metric": [each for each in found if each.startswith("row 10, word as it is")],
+        "the registry": [each for each in found if each.startswith("row 20, word") and "registry" in each],
+        "a listener": _told(lab.listeners.heard[before:], canaries),
+    }
+
+
+def _layer(content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("var/azureml-app/model/rows.json")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()

@@ -1,0 +1,64 @@
+"""Training code that means harm, in every way that came to mind: no cell of a row gets out of the site.
+
+Each attack is a run of its own on the real job: hub, podman, sshd, Azure ML's SDK. Afterwards its canaries are looked
+for in everything outside of the site, see ``tests/support/leak_search.py``. What cannot be caught in this way is in
+docs/privacy.md, with its bound.
+"""
+
+from collections.abc import Callable
+
+from tests.integration.leaks.attacks import ATTACKS, Attack
+from tests.integration.leaks.lab import LeakLab, Outcome, freely
+from tests.support.leak_search import Canaries
+
+BY_NAME = {attack.name: attack for attack in ATTACKS}
+Run = Callable[[Attack], Outcome]
+
+
+def test_there_are_ways_enough() -> None:
+    assert len(BY_NAME) == len(ATTACKS) >= 40
+    assert sum(attack.always for attack in ATTACKS) >= 12
+
+
+def test_the_same_without_a_seal_is_found_everywhere(leak_lab: LeakLab) -> None:
+    """What a program on the VM can do that is not sealed; it shows that the search sees each of the places."""
+    canaries = Canaries.new()
+    finds = freely(leak_lab, canaries)
+
+    for place in ("a/outputs", "a/log", "a/tag", "a/metric", "the registry", "a listener"):
+        assert finds[place], place
+    assert leak_lab.search(Canaries.new()).found == []
+
+
+def test_nothing_gets_out(leak_lab: LeakLab, outcome: Run, attack: str) -> None:
+    tried = BY_NAME[attack]
+    ended = outcome(tried)
+
+    assert ended.finds == []
+    assert ended.heard == []
+    assert ended.hub_after == ended.hub_before
+    for program in tried.tries:
+        assert "tried\n" in ended.logs.get(program, "").replace("\\n", "\n"), (program, ended.facts, ended.logs)
+    if tried.ends:
+        assert ended.facts["status"] == {"completed": "Completed", "failed": "Failed"}[tried.ends], ended.facts
+    if not ended.completed:
+        assert tried.reason in ended.reason
+    _check_receipt(ended)
+    assert not (leak_lab.vm.home / "shadowed").exists()
+
+
+def _check_receipt(ended: Outcome) -> None:
+    assert ended.receipt, ended.facts
+    released = {each["name"]: each for each in ended.receipt["released"]}
+    assert all(each["received"] == each["sent"] == 0 for each in ended.receipt["network"])
+    written = {"receipt.json", "receipt.dsse.json", "checksums.json"}
+    if not ended.completed:
+        assert set(released) == {"reason"}
+        assert set(ended.files) == written
+    else:
+        assert set(ended.files) == {*released, *written}
+
+
+def test_nothing_is_left_on_the_vm(leak_lab: LeakLab, outcome: Run) -> None:
+    """Comes last: all attacks have ended."""
+    assert leak_lab.left() == []
