@@ -191,6 +191,7 @@ class Job:
             stages.policy,
             self.order,
             reference=Reference(folder=inputs.data, declared=_declared(self.order)),
+            held_out=Reference(folder=inputs.holdout.parent, declared=_declared(self.order)),
             box=GuardBox(stages),
             into=self.outputs,
             facts=self._facts(),

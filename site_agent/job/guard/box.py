@@ -25,6 +25,7 @@ from site_agent.job.guard.samples import Reference, Samples, read_samples
 from site_agent.job.guard.shapes import scales_of
 from site_agent.job.guard.spans import HeldBackError, Span
 from site_agent.job.guard.table_readers import READERS
+from site_agent.job.guard.words import TextsOfTheData
 
 MODEL, DATA, ANSWER = Path("/edgetrain/model"), Path("/edgetrain/data"), Path("/edgetrain/answer/answer.json")
 STEPS: Final = "rows_after_each_step"
@@ -47,7 +48,7 @@ def answer(request: Mapping[str, Any], model: Path, data: Path) -> dict[str, Any
     found: list[Finding] = []
     if request["all_rows"]:
         found += short_of_rows(samples, request["least_rows"])
-        wanted, scales = sought(samples), scales_of(samples)
+        wanted, scales = sought(samples, least_rows=request["least_rows"]), scales_of(samples)
         for name, each in recognised.items():
             found += look(name, each, wanted, scales, least_rows=request["least_rows"])
     looked = 0
@@ -57,7 +58,8 @@ def answer(request: Mapping[str, Any], model: Path, data: Path) -> dict[str, Any
             made = Samples(rows=samples.rows, every=samples.every, matrix=np.asarray(matrix, np.float64))
             found += _look_after(step, made, name, recognised[name], request["least_rows"])
     details = f"{len(samples.lines) or samples.rows} rows, after {looked} steps"
-    shown = [[each.check, each.where, each.what] for each in sorted(set(found))[:_MOST_FINDINGS]]
+    texts = TextsOfTheData(samples, request["least_rows"])
+    shown = [[each.check, texts.without(each.where), each.what] for each in sorted(set(found))[:_MOST_FINDINGS]]
     return {"findings": shown, "detail": details}
 
 
@@ -78,7 +80,8 @@ def _steps(path: Path, kind: str, samples: Samples, request: Mapping[str, Any]) 
 
 
 def _look_after(step: str, made: Samples, name: str, recognised: Recognised, least_rows: int) -> list[Finding]:
-    found = look(name, recognised, sought(made), scales_of(made), least_rows=least_rows, rows_are=f"after {step},")
+    wanted, scales = sought(made, least_rows=least_rows), scales_of(made)
+    found = look(name, recognised, wanted, scales, least_rows=least_rows, rows_are=f"after {step},")
     return [Finding(check=STEPS, where=each.where, what=each.what) for each in found if each.check != PER_ROW]
 
 

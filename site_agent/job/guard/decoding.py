@@ -1,5 +1,9 @@
-"""What may be wrapped in bytes: compressed streams, base64 and hexadecimal texts; one level deep, with bounds."""
+"""What may be wrapped in bytes: compressed streams, texts in base64, base32 and hexadecimal, bytes written as numbers.
 
+Two levels deep, with bounds.
+"""
+
+import base64
 import binascii
 import bz2
 import lzma
@@ -16,11 +20,13 @@ from site_agent.job.guard.spans import CHUNK
 MOST_DECODED: Final = 64 * 1024 * 1024  # bytes of one piece
 _MOST_TRIES: Final = 20_000
 _SHORTEST: Final = 64
+_MOST_AS_BYTES: Final = 64 * 1024 * 1024
 _RUN: Final = re.compile(rb"[A-Za-z0-9+/_=\r\n-]{96,}")
 _IN_BASE64: Final = np.isin(
     np.arange(256), np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_=-\r\n", np.uint8)
 )
 _HEX: Final = re.compile(rb"[0-9a-fA-F]+")
+_BASE32: Final = re.compile(rb"[A-Z2-7]+")
 _STEP: Final = 8
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 
@@ -36,12 +42,32 @@ _DECOMPRESSORS: Final[dict[bytes, Callable[[], Any]]] = {
 
 
 def decoded(piece: Piece) -> Iterator[tuple[str, bytes]]:
-    """What is wrapped in a piece, with the name of the wrapping."""
+    """What is wrapped in a piece, with the name of the wrapping; and what is wrapped in that."""
     left = MOST_DECODED
-    for name, data in (*_unpacked(piece), *_texts(piece)):
-        if len(data) >= _SHORTEST and left > 0:
-            yield name, data[:left]
-            left -= len(data)
+    for name, data in _wrapped(piece):
+        inner = _wrapped(Piece("", data)) if left > 0 and len(data) >= _SHORTEST else ()
+        for both, each in ((name, data), *((f"{inside} in {name}", found) for inside, found in inner)):
+            if len(each) >= _SHORTEST and left > 0:
+                yield both, each[:left]
+                left -= len(each)
+
+
+def _wrapped(piece: Piece) -> Iterator[tuple[str, bytes]]:
+    yield from _unpacked(piece)
+    yield from _texts(piece)
+    yield from _as_bytes(piece)
+
+
+def _as_bytes(piece: Piece) -> Iterator[tuple[str, bytes]]:
+    """An array of whole numbers that bytes could be."""
+    if not piece.dtype or np.dtype(piece.dtype).kind not in "fiu" or piece.size > _MOST_AS_BYTES:
+        return
+    values = np.frombuffer(piece.read(0, piece.size), piece.dtype)
+    for some in (values[:_SHORTEST], values):
+        with np.errstate(invalid="ignore"):
+            if len(some) < _SHORTEST or not bool(((some >= 0) & (some <= 255) & (some == np.floor(some))).all()):
+                return
+    yield "bytes as numbers", values.astype(np.uint8).tobytes()
 
 
 def _unpacked(piece: Piece) -> Iterator[tuple[str, bytes]]:
@@ -86,6 +112,10 @@ def _text(run: bytes) -> Iterator[tuple[str, bytes]]:
             part = joined[offset:]
             yield "hexadecimal", binascii.unhexlify(part[: len(part) // 2 * 2])
     plain = joined.translate(_URL_SAFE).replace(b"=", b"")
+    if _BASE32.fullmatch(plain):
+        for offset in range(8):
+            part = plain[offset:]
+            yield "base32", base64.b32decode(part[: len(part) // 8 * 8])
     for offset in range(4):
         part = plain[offset:]
         yield "base64", binascii.a2b_base64(part[: len(part) // 4 * 4])

@@ -20,6 +20,7 @@ from site_agent.job.guard.receipt import FAILED, NOT_APPLICABLE, PASSED, Check
 from site_agent.job.guard.rows import look, short_of_rows, sought
 from site_agent.job.guard.samples import Reference, Samples, read_samples
 from site_agent.job.guard.shapes import scales_of
+from site_agent.job.guard.words import TextsOfTheData
 from site_agent.job.policy import PipelineRule
 
 STEPS: Final = "rows_after_each_step"
@@ -56,11 +57,21 @@ class Box(Protocol):
 
 @dataclass(slots=True)
 class Look:
-    """What was found. ``details``: by check, what was looked at; ``others``: checks with a result of their own."""
+    """What was found. ``details``: by check, what was looked at; ``others``: checks with a result of their own.
+
+    ``texts``: what no name that is shown may hold, unless the site's policy waives the look at rows.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     details: dict[str, str] = field(default_factory=dict)
     others: list[Check] = field(default_factory=list)
+    texts: list[TextsOfTheData] = field(default_factory=list)
+
+    def shown(self, name: str) -> str:
+        """A name as it may be shown: without texts of the data."""
+        for texts in self.texts:
+            name = texts.without(name)
+        return name
 
 
 def inspect(
@@ -72,13 +83,20 @@ def inspect(
     rule: PipelineRule,
     least_rows: int,
     model: Path | None = None,
+    held_out: Reference | None = None,
 ) -> Look:
-    """Look for training rows in all that would leave. ``others``: documents that the job itself writes."""
+    """Look for training rows in all that would leave. ``others``: documents that the job itself writes.
+
+    ``held_out``: where the rows to judge by are, whose texts an evaluation could put into names.
+    """
     if rule.row_check == _WAIVED:
         waived = f"pipelines.{rule.name}.row_check of the site's policy waives it"
         return Look(others=[Check(name=name, result=NOT_APPLICABLE, detail=waived) for name in (*_CHECKS, STEPS)])
     samples = read_samples(reference)
     result = look_at([(each.name, each.recognised) for each in files], others, samples, least_rows=least_rows)
+    if held_out is not None:
+        result.texts.append(TextsOfTheData(read_samples(held_out), least_rows))
+        result.findings += _texts_of_held_out_rows(others, result.texts[-1])
     result.others.append(_size(files, samples))
     loadable = [each for each in files if each.recognised.loadable]
     if loadable or samples.unread:
@@ -94,8 +112,8 @@ def look_at(
     least_rows: int,
 ) -> Look:
     """The part that needs nothing but numpy."""
-    wanted, scales = sought(samples), scales_of(samples)
-    result = Look()
+    wanted, scales = sought(samples, least_rows=least_rows), scales_of(samples)
+    result = Look(texts=[wanted.texts])
     if not samples.unread:
         result.findings += short_of_rows(samples, least_rows)
     # Names of files could be data too.
@@ -111,6 +129,11 @@ def look_at(
         names.WORDS: f"{len(samples.values)} values and {len(samples.words)} words of the data were looked for",
     }
     return result
+
+
+def _texts_of_held_out_rows(others: Sequence[tuple[str, Recognised]], texts: TextsOfTheData) -> list[Finding]:
+    found = [(name, what) for name, recognised in others for what in texts.findings(recognised.strings)]
+    return [Finding(check=names.WORDS, where=name, what=f"{what} of the hold-out") for name, what in found]
 
 
 def _size(files: Sequence[ModelFile], samples: Samples) -> Check:

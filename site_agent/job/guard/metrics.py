@@ -60,8 +60,10 @@ def read_metrics(evaluation: Path, training: Path | None, *, judged: str, most: 
     if not numbers:
         raise TrainingError("evaluation wrote no metrics.json, and logged no metrics with MLflow")
     if judged and judged not in numbers:
-        known = ", ".join(sorted(numbers)[:most])
-        raise TrainingError(f"evaluation has no metric {judged}, which the pipeline is judged by; it has: {known}")
+        # Not named: names are the script's, and nothing has looked at them yet.
+        raise TrainingError(
+            f"evaluation has no metric {judged}, which the pipeline is judged by; it has {len(numbers)} others"
+        )
     order = sorted(numbers, key=lambda name: (name != judged, name not in own, name))
     kept = {name: rounded(numbers[name]) for name in sorted(order[:most])}
     return Metrics(kept, left_out + len(numbers) - len(kept))
@@ -76,7 +78,7 @@ def checked(document: Any, *, of: str) -> dict[str, float]:
             words = "letters, digits, _ . and -, beginning with a letter, at most 64 with at most 6 digits"
             raise TrainingError(f"the name of metric {place} in {of} must be made of {words}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-            raise TrainingError(f"metric {name} in {of} must be a finite number")
+            raise TrainingError(f"metric {place} in {of} must be a finite number")
     return {name: float(value) for name, value in document.items()}
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +20,7 @@ from site_agent.job.guard.comparison import comparison_that_may_leave
 from site_agent.job.guard.contents import SMOKE, Contents, ModelFile, read_model
 from site_agent.job.guard.findings import Finding, listed
 from site_agent.job.guard.formats import FormatRules
-from site_agent.job.guard.inspection import Box, inspect
+from site_agent.job.guard.inspection import Box, Look, inspect
 from site_agent.job.guard.metrics import Metrics, checked, read_metrics, rounded
 from site_agent.job.guard.pieces import Collected, Recognised, collect
 from site_agent.job.guard.receipt import FAILED, PASSED, Check, HeldBack, Receipt, Released, Traffic
@@ -77,9 +77,11 @@ def release(
     into: Path,
     facts: Facts,
     key: PrivateKey,
+    held_out: Reference | None = None,
 ) -> Receipt:
     """Copy what may leave to ``into``, the run's outputs, with a receipt.
 
+    ``reference``: where the training rows are; ``held_out``: and those to judge by.
     Raises :class:`EgressRefusedError` after writing a receipt when something may not, and :class:`TrainingError`
     without one when there are no metrics to judge.
     """
@@ -94,7 +96,6 @@ def release(
     )
     documents = {_METRICS: _json(metrics.numbers), _CHAMPION: _champion(produced.champion, policy)}
     with read_model(produced.model, formats) as contents:
-        findings = _missing_model(contents)
         others = [("metrics", _recognised(metrics.numbers)), *_smoke(produced.smoke)]
         look = inspect(
             contents.files,
@@ -104,10 +105,12 @@ def release(
             rule=rule,
             least_rows=policy.leaves.least_rows,
             model=produced.model,
+            held_out=held_out,
         )
-        findings += look.findings
+        held_back = [replace(each, name=_shown(each.name, look)) for each in contents.held_back]
+        findings = [*_missing_model(contents.files, held_back), *look.findings]
         checks = [_formats_check(contents, findings), *names.checks(look.findings, look.details), *look.others]
-        draft = _draft(policy, order, facts, [*contents.held_back, *_not_taken(metrics)], checks)
+        draft = _draft(policy, order, facts, [*held_back, *_not_taken(metrics)], checks)
         if findings:
             reason = f"what the training made may not leave the site: {listed(str(each) for each in sorted(findings))}"
             receipt = _refused(draft, reason, into, facts, key)
@@ -171,10 +174,15 @@ def _refused(draft: Receipt, reason: str, into: Path, facts: Facts, key: Private
     return publish(_with(draft, [told], facts), into, key)
 
 
-def _missing_model(contents: Contents) -> list[Finding]:
-    if contents.files:
+def _shown(name: str, look: Look) -> str:
+    """The name of a file that is held back, unless it holds a text of the data."""
+    return name if look.shown(name) == name else ""
+
+
+def _missing_model(files: Sequence[ModelFile], held_back: Sequence[HeldBack]) -> list[Finding]:
+    if files:
         return []
-    held = listed(f"{each.name or 'a file'}: {each.reason}" for each in contents.held_back)
+    held = listed(f"{each.name or 'a file'}: {each.reason}" for each in held_back)
     what = f"no file of it may leave ({held})" if held else "training wrote no file there"
     return [Finding(check=names.FORMATS, where=MODEL, what=what)]
 

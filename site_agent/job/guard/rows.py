@@ -17,7 +17,7 @@ from site_agent.job.guard.samples import Samples
 from site_agent.job.guard.shapes import Scales, entry_per_row, looks_like_rows
 from site_agent.job.guard.spans import CHUNK
 from site_agent.job.guard.windows import add_bytes, add_lines, add_rows
-from site_agent.job.guard.words import texts_of_the_data
+from site_agent.job.guard.words import TextsOfTheData
 
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _MOST_TEXT: Final = 32 * 1024 * 1024
@@ -31,15 +31,16 @@ class Sought:
     samples: Samples
     index: Index
     covered: int
+    texts: TextsOfTheData
 
 
-def sought(samples: Samples) -> Sought:
+def sought(samples: Samples, *, least_rows: int) -> Sought:
     """Prepare what is looked for in every piece."""
     index = Index()
     covered = add_rows(index, samples.matrix, "rows") if samples.matrix.size else 0
     covered += add_lines(index, samples.lines, "lines as text")
     covered += add_bytes(index, samples.runs, "parts of files")
-    return Sought(samples, index, covered)
+    return Sought(samples, index, covered, TextsOfTheData(samples, least_rows))
 
 
 def look(
@@ -48,7 +49,7 @@ def look(
     """Findings in one file. ``rows_are``: ``training``, or what a step of the model made of them."""
     found: list[Finding] = []
     for piece in _pieces(recognised):
-        where = f"{file} {piece.where}".strip()
+        where = wanted.texts.without(f"{file} {piece.where}".strip())
         rows = _rows_in(piece, wanted.index)
         found += [Finding(check=names.ROWS, where=where, what=f"{rows_are} {what}") for what in rows]
         if rows:
@@ -62,8 +63,8 @@ def look(
         if piece.where.endswith("class_count_") and _has_small_class(piece, least_rows):
             what = f"means and variances of a class with fewer than {least_rows} training rows"
             found.append(Finding(check=names.LEAST_ROWS, where=where, what=what))
-    for what in texts_of_the_data(_all_strings(recognised), wanted.samples, least_rows=least_rows):
-        found.append(Finding(check=names.WORDS, where=file, what=what))
+    for what in wanted.texts.findings(_all_strings(recognised)):
+        found.append(Finding(check=names.WORDS, where=wanted.texts.without(file), what=what))
     return found
 
 
@@ -72,6 +73,7 @@ def _pieces(recognised: Recognised) -> Iterator[Piece]:
     joined = "\n".join(recognised.strings)[:_MOST_TEXT]
     if joined:
         yield Piece("texts", joined.encode("utf-8", "surrogatepass"))
+        yield Piece("texts run together", "".join(recognised.strings)[:_MOST_TEXT].encode("utf-8", "surrogatepass"))
         in_texts = [float(each) for each in _NUMBER.findall(joined)]
         if in_texts:
             yield numbers("numbers in texts", in_texts)

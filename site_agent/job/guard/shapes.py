@@ -178,6 +178,8 @@ def entry_per_row(piece: Piece, samples: Samples) -> str:
     listed = piece.where.endswith("numbers")  # all numbers of a file in a row, whose count means nothing
     if not piece.dtype or listed or rows not in piece.shape or rows < 2 * FEWEST_ROWS:
         return ""
+    if np.dtype(piece.dtype).kind not in "fiub":  # texts are looked at as texts
+        return ""
     values = np.frombuffer(piece.read(0, _MOST_BYTES // 8 * 8), piece.dtype)
     if len(piece.shape) == 1 and samples.every == 1 and len(values) == len(samples.matrix):
         for column in samples.matrix.T:

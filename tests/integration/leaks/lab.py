@@ -241,7 +241,8 @@ class LeakLab:
             "seconds": attack.seconds,
             "data": {"format": "csv", "columns": COLUMNS, "on_bad_file": "fail"},
             "judged_metric": "log_loss",
-        } | attack.order
+            **attack.order,
+        }
 
     def _submission(self, attack: Attack, run_id: str) -> Path:
         folder = self.folder / "submitted" / run_id

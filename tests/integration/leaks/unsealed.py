@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from site_agent.job.failures import JobError
-from site_agent.job.guard.inspection import Reference
 from site_agent.job.guard.release import Facts, Produced, release, release_reason
+from site_agent.job.guard.samples import Reference
 from site_agent.job.guard.signing import load_key, make_key
 from site_agent.job.losses import read_losses
 from tests.integration.leaks.attacks import Attack
@@ -33,7 +33,9 @@ leaves: {{metrics: 8}}
 
 
 class UnsealedRun:
-    """One attack below a folder of its own."""
+    """One attack below a folder of its own. ``written``: what the job itself adds to the outputs."""
+
+    written: Final = {"receipt.json", "receipt.dsse.json", "checksums.json"}
 
     def __init__(self, attack: Attack, folder: Path) -> None:
         self.attack, self.folder = attack, folder
@@ -68,6 +70,7 @@ class UnsealedRun:
                 policy,
                 order,
                 reference=Reference(folder=self.folder / "data", declared={"ill": frozenset({"0", "1"})}),
+                held_out=Reference(folder=(self.folder / HOLDOUT).parent),
                 box=None,
                 into=self.outputs,
                 facts=facts,
@@ -100,15 +103,19 @@ class UnsealedRun:
         for name, text in code.items():
             path = self.folder / "code" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            for place in ("model", "data", "evaluation", "scratch", "answer", "code"):
-                text = text.replace(f"/edgetrain/{place}", str(self.folder / place))
-            path.write_text(text, encoding="utf-8")
+            path.write_text(self._here(text), encoding="utf-8")
         for name, canaries in (("data/landing/part-1.csv", self.training), (HOLDOUT, self.holdout)):
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(csv_of(canaries))
         for name in ("model", "evaluation", "scratch", "answer"):
             (self.folder / name).mkdir()
+
+    def _here(self, text: str) -> str:
+        """A program with the places of this run instead of a container's."""
+        for place in ("model", "data", "evaluation", "scratch", "answer", "code"):
+            text = text.replace(f"/edgetrain/{place}", str(self.folder / place))
+        return text
 
     def _programs(self) -> bytes | None:
         folder = self.folder

@@ -9,12 +9,15 @@ from typing import Any
 class Attack:
     """A run of training code that means harm.
 
-    ``train``, ``evaluate``, ``score``: the programs; the last two are honest when they are empty. ``code``: more files of
-    the training code. ``beside``: files in the submitted folder, beside ``code/``; ``variables``: of the run's
-    environment in Azure ML; ``order``: fields of the order. Those three are not in the hands of who writes training code.
-    ``ends``: how the run must end, ``completed`` or ``failed``. ``tries``: which programs must have come to their end,
-    or have printed ``tried`` before they were killed. ``reason``: what must stand in the reason of a failure.
+    ``train``, ``evaluate``, ``score``: the programs; the last two are honest when they are empty.
+    ``code``: more files of the training code.
+    ``beside``: files in the submitted folder, beside ``code/``; ``variables``: of the run's environment in Azure ML;
+    ``order``: fields of the order. These three are not in the hands of who writes training code.
+    ``ends``: how the run must end, ``completed`` or ``failed``; empty when it may be either.
+    ``tries``: which programs must have printed ``tried``, at their end or before they were killed.
+    ``reason``: what must stand in the reason of a failure.
     ``always``: whether it is carried out on every machine, not only where CI is set.
+    ``on_guard``: it is an attack on the guard, and means the same without a container around its programs.
     """
 
     name: str
@@ -31,6 +34,7 @@ class Attack:
     seconds: int = 120
     pickles: str = "refused"
     always: bool = False
+    on_guard: bool = False
 
     @property
     def pipeline(self) -> str:

@@ -8,7 +8,7 @@ from tests.integration.leaks.attacks.programs import only, stashing, training
 _PROC = """
 for name in ("kernel/core_pattern", "kernel/hostname", "kernel/modprobe", "vm/drop_caches", "net/ipv4/ip_forward"):
     attempt(name, lambda: open(f"/proc/sys/{name}", "w").write(WORDS[0]))
-for name in ("/proc/sysrq-trigger", "/proc/kcore", "/proc/kmsg", "/proc/1/mem", "/dev/mem", "/sys/kernel/uevent_helper"):
+for name in ("/proc/sysrq-trigger", "/proc/kcore", "/proc/kmsg", "/proc/1/mem", "/dev/mem"):
     attempt(name, lambda: open(name, "r+b").write(TEXT))
 for pid in os.listdir("/proc"):
     if pid.isdigit():
@@ -136,8 +136,8 @@ for name in ("/root", "/home", "/var/lib/containers", "/run/containers", "/etc/h
 print("OTHERS", others)
 """
 _NEXT_RUN = """
-for folder in ("/edgetrain", "/edgetrain/code", "/edgetrain/data", "/edgetrain/data/landing", "/edgetrain/tools", "/opt/site",
-               "/var/azureml-app", "/etc", "/usr/bin", "/root", "/run", "/var/tmp", "/edgetrain/model/..",
+for folder in ("/edgetrain", "/edgetrain/code", "/edgetrain/data", "/edgetrain/data/landing", "/edgetrain/tools",
+               "/opt/site", "/var/azureml-app", "/etc", "/usr/bin", "/root", "/run", "/var/tmp", "/edgetrain/model/..",
                "/edgetrain/scratch/../..", "//edgetrain//code", "/proc/self/cwd", "/proc/self/root/edgetrain/code"):
     attempt(f"write in {folder}", lambda: open(os.path.join(folder, "part-2.csv"), "wb").write(TEXT))
     attempt(f"link in {folder}", lambda: os.symlink(SOURCE, os.path.join(folder, "linked.csv")))

@@ -10,14 +10,24 @@ _REFUSED: Final = "may not leave"
 
 def _refused(name: str, body: str, *, always: bool = False, pickles: str = "refused") -> Attack:
     """A model that the guard refuses, with the whole run."""
-    return Attack(
-        name=f"model-{name}", train=training(body), ends="failed", reason=_REFUSED, always=always, pickles=pickles
-    )
+    return _attack(name, body, ends="failed", reason=_REFUSED, always=always, pickles=pickles)
 
 
 def _held_back(name: str, body: str, *, always: bool = False, pickles: str = "refused") -> Attack:
     """Files that are held back, beside a model with nothing in it, which leaves."""
-    return Attack(name=f"model-{name}", train=training(body), ends="completed", always=always, pickles=pickles)
+    return _attack(name, body, ends="completed", always=always, pickles=pickles)
+
+
+def _attack(name: str, body: str, *, ends: str, always: bool, pickles: str, reason: str = "") -> Attack:
+    return Attack(
+        name=f"model-{name}",
+        train=training(body),
+        ends=ends,
+        reason=reason,
+        always=always,
+        pickles=pickles,
+        on_guard=True,
+    )
 
 
 _JSON: Final = """
@@ -107,6 +117,25 @@ in_json(tables=[hidden[at : at + 100] for at in range(0, len(hidden), 100)])
 wide = ["".join(chr(0xFEE0 + ord(letter)) for letter in word) for word in WORDS]
 model("names.json", json.dumps({"names": wide}, ensure_ascii=False).encode())
 """
+_UTF_16: Final = """
+model("rows.json", json.dumps(ROWS).encode("utf-16"))
+model("rows.csv", TEXT.decode().encode("utf-16-le"))
+"""
+_METADATA: Final = """
+properties = [(word.encode(), repr(row[0]).encode()) for word, row in zip(WORDS, NUMBERS)]
+model("m.onnx", onnx(properties=properties, doc=TEXT))
+"""
+_INITIALIZER: Final = """
+floats = b"".join(struct.pack("<4f", *row) for row in NUMBERS)
+model("m.onnx", onnx([tensor(b"rows", floats, (60, 4))]))
+"""
+_VOCABULARY: Final = """
+import skops.io
+from sklearn.feature_extraction.text import CountVectorizer
+skops.io.dump(CountVectorizer().fit(WORDS), MODEL / "m.skops")
+"""
+_JOBLIB: Final = "joblib.dump(neighbours.fit(rows, LABELS), MODEL / 'm.joblib', compress={})"
+_SKOPS: Final = "skops.io.dump({}.fit(rows, LABELS), MODEL / 'm.skops')"
 _YAML: Final = """
 comments = "".join(f"# {line}\\n" for line in TEXT.decode().splitlines())
 model("m.yaml", f"weights: [0.5, 0.25]\\n{comments}".encode())
@@ -124,11 +153,13 @@ ATTACKS: Final = (
     _refused("compressed-in-base64", f"{_JSON}\nin_parts(base64.b64encode(zlib.compress(TEXT)).decode())"),
     _refused("bytes-as-numbers", f"{_JSON}\nin_json(weights=list(TEXT))"),
     _refused("letters-one-by-one", f"{_JSON}\nin_json(names=list(TEXT.decode()))"),
-    _refused("reversed", f"{_JSON}\nin_json(names=[word[::-1] for word in WORDS], rows=[row[::-1] for row in NUMBERS])"),
+    _refused(
+        "reversed", f"{_JSON}\nin_json(names=[word[::-1] for word in WORDS], rows=[row[::-1] for row in NUMBERS])"
+    ),
     _refused("scaled", f"{_NUMPY}{_JSON}\nin_json(weights=((rows - rows.mean(0)) / rows.std(0)).tolist())"),
     _refused("transposed", f"{_NUMPY}{_JSON}\nin_json(weights=rows.T.tolist())"),
     _held_back("compressed", "model('rows.json.gz', gzip.compress(TEXT))\nmodel('rows.npz', zlib.compress(TEXT))"),
-    _held_back("utf-16", "model('rows.json', json.dumps(ROWS).encode('utf-16'))\nmodel('rows.csv', TEXT.decode().encode('utf-16-le'))"),
+    _held_back("utf-16", _UTF_16),
     _held_back("unicode", f"{_JSON}{_UNICODE}"),
     _held_back("padding-of-json", "model('m.json', b'{\"weight\": 0.5}\\n' + TEXT)"),
     _refused("comments-in-yaml", _YAML),
@@ -136,21 +167,28 @@ ATTACKS: Final = (
     _refused("big-endian-array", f"{_NUMPY}\nmodel('rows.npy', saved(rows.astype('>f8').T))"),
     _refused("array-of-words", f"{_NUMPY}\nmodel('rows.npz', saved(None, np.savez_compressed, words=np.array(WORDS)))"),
     _refused("array-of-bytes", f"{_NUMPY}\nmodel('rows.npy', saved(np.frombuffer(TEXT, np.uint8)))"),
-    _refused("names-of-arrays", f"{_NUMPY}\nmodel('rows.npz', saved(rows, np.savez, **{{word: rows[0] for word in WORDS}}))"),
+    _refused(
+        "names-of-arrays", f"{_NUMPY}\nmodel('rows.npz', saved(rows, np.savez, **{{word: rows[0] for word in WORDS}}))"
+    ),
     _held_back("comment-of-an-archive", _COMMENT),
-    _held_back("pickle", "for name in ('rows.pkl', 'rows.json', 'm.skops'):\n    model(name, pickle.dumps(ROWS))", always=True),
+    _held_back(
+        "pickle", "for name in ('rows.pkl', 'rows.json', 'm.skops'):\n    model(name, pickle.dumps(ROWS))", always=True
+    ),
     _held_back("exploit", _EXPLOIT, pickles="allowed"),
     _refused("pickle-that-is-allowed", "model('rows.pkl', pickle.dumps(ROWS))", pickles="allowed"),
-    _refused("neighbours-in-joblib", f"{_NEIGHBOURS}\njoblib.dump(neighbours.fit(rows, LABELS), MODEL / 'm.joblib')", pickles="allowed"),
-    _refused("neighbours-compressed", f"{_NEIGHBOURS}\njoblib.dump(neighbours.fit(rows, LABELS), MODEL / 'm.joblib', compress=9)", pickles="allowed"),
-    _held_back("neighbours-in-skops", f"{_NEIGHBOURS}\nskops.io.dump(neighbours.fit(rows, LABELS), MODEL / 'm.skops')"),
-    _held_back("scaled-neighbours-in-skops", f"{_NEIGHBOURS}\nskops.io.dump(make_pipeline(StandardScaler(), neighbours).fit(rows, LABELS), MODEL / 'm.skops')"),
-    _refused("vocabulary", f"{_NEIGHBOURS}\nfrom sklearn.feature_extraction.text import CountVectorizer\nskops.io.dump(CountVectorizer().fit(WORDS), MODEL / 'm.skops')", always=True),
+    _refused("neighbours-in-joblib", _NEIGHBOURS + _JOBLIB.format(0), pickles="allowed"),
+    _refused("neighbours-compressed", _NEIGHBOURS + _JOBLIB.format(9), pickles="allowed"),
+    _held_back("neighbours-in-skops", _NEIGHBOURS + _SKOPS.format("neighbours")),
+    _held_back("scaled-neighbours", _NEIGHBOURS + _SKOPS.format("make_pipeline(StandardScaler(), neighbours)")),
+    _refused("vocabulary", _VOCABULARY, always=True),
     _held_back("after-onnx", f"{_ONNX}\nmodel('m.onnx', onnx() + TEXT)\nmodel('n.onnx', onnx() + field(200, TEXT))"),
-    _refused("rows-in-onnx", f"{_ONNX}\nfloats = b''.join(struct.pack('<4f', *row) for row in NUMBERS)\nmodel('m.onnx', onnx([tensor(b'rows', floats, (60, 4))]))"),
-    _held_back("metadata-of-onnx", f"{_ONNX}\nmodel('m.onnx', onnx(properties=[(word.encode(), repr(row[0]).encode()) for word, row in zip(WORDS, NUMBERS)], doc=TEXT))"),
+    _refused("rows-in-onnx", f"{_ONNX}{_INITIALIZER}"),
+    _held_back("metadata-of-onnx", f"{_ONNX}{_METADATA}"),
     _held_back("after-png", f"{_PNG}\nmodel('plot.png', png + TEXT)\nmodel('m.onnx', png + TEXT)"),
     _refused("safetensors", f"{_SAFETENSORS}\nmodel('m.safetensors', safetensors(FLOATS, [60, 4]))"),
-    _held_back("metadata-of-safetensors", f"{_SAFETENSORS}\nmodel('m.safetensors', safetensors(bytes(32), [4], note=TEXT.decode()))"),
+    _held_back(
+        "metadata-of-safetensors",
+        f"{_SAFETENSORS}\nmodel('m.safetensors', safetensors(bytes(32), [4], note=TEXT.decode()))",
+    ),
     _held_back("names-in-lightgbm", _LIGHTGBM),
 )

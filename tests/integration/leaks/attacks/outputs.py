@@ -75,9 +75,13 @@ attempt("beyond the model", os.link, MODEL / "one.csv", "/edgetrain/scratch/thre
 _ABOVE: Final = """
 names = ["../leaked.csv", "../../outputs/leaked.csv", "a/../../leaked.csv", "..//..//leaked.csv", "/outputs/leaked.csv",
          "//edgetrain//leaked.csv", "/edgetrain/model/../../../outputs/leaked.csv", "./outputs/leaked.csv",
-         "/edgetrain/outputs/leaked.csv", VM + "/leaked.csv", "/proc/1/root/leaked.csv", "/proc/1/cwd/outputs/leaked.csv"]
+         "/edgetrain/outputs/leaked.csv", VM + "/leaked.csv", "/proc/1/root/leaked.csv",
+         "/proc/1/cwd/outputs/leaked.csv"]
+def write(path):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    open(path, "wb").write(TEXT)
 for name in names:
-    attempt(name, lambda: (os.makedirs(os.path.dirname(MODEL / name), exist_ok=True), open(MODEL / name, "wb").write(TEXT)))
+    attempt(name, write, MODEL / name)
 for folder in ("outputs", "logs", "azureml-logs", "user_logs", "outputs/model"):
     attempt(folder, lambda: (os.makedirs(folder), Path(folder, "leaked.csv").write_bytes(TEXT)))
     attempt(folder, lambda: (os.makedirs(MODEL / folder), (MODEL / folder / "leaked.csv").write_bytes(TEXT)))
@@ -117,12 +121,12 @@ ATTACKS: Final = (
     Attack(name="huge-files", train=only(_HUGE), ends="failed", reason="limits.output"),
     Attack(name="sparse-files", train=training(_SPARSE), ends="completed"),
     Attack(name="many-files", train=only(_MANY), ends="failed", reason="limits.output"),
-    Attack(name="names-of-files", train=training(_NAMES), ends="failed", always=True),
-    Attack(name="unicode-names-of-files", train=training(_UNICODE_NAMES), ends="completed"),
-    Attack(name="symbolic-links", train=training(_LINKS), ends="completed", always=True),
+    Attack(name="names-of-files", train=training(_NAMES), ends="failed", always=True, on_guard=True),
+    Attack(name="unicode-names-of-files", train=training(_UNICODE_NAMES), ends="completed", on_guard=True),
+    Attack(name="symbolic-links", train=training(_LINKS), ends="completed", always=True, on_guard=True),
     Attack(name="hard-links", train=training(_HARD_LINKS), ends="completed"),
     Attack(name="dots-and-slashes", train=training(_ABOVE), ends="completed"),
     Attack(name="pipes-and-devices", train=training(_DEVICES), ends="completed"),
-    Attack(name="attributes-of-files", train=training(_ATTRIBUTES), ends="completed"),
+    Attack(name="attributes-of-files", train=training(_ATTRIBUTES), ends="completed", on_guard=True),
     Attack(name="swapped-while-looked-at", train=training(_SWAPPED), ends=""),
 )

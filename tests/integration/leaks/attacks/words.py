@@ -85,6 +85,12 @@ for place in (OUT / "mlruns/0/run", ):
 measured()
 """
 
+_SLICES: Final = """
+measured()
+lines = [f"{row[0]!r},{word}" for word, row in zip(WORDS, NUMBERS[:60])]
+(OUT / "rows.csv").write_text("\\n".join(["loss,slice", *lines, ""]))
+"""
+
 ATTACKS: Final = (
     Attack(name="printed", train=training(_PRINTED), ends="completed", always=True),
     Attack(name="traceback", train=only(_TRACEBACK), ends="failed", reason="status 1", always=True),
@@ -93,8 +99,10 @@ ATTACKS: Final = (
     Attack(name="signal", train=only(_SIGNAL), ends="failed"),
     Attack(name="exit-text", train=only("model()\nprint('tried', flush=True)\nsys.exit(TEXT.decode())"), ends="failed"),
     _evaluation("names-of-metrics", "measured(**{word: 0.5 for word in WORDS[60:95:5]})", ends="failed", always=True),
-    _evaluation("names-of-metrics-of-held-out-rows", "measured(**{word: 0.5 for word in WORDS[:15:5]})", ends=""),
-    _evaluation("values-of-metrics", "measured(**{f'm{n}': NUMBERS[60 + n][0] for n in range(1, 6)})", ends="completed"),
+    _evaluation("names-of-metrics-of-held-out-rows", "measured(**{word: 0.5 for word in WORDS[:15:5]})", ends="failed"),
+    _evaluation(
+        "values-of-metrics", "measured(**{f'm{n}': NUMBERS[60 + n][0] for n in range(1, 6)})", ends="completed"
+    ),
     _evaluation(
         "numbers-as-names-of-metrics", "measured(**{f'm{NUMBERS[0][n]!r}': 0.5 for n in range(4)})", ends="failed"
     ),
@@ -114,13 +122,13 @@ ATTACKS: Final = (
     _evaluation("mlflow", _MLFLOW, ends=""),
     _evaluation(
         "names-of-slices",
-        "measured()\n(OUT / 'rows.csv').write_text('loss,slice\\n' + ''.join(f'{row[0]!r},{word}\\n' for word, row in zip(WORDS, NUMBERS[:60])))",
+        _SLICES,
         ends="completed",
     ),
     _evaluation("header-of-losses", "measured()\n(OUT / 'rows.csv').write_bytes(STASH)", ends="failed"),
     _evaluation(
         "files-of-evaluation",
-        "measured()\n(OUT / 'rows.json').write_bytes(STASH)\n(OUT / 'receipt.json').write_bytes(STASH)\n(OUT / 'champion.json').write_bytes(STASH)",
+        "measured()\nfor name in ('rows.json', 'receipt.json', 'champion.json'):\n    (OUT / name).write_bytes(STASH)",
         ends="completed",
     ),
     Attack(
@@ -129,6 +137,7 @@ ATTACKS: Final = (
         score=_ANSWER.replace("ANSWER", "return stash.decode()"),
         ends="failed",
         tries=("train", "smoke"),
+        on_guard=True,
         reason="may not leave",
         always=True,
     ),
@@ -138,6 +147,7 @@ ATTACKS: Final = (
         score=_ANSWER.replace("ANSWER", "return {'predictions': [base64.b64encode(stash[:3000]).decode()]}"),
         ends="failed",
         tries=("train", "smoke"),
+        on_guard=True,
         reason="may not leave",
     ),
     Attack(
@@ -146,6 +156,7 @@ ATTACKS: Final = (
         score=_ANSWER.replace("ANSWER", "return {line.split(',')[0]: 1 for line in stash.decode().splitlines()[1:9]}"),
         ends="failed",
         tries=("train", "smoke"),
+        on_guard=True,
         reason="may not leave",
     ),
     Attack(
@@ -154,6 +165,7 @@ ATTACKS: Final = (
             "for word in WORDS[::5]:\n    model(f'{word}.bin', b'\\0\\1\\2')\n    model(f'{word}/{word}.exe', b'\\0')"
         ),
         ends="completed",
+        on_guard=True,
         always=True,
     ),
 )
