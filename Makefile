@@ -100,8 +100,6 @@ lock: .venv/.installed ## Write the pinned requirement files anew from the *.in 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) site_agent/requirements.in -c requirements.txt -o site_agent/requirements.txt
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) training/common/requirements-job.in -c requirements.txt -o training/common/requirements-job.txt
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) training/common/requirements-scoring.in -o training/common/requirements-scoring.txt
 	@for folder in $(filter-out training/common,$(JOBS)); do \
 	  $(COMPILE) $(if $(UPGRADE),--upgrade) $$folder/requirements.in -o $$folder/requirements.txt || exit 1; done
 	@for kind in tabular files empty; do \

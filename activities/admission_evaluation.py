@@ -16,7 +16,6 @@ from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.messages import (
-    FAIR_COMPARISON_SCHEMA,
     SEALED_SCHEMA,
     AdmissionRequest,
     Champion,
@@ -198,6 +197,6 @@ class AdmissionEvaluator:
             note=request.note,
             own_parameters=bool(request.parameters),
             evaluator=evaluator_digest(job.code, job.pins, workload=workload, parameters=parameters),
-            schema=FAIR_COMPARISON_SCHEMA if workload is None else SEALED_SCHEMA,
+            schema=SEALED_SCHEMA,
         )
         return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=run)

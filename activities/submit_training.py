@@ -1,25 +1,16 @@
 """Submit the training of a run to the training driver, once."""
 
-import json
 from typing import Protocol
 
-from shared.formats.manifest import CONTAINER as MANIFESTS
-from shared.messages import FrozenJob, TrainingOrder, TrainingStatus
+from shared.errors import Code, PermanentError
+from shared.messages import FrozenJob, TrainingOrder, TrainingRef, TrainingStatus
 from shared.oci.references import ImageName
-from shared.pipelines import Pipeline
 from shared.training_code.job_trees import JobTree
 from shared.training_code.scoring_images import scoring_parts
 from shared.training_driver import TrainingDriver, TrainingJob
 from shared.wire_contracts.job_order import order_text
 
 GRACE_SECONDS = 600  # longer than the run's own limit, so that the orchestration cancels first and records why
-
-
-class PipelineCatalogue(Protocol):
-    """Reads pipelines."""
-
-    def get(self, name: str) -> Pipeline:
-        """The pipeline of that name; raises :class:`shared.errors.PermanentError`."""
 
 
 class RunCode(Protocol):
@@ -37,34 +28,24 @@ class DependencyImages(Protocol):
 
 
 def submit_training(
-    order: TrainingOrder,
-    *,
-    driver: TrainingDriver,
-    code: RunCode,
-    pipelines: PipelineCatalogue,
-    images: DependencyImages,
+    order: TrainingOrder, *, driver: TrainingDriver, code: RunCode, images: DependencyImages
 ) -> TrainingStatus:
     """Submit the order; a repeat returns the training that the first call started.
 
-    It trains in the dependency image of its code, by digest. ``pipelines`` is read only for orders of older schemas,
-    whose runs carry no plan.
+    It trains in the dependency image of its code, by digest. An order from before sealed training starts nothing any
+    more: what it started is found, otherwise :class:`PermanentError` (admitted_before) leads to a new attempt.
     """
-    limit = order.running_seconds
-    if limit is None:
-        limit = pipelines.get(order.pipeline).train.running_limit_seconds
-    tree = code.of(order.pipeline, order.job)
-    if order.workload is None:
-        arguments = _arguments(order)
-    else:
-        image = images.reference(scoring_parts(tree).dependency_image, pipeline=order.pipeline)
-        arguments = "--order", order_text(order, order.workload, image=image, seconds=int(limit))
+    if order.workload is None or order.running_seconds is None:
+        return _started_before(order, driver)
+    tree, limit = code.of(order.pipeline, order.job), max(1, int(order.running_seconds))
+    image = images.reference(scoring_parts(tree).dependency_image, pipeline=order.pipeline)
     job = TrainingJob(
         run_id=order.run_id,
         pipeline=order.pipeline,
         compute=order.compute,
         code=tree,
-        arguments=arguments,
-        most_seconds=int(limit) + GRACE_SECONDS,
+        order=order_text(order, order.workload, image=image, seconds=limit),
+        most_seconds=limit + GRACE_SECONDS,
         tags={
             "pipeline": order.pipeline,
             "fingerprint": order.fingerprint,
@@ -76,18 +57,11 @@ def submit_training(
     return driver.submit(job)
 
 
-def _arguments(order: TrainingOrder) -> tuple[str, ...]:
-    """The command line of the ``job.py`` of a run from before sealed training; references only."""
-    options = {
-        **({"--judged-metric": order.judged_metric} if order.judged_metric else {}),
-        **({"--on-bad-file": "leave_out"} if order.leave_out_faulty else {}),
-        "--run-id": order.run_id,
-        "--site": order.snapshot.site,
-        "--manifest-container": MANIFESTS,
-        "--manifest": order.snapshot.manifest,
-        "--container": order.snapshot.container,
-        "--parameters": json.dumps(order.parameters, sort_keys=True),
-    }
-    if order.champion:
-        options["--champion"] = order.champion
-    return tuple(part for option in options.items() for part in option)
+def _started_before(order: TrainingOrder, driver: TrainingDriver) -> TrainingStatus:
+    try:
+        return driver.check(TrainingRef(run_id=order.run_id, pipeline=order.pipeline))
+    except PermanentError as error:
+        if error.code is not Code.TRAINING_UNKNOWN:
+            raise
+    reason = "the run was admitted by an older version of the app, whose trainings this one does not start"
+    raise PermanentError(f"{reason}; it is started again", code=Code.ADMITTED_BEFORE)

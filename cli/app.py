@@ -60,7 +60,7 @@ def prepare_vm(
     every: Annotated[bool, typer.Option("--all", help="Every pipeline.")] = False,
     only: Annotated[str, typer.Option(metavar="compute|serving", help="One of the two parts.")] = "",
 ) -> None:
-    """Prepare VMs over SSH: the Python environment to train in, the slot to serve from. Safe to repeat.
+    """Prepare VMs over SSH: the job that trains in sealed containers, the slot to serve from. Safe to repeat.
 
     The app's settings say which VMs, and how they are reached (EDGETRAIN_COMPUTES__..., EDGETRAIN_TARGETS__...).
     What a VM must have: docs/serving-vm.md.

@@ -1,22 +1,24 @@
-"""Prepare VMs for pipelines over SSH: the Python environment to train in, the slot to serve from. Safe to repeat.
+"""Prepare VMs for pipelines over SSH: the job that trains, the slot to serve from. Safe to repeat.
 
 Which VMs, and how they are reached, the app's settings say (EDGETRAIN_COMPUTES__..., EDGETRAIN_TARGETS__...). A compute
-VM needs Python 3.11 with venv and a package index in reach; what a serving VM needs is in docs/serving-vm.md.
+VM needs podman, Python 3.11 with venv and a package index in reach; what a serving VM needs is in docs/serving-vm.md.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from cli.vm_environment import ensure_environment
+from cli.job_installation import JobSource, Registry, install_job, job_source
 from cli.vm_slot import ensure_slot
+from shared.clients.registry_address import registry_host
 from shared.clients.ssh import connected
 from shared.errors import EdgetrainError, PermanentError
 from shared.pipelines import Pipeline, Pipelines
-from shared.settings import Settings, settings
-from shared.training_code.job_folders import JobFolders
+from shared.settings import Compute, Settings, settings
 
 Say = Callable[[str], None]
+
+_ROOT = Path(__file__).resolve().parent.parent
 
 
 class NotPreparedError(EdgetrainError):
@@ -30,17 +32,21 @@ def prepare(
     compute: bool = True,
     serving: bool = True,
     say: Say,
+    source: JobSource | None = None,
     broken: Mapping[str, EdgetrainError] = MappingProxyType({}),
 ) -> None:
     """Prepare every VM that the pipelines name. A failure of one does not stop the others.
 
-    ``broken``: the reasons for pipelines that cannot be read. Raises :class:`NotPreparedError` at the end.
+    ``source``: the job to install, by default that of this repository. ``broken``: the reasons for pipelines that
+    cannot be read. Raises :class:`NotPreparedError` at the end.
     """
     failed = dict(broken)
+    done: set[str] = set()
     for pipeline in pipelines:
         try:
-            if compute:
-                _prepare_compute(pipeline, settings, say)
+            if compute and pipeline.train.compute not in done:
+                _prepare_compute(pipeline.train.compute, settings, source or job_source(_ROOT), say)
+                done.add(pipeline.train.compute)
             if serving:
                 _prepare_serving(pipeline, settings, say)
         except EdgetrainError as error:
@@ -50,11 +56,18 @@ def prepare(
         raise NotPreparedError("\n".join(each))
 
 
-def _prepare_compute(pipeline: Pipeline, settings: Settings, say: Say) -> None:
-    compute = settings.compute(pipeline.train.compute)
-    job = JobFolders(settings.app_root).read(pipeline.train.folder)
+def _prepare_compute(name: str, settings: Settings, source: JobSource, say: Say) -> None:
+    compute = settings.compute(name)
     with connected(compute) as session:
-        ensure_environment(session, folder=compute.environments, key=job.environment, locks=job.training_locks, say=say)
+        install_job(session, source, registries=_registries(compute, settings), say=say)
+
+
+def _registries(compute: Compute, settings: Settings) -> tuple[Registry, ...]:
+    """Where the VM pulls images, as the user that may not push; none when the settings name no user for it."""
+    if not compute.pull_username:
+        return ()
+    host = registry_host(settings.container_registry.url)
+    return (Registry(host=host, username=compute.pull_username, password=compute.pull_password.get_secret_value()),)
 
 
 def _prepare_serving(pipeline: Pipeline, settings: Settings, say: Say) -> None:

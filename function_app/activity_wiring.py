@@ -128,7 +128,7 @@ def release_compute(ref: m.ComputeRef, s: Services) -> m.Done:
 def submit_training(order: m.TrainingOrder, s: Services) -> m.TrainingStatus:
     from activities.submit_training import submit_training as body
 
-    return body(order, driver=s.driver, code=s.run_code, pipelines=s.pipelines, images=s.dependency_images)
+    return body(order, driver=s.driver, code=s.run_code, images=s.dependency_images)
 
 
 @_body_of(c.CHECK_TRAINING)

@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from local_stack import demo_patients, demo_scans
-from training.breast_cancer import train as breast_cancer_train
-from training.digits import train as digits_train
+from shared.pipelines import Pipelines
 
+PIPELINES = Path(__file__).resolve().parent.parent / "pipelines"
 SEED = 7
 HOLDOUT_BLOB = "holdout/holdout.csv"
 
@@ -47,7 +48,7 @@ def breast_cancer_story() -> DataStory:
     """119 rows held out; drops of 200 rows (two files), 150 rows (one file) and 200 shuffled rows."""
     data = load_breast_cancer()
     return _cut(
-        _Source("breast-cancer", data.data, data.target, breast_cancer_train.FEATURES),
+        _Source("breast-cancer", data.data, data.target, _features("breast-cancer")),
         sizes=(119, 200, 150, 200),
         request=lambda rows: {"rows": rows.tolist()},
     )
@@ -59,7 +60,7 @@ def breast_cancer_burst() -> DataStory:
     The second drop has the 100 rows that are left.
     """
     data = load_breast_cancer()
-    source = _Source("breast-cancer", data.data, data.target, breast_cancer_train.FEATURES)
+    source = _Source("breast-cancer", data.data, data.target, _features("breast-cancer"))
     story = _cut(source, sizes=(119, 250, 100, 200), request=lambda rows: {"rows": rows.tolist()})
     rows = [row for content in story.first.values() for row in content.splitlines()[1:]]
     header = next(iter(story.first.values())).splitlines()[0]
@@ -81,11 +82,10 @@ def only(files: dict[str, bytes]) -> bytes:
 def digits_story() -> DataStory:
     """397 images held out; drops of 500 images (two files), 400 images (one file) and 500 shuffled images."""
     data = load_digits()
-    side = digits_train.SIDE
     return _cut(
-        _Source("digits", data.data, data.target, digits_train.FEATURES),
+        _Source("digits", data.data, data.target, _features("digits")),
         sizes=(397, 500, 400, 500),
-        request=lambda rows: {"images": rows.reshape(-1, side, side).tolist()},
+        request=lambda rows: {"images": rows.reshape(-1, 8, 8).tolist()},
     )
 
 
@@ -144,6 +144,11 @@ class _Source:
         for row, label in zip(self.features.tolist(), self.labels.tolist(), strict=True):
             writer.writerow([*row, label])
         return text.getvalue().encode()
+
+
+def _features(pipeline: str) -> list[str]:
+    """The columns that the pipeline's file declares, in the order of the data set's, but for the label."""
+    return [name for name in Pipelines(PIPELINES).get(pipeline).data.columns if name != "label"]
 
 
 def _cut(

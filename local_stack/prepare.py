@@ -2,11 +2,14 @@
 
     python -m local_stack.prepare [--pipeline NAME ...]
 
-Per pipeline: the dependency image in the registry, the Python environment and the serving slot on the VM.
+The job that trains on the VM, and the site's policy; per pipeline, the dependency image in the registry and the serving
+slot on the VM.
 """
 
 import argparse
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,8 +18,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from cli.job_installation import FOLDER, job_source
 from cli.terminal import heed_interrupts
 from local_stack.files import read_object
+from local_stack.stack_hub.site_policy import write_policy
 from local_stack.supervisor.app_settings import app_settings
 from local_stack.supervisor.serving import addresses, pipeline_files
 from shared.values.texts import one_line
@@ -40,7 +45,9 @@ def prepare(
     # Without the certificate authorities of the stack: the tools fetch packages from outside, as this machine does.
     settings = {key: value for key, value in app_settings(endpoints).items() if not key.endswith(("_BUNDLE", "_FILE"))}
     environment = dict(os.environ) | settings
-    _share_environments(Path(endpoints["vm"]["home"]), cache)
+    home = Path(endpoints["vm"]["home"])
+    write_policy(home, endpoints["container_registry"]["host"], ROOT / "pipelines")
+    _bring_job(home, cache)
     vm = [sys.executable, "-m", "cli", "prepare-vm", *(word for name in names for word in ("--pipeline", name))]
     running = [_Tool("the VM", vm, environment, progress)]
     try:
@@ -56,15 +63,46 @@ def prepare(
         raise
     if failed:
         raise PreparationError("\n".join(tool.last_lines() for tool in failed))
+    _keep_job(home, cache)
 
 
-def _share_environments(home: Path, cache: Path) -> None:
-    """Keep the VM's Python environments in the cache: a new state's VM finds them on its disk."""
-    shared, place = (cache / "environments").resolve(), home / "edgetrain" / "environments"
-    shared.mkdir(parents=True, exist_ok=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if not place.is_symlink():
-        place.symlink_to(shared)
+def _bring_job(home: Path, cache: Path) -> None:
+    """Put the job of this version, which another stack has installed, on the disk of a new state's VM."""
+    kept = _kept_job(cache)
+    place = home / FOLDER / kept.name
+    if kept.is_dir() and not place.exists():
+        _link(kept, place)
+
+
+def _keep_job(home: Path, cache: Path) -> None:
+    """Keep what was installed for other states, unless one of them was quicker."""
+    kept = _kept_job(cache)
+    place = home / FOLDER / kept.name
+    if place.is_dir() and not kept.exists():
+        _link(place, kept)
+
+
+def _kept_job(cache: Path) -> Path:
+    return (cache / "jobs").resolve() / job_source(ROOT).key
+
+
+def _link(folder: Path, into: Path) -> None:
+    """The same files under another name, whole or not at all; a link to the folder would lead the job astray."""
+    into.parent.mkdir(parents=True, exist_ok=True)
+    copy = into.with_name(f".{into.name}.{os.getpid()}")
+    try:
+        shutil.copytree(folder, copy, symlinks=True, copy_function=_link_file)
+        with contextlib.suppress(OSError):  # another stack was quicker
+            copy.rename(into)
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def _link_file(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # on another file system
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 class _Tool:

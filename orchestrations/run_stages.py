@@ -48,7 +48,7 @@ from shared.orchestration_ids import compute_id, delivery_id, image_id, registra
 from shared.values.wire import from_wire, to_wire
 
 DELIVER_AGAIN = "that is not tried again by itself: when the cause is corrected, start a run with force"
-NOTHING_SAID = "its training did not report on the champion's model; job.py must call job_runtime.run_job"
+NOTHING_SAID = "the job on the VM reported nothing about the champion's model"
 
 
 class RunEndedError(AttributedError):

@@ -58,9 +58,7 @@ class Compute(SshHost):
     that the VM's receipts are signed with; empty: signatures are not checked.
     """
 
-    environments: str = Field(
-        "edgetrain/environments", description="folder on the VM, below its home, with Python environments"
-    )
+    home: str = Field("", description="the home of that user on the VM, when it is not the usual one")
     pull_username: str = ""
     pull_password: SecretStr = SecretStr("")
     slots: int = Field(1, ge=1, le=50, description="how many trainings the VM may run at the same time")

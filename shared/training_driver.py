@@ -26,7 +26,8 @@ from shared.training_code.job_trees import JobTree
 class TrainingJob:
     """One training, in terms that every driver understands.
 
-    ``code``: the files to run; ``arguments``: for the job that is installed on the compute target, such as its order.
+    ``code``: the files to run; ``order``: what the job that is installed on the compute target is asked, see
+    :mod:`shared.wire_contracts.job_order`.
     After ``most_seconds`` of running the driver's side should end it by itself: a backstop for the case that nobody
     polls any more.
     """
@@ -35,7 +36,7 @@ class TrainingJob:
     pipeline: str
     compute: str
     code: JobTree
-    arguments: tuple[str, ...]
+    order: str
     most_seconds: int
     tags: dict[str, str] = field(default_factory=dict)
 

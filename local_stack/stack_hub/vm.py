@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from local_stack.files import private_folder, write_object, write_private
+from local_stack.stack_hub.site_keys import ensure_site_key
 from local_stack.stack_hub.ssh_keys import ensure_key, known_hosts_line
 
 HOST: Final = "127.0.0.1"
@@ -73,6 +74,10 @@ class Vm:
         """The public host key that clients pin, ``ssh-ed25519 AAAA...``; generated at the first call."""
         return ensure_key(self.folder / "keys" / "host")
 
+    def receipt_key(self) -> str:
+        """The public key (PEM) that receipts of this VM are checked with; generated at the first call."""
+        return ensure_site_key(self.home)
+
     def command(self) -> list[str]:
         """The server in the foreground, logging to stderr. It must be started by its absolute path."""
         program = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}") or "/usr/sbin/sshd"
@@ -83,6 +88,7 @@ class Vm:
         private_folder(self.home / "bin")
         public = ensure_key(self.client_key)
         write_private(self.etc / "authorized_keys", f"{public} edgetrain\n")
+        self.receipt_key()
         write_private(self.known_hosts, known_hosts_line(HOST, self.port, self.host_key()))
         self._install_python()
         environment = {**self.environment(), **session_environment, **marker}

@@ -60,7 +60,8 @@ def _vm(endpoints: dict[str, Any]) -> dict[str, str]:
     return {
         **{f"{_COMPUTE}{name}": value for name, value in host.items()},
         # Azure ML wants an absolute interpreter path, and this VM's home is not where its user's name suggests.
-        f"{_COMPUTE}ENVIRONMENTS": f"{vm['home']}/edgetrain/environments",
+        f"{_COMPUTE}HOME": vm["home"],
+        f"{_COMPUTE}RECEIPT_KEY": vm["receipt_key"].replace("\n", "\\n"),
         **{f"{_TARGET}{name}": value for name, value in host.items()},
         **{f"{part}PULL_USERNAME": registry["pull_username"] for part in (_COMPUTE, _TARGET)},
         **{f"{part}PULL_PASSWORD": registry["pull_password"] for part in (_COMPUTE, _TARGET)},

@@ -88,6 +88,7 @@ def _vm(plan: Blueprint) -> dict[str, Any]:
         "known_hosts_file": str(vm.known_hosts),
         "host_key": vm.host_key(),
         "home": str(vm.home),
+        "receipt_key": vm.receipt_key(),
     }
 
 

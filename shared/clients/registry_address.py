@@ -18,6 +18,11 @@ def checked_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def registry_host(url: str) -> str:
+    """The registry's name in references to images; raises as :func:`checked_url` does."""
+    return urlsplit(checked_url(url)).netloc
+
+
 def on_loopback(url: str) -> bool:
     """Whether the address is on the loopback interface."""
     host = urlsplit(url).hostname or ""

@@ -83,7 +83,7 @@ class Pipelines:
 
 def training_folders(root: Path) -> frozenset[str]:
     """The folders below ``training/`` that have code to train with."""
-    return frozenset(path.parent.name for path in (root / "training").glob("*/train.py"))
+    return frozenset(path.parent.name for path in (root / "training").glob("*/score.py"))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -35,7 +35,7 @@ def unknown_names(pipeline: Pipeline, around: Surroundings) -> list[str]:
     for number, target in enumerate(pipeline.deliver.targets):
         found += _missing(f"deliver.targets.{number}.name", target.name, around.targets, "TARGETS")
     if pipeline.train.folder not in around.folders:
-        found.append(f"train.folder: there is no training/{pipeline.train.folder} with a train.py; add it")
+        found.append(f"train.folder: there is no training/{pipeline.train.folder} with a score.py; add it")
     return found
 
 

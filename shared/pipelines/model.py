@@ -52,12 +52,6 @@ class Data(Part):
         """Whether a file with a fault is left out of a training."""
         return self.on_bad_file == "leave_out"
 
-    @model_validator(mode="after")
-    def _columns_are_of_csv(self) -> "Data":
-        if self.columns and self.format is not DataFormat.CSV:
-            raise ValueError("columns: are checked in CSV files only; write format: csv, or remove them")
-        return self
-
     @field_validator("container")
     @classmethod
     def _is_not_ours(cls, value: str) -> str:
@@ -134,7 +128,7 @@ class Pipeline(Part):
     data: Data
     settle: Settle = Settle()
     train: Train
-    evaluate: Evaluate | None = None
+    evaluate: Evaluate
     model: Model = Model()
     judge: Judge
     deliver: Deliver
@@ -161,19 +155,22 @@ class Pipeline(Part):
         return value
 
     @model_validator(mode="after")
-    def _commands_can_be_filled(self) -> "Pipeline":
-        commands = {TRAIN: self.train.command} if self.train.command else {}
-        if self.evaluate is not None:
-            commands[EVALUATE] = self.evaluate.command
-        if len(commands) == 1:
-            raise ValueError(f"{next(each for each in (TRAIN, EVALUATE) if each not in commands)}: is missing; add it")
-        if commands and self.data.format is DataFormat.CSV and not self.data.columns:
+    def _columns_are_of_csv(self) -> "Pipeline":
+        is_csv = self.data.format is DataFormat.CSV
+        if self.data.columns and not is_csv:
+            raise ValueError("data.columns: are checked in CSV files only; write format: csv, or remove them")
+        if is_csv and not self.data.columns:
             raise ValueError("data.columns: are missing; say what each column holds, or write format: files")
+        return self
+
+    @model_validator(mode="after")
+    def _commands_can_be_filled(self) -> "Pipeline":
+        commands = {TRAIN: self.train.command, EVALUATE: self.evaluate.command}
         for field, command in commands.items():
             trouble = command_trouble(field, command, self.train.parameters)
             if trouble:
                 raise ValueError(f"{field}: {trouble}")
-        idle = set(self.train.parameters).difference(*map(used_parameters, commands.values())) if commands else set()
+        idle = set(self.train.parameters).difference(*map(used_parameters, commands.values()))
         for name in sorted(idle)[:1]:
             add = f"add --{name} ${{{{parameters.{name}}}}} to one"
             raise ValueError(f"train.parameters: no command uses {name}; {add}, or remove it")

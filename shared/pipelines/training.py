@@ -43,7 +43,6 @@ class Train(Part):
     folder: str = Field(pattern=TRAINING_FOLDER, description="folder under training/")
     compute: Name = Field(description="name of the compute target in Azure ML and in the settings")
     command: Command = Field(
-        "",
         description="what trains, such as python train.py --data ${{inputs.data}} --model ${{outputs.model}}",
     )
     parameters: dict[str, Scalar] = Field(default_factory=dict, description="for the commands, as ${{parameters.NAME}}")

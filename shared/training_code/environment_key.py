@@ -6,8 +6,8 @@ import hashlib
 def environment_key(*texts: str) -> str:
     """The name of an environment that holds what these lock files pin: 16 hex digits.
 
-    The same on the VM (which Python environment to use) and in the registry (which dependency image to build on). Line
-    endings do not count, so that a checkout on Windows gives the same key.
+    It is the tag of the dependency image that has them. Line endings do not count, so that a checkout on Windows gives
+    the same key.
     """
     digest = hashlib.sha256()
     for text in texts:

@@ -1,15 +1,14 @@
 """Reads the deployed training code from the folders below ``training/``.
 
 It is the content of ``training/<folder>/`` and of ``training/common/``, side by side in one directory. The fingerprint,
-the containers on the VM and the image all use the same :class:`~shared.training_code.job_trees.JobTree`. A folder with
-a ``job.py`` is of the contract from before sealed training.
+the containers on the VM and the image all use the same :class:`~shared.training_code.job_trees.JobTree`.
 """
 
 import re
 from pathlib import Path, PurePosixPath
 
 from shared.errors import Code, PermanentError
-from shared.training_code.job_trees import ENTRY, JOB_LOCK, LOCK, SAMPLE, SCORE, SCORING_LOCK, JobTree
+from shared.training_code.job_trees import LOCK, SAMPLE, SCORE, JobTree
 
 _COMMON = "common"
 _MODEL = "model"  # where the model lies in an image, beside the code
@@ -25,13 +24,7 @@ class JobFolders:
     def read(self, folder: str) -> JobTree:
         """The job of a folder; raises :class:`PermanentError` naming what it lacks."""
         own, common = self._training / folder, self._training / _COMMON
-        if (own / ENTRY).is_file() or not (own / SAMPLE).is_file():
-            locks = {LOCK: own / LOCK, JOB_LOCK: common / JOB_LOCK, SCORING_LOCK: common / SCORING_LOCK}
-            needed = [own / ENTRY, own / SCORE, *locks.values()]
-        else:
-            locks = {LOCK: own / LOCK}
-            needed = [own / SCORE, *locks.values()]
-        for path in needed:
+        for path in (own / SCORE, own / SAMPLE, own / LOCK):
             if not path.is_file():
                 raise self._lacks(path)
         files = {
@@ -44,7 +37,7 @@ class JobFolders:
             if PurePosixPath(name).parts[0] == _MODEL:
                 reason = f"training/{folder}/ has {name}, where the model goes in its image; rename it"
                 raise PermanentError(reason, code=Code.BAD_PIPELINE)
-        return JobTree(folder, _contents(files), _contents(locks))
+        return JobTree(folder, _contents(files), _contents({LOCK: own / LOCK}))
 
     def _lacks(self, path: Path) -> PermanentError:
         shown = path.relative_to(self._training.parent).as_posix()

@@ -15,7 +15,6 @@ from typing import Self
 
 from shared.decisions.admission.fingerprint import code_digest
 from shared.messages import FrozenJob
-from shared.training_code.environment_key import environment_key
 
 ENTRY = "job.py"
 SCORE = "score.py"
@@ -55,11 +54,6 @@ class JobTree:
         return JOB_LOCK in self.locks
 
     @property
-    def training_locks(self) -> tuple[str, ...]:
-        """What is installed on the VM that trains."""
-        return self._texts(LOCK, JOB_LOCK)
-
-    @property
     def scoring_locks(self) -> tuple[str, ...]:
         """What is installed in the image that trains and serves."""
         return self._texts(LOCK, SCORING_LOCK) if self.is_old else self._texts(LOCK)
@@ -68,11 +62,6 @@ class JobTree:
     def frozen(self) -> FrozenJob:
         """The reference under which this tree is stored."""
         return FrozenJob(folder=self.folder, tree=digest_of(self.pack()))
-
-    @property
-    def environment(self) -> str:
-        """The key of the Python environment on the VM that the job runs in."""
-        return environment_key(*self.training_locks)
 
     def stage(self, into: Path) -> None:
         """Write the job's files into a folder, side by side as they run."""

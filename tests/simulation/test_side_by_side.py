@@ -1,5 +1,6 @@
 """Two trainings of one pipeline end at the same time: the better model serves in the end, whoever came first."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -37,8 +38,9 @@ QUALITY = {"better": 0.95, "worse": 0.93, "none": 0.1}  # the last: what the rec
 def site(tmp_path: Path) -> Iterator[World]:
     folder = tmp_path / "pipelines"
     folder.mkdir()
-    values = a_pipeline(NAME, container=NAME).model_dump(mode="json", exclude_none=True)
-    values["train"] |= {"parameters": {"quality": "none"}, "expected_seconds": 60}
+    pipeline = a_pipeline(NAME, container=NAME, parameters={"quality": "none"})
+    values = pipeline.model_dump(mode="json", exclude_none=True)
+    values["train"]["expected_seconds"] = 60
     values["judge"] |= {"metric": "accuracy", "direction": "higher", "floor": 0.5, "margin": 0.0}
     (folder / f"{NAME}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     with world(folder) as made:
@@ -51,7 +53,7 @@ def site(tmp_path: Path) -> Iterator[World]:
 
 
 def quality(job: TrainingJob) -> dict[str, float]:
-    parameters = job.arguments[job.arguments.index("--parameters") + 1]
+    parameters = json.loads(job.order)["parameters"].values()
     return {"accuracy": next(value for name, value in QUALITY.items() if name in parameters)}
 
 

@@ -1,5 +1,6 @@
 """A compute target in memory: trainings take the time they take, by a clock that is moved."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -72,9 +73,10 @@ class MemoryDriver:
 
     def _compared(self, job: TrainingJob) -> ChampionMeasurement | None:
         """The champion's model on the same rows, when the job was told to measure it."""
-        if "--champion" not in job.arguments:
+        named = json.loads(job.order)["champion"]
+        if named is None:
             return None
-        champion = job.arguments[job.arguments.index("--champion") + 1]
+        champion = named["run_id"]
         return ChampionMeasurement(run_id=champion, metrics=self.metrics_of(self._trainings[champion].job))
 
     def _known(self, training: TrainingRef) -> _Training:

@@ -35,6 +35,7 @@ from shared.wire_contracts.training_answers import TrainingAnswer, message_id, o
 from tests.simulation.storage import MemoryBlobs, hubs_over
 from tests.simulation.trainings import MemoryDriver
 from tests.support.arrivals import a_blob_created
+from tests.support.image_registry import AnyImage
 from tests.support.jobs import MemoryJobs
 from tests.support.memory_tables import MemoryTables
 from tests.unit.functions_host.durable.harness import Clock, Host, SdkInvoker, hosted
@@ -93,6 +94,7 @@ class WorldServices(Services):
             "hubs": hubs_over(blobs),
             "driver": driver,
             "frozen_jobs": MemoryJobs(),
+            "dependency_images": AnyImage(),
             "announcements": self.outbox,
             "results": self.outbox,
         }
@@ -232,7 +234,7 @@ class World:
         self.runner.close()
 
     def _is_spoiled(self, job: TrainingJob) -> bool:
-        return self.blobs.lists_bad_data(job.arguments[job.arguments.index("--manifest") + 1])
+        return self.blobs.lists_bad_data(json.loads(job.order)["manifest"])
 
     def _start(self) -> None:
         app = df.DFApp()

@@ -8,6 +8,14 @@ from shared.pipelines import Pipeline
 from tests.support.builders import a_run_request
 from tests.support.workflow import START
 
+EVALUATE = "python evaluate.py --model ${{inputs.model}} --holdout ${{inputs.holdout}} --out ${{outputs.evaluation}}"
+
+
+def train_command(*parameters: str) -> str:
+    """A command that uses these parameters."""
+    options = "".join(f" --{name} ${{{{parameters.{name}}}}}" for name in parameters)
+    return f"python train.py --data ${{{{inputs.data}}}} --model ${{{{outputs.model}}}}{options}"
+
 
 def a_pipeline(
     name: str = "breast-cancer",
@@ -21,9 +29,15 @@ def a_pipeline(
     return Pipeline.model_validate(
         {
             "name": name,
-            "data": place | {"holdout": "holdout/holdout.csv"} | data,
+            "data": place | {"holdout": "holdout/holdout.csv", "columns": {"label": {"kind": "integer"}}} | data,
             "settle": {"quiet_seconds": 5, "longest_wait_seconds": 60} | (settle or {}),
-            "train": {"folder": "breast_cancer", "compute": "hub-vm", "parameters": parameters or {}},
+            "train": {
+                "folder": "breast_cancer",
+                "compute": "hub-vm",
+                "command": train_command(*(parameters or {})),
+                "parameters": parameters or {},
+            },
+            "evaluate": {"command": EVALUATE},
             "judge": {"metric": "accuracy", "floor": 0.9},
             "deliver": {"model": name, "targets": [{"name": "hub-vm"}]},
         }

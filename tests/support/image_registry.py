@@ -102,6 +102,13 @@ def with_dependency_image(registry: InMemoryRegistry, folder: Path, code: OneCod
     return image
 
 
+class AnyImage:
+    """Dependency images without a registry: each is there."""
+
+    def reference(self, name: ImageName, *, pipeline: str) -> str:
+        return f"registry.example/{name.repository}@{digest_of(name.reference.encode())}"
+
+
 def pinned_images(registry: ImageRegistry) -> PinnedImages:
     """The dependency images of a registry, with pins in memory."""
     return PinnedImages(registry, ImagePinLedger(MemoryTables().table("imagepins")))

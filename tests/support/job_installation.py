@@ -55,7 +55,7 @@ def install_for_tests(
     """Lay the installation out below ``home``; its policy is still to be written."""
     installed = InstalledJob(home)
     version = installed.folder / VERSION
-    version.parent.mkdir(parents=True)
+    version.parent.mkdir(parents=True, exist_ok=True)
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
     base = Path(sys.base_prefix) / "bin" / python
     subprocess.run([base, "-m", "venv", "--without-pip", version], check=True)
@@ -66,9 +66,10 @@ def install_for_tests(
         file.chmod(0o600)
     (installed.folder / "current").symlink_to(VERSION)
     key = home / "edgetrain/keys/site.pem"
-    key.parent.mkdir(mode=0o700)
-    key.write_bytes(make_key())
-    key.chmod(0o600)
+    key.parent.mkdir(mode=0o700, exist_ok=True)
+    if not key.exists():
+        key.write_bytes(make_key())
+        key.chmod(0o600)
     described: dict[str, Any] = {
         "version": VERSION,
         "home": str(home),

@@ -70,16 +70,12 @@ def attach_compute(
 
 def job_interpreter(compute: Compute) -> str:
     """The absolute path of the Python that the operator installed the job with."""
-    return str(_home(compute) / JOB / "current" / "bin" / "python")
+    home = PurePosixPath(compute.home) if compute.home else _usual_home(compute.username)
+    return str(home / JOB / "current" / "bin" / "python")
 
 
-def interpreter_path(compute: Compute, environment: str) -> str:
-    """The absolute path of an environment's Python on the VM; a relative folder counts from the user's home."""
-    return str(_home(compute) / compute.environments / environment / "bin" / "python")
-
-
-def _home(compute: Compute) -> PurePosixPath:
-    return PurePosixPath("/root") if compute.username == "root" else PurePosixPath("/home") / compute.username
+def _usual_home(username: str) -> PurePosixPath:
+    return PurePosixPath("/root") if username == "root" else PurePosixPath("/home") / username
 
 
 def _key_text(name: str, compute: Compute) -> str:

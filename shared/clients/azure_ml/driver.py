@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.clients.azure_ml.comparison import read_compared
-from shared.clients.azure_ml.compute import Turns, attach_compute, interpreter_path, job_interpreter
+from shared.clients.azure_ml.compute import Turns, attach_compute, job_interpreter
 from shared.clients.azure_ml.errors import translated
 from shared.clients.azure_ml.metrics import read_metrics
 from shared.clients.azure_ml.outputs import RunOutputs
@@ -75,7 +75,7 @@ class AzureMlDriver:
         run = self._workspace.run(training.pipeline, training.run_id)
         outputs = RunOutputs(run)
         if not outputs.below(MODEL_PATH):
-            reason = f"run {training.run_id} is {run.status} but left nothing under {MODEL_PATH}/; job.py must write it"
+            reason = f"run {training.run_id} is {run.status} but left nothing under {MODEL_PATH}/; prepare the VM again"
             raise PermanentError(reason, code=Code.TRAINING_OUTPUT_MISSING)
         metrics = read_metrics(run, outputs, training.metrics)
         with translated(f"read the outcome of run {training.run_id}"):
@@ -130,18 +130,13 @@ class AzureMlDriver:
     def _configuration(self, job: TrainingJob, folder: str) -> Any:
         from azureml.core import Environment, ScriptRunConfig
 
-        compute = self._compute(job.compute)
-        if job.code.is_old:
-            environment = Environment(f"edgetrain-{job.code.folder}-{job.code.environment}")
-            environment.python.interpreter_path = interpreter_path(compute, job.code.environment)
-        else:
-            environment = Environment("edgetrain-job")
-            environment.python.interpreter_path = job_interpreter(compute)
+        environment = Environment("edgetrain-job")
         environment.python.user_managed_dependencies = True
+        environment.python.interpreter_path = job_interpreter(self._compute(job.compute))
         configuration = ScriptRunConfig(
             folder,
             script=ENTRY,
-            arguments=list(job.arguments),
+            arguments=["--order", job.order],
             compute_target=job.compute,
             environment=environment,
             max_run_duration_seconds=job.most_seconds,
@@ -151,9 +146,6 @@ class AzureMlDriver:
 
 
 def _stage(code: JobTree, into: Path) -> None:
-    if code.is_old:
-        code.stage(into)
-        return
     (into / ENTRY).write_text(START, encoding="utf-8")
     code.stage(into / CODE)
 

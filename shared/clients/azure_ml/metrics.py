@@ -17,7 +17,7 @@ from shared.clients.azure_ml.errors import translated
 from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.statuses import finite_metrics
 
-METRICS_FILE: Final = "outputs/metrics.json"  # written by training/common/job_runtime.py
+METRICS_FILE: Final = "outputs/metrics.json"  # written by site_agent/job/guard
 MOST_BYTES: Final = 1 << 20
 
 log = logging.getLogger(__name__)

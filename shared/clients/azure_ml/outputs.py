@@ -28,7 +28,7 @@ from shared.decisions.training.artifact_names import MOST_BYTES, files_below
 from shared.errors import Code, PermanentError
 from shared.values.texts import counted, shortened
 
-CHECKSUMS_FILE: Final = "outputs/checksums.json"  # written by training/common/job_runtime.py, last of all
+CHECKSUMS_FILE: Final = "outputs/checksums.json"  # written by site_agent/job/guard, last of all
 PIECE: Final = 1 << 20
 _OUTPUTS: Final = "outputs/"
 _MOST_CHECKSUMS: Final = 8 << 20  # bytes; for as many files as may be delivered

@@ -29,7 +29,7 @@ class AzureMlRegistry:
         """Make a version from the files below ``path`` in the run's outputs."""
         run = self._workspace.run(lineage.pipeline, lineage.run_id)
         if not RunOutputs(run).below(path):
-            reason = f"run {lineage.run_id} has no files under {path}/ in its outputs; job.py must write them"
+            reason = f"run {lineage.run_id} has no files under {path}/ in its outputs; prepare the VM again"
             raise PermanentError(reason, code=Code.MODEL_MISSING)
         with translated(f"register model {name}"):
             model = run.register_model(name, path, tags=_tags(lineage), properties=_properties(lineage))

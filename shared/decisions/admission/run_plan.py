@@ -60,10 +60,8 @@ def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:
     )
 
 
-def workload_of(pipeline: Pipeline) -> Workload | None:
-    """What runs in the containers of the pipeline's trainings; None for a pipeline without commands."""
-    if pipeline.evaluate is None:
-        return None
+def workload_of(pipeline: Pipeline) -> Workload:
+    """What runs in the containers of the pipeline's trainings."""
     return Workload(
         train=pipeline.train.command,
         evaluate=pipeline.evaluate.command,

@@ -46,8 +46,11 @@ _SERVICE_ITSELF = frozenset({"ServiceError", "SystemError", "InternalServerError
 _EXIT_STATUS = re.compile(r"\bexit(?:ed)?\b[\w -]{0,20}\b(?:code|status)\b\W{0,3}?(-?\d{1,3})\b", re.IGNORECASE)
 _ANYWHERE = (
     (
-        re.compile(r"\bpython\S*:? +(?:command )?not found|\bpython\S*: No such file", re.IGNORECASE),
-        "the VM has no such Python environment; prepare the VM: edgetrain prepare-vm --pipeline {pipeline}",
+        re.compile(
+            r"\bpython\S*:? +(?:command )?not found|\bpython\S*: No such file|No module named \W?site_agent\b",
+            re.IGNORECASE,
+        ),
+        "the job that trains is not installed on the VM; prepare the VM: edgetrain prepare-vm --pipeline {pipeline}",
     ),
     (
         re.compile(r"No space left on device|Errno 28\b|Disk quota exceeded", re.IGNORECASE),
@@ -162,10 +165,7 @@ def _from_status(status: int, trace: FailureTrace) -> FailureCause:
             f"the training crashed with signal {status - _BY_SIGNAL} (exit status {status}), as native code can;"
             f" {_log_place(trace)}"
         )
-    return _unknown(
-        f"the training ended with exit status {status} without a reason of its own; {_log_place(trace)},"
-        " and have job.py call job_runtime.run_job, which reports the reason"
-    )
+    return _unknown(f"the training ended with exit status {status} without a reason of its own; {_log_place(trace)}")
 
 
 def _unknown(reason: str) -> FailureCause:
@@ -173,7 +173,7 @@ def _unknown(reason: str) -> FailureCause:
 
 
 def _log_place(trace: FailureTrace) -> str:
-    return f"read user_logs/std_log.txt of run {trace.run_id} in Azure ML"
+    return f"read ~/edgetrain/state/logs/{trace.run_id}.log on the VM"
 
 
 def _is_word(code: str) -> bool:

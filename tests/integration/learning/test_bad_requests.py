@@ -9,6 +9,10 @@ from PIL import Image
 
 from tests.support.training_folders import folder_modules, sample_of
 
+with folder_modules("breast_cancer", "score", "scoring") as (breast_cancer, breast_cancer_scoring):
+    ROW = [0.5] * 30
+with folder_modules("digits", "score", "scoring") as (digits, digits_scoring):
+    DIGIT = [[0] * 8] * 8
 with folder_modules("diabetes", "score", "scoring") as (diabetes, diabetes_scoring):
     PATIENT = sample_of("diabetes")["patients"][0]
 with folder_modules("scans", "score", "scoring") as (scans, scans_scoring):
@@ -19,6 +23,39 @@ def picture(kind: str, size: tuple[int, int]) -> str:
     into = io.BytesIO()
     Image.new("L", size).save(into, format=kind)
     return base64.b64encode(into.getvalue()).decode()
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        ([], '{"rows": [[...], ...]}'),
+        ({"rows": []}, "at least one row"),
+        ({"rows": [ROW, ROW[:-1]]}, "row 1 must be a list of 30 numbers"),
+        ({"rows": [["1", *ROW[1:]]]}, "row 0, column 0 must be a finite number"),
+        ({"rows": [[*ROW[1:], True]]}, "row 0, column 29 must be a finite number"),
+        ({"rows": [[]] * 10_001}, "at most 10000 rows in one request"),
+    ],
+)
+def test_measurements(request_: Any, says: str) -> None:
+    with pytest.raises(breast_cancer_scoring.BadRequestError) as refused:
+        breast_cancer.answer(None, request_)
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [
+        ([], "at least one image"),
+        ([DIGIT, DIGIT[:-1]], "image 1 must be 8 lists of 8 pixels"),
+        ([[*DIGIT[:-1], [0] * 7]], "image 0, row 7 must be a list of 8 numbers"),
+        ([[*DIGIT[:-1], [0] * 7 + [17]]], "image 0, row 7, column 7 must be a number from 0 to 16"),
+        ([[*DIGIT[:-1], [0] * 7 + [None]]], "image 0, row 7, column 7 must be a number from 0 to 16"),
+    ],
+)
+def test_digits(images: list[Any], says: str) -> None:
+    with pytest.raises(digits_scoring.BadRequestError) as refused:
+        digits.answer(None, {"images": images})
+    assert says in str(refused.value)
 
 
 @pytest.mark.parametrize(

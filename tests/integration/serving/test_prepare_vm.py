@@ -1,14 +1,18 @@
 """``cli.prepare_vm`` against a real VM."""
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from cli.job_installation import JobSource
 from cli.prepare_vm import NotPreparedError, prepare
 from cli.vm_slot import ensure_slot
 from shared.clients.ssh import connected
@@ -16,30 +20,38 @@ from shared.errors import Code, PermanentError
 from shared.pipelines import Pipeline, Train
 from shared.serving.slots import parse_slot
 from shared.settings import AzureMl, Compute, ContainerRegistry, Settings
-from shared.training_code.environment_key import environment_key
+from tests.support.arrivals import EVALUATE, train_command
 from tests.support.serving_host import ServingHost
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
+MAIN = """
+import sys
+import probe
+
+if sys.argv[1] == "key":
+    print("-----BEGIN PUBLIC KEY-----")
+"""
+
+
 @pytest.fixture
 def app_root(tmp_path: Path) -> Path:
-    """An app with one training folder, whose lock names one small wheel that lies beside it."""
+    return tmp_path
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> JobSource:
+    """A job of a few lines, whose lock names one small wheel."""
     wheel = tmp_path / "probe-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("probe.py", "ANSWER = 42\n")
         archive.writestr("probe-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: probe\nVersion: 1.0\n")
         archive.writestr("probe-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr("probe-1.0.dist-info/RECORD", "")
-    folder = tmp_path / "training" / "probe"
-    (tmp_path / "training" / "common").mkdir(parents=True)
-    folder.mkdir()
-    (folder / "requirements.txt").write_text(f"probe @ file://{wheel}\n", encoding="utf-8")
-    (tmp_path / "training" / "common" / "requirements-job.txt").write_text("# nothing more\n", encoding="utf-8")
-    (tmp_path / "training" / "common" / "requirements-scoring.txt").touch()
-    for name in ("job.py", "score.py"):
-        (folder / name).touch()
-    return tmp_path
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    files = {"__init__.py": b"", "job/__init__.py": b"", "job/__main__.py": MAIN.encode()}
+    return JobSource(files=files, lock=f"probe @ file://{wheel} --hash=sha256:{digest}\n")
 
 
 def settings_for(host: ServingHost, app_root: Path) -> Settings:
@@ -62,50 +74,63 @@ def a_pipeline(name: str) -> Pipeline:
     return Pipeline.model_validate(
         {
             "name": name,
-            "data": {"site": "factory", "container": name, "holdout": "h.csv"},
-            "train": {"folder": "probe", "compute": "gpu"},
+            "data": {"site": "factory", "container": name, "holdout": "h.csv", "format": "files"},
+            "train": {"folder": "probe", "compute": "gpu", "command": train_command()},
+            "evaluate": {"command": EVALUATE},
             "judge": {"metric": "auc", "floor": 0.5},
             "deliver": {"model": name, "targets": [{"name": "vm"}]},
         }
     )
 
 
-def test_prepare_twice(host: ServingHost, app_root: Path) -> None:
+def test_prepare_twice(host: ServingHost, app_root: Path, source: JobSource) -> None:
     lines: list[str] = []
     settings = settings_for(host, app_root)
     pipelines = [a_pipeline("first"), a_pipeline("second")]
 
-    prepare(pipelines, settings, say=lines.append)
+    prepare(pipelines, settings, source=source, say=lines.append)
 
-    locks = [app_root / "training" / "probe" / "requirements.txt", app_root / "training/common/requirements-job.txt"]
-    key = environment_key(*(lock.read_text(encoding="utf-8") for lock in locks))
-    environments = host.home / "edgetrain" / "environments"
-    python = environments / key / "bin" / "python"
+    jobs = host.home / "edgetrain" / "job"
+    python = jobs / "current" / "bin" / "python"
     answer = subprocess.run([python, "-I", "-c", "import probe; print(probe.ANSWER)"], capture_output=True, check=True)
     assert answer.stdout == b"42\n"
-    assert (environments / f"{key}.log").stat().st_size > 0
-    assert not list(environments.glob(".building-*"))
-    assert sum("building" in line for line in lines) == 1
+    assert (jobs / "current").readlink() == Path(source.key)
+    assert json.loads((jobs / "installation.json").read_text(encoding="utf-8"))["home"] == str(host.home)
+    assert sum("installing" in line for line in lines) == 1, "one VM, however many pipelines train there"
     slots = [(host.home / f"serving/{name}.json").read_text(encoding="utf-8") for name in ("first", "second")]
     assert all(parse_slot(text).live is None for text in slots)
 
-    before = python.parent.parent.stat().st_mtime_ns
+    before = (jobs / source.key).stat().st_mtime_ns
     again: list[str] = []
-    prepare(pipelines, settings, say=again.append)
+    prepare(pipelines, settings, source=source, say=again.append)
 
-    assert python.parent.parent.stat().st_mtime_ns == before
+    assert (jobs / source.key).stat().st_mtime_ns == before
     assert [(host.home / f"serving/{name}.json").read_text(encoding="utf-8") for name in ("first", "second")] == slots
     assert not [line for line in again if "HAProxy has loaded" in line]
 
 
-def test_one_that_cannot_be_prepared_stops_none_of_the_others_and_is_named(host: ServingHost, app_root: Path) -> None:
-    lost = a_pipeline("lost").model_copy(update={"train": Train(folder="probe", compute="nowhere")})
+def test_the_vm_pulls_with_the_user_that_may_not_push(host: ServingHost, app_root: Path, source: JobSource) -> None:
+    settings = settings_for(host, app_root)
+
+    prepare([a_pipeline("first")], settings, source=source, serving=False, say=lambda line: None)
+
+    auths = json.loads((host.home / "edgetrain/keys/registries.json").read_text(encoding="utf-8"))["auths"]
+    pair = f"{host.target.pull_username}:{host.target.pull_password.get_secret_value()}"
+    assert base64.b64decode(auths["127.0.0.1:1"]["auth"]).decode() == pair
+
+
+def test_one_that_cannot_be_prepared_stops_none_of_the_others_and_is_named(
+    host: ServingHost, app_root: Path, source: JobSource
+) -> None:
+    elsewhere = Train(folder="probe", compute="nowhere", command=train_command())
+    lost = a_pipeline("lost").model_copy(update={"train": elsewhere})
     garbled = PermanentError("garbled.yaml: not valid YAML", code=Code.BAD_PIPELINE)
 
     with pytest.raises(NotPreparedError) as caught:
         prepare(
             [lost, a_pipeline("whole")],
             settings_for(host, app_root),
+            source=source,
             say=lambda line: None,
             broken={"garbled": garbled},
         )
@@ -161,18 +186,25 @@ def environment_for(host: ServingHost, app_root: Path) -> dict[str, str]:
     }
 
 
-def test_an_environment_that_cannot_be_built(host: ServingHost, app_root: Path) -> None:
-    lock = app_root / "training" / "probe" / "requirements.txt"
-    lock.write_text("probe @ file:///nowhere/probe-1.0-py3-none-any.whl\n", encoding="utf-8")
+def test_a_job_that_cannot_be_installed_leaves_what_was_there(
+    host: ServingHost, app_root: Path, source: JobSource
+) -> None:
+    lock = "probe @ file:///nowhere/probe-1.0-py3-none-any.whl --hash=sha256:00\n"
+    settings = settings_for(host, app_root)
+    prepare([a_pipeline("first")], settings, source=source, serving=False, say=lambda line: None)
 
-    with pytest.raises(NotPreparedError, match="cannot be built") as caught:
-        prepare([a_pipeline("first")], settings_for(host, app_root), serving=False, say=lambda line: None)
+    with pytest.raises(NotPreparedError, match="cannot be installed"):
+        prepare(
+            [a_pipeline("first")],
+            settings,
+            source=replace(source, lock=lock),
+            serving=False,
+            say=lambda line: None,
+        )
 
-    assert "/nowhere/probe-1.0" in str(caught.value)
-    environments = host.home / "edgetrain" / "environments"
-    key = environment_key(lock.read_text(encoding="utf-8"), "# nothing more\n")
-    assert not (environments / key).exists()
-    assert not list(environments.glob(".building-*"))
+    jobs = host.home / "edgetrain" / "job"
+    assert (jobs / "current").readlink() == Path(source.key)
+    assert not list(jobs.glob(".building-*"))
 
 
 def test_a_configuration_that_haproxy_refuses_does_not_stay(host: ServingHost) -> None:

@@ -1,7 +1,5 @@
 import json
 import os
-import secrets
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,17 +12,17 @@ import pytest
 import requests
 from pydantic import SecretStr
 
-from local_stack.demo_data import HOLDOUT_BLOB
 from shared.messages import TrainingPhase
 from shared.settings import AzureMl, Compute
-from shared.training_code.job_folders import JobFolders
 from shared.training_driver import TrainingJob
+from tests.integration.site_agent.conftest import push
 from tests.integration.training_driver import hub as hubs
 from tests.integration.training_driver.client import APP_ROOT, Client
-from tests.integration.training_driver.jobs import DATA, Job, hub_reader
 from tests.integration.training_driver.site import Site
 from tests.support.azurite import running_azurite
-from tests.support.serving_host import wait_for
+from tests.support.job_installation import InstalledJob, install_for_tests
+from tests.support.podman import BASE, TestPodman, missing_podman, running_podman
+from tests.support.serving_host import running_registry, wait_for
 from tests.support.sshd import SshServer, running_sshd
 
 
@@ -33,22 +31,6 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The connection string of a hub's blob storage, shared by the tests; each uses containers of its own."""
     with running_azurite(Path(tmp_path_factory.mktemp("hub")), services=("blob",)) as accounts:
         yield accounts["testaccount"]
-
-
-@pytest.fixture
-def job(hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    hubs.give_credentials(tmp_path, hub)
-    new = Job(hub=hub, container=f"job-{secrets.token_hex(8)}")
-    new.put({HOLDOUT_BLOB: DATA.holdout})
-    return new
-
-
-@pytest.fixture
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job asks the hub again at once."""
-    monkeypatch.setattr(hub_reader, "PAUSES", (0.0,) * len(hub_reader.PAUSES))
 
 
 @dataclass
@@ -113,43 +95,48 @@ def azure_ml(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureMlStandI
 
 @dataclass
 class TrainingVm:
-    """A VM that trains. ``compute`` is what the app's settings would say of it."""
+    """A VM that trains with an installed job. ``compute`` is what the app's settings would say of it."""
 
     server: SshServer
     compute: Compute
+    installed: InstalledJob
+    podman: TestPodman
+    registry: str
+    image: str
 
     def leftovers(self) -> list[str]:
-        """What trainings left in the home."""
+        """What trainings left: folders in the home, containers."""
         folder = self.server.home / "azureml"
-        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        folders = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return folders + self.podman.names()
 
 
 @pytest.fixture(scope="session")
 def vm(tmp_path_factory: pytest.TempPathFactory, hub: str) -> Iterator[TrainingVm]:
     if not Path("/usr/sbin/sshd").exists():
         pytest.skip("needs OpenSSH's server: apt-get install openssh-server")
-    with running_sshd(tmp_path_factory.mktemp("vm")) as server:
+    if reason := missing_podman("docker-registry"):
+        pytest.skip(reason)
+    with (
+        running_registry(tmp_path_factory.mktemp("registry")) as registry,
+        running_podman(tmp_path_factory.mktemp("podman"), registry.address) as podman,
+        running_sshd(tmp_path_factory.mktemp("vm")) as server,
+    ):
         hubs.give_credentials(server.home, hub)
-        environments = server.home / "edgetrain/environments"
-        jobs = JobFolders(APP_ROOT)
-        for name in ("breast_cancer", "digits"):
-            install_environment(environments / jobs.read(name).environment)
+        podman.import_base()
+        image = push(podman, registry, BASE, f"{registry.address}/scoring/tiny", tmp_path_factory.mktemp("push"))
+        installed = install_for_tests(
+            server.home, path=podman.environment["PATH"], engine_environment=podman.environment, registry=registry
+        )
         compute = Compute(
             address=server.address,
             port=server.port,
             username=server.username,
             private_key=SecretStr(server.private_key_file.read_text(encoding="utf-8")),
-            environments=str(environments),
+            home=str(server.home),
+            receipt_key=server.vm.receipt_key(),
         )
-        yield TrainingVm(server, compute)
-
-
-def install_environment(folder: Path) -> None:
-    """The libraries of the tests themselves, which are those of the locks."""
-    python = folder / "bin/python"
-    python.parent.mkdir(parents=True, exist_ok=True)  # pipelines with the same locks share one
-    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n', encoding="utf-8")
-    python.chmod(0o755)
+        yield TrainingVm(server, compute, installed, podman, registry.address, image)
 
 
 @pytest.fixture(scope="session")
@@ -174,8 +161,12 @@ def new_client(azure_ml: AzureMlStandIn, vm: TrainingVm, home: Path, **changes: 
 
 
 @pytest.fixture(scope="session")
-def site(client: Client, hub: str) -> Site:
-    return Site(client, hub)
+def site(client: Client, hub: str, vm: TrainingVm) -> Site:
+    return new_site(client, hub, vm)
+
+
+def new_site(client: Client, hub: str, vm: TrainingVm) -> Site:
+    return Site(client, hub, vm.registry, vm.image, vm.installed)
 
 
 @pytest.fixture(scope="session")

@@ -1,69 +1,69 @@
 """A site that trains: what a data owner and the app have prepared, and a client of the driver and the registry."""
 
+import json
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from activities.submit_training import submit_training
-from local_stack.demo_data import breast_cancer_story, digits_story
-from shared.messages import (
-    TrainingOrder,
-    TrainingRef,
-    TrainingStatus,
-)
-from shared.pipelines import Pipelines
-from shared.training_code.job_folders import JobFolders
-from shared.training_code.run_code import RunCode
+from shared.messages import TrainingRef, TrainingStatus
+from shared.training_code.job_trees import LOCK, JobTree
 from shared.training_driver import TrainingJob
 from tests.integration.training_driver import hub as hubs
-from tests.integration.training_driver.client import APP_ROOT, Client
-from tests.support.image_registry import InMemoryRegistry, pinned_images
-from tests.support.jobs import MemoryJobs
-from tests.support.training import MemoryDriver
+from tests.integration.training_driver.client import Client
+from tests.support.job_installation import InstalledJob
+from tests.support.tiny_training import CODE, ORDER, policy_for, rows
 
-STORIES = {"breast-cancer": breast_cancer_story(), "digits": digits_story()}
+PIPELINE = "tiny"
+HOLDOUT = "holdout/rows.csv"
+MOST_SECONDS = 600
 PATIENCE_SECONDS = 90.0
-
-
-def a_job(order: TrainingOrder) -> TrainingJob:
-    """The job that the activity makes of an order."""
-    recorder = MemoryDriver()
-    pipelines, deployed = Pipelines(APP_ROOT / "pipelines"), JobFolders(APP_ROOT)
-    code = RunCode(kept=MemoryJobs(), deployed=deployed, pipelines=pipelines)
-    images = pinned_images(InMemoryRegistry())
-    submit_training(order, driver=recorder, code=code, pipelines=pipelines, images=images)
-    return recorder.jobs[order.run_id]
 
 
 @dataclass
 class Site:
-    """What a data owner and the app have prepared, and a client to train with."""
+    """What a data owner and the app have prepared, and a client to train with. ``image``: by digest."""
 
     client: Client
     hub: str
+    registry: str
+    image: str
+    installed: InstalledJob
+    containers: list[str] = field(default_factory=list)
 
     def job(
-        self, pipeline: str = "breast-cancer", *, champion: str | None = None, holdout: bytes = b"", **extra: bytes
+        self,
+        *,
+        champion: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+        extra: Mapping[str, bytes] | None = None,
+        shrink: float = 0.0,
     ) -> TrainingJob:
-        """A job on the first drop of a fresh container; ``extra`` blobs lie beside it."""
-        story, container = STORIES[pipeline], f"data-{secrets.token_hex(8)}"
-        named = {f"landing/{name}.csv": content for name, content in extra.items()}
-        hubs.put(self.hub, container, {story.holdout_name: holdout or story.holdout, **story.first, **named})
-        snapshot = hubs.take_snapshot(self.hub, pipeline, container=container, holdout=story.holdout_name)
-        fingerprint = secrets.token_hex(32)
-        return a_job(
-            TrainingOrder(
-                run_id=f"{pipeline}-{fingerprint[:12]}-1",
-                pipeline=pipeline,
-                compute="hub-vm",
-                snapshot=snapshot,
-                parameters={"most_iterations": 500},
-                fingerprint=fingerprint,
-                champion=champion,
-            )
+        """A job on the data of a fresh container. ``files`` change the code, ``extra`` blobs lie beside the data."""
+        container, fingerprint = f"data-{secrets.token_hex(8)}", secrets.token_hex(32)
+        self.containers.append(container)
+        self.allow(*self.containers)
+        hubs.put(self.hub, container, {HOLDOUT: rows(60, seed=1), "landing/a.csv": rows(120, seed=2), **(extra or {})})
+        snapshot = hubs.take_snapshot(self.hub, PIPELINE, container=container, holdout=HOLDOUT)
+        run_id = f"{PIPELINE}-{fingerprint[:12]}-1"
+        order: dict[str, Any] = {**ORDER, "run_id": run_id, "container": container, "manifest": snapshot.manifest}
+        order |= {"image": self.image, "champion": champion, "parameters": {"shrink": shrink}}
+        code = {name: text.encode() for name, text in {**CODE, **(files or {})}.items()}
+        return TrainingJob(
+            run_id=run_id,
+            pipeline=PIPELINE,
+            compute="hub-vm",
+            code=JobTree(PIPELINE, code, {LOCK: b"numpy==2\n"}),
+            order=json.dumps(order, sort_keys=True, separators=(",", ":")),
+            most_seconds=MOST_SECONDS,
+            tags={"pipeline": PIPELINE, "fingerprint": fingerprint},
         )
+
+    def allow(self, *containers: str) -> None:
+        """Write the site's policy."""
+        rule = {"site": "factory", "containers": list(containers), "prefixes": ["landing/", "holdout/"]}
+        self.installed.write_policy(policy_for(self.registry, "", pipelines={PIPELINE: rule}))
 
     def until(self, job: TrainingJob, reached: Callable[[TrainingStatus], bool]) -> TrainingStatus:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -85,4 +85,4 @@ class Site:
 
 
 def ref(job: TrainingJob) -> TrainingRef:
-    return TrainingRef(run_id=job.run_id, pipeline=job.pipeline)
+    return TrainingRef(run_id=job.run_id, pipeline=job.pipeline, metrics=("squared_error",), compute=job.compute)

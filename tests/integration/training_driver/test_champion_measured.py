@@ -1,73 +1,63 @@
-"""A training measures the champion's model beside its own, on the SDK, the stand-in, OpenSSH and real blob storage."""
+"""The champion's model is measured beside the new one, in its own image: the SDK, the stand-in, OpenSSH, podman."""
+
+import json
 
 import pytest
 
-from local_stack.demo_data import breast_cancer_story
-from shared.messages import ChampionMeasurement, TrainedModel, TrainingPhase, TrainingRef
+from shared.messages import TrainedModel, TrainingPhase
 from shared.training_driver import TrainingJob
-from tests.integration.training_driver.site import Site
-
-STORY = breast_cancer_story()
-LINES = STORY.holdout.splitlines(keepends=True)
-OTHER_HOLDOUT = b"".join([LINES[0], *LINES[1::2]])
+from tests.integration.site_agent.conftest import push
+from tests.integration.training_driver.conftest import TrainingVm
+from tests.integration.training_driver.site import Site, ref
+from tests.support.podman import BASE
+from tests.support.scoring_image import ImageRegistry
+from tests.support.serving_host import PULL_PASSWORD
 
 
 def trained(site: Site, job: TrainingJob) -> TrainedModel:
     site.client.driver("submit", job)
     status = site.end(job)
     assert status.phase is TrainingPhase.COMPLETED, status.detail
-    ref = TrainingRef(run_id=job.run_id, pipeline=job.pipeline, metrics=("log_loss",))
-    collected = site.client.driver("collect", ref)
+    collected = site.client.driver("collect", ref(job))
     assert isinstance(collected, TrainedModel), collected
     return collected
 
 
 @pytest.fixture(scope="module")
-def champion(site: Site) -> TrainedModel:
-    """Trained on the first drop, measured on the whole hold-out; nobody was champion before it."""
-    return trained(site, site.job())
+def champion(vm: TrainingVm, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image with a model that knows nothing, by digest."""
+    folder = tmp_path_factory.mktemp("champion")
+    (folder / "model").mkdir()
+    (folder / "model/model.json").write_text(json.dumps({"slope": 0.0, "intercept": 0.0}))
+    (folder / "Containerfile").write_text(f"FROM {BASE}\nCOPY model /var/azureml-app/model\n")
+    name = f"{vm.registry}/models/tiny"
+    vm.podman("build", "--quiet", "--tag", f"{name}:1", str(folder))
+    return push(vm.podman, ImageRegistry(vm.registry, "puller", PULL_PASSWORD), f"{name}:1", name, folder)
 
 
-def test_without_a_champion_nothing_is_compared(champion: TrainedModel) -> None:
-    assert champion.compared is None
+def test_without_a_champion_nothing_is_compared(site: Site) -> None:
+    assert trained(site, site.job()).compared is None
 
 
-def test_on_the_same_rows_the_champion_reaches_what_it_reached_before(site: Site, champion: TrainedModel) -> None:
-    challenger = trained(site, site.job(champion=champion.run_id, more=STORY.second["landing/part-3.csv"]))
+def test_both_models_are_measured_on_the_same_rows_and_compared_row_by_row(site: Site, champion: str) -> None:
+    challenger = trained(site, site.job(champion={"run_id": "tiny-0000-1", "image": champion}))
 
-    assert challenger.compared == ChampionMeasurement(
-        run_id=champion.run_id, metrics={"log_loss": champion.metrics["log_loss"]}
-    )
-    assert challenger.metrics["log_loss"] != champion.metrics["log_loss"]
+    compared = challenger.compared
+    assert compared is not None
+    assert compared.run_id == "tiny-0000-1"
+    assert compared.metrics["squared_error"] > challenger.metrics["squared_error"]
+    assert compared.comparison is not None
+    assert compared.comparison.rows == 60
+    assert compared.comparison.high < 0
     assert not any(name.startswith("champion.") for name in challenger.metrics)
 
 
-def test_on_another_holdout_both_are_measured_anew(site: Site, champion: TrainedModel) -> None:
-    same_model_again = trained(site, site.job(champion=champion.run_id, holdout=OTHER_HOLDOUT))
+def test_a_champion_whose_image_is_gone_does_not_fail_the_training(site: Site, vm: TrainingVm) -> None:
+    gone = f"{vm.registry}/models/tiny@sha256:{'0' * 64}"
 
-    compared = same_model_again.compared
-    assert compared is not None
-    assert compared.metrics["log_loss"] != pytest.approx(champion.metrics["log_loss"])
-    assert compared.metrics["log_loss"] == pytest.approx(same_model_again.metrics["log_loss"])
-
-
-def test_a_champion_that_is_not_there_does_not_fail_the_training(site: Site) -> None:
-    challenger = trained(site, site.job(champion="breast-cancer-000000000000-1"))
+    challenger = trained(site, site.job(champion={"run_id": "tiny-0000-1", "image": gone}))
 
     compared = challenger.compared
     assert compared is not None
-    assert (compared.run_id, compared.metrics) == ("breast-cancer-000000000000-1", {})
+    assert (compared.metrics, compared.comparison) == ({}, None)
     assert "measured again" in compared.trouble
-    assert challenger.metrics["log_loss"] < 0.2
-
-
-def test_the_model_of_another_pipeline_is_of_no_use_and_the_training_says_so(
-    site: Site, champion: TrainedModel
-) -> None:
-    """Another number of features, as after a change of ``FEATURES``."""
-    challenger = trained(site, site.job("digits", champion=champion.run_id))
-
-    compared = challenger.compared
-    assert compared is not None
-    assert (compared.run_id, compared.metrics) == (champion.run_id, {})
-    assert "ValueError" in compared.trouble

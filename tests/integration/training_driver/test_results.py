@@ -2,41 +2,58 @@
 
 import json
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
+from local_stack.stack_hub.site_keys import ensure_site_key
 from shared.messages import (
     Lineage,
     RegisteredModel,
     RegisterModel,
+    SignatureState,
     TrainedModel,
 )
 from shared.training_driver import TrainingJob
-from tests.integration.training_driver.client import Client
-from tests.integration.training_driver.conftest import TrainingVm
-from tests.integration.training_driver.site import Site, ref
+from tests.integration.training_driver.client import Client, Failed
+from tests.integration.training_driver.conftest import AzureMlStandIn, TrainingVm, new_client
+from tests.integration.training_driver.site import ref
 
 
-def test_a_completed_training_has_metrics_times_and_a_model(
+def test_a_completed_training_has_metrics_times_a_model_and_a_receipt(
     client: Client, trained: TrainingJob, vm: TrainingVm
 ) -> None:
     outcome = client.driver("collect", ref(trained))
 
     assert isinstance(outcome, TrainedModel)
     assert outcome.model_path == "outputs/model"
-    assert outcome.metrics.keys() == {"accuracy", "log_loss", "malignant_recall", "roc_auc"}
-    assert outcome.metrics["log_loss"] < 0.2
+    assert outcome.metrics.keys() == {"squared_error"}
     assert outcome.ended_at is not None
     assert outcome.ended_at.tzinfo is not None
+    assert outcome.receipt is not None
+    assert (outcome.receipt.network_bytes, outcome.receipt.signature) == (0, SignatureState.VALID)
+    assert outcome.receipt.released >= 3
+    assert outcome.receipt == client.driver("receipt", ref(trained))
     assert trained.run_id not in vm.leftovers()
+
+
+def test_a_receipt_that_another_key_signed_is_refused(
+    azure_ml: AzureMlStandIn, trained: TrainingJob, vm: TrainingVm, tmp_path: Path
+) -> None:
+    other = replace(vm, compute=vm.compute.model_copy(update={"receipt_key": ensure_site_key(tmp_path / "other")}))
+    client = new_client(azure_ml, other, tmp_path)
+    try:
+        answer = client.driver("collect", ref(trained))
+    finally:
+        client.close()
+
+    assert isinstance(answer, Failed)
+    assert (answer.kind, answer.code) == ("permanent", "receipt_refused")
 
 
 def test_the_model_is_downloaded_as_the_job_wrote_it(client: Client, trained: TrainingJob, tmp_path: Path) -> None:
     client.driver("fetch", trained.run_id, trained.pipeline, "outputs/model", into=tmp_path)
 
-    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
-        "model.joblib",
-        "smoke.json",
-    ]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["model.json", "smoke.json"]
     assert json.loads((tmp_path / "smoke.json").read_text()).keys() == {"request", "response", "tolerance"}
 
 
@@ -47,10 +64,10 @@ def test_what_is_not_there_is_not_downloaded(client: Client, trained: TrainingJo
 
 
 def test_the_run_carries_our_tags_and_references_only(client: Client, trained: TrainingJob) -> None:
-    run = Site(client, hub="").run(trained)
+    run = client.begin("facts", "run", trained.pipeline, trained.run_id).result(timeout=60)
 
     assert run["tags"].items() >= trained.tags.items()
-    assert run["definition"]["arguments"] == list(trained.arguments)
+    assert run["definition"]["arguments"] == ["--order", trained.order]
     assert run["definition"]["maxRunDurationSeconds"] == trained.most_seconds
     assert "AccountKey" not in json.dumps(run)
 
@@ -58,8 +75,8 @@ def test_the_run_carries_our_tags_and_references_only(client: Client, trained: T
 def test_the_log_tells_progress(client: Client, trained: TrainingJob, tmp_path: Path) -> None:
     log = client.begin("facts", "log", trained.pipeline, trained.run_id, str(tmp_path)).result(timeout=60)
 
-    assert "read landing/part-1.csv: 100 rows" in log
-    assert log.rstrip().endswith("done")
+    assert "train: done" in log
+    assert "bytes left the site" in log
 
 
 def test_registering_twice_makes_one_version_with_lineage(client: Client, trained: TrainingJob) -> None:
@@ -82,7 +99,7 @@ def test_registering_twice_makes_one_version_with_lineage(client: Client, traine
     assert registered == found == RegisteredModel(name=name, version="1")
     (model,) = client.begin("facts", "models", name).result(timeout=60)
     assert model["run_id"] == trained.run_id
-    assert model["tags"] == {"pipeline": "breast-cancer", "run_id": trained.run_id, "cause": "new_data"}
+    assert model["tags"] == {"pipeline": "tiny", "run_id": trained.run_id, "cause": "new_data"}
     assert model["properties"] == {
         "run_id": trained.run_id,
         "fingerprint": "ab" * 32,

@@ -56,7 +56,7 @@ from tests.support.builders import a_snapshot, a_trained_model
 from tests.support.computes import a_ticket
 from tests.support.fake_vm import FakeVm
 from tests.support.image_registry import InMemoryRegistry, OneCode, with_dependency_image
-from tests.support.jobs import MemoryJobs, a_job_tree
+from tests.support.jobs import MemoryJobs, a_sealed_tree
 from tests.support.ledger_arrivals import join, open_runs
 from tests.support.memory_tables import MemoryTables
 from tests.support.training import MemoryDriver, MemoryRegistry
@@ -129,14 +129,14 @@ class World(Services):
         self.tables, self.hub, self.outbox, self.vm = MemoryTables(), Hub(), Outbox(), FakeVm()
         self.trainings, self.versions, self.images = Driver(), MemoryRegistry(), InMemoryRegistry()
         ledger = Ledger.over(self.tables)
-        with_dependency_image(self.images, folder, OneCode(a_job_tree()))
+        with_dependency_image(self.images, folder, OneCode(a_sealed_tree()))
         vm = Interrupted(self.vm, self._step, lambda: self.vm.locks == 0)
         self.__dict__ |= {
             "settings": SimpleNamespace(compute=lambda _: SimpleNamespace(slots=1)),
             "pipelines": PIPELINES,
             "ledger": ledger,
             "hubs": Interrupted(self.hub, self._step),
-            "job_folders": SimpleNamespace(read=a_job_tree),
+            "job_folders": SimpleNamespace(read=a_sealed_tree),
             "frozen_jobs": Interrupted(MemoryJobs(), self._step),
             "driver": Interrupted(self.trainings, self._step),
             "model_registry": Interrupted(self.versions, self._step),
@@ -221,6 +221,7 @@ def order(world: World) -> TrainingOrder:
         fingerprint=run.fingerprint,
         job=run.plan.job,
         running_seconds=60,
+        workload=run.plan.workload,
     )
 
 

@@ -101,6 +101,7 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
             "private_key_file": str(key),
             "host_key": "ssh-ed25519 AAAA",
             "home": "/vm/home",
+            "receipt_key": "-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----\n",
         },
         "azure_ml": {
             "metadata_url": "https://127.0.0.1:1/metadata/endpoints",
@@ -138,7 +139,8 @@ def test_the_app_reads_exactly_what_the_stack_sets(
     assert settings.site("factory").connection_string.get_secret_value() == "hub"
     assert settings.site("factory").sas["edgetrain_manifests"].get_secret_value() == "sv=1&sig=2"
     assert settings.compute("hub-vm").private_key.get_secret_value() == "-----BEGIN\nabc\n-----END\n"
-    assert settings.compute("hub-vm").environments == "/vm/home/edgetrain/environments"
+    assert settings.compute("hub-vm").home == "/vm/home"
+    assert settings.compute("hub-vm").receipt_key == "-----BEGIN PUBLIC KEY-----\\nabc\\n-----END PUBLIC KEY-----\\n"
     assert settings.target("hub-vm").pull_password.get_secret_value() == "reads"
     assert settings.compute("hub-vm").pull_username == "puller"
     assert settings.target("hub-vm").host_key == "ssh-ed25519 AAAA"

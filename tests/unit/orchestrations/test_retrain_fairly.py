@@ -71,7 +71,7 @@ def test_a_worse_model_does_not_win_on_rows_of_its_own() -> None:
     [
         (compared(trouble="its model cannot be loaded"), "its model cannot be loaded"),
         (compared(metrics={"auc": 0.9}), "its evaluation gave no accuracy"),
-        (value(a_trained_model()), "job.py must call job_runtime.run_job"),
+        (value(a_trained_model()), "the job on the VM reported nothing"),
     ],
 )
 def test_what_cannot_be_compared_leaves_the_champion_and_says_why(collected: Any, why: str) -> None:

@@ -116,7 +116,7 @@ def test_a_file_name_that_is_no_text_is_named_as_text(tmp_path: Path) -> None:
             {"deliver__targets": [{"name": "x"}]},
             "deliver.targets.0.name: the app settings have no EDGETRAIN_TARGETS__X",
         ),
-        ({"train__folder": "fraud"}, "train.folder: there is no training/fraud with a train.py; add it"),
+        ({"train__folder": "fraud"}, "train.folder: there is no training/fraud with a score.py; add it"),
     ],
 )
 def test_a_name_that_nothing_stands_behind_is_refused_when_the_settings_are_known(

@@ -13,8 +13,13 @@ from tests.support.jobs import A_FROZEN_JOB
 
 GOOD = """
 name: churn
-data: {site: factory, container: churn, prefix: landing/, pattern: "*.csv", holdout: holdout/holdout.csv}
-train: {folder: churn, compute: hub-vm, parameters: {c: 1.5}}
+data: {site: factory, container: churn, prefix: landing/, pattern: "*.csv", holdout: holdout/holdout.csv, format: files}
+train:
+  folder: churn
+  compute: hub-vm
+  command: python train.py --data ${{inputs.data}} --model ${{outputs.model}} -c ${{parameters.c}}
+  parameters: {c: 1.5}
+evaluate: {command: "python evaluate.py ${{inputs.model}} ${{inputs.holdout}} ${{outputs.evaluation}}"}
 judge: {metric: accuracy, floor: 0.9}
 deliver: {model: churn, targets: [{name: hub-vm}]}
 """
@@ -113,7 +118,7 @@ def test_a_broken_file_does_not_take_the_others_down(tmp_path: Path) -> None:
 def test_the_model_writes_the_schema_that_editors_use() -> None:
     schema = Pipeline.model_json_schema()
 
-    assert schema["required"] == ["name", "data", "train", "judge", "deliver"]
+    assert schema["required"] == ["name", "data", "train", "evaluate", "judge", "deliver"]
     assert schema["additionalProperties"] is False
 
 

@@ -1,6 +1,5 @@
-"""What settings, messages and the training job are refused with."""
+"""What settings and messages are refused with."""
 
-import errno
 from functools import partial
 
 import pytest
@@ -14,7 +13,6 @@ from tests.support.arrivals import a_blob_created
 from tests.support.golden import compare
 from tests.support.workflow import START
 from tests.unit.clients import test_ssh_keys as keys
-from tests.unit.training.test_job_failures import imports_what_is_not_there, job_failures, raise_, raised_by
 
 
 def refusal(call: object, *arguments: object) -> str:
@@ -64,25 +62,3 @@ def test_blob_events() -> None:
     sentences = {case: refusal(partial(arrival_from, received_at=START), event) for case, event in events.items()}
 
     compare("blob_events", "Why an event is rejected.", sentences)
-
-
-def test_failures_of_jobs() -> None:
-    work = {
-        "faulty data": lambda: raise_(job_failures.DataError("a.csv, line 2: every cell is empty; remove the row")),
-        "disk full": lambda: raise_(OSError(errno.ENOSPC, "x")),
-        "no memory": lambda: raise_(MemoryError()),
-        "an I/O error": lambda: raise_(OSError(errno.EIO, "x")),
-        "a file is missing": lambda: raise_(FileNotFoundError(errno.ENOENT, "x", "x")),
-        "a module is missing": imports_what_is_not_there,
-        "an error of the training code": lambda: raise_(ValueError("x")),
-        "the process was ended": lambda: raise_(SystemExit(1)),
-    }
-    sentences = {}
-    for case, raising in work.items():
-        failure = job_failures.failure_of(raised_by(raising), whole_text="~/edgetrain/logs/r.log on the VM")
-        place = failure.reason.partition(" at test_")[2].partition(" ")[0].rstrip(";,)")
-        sentences[case] = (
-            f"({failure.kind}) {failure.reason.replace(f'test_{place}', 'train.py:3') if place else failure.reason}"
-        )
-
-    compare("job_failures", "What the job reports of an error in train.py, with its kind.", sentences)

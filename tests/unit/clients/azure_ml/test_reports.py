@@ -1,4 +1,5 @@
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -8,25 +9,21 @@ from hypothesis import strategies as st
 from shared.clients.azure_ml.reports import LEFT_OUT_TAG, left_out_in
 from shared.messages import LeftOut
 from shared.values.wire import to_text
+from site_agent.job.cloud import left_out_tag
 from tests.support.arrivals import a_run_record
-from tests.support.job_modules import common_modules
 
-with common_modules("job_report") as (job_report,):
-    pass
+
+@dataclass(frozen=True)
+class Omission:
+    why: str
+    names: tuple[str, ...]
 
 
 def test_the_job_writes_what_the_app_reads() -> None:
-    class Run:
-        tags: dict[str, str] = {}  # noqa: RUF012
+    tags = left_out_tag([Omission("changed", ("landing/a.csv", "landing/b.csv")), Omission("faulty", ())])
 
-        def set_tags(self, tags: dict[str, str]) -> None:
-            self.tags = tags
-
-    run, report = Run(), job_report.Report(say=lambda _: None)
-    report.left_out("changed", ["landing/a.csv", "landing/b.csv"])
-    report.tag(run)
-
-    assert left_out_in(run.tags) == (LeftOut(why="changed", count=2, first=("landing/a.csv", "landing/b.csv")),)
+    assert left_out_in(tags) == (LeftOut(why="changed", count=2, first=("landing/a.csv", "landing/b.csv")),)
+    assert left_out_in(left_out_tag([])) == ()
 
 
 @pytest.mark.parametrize(

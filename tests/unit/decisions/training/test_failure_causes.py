@@ -37,7 +37,7 @@ def test_a_kind_without_words_is_reported_with_the_place_of_the_log() -> None:
 
     assert cause.kind is FailureKind.CODE
     assert "its code" in cause.reason
-    assert "user_logs/std_log.txt of run digits-abababababab-1" in cause.reason
+    assert "/logs/digits-abababababab-1.log on the VM" in cause.reason
 
 
 @pytest.mark.parametrize(
@@ -47,24 +47,30 @@ def test_a_kind_without_words_is_reported_with_the_place_of_the_log() -> None:
         ("Process exited with code: 137", "UserError", OUTSIDE, "ran out of memory", "data.select"),
         ("Process exited with status code -9.", "UserError", OUTSIDE, "ran out of memory", "give it more memory"),
         ("ExecutionFailed: exit code: -15", "UserError", OUTSIDE, "was stopped by a signal", "find out who"),
-        ("exited with code -11", "UserError", UNKNOWN, "signal 11", "std_log.txt"),
-        ("User program failed with OSError: connection refused", "UserError", UNKNOWN, "UserError", "std_log.txt"),
+        ("exited with code -11", "UserError", UNKNOWN, "signal 11", "state/logs"),
+        (
+            "User program failed with OSError: connection refused",
+            "UserError",
+            UNKNOWN,
+            "UserError",
+            "state/logs",
+        ),
         ("the script exited with status 143", "UserError", OUTSIDE, "was stopped by a signal", "find out who"),
-        ("the script exited with status 139", "UserError", UNKNOWN, "signal 11", "std_log.txt"),
-        ("the script exited with status 1", "UserError", UNKNOWN, "exit status 1", "std_log.txt"),
-        ("Job failed with non-zero exit code 2", "UserError", UNKNOWN, "exit status 2", "std_log.txt"),
+        ("the script exited with status 139", "UserError", UNKNOWN, "signal 11", "state/logs"),
+        ("the script exited with status 1", "UserError", UNKNOWN, "exit status 1", "state/logs"),
+        ("Job failed with non-zero exit code 2", "UserError", UNKNOWN, "exit status 2", "state/logs"),
         ("the process vanished", "UserError", OUTSIDE, "without an exit status", "find out why"),
         ("SSH to 10.0.0.4 port 22 failed: timed out", "UserError", OUTSIDE, "could not reach the VM", "VM is up"),
         ("Connection refused by 10.0.0.4", "UserError", OUTSIDE, "could not reach the VM", "VM is up"),
         ("anything", "ServiceError", OUTSIDE, "Azure ML itself failed (ServiceError)", "health of the service"),
-        ("anything", "UserError", UNKNOWN, "the error UserError", "std_log.txt"),
-        ("", "", UNKNOWN, "Azure ML gives no reason", "std_log.txt"),
-        ("", "rm -rf /; 8251,Miller,6.02,malignant", UNKNOWN, "Azure ML gives no reason", "std_log.txt"),
+        ("anything", "UserError", UNKNOWN, "the error UserError", "state/logs"),
+        ("", "", UNKNOWN, "Azure ML gives no reason", "state/logs"),
+        ("", "rm -rf /; 8251,Miller,6.02,malignant", UNKNOWN, "Azure ML gives no reason", "state/logs"),
         (
             "the script exited with status 127\nsh: /home/ml/environments/0a/bin/python: not found",
             "UserError",
             OUTSIDE,
-            "no such Python environment",
+            "the job that trains is not installed",
             "edgetrain prepare-vm --pipeline digits",
         ),
         (
@@ -79,7 +85,7 @@ def test_a_kind_without_words_is_reported_with_the_place_of_the_log() -> None:
             "UserError",
             UNKNOWN,
             "exit status 1",
-            "std_log.txt",
+            "state/logs",
         ),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 from function_app.reconciler.code_changes import code_now
 from shared.messages import AdmissionRequest, Cause, Outcome
 from shared.values.wire import from_wire
+from tests.support.arrivals import train_command
 from tests.support.jobs import a_job_tree
 from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.unit.function_app.reconciler.paged_hub import PagedHub, decides, open_windows, scan
@@ -74,7 +75,8 @@ def test_what_was_judged_is_asked_for_when_the_pipeline_says_so(
 def test_a_changed_parameter_counts_as_code(world: WatchedWorld, hub: PagedHub) -> None:
     decided(world, hub, Outcome.FAILED)
 
-    world.has_pipeline(PIPELINE, train={"folder": "breast_cancer", "compute": "hub-vm", "parameters": {"depth": 9}})
+    train = {"folder": "breast_cancer", "compute": "hub-vm", "command": train_command("depth")}
+    world.has_pipeline(PIPELINE, train={**train, "parameters": {"depth": 9}})
     scan(world)
 
     assert len(asked(world)) == 1

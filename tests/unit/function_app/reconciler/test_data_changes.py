@@ -244,7 +244,7 @@ def test_one_hub_that_fails_does_not_keep_the_others(
     down = PagedHub()
     down.trouble = TransientError("the blob storage of site far did not answer")
     world.services.__dict__["hubs"] = Hubs()
-    place = {"container": "c", "holdout": "h.csv"}
+    place = {"container": "c", "holdout": "h.csv", "format": "files"}
     world.has_pipeline("a-far-one", data=place | {"site": "far"})
     hub.lands("a.csv")
 

@@ -1,0 +1,28 @@
+"""The key by which the VM signs its receipts, generated once per state folder, so that the app knows it."""
+
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from local_stack.files import write_private
+
+FILE: Final = "edgetrain/keys/site.pem"
+"""Below the home of the VM's user, where the installed job looks for it."""
+
+
+def ensure_site_key(home: Path) -> str:
+    """Make sure the VM has a key (mode 0600); returns the public half as PEM."""
+    file = home / FILE
+    if not file.exists():
+        fresh = generate_private_key(SECP256R1())
+        write_private(file, fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"))
+    key = load_pem_private_key(file.read_bytes(), password=None)
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
