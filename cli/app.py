@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cli.authoring import ROOT, AppRoot, new, validate
+from cli.authoring import ROOT, AppRoot, new, try_, validate
 from cli.layer_cache import DEFAULT
 from cli.terminal import explained, heed_interrupts, progress
 from shared.errors import Code, PermanentError
@@ -50,6 +50,7 @@ def _options(
 
 app.command()(new)
 app.command()(validate)
+app.command("try")(try_)
 
 
 @app.command("prepare-vm")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli.layer_cache import DEFAULT
 from cli.new_pipeline import Kind
 from cli.terminal import explained
 
@@ -84,4 +85,51 @@ def validate(
         for line in as_lines(reports):
             print(line)
     if not all(report.valid for report in reports):
+        raise typer.Exit(1)
+
+
+@explained
+def try_(
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A pipeline.")],
+    data: Annotated[Path, typer.Option(metavar="DIR", help="Files to train on, as they lie below data.prefix.")],
+    holdout: Annotated[Path, typer.Option(metavar="FILE", help="The file with the held-out rows.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Instead of the file's; may be given several times.")
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Measure the last trial's model too, on the rows.")
+    ] = False,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A site's policy, in place of a site's defaults.")
+    ] = None,
+    base_tar: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For the image: a root file system with Python 3.11, as tar.")
+    ] = None,
+    cache: Annotated[Path, typer.Option(metavar="DIR", help="Where layers of images are kept.")] = DEFAULT,
+    app_root: AppRoot = ROOT,
+) -> None:
+    """Run a pipeline's whole job here: the same checks, container, egress guard and smoke test as at a site.
+
+    Needs podman, no stack and no settings. What the code prints is shown, since nothing leaves the screen; the data
+    are copied for the time of the run. The first time, the image with the libraries is built, which takes minutes.
+    Exit status 0: a run would succeed; 1: it would fail, and why.
+    """
+    from cli.trial.command import Choices, try_pipeline
+
+    for option, path, there in (("--data", data, data.is_dir()), ("--holdout", holdout, holdout.is_file())):
+        if not there:
+            raise typer.BadParameter(f"{option} {path} is no {'folder' if option == '--data' else 'file'}")
+    choices = Choices(
+        name=name,
+        data=data,
+        holdout=holdout,
+        parameters=tuple(parameter or ()),
+        compare=compare,
+        policy=policy,
+        base_tar=base_tar,
+        cache=cache,
+        app_root=app_root,
+    )
+    if not try_pipeline(choices):
         raise typer.Exit(1)

@@ -87,6 +87,12 @@ class DataContract:
         """Whether a file with a fault is left out of a training, instead of failing it."""
         return self.on_bad_file == "leave_out"
 
+    @property
+    def declared(self) -> dict[str, frozenset[str]]:
+        """Column -> texts that the pipeline's file names as its values; known to everybody who may read that file."""
+        columns = self.columns.items()
+        return {name: frozenset(map(str, column.values)) for name, column in columns if column.values is not None}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:

@@ -190,8 +190,8 @@ class Job:
             produced,
             stages.policy,
             self.order,
-            reference=Reference(folder=inputs.data, declared=_declared(self.order)),
-            held_out=Reference(folder=inputs.holdout.parent, declared=_declared(self.order)),
+            reference=Reference(folder=inputs.data, declared=self.order.data.declared),
+            held_out=Reference(folder=inputs.holdout.parent, declared=self.order.data.declared),
             box=GuardBox(stages),
             into=self.outputs,
             facts=self._facts(),
@@ -312,12 +312,6 @@ def _metrics(file: Path, part: str = "") -> dict[str, float]:
 
 def _traffic(container: str, network: Network) -> Traffic:
     return Traffic(container=container, received=network.received, sent=network.sent)
-
-
-def _declared(order: Order) -> dict[str, frozenset[str]]:
-    """Texts that the pipeline's file names as values of a column; they are known to everybody who may read it."""
-    columns = order.data.columns.items()
-    return {name: frozenset(map(str, column.values)) for name, column in columns if column.values is not None}
 
 
 def _seed(run_id: str) -> int:

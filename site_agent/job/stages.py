@@ -104,10 +104,13 @@ class Stages:
         program = Program("evaluate", "evaluate.command", self.order.image, command, mounts, _EVALUATION_TRACKING)
         self.run(program, [(self.folder.evaluation, EVALUATION, self.policy.limits.output)])
 
-    def evaluate_champion(self, inputs: FetchedInputs, image: str) -> None:
-        """Evaluate the champion's model, in its own image, with the new code on the same hold-out."""
-        command = self._evaluate_command(IMAGE_MODEL, inputs.holdout.name)
-        mounts = [Mount(inputs.holdout.parent, HOLDOUT)]
+    def evaluate_champion(self, inputs: FetchedInputs, image: str, *, model: Path | None = None) -> None:
+        """Evaluate the champion's model, in its own image, with the new code on the same hold-out.
+
+        ``model``: a folder with the model, when the image holds none.
+        """
+        command = self._evaluate_command(IMAGE_MODEL if model is None else MODEL, inputs.holdout.name)
+        mounts = [Mount(inputs.holdout.parent, HOLDOUT), *([] if model is None else [Mount(model, MODEL)])]
         what = "evaluate.command, in the champion's image,"
         program = Program("champion", what, image, command, mounts, _EVALUATION_TRACKING)
         self.run(program, [(self.folder.champion, EVALUATION, self.policy.limits.output)])
