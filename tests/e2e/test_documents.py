@@ -15,6 +15,7 @@ import pytest
 
 from local_stack.supervisor import Stack
 from tests.support.documents import ROOT, Block, blocks, documents
+from tests.support.podman import running_podman
 from tests.support.stack import CACHE
 
 _LINKED = (".venv", "local_stack/node_modules")
@@ -45,20 +46,31 @@ def clone() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.timeout(900)
-def test_every_command_runs_as_printed(clone: Path) -> None:
+@pytest.fixture(scope="module")
+def podman() -> Iterator[dict[str, str]]:
+    """What makes the reader's own podman use a storage that is gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="edgetrain-podman-"))
+    try:
+        with running_podman(folder) as running:
+            yield {name: value for name, value in running.environment.items() if name.startswith("CONTAINERS_")}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.timeout(1800)
+def test_every_command_runs_as_printed(clone: Path, podman: dict[str, str]) -> None:
     ran = []
     for document in documents():  # README first: it starts the stack that the others talk to
         script = [block for block in blocks(document) if not block.not_run]
         if script:
-            run(clone, script)
+            run(clone, script, podman)
             ran.append(document.relative_to(ROOT).as_posix())
 
     assert "README.md" in ran
     assert "docs/triggers.md" in ran
 
 
-def run(clone: Path, script: list[Block]) -> None:
+def run(clone: Path, script: list[Block], podman: dict[str, str]) -> None:
     """Run a document's blocks in one shell, as somebody does who reads from top to bottom."""
     lines = ["set -euo pipefail"]
     for block in script:
@@ -68,11 +80,11 @@ def run(clone: Path, script: list[Block]) -> None:
         ["bash"],
         input="\n".join(lines),
         cwd=clone,
-        env=environment,
+        env=environment | podman,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, f"{script[0].document} ended with {done.returncode}:\n{done.stdout[-3000:]}"

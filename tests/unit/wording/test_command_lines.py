@@ -12,7 +12,7 @@ WIDTH = "100"
 
 def test_help_of_edgetrain() -> None:
     runner = CliRunner(env={"COLUMNS": WIDTH, "TERMINAL_WIDTH": WIDTH, "NO_COLOR": "1", "TERM": "dumb"})
-    commands = ("new", "validate", "prepare-vm", "dependency-image", "schemas")
+    commands = ("new", "validate", "try", "prepare-vm", "dependency-image", "schemas")
     arguments: dict[str, list[str]] = {"edgetrain": []} | {f"edgetrain {name}": [name] for name in commands}
     sentences = {name: runner.invoke(app, [*given, "--help"]).output.strip() for name, given in arguments.items()}
     sentences["edgetrain prepare-vm, without a pipeline"] = runner.invoke(app, ["prepare-vm"]).output.strip()
