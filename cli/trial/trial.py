@@ -148,6 +148,7 @@ class Trial:
                 self.policy,
                 self.order,
                 reference=Reference(folder=inputs.data, declared=self.order.data.declared),
+                held_out=Reference(folder=inputs.holdout.parent, declared=self.order.data.declared),
                 box=GuardBox(stages),
                 into=into,
                 facts=Facts(started_at=started_at, network=traffic),

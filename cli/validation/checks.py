@@ -88,9 +88,6 @@ class Validation:
 
 def _of_the_file(pipeline: Pipeline, file: str) -> Iterator[Finding]:
     data, marker = pipeline.data, pipeline.settle.done_marker
-    if not commands_of(pipeline):
-        what = "train.command, evaluate.command: are missing; add them, see docs/add-a-pipeline.md"
-        yield error(FindingCode.BAD_FILE, file, what)
     if data.prefix and below_prefix(data, data.holdout):
         what = (
             f"data.holdout: {data.holdout} lies below data.prefix; it is never trained on all the same, but its arrival"
@@ -118,9 +115,7 @@ def _missing(pipeline: Pipeline, own: Path, common: Path, shown: str) -> Iterato
 
 
 def commands_of(pipeline: Pipeline) -> dict[str, str]:
-    """Field of the pipeline's file -> the command in it; empty for one from before there were commands."""
-    if pipeline.evaluate is None:
-        return {}
+    """Field of the pipeline's file -> the command in it."""
     return {"train.command": pipeline.train.command, "evaluate.command": pipeline.evaluate.command}
 
 

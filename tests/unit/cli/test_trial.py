@@ -62,12 +62,6 @@ def test_the_order_is_what_the_job_reads(order: Order) -> None:
     assert order.resources.memory == 16 * 1024**3
 
 
-def test_a_pipeline_without_commands_cannot_be_tried(pipeline: Pipeline) -> None:
-    old = pipeline.model_copy(update={"evaluate": None})
-    with pytest.raises(PermanentError):
-        order_of(old, run_id="r", image=IMAGE, parameters={})
-
-
 def test_by_default_all_that_is_asked_is_allowed_and_a_site_s_policy_may_refuse_it(
     order: Order, tmp_path: Path
 ) -> None:
