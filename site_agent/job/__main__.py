@@ -9,7 +9,8 @@ import fcntl
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from site_agent.job import VERSION, folders
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from site_agent.job import sweep
 
     if options.command == "guard":
-        sweep.guard(options.run_id, sys.stdin.buffer, installation.runs, installation.engine_for(options.run_id))
+        engine = installation.engine_for(options.run_id)
+        sweep.guard(options.run_id, sys.stdin.buffer, installation.runs, engine, _noting(installation))
     else:
         for run_id in sweep.sweep(installation.runs, installation.engine_for):
             print(f"removed what run {run_id} left")
@@ -75,6 +77,19 @@ def _not_installed(error: JobError, *, tell: bool) -> int:
         except Exception as trouble:  # noqa: BLE001 - reporting itself has failed
             print(f"the failure could not be reported to Azure ML ({type(trouble).__name__})", file=sys.stderr)
     return 1
+
+
+def _noting(installation: Installation) -> Callable[[str], None]:
+    """Writes lines to the guardians' log on the VM."""
+    log = installation.logs / "guardians.log"
+
+    def note(line: str) -> None:
+        with contextlib.suppress(OSError):
+            log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as file:
+                file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
+
+    return note
 
 
 def _show_key(installation: Installation) -> int:

@@ -20,6 +20,8 @@ from site_agent.job.watchers import FolderWatcher, log_size
 
 TEMPORARY: Final = "/tmp"  # noqa: S108 - in the container, in memory
 PACE: Final = 0.2  # seconds between two looks at output and log
+_SHORT: Final = 0.02
+_ENDED: Final = ("exited", "stopped")
 _END_SECONDS: Final = 60.0  # for the engine to notice that a container has ended
 _TASKS: Final = 32_768
 _FILES: Final = 65_536
@@ -105,6 +107,7 @@ def run_container(engine: Engine, spec: ContainerSpec) -> ContainerResult:
     try:
         _create(engine, spec)
         with _vitals(engine, spec) as vitals, FolderWatcher(engine, _outputs(spec)) as watcher:
+            _require_limits(engine, spec, vitals)
             engine.expect("start", spec.name)
             stopped = _watch(spec, vitals, watcher)
             if stopped is not None:
@@ -146,6 +149,14 @@ def _vitals(engine: Engine, spec: ContainerSpec) -> Iterator[Vitals]:
         yield vitals
 
 
+def _require_limits(engine: Engine, spec: ContainerSpec, vitals: Vitals) -> None:
+    """Raises :class:`EngineError` on a VM where the kernel does not grant what the engine was asked for."""
+    limit = vitals.memory_limit()
+    if (limit is None and engine.rootless) or (limit is not None and limit > spec.memory):
+        remedy = "give the user control groups of version 2 with the controllers memory, cpu and pids delegated"
+        raise EngineError(f"podman does not limit a container's memory on this VM; {remedy} (docs/serving-vm.md)")
+
+
 def _outputs(spec: ContainerSpec) -> dict[Path, int]:
     return {mount.source: mount.most for mount in spec.mounts if mount.most is not None}
 
@@ -171,11 +182,16 @@ def _watch(spec: ContainerSpec, vitals: Vitals, watcher: FolderWatcher) -> Stopp
 
 
 def _end(engine: Engine, name: str) -> dict[str, Any]:
-    engine.call("wait", name, seconds=_END_SECONDS)
-    state = engine.state_of(name)
-    if state is None or state.get("Running"):
-        raise EngineError(f"the end of container {name} is not known to podman")
-    return state
+    """The engine's state of a container whose process has ended, as soon as the engine knows it."""
+    deadline = time.monotonic() + _END_SECONDS
+    while time.monotonic() < deadline:
+        state = engine.state_of(name)
+        if state is None:
+            break
+        if state.get("Status") in _ENDED:
+            return state
+        time.sleep(_SHORT)
+    raise EngineError(f"the end of container {name} is not known to podman")
 
 
 def flags(engine: Engine, spec: ContainerSpec) -> list[str]:

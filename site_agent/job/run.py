@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -40,13 +39,14 @@ from site_agent.job.guard_box import GuardBox
 from site_agent.job.inputs import Inputs, fetch_inputs
 from site_agent.job.installation import Installation
 from site_agent.job.job_output import Output
+from site_agent.job.kept_runs import keep
 from site_agent.job.losses import read_losses
 from site_agent.job.order import Order, parse_order
 from site_agent.job.policy import Policy, load_policy
 from site_agent.job.run_folder import RunFolder
 from site_agent.job.stages import Stages
 from site_agent.job.statistics import compare
-from site_agent.job.sweep import Guardian, clean, locked_run, remove_folder, sweep
+from site_agent.job.sweep import PATIENCE, Guardian, clean, locked_run, sweep
 from site_agent.job.vitals import Network
 
 OUTPUTS: Final = "outputs"
@@ -121,7 +121,7 @@ class Job:
         """The run's folder for a ``with`` block, with its lock held and a guardian beside."""
         installation, run_id = self.installation, self.order.run_id
         engine = installation.engine_for(run_id)
-        with locked_run(installation.runs, run_id):
+        with locked_run(installation.runs, run_id, patience=PATIENCE):
             guardian = Guardian(run_id) if self.guarded else None
             clean(installation.runs, run_id, engine)  # an earlier attempt of this run may have been killed
             folder = RunFolder(installation.runs / run_id)
@@ -129,7 +129,8 @@ class Job:
                 folder.make()
                 yield folder
             finally:
-                self._keep(folder)
+                most = 0 if self.policy is None else self.policy.keep_runs
+                keep(folder, installation.kept, run_id, most=most, engine=engine)
                 clean(installation.runs, run_id, engine)
                 if guardian is not None:
                     guardian.dismiss()
@@ -226,24 +227,6 @@ class Job:
     def _shown_log(self, log: Path) -> str:
         kept = self.installation.kept / self.order.run_id / log.relative_to(self.installation.runs / self.order.run_id)
         return f"{self.installation.shown(kept)} on the VM"
-
-    def _keep(self, folder: RunFolder) -> None:
-        """Keep what people inspect on the VM, of as many runs as the policy says; never the data."""
-        most = 0 if self.policy is None else self.policy.keep_runs
-        kept = self.installation.kept
-        with contextlib.suppress(OSError):
-            kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-            target = kept / self.order.run_id
-            folders.remove(target)
-            if most:
-                target.mkdir(mode=0o700)
-                for part in (folder.logs, folder.model, folder.evaluation, folder.champion, folder.scratch):
-                    if part.exists():
-                        shutil.move(part, target / part.name)
-            known = sorted(kept.iterdir(), key=lambda path: path.stat().st_mtime)
-            engine = self.installation.engine_for(self.order.run_id)
-            for old in known[: max(0, len(known) - most)]:
-                remove_folder(old, engine)
 
 
 def run_job(order_text: str, installation: Installation, open_run: OpenRun, *, guarded: bool = True) -> int:

@@ -80,6 +80,7 @@ class Stages:
     say: Callable[[str], None]
     where: Callable[[Path], str]
     results: dict[str, ContainerResult] = field(default_factory=dict)
+    images: set[str] = field(default_factory=set)
 
     def check_commands(self) -> None:
         """Raises :class:`TrainingError` for a command that cannot be run, before anything is fetched."""
@@ -138,7 +139,7 @@ class Stages:
         ``writable``: folders of the VM that it may fill, where they are for it, and how many bytes. ``seconds``: at
         most, if the run has as many left.
         """
-        self.engine.ensure_image(program.image, seconds=min(PULL_SECONDS, self._seconds_left()))
+        self._ensure_image(program.image)
         for folder, _, _ in writable:
             give(self.engine, folder, self.policy.container_user)
         spec = self._spec(program, writable, seconds)
@@ -177,6 +178,13 @@ class Stages:
             most_log=self.policy.limits.log,
             environment={**dict.fromkeys(_THREADS, threads), "PYTHONDONTWRITEBYTECODE": "1", **program.environment},
         )
+
+    def _ensure_image(self, image: str) -> None:
+        """Pull an image once a run, from a registry that the policy allows."""
+        if image not in self.images:
+            self.policy.check_image(image)
+            self.engine.ensure_image(image, seconds=min(PULL_SECONDS, self._seconds_left()))
+            self.images.add(image)
 
     def _seconds_left(self) -> float:
         left = self.deadline - time.monotonic()

@@ -30,6 +30,11 @@ _LOCK: Final = ".lock"
 _DONE: Final = b"done"
 _CALL_SECONDS: Final = 60.0
 _POLL: Final = 0.05
+_MOMENT: Final = 5.0
+_GUARD_PAUSES: Final = (0.5, 1.0, 2.0, 5.0, *([15.0] * 20))  # seconds between attempts of a guardian
+
+PATIENCE: Final = 20.0
+"""Seconds for which a job waits for the lock of its run: a guardian may be cleaning up after an earlier attempt."""
 
 Engines = Callable[[str], Engine]
 """The engine for a run, by its id."""
@@ -40,9 +45,11 @@ class UnderWayError(OutsideError):
 
 
 @contextmanager
-def locked_run(runs: Path, run_id: str) -> Iterator[None]:
-    """Hold a run's lock; raises :class:`UnderWayError` when another process has it."""
-    descriptor = _lock(runs, run_id)
+def locked_run(runs: Path, run_id: str, *, patience: float = 0.0) -> Iterator[None]:
+    """Hold a run's lock; raises :class:`UnderWayError` when another process still has it after so many seconds."""
+    deadline = time.monotonic() + patience
+    while (descriptor := _lock(runs, run_id)) is None and time.monotonic() < deadline:
+        time.sleep(_POLL)
     if descriptor is None:
         raise UnderWayError(f"run {run_id} is under way on the VM already; it goes on there")
     try:
@@ -141,12 +148,23 @@ class Guardian:
             self._process.communicate(_DONE, timeout=20)
 
 
-def guard(run_id: str, job: IO[bytes], runs: Path, engine: Engine) -> None:
-    """What the guardian does: wait for the end of the job, whose end of a pipe ``job`` is read from; then clean up."""
+def guard(run_id: str, job: IO[bytes], runs: Path, engine: Engine, note: Callable[[str], None]) -> None:
+    """What the guardian does: wait for the end of the job, whose end of a pipe ``job`` is read from; then clean up.
+
+    ``note`` writes a line to a log on the VM.
+    """
     for kind in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(kind, signal.SIG_IGN)  # it ends when its job does, and not before
     if job.read() == _DONE:
         return
-    # A new job of the same run, or a sweep, may have been faster: then it is theirs.
-    with contextlib.suppress(JobError), locked_run(runs, run_id):
-        clean(runs, run_id, engine)
+    for pause in _GUARD_PAUSES:
+        try:
+            # A process that the job was just starting has its lock for a moment longer than the job.
+            with locked_run(runs, run_id, patience=_MOMENT):
+                clean(runs, run_id, engine)
+            return
+        except UnderWayError:  # a new job of the same run, or a sweep, was faster: it is theirs
+            return
+        except (JobError, OSError) as error:
+            note(f"what run {run_id} left cannot be removed yet: {error}")
+            time.sleep(pause)

@@ -39,8 +39,8 @@ class Vitals:
         self.pid = pid
         self._inside = inside
         self._pidfd = _pidfd(pid)
-        self._namespace = _opened(Path(f"/proc/{pid}/ns/net"))
-        self._memory = _oom_file(pid)
+        self._counters = _Counters(pid, inside)
+        self._memory = _memory_group(pid)
         self._kills = 0
 
     def __enter__(self) -> Self:
@@ -51,10 +51,10 @@ class Vitals:
 
     def close(self) -> None:
         """Let go of the kernel's files."""
-        for descriptor in (self._pidfd, self._namespace):
-            if descriptor is not None:
-                os.close(descriptor)
-        self._pidfd = self._namespace = None
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+        self._counters.close()
 
     def ended(self, seconds: float) -> bool:
         """Wait so long for the end of the process; whether it has ended."""
@@ -72,28 +72,58 @@ class Vitals:
         """Whether the kernel has killed a process of the container because its memory limit was reached."""
         with contextlib.suppress(OSError, ValueError):
             if self._memory is not None:
-                self._kills = max(self._kills, _oom_kills(self._memory.read_text(encoding="ascii")))
+                self._kills = max(self._kills, _oom_kills(_oom_file(self._memory).read_text(encoding="ascii")))
         return self._kills > 0
 
     def network(self) -> Network:
-        """What went through its interfaces so far; also after its end, from the namespace that is held open."""
-        if self._namespace is None:
-            return Network()
-        with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
-            read = subprocess.run(
-                [
-                    *self._inside,
-                    "nsenter",
-                    f"--net=/proc/{os.getpid()}/fd/{self._namespace}",
-                    "cat",
-                    "/proc/self/net/dev",
-                ],
-                capture_output=True,
-                check=True,
-                timeout=20,
+        """What went through its interfaces so far; also after its end, as its namespace is held open."""
+        return self._counters.read()
+
+    def memory_limit(self) -> int | None:
+        """Bytes of memory that the kernel grants the container; None when that cannot be seen."""
+        return None if self._memory is None else _limit_of(self._memory)
+
+
+class _Counters:
+    """Counters of a process's network namespace.
+
+    A small process holds the namespace open until it is asked: with the rights of a rootless engine's user namespace
+    there is no other way to.
+    """
+
+    _HOLD: Final = """\
+exec 3<"/proc/$1/ns/net" || exit 1
+echo held
+read -r now || exit 1
+exec nsenter --net=/proc/self/fd/3 cat /proc/self/net/dev
+"""
+
+    def __init__(self, pid: int, inside: Sequence[str]) -> None:
+        self._holder: subprocess.Popen[bytes] | None = None
+        with contextlib.suppress(OSError):
+            self._holder = subprocess.Popen(
+                [*inside, "sh", "-c", self._HOLD, "sh", str(pid)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             )
-            return network_of(read.stdout.decode("ascii", "replace"))
-        return Network()
+            assert self._holder.stdout is not None  # noqa: S101 - it is a pipe
+            self._holder.stdout.readline()  # before anything of the container may end
+
+    def read(self) -> Network:
+        if self._holder is None:
+            return Network()
+        try:
+            said, _ = self._holder.communicate(b"now\n", timeout=20)
+            return network_of(said.decode("ascii", "replace")) if self._holder.returncode == 0 else Network()
+        except (OSError, subprocess.SubprocessError, ValueError):
+            return Network()
+
+    def close(self) -> None:
+        if self._holder is not None and self._holder.poll() is None:
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                self._holder.communicate(timeout=5)  # the end of its input ends it
+        self._holder = None
 
 
 def network_of(text: str) -> Network:
@@ -117,27 +147,33 @@ def _pidfd(pid: int) -> int | None:
         return None
 
 
-def _opened(path: Path) -> int | None:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-
-
-def _oom_file(pid: int) -> Path | None:
-    """Where the kernel counts its kills: ``memory.events`` of version 2, ``memory.oom_control`` of version 1."""
+def _memory_group(pid: int) -> Path | None:
+    """The control group that limits a process's memory: of version 2, or of version 1 with its own hierarchy."""
     try:
         lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     groups = {name: path for _, name, path in (line.split(":", 2) for line in lines)}
-    candidates = [_CGROUPS / groups[""].lstrip("/") / "memory.events"] if "" in groups else []
-    candidates += [
-        _CGROUPS / "memory" / path.lstrip("/") / "memory.oom_control"
-        for names, path in groups.items()
-        if "memory" in names.split(",")
-    ]
-    return next((path for path in candidates if path.is_file()), None)
+    first = [_CGROUPS / "memory" / path.lstrip("/") for names, path in groups.items() if "memory" in names.split(",")]
+    second = [_CGROUPS / groups[""].lstrip("/")] if "" in groups else []
+    return next((path for path in (*first, *second) if _oom_file(path).is_file()), None)
+
+
+def _oom_file(group: Path) -> Path:
+    """Where the kernel counts its kills."""
+    old = group / "memory.oom_control"
+    return old if old.exists() else group / "memory.events"
+
+
+def _limit_of(group: Path) -> int | None:
+    """The least limit of a group and those above it."""
+    limits = []
+    while group.is_relative_to(_CGROUPS) and group != _CGROUPS:
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            with contextlib.suppress(OSError, ValueError):  # "max" is no limit
+                limits.append(int((group / name).read_text(encoding="ascii")))
+        group = group.parent
+    return min(limits, default=None)
 
 
 def _oom_kills(text: str) -> int:

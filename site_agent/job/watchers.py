@@ -1,5 +1,7 @@
 """What a running container has written so far, to its output folders and to its log."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +31,7 @@ class FolderWatcher:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
 
     def __enter__(self) -> Self:
@@ -36,7 +39,7 @@ class FolderWatcher:
 
     def __exit__(self, *_: object) -> None:
         if self._inside is not None:
-            self._inside.kill()
+            os.killpg(self._inside.pid, signal.SIGKILL)  # the engine, and what runs in its namespace
             self._inside.communicate()
 
     def exceeded(self, *, now: bool = False) -> bool:
