@@ -168,7 +168,7 @@ def install_job(
     public_key = _public_key(session)
     say(f"{session.label}: job {source.key} is in use; receipts of this site are verified with:\n{public_key}")
     if session.read_text(POLICY) is None:
-        say(f"{session.label}: there is no ~/{POLICY}, so no run is allowed yet; write one, see docs/privacy.md")
+        say(f"{session.label}: there is no ~/{POLICY}, so no run is allowed yet; write one, see docs/training-vm.md")
     home = session.expect(session.script('printf %s "$HOME"'), "asking for the home").stdout.decode()
     return InstalledJob(key=source.key, interpreter=f"{home}/{FOLDER}/current/bin/python", public_key=public_key)
 

@@ -154,7 +154,7 @@ def _require_limits(engine: Engine, spec: ContainerSpec, vitals: Vitals) -> None
     limit = vitals.memory_limit()
     if (limit is None and engine.rootless) or (limit is not None and limit > spec.memory):
         remedy = "give the user control groups of version 2 with the controllers memory, cpu and pids delegated"
-        raise EngineError(f"podman does not limit a container's memory on this VM; {remedy} (docs/serving-vm.md)")
+        raise EngineError(f"podman does not limit a container's memory on this VM; {remedy} (docs/training-vm.md)")
 
 
 def _outputs(spec: ContainerSpec) -> dict[Path, int]:

@@ -161,7 +161,7 @@ def load_policy(path: Path, *, shown: str = "") -> Policy:
         content = path.read_bytes()
     except OSError as error:
         reason = f"the site's policy {name} on the VM cannot be read ({error.strerror}), so that no run is allowed"
-        raise PolicyError(f"{reason}; write one (docs/privacy.md)") from None
+        raise PolicyError(f"{reason}; write one (docs/training-vm.md)") from None
     if mode & 0o022:
         raise PolicyError(f"the site's policy {name} on the VM can be changed by others; run chmod go-w on it")
     return parse_policy(content, file=name)
