@@ -17,6 +17,9 @@ from shared.messages import (
     TrainingOrder,
 )
 
+USUAL_LEVEL = 0.95
+"""Of the interval that is shown when the pipeline asks for none."""
+
 
 def training_order(request: RunRequest, champion: Champion | None) -> TrainingOrder:
     """``champion``: whose model serves when the training begins; a run is never compared with itself."""
@@ -35,6 +38,7 @@ def training_order(request: RunRequest, champion: Champion | None) -> TrainingOr
         judged_metric=request.plan.rule.metric,
         leave_out_faulty=request.plan.leave_out_faulty,
         workload=request.plan.workload,
+        level=request.plan.rule.certainty.level if request.plan.rule.certainty else USUAL_LEVEL,
         champion_image=(other.image or "") if other and request.schema >= SEALED_SCHEMA else "",
     )
 

@@ -17,7 +17,8 @@ class TrainingOrder:
     ``champion``: the run whose model is to be measured beside the new one, None for nobody's, and ``champion_image``
     its image by digest. ``evaluator``: digest of the code that measures both.
     ``judged_metric``: the one that must be a number. ``leave_out_faulty``: files with a fault do not fail the training.
-    ``workload`` is None in orders of schemas before :data:`shared.messages.SEALED_SCHEMA`.
+    ``workload`` is None in orders of schemas before :data:`shared.messages.SEALED_SCHEMA`. ``level``: of the interval
+    that both models are compared with, row by row.
     """
 
     run_id: str
@@ -34,6 +35,7 @@ class TrainingOrder:
     leave_out_faulty: bool = False
     workload: Workload | None = None
     champion_image: str = ""
+    level: float = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ def order_value(order: TrainingOrder, workload: Workload, *, image: str, seconds
         "model_format": workload.model_format.value,
         "judged_metric": order.judged_metric,
         "champion": _champion(order),
+        "level": order.level,
     }
 
 

@@ -104,7 +104,10 @@ class Champion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One run. ``image``: the dependency image, by digest; ``seconds``: for the run as a whole."""
+    """One run. ``image``: the dependency image, by digest; ``seconds``: for the run as a whole.
+
+    ``level``: of the interval that both models are compared with.
+    """
 
     run_id: str
     pipeline: str
@@ -122,6 +125,7 @@ class Order:
     model_format: str
     judged_metric: str
     champion: Champion | None = None
+    level: float = 0.95
 
 
 def parse_order(order: str) -> Order:
@@ -157,6 +161,7 @@ def _order(fields: Fields) -> Order:
         model_format=fields.get("model_format", choice("safe", "pickle"), "safe"),
         judged_metric=fields.get("judged_metric", text(most=100)),
         champion=_champion(fields),
+        level=fields.get("level", real(0.5, 0.999), 0.95),
     )
     fields.no_more()
     return order

@@ -165,6 +165,7 @@ class Job:
                     own.values,
                     theirs.values,
                     own.slices,
+                    level=self.order.level,
                     seed=_seed(self.order.run_id),
                     least_rows=stages.policy.leaves.least_rows,
                 )

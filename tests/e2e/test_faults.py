@@ -29,6 +29,18 @@ QUICK_SDK = dict.fromkeys(
 # One outage would otherwise hold the compute, and every other test would wait for it.
 SIDE_BY_SIDE = {"EDGETRAIN_COMPUTES__HUB_VM__SLOTS": "8"}
 
+FAILS_WHERE_IT_SERVES = """
+
+_init = init
+
+
+def init():
+    if os.environ["AZUREML_MODEL_DIR"].startswith("/var/"):
+        raise RuntimeError("not today")
+    _init()
+"""
+"""The sample is answered on the VM before the model leaves; there it must not fail."""
+
 Run = dict[str, Any]
 
 
@@ -105,8 +117,8 @@ def test_a_training_over_its_limit_is_cancelled_and_its_process_ends(client: App
 
     run = outcome(client, run_id, "failed")
 
-    assert run["reason"].startswith("training: training ran for more than 3 s")
-    assert "train.running_limit_seconds" in run["reason"]
+    assert run["reason"].startswith("training: ")
+    assert "train.running_limit_seconds" in run["reason"], "whether the app or the job on the VM was quicker to end it"
     assert_nothing_left(stack, run_id)
 
 
@@ -140,7 +152,7 @@ def test_a_candidate_that_fails_its_health_check_is_removed(
 ) -> None:
     score = changed.root / "training" / "breast_cancer" / "score.py"
     good = score.read_text(encoding="utf-8")
-    changed.append("training/breast_cancer/score.py", '\n\ndef init():\n    raise RuntimeError("not today")\n')
+    changed.append("training/breast_cancer/score.py", FAILS_WHERE_IT_SERVES)
     try:
         run_id = start(client, "served", inverse_regularisation=0.31)
         run = outcome(client, run_id, "rolled_back")

@@ -17,11 +17,13 @@ from typing import Any
 import yaml
 
 from local_stack.processes.client import REPOSITORY
+from local_stack.stack_hub.site_policy import write_policy
 from local_stack.supervisor import Stack
 from local_stack.supervisor.app_settings import app_settings
 
 ROOT_SETTING = "EDGETRAIN_APP_ROOT"
 
+_MAIN = "def main("
 _PAUSE = """
 import time
 
@@ -30,8 +32,10 @@ _fit = fit
 
 
 def fit(features, labels, parameters):
-    time.sleep(parameters.get("pause_seconds", 0))
+    time.sleep(parameters["pause_seconds"])
     return _fit(features, labels, parameters)
+
+
 """
 
 
@@ -54,6 +58,11 @@ class ChangedApp:
         document["name"] = document["deliver"]["model"] = name
         for section, values in changes.items():
             document[section] |= values
+        train = document["train"]
+        for parameter in train["parameters"]:
+            placeholder = f"${{{{parameters.{parameter}}}}}"
+            if placeholder not in train["command"]:
+                train["command"] += f" --{parameter.replace('_', '-')} {placeholder}"
         self.write_pipeline(name, yaml.safe_dump(document))
 
     def write_pipeline(self, name: str, text: str) -> None:
@@ -62,7 +71,9 @@ class ChangedApp:
 
     def let_training_pause(self) -> None:
         """Make the parameter ``pause_seconds`` known to the breast cancer training: it then takes that long."""
-        self.append("training/breast_cancer/train.py", _PAUSE)
+        file = self.root / "training" / "breast_cancer" / "train.py"
+        before, main, after = file.read_text(encoding="utf-8").partition(_MAIN)
+        file.write_text(f"{before}{_PAUSE}{main}{after}", encoding="utf-8")
 
     def append(self, file: str, text: str) -> None:
         """Add lines to a file below the root."""
@@ -73,12 +84,14 @@ class ChangedApp:
     def deployed(self, stack: Stack, **settings: str) -> Iterator[None]:
         """Have the stack's app work with this copy, and with other settings if any are given."""
         stack.app_settings.update({ROOT_SETTING: str(self.root), **settings})
+        _allow(stack, self.root / "pipelines")
         stack.restart("functions_host")
         try:
             yield
         finally:
             for name in (ROOT_SETTING, *settings):
                 del stack.app_settings[name]
+            _allow(stack, REPOSITORY / "pipelines")
             stack.restart("functions_host")
 
     def prepare_serving(self, stack: Stack, *pipelines: str) -> None:
@@ -90,3 +103,8 @@ class ChangedApp:
             tool, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=120
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _allow(stack: Stack, pipelines: Path) -> None:
+    """Have the site's policy allow what the pipelines of a folder ask for."""
+    write_policy(Path(stack.endpoints["vm"]["home"]), stack.endpoints["container_registry"]["host"], pipelines)

@@ -2,8 +2,8 @@
 
 Starts a local stack, lets runs end in every way, and writes each orchestration's last execution as the host stored it.
 Histories in folders below stay as they are, because nobody can record them any more: ``schema_1`` is from before the
-compute queue, ``schema_2`` from before deliveries took turns. Takes about five minutes. Addresses of this machine are
-replaced; histories hold references only, no data, no secret.
+compute queue, ``schema_2`` from before deliveries took turns, ``schema_3`` from before sealed training. Takes some ten
+minutes. Addresses of this machine are replaced; histories hold references only, no data, no secret.
 """
 
 import json

@@ -7,11 +7,13 @@ import pytest
 
 from shared.messages import (
     SEALED_SCHEMA,
+    Certainty,
     ChampionMeasurement,
     Comparison,
     FailureKind,
     FoundReceipt,
     Outcome,
+    PromotionRule,
     ReceiptSummary,
     RunRecord,
     TrainingEnd,
@@ -35,6 +37,7 @@ MINE = {
     "snapshot": a_snapshot(holdout="new rows"),
     "plan": a_plan(workload=a_workload()),
 }
+SURE = PromotionRule(metric="accuracy", higher_is_better=True, floor=0.9, certainty=Certainty(level=0.9))
 FAILED = TrainingEnd(
     phase=TrainingPhase.FAILED, reason="rows in the model", rounds=3, failure_kind=FailureKind.CODE, job_failed=True
 )
@@ -56,6 +59,14 @@ def test_the_order_has_the_commands_and_the_champions_image() -> None:
     assert order.workload == a_workload()
     assert (order.champion, order.champion_image) == (CHAMPION.run_id, IMAGE)
     assert from_wire(TrainingRef, run.commands["collect_training"][0]).compute == "hub-vm"
+
+
+def test_the_interval_is_of_the_level_that_the_pipeline_asks_for() -> None:
+    asked = {**MINE, "plan": replace(a_plan(workload=a_workload()), rule=SURE)}
+
+    run, _ = fair_story(asked, read_champion=value(CHAMPION))
+
+    assert from_wire(TrainingPoll, run.commands["await_training"][0]["input"]).order.level == 0.9
 
 
 def test_comparison_rules_and_receipt_are_kept_with_the_run() -> None:

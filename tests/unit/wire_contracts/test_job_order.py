@@ -49,6 +49,8 @@ def test_the_job_reads_what_the_app_writes() -> None:
     assert (read.data.format, read.data.leaves_out_faulty, read.model_format) == ("csv", True, "safe")
     assert read.data.columns["label"].values == (0, 1)
     assert read.champion is None
+    assert read.level == 0.95
+    assert parse_order(text_of(an_order(level=0.9))).level == 0.9
 
 
 def test_the_champion_is_named_with_its_image() -> None:
@@ -73,6 +75,7 @@ def test_the_same_order_is_the_same_text_without_rows_or_secrets() -> None:
         "evaluate",
         "image",
         "judged_metric",
+        "level",
         "manifest",
         "manifest_container",
         "model_format",
