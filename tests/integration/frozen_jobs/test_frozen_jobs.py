@@ -72,8 +72,8 @@ def test_a_run_is_what_it_was_admitted_as_though_another_version_is_deployed(sto
     assert (into / "train.py").read_bytes() == (ROOT / "training/breast_cancer/train.py").read_bytes()
     parts = scoring_parts(code)
     assert parts.code["score.py"] == (ROOT / "training/breast_cancer/score.py").read_bytes()
-    locks = [ROOT / "training/breast_cancer/requirements.txt", ROOT / "training/common/requirements-scoring.txt"]
-    assert parts.environment == environment_key(*(path.read_text(encoding="utf-8") for path in locks))
+    lock = (ROOT / "training/breast_cancer/requirements.txt").read_text(encoding="utf-8")
+    assert parts.environment == environment_key(lock)
 
 
 def test_code_that_is_gone_is_named_with_the_remedy(storage: Storage) -> None:

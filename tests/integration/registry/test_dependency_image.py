@@ -11,18 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from shared.oci.images import describe
 from shared.oci.references import ImageName
-from shared.oci.transfer import FoundImage, find_image, push_image
+from shared.oci.transfer import FoundImage, Parts, find_image, push_image
 from shared.training_code.environment_key import environment_key
+from tests.support.arrivals import EVALUATE, train_command
+from tests.support.azurite import running_azurite
 from tests.support.image_registry import a_base_image
 from tests.support.registry import RunningRegistry
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCKS = ("threadpoolctl==3.8.0\n", "typing-extensions==4.16.0\n")
+LOCK = "threadpoolctl==3.8.0\ntyping-extensions==4.16.0\n"
 PIPELINE = """
 name: {name}
-data: {{site: s, container: c, holdout: h}}
-train: {{folder: {folder}, compute: vm}}
+data: {{site: s, container: c, holdout: h, format: files}}
+train: {{folder: {folder}, compute: vm, command: "{train}"}}
+evaluate: {{command: "{evaluate}"}}
 judge: {{metric: m, floor: 0}}
 deliver: {{model: m, targets: [{{name: vm}}]}}
 """
@@ -34,13 +38,15 @@ class Tool:
     def __init__(self, folder: Path, registry: RunningRegistry, name: str) -> None:
         self.app_root, self.cache, self.base = folder / "app", folder / "cache", folder / "base.tar"
         self.registry, self.pipeline, self.folder = registry, name, name.replace("-", "_")
+        self.more: dict[str, str] = {}
         files = {
-            f"pipelines/{name}.yaml": PIPELINE.format(name=name, folder=self.folder),
-            f"training/{self.folder}/job.py": "",
+            f"pipelines/{name}.yaml": PIPELINE.format(
+                name=name, folder=self.folder, train=train_command(), evaluate=EVALUATE
+            ),
+            f"training/{self.folder}/sample.json": "{}",
             f"training/{self.folder}/score.py": "",
-            f"training/{self.folder}/requirements.txt": LOCKS[0],
-            "training/common/requirements-scoring.txt": LOCKS[1],
-            "training/common/requirements-job.txt": "",
+            f"training/{self.folder}/requirements.txt": LOCK,
+            "training/common/scoring.py": "",
         }
         for path, text in files.items():
             (self.app_root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -58,11 +64,11 @@ class Tool:
         return [sys.executable, "-m", "cli", "dependency-image", "--pipeline", self.pipeline, *where, *arguments]
 
     def environment(self) -> dict[str, str]:
-        return os.environ | {"EDGETRAIN_CONTAINER_REGISTRY__URL": self.registry.url}
+        return os.environ | {"EDGETRAIN_CONTAINER_REGISTRY__URL": self.registry.url} | self.more
 
     @property
     def name(self) -> ImageName:
-        return ImageName(f"scoring/{self.folder}", environment_key(*LOCKS))
+        return ImageName(f"scoring/{self.folder}", environment_key(LOCK))
 
     def image(self) -> FoundImage:
         with self.registry.client() as client:
@@ -116,6 +122,25 @@ def test_a_second_run_finds_the_image_and_a_rebuild_makes_the_same(tool: Tool) -
     rebuilt = tool.run("--base-tar", str(tool.base), "--rebuild")
     assert "libraries" in rebuilt.stdout
     assert tool.image().digest == first
+
+
+def test_the_image_is_pinned_and_a_tag_that_moved_is_refused(tool: Tool, tmp_path: Path) -> None:
+    unpinned = tool.run("--base-tar", str(tool.base))
+    assert "AzureWebJobsStorage" in unpinned.stdout, "without the ledger's setting it says who will pin it"
+    assert tool.run("--base-tar", str(tool.base), "--pin").returncode == 1
+
+    with running_azurite(tmp_path / "ledger", services=("table",)) as accounts:
+        tool.more = {"AzureWebJobsStorage": accounts["testaccount"]}
+        first = tool.image()
+        assert f"is pinned to {first.digest}" in tool.run().stdout
+        moved = describe(first.image, {"moved": "yes"})
+        with tool.registry.client() as client:
+            push_image(client, moved, tool.name, Parts(repository=tool.name.repository))
+
+        refused = tool.run()
+        assert (refused.returncode, first.digest in refused.stderr) == (1, True)
+        assert f"is pinned to {moved.digest}" in tool.run("--pin").stdout
+        assert tool.run().returncode == 0
 
 
 def test_an_image_of_the_registry_can_be_the_base(tool: Tool, tmp_path: Path) -> None:
@@ -196,12 +221,12 @@ def test_an_interrupted_run_leaves_nothing(tool: Tool, tmp_path: Path, before: t
 
 
 def test_a_file_that_is_missing_is_named(tool: Tool) -> None:
-    (tool.app_root / "training" / "common" / "requirements-scoring.txt").unlink()
+    (tool.app_root / "training" / tool.folder / "requirements.txt").unlink()
 
     done = tool.run("--base-tar", str(tool.base))
 
     assert done.returncode == 1
-    assert "training/common/requirements-scoring.txt is missing" in done.stderr
+    assert f"training/{tool.folder}/requirements.txt is missing" in done.stderr
 
 
 def _names(tool: Tool, digest: str) -> set[str]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 import requests
@@ -26,6 +25,7 @@ from shared.training_code.scoring_images import scoring_parts
 from tests.support.builders import FINGERPRINT, a_run_request
 from tests.support.image_registry import OneCode, pinned_images
 from tests.support.registry import RunningRegistry
+from tests.support.training_folders import folder_modules
 from tests.support.workflow import START
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,7 +42,8 @@ class SavedModel:
     model: LogisticRegression
 
     def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
-        joblib.dump(self.model, into / "model.joblib")
+        with folder_modules("breast_cancer", "model_files") as (model_files,):
+            model_files.save(self.model, into)
 
 
 @dataclass(frozen=True)
