@@ -4,7 +4,18 @@ import argparse
 import time
 from pathlib import Path
 
-from benchmarks import arrivals, comparing, containerize, imports, inputs, polling, run_bill, run_time, snapshots
+from benchmarks import (
+    arrivals,
+    comparing,
+    containerize,
+    imports,
+    inputs,
+    polling,
+    run_bill,
+    run_time,
+    sealing,
+    snapshots,
+)
 from benchmarks.report import Row, machine, table
 from cli.terminal import heed_interrupts
 
@@ -18,6 +29,7 @@ MEASUREMENTS = {
     "snapshots": snapshots.run,
     "inputs": inputs.run,
     "comparing": comparing.run,
+    "sealing": sealing.run,
 }
 
 

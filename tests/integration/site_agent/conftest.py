@@ -1,215 +1,31 @@
-import json
-import secrets
-import subprocess
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from azure.storage.blob import BlobServiceClient
 
-from tests.integration.training_driver import hub as hubs
-from tests.support.azurite import running_azurite
-from tests.support.job_installation import InstalledJob, install_for_tests
-from tests.support.podman import BASE, TestPodman, missing_podman, running_podman
-from tests.support.scoring_image import ImageRegistry
-from tests.support.serving_host import running_registry
-from tests.support.tiny_training import CODE, ORDER, policy_for, rows
-
-HOLDOUT = "holdout/rows.csv"
-
-# The job as the command line starts it, but for Azure ML's run: that one writes what it is told into a file.
-_RUN = """
-import json, pathlib, sys
-from site_agent.job.installation import clean_environment, installed, load_installation
-from site_agent.job.run import run_job
-
-order, told = sys.argv[1], pathlib.Path(sys.argv[2])
-
-
-class Run:
-    facts = {"tags": {}, "metrics": {}}
-
-    def set_tags(self, tags):
-        self.facts["tags"] |= tags
-        self.flush()
-
-    def log(self, name, value):
-        self.facts["metrics"][name] = value
-
-    def flush(self):
-        told.write_text(json.dumps(self.facts))
-
-
-installation = load_installation(installed())
-clean_environment(installation)
-sys.exit(run_job(order, installation, Run))
-"""
+from tests.support.job_installation import InstalledJob
+from tests.support.job_vm import Site, Vm, running_site
+from tests.support.podman import TestPodman, missing_podman
 
 
 @pytest.fixture(scope="package")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ImageRegistry]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     if reason := missing_podman("docker-registry"):
         pytest.skip(reason)
-    with running_registry(tmp_path_factory.mktemp("registry")) as running:
+    with running_site(tmp_path_factory.mktemp("site")) as running:
         yield running
 
 
 @pytest.fixture(scope="package")
-def podman(registry: ImageRegistry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestPodman]:
-    with running_podman(tmp_path_factory.mktemp("podman"), registry.address) as running:
-        running.import_base()
-        yield running
+def podman(site: Site) -> TestPodman:
+    return site.podman
 
 
 @pytest.fixture(scope="package")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_azurite(Path(tmp_path_factory.mktemp("hub")), services=("blob",)) as accounts:
-        yield accounts["testaccount"]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A job that has ended, and what it told Azure ML."""
-
-    status: int
-    printed: str
-    tags: Mapping[str, str]
-    metrics: Mapping[str, float]
-
-    @property
-    def reason(self) -> str:
-        return self.tags.get("edgetrain.failure", "")
-
-    @property
-    def kind(self) -> str:
-        return self.tags.get("edgetrain.failure_kind", "")
-
-
-@dataclass
-class Vm:
-    """A VM with an installed job, a hub with data, a registry with an image; each test has a container of its own."""
-
-    installed: InstalledJob
-    podman: TestPodman
-    registry: ImageRegistry
-    hub: str
-    image: str
-    folder: Path
-    container: str = field(default_factory=lambda: f"tiny-{secrets.token_hex(8)}")
-
-    @property
-    def work(self) -> Path:
-        """Where Azure ML starts the job, and collects its outputs."""
-        return self.folder / "work"
-
-    @property
-    def outputs(self) -> Path:
-        return self.work / "outputs"
-
-    def allow(self, **changes: Any) -> None:
-        """Write the policy, with changes."""
-        self.installed.write_policy(policy_for(self.registry.address, self.container, **changes))
-
-    def put(self, blobs: Mapping[str, bytes]) -> None:
-        hubs.put(self.hub, self.container, dict(blobs))
-
-    def order(self, **changes: Any) -> str:
-        """An order on what is on the hub now."""
-        snapshot = hubs.take_snapshot(self.hub, "tiny", container=self.container, holdout=HOLDOUT)
-        fields = {**ORDER, "container": self.container, "manifest": snapshot.manifest, "image": self.image}
-        return json.dumps(fields | changes)
-
-    def submit(self, **files: str) -> None:
-        """What Azure ML lays beside the job: the code, with changes; names with _ for the dot."""
-        code = self.work / "code"
-        code.mkdir(parents=True, exist_ok=True)
-        changed = {name.replace("_py", ".py").replace("_json", ".json"): text for name, text in files.items()}
-        for name, text in {**CODE, **changed}.items():
-            (code / name).write_text(text, encoding="utf-8")
-
-    def start(self, order: str) -> subprocess.Popen[bytes]:
-        """Start the job, in a session of its own, as Azure ML does."""
-        return subprocess.Popen(
-            [self.installed.python, "-I", "-c", _RUN, order, str(self.folder / "told.json")],
-            cwd=self.work,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    def ended(self, process: subprocess.Popen[bytes]) -> Ended:
-        printed, _ = process.communicate(timeout=120)
-        told_file = self.folder / "told.json"
-        told = json.loads(told_file.read_text()) if told_file.exists() else {"tags": {}, "metrics": {}}
-        return Ended(process.returncode, printed.decode(), told["tags"], told["metrics"])
-
-    def run(self, order: str | None = None, **changes: Any) -> Ended:
-        """Do a whole run; nothing of it may be left, however it ends."""
-        ended = self.ended(self.start(order or self.order(**changes)))
-        self.assert_nothing_is_left()
-        return ended
-
-    def assert_nothing_is_left(self) -> None:
-        runs = self.installed.installation.runs
-        assert self.podman.names() == []
-        assert not runs.exists() or list(runs.iterdir()) == []
-
-    @property
-    def client(self) -> BlobServiceClient:
-        return hubs.client(self.hub)
-
-    def push_champion(self, model: Mapping[str, float]) -> str:
-        """Push an image with a model where a run's image has it; returns its name by digest."""
-        folder = self.folder / "champion"
-        (folder / "model").mkdir(parents=True)
-        (folder / "model/model.json").write_text(json.dumps(model))
-        (folder / "Containerfile").write_text(f"FROM {BASE}\nCOPY model /var/azureml-app/model\n")
-        name = f"{self.registry.address}/models/{self.container}"
-        self.podman("build", "--quiet", "--tag", f"{name}:1", str(folder))
-        return push(self.podman, self.registry, f"{name}:1", name, folder)
-
-    def receipt(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.outputs / "receipt.json").read_text())
-        return found
-
-    def left(self) -> set[str]:
-        """Names of all files that Azure ML would collect."""
-        return {path.relative_to(self.outputs).as_posix() for path in self.outputs.rglob("*") if path.is_file()}
-
-
-@pytest.fixture(scope="package")
-def image(podman: TestPodman, registry: ImageRegistry, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The base image in the registry, by digest; it is not on the VM."""
-    name = f"{registry.address}/scoring/tiny"
-    return push(podman, registry, BASE, name, tmp_path_factory.mktemp("push"))
-
-
-def push(podman: TestPodman, registry: ImageRegistry, image: str, name: str, folder: Path) -> str:
-    """Push an image under a name; returns the name by digest."""
-    login = f"{registry.username}:{registry.password}"
-    podman("push", "--quiet", "--creds", login, "--digestfile", str(folder / "digest"), image, f"{name}:1")
-    return f"{name}@{(folder / 'digest').read_text()}"
-
-
-@pytest.fixture(scope="package")
-def installed(
-    podman: TestPodman, registry: ImageRegistry, hub: str, tmp_path_factory: pytest.TempPathFactory
-) -> InstalledJob:
-    home = tmp_path_factory.mktemp("home")
-    hubs.give_credentials(home, hub)
-    return install_for_tests(
-        home, path=podman.environment["PATH"], engine_environment=podman.environment, registry=registry
-    )
+def installed(site: Site) -> InstalledJob:
+    return site.installed
 
 
 @pytest.fixture
-def vm(
-    installed: InstalledJob, podman: TestPodman, registry: ImageRegistry, hub: str, image: str, tmp_path: Path
-) -> Vm:
-    new = Vm(installed, podman, registry, hub, image, tmp_path)
-    new.put({HOLDOUT: rows(60, seed=1), "landing/a.csv": rows(120, seed=2), "landing/b.csv": rows(120, seed=3)})
-    new.allow()
-    new.submit()
-    return new
+def vm(site: Site, tmp_path: Path) -> Vm:
+    return site.vm(tmp_path)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from site_agent.job.engine import calls_under_way
-from tests.integration.site_agent.conftest import Vm
+from tests.support.job_vm import Vm
 from tests.support.serving_host import wait_for
 from tests.support.tiny_training import TRAIN
 

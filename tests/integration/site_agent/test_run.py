@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from site_agent.job.guard.signing import load_key, verify
-from tests.integration.site_agent.conftest import HOLDOUT, Vm
+from tests.support.job_vm import HOLDOUT, Vm
 from tests.support.tiny_training import EVALUATE, TRAIN, policy_for, rows
 
 CANARY = "4242.4242"

@@ -15,12 +15,12 @@ from pydantic import SecretStr
 from shared.messages import TrainingPhase
 from shared.settings import AzureMl, Compute
 from shared.training_driver import TrainingJob
-from tests.integration.site_agent.conftest import push
 from tests.integration.training_driver import hub as hubs
 from tests.integration.training_driver.client import APP_ROOT, Client
 from tests.integration.training_driver.site import Site
 from tests.support.azurite import running_azurite
 from tests.support.job_installation import InstalledJob, install_for_tests
+from tests.support.job_vm import push
 from tests.support.podman import BASE, TestPodman, missing_podman, running_podman
 from tests.support.serving_host import running_registry, wait_for
 from tests.support.sshd import SshServer, running_sshd

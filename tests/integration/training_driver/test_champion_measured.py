@@ -6,9 +6,9 @@ import pytest
 
 from shared.messages import TrainedModel, TrainingPhase
 from shared.training_driver import TrainingJob
-from tests.integration.site_agent.conftest import push
 from tests.integration.training_driver.conftest import TrainingVm
 from tests.integration.training_driver.site import Site, ref
+from tests.support.job_vm import push
 from tests.support.podman import BASE
 from tests.support.scoring_image import ImageRegistry
 from tests.support.serving_host import PULL_PASSWORD
