@@ -2,22 +2,27 @@
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from site_agent.job.guard.inspection import Box
+from site_agent.job.guard.box import answer
+from site_agent.job.guard.inspection import ANSWER, DATA, MODEL, PACKAGE, PROGRAM, Box, BoxError, BoxTask
 from site_agent.job.guard.receipt import Receipt, Traffic
 from site_agent.job.guard.release import Facts, Produced, release
 from site_agent.job.guard.samples import Reference
 from tests.support.job_orders import POLICY, a_policy, parsed_order
 
+PYTHON = sys.executable
 KEY = ec.generate_private_key(ec.SECP256R1())
 FACTS = Facts(
     started_at=datetime(2026, 11, 28, 20, 0, tzinfo=UTC),
@@ -80,6 +85,25 @@ class EgressRun:
     def document(self, name: str) -> Any:
         """A JSON file of the outputs."""
         return json.loads((self.outputs / name).read_text())
+
+
+def box_here(task: BoxTask) -> bytes:
+    """The same within this process, which has loaded the libraries already."""
+    request = json.loads(task.arguments[3])
+    return json.dumps(answer(request, task.mounts[MODEL], task.mounts[DATA])).encode()
+
+
+def local_box(task: BoxTask) -> bytes:
+    """Runs the program of the box with the libraries of the tests, in a process of its own."""
+    with TemporaryDirectory(prefix="box-") as folder:
+        answer = Path(folder, "answer.json")
+        places = {**{place: str(path) for place, path in task.mounts.items()}, ANSWER: str(answer), "python": PYTHON}
+        places[PROGRAM] = str(task.mounts[PACKAGE] / "job/guard/box.py")
+        command = [places.get(argument, argument) for argument in task.arguments]
+        done = subprocess.run(command, capture_output=True, text=True, cwd="/", timeout=task.seconds, check=False)
+        if done.returncode != 0:
+            raise BoxError(f"it ended with status {done.returncode}: {done.stderr[-2000:]}")
+        return answer.read_bytes()
 
 
 def measurements(rows: int, seed: int = 1) -> np.ndarray[Any, Any]:

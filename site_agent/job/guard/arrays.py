@@ -16,7 +16,8 @@ from site_agent.job.guard.zips import members
 NPY_MAGIC: Final = b"\x93NUMPY"
 _LONGEST_NPY_HEADER: Final = 16_384
 _NPY_HEADER: Final = re.compile(
-    r"\{'descr': (?:'[^'\\]*'|\[[^#\"\\]*\]), 'fortran_order': (?:True|False), 'shape': \([0-9, ]*\), \} *\n"
+    rb"\{'descr': (?:'[<>|=A-Za-z0-9\[\]]{1,40}'|\[[ (),'<>|A-Za-z0-9_\[\]-]{1,8000}\]), "
+    rb"'fortran_order': (?:True|False), 'shape': \((?:[0-9]{1,18}, ?)*(?:[0-9]{1,18})?\), \} *\n"
 )
 _LONGEST_SAFETENSORS_HEADER: Final = 4 * 1024 * 1024
 _LONGEST_METADATA: Final = 4096
@@ -41,15 +42,17 @@ def npy(span: Span, where: str) -> tuple[Piece, list[str]]:
     """The array of a ``.npy`` file, and the names of its fields; raises :class:`HeldBackError`."""
     head = span.read(0, _LONGEST_NPY_HEADER)
     file = io.BytesIO(head)
-    try:
-        version = np.lib.format.read_magic(file)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-        shape, fortran, dtype = read(file, max_header_size=_LONGEST_NPY_HEADER)
-    except (ValueError, KeyError, TypeError):
-        raise HeldBackError("an array in it has a header that numpy does not understand") from None
-    text = head[10 if version == (1, 0) else 12 : file.tell()].decode("latin-1")
-    if not _NPY_HEADER.fullmatch(text):
+    begin = 10 if head[6:8] == b"\x01\x00" else 12
+    text = head[begin : begin + int.from_bytes(head[8:begin], "little")]
+    # Before numpy evaluates it: a literal of Python could hold comments too.
+    if head[6:8] not in (b"\x01\x00", b"\x02\x00") or not _NPY_HEADER.fullmatch(text):
         raise HeldBackError("an array in it has a header that numpy does not write")
+    try:
+        read = np.lib.format.read_array_header_1_0 if begin == 10 else np.lib.format.read_array_header_2_0
+        np.lib.format.read_magic(file)
+        shape, fortran, dtype = read(file, max_header_size=_LONGEST_NPY_HEADER)
+    except (ValueError, TypeError, SyntaxError):
+        raise HeldBackError("an array in it has a header that numpy does not understand") from None
     if dtype.hasobject:
         raise HeldBackError("an array in it holds Python objects")
     data = span.part(file.tell(), span.length - file.tell())

@@ -24,10 +24,10 @@ _LIGHTGBM_FIELDS: Final = (
     "pandas_categorical"
 )
 _LIGHTGBM_KEYS: Final = frozenset(_LIGHTGBM_FIELDS.split())
+_LIGHTGBM_TEXTS: Final = frozenset({"version", "objective", "feature_names", "feature_infos", "pandas_categorical"})
 _NUMERIC: Final = re.compile(r"[-+0-9.eE infnaNIF]*")
 _SECTION: Final = re.compile(r"tree|end of trees|end of parameters|parameters:|feature_importances:|average_output|")
 _PARAMETER: Final = re.compile(r"\[[a-z_0-9]{1,60}: .{0,2000}\]")
-_IMPORTANCE: Final = re.compile(r".{1,200}=[0-9.e+-]{1,30}")
 _XGBOOST_TOP: Final = frozenset({"learner", "version", "Config"})
 _XGBOOST_FIELDS: Final = (
     "attributes feature_names feature_types gradient_booster learner_model_param objective cats "
@@ -38,14 +38,10 @@ _XGBOOST_LEARNER: Final = frozenset(_XGBOOST_FIELDS.split())
 
 def recognise_lightgbm(span: Span) -> Recognised:
     """Every line is a known field, a parameter or the importance of a feature."""
-    if span.length > MOST_TEXT:
-        raise HeldBackError(f"a model as text may have at most {MOST_TEXT} bytes")
-    try:
-        text = span.read().decode("utf-8")
-    except UnicodeDecodeError:
-        raise HeldBackError("it is not text") from None
+    text = _text_of(span)
     found = Recognised("lightgbm", "every line is a known field")
     values: list[float] = []
+    features: list[str] = []
     for line in text.split("\n"):
         if _SECTION.fullmatch(line) or _PARAMETER.fullmatch(line):
             found.strings.append(line)
@@ -53,9 +49,11 @@ def recognise_lightgbm(span: Span) -> Recognised:
         name, _, value = line.partition("=")
         if ":" in name and name.startswith("pandas_categorical"):
             name, _, value = line.partition(":")
-        if name in _LIGHTGBM_KEYS and _NUMERIC.fullmatch(value):
+        if name == "feature_names":
+            features = value.split()
+        if (name in _LIGHTGBM_KEYS or name in features) and _NUMERIC.fullmatch(value):
             values += _floats(value)
-        elif name in _LIGHTGBM_KEYS or _IMPORTANCE.fullmatch(line):
+        elif name in _LIGHTGBM_TEXTS:
             _named(found, name, value, values)
         else:
             raise HeldBackError("it has a line that LightGBM does not write")
@@ -64,6 +62,15 @@ def recognise_lightgbm(span: Span) -> Recognised:
     if values:
         found.pieces.append(numbers("numbers", values))
     return found
+
+
+def _text_of(span: Span) -> str:
+    if span.length > MOST_TEXT:
+        raise HeldBackError(f"a model as text may have at most {MOST_TEXT} bytes")
+    try:
+        return span.read().decode("utf-8")
+    except UnicodeDecodeError:
+        raise HeldBackError("it is not text") from None
 
 
 def _named(found: Recognised, name: str, value: str, values: list[float]) -> None:

@@ -1,9 +1,8 @@
 """Run inside the dependency image, without network: look for training rows where only its libraries can.
 
-    python -P box.py REQUEST
+    python -P box.py REQUEST MODEL DATA ANSWER
 
-The model is in ``/edgetrain/model``, the data in ``/edgetrain/data``; the answer goes to ``/edgetrain/answer``. It says
-where something was found, never what. Model files were checked before: every type in them is on the list.
+The answer says where something was found, never what. The files were checked before: every type in them is listed.
 """
 
 import json
@@ -17,17 +16,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 import numpy as np
 
 from site_agent.job.guard.box_steps import load, rows_after_each_step
-from site_agent.job.guard.findings import PER_ROW, Finding
+from site_agent.job.guard.findings import PER_ROW, ROWS, Finding
 from site_agent.job.guard.formats import FormatRules, recognise
 from site_agent.job.guard.pieces import Recognised
 from site_agent.job.guard.rows import look, short_of_rows, sought
-from site_agent.job.guard.samples import Reference, Samples, read_samples
+from site_agent.job.guard.samples import PARQUET, PICTURES, Reference, Samples, read_samples
 from site_agent.job.guard.shapes import scales_of
 from site_agent.job.guard.spans import HeldBackError, Span
 from site_agent.job.guard.table_readers import READERS
 from site_agent.job.guard.words import TextsOfTheData
 
-MODEL, DATA, ANSWER = Path("/edgetrain/model"), Path("/edgetrain/data"), Path("/edgetrain/answer/answer.json")
 STEPS: Final = "rows_after_each_step"
 _MOST_ROWS: Final = 20_000
 _MOST_FINDINGS: Final = 50
@@ -36,8 +34,9 @@ _MOST_BYTES: Final = 1 << 40  # the job has checked sizes
 
 def main() -> None:
     """Answer the request of the command line."""
-    request = json.loads(sys.argv[1])
-    ANSWER.write_text(json.dumps(answer(request, MODEL, DATA)), encoding="ascii")
+    request, model, data, into = sys.argv[1:]
+    found = answer(json.loads(request), Path(model), Path(data))
+    Path(into).write_text(json.dumps(found), encoding="ascii")
 
 
 def answer(request: Mapping[str, Any], model: Path, data: Path) -> dict[str, Any]:
@@ -46,6 +45,8 @@ def answer(request: Mapping[str, Any], model: Path, data: Path) -> dict[str, Any
     samples = read_samples(Reference(folder=data, declared=declared), READERS, most_rows=_MOST_ROWS, keep_columns=True)
     recognised = {path.relative_to(model).as_posix(): each for path, each in _files(model, request)}
     found: list[Finding] = []
+    if PARQUET in samples.unread:
+        found.append(Finding(check=ROWS, where="data", what=f"{PARQUET} cannot be read without pyarrow in the image"))
     if request["all_rows"]:
         found += short_of_rows(samples, request["least_rows"])
         wanted, scales = sought(samples, least_rows=request["least_rows"]), scales_of(samples)
@@ -57,7 +58,9 @@ def answer(request: Mapping[str, Any], model: Path, data: Path) -> dict[str, Any
             looked += 1
             made = Samples(rows=samples.rows, every=samples.every, matrix=np.asarray(matrix, np.float64))
             found += _look_after(step, made, name, recognised[name], request["least_rows"])
-    details = f"{len(samples.lines) or samples.rows} rows, after {looked} steps"
+    details = f"{samples.rows} rows, after {looked} steps"
+    if PICTURES in samples.unread:
+        details += f"; {PICTURES} as bytes only, without Pillow in the image"
     texts = TextsOfTheData(samples, request["least_rows"])
     shown = [[each.check, texts.without(each.where), each.what] for each in sorted(set(found))[:_MOST_FINDINGS]]
     return {"findings": shown, "detail": details}

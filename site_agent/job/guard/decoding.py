@@ -1,4 +1,4 @@
-"""What may be wrapped in bytes: compressed streams, texts in base64, base32 and hexadecimal, bytes written as numbers.
+"""What may be wrapped in bytes: compressed streams, base64, base32, hexadecimal, bytes or rows written as numbers.
 
 Two levels deep, with bounds.
 """
@@ -28,6 +28,8 @@ _IN_BASE64: Final = np.isin(
 _HEX: Final = re.compile(rb"[0-9a-fA-F]+")
 _BASE32: Final = re.compile(rb"[A-Z2-7]+")
 _STEP: Final = 8
+_NUMBER: Final = re.compile(rb"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_IN_NUMBERS: Final = np.isin(np.arange(256), np.frombuffer(b"0123456789.,;+-eE \t\r\n[]()|", np.uint8))
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 
 _DECOMPRESSORS: Final[dict[bytes, Callable[[], Any]]] = {
@@ -39,6 +41,9 @@ _DECOMPRESSORS: Final[dict[bytes, Callable[[], Any]]] = {
     b"BZh": bz2.BZ2Decompressor,
     b"\xfd7zXZ\x00": lambda: lzma.LZMADecompressor(memlimit=1 << 28),
 }
+_BEGINS: Final = np.zeros(1 << 16, np.bool_)
+_BEGINS[[int.from_bytes(magic[:2], "little") for magic in _DECOMPRESSORS]] = True
+_NO_PAIRS: Final = np.empty(0, "<u2")
 
 
 def decoded(piece: Piece) -> Iterator[tuple[str, bytes]]:
@@ -55,10 +60,11 @@ def decoded(piece: Piece) -> Iterator[tuple[str, bytes]]:
 def _wrapped(piece: Piece) -> Iterator[tuple[str, bytes]]:
     yield from _unpacked(piece)
     yield from _texts(piece)
-    yield from _as_bytes(piece)
+    yield from _numbers(piece)
+    yield from as_bytes(piece)
 
 
-def _as_bytes(piece: Piece) -> Iterator[tuple[str, bytes]]:
+def as_bytes(piece: Piece) -> Iterator[tuple[str, bytes]]:
     """An array of whole numbers that bytes could be."""
     if not piece.dtype or np.dtype(piece.dtype).kind not in "fiu" or piece.size > _MOST_AS_BYTES:
         return
@@ -73,14 +79,23 @@ def _as_bytes(piece: Piece) -> Iterator[tuple[str, bytes]]:
 def _unpacked(piece: Piece) -> Iterator[tuple[str, bytes]]:
     tries = 0
     for start, data in _chunks(piece, overlap=8):
-        for magic, make in _DECOMPRESSORS.items():
-            at = data.find(magic)
-            while at >= 0 and tries < _MOST_TRIES:
-                tries += 1
-                found = _decompressed(make(), data, at, piece, start)
-                if found:
-                    yield "compressed", found
-                at = data.find(magic, at + 1)
+        for at in _beginnings(data):
+            make = next((each for magic, each in _DECOMPRESSORS.items() if data.startswith(magic, at)), None)
+            if make is None or tries >= _MOST_TRIES:
+                continue
+            tries += 1
+            found = _decompressed(make(), data, at, piece, start)
+            if found:
+                yield "compressed", found
+
+
+def _beginnings(data: bytes) -> list[int]:
+    """Where the first two bytes of a compressed stream are."""
+    found: list[int] = []
+    for offset in range(2):
+        pairs = np.frombuffer(data, "<u2", (len(data) - offset) // 2, offset) if len(data) > offset else _NO_PAIRS
+        found += (np.flatnonzero(_BEGINS[pairs]) * 2 + offset).tolist()
+    return sorted(found)
 
 
 def _decompressed(decompressor: Any, data: bytes, at: int, piece: Piece, start: int) -> bytes:
@@ -119,6 +134,16 @@ def _text(run: bytes) -> Iterator[tuple[str, bytes]]:
     for offset in range(4):
         part = plain[offset:]
         yield "base64", binascii.a2b_base64(part[: len(part) // 4 * 4])
+
+
+def _numbers(piece: Piece) -> Iterator[tuple[str, bytes]]:
+    """Numbers that are written in digits, in bytes that are mostly such."""
+    if piece.dtype and np.dtype(piece.dtype).itemsize > 1:
+        return
+    for _, data in _chunks(piece, overlap=0):
+        if data and _IN_NUMBERS[np.frombuffer(data, np.uint8)].mean() > 0.6:
+            found = np.array([float(each) for each in _NUMBER.findall(data)], "<f8")
+            yield "written in digits", found.tobytes()
 
 
 def _candidates(data: bytes) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """Look up many byte strings in a long run of bytes, at every position, with flat memory.
 
-Each byte string (a *window* of a training row) is known by the four bytes at its group's anchor and by a hash of all
-its bytes. A table says at which positions an anchor may begin; only there a hash is made.
+Each byte string (a *window* of a training row) has eight bytes at its group's anchor. One table says which four bytes
+can be the second half of an anchor, another which eight can be one; only where both agree all bytes are hashed.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
+Words = NDArray[np.uint32]
 
 _MOST_GROUPS: Final = 32
 _BITS_OF_SMALL, _BITS_OF_LARGE = 22, 24
@@ -35,29 +36,29 @@ class Index:
     """Windows by group. ``owner`` of a window: the number of the row, line or file that it is of."""
 
     groups: list[_Group] = field(default_factory=list)
-    _anchors: list[NDArray[np.uint32]] = field(default_factory=list)
-    _starts: Any = None
+    _anchors: list[tuple[Words, Words]] = field(default_factory=list)
+    _halves: Any = None
     _masks: Any = None
     _bits: int = _BITS_OF_SMALL
 
     def add(self, label: str, windows: Bytes, owners: Numbers, anchor: int) -> None:
-        """Add windows of one length (two dimensions), whose four bytes at ``anchor`` are to differ much.
+        """Add windows of one length, at least eight bytes (two dimensions), that differ much at ``anchor``.
 
-        Windows with an anchor of equal bytes, such as zeros, are left out: they would be looked at everywhere.
+        Windows whose bytes there are all equal, such as zeros, are left out: they would be looked at everywhere.
         """
         if len(self.groups) >= _MOST_GROUPS or not len(windows):
             return
-        anchors = np.ascontiguousarray(windows[:, anchor : anchor + 4]).view("<u4").ravel()
-        telling = (windows[:, anchor : anchor + 4] != windows[:, anchor : anchor + 1]).any(axis=1)
-        windows, owners, anchors = windows[telling], owners[telling], anchors[telling]
+        telling = (windows[:, anchor + 4 : anchor + 8] != windows[:, anchor + 4 : anchor + 5]).any(axis=1)
+        windows, owners = windows[telling], owners[telling]
         if not len(windows):
             return
+        words = np.ascontiguousarray(windows[:, anchor : anchor + 8]).view("<u4")
         hashes = _hashed(windows)
         order = np.argsort(hashes, kind="stable")
         group = _Group(label, windows.shape[1], anchor, hashes[order], owners[order])
         self.groups.append(group)
-        self._anchors.append(anchors)
-        self._starts = None
+        self._anchors.append((words[:, 0].copy(), words[:, 1].copy()))
+        self._halves = None
 
     def __bool__(self) -> bool:
         return bool(self.groups)
@@ -72,7 +73,7 @@ class Index:
         found: dict[str, set[int]] = {}
         if not self.groups:
             return found
-        if self._starts is None:
+        if self._halves is None:
             self._build()
         kept = b""
         for chunk in chunks:
@@ -82,33 +83,33 @@ class Index:
         return found
 
     def _build(self) -> None:
-        total = sum(len(anchors) for anchors in self._anchors)
-        self._bits = min(_BITS_OF_LARGE, max(_BITS_OF_SMALL, (16 * total).bit_length()))
-        self._starts = np.zeros(1 << self._bits, np.bool_)
+        total = sum(len(second) for _, second in self._anchors)
+        self._bits = min(_BITS_OF_LARGE, max(_BITS_OF_SMALL, (8 * total).bit_length()))
+        self._halves = np.zeros(1 << self._bits, np.bool_)
         self._masks = np.zeros(1 << self._bits, np.uint32)
-        for number, anchors in enumerate(self._anchors):
-            slots = self._slots(np.unique(anchors))
-            self._starts[slots] = True
-            self._masks[slots] |= np.uint32(1 << number)
+        for number, (first, second) in enumerate(self._anchors):
+            self._halves[self._slots(second)] = True
+            self._masks[self._slots(_mixed(first, second))] |= np.uint32(1 << number)
 
-    def _slots(self, values: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    def _slots(self, values: Words) -> Words:
         return (values * _SPREAD) >> np.uint32(32 - self._bits)
 
     def _find_in(self, data: Bytes, found: dict[str, set[int]]) -> None:
         for offset in range(4):
             usable = (len(data) - offset) // 4 * 4
-            if usable < 4:
+            if usable < 8:
                 return
-            slots = self._slots(data[offset : offset + usable].view("<u4"))
-            candidates = np.flatnonzero(self._starts[slots])
-            if not len(candidates):
+            words = data[offset : offset + usable].view("<u4")
+            seconds = np.flatnonzero(self._halves[self._slots(words[1:])])
+            masks = self._masks[self._slots(_mixed(words[seconds], words[seconds + 1]))]
+            seconds, masks = seconds[masks != 0], masks[masks != 0]
+            if not len(seconds):
                 continue
-            masks = self._masks[slots[candidates]]
-            positions = candidates.astype(np.int64) * 4 + offset
-            for number, group in enumerate(self.groups):
+            positions = seconds.astype(np.int64) * 4 + offset
+            for number in _bits_in(masks):
+                group = self.groups[number]
                 here = positions[(masks & np.uint32(1 << number)) != 0] - group.anchor
-                if len(here):
-                    self._confirm(data, group, here, found)
+                self._confirm(data, group, here, found)
 
     def _confirm(self, data: Bytes, group: _Group, starts: Numbers, found: dict[str, set[int]]) -> None:
         starts = starts[(starts >= 0) & (starts + group.length <= len(data))]
@@ -121,6 +122,15 @@ class Index:
             hits = np.unique(places[group.hashes[places] == hashes])
             if len(hits):
                 found.setdefault(group.label, set()).update(group.owners[hits].tolist())
+
+
+def _mixed(first: Words, second: Words) -> Words:
+    return first * np.uint32(0x85EBCA6B) + second
+
+
+def _bits_in(masks: Words) -> list[int]:
+    together = int(np.bitwise_or.reduce(masks))
+    return [number for number in range(_MOST_GROUPS) if together >> number & 1]
 
 
 _MULTIPLIERS: Final = np.random.default_rng(20261128).integers(1, 1 << 63, _LONGEST // 4, np.uint64) * np.uint64(2) + 1

@@ -25,7 +25,9 @@ from site_agent.job.policy import PipelineRule
 
 STEPS: Final = "rows_after_each_step"
 _WAIVED: Final = "waived"
-PROGRAM: Final = "/edgetrain/guard/site_agent/job/guard/box.py"
+PACKAGE: Final = "/edgetrain/guard/site_agent"
+PROGRAM: Final = f"{PACKAGE}/job/guard/box.py"
+MODEL, DATA, ANSWER = "/edgetrain/model", "/edgetrain/data", "/edgetrain/answer/answer.json"
 LARGEST_ANSWER: Final = 64 * 1024
 SECONDS: Final = 600
 _MOST_FINDINGS: Final = 50
@@ -39,7 +41,10 @@ class BoxError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxTask:
-    """A program for the box. ``mounts``: folders and files of the VM by their place in the container, read-only."""
+    """A program for the box. ``mounts``: folders of the VM by their place in the container, read-only.
+
+    The folder of :data:`ANSWER` is there besides, empty and writable; ``most_bytes`` is what the answer may have.
+    """
 
     arguments: tuple[str, ...]
     mounts: Mapping[str, Path]
@@ -51,7 +56,7 @@ class Box(Protocol):
     """Runs a program in the dependency image without network."""
 
     def __call__(self, task: BoxTask) -> bytes:
-        """What the program wrote to ``/edgetrain/answer/answer.json``; raises :class:`BoxError`."""
+        """What the program wrote to :data:`ANSWER`; raises :class:`BoxError`."""
         ...
 
 
@@ -167,13 +172,9 @@ def _ask(
         "extra_types": list(rule.extra_types),
         "declared": {name: sorted(values) for name, values in reference.declared.items()},
     }
-    mounts = {
-        "/edgetrain/guard/site_agent": Path(site_agent.__file__).parent,
-        "/edgetrain/model": model,
-        "/edgetrain/data": reference.folder,
-    }
+    mounts = {PACKAGE: Path(site_agent.__file__).parent, MODEL: model, DATA: reference.folder}
     # Not -I: where an image has its libraries is in its PYTHONPATH.
-    task = BoxTask(arguments=("python", "-P", PROGRAM, json.dumps(request)), mounts=mounts)
+    task = BoxTask(arguments=("python", "-P", PROGRAM, json.dumps(request), MODEL, DATA, ANSWER), mounts=mounts)
     try:
         answer = box(task)
         found, detail = parse_answer(answer)
@@ -187,7 +188,7 @@ def _ask(
 
 
 def _unread(samples: Samples, why: str) -> Finding:
-    return Finding(check=names.ROWS, where="data", what=f"{' and '.join(samples.unread)} cannot be looked for: {why}")
+    return Finding(check=names.ROWS, where="data", what=f"{' and '.join(samples.unread)} cannot be read: {why}")
 
 
 def parse_answer(answer: bytes) -> tuple[list[Finding], str]:

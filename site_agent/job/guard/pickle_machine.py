@@ -14,6 +14,7 @@ import numpy as np
 from site_agent.job.guard.pieces import Piece, Recognised, as_float
 from site_agent.job.guard.spans import HeldBackError, Span
 
+_ENCODE: Final = "_codecs.encode"
 _WRAPPER: Final = "joblib.numpy_pickle.NumpyArrayWrapper"
 _MOST_INSTRUCTIONS: Final = 20_000_000
 # These make values of types that only look harmless in skops, where nothing is called by name.
@@ -118,6 +119,15 @@ class Machine:
         if not isinstance(by, _Global | _Made) or (isinstance(by, _Global) and by.name in _NOT_CALLED):
             raise HeldBackError("it calls what is not a type on the list")
         stack.append(_Made(by, arguments))
+        if isinstance(by, _Global) and by.name == _ENCODE:
+            self.encoded(arguments)
+
+    def encoded(self, arguments: Any) -> None:
+        """Bytes as pickles before the third protocol have them: a text in Latin-1."""
+        text, codec = arguments
+        if codec not in ("latin1", "latin-1") or not isinstance(text, str):
+            raise HeldBackError("it has bytes in an encoding that pickles do not use")
+        self.found.pieces.append(Piece("bytes", text.encode("latin-1")))
 
     def build(self, stack: list[Any]) -> None:
         """BUILD: give an object its state. joblib's wrappers are followed by the bytes of an array."""
@@ -134,7 +144,8 @@ class Machine:
     def named_array(self, state: tuple[Any, ...]) -> None:
         """The last bytes were those of an array whose shape and type are known."""
         _, shape, dtype, fortran, data = state
-        if isinstance(data, bytes) and self.found.pieces:
+        is_bytes = isinstance(data, bytes) or (isinstance(data, _Made) and _is_by(data, _ENCODE))
+        if is_bytes and self.found.pieces:
             last = self.found.pieces.pop()
             self.found.pieces.append(Piece("array", last.content, _simple(dtype), tuple(shape), bool(fortran)))
 

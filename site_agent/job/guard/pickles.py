@@ -15,6 +15,7 @@ from site_agent.job.guard.pieces import Recognised, numbers, place
 from site_agent.job.guard.skops_files import listed_names, trusted_types
 from site_agent.job.guard.spans import CHUNK, HeldBackError, Span, inflated, spooled
 
+_MOST_AT_ONCE: Final = 1 << 16
 MAGICS: Final = (b"\x80", b"x\x01", b"x^", b"x\x9c", b"x\xda", b"\x1f\x8b", b"BZh", b"\x5d\x00", b"\xfd7zXZ")
 
 
@@ -23,7 +24,7 @@ def recognise_pickle(span: Span, *, extra_types: Collection[str], most: int) -> 
     content = _unpacked(span, most)
     found = Recognised("pickle", "every global is on the list of exact names", loadable="pickle")
     allowed = trusted_types() | listed_names("pickle_helpers.txt") | frozenset(extra_types)
-    file = io.BufferedReader(_Raw(content))
+    file = _File(_Raw(content))
     machine = Machine(file, content, allowed, found)
     machine.run()
     if file.read(1):
@@ -31,6 +32,20 @@ def recognise_pickle(span: Span, *, extra_types: Collection[str], most: int) -> 
     if machine.values:
         found.pieces.append(numbers(place("numbers"), machine.values))
     return found
+
+
+class _File(io.BufferedReader):
+    """Reads no more than there is: a length in a pickle may be any number."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next bytes, fewer at the end."""
+        return super().read(None if size is None or (size > _MOST_AT_ONCE and self._reaches_the_end(size)) else size)
+
+    def _reaches_the_end(self, size: int) -> bool:
+        here = self.tell()
+        end = self.seek(0, io.SEEK_END)
+        self.seek(here)
+        return size >= end - here
 
 
 class _Raw(io.RawIOBase):

@@ -25,6 +25,16 @@ _BATCH: Final = 5_000
 _LONGEST_LINE: Final = 1 << 20
 _HEAD: Final = 128  # bytes at the beginning of a binary file are its format's, not its own
 _WORD: Final = re.compile(r"[^\W_]{3,40}")
+PARQUET, PICTURES = "Parquet files", "pictures"
+_KINDS: Final = {
+    b"PAR1": PARQUET,
+    b"\x89PNG": PICTURES,
+    b"\xff\xd8\xff": PICTURES,
+    b"II*\x00": PICTURES,
+    b"MM\x00*": PICTURES,
+    b"GIF8": PICTURES,
+    b"BM": PICTURES,
+}
 _SNIFFED: Final = 1 << 16
 
 
@@ -126,7 +136,8 @@ def _is_text(path: Path) -> bool:
 
 def _needs_library(path: Path) -> str:
     with path.open("rb") as file:
-        return "Parquet" if file.read(4) == b"PAR1" else ""
+        head = file.read(8)
+    return next((kind for magic, kind in _KINDS.items() if head.startswith(magic)), "")
 
 
 def _add_lines(path: Path, kept: _Kept) -> list[str] | None:

@@ -75,7 +75,7 @@ def _divided(values: Matrix, by: Matrix) -> Matrix:
 
 def _usual_distance(form: Matrix) -> float:
     """The median distance of a row to the nearest other one."""
-    some = form[:: max(1, len(form) // 200)]
+    some = form[:: max(1, len(form) // 64)]
     distances = _distances(some, form)
     distances[distances < 1e-9] = np.inf  # itself, and rows that stand twice
     nearest = distances.min(axis=1)
@@ -176,7 +176,13 @@ def entry_per_row(piece: Piece, samples: Samples) -> str:
     """Why an array tells something of each row: it has as many entries as there are rows. Empty when it does not."""
     rows = samples.rows
     listed = piece.where.endswith("numbers")  # all numbers of a file in a row, whose count means nothing
-    if not piece.dtype or listed or rows not in piece.shape or rows < 2 * FEWEST_ROWS:
+    if (
+        not piece.dtype
+        or np.dtype(piece.dtype).kind not in "fiu"
+        or listed
+        or rows not in piece.shape
+        or rows < 2 * FEWEST_ROWS
+    ):
         return ""
     if np.dtype(piece.dtype).kind not in "fiub":  # texts are looked at as texts
         return ""

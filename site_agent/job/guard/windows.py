@@ -25,6 +25,7 @@ _MOST_COLUMNS_OF_A_WINDOW: Final = 400
 _MOST_IN_ODD_FORMS: Final = 4_000
 TEXT_LENGTHS: Final = (24, 12)
 _FEWEST_LETTERS: Final = 7
+_FEWEST_BYTES: Final = 16  # of whole numbers; fewer stand in any file
 _BINARY: Final = 32  # bytes
 
 
@@ -61,8 +62,11 @@ def blocks_of(bits: Sequence[float]) -> list[tuple[int, int]]:
     return [found[0], found[len(found) // 2], found[-1]]
 
 
-def add_rows(index: Index, matrix: Matrix, label: str) -> int:
-    """Add the rows of a table of numbers; returns how many have enough information to be looked for."""
+def add_rows(index: Index, matrix: Matrix, label: str, *, odd_forms: bool = True) -> int:
+    """Add the rows of a table of numbers; returns how many have enough information to be looked for.
+
+    ``odd_forms``: look for some of them as whole numbers, big-endian and in reverse too.
+    """
     rows, columns = matrix.shape
     if rows < 2 or columns < _FEWEST_COLUMNS:
         return 0
@@ -79,12 +83,14 @@ def add_rows(index: Index, matrix: Matrix, label: str) -> int:
             if key not in seen:
                 seen.add(key)
                 anchor = int(bits[:, chosen].mean(axis=0).argmax())
-                covered |= _add_block(index, matrix, bits, _Block(chosen, anchor), label, first=len(seen) == 1)
+                covered |= _add_block(
+                    index, matrix, bits, _Block(chosen, anchor), label, odd_forms=odd_forms and len(seen) == 1
+                )
     return int(covered.sum())
 
 
 def _add_block(
-    index: Index, matrix: Matrix, bits: Matrix, block: _Block, label: str, *, first: bool
+    index: Index, matrix: Matrix, bits: Matrix, block: _Block, label: str, *, odd_forms: bool
 ) -> NDArray[np.bool_]:
     values = np.ascontiguousarray(matrix[:, block.columns])
     enough: NDArray[np.bool_] = bits[:, block.columns].sum(axis=1) >= _FEWEST_BITS
@@ -97,9 +103,10 @@ def _add_block(
         forms: list[tuple[str, Any]] = [("float64", "<f8"), ("float32", "<f4")]
         for name, dtype in forms:
             _add(index, f"{label} as {name}", values.astype(dtype), owners, block.anchor)
-        if first:
+        if odd_forms:
             few = slice(None, None, max(1, len(values) // _MOST_IN_ODD_FORMS))
             _add_odd_forms(index, values[few], owners[few], block.anchor, label)
+            _add_whole_numbers(index, matrix[telling][few], block, owners[few], label)
     return telling
 
 
@@ -110,24 +117,28 @@ def _add_odd_forms(index: Index, values: Matrix, owners: NDArray[np.int64], anch
         _add(index, f"{label} as {name}, big-endian", values.astype(big), owners, anchor)
         _add(index, f"{label} as {name}, in reverse", back.astype(little), owners, width - 1 - anchor)
         _add(index, f"{label} as {name}, its bytes in reverse", back.astype(big), owners, width - 1 - anchor)
-    if not np.array_equal(values, np.trunc(values)):
-        return
+
+
+def _add_whole_numbers(index: Index, rows: Matrix, block: _Block, owners: NDArray[np.int64], label: str) -> None:
+    """Whole numbers take little room: as many columns as make sixteen bytes."""
+    begin = int(block.columns[0])
     for name in ("int64", "int32", "int16", "uint8"):
         limits = np.iinfo(name)
+        end = max(int(block.columns[-1]) + 1, begin + _FEWEST_BYTES // np.dtype(name).itemsize)
+        values = rows[:, begin:end]
+        if end > rows.shape[1] or not np.array_equal(values, np.trunc(values)):
+            continue
         if values.min() >= limits.min and values.max() <= limits.max:
-            _add(index, f"{label} as {name}", values.astype(name), owners, anchor)
+            _add(index, f"{label} as {name}", values.astype(name), owners, block.anchor)
 
 
 def _add(index: Index, label: str, values: NDArray[Any], owners: NDArray[np.int64], anchor: int) -> None:
     size = values.dtype.itemsize
     data = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
-    at = anchor * size
-    if size == 8 and values.dtype.byteorder != ">":
-        at += 4  # sign, exponent and the first digits: the rest is zero for round numbers
-    at = min(at, data.shape[1] - 4)
-    if size < 4 and data.shape[1] < 8:
-        return  # eight bytes and fewer stand in any file
-    index.add(label, data, owners, at)
+    # The second half of the anchor must tell: in double precision it is that of the value with sign, exponent and the
+    # first digits, which big-endian numbers begin with; the other half is zero for round numbers.
+    at = anchor * size - (4 if size == 4 or (size == 8 and values.dtype.byteorder == ">") else 0)
+    index.add(label, data, owners, min(max(at, 0), data.shape[1] - 8))
 
 
 def _distinct(values: Matrix) -> NDArray[np.int64]:
@@ -158,7 +169,7 @@ def _add_texts(index: Index, label: str, parts: list[tuple[int, bytes]], length:
     parts = [(number, part) for number, part in parts if len(part) == length and len(set(part)) >= _FEWEST_LETTERS]
     if parts:
         windows = np.frombuffer(b"".join(part for _, part in parts), np.uint8).reshape(-1, length)
-        index.add(label, windows, np.array([number for number, _ in parts], np.int64), length // 2 - 2)
+        index.add(label, windows, np.array([number for number, _ in parts], np.int64), length // 2 - 4)
     return {number for number, _ in parts}
 
 
