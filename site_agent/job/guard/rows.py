@@ -65,9 +65,8 @@ def look(
     for piece, rows in _with_rows(list(_pieces(recognised)), wanted):
         said = [(names.ROWS, f"{rows_are} {what}") for what in rows] or list(_told_by_shape(piece, wanted, scales))
         if piece.where.endswith("class_count_") and _has_small_class(piece, least_rows):
-            said.append(
-                (names.LEAST_ROWS, f"means and variances of a class with fewer than {least_rows} training rows")
-            )
+            what = f"means and variances of a class with fewer than {least_rows} training rows"
+            said.append((names.LEAST_ROWS, what))
         if said:
             where = wanted.texts.without(f"{file} {piece.where}".strip())
             found += [Finding(check=check, where=where, what=what) for check, what in said]
@@ -87,12 +86,11 @@ def _told_by_shape(piece: Piece, wanted: Sought, scales: Scales) -> Iterator[tup
 
 def _pieces(recognised: Recognised) -> Iterator[Piece]:
     yield from recognised.pieces
-    joined = "\n".join(_all_strings(recognised))[:_MOST_TEXT]
+    strings = list(_all_strings(recognised))
+    joined, together = "\n".join(strings)[:_MOST_TEXT], "".join(strings)[:_MOST_TEXT]
     if joined:
         yield Piece("texts", joined.encode("utf-8", "surrogatepass"))
-        yield Piece(
-            "texts run together", "".join(_all_strings(recognised))[:_MOST_TEXT].encode("utf-8", "surrogatepass")
-        )
+        yield Piece("texts run together", together.encode("utf-8", "surrogatepass"))
         if not joined.isascii():  # bytes may be written as the first 256 letters
             yield Piece("texts", joined.encode("latin-1", "ignore"))
         in_texts = [float(each) for each in _NUMBER.findall(joined)]

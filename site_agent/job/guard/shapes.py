@@ -176,13 +176,7 @@ def entry_per_row(piece: Piece, samples: Samples) -> str:
     """Why an array tells something of each row: it has as many entries as there are rows. Empty when it does not."""
     rows = samples.rows
     listed = piece.where.endswith("numbers")  # all numbers of a file in a row, whose count means nothing
-    if (
-        not piece.dtype
-        or np.dtype(piece.dtype).kind not in "fiu"
-        or listed
-        or rows not in piece.shape
-        or rows < 2 * FEWEST_ROWS
-    ):
+    if not piece.dtype or listed or rows not in piece.shape or rows < 2 * FEWEST_ROWS:
         return ""
     if np.dtype(piece.dtype).kind not in "fiub":  # texts are looked at as texts
         return ""
