@@ -46,7 +46,7 @@ from site_agent.job.policy import Policy, load_policy
 from site_agent.job.run_folder import RunFolder
 from site_agent.job.stages import Stages
 from site_agent.job.statistics import compare
-from site_agent.job.sweep import PATIENCE, Guardian, clean, locked_run, sweep
+from site_agent.job.sweep import Guardian, clean, job_lock, sweep
 from site_agent.job.vitals import Network
 
 OUTPUTS: Final = "outputs"
@@ -121,7 +121,7 @@ class Job:
         """The run's folder for a ``with`` block, with its lock held and a guardian beside."""
         installation, run_id = self.installation, self.order.run_id
         engine = installation.engine_for(run_id)
-        with locked_run(installation.runs, run_id, patience=PATIENCE):
+        with job_lock(installation.runs, run_id):
             guardian = Guardian(run_id) if self.guarded else None
             clean(installation.runs, run_id, engine)  # an earlier attempt of this run may have been killed
             folder = RunFolder(installation.runs / run_id)

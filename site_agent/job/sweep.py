@@ -30,11 +30,12 @@ _LOCK: Final = ".lock"
 _DONE: Final = b"done"
 _CALL_SECONDS: Final = 60.0
 _POLL: Final = 0.05
-_MOMENT: Final = 5.0
+_MOMENT: Final = 3.0  # for which a process that a job was just starting has the job's lock after its end
+_WORKS, _CLEANS = b"works", b"cleans up"  # what the holder of a lock says of itself
 _GUARD_PAUSES: Final = (0.5, 1.0, 2.0, 5.0, *([15.0] * 20))  # seconds between attempts of a guardian
 
-PATIENCE: Final = 20.0
-"""Seconds for which a job waits for the lock of its run: a guardian may be cleaning up after an earlier attempt."""
+PATIENCE: Final = 60.0
+"""Seconds for which a job waits for whoever cleans up after an earlier attempt of its run."""
 
 Engines = Callable[[str], Engine]
 """The engine for a run, by its id."""
@@ -46,10 +47,32 @@ class UnderWayError(OutsideError):
 
 @contextmanager
 def locked_run(runs: Path, run_id: str, *, patience: float = 0.0) -> Iterator[None]:
-    """Hold a run's lock; raises :class:`UnderWayError` when another process still has it after so many seconds."""
+    """Hold a run's lock to clean up; raises :class:`UnderWayError` when another still has it after so many seconds."""
     deadline = time.monotonic() + patience
-    while (descriptor := _lock(runs, run_id)) is None and time.monotonic() < deadline:
+    while (descriptor := _lock(runs, run_id, _CLEANS)) is None and time.monotonic() < deadline:
         time.sleep(_POLL)
+    with _held(runs, run_id, descriptor):
+        yield
+
+
+@contextmanager
+def job_lock(runs: Path, run_id: str) -> Iterator[None]:
+    """Hold a run's lock to do the run; raises :class:`UnderWayError` when another job of the run is alive.
+
+    Whoever only cleans up after an earlier attempt is waited for.
+    """
+    began = time.monotonic()
+    while (descriptor := _lock(runs, run_id, _WORKS)) is None:
+        waited = time.monotonic() - began
+        if waited > PATIENCE or (waited > _MOMENT and _holder(runs, run_id) == _WORKS):
+            break
+        time.sleep(_POLL)
+    with _held(runs, run_id, descriptor):
+        yield
+
+
+@contextmanager
+def _held(runs: Path, run_id: str, descriptor: int | None) -> Iterator[None]:
     if descriptor is None:
         raise UnderWayError(f"run {run_id} is under way on the VM already; it goes on there")
     try:
@@ -106,7 +129,15 @@ def _lock_path(runs: Path, run_id: str) -> Path:
     return runs / f"{run_id}{_LOCK}"
 
 
-def _lock(runs: Path, run_id: str) -> int | None:
+def _holder(runs: Path, run_id: str) -> bytes:
+    """What the holder of a lock does with it; empty when there is none."""
+    try:
+        return _lock_path(runs, run_id).read_bytes()
+    except OSError:
+        return b""
+
+
+def _lock(runs: Path, run_id: str, doing: bytes) -> int | None:
     path = _lock_path(runs, run_id)
     runs.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
@@ -114,6 +145,8 @@ def _lock(runs: Path, run_id: str) -> int | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, doing)
                 return descriptor
         except BlockingIOError:
             os.close(descriptor)
@@ -159,7 +192,6 @@ def guard(run_id: str, job: IO[bytes], runs: Path, engine: Engine, note: Callabl
         return
     for pause in _GUARD_PAUSES:
         try:
-            # A process that the job was just starting has its lock for a moment longer than the job.
             with locked_run(runs, run_id, patience=_MOMENT):
                 clean(runs, run_id, engine)
             return

@@ -1,5 +1,6 @@
-"""A job, its container and its guardian are killed at any moment of a run: nothing is left, nothing trains twice."""
+"""Job, guardian, container, engine, or all at once are killed at any moment: nothing is left, nothing trains twice."""
 
+import contextlib
 import json
 import os
 import random
@@ -16,9 +17,11 @@ from tests.support.job_vm import Vm
 from tests.support.serving_host import wait_for
 from tests.support.tiny_training import TRAIN
 
-POINTS = 32
+POINTS = 35
 LONGEST = 9.0  # seconds that a run takes here, about
-NAME = "edgetrain-job-tiny-0123456789ab-1"
+VICTIMS = ("job", "job and guardian", "container", "engine", "host")
+RUN = "tiny-0123456789ab-1"
+NAME = f"edgetrain-job-{RUN}"
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def slow(vm: Vm) -> Iterator[Vm]:
 @pytest.mark.parametrize("point", range(POINTS))
 def test_a_run_that_is_killed_leaves_nothing_and_can_be_repeated(slow: Vm, point: int) -> None:
     draw = random.Random(point)
-    what = ("job", "job and guardian", "container")[point % 3]
+    what = VICTIMS[point % len(VICTIMS)]
     order = slow.order()
     since = time.time()
     process = slow.start(order)
@@ -42,7 +45,7 @@ def test_a_run_that_is_killed_leaves_nothing_and_can_be_repeated(slow: Vm, point
 
     killed = kill(slow, process, what)
 
-    if what == "container":
+    if what in {"container", "engine"}:
         ended = slow.ended(process)
         assert ended.status == (1 if killed and ended.reason else 0), ended.printed
         if ended.status:
@@ -71,6 +74,7 @@ def test_a_run_that_is_ended_softly_says_so_and_leaves_nothing(slow: Vm) -> None
 
 
 def test_a_second_job_of_the_same_run_is_refused_while_the_first_lives(slow: Vm) -> None:
+    slow.submit(train_py="import time; time.sleep(20)\n" + TRAIN)
     order = slow.order()
     first = slow.start(order)
     wait_for(lambda: f"{NAME}-train" in slow.podman.names(), "the training", seconds=60)
@@ -86,38 +90,53 @@ def test_a_second_job_of_the_same_run_is_refused_while_the_first_lives(slow: Vm)
 
 def kill(vm: Vm, process: "subprocess.Popen[bytes]", what: str) -> bool:
     """Kill it hard; whether there was something to kill."""
-    if what == "container":
-        names = vm.podman.names()
-        for name in names:
-            subprocess.run(
-                ["podman", "kill", "--signal", "KILL", name],
-                env=vm.podman.environment,
-                check=False,
-                capture_output=True,
-            )
-        return bool(names)
-    victims = guardians() if what == "job and guardian" else []
-    os.killpg(process.pid, signal.SIGKILL)
+    victims: set[int] = set()
+    if what in {"container", "host"}:
+        victims |= in_containers(vm)
+    if what in {"engine", "host"}:
+        victims |= {*calls_under_way(RUN), *monitors()}
+    if what in {"job and guardian", "host"}:
+        victims |= set(guardians())
+    if what in {"job", "job and guardian", "host"}:
+        os.killpg(process.pid, signal.SIGKILL)
     for pid in victims:
-        os.kill(pid, signal.SIGKILL)
-    return True
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(victims)
+
+
+def in_containers(vm: Vm) -> set[int]:
+    """Process ids of the first process of every container, by which all others end."""
+    shown = vm.podman("ps", "--quiet", "--format", "{{.Pid}}").split()
+    return {int(pid) for pid in shown if pid != "0"}
+
+
+def monitors() -> list[int]:
+    """Process ids of the programs by which podman watches the run's containers."""
+    return [
+        pid for pid, words in processes().items() if words[0].endswith(b"conmon") and NAME.encode() in b" ".join(words)
+    ]
 
 
 def is_clean(vm: Vm) -> bool:
     runs = vm.installed.installation.runs
     folder = not runs.exists() or list(runs.iterdir()) == []
-    return folder and vm.podman.names() == [] and calls_under_way("tiny-0123456789ab-1") == {} and not guardians()
+    return folder and vm.podman.names() == [] and calls_under_way(RUN) == {} and not guardians()
 
 
 def guardians() -> list[int]:
-    found = []
+    """Process ids of the run's guardians."""
+    wanted = {b"site_agent.job", b"guard", RUN.encode()}
+    return [pid for pid, words in processes().items() if wanted <= set(words)]
+
+
+def processes() -> dict[int, list[bytes]]:
+    """Process id -> command line."""
+    found = {}
     for entry in Path("/proc").iterdir():
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
-        except OSError:
-            continue
-        if b"site_agent.job" in words and b"guard" in words and b"tiny-0123456789ab-1" in words:
-            found.append(int(entry.name))
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit():
+                found[int(entry.name)] = (entry / "cmdline").read_bytes().split(b"\0")
     return found
 
 

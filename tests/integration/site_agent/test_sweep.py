@@ -3,14 +3,16 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from site_agent.job import sweep as sweeping
 from site_agent.job.engine import Engine, calls_under_way
-from site_agent.job.sweep import UnderWayError, locked_run, sweep
+from site_agent.job.sweep import UnderWayError, job_lock, locked_run, sweep
 from tests.support.job_installation import InstalledJob
 from tests.support.podman import BASE, TestPodman
 from tests.support.serving_host import wait_for
@@ -23,11 +25,11 @@ import sys, time
 from site_agent.job.containers import ContainerSpec, run_container
 from site_agent.job.installation import installed, load_installation
 from site_agent.job.run_folder import RunFolder
-from site_agent.job.sweep import Guardian, locked_run
+from site_agent.job.sweep import Guardian, job_lock
 
 installation = load_installation(installed())
 run_id, guarded = sys.argv[1], sys.argv[2] == "guarded"
-with locked_run(installation.runs, run_id):
+with job_lock(installation.runs, run_id):
     guardian = Guardian(run_id) if guarded else None
     folder = RunFolder(installation.runs / run_id)
     folder.make()
@@ -143,6 +145,28 @@ def test_containers_of_others_are_left_alone(installed: InstalledJob, podman: Te
         assert podman.names() == ["others"]
     finally:
         podman("rm", "--force", "--time", "0", "others")
+
+
+def test_a_job_waits_for_whoever_cleans_up_and_not_for_another_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_MOMENT", 0.2)
+    with job_lock(tmp_path, "r"), pytest.raises(UnderWayError), job_lock(tmp_path, "r"):
+        pass
+    cleaning, done = threading.Event(), threading.Event()
+
+    def clean() -> None:
+        with locked_run(tmp_path, "r"):
+            cleaning.set()
+            done.wait(timeout=30)
+
+    cleaner = threading.Thread(target=clean)
+    cleaner.start()
+    cleaning.wait(timeout=30)
+    threading.Timer(0.5, done.set).start()
+    with job_lock(tmp_path, "r"):
+        assert done.is_set()
+    cleaner.join()
 
 
 def test_a_lock_is_free_when_its_holder_is_gone(tmp_path: Path) -> None:
