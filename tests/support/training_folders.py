@@ -3,8 +3,6 @@
 import importlib
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,19 +13,24 @@ from local_stack.demo_data import DataStory
 TRAINING = Path(__file__).resolve().parents[2] / "training"
 
 
-@contextmanager
-def folder_modules(folder: str, *names: str) -> Iterator[tuple[ModuleType, ...]]:
-    """Modules of a training folder and of ``training/common``; afterwards nothing has changed for other imports."""
+def folder_modules(folder: str, *names: str) -> tuple[ModuleType, ...]:
+    """Modules of a training folder and of ``training/common``; for other imports, nothing changes."""
     places = [str(TRAINING / folder), str(TRAINING / "common")]
+    before = {name: module for name, module in sys.modules.items() if _is_ours(module)}
+    for name in before:
+        del sys.modules[name]
     sys.path[:0] = places
-    before = dict(sys.modules)
     try:
-        yield tuple(importlib.import_module(name) for name in names)
+        return tuple(importlib.import_module(name) for name in names)
     finally:
-        sys.path[:] = [entry for entry in sys.path if entry not in places]
-        for name, module in list(sys.modules.items()):
-            if name not in before and str(getattr(module, "__file__", None) or "").startswith(str(TRAINING)):
-                del sys.modules[name]
+        del sys.path[: len(places)]
+        for name in [name for name, module in sys.modules.items() if _is_ours(module)]:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+def _is_ours(module: ModuleType) -> bool:
+    return str(getattr(module, "__file__", None) or "").startswith(str(TRAINING))
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,10 @@ class Programs:
         return self.score.answer(self.score.load(model), request)
 
 
-@contextmanager
-def programs(folder: str, place: Path) -> Iterator[Programs]:
+def programs(folder: str, place: Path) -> Programs:
     """The programs of a folder."""
-    with folder_modules(folder, "train", "evaluate", "score") as (train, evaluate, score):
-        yield Programs(train, evaluate, score, place)
+    train, evaluate, score = folder_modules(folder, "train", "evaluate", "score")
+    return Programs(train, evaluate, score, place)
 
 
 def sample_of(folder: str) -> Any:

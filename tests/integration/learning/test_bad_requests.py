@@ -9,14 +9,14 @@ from PIL import Image
 
 from tests.support.training_folders import folder_modules, sample_of
 
-with folder_modules("breast_cancer", "score", "scoring") as (breast_cancer, breast_cancer_scoring):
-    ROW = [0.5] * 30
-with folder_modules("digits", "score", "scoring") as (digits, digits_scoring):
-    DIGIT = [[0] * 8] * 8
-with folder_modules("diabetes", "score", "scoring") as (diabetes, diabetes_scoring):
-    PATIENT = sample_of("diabetes")["patients"][0]
-with folder_modules("scans", "score", "scoring") as (scans, scans_scoring):
-    IMAGE = sample_of("scans")["images"][0]
+breast_cancer, breast_cancer_scoring = folder_modules("breast_cancer", "score", "scoring")
+ROW = [0.5] * 30
+digits, digits_scoring = folder_modules("digits", "score", "scoring")
+DIGIT = [[0] * 8] * 8
+diabetes, diabetes_scoring = folder_modules("diabetes", "score", "scoring")
+PATIENT = sample_of("diabetes")["patients"][0]
+scans, scans_scoring = folder_modules("scans", "score", "scoring")
+IMAGE = sample_of("scans")["images"][0]
 
 
 def picture(kind: str, size: tuple[int, int]) -> str:

@@ -4,7 +4,6 @@ The story is the demo's: a first drop is promoted, so is more clean data, and a 
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +46,9 @@ class Told:
 
 
 @pytest.fixture(scope="module", params=sorted(STORIES))
-def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = PIPELINES.get(request.param).train.folder
-    with programs(folder, tmp_path_factory.mktemp(folder)) as code:
-        yield Told(request.param, code)
+    return Told(request.param, programs(folder, tmp_path_factory.mktemp(folder)))
 
 
 def test_every_pipeline_is_valid_and_has_a_story() -> None:
@@ -132,15 +130,15 @@ def test_no_held_out_row_is_trained_on(told: Told) -> None:
 def test_scans_outside_the_folders_of_the_classes_are_refused(tmp_path: Path) -> None:
     data = scans_story()
     content = next(iter(data.first.values()))
-    with programs("scans", tmp_path) as code, pytest.raises(SystemExit, match="failed: there must be PNG files"):
+    code = programs("scans", tmp_path)
+    with pytest.raises(SystemExit, match="failed: there must be PNG files"):
         code.fit(data.first, {"landing/other/1.png": content})
 
 
 @pytest.mark.parametrize("name", ["breast-cancer", "digits"])
 def test_the_declared_columns_are_those_that_the_programs_use(name: str, tmp_path: Path) -> None:
     pipeline = PIPELINES.get(name)
-    with programs(pipeline.train.folder, tmp_path) as code:
-        columns = code.train.COLUMNS
+    columns = programs(pipeline.train.folder, tmp_path).train.COLUMNS
 
     assert [*columns.features, columns.label] == list(pipeline.data.columns)
     assert pipeline.data.columns[columns.label].values == columns.classes

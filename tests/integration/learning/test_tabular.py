@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,10 +20,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from tests.support.training_folders import folder_modules
 
-with folder_modules("common", "tabular", "model_files") as modules:
-    tabular: ModuleType
-    model_files: ModuleType
-    tabular, model_files = modules
+tabular, model_files = folder_modules("common", "tabular", "model_files")
 
 COLUMNS = tabular.Columns(features=("a", "b"), label="kind", classes=(0, 1))
 DEFAULTS = {"inverse_regularisation": 0.3}

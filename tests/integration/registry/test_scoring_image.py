@@ -42,8 +42,8 @@ class SavedModel:
     model: LogisticRegression
 
     def fetch(self, run_id: str, pipeline: str, model_path: str, *, into: Path) -> None:
-        with folder_modules("breast_cancer", "model_files") as (model_files,):
-            model_files.save(self.model, into)
+        (model_files,) = folder_modules("breast_cancer", "model_files")
+        model_files.save(self.model, into)
 
 
 @dataclass(frozen=True)
