@@ -79,6 +79,8 @@ class Vm:
     image: str
     folder: Path
     container: str = field(default_factory=lambda: f"tiny-{secrets.token_hex(8)}")
+    patience: float = 120
+    """Seconds that a run may take."""
 
     @property
     def work(self) -> Path:
@@ -121,7 +123,7 @@ class Vm:
         )
 
     def ended(self, process: subprocess.Popen[bytes]) -> Ended:
-        printed, _ = process.communicate(timeout=120)
+        printed, _ = process.communicate(timeout=self.patience)
         told_file = self.folder / "told.json"
         told = json.loads(told_file.read_text()) if told_file.exists() else {"tags": {}, "metrics": {}}
         return Ended(process.returncode, printed.decode(), told["tags"], told["metrics"])

@@ -8,7 +8,17 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-COPIED = ("activities", "cli", "docs", "function_app", "local_stack", "orchestrations", "pipelines", "shared")
+COPIED = (
+    "activities",
+    "cli",
+    "docs",
+    "function_app",
+    "local_stack",
+    "orchestrations",
+    "pipelines",
+    "shared",
+    "site_agent",
+)
 FILES = ("function_app.py", "host.json", "pyproject.toml")
 # The tests that read the folders as they are; whoever writes another one adds it here.
 READERS = (
@@ -19,6 +29,7 @@ READERS = (
     "tests/unit/function_app/api/test_explanations.py",
     "tests/unit/function_app/api/test_starts.py",
     "tests/unit/function_app/intake/test_training_requests.py",
+    "tests/unit/training/test_folders.py",
     "tests/unit/training_code/test_job_folders.py",
 )
 

@@ -51,8 +51,8 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Told(request.param, programs(folder, tmp_path_factory.mktemp(folder)))
 
 
-def test_every_pipeline_is_valid_and_has_a_story() -> None:
-    assert {pipeline.name for pipeline in PIPELINES.all} == STORIES.keys()
+def test_every_pipeline_is_valid_and_those_of_the_demo_are_there() -> None:
+    assert STORIES.keys() <= {pipeline.name for pipeline in PIPELINES.all}
     assert not PIPELINES.broken
 
 
