@@ -8,6 +8,7 @@ from benchmarks import (
     arrivals,
     comparing,
     containerize,
+    egress_guard,
     imports,
     inputs,
     polling,
@@ -30,6 +31,7 @@ MEASUREMENTS = {
     "inputs": inputs.run,
     "comparing": comparing.run,
     "sealing": sealing.run,
+    "egress_guard": egress_guard.run,
 }
 
 

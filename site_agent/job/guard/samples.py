@@ -22,6 +22,7 @@ _MOST_WORDS: Final = 1_000_000
 _MOST_WINDOWS: Final = 100_000
 _MOST_WINDOWS_OF_A_FILE: Final = 2_000
 _BATCH: Final = 5_000
+_TRIED: Final = 500  # values of a column, to see whether it has numbers
 _LONGEST_LINE: Final = 1 << 20
 _HEAD: Final = 128  # bytes at the beginning of a binary file are its format's, not its own
 _WORD: Final = re.compile(r"[^\W_]{3,40}")
@@ -239,7 +240,7 @@ _EMPTY: Final = np.empty((0, 0))
 
 
 def _is_numeric(column: tuple[Any, ...]) -> bool:
-    given = [each for each in column if each not in ("", None)]
+    given = [each for each in column if each not in ("", None)][:_TRIED]
     return bool(given) and sum(_is_a_number(each) for each in given) >= 0.9 * len(given)
 
 
