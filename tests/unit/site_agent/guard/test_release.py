@@ -209,7 +209,8 @@ def test_a_training_on_few_rows_fails_whatever_the_model_is(tmp_path: Path) -> N
 
 
 def test_the_comparison_leaves_without_slices_that_the_policy_does_not_list(tmp_path: Path) -> None:
-    champion = {"run_id": "r-1", "metrics": {"log_loss": 0.3333333333}, "trouble": "", "comparison": COMPARISON}
+    metrics = {"log_loss": 0.3333333333, "of_the_champion_only": 1}
+    champion = {"run_id": "r-1", "metrics": metrics, "trouble": "", "comparison": COMPARISON}
     run = EgressRun(tmp_path / "run", champion=champion)
     (run.model / "weights.npy").write_bytes(WEIGHTS)
 
