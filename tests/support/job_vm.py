@@ -1,6 +1,7 @@
 """A VM with the job installed, a hub with data and a registry with an image, for whole runs."""
 
 import json
+import os
 import secrets
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -112,11 +113,12 @@ class Vm:
         for name, text in {**CODE, **changed}.items():
             (code / name).write_text(text, encoding="utf-8")
 
-    def start(self, order: str) -> subprocess.Popen[bytes]:
-        """Start the job, in a session of its own, as Azure ML does."""
+    def start(self, order: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start the job, in a session of its own, as Azure ML does. ``environment``: what the cloud adds to it."""
         return subprocess.Popen(
             [self.installed.python, "-I", "-c", _RUN, order, str(self.folder / "told.json")],
             cwd=self.work,
+            env={**os.environ, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -203,6 +203,38 @@ def test_what_was_submitted_as_outputs_is_not_taken_for_one(vm: Vm) -> None:
     assert not (vm.work / "outputs").is_symlink()
 
 
+def test_nothing_that_the_cloud_chooses_leads_the_job_astray(vm: Vm) -> None:
+    """Variables, the working folder and what lies in it come with the run; programs and settings must not."""
+    planted = vm.work / "planted"
+    planted.mkdir()
+    mark = vm.folder / "planted-ran"
+    for program in ("podman", "nsenter", "sh", "cat"):
+        (planted / program).write_text(f"#!/bin/sh\ntouch {mark}\nexit 1\n")
+        (planted / program).chmod(0o755)
+    for module in ("json", "yaml", "numpy", "sitecustomize", "usercustomize"):
+        (vm.work / f"{module}.py").write_text(f"open({str(mark)!r}, 'w')\n")
+    (vm.work / "site_agent").mkdir()
+    (vm.work / "site_agent/__init__.py").write_text(f"open({str(mark)!r}, 'w')\n")
+    environment = {
+        "PATH": str(planted),
+        "PYTHONPATH": str(vm.work),
+        "PYTHONSTARTUP": str(vm.work / "json.py"),
+        "HOME": str(planted),
+        "CONTAINERS_CONF": str(planted / "podman"),
+        "CONTAINERS_STORAGE_CONF": str(planted / "podman"),
+        "CONTAINER_HOST": "tcp://192.0.2.1:1",
+        "HTTP_PROXY": "http://192.0.2.1:1",
+        "HTTPS_PROXY": "http://192.0.2.1:1",
+        "TMPDIR": str(planted / "none"),
+    }
+
+    ended = vm.ended(vm.start(vm.order(), environment))
+
+    assert ended.status == 0, ended.printed
+    assert not mark.exists()
+    vm.assert_nothing_is_left()
+
+
 def test_code_with_a_link_is_refused(vm: Vm) -> None:
     (vm.work / "code/key.pem").symlink_to(vm.installed.home / "edgetrain/keys/site.pem")
 
