@@ -43,6 +43,7 @@ def test_a_run_that_is_killed_leaves_nothing_and_can_be_repeated(slow: Vm, point
     process = slow.start(order)
     time.sleep(draw.uniform(0, LONGEST))  # the moment is what is tested
 
+    first = {pid: started_at(pid) for pid in in_containers(slow)}
     killed = kill(slow, process, what)
 
     if what in {"container", "engine"}:
@@ -55,6 +56,7 @@ def test_a_run_that_is_killed_leaves_nothing_and_can_be_repeated(slow: Vm, point
         if what == "job":
             wait_for(lambda: is_clean(slow), "what the guardian does", seconds=90)
     again = slow.run(order)
+    assert [pid for pid, began in first.items() if began and started_at(pid) == began] == []
     assert again.status == 0, again.printed
     assert longest_overlap(slow, since) <= 1
 
@@ -111,6 +113,14 @@ def in_containers(vm: Vm) -> set[int]:
     return {int(pid) for pid in shown if pid != "0"}
 
 
+def started_at(pid: int) -> str:
+    """When a process was started, which tells it from a later one of the same id; empty when there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
+
+
 def monitors() -> list[int]:
     """Process ids of the programs by which podman watches the run's containers."""
     return [
@@ -152,9 +162,13 @@ def longest_overlap(vm: Vm, since: float) -> int:
         "--format",
         "json",
     )
-    alive = most = 0
+    alive: set[str] = set()
+    most = 0
     for line in listed.splitlines():
-        status = json.loads(line)["Status"]
-        alive += {"start": 1, "died": -1}.get(status, 0)
-        most = max(most, alive)
+        event = json.loads(line)
+        if event["Status"] == "start":
+            alive.add(event["ID"])
+        elif event["Status"] in {"died", "remove"}:  # there is no word of a death that podman's monitor did not see
+            alive.discard(event["ID"])
+        most = max(most, len(alive))
     return most
