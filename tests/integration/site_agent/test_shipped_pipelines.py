@@ -22,6 +22,7 @@ from shared.clients.container_registry import connect
 from shared.decisions.admission.run_plan import plan_of
 from shared.messages import ModelFormat
 from shared.pipelines import Pipeline, Pipelines
+from shared.serving.smoke import difference, parse_smoke
 from shared.settings import ContainerRegistry
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.job_trees import JobTree
@@ -36,6 +37,8 @@ ROOT = Path(__file__).resolve().parents[3]
 AUTOLOG = ROOT / "tests/support/autolog"
 SHIPPED = ["breast-cancer", "diabetes", "digits", "scans"]
 RECEIPTS = {"receipt.json", "receipt.dsse.json", "checksums.json"}
+
+_ANSWER = "import json, sys, score; score.init(); print(json.dumps(score.run(sys.stdin.read())))"
 
 # The first one that needs an image makes it, which takes a minute and asks the package index.
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -60,6 +63,18 @@ class Case:
         shutil.rmtree(self.vm.folder, ignore_errors=True)
         self.tree.stage(self.vm.work / "code")
         return self.vm.run(self.order(**changes))
+
+    def assert_what_left_answers(self) -> None:
+        """In the image, with the released files and nothing else, the sample is answered as the site said."""
+        smoke = parse_smoke((self.vm.outputs / "model/smoke.json").read_text())
+        printed = self.vm.podman(
+            *("run", "--rm", "--network", "none", "--user", "0", "--interactive", "--entrypoint", "python3"),
+            *("--env", "AZUREML_MODEL_DIR=/model", "--volume", f"{self.vm.outputs / 'model'}:/model:ro"),
+            *("--volume", f"{self.vm.work / 'code'}:/code:ro", "--workdir", "/code", self.image, "-c", _ANSWER),
+            stdin=json.dumps(smoke.request).encode(),
+        )
+        answer = json.loads(printed.splitlines()[-1])
+        assert difference(smoke.response, answer, tolerance=smoke.tolerance) is None
 
     def order(self, **changes: Any) -> str:
         """What the app would send."""
@@ -130,6 +145,7 @@ def test_a_shipped_pipeline_trains_sealed_and_its_model_leaves(name: str, case: 
     smoke = json.loads((run.vm.outputs / "model/smoke.json").read_text())
     assert smoke["request"] == json.loads(run.tree.files["sample.json"])
     assert len(smoke["response"]["predictions"]) >= 2
+    run.assert_what_left_answers()
     receipt = run.vm.receipt()
     assert receipt["held_back"] == []
     assert all(each["result"] in {"passed", "not_applicable"} for each in receipt["checks"])
@@ -146,6 +162,7 @@ def test_a_script_that_logs_with_mlflow_runs_as_it_is(case: Callable[[str], Case
     assert {"accuracy", "log_loss", "training_accuracy_score"} <= ended.metrics.keys()
     assert ended.metrics["log_loss"] < run.pipeline.judge.floor
     assert [each["name"] for each in run.vm.receipt()["held_back"]] == ["trained_model/requirements.txt"]
+    run.assert_what_left_answers()
 
 
 def test_its_pickle_leaves_only_where_pipeline_and_site_say_so(case: Callable[[str], Case]) -> None:
@@ -166,3 +183,4 @@ def test_its_pickle_leaves_only_where_pipeline_and_site_say_so(case: Callable[[s
     ended = run.run(train=command, model_format=ModelFormat.PICKLE)
     assert (ended.status, ended.tags) == (0, {}), ended.printed
     assert pickle in run.vm.left()
+    run.assert_what_left_answers()
