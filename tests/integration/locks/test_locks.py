@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 TRAINING = ROOT / "training"
 UV = str(Path(sys.executable).parent / "uv")
-FOLDERS = sorted(path.parent.name for path in TRAINING.glob("*/requirements.in"))
+LOCKED = sorted(path.parent.relative_to(ROOT).as_posix() for path in TRAINING.glob("*/requirements.in"))
+LOCKED += ["tests/support/autolog"]
+TEMPLATES = sorted((ROOT / "cli/templates").glob("*/requirements.in.template"))
 SERVING = TRAINING / "common" / "requirements-serving.in"
 WISHES = [
     "pandas",
@@ -65,19 +67,34 @@ def test_one_lock_holds_the_usual_libraries_and_what_serving_needs(tmp_path: Pat
     assert {*WISHES, "azureml-inference-server-http", "numpy"} <= pinned
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", LOCKED)
 def test_a_lock_is_what_is_compiled_from_its_requirements(folder: str, tmp_path: Path) -> None:
-    kept = TRAINING / folder / "requirements.txt"
+    kept = ROOT / folder / "requirements.txt"
     again = tmp_path / "requirements.txt"
     shutil.copy(kept, again)
 
-    done = compiled(TRAINING / folder / "requirements.in", again)
+    done = compiled(ROOT / folder / "requirements.in", again)
 
     assert done.returncode == 0, done.stderr
-    assert again.read_text() == kept.read_text(), f"training/{folder}/requirements.txt is stale: run make lock"
+    assert again.read_text() == kept.read_text(), f"{folder}/requirements.txt is stale: run make lock"
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.parent.name)
+def test_a_new_pipeline_begins_with_a_lock_that_is_its_own(template: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "training/new"
+    shutil.copytree(TRAINING / "common", tmp_path / "training/common")
+    folder.mkdir()
+    kept = template.with_name("requirements.txt.template")
+    shutil.copy(template, folder / "requirements.in")
+    shutil.copy(kept, folder / "requirements.txt")
+
+    done = compiled(folder / "requirements.in", folder / "requirements.txt")
+
+    assert done.returncode == 0, done.stderr
+    assert (folder / "requirements.txt").read_text() == kept.read_text(), f"{kept} is stale: run make lock"
+
+
+@pytest.mark.parametrize("folder", LOCKED)
 def test_every_package_of_a_lock_has_a_wheel_for_the_image(folder: str, tmp_path: Path) -> None:
     """Images are made without running anything, so what must be built cannot go in."""
     command = [UV, "pip", "install", "-q", "--dry-run", "--target", str(tmp_path)]
@@ -85,7 +102,7 @@ def test_every_package_of_a_lock_has_a_wheel_for_the_image(folder: str, tmp_path
     command += ["--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28"]
 
     done = subprocess.run(
-        [*command, "-r", str(TRAINING / folder / "requirements.txt")],
+        [*command, "-r", str(ROOT / folder / "requirements.txt")],
         cwd=ROOT,
         check=False,
         capture_output=True,
