@@ -63,6 +63,10 @@ class EgressRun:
         return self.folder / "data"
 
     @property
+    def held_out(self) -> Path:
+        return self.folder / "held_out"
+
+    @property
     def outputs(self) -> Path:
         return self.folder / "outputs"
 
@@ -76,7 +80,9 @@ class EgressRun:
         policy, order = a_policy(POLICY + self.policy), parsed_order(**self.order)
         produced = Produced(model=self.model, evaluation=self.evaluation, champion=self.champion, smoke=self.smoke)
         reference = Reference(folder=self.data)
-        return release(produced, policy, order, reference, self.box, into=self.outputs, facts=FACTS, key=KEY)
+        held_out = Reference(folder=self.held_out) if self.held_out.exists() else None
+        options: dict[str, Any] = {"into": self.outputs, "facts": FACTS, "key": KEY, "held_out": held_out}
+        return release(produced, policy, order, reference, self.box, **options)
 
     def left(self) -> set[str]:
         """Names of what would be sent."""

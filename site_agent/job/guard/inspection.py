@@ -17,9 +17,9 @@ from site_agent.job.guard.contents import ModelFile
 from site_agent.job.guard.findings import Finding
 from site_agent.job.guard.pieces import Recognised
 from site_agent.job.guard.receipt import FAILED, NOT_APPLICABLE, PASSED, Check
-from site_agent.job.guard.rows import look, short_of_rows, sought
+from site_agent.job.guard.rows import Sought, look, short_of_rows, sought
 from site_agent.job.guard.samples import Reference, Samples, read_samples
-from site_agent.job.guard.shapes import scales_of
+from site_agent.job.guard.shapes import Scales, scales_of
 from site_agent.job.guard.words import TextsOfTheData
 from site_agent.job.policy import PipelineRule
 
@@ -92,7 +92,7 @@ def inspect(
 ) -> Look:
     """Look for training rows in all that would leave. ``others``: documents that the job itself writes.
 
-    ``held_out``: where the rows to judge by are, whose texts an evaluation could put into names.
+    ``held_out``: where the rows to judge by are, which an evaluation could write as its metrics.
     """
     if rule.row_check == _WAIVED:
         waived = f"pipelines.{rule.name}.row_check of the site's policy waives it"
@@ -100,8 +100,10 @@ def inspect(
     samples = read_samples(reference)
     result = look_at([(each.name, each.recognised) for each in files], others, samples, least_rows=least_rows)
     if held_out is not None:
-        result.texts.append(TextsOfTheData(read_samples(held_out), least_rows))
-        result.findings += _texts_of_held_out_rows(others, result.texts[-1])
+        wanted = _sought_of_held_out(read_samples(held_out), samples, least_rows)
+        result.texts.append(wanted.texts)
+        for name, recognised in others:
+            result.findings += look(name, recognised, wanted, Scales(), least_rows=least_rows, rows_are="hold-out")
     result.others.append(_size(files, samples))
     loadable = [each for each in files if each.recognised.loadable]
     if loadable or samples.unread:
@@ -136,9 +138,12 @@ def look_at(
     return result
 
 
-def _texts_of_held_out_rows(others: Sequence[tuple[str, Recognised]], texts: TextsOfTheData) -> list[Finding]:
-    found = [(name, what) for name, recognised in others for what in texts.findings(recognised.strings)]
-    return [Finding(check=names.WORDS, where=name, what=f"{what} of the hold-out") for name, what in found]
+def _sought_of_held_out(held_out: Samples, training: Samples, least_rows: int) -> Sought:
+    """Texts that many training rows have are nobody's, although few rows of a small hold-out have them."""
+    for counted, known in ((held_out.values, training.values), (held_out.words, training.words)):
+        for text in [text for text in counted if known[text] * training.every >= least_rows]:
+            del counted[text]
+    return sought(held_out, least_rows=least_rows)
 
 
 def _size(files: Sequence[ModelFile], samples: Samples) -> Check:

@@ -94,9 +94,12 @@ def release(
         pickles=order.model_format == "pickle" and rule.pickles == "allowed",
         extra_types=rule.extra_types,
     )
-    documents = {_METRICS: _json(metrics.numbers), _CHAMPION: _champion(produced.champion, metrics, policy)}
+    champion = _champion(produced.champion, metrics, policy)
+    documents = {_METRICS: _json(metrics.numbers), _CHAMPION: None if champion is None else _json(champion)}
     with read_model(produced.model, formats) as contents:
         others = [("metrics", _recognised(metrics.numbers)), *_smoke(produced.smoke)]
+        if champion is not None:
+            others.append(("metrics of the champion", _recognised(champion["metrics"])))
         look = inspect(
             contents.files,
             others,
@@ -201,22 +204,20 @@ def _not_taken(metrics: Metrics) -> list[HeldBack]:
     return [HeldBack(name="metrics", kind="metric", bytes=0, reason=reason)]
 
 
-def _champion(document: Mapping[str, Any] | None, metrics: Metrics, policy: Policy) -> bytes | None:
+def _champion(document: Mapping[str, Any] | None, metrics: Metrics, policy: Policy) -> dict[str, Any] | None:
     """The document about the champion, with the metrics that the new model has too."""
     if document is None:
         return None
     numbers = checked(document.get("metrics") or {}, of="the champion's metrics.json")
     numbers = {name: value for name, value in sorted(numbers.items()) if name in metrics.numbers}
-    return _json(
-        {
-            "run_id": str(document["run_id"])[:128],
-            "metrics": {name: rounded(value) for name, value in numbers.items()},
-            "trouble": bounded(str(document.get("trouble") or "")),
-            "comparison": comparison_that_may_leave(
-                document.get("comparison"), slices=policy.leaves.slices, least_rows=policy.leaves.least_rows
-            ),
-        }
-    )
+    return {
+        "run_id": str(document["run_id"])[:128],
+        "metrics": {name: rounded(value) for name, value in numbers.items()},
+        "trouble": bounded(str(document.get("trouble") or "")),
+        "comparison": comparison_that_may_leave(
+            document.get("comparison"), slices=policy.leaves.slices, least_rows=policy.leaves.least_rows
+        ),
+    }
 
 
 def _smoke(smoke: bytes | None) -> list[tuple[str, Recognised]]:

@@ -17,6 +17,7 @@ Matrix = NDArray[np.float64]
 
 BITS: Final = 28.0  # of information that a window should have
 _FEWEST_BITS: Final = 20.0
+_MEASURED: Final = 10.0
 _FEWEST_COLUMNS: Final = 3
 _FEWEST_VALUES: Final = 3  # distinct ones, besides -1, 0 and 1, which stand in any model
 _MOST_BLOCKS: Final = 3
@@ -38,11 +39,19 @@ class _Block:
 
 
 def surprise(matrix: Matrix) -> Matrix:
-    """How telling each value is, in bits: minus the logarithm of its share in its column."""
+    """How telling each value is, in bits: minus the logarithm of its share in its column.
+
+    In a small table that says little of measurements, whose digits tell more; they count as :data:`_MEASURED` at least.
+    """
     result = np.zeros(matrix.shape)
     for column in range(matrix.shape[1]):
-        _, inverse, counts = np.unique(matrix[:, column], return_inverse=True, return_counts=True, equal_nan=True)
+        values, inverse, counts = np.unique(matrix[:, column], return_inverse=True, return_counts=True, equal_nan=True)
         result[:, column] = np.log2(len(matrix) / counts)[inverse]
+        fractions = values != np.trunc(values)
+        if 2 * len(values) >= len(matrix) and 2 * fractions.sum() >= len(values):
+            result[:, column] = np.where(
+                fractions[inverse], np.maximum(result[:, column], _MEASURED), result[:, column]
+            )
     return result
 
 
@@ -106,7 +115,7 @@ def _add_block(
         if odd_forms:
             few = slice(None, None, max(1, len(values) // _MOST_IN_ODD_FORMS))
             _add_odd_forms(index, values[few], owners[few], block.anchor, label)
-            _add_whole_numbers(index, matrix[telling][few], block, owners[few], label)
+            _add_short_numbers(index, matrix[telling][few], block, owners[few], label)
     return telling
 
 
@@ -119,17 +128,20 @@ def _add_odd_forms(index: Index, values: Matrix, owners: NDArray[np.int64], anch
         _add(index, f"{label} as {name}, its bytes in reverse", back.astype(big), owners, width - 1 - anchor)
 
 
-def _add_whole_numbers(index: Index, rows: Matrix, block: _Block, owners: NDArray[np.int64], label: str) -> None:
-    """Whole numbers take little room: as many columns as make sixteen bytes."""
+def _add_short_numbers(index: Index, rows: Matrix, block: _Block, owners: NDArray[np.int64], label: str) -> None:
+    """Whole numbers, and half precision, take little room: as many columns as make sixteen bytes."""
     begin = int(block.columns[0])
-    for name in ("int64", "int32", "int16", "uint8"):
-        limits = np.iinfo(name)
+    for name in ("int64", "int32", "int16", "uint8", "float16"):
         end = max(int(block.columns[-1]) + 1, begin + _FEWEST_BYTES // np.dtype(name).itemsize)
         values = rows[:, begin:end]
-        if end > rows.shape[1] or not np.array_equal(values, np.trunc(values)):
-            continue
-        if values.min() >= limits.min and values.max() <= limits.max:
+        if end <= rows.shape[1] and (name == "float16" or _fits(values, name)):
             _add(index, f"{label} as {name}", values.astype(name), owners, block.anchor)
+
+
+def _fits(values: Matrix, name: str) -> bool:
+    limits = np.iinfo(name)
+    whole = np.array_equal(values, np.trunc(values))
+    return whole and bool(values.min() >= limits.min) and bool(values.max() <= limits.max)
 
 
 def _add(index: Index, label: str, values: NDArray[Any], owners: NDArray[np.int64], anchor: int) -> None:

@@ -108,6 +108,7 @@ def test_rows_in_another_scale_where_no_library_can_load_the_model(make_run: Mak
 FORMS: dict[str, Callable[[Rows], Any]] = {
     "as they are": lambda rows: rows,
     "single precision": lambda rows: rows.astype(np.float32),
+    "half precision": lambda rows: rows.astype(np.float16),
     "big-endian": lambda rows: rows.astype(">f8"),
     "transposed": lambda rows: np.ascontiguousarray(rows.T),
     "column by column": np.asfortranarray,

@@ -13,7 +13,7 @@ from site_agent.job.guard.inspection import inspect
 from site_agent.job.guard.receipt import FAILED, PASSED
 from site_agent.job.guard.release import EgressRefusedError, release_reason
 from site_agent.job.guard.signing import verify
-from tests.support.egress import FACTS, KEY, EgressRun, an_archive, an_array
+from tests.support.egress import FACTS, KEY, EgressRun, an_archive, an_array, measurements
 from tests.support.job_orders import a_policy, parsed_order
 
 RECEIPTS = {"receipt.json", "receipt.dsse.json", "checksums.json"}
@@ -260,6 +260,31 @@ def test_a_smoke_sample_with_a_training_row_fails_the_run(tmp_path: Path) -> Non
     (run.model / "weights.npy").write_bytes(WEIGHTS)
 
     assert {each.check for each in refused(run).findings} == {"training_rows"}
+
+
+def test_metrics_that_are_a_row_of_the_hold_out_fail_the_run(run: EgressRun) -> None:
+    run.held_out.mkdir()
+    lines = [",".join(map(repr, row)) for row in measurements(60, seed=9).tolist()]
+    (run.held_out / "holdout.csv").write_text("\n".join(["a,b,c,label", *lines]) + "\n")
+    row = measurements(60, seed=9)[7].tolist()
+    metrics = {"log_loss": 0.25} | {f"m{number}": value for number, value in enumerate(row)}
+    (run.evaluation / "metrics.json").write_text(json.dumps(metrics))
+
+    (found,) = refused(run).findings
+
+    assert (found.check, found.where) == ("training_rows", "metrics values.numbers")
+    assert "hold-out" in found.what
+
+
+def test_categories_of_a_small_hold_out_leave_when_many_training_rows_have_them(tmp_path: Path) -> None:
+    run = EgressRun(tmp_path / "run", smoke=b'{"request": {}, "response": {"ward": "surgery"}}')
+    (run.model / "weights.npy").write_bytes(WEIGHTS)
+    rows = [f"surgery,{number}" for number in range(200)]
+    (run.data / "rows.csv").write_text("\n".join(["ward,age", *rows]) + "\n")
+    run.held_out.mkdir()
+    (run.held_out / "holdout.csv").write_text("ward,age\nsurgery,7\nsurgery,8\n")
+
+    assert "model/smoke.json" in {each.name for each in run.release().released}
 
 
 def test_too_large_a_smoke_sample_fails_the_run(tmp_path: Path) -> None:
