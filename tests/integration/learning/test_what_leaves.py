@@ -1,7 +1,6 @@
 """The models of the shipped pipelines pass the egress guard: no training row is found in them."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +8,14 @@ import pytest
 
 from local_stack.sample_data import STORIES
 from shared.pipelines import Pipelines
-from site_agent.job.guard import box
-from site_agent.job.guard.inspection import BoxTask
 from site_agent.job.guard.receipt import FAILED
 from site_agent.job.guard.release import Produced, release
 from site_agent.job.guard.samples import Reference
-from tests.support.egress import FACTS, KEY
+from tests.support.egress import FACTS, KEY, box_here
 from tests.support.job_orders import POLICY, a_policy, parsed_order
 from tests.support.training_folders import TRAINING, programs, sample_of
 
 PIPELINES = Pipelines(TRAINING.parent / "pipelines")
-
-
-def looks_here(task: BoxTask) -> bytes:
-    """The box without its container: the same program, in this process, which has the pipelines' libraries."""
-    mounts: Mapping[str, Path] = task.mounts
-    answer = box.answer(json.loads(task.arguments[-1]), mounts["/edgetrain/model"], mounts["/edgetrain/data"])
-    return json.dumps(answer).encode()
 
 
 @pytest.mark.parametrize("name", sorted(STORIES))
@@ -42,7 +32,7 @@ def test_a_shipped_model_may_leave(name: str, tmp_path: Path) -> None:
         a_policy(POLICY),
         parsed_order(judged_metric=pipeline.judge.metric),
         Reference(folder=tmp_path / "model-data"),
-        looks_here,
+        box_here,
         into=tmp_path / "outputs",
         facts=FACTS,
         key=KEY,
