@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.terminal import heed_interrupts
+from local_stack.demo.naive import ROOT_SETTING, prepare_naive, write_app_root
 from local_stack.demo.screen import Screen
 from local_stack.demo.story import Story
 from local_stack.prepare import prepare
@@ -51,8 +52,13 @@ def _tell(screen: Screen, state: Path, cache: Path) -> dict[str, Any]:
             with screen.step("wipe what the last demo left"):
                 Stack.clean(state)
                 shutil.rmtree(state, ignore_errors=True)
+        app_root = state.resolve() / "app"
         with screen.step("start the local stack") as step:
-            stack = Stack.start(state, cache=cache, progress=lambda text: screen.note(step, text))
+            write_app_root(app_root)
+            settings = {ROOT_SETTING: str(app_root)}
+            stack = Stack.start(
+                state, cache=cache, progress=lambda text: screen.note(step, text), app_settings=settings
+            )
         try:
             with screen.step("prepare images and the VM (long only the first time)") as step:
                 prepare(
@@ -61,6 +67,7 @@ def _tell(screen: Screen, state: Path, cache: Path) -> dict[str, Any]:
                     cache=cache,
                     progress=lambda text, step=step: screen.note(step, text),  # type: ignore[misc]
                 )
+                prepare_naive(stack.endpoints, app_root, cache)
             story = Story(screen, stack.endpoints, stack.state)
             summary = story.tell()
             story.show_places()

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 
 from local_stack.app_client import Endpoints, Landed, land, land_all
-from local_stack.demo import questions
+from local_stack.demo import naive, questions
 from local_stack.demo.burst import CHAOS, Burst, land_burst
 from local_stack.demo.cast import PIPELINE, Cast, gathered
 from local_stack.demo.expectations import expect
@@ -45,6 +45,7 @@ class Story:
             asked["why"] = questions.ask_why(cast, burst)
             self._second(cast, data)
             self._bad(cast, data)
+            asked["naive"] = naive.tell(cast, self.state)
         expect([run["version"] for run in self.runs[:2]] == ["1", "2"], "the versions are not 1 and 2")
         return {
             "demo": "ok",

@@ -110,7 +110,9 @@ class Job:
         smoke = stages.smoke()
         stages.evaluate(inputs)
         champion = self._champion(stages, inputs)
+        began = time.monotonic()
         receipt = self._release(stages, inputs, champion, smoke)
+        self.output.say(f"egress guard: done in {time.monotonic() - began:.1f} s")
         report_metrics(
             run, _metrics(self.outputs / "metrics.json"), _metrics(self.outputs / "champion.json", "metrics")
         )

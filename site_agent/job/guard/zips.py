@@ -123,10 +123,15 @@ def _member(archive: Span, entry: _Entry, directory_start: int) -> tuple[Member,
 
 
 def _sizes(stored: int, size: int, extra: bytes) -> tuple[int, int]:
-    """The sizes of a local header; numpy always writes them in the form for large files (4.5.3)."""
+    """The sizes of a local header; numpy always writes them in the form for large files (4.5.3).
+
+    Python before 3.11.4 writes them in both forms then.
+    """
     if not extra:
         return stored, size
-    if len(extra) != 20 or extra[:4] != b"\x01\x00\x10\x00" or (stored, size) != (_ZIP64, _ZIP64):
+    if len(extra) != 20 or extra[:4] != b"\x01\x00\x10\x00":
         raise HeldBackError("a member of the archive has additions")
     large_size, large_stored = struct.unpack("<2Q", extra[4:])
+    if (stored, size) not in ((_ZIP64, _ZIP64), (large_stored, large_size)):
+        raise HeldBackError("the archive says two things about one member")
     return large_stored, large_size

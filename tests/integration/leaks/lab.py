@@ -16,10 +16,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from cli.dependency_image import debian_base, ensure_dependency_image
 from cli.layer_cache import LayerCache
+from local_stack.leak_search import COLUMNS as NAMES
+from local_stack.leak_search import Canaries, Search
 from shared.oci.references import digest_of
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.scoring_images import scoring_parts
@@ -32,7 +35,6 @@ from tests.support.azurite import running_azurite
 from tests.support.canaries import files_below
 from tests.support.job_installation import InstalledJob, install_for_tests
 from tests.support.job_orders import EVALUATE, TRAIN, order_text
-from tests.support.leak_search import Canaries, Search
 from tests.support.podman import TestPodman, running_podman
 from tests.support.registry import RunningRegistry, running_registry
 from tests.support.sshd import SshServer, running_sshd
@@ -43,32 +45,27 @@ LIBRARIES: Final = "breast_cancer"
 SITE_ONLY: Final = ("identity.json", "endpoints.json", "compute-*.key")
 """The stand-in's own secrets, which hold no data."""
 HOLDOUT: Final = "holdout/held.csv"
-_NUMBERS: Final = ("height", "weight", "pressure", "glucose")
 _COLUMN: Final = {"nullable": False, "values": None, "least": None, "most": None}
 COLUMNS: Final = {
     "patient": {"kind": "text", **_COLUMN},
-    **{name: {"kind": "number", **_COLUMN} for name in _NUMBERS},
+    **{name: {"kind": "number", **_COLUMN} for name in NAMES[1:-1]},
     "ill": {"kind": "integer", **_COLUMN, "values": [0, 1]},
 }
+USER: Final = 20_000 + secrets.randbelow(30_000)
+"""Of the containers of these tests and of no others on this machine."""
 POLICY: Final = """\
 registries: ["{registry}"]
 pipelines:
 {pipelines}
-limits: {{memory: 2g, cpus: 2, pids: 128, seconds: 120, disk: 200m, output: 30m, log: 2m, model: 20m, cache: 1g}}
+limits: {{memory: 2g, cpus: 2, pids: 128, seconds: 900, disk: 200m, output: 30m, log: 2m, model: 20m, cache: 1g}}
 leaves: {{metrics: 8, reasons: ours, slices: [], least_rows: 20}}
 keep_runs: 200
+container_user: {user}
 """
 JOB: Final = """\
 import os, sys
 os.execv(sys.executable, [sys.executable, "-I", "-m", "site_agent.job", "run", *sys.argv[1:]])
 """
-
-
-def csv_of(canaries: Canaries) -> bytes:
-    """The rows as a file."""
-    lines = [",".join(["patient", *_NUMBERS, "ill"])]
-    lines += [",".join([row.word, *map(repr, row.numbers), str(place % 2)]) for place, row in enumerate(canaries.rows)]
-    return ("\n".join(lines) + "\n").encode()
 
 
 @dataclass
@@ -80,6 +77,7 @@ class Outcome:
     finds: list[str]
     heard: list[str]
     receipt: dict[str, Any] = field(default_factory=dict)
+    shadows: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     hub_before: dict[str, str] = field(default_factory=dict)
     hub_after: dict[str, str] = field(default_factory=dict)
@@ -162,60 +160,71 @@ class LeakLab:
     podman: TestPodman
     registry: RunningRegistry
     image: str
+    image_files: frozenset[Path]
     listeners: Listeners
 
     def run(self, attack: Attack) -> Outcome:
         """Carry an attack out, and look for what it got out."""
         training, holdout = Canaries.new(), Canaries.new()
-        number = secrets.token_hex(4)
-        container, run_id = f"leak-{number}", f"{attack.pipeline}-{secrets.token_hex(6)}-1"
-        blobs = {"landing/part-1.csv": csv_of(training), HOLDOUT: csv_of(holdout)}
-        self.allow(attack, container)
-        hubs.put(self.hub, container, blobs)
-        snapshot = hubs.take_snapshot(self.hub, attack.pipeline, container=container, holdout=HOLDOUT)
-        order = self._order(attack, run_id, container, snapshot.manifest)
-        folder = self._submission(attack, run_id)
+        began = time.time() - 2  # clocks of file systems are coarse
+        container = self.land(training, holdout)
         before, hub_before = len(self.listeners.heard), self._hub(container)
-        self.lab.sdk(
-            calls.submit,
-            run_id,
-            folder,
-            "--order",
-            order_text(**order),
-            python=str(self.job.python),
-            seconds=300,
-            variables=self._variables(attack, folder),
-        )
-        facts = self._end(run_id)
+        run_id = self.submit(attack, container)
+        facts = self.end(run_id)
         files = self.lab.sdk(calls.download, run_id, "outputs/")
-        search = self.search(training).found + self.search(holdout).found
         return Outcome(
             facts=facts,
-            logs=self._logs(run_id),
-            finds=search,
+            logs=self.logs(run_id),
+            finds=self.search(training, holdout, since=began).found,
             heard=_told(self.listeners.heard[before:], training),
             receipt=json.loads(files.get("receipt.json", b"{}")),
+            shadows=self._shadows(run_id),
             files=files,
             hub_before=hub_before,
             hub_after=self._hub(container),
         )
 
-    def search(self, canaries: Canaries) -> Search:
-        """Search everything outside of the site: Azure ML's files and database, and the registry's new files."""
-        return Search(canaries).files(self.cloud_side())
+    def land(self, training: Canaries, holdout: Canaries) -> str:
+        """Put data into a new container of the hub; its name."""
+        container = f"leak-{secrets.token_hex(4)}"
+        hubs.put(self.hub, container, {"landing/part-1.csv": training.csv(), HOLDOUT: holdout.csv()})
+        return container
+
+    def submit(self, attack: Attack, container: str) -> str:
+        """Submit a run on what is in the container, which the site's policy allows; its id."""
+        run_id = f"{attack.pipeline}-{secrets.token_hex(6)}-1"
+        self.allow(attack, container)
+        snapshot = hubs.take_snapshot(self.hub, attack.pipeline, container=container, holdout=HOLDOUT)
+        folder = self._submission(attack, run_id)
+        order = order_text(**self._order(attack, run_id, container, snapshot.manifest))
+        variables, python = self._variables(attack, folder), str(self.job.python)
+        self.lab.sdk(
+            calls.submit,
+            run_id,
+            folder,
+            "--order",
+            order,
+            python=python,
+            seconds=attack.seconds + 180,
+            variables=variables,
+        )
+        return run_id
+
+    def search(self, *canaries: Canaries, since: float = 0) -> Search:
+        """Search everything outside of the site that was written since a moment."""
+        return Search(*canaries).files(path for path in self.cloud_side() if _written_since(path, since))
 
     def cloud_side(self) -> list[Path]:
-        """All files outside of the site, but the layers of the dependency image, which were there before."""
+        """All files outside of the site, but those of the dependency image, which was there before any attack."""
         azure_ml = files_below(self.lab.azure_ml.folder, without=SITE_ONLY)
-        registry = [path for path in files_below(self.registry.data) if path.stat().st_size < 50_000_000]
-        return azure_ml + registry
+        return azure_ml + [path for path in files_below(self.registry.data) if path not in self.image_files]
 
     def allow(self, attack: Attack, container: str) -> None:
         """Add the pipeline to the site's policy, as its owner would."""
         with _POLICY_LOCK:
             text = "".join([*_allowed(self.folder), attack.rule(container)])
             (self.folder / "rules").write_text(text, encoding="utf-8")
-            policy = POLICY.format(registry=self.registry.host, pipelines=text)
+            policy = POLICY.format(registry=self.registry.host, pipelines=text, user=USER)
             partial = self.job.policy.with_name("policy.new")
             partial.write_text(policy, encoding="utf-8")
             partial.chmod(0o600)
@@ -225,7 +234,7 @@ class LeakLab:
         """What runs left on the VM: containers, folders of runs, processes of the containers' user."""
         runs = self.vm.home / "edgetrain/state/runs"
         folders = sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
-        return [*self.podman.names(), *folders, *_processes_of(65532)]
+        return [*self.podman.names(), *folders, *_processes_of(USER)]
 
     def _order(self, attack: Attack, run_id: str, container: str, manifest: str) -> dict[str, Any]:
         return {
@@ -241,6 +250,7 @@ class LeakLab:
             "seconds": attack.seconds,
             "data": {"format": "csv", "columns": COLUMNS, "on_bad_file": "fail"},
             "judged_metric": "log_loss",
+            "model_format": "pickle" if attack.pickles == "allowed" else "safe",
             **attack.order,
         }
 
@@ -272,17 +282,29 @@ class LeakLab:
                 variables[name] = variables[name].replace(word, meant) if value else value
         return {"AZUREML_DEFAULT_BACKOFF": "1", **variables}
 
-    def _end(self, run_id: str) -> dict[str, Any]:
-        deadline = time.monotonic() + 300
+    def end(self, run_id: str) -> dict[str, Any]:
+        """Wait for the end of a run: what the SDK shows of it."""
+        deadline = time.monotonic() + 1200
         while self.lab.sdk(calls.status, run_id) not in {"Completed", "Failed", "Canceled"}:
             assert time.monotonic() < deadline, f"{run_id} did not end"
-            time.sleep(0.5)
+            time.sleep(2)
         found: dict[str, Any] = self.lab.sdk(calls.facts, run_id)
         return found
 
-    def _logs(self, run_id: str) -> dict[str, str]:
+    def logs(self, run_id: str) -> dict[str, str]:
+        """What its containers printed, by their role; it stays on the VM."""
         logs = self.vm.home / "edgetrain/state/kept" / run_id / "logs"
         return {path.stem: path.read_text(errors="replace") for path in sorted(logs.glob("*.log"))}
+
+    def _shadows(self, run_id: str) -> list[str]:
+        """Files of the run's submission that were executed on the VM, by their own account."""
+        file = self.vm.home / "shadowed"
+        return [line for line in file.read_text().splitlines() if run_id in line] if file.exists() else []
+
+    def receipt(self, run_id: str) -> dict[str, Any]:
+        """What a run's receipt says."""
+        found: dict[str, Any] = json.loads(self.lab.sdk(calls.download, run_id, "outputs/")["receipt.json"])
+        return found
 
     def _hub(self, container: str) -> dict[str, str]:
         service = hubs.client(self.hub)
@@ -319,7 +341,9 @@ def running_leak_lab(folder: Path) -> Iterator[LeakLab]:
     """All servers, and the job installed, until the end of the ``with`` block."""
     with ExitStack() as stack:
         registry = stack.enter_context(running_registry(folder / "registry"))
-        podman = stack.enter_context(running_podman(folder / "podman", registry.host))
+        # Podman wants a short path: with a longer one it forgets to note that a container has ended.
+        short = Path(stack.enter_context(TemporaryDirectory(prefix="leaks-")))
+        podman = stack.enter_context(running_podman(short, registry.host))
         hub = stack.enter_context(running_azurite(folder / "hub", services=("blob",)))["testaccount"]
         vm = stack.enter_context(running_sshd(folder / "vm"))
         hubs.give_credentials(vm.home, hub)
@@ -330,7 +354,16 @@ def running_leak_lab(folder: Path) -> Iterator[LeakLab]:
             vm.home, path=podman.environment["PATH"], engine_environment=_without_home(podman.environment)
         )
         listeners = stack.enter_context(listening())
-        yield LeakLab(folder, lab, vm, job, hub, podman, registry, _dependency_image(registry), listeners)
+        image = _dependency_image(registry)
+        files = frozenset(files_below(registry.data))
+        yield LeakLab(folder, lab, vm, job, hub, podman, registry, image, files, listeners)
+
+
+def _written_since(path: Path, since: float) -> bool:
+    try:  # what a database was told last is in a file beside it
+        return path.suffix == ".sqlite" or path.stat().st_mtime >= since
+    except FileNotFoundError:  # another run's, on its way
+        return False
 
 
 def _without_home(environment: dict[str, str]) -> dict[str, str]:
@@ -384,7 +417,7 @@ def freely(lab: LeakLab, canaries: Canaries) -> dict[str, list[str]]:
     before = len(lab.listeners.heard)
     python, port = str(lab.job.python), str(lab.listeners.places["tcp"])
     lab.lab.sdk(calls.submit, run_id, folder, port, python=python, seconds=300)
-    facts = lab._end(run_id)
+    facts = lab.end(run_id)
     assert facts["status"] == "Completed", facts
     with lab.registry.client() as client:
         layer = _layer(json.dumps(canaries.rows[20].word).encode())

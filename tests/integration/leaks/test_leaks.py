@@ -1,15 +1,15 @@
 """Training code that means harm, in every way that came to mind: no cell of a row gets out of the site.
 
 Each attack is a run of its own on the real job: hub, podman, sshd, Azure ML's SDK. Afterwards its canaries are looked
-for in everything outside of the site, see ``tests/support/leak_search.py``. What cannot be caught in this way is in
+for in everything outside of the site, see ``local_stack/leak_search.py``. What cannot be caught in this way is in
 docs/privacy.md, with its bound.
 """
 
 from collections.abc import Callable
 
+from local_stack.leak_search import Canaries
 from tests.integration.leaks.attacks import ATTACKS, Attack
 from tests.integration.leaks.lab import LeakLab, Outcome, freely
-from tests.support.leak_search import Canaries
 
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 Run = Callable[[Attack], Outcome]
@@ -30,7 +30,7 @@ def test_the_same_without_a_seal_is_found_everywhere(leak_lab: LeakLab) -> None:
     assert leak_lab.search(Canaries.new()).found == []
 
 
-def test_nothing_gets_out(leak_lab: LeakLab, outcome: Run, attack: str) -> None:
+def test_nothing_gets_out(outcome: Run, attack: str) -> None:
     tried = BY_NAME[attack]
     ended = outcome(tried)
 
@@ -38,13 +38,13 @@ def test_nothing_gets_out(leak_lab: LeakLab, outcome: Run, attack: str) -> None:
     assert ended.heard == []
     assert ended.hub_after == ended.hub_before
     for program in tried.tries:
-        assert "tried\n" in ended.logs.get(program, "").replace("\\n", "\n"), (program, ended.facts, ended.logs)
+        assert "tried\n" in ended.logs.get(program, ""), (program, ended.facts)
     if tried.ends:
         assert ended.facts["status"] == {"completed": "Completed", "failed": "Failed"}[tried.ends], ended.facts
     if not ended.completed:
         assert tried.reason in ended.reason
     _check_receipt(ended)
-    assert not (leak_lab.vm.home / "shadowed").exists()
+    assert ended.shadows == []
 
 
 def _check_receipt(ended: Outcome) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.leak_search import Canaries, Row, Search
+from local_stack.leak_search import Canaries, Row, Search
 
 CANARIES = Canaries.new()
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from local_stack.leak_search import Canaries, Search
 from site_agent.job.failures import JobError
 from site_agent.job.guard.release import Facts, Produced, release, release_reason
 from site_agent.job.guard.samples import Reference
@@ -17,10 +18,9 @@ from site_agent.job.guard.signing import load_key, make_key
 from site_agent.job.losses import read_losses
 from tests.integration.leaks.attacks import Attack
 from tests.integration.leaks.attacks.programs import COMMON, HONEST_EVALUATION, SAMPLE, SCORE
-from tests.integration.leaks.lab import COLUMNS, HOLDOUT, Outcome, csv_of
+from tests.integration.leaks.lab import COLUMNS, HOLDOUT, Outcome
 from tests.support.canaries import files_below
 from tests.support.job_orders import a_policy, parsed_order
-from tests.support.leak_search import Canaries, Search
 
 _SECONDS: Final = 60
 _POLICY: Final = """\
@@ -80,15 +80,13 @@ class UnsealedRun:
             reason = str(error)
             if not (self.outputs / "receipt.json").exists():
                 release_reason(reason, policy, order, self.outputs, facts=facts, key=key)
-        search = Search(self.training)
-        others = Search(self.holdout)
-        for each in (search, others):
-            each.files(files_below(self.outputs)).content("the reason", reason.encode())
+        search = Search(self.training, self.holdout).files(files_below(self.outputs))
+        search.content("the reason", reason.encode())
         tags = {"edgetrain.failure": reason} if reason else {}
         status = "Failed" if reason else "Completed"
         files = {path.relative_to(self.outputs).as_posix(): path.read_bytes() for path in files_below(self.outputs)}
         receipt: dict[str, Any] = json.loads(files["receipt.json"])
-        return Outcome({"status": status, "tags": tags}, self.logs, search.found + others.found, [], receipt, files)
+        return Outcome({"status": status, "tags": tags}, self.logs, search.found, [], receipt, files=files)
 
     def _fill(self) -> None:
         attack = self.attack
@@ -107,7 +105,7 @@ class UnsealedRun:
         for name, canaries in (("data/landing/part-1.csv", self.training), (HOLDOUT, self.holdout)):
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(csv_of(canaries))
+            path.write_bytes(canaries.csv())
         for name in ("model", "evaluation", "scratch", "answer"):
             (self.folder / name).mkdir()
 

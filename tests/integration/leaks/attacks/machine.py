@@ -74,6 +74,7 @@ if os.fork() == 0:
     if os.fork() == 0:
         for number in range(1, 65):
             attempt("ignore", __import__("signal").signal, number, 1) if number not in (9, 19, 32, 33) else None
+        time.sleep(3)  # until the program itself has ended
         deadline = time.monotonic() + 600
         while time.monotonic() < deadline:
             for place in (MODEL, Path("/edgetrain/scratch"), Path("/edgetrain/evaluation"), Path("/edgetrain/answer")):
@@ -171,7 +172,7 @@ attempt("authorized_keys", lambda: open(VM + "/.ssh/authorized_keys", "w").write
 _HUB = """
 found = []
 for folder, folders, files in os.walk("/"):
-    if folder.startswith(("/proc", "/sys", "/opt/site", "/usr", "/edgetrain/data")):
+    if folder.startswith(("/proc", "/sys", "/dev", "/opt/site", "/usr", "/edgetrain/data")):
         folders.clear()
         continue
     for file in files:
@@ -209,7 +210,7 @@ ATTACKS: Final = (
     Attack(name="setsid-child", train=training(_CHILD), ends="completed", always=True),
     Attack(name="fork-bomb", train=only(_FORKS), ends="failed", reason="status 3"),
     Attack(name="time-out", train=only(_WAITING), ends="failed", reason="running_limit_seconds", seconds=25),
-    Attack(name="core-dump", train=only(_CORE), ends="failed", reason="SIGABRT"),
+    Attack(name="core-dump", train=only(_CORE), ends="failed", reason="was ended by SIG"),
     Attack(name="other-pipelines", train=training(_LOOK_AROUND), ends="completed", always=True),
     Attack(name="next-run", train=training(_NEXT_RUN), ends="completed", always=True),
     Attack(name="engine", train=training(_ENGINE), ends="completed"),

@@ -117,15 +117,22 @@ if os.fork() == 0:
 """
 
 ATTACKS: Final = (
-    Attack(name="ten-gigabytes-of-output", train=only(_TEN_GIGABYTES), ends="failed", reason="limits.log", always=True),
+    Attack(
+        name="ten-gigabytes-of-output",
+        train=only(_TEN_GIGABYTES),
+        ends="failed",
+        reason="limits.log",
+        tries=(),  # what it said at first was cut off with the rest
+        always=True,
+    ),
     Attack(name="huge-files", train=only(_HUGE), ends="failed", reason="limits.output"),
     Attack(name="sparse-files", train=training(_SPARSE), ends="completed"),
-    Attack(name="many-files", train=only(_MANY), ends="failed", reason="limits.output"),
+    Attack(name="many-files", train=only(_MANY), ends="failed"),
     Attack(name="names-of-files", train=training(_NAMES), ends="failed", always=True, on_guard=True),
     Attack(name="unicode-names-of-files", train=training(_UNICODE_NAMES), ends="completed", on_guard=True),
     Attack(name="symbolic-links", train=training(_LINKS), ends="completed", always=True, on_guard=True),
     Attack(name="hard-links", train=training(_HARD_LINKS), ends="completed"),
-    Attack(name="dots-and-slashes", train=training(_ABOVE), ends="completed"),
+    Attack(name="dots-and-slashes", train=training(_ABOVE), ends="failed", reason="may not leave"),
     Attack(name="pipes-and-devices", train=training(_DEVICES), ends="completed"),
     Attack(name="attributes-of-files", train=training(_ATTRIBUTES), ends="completed", on_guard=True),
     Attack(name="swapped-while-looked-at", train=training(_SWAPPED), ends=""),

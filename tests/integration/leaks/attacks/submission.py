@@ -6,12 +6,13 @@ from tests.integration.leaks.attacks.attack import Attack
 from tests.integration.leaks.attacks.programs import training
 
 _MARK: Final = """
-import os, pathlib
-pathlib.Path("HOME_OF_VM/shadowed").write_text(__file__)
+import os
+with open("HOME_OF_VM/shadowed", "a") as file:
+    file.write(f"{os.getcwd()} {__file__}\\n")
 """
 _FAKE_PODMAN: Final = """\
 #!/bin/sh
-echo "$0 $@" >> HOME_OF_VM/shadowed
+echo "$PWD $0 $@" >> HOME_OF_VM/shadowed
 exit 0
 """
 _MODULES: Final = (
@@ -27,6 +28,9 @@ _MODULES: Final = (
     "site_agent/job/__main__.py",
     "cryptography.py",
 )
+# Run by any Python before its first line, so also by the one that starts our three lines. Whoever may set variables of
+# a job may submit another job.py as well; see docs/privacy.md. The job itself is isolated from both.
+_OF_EVERY_PYTHON: Final = ("sitecustomize.py", "usercustomize.py")
 _CONTAINERS: Final = '[engine]\nhooks_dir = ["SUBMITTED"]\n[containers]\nnetns = "host"\nvolumes = ["/:/host"]\n'
 
 ATTACKS: Final = (
@@ -54,7 +58,7 @@ ATTACKS: Final = (
     Attack(
         name="python-variables",
         train=training(""),
-        beside=dict.fromkeys(_MODULES, _MARK),
+        beside=dict.fromkeys([name for name in _MODULES if name not in _OF_EVERY_PYTHON], _MARK),
         variables={
             "PYTHONPATH": ".:code",
             "PYTHONSTARTUP": "sitecustomize.py",

@@ -96,7 +96,7 @@ ATTACKS: Final = (
     Attack(name="traceback", train=only(_TRACEBACK), ends="failed", reason="status 1", always=True),
     Attack(name="false-traceback", train=only(_FALSE_TRACEBACK), ends="failed", reason="status 1"),
     Attack(name="exit-code", train=only(_STATUS), ends="failed"),
-    Attack(name="signal", train=only(_SIGNAL), ends="failed"),
+    Attack(name="signal", train=only(_SIGNAL), ends=""),  # the first process of a container may ignore signals
     Attack(name="exit-text", train=only("model()\nprint('tried', flush=True)\nsys.exit(TEXT.decode())"), ends="failed"),
     _evaluation("names-of-metrics", "measured(**{word: 0.5 for word in WORDS[60:95:5]})", ends="failed", always=True),
     _evaluation("names-of-metrics-of-held-out-rows", "measured(**{word: 0.5 for word in WORDS[:15:5]})", ends="failed"),

@@ -9,15 +9,16 @@ import binascii
 import bz2
 import lzma
 import re
-import secrets
+import shutil
 import sqlite3
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
+from random import SystemRandom
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +26,8 @@ import numpy as np
 DEPTH: Final = 4
 EVERY: Final = 5
 """Every so many rows are looked for, the first among them."""
+COLUMNS: Final = ("patient", "height", "weight", "pressure", "glucose", "ill")
+"""Of the rows as a file: a word, four numbers, a label."""
 _MOST_UNPACKED: Final = 64 * 1024**2
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz"
 _RUN: Final = re.compile(rb"[A-Za-z0-9+/_=-]{24,}(?:\r?\n[A-Za-z0-9+/_=-]{24,})*")
@@ -48,13 +51,19 @@ class Canaries:
     @classmethod
     def new(cls, rows: int = 60, numbers: int = 4) -> "Canaries":
         """Fresh ones."""
-        chance = Random(secrets.token_bytes(16))
+        chance = SystemRandom()
 
         def row() -> Row:
             word = "".join(chance.choices(_ALPHABET, k=14))
             return Row(word, tuple(chance.uniform(100, 9000) for _ in range(numbers)))
 
         return cls(tuple(row() for _ in range(rows)))
+
+    def csv(self) -> bytes:
+        """The rows as a file, with a label that is 0 and 1 in turn; see :data:`COLUMNS`."""
+        lines = [",".join(COLUMNS)]
+        lines += [",".join([row.word, *map(repr, row.numbers), str(at % 2)]) for at, row in enumerate(self.rows)]
+        return ("\n".join(lines) + "\n").encode()
 
     def needles(self) -> dict[str, bytes]:
         """All forms of all cells of every fifth row, by a name that says the form and where the cell is."""
@@ -143,16 +152,14 @@ class Needles:
         return list(found)
 
 
-@dataclass
 class Search:
-    """A search for the canaries. ``found``: what and where, for every find so far."""
+    """A search for canaries, of several sets at once. ``found``: what and where, for every find so far."""
 
-    canaries: Canaries
-    found: list[str] = field(default_factory=list)
-    searched_bytes: int = 0
-
-    def __post_init__(self) -> None:
-        self._needles = Needles(self.canaries.needles())
+    def __init__(self, *canaries: Canaries) -> None:
+        named = [(f"set {place}: " if place else "", each.needles()) for place, each in enumerate(canaries)]
+        self._needles = Needles({f"{which}{name}": text for which, each in named for name, text in each.items()})
+        self.found: list[str] = []
+        self.searched_bytes = 0
 
     def content(self, where: str, content: bytes) -> None:
         """Search bytes, and what is wrapped in them."""
@@ -178,13 +185,22 @@ class Search:
         return self
 
     def _database(self, path: Path) -> None:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for table in tables:
-                for row in connection.execute(f'SELECT * FROM "{table}"'):
-                    for cell in row:
-                        content = cell if isinstance(cell, bytes) else str(cell).encode()
-                        self.content(f"{path.name}, table {table}", content)
+        """Read a copy, because whoever uses the database may have locked it."""
+        with TemporaryDirectory(prefix="leak-search-") as folder:
+            copy = Path(folder) / path.name
+            for suffix in ("", "-wal"):
+                with suppress(FileNotFoundError):
+                    shutil.copy(f"{path}{suffix}", f"{copy}{suffix}")
+            with closing(sqlite3.connect(copy)) as connection:
+                for table in _tables(connection):
+                    for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a database has no other
+                        for cell in row:
+                            content = cell if isinstance(cell, bytes) else str(cell).encode()
+                            self.content(f"{path.name}, table {table}", content)
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
 
 
 def unwrapped(content: bytes, *, depth: int = DEPTH, how: str = "") -> Iterator[tuple[str, bytes]]:
