@@ -46,7 +46,7 @@ clean: ## Stop the local stack and wipe .local/
 	@if [ -x $(PY) ]; then $(PY) -m local_stack clean; else rm -rf .local; fi
 
 # Tests start side by side: without what the first preparation leaves here, each would build it, and wait too long.
-.local/cache/.filled: $(wildcard training/*/requirements*.txt)
+.local/cache/.filled: $(wildcard training/*/requirements*.txt) site_agent/requirements.txt
 	@echo "setup: images and environments for the tests (once, some minutes)"
 	@$(PY) -m tests.support.stack
 	@touch $@
