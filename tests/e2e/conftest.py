@@ -11,7 +11,7 @@ from tests.support.stack import running_stack
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """One running stack for a worker's end-to-end tests; a test that stops a service starts it again."""
-    with running_stack("breast-cancer", "digits") as stack:
+    with running_stack("breast-cancer", "digits", "diabetes", "scans") as stack:
         yield stack
 
 

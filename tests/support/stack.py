@@ -42,5 +42,5 @@ def state_folder() -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    with running_stack("breast-cancer", "digits"):
+    with running_stack("breast-cancer", "digits", "diabetes", "scans"):
         pass
