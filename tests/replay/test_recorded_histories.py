@@ -16,7 +16,7 @@ import pytest
 from function_app import workflows
 from local_stack.functions_host.durable.history import EventType, as_played, orchestrator_request
 from local_stack.functions_host.durable.interfaces import HubOptions
-from shared.messages import FAIR_COMPARISON_SCHEMA, QUEUE_SCHEMA
+from shared.messages import FAIR_COMPARISON_SCHEMA, QUEUE_SCHEMA, SEALED_SCHEMA
 
 FOLDER = Path(__file__).parent / "histories"
 HISTORIES = sorted(FOLDER.rglob("*.json"))
@@ -56,7 +56,7 @@ def test_runs_of_every_schema_are_among_them() -> None:
     """It is what the flow branches on; while runs of older ones may be under way, these must replay."""
     requests = [started_with(read(path)) for path in HISTORIES if path.name.split(".")[1] == "retrain_model"]
 
-    assert {request["schema"] for request in requests} == {1, QUEUE_SCHEMA, FAIR_COMPARISON_SCHEMA}
+    assert {request["schema"] for request in requests} == {1, QUEUE_SCHEMA, FAIR_COMPARISON_SCHEMA, SEALED_SCHEMA}
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=name_of)
