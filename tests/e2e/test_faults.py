@@ -165,7 +165,7 @@ def test_a_candidate_that_fails_its_health_check_is_removed(
     assert_serves(stack, "served", first_release)
 
 
-@pytest.mark.timeout(600)  # the roll-out's own tries take two minutes, and its first pause one
+@pytest.mark.timeout(1500)  # the roll-out's own tries take two minutes, and its first pause one
 def test_a_vm_without_ssh_is_nobodys_fault_and_a_roll_out_waits_for_it(
     client: AppClient, stack: Stack, azure_ml: "AzureMlFaults", first_release: Run
 ) -> None:
@@ -197,7 +197,7 @@ def test_a_vm_without_ssh_is_nobodys_fault_and_a_roll_out_waits_for_it(
     assert_nothing_left(stack, training)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_azure_ml_that_answers_500_for_good_fails_the_run(
     client: AppClient, stack: Stack, run_without_azure_ml: str
 ) -> None:

@@ -71,7 +71,7 @@ def agent(stack: Stack, changed: ChangedApp) -> Iterator[SiteAgent]:
         agent.subscribe()
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize(("kind", "deaths"), [("calm", 0), ("dying", 10)])
 def test_what_lies_there_is_trained_once_whatever_happens_to_the_events(
     stack: Stack, changed: ChangedApp, agent: SiteAgent, kind: str, deaths: int
