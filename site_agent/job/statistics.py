@@ -200,5 +200,6 @@ def _rows_needed(rows: int, mean: float, low: float, high: float) -> int | None:
     if not low <= 0 <= high or mean == 0:
         return None
     width = high - mean if mean < 0 else mean - low
-    needed = rows * (width / mean) ** 2
+    ratio = width / mean
+    needed = rows * ratio * ratio  # a product too large is infinite; a power would raise OverflowError
     return min(MOST_NEEDED, math.ceil(needed)) if math.isfinite(needed) else MOST_NEEDED

@@ -68,7 +68,7 @@ def rows_needed(comparison: Comparison, tolerance: float) -> int | None:
 def _rows_that_would_do(certainty: Certainty, comparison: Comparison) -> str:
     known = comparison.rows_needed if certainty.tolerance == 0 and comparison.level == certainty.level else None
     needed = known or rows_needed(comparison, certainty.tolerance)
-    if needed is None:
+    if needed is None or needed > MOST_ROWS:
         return "the models are too alike for any hold-out to tell them apart, so allow a tolerance above zero"
     return f"a hold-out with about {max(needed, comparison.rows + 1):,} rows would do"
 

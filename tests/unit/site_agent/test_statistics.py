@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
@@ -116,6 +116,7 @@ magnitudes = st.floats(-1e6, 1e6) | st.floats(-statistics.LARGEST, statistics.LA
 pairs = st.lists(st.tuples(magnitudes, magnitudes), min_size=2, max_size=30)
 
 
+@example(rows=[(0.0, 1.0), (1.0, 0.0), (0.0, 1.0212035086708838e-174)], seed=0, level=0.5)
 @given(rows=pairs, seed=st.integers(0, 2**32), level=st.floats(0.01, 0.999))
 def test_any_losses_give_numbers_that_json_holds(rows: list[tuple[float, float]], seed: int, level: float) -> None:
     challenger, champion = zip(*rows, strict=True)
