@@ -36,6 +36,9 @@ class Code(StrEnum):
     REGISTRY_REFUSED = "registry_refused"
     TARGET_NOT_PREPARED = "target_not_prepared"
     CANDIDATE_FAILED = "candidate_failed"
+    STALE_PLAN = "stale_plan"
+    SIGNATURE_REFUSED = "signature_refused"
+    UNKNOWN_RELEASE = "unknown_release"
 
 
 class EdgetrainError(Exception):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.messages.sealing import Certainty, Workload
+from shared.messages.serving import DeliveryRule
 from shared.messages.vocabulary import RUN_ID, Cause, Parameters, QueuePolicy, Verdict, WithoutComparison
 
 QUEUE_SCHEMA = 2
@@ -145,7 +146,8 @@ class Plan:
 
     ``leave_out_faulty``: files with a fault are left out of the training. ``job`` and ``model`` (its name in the
     registry) are missing for runs from before they were kept; these use what is deployed when a step needs it.
-    ``workload`` is None for runs of schemas before :data:`shared.messages.SEALED_SCHEMA`.
+    ``workload`` is None for runs of schemas before :data:`shared.messages.SEALED_SCHEMA`. ``delivery``: how its model
+    is rolled out, for runs of :data:`shared.messages.DELIVERY_SCHEMA` and later.
     """
 
     compute: str
@@ -158,6 +160,7 @@ class Plan:
     model: str = ""
     leave_out_faulty: bool = False
     workload: Workload | None = None
+    delivery: DeliveryRule = field(default_factory=DeliveryRule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,8 @@ class RunRequest:
     queue and the announcements, which must go on as they began; :data:`QUEUE_SCHEMA`: with both;
     :data:`FAIR_COMPARISON_SCHEMA`: their roll-outs have ids that no other child of the run can have, their models are
     compared with the champion on the same rows, and runs of one pipeline deliver one after the other;
-    :data:`shared.messages.SEALED_SCHEMA`: they train by commands in containers without a network.
+    :data:`shared.messages.SEALED_SCHEMA`: they train by commands in containers without a network;
+    :data:`shared.messages.DELIVERY_SCHEMA`: they are rolled out by plans, with approval, canary and roll-back.
     ``own_parameters``: the request gave some of its own. ``resumed``: the run was trained before, and its orchestration
     died since. ``evaluator``: digest of the code that measures its model.
     """

@@ -6,8 +6,9 @@ Files lie in ``pipelines/<name>.yaml``; the training code in ``training/<folder>
 from shared.pipelines.catalogue import Pipelines, training_folders
 from shared.pipelines.checks import Surroundings
 from shared.pipelines.columns import Column
+from shared.pipelines.delivery import Deliver, Target
 from shared.pipelines.files import parse_pipeline
-from shared.pipelines.model import Data, Deliver, Latest, Pipeline, Settle, Target
+from shared.pipelines.model import Data, Latest, Pipeline, Settle
 from shared.pipelines.training import Certainty, Evaluate, Judge, Model, Queue, Resources, Train
 
 __all__ = [

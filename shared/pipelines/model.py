@@ -2,7 +2,7 @@
 
 import reprlib
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from cronsim import CronSim, CronSimError
 from pydantic import Field, field_validator, model_validator
@@ -12,7 +12,8 @@ from shared.errors import Code, PermanentError
 from shared.formats.manifest import CONTAINER as MANIFESTS
 from shared.messages import DataFormat
 from shared.pipelines.columns import Columns
-from shared.pipelines.parts import MODEL, BlobName, Folder, Name, Part, Seconds
+from shared.pipelines.delivery import Deliver, Target
+from shared.pipelines.parts import BlobName, Folder, Name, Part, Seconds
 from shared.pipelines.training import Evaluate, Judge, Model, Train
 
 _MOST_LATEST = 10_000  # they are held in memory while a container is listed
@@ -94,20 +95,6 @@ class Settle(Part):
     least_bytes: int | None = Field(
         None, ge=1, description="quiet and done-marker wait for so many bytes, or least_files"
     )
-
-
-class Target(Part):
-    """One place that serves the model."""
-
-    name: Name = Field(description="name of the serving target in the settings")
-    health_seconds: Annotated[float, Field(gt=0, le=3600)] = 60
-
-
-class Deliver(Part):
-    """Where to deliver."""
-
-    model: str = Field(pattern=MODEL, description="name in the Azure ML model registry")
-    targets: Annotated[tuple[Target, ...], Field(min_length=1, max_length=20)]
 
 
 class Pipeline(Part):

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from shared.messages import (
+    ApprovalRule,
     Certainty,
     Column,
+    DeliveryRule,
     FrozenJob,
     Plan,
     PromotionRule,
     QueueRule,
     Resources,
     RunRequest,
+    ServingResources,
+    Strategy,
     TargetPlan,
     TrainingLimits,
     Workload,
@@ -57,6 +61,24 @@ def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:
         model=pipeline.deliver.model,
         leave_out_faulty=pipeline.data.leaves_out_faulty,
         workload=workload_of(pipeline),
+        delivery=delivery_rule_of(pipeline),
+    )
+
+
+def delivery_rule_of(pipeline: Pipeline) -> DeliveryRule:
+    """How the pipeline's models are rolled out."""
+    deliver = pipeline.deliver
+    approval = deliver.approval
+    return DeliveryRule(
+        max_parallel=deliver.max_parallel,
+        on_failure=deliver.on_failure,
+        strategy=Strategy(**deliver.strategy.model_dump()),
+        approval=ApprovalRule(
+            seconds=approval.hours * 3600, otherwise=approval.otherwise, remind_seconds=approval.remind_hours * 3600
+        )
+        if approval
+        else None,
+        resources=ServingResources(**deliver.resources.model_dump()),
     )
 
 

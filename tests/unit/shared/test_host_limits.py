@@ -6,7 +6,7 @@ import pytest
 from shared.clients.vm_containers import PULL_SECONDS
 from shared.host_limits import OVERRIDE, function_seconds
 from shared.pipelines.checks import VERIFY_SECONDS
-from shared.pipelines.model import Target
+from shared.pipelines.delivery import Target
 
 ROOT = Path(__file__).resolve().parents[3]
 
