@@ -204,6 +204,35 @@ def remove_candidate(step: m.CandidateStep, s: Services) -> m.Done:
     return body(step, vms=s.vms)
 
 
+@_body_of(c.APPLY_PLAN)
+def apply_plan(command: m.ApplyPlan, s: Services) -> m.Done:
+    from activities.apply_plan import apply_plan as body
+
+    ledger = s.ledger
+    return body(
+        command,
+        desired=ledger.targets,
+        images=ledger.built_images,
+        runs=ledger.runs,
+        targets=s.targets,
+        now=datetime.now(UTC),
+    )
+
+
+@_body_of(c.OBSERVE_TARGET)
+def observe_target(query: m.ObserveTarget, s: Services) -> m.Serving:
+    """What the target runs for the pipeline; the ledger keeps it too."""
+    serving = s.targets.open(query.target).observe(query.pipeline)
+    s.ledger.targets.saw(serving, at=datetime.now(UTC))
+    return serving
+
+
+@_body_of(c.READ_APPROVAL)
+def read_approval(query: m.ApprovalQuery, s: Services) -> m.Approval:
+    """The decision on a run's roll-out to a target; ``approved`` is None while there is none."""
+    return s.ledger.approvals.of(query.run_id, query.target)
+
+
 @_body_of(c.RECORD_RUN)
 def record_run(record: m.RunRecord, s: Services) -> m.Done:
     from activities.record_run import record_run as body

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from shared.errors import Code, PermanentError
+
 if TYPE_CHECKING:
     from activities.admission_evaluation import AdmissionEvaluator
     from shared.clients.announcements import RunEventPublisher
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from shared.clients.ledger import Ledger
     from shared.clients.service_bus import TrainingResults
     from shared.clients.serving_vm import ServingVms
+    from shared.deployment_target import DeploymentTargets
     from shared.pipelines import Pipelines
     from shared.settings import Settings
     from shared.training_code.job_folders import JobFolders
@@ -127,6 +130,11 @@ class Services:
         from shared.clients.serving_vm import ServingVms
 
         return ServingVms(self.settings.target)
+
+    @property
+    def targets(self) -> "DeploymentTargets":
+        """What serves models, by plans."""
+        raise PermanentError("no kind of target takes plans yet", code=Code.BAD_CONFIGURATION)
 
     @cached_property
     def announcements(self) -> "RunEventPublisher":

@@ -12,7 +12,17 @@ import azure.durable_functions as df
 
 from shared import messages as m
 from shared.errors import PermanentError
-from shared.retries import ANNOUNCEMENT, AZURE_ML, LEDGER, MESSAGING, REGISTRY, STACK_HUB, TRAINING_START, RetryPolicy
+from shared.retries import (
+    ANNOUNCEMENT,
+    AZURE_ML,
+    LEDGER,
+    MESSAGING,
+    REGISTRY,
+    STACK_HUB,
+    TARGET,
+    TRAINING_START,
+    RetryPolicy,
+)
 from shared.values.wire import from_wire, to_wire
 
 Command = TypeVar("Command")
@@ -69,6 +79,10 @@ START_CANDIDATE = Activity("start_candidate", m.Rollout, m.Candidate, STACK_HUB)
 VERIFY_CANDIDATE = Activity("verify_candidate", m.CandidateStep, m.Done, STACK_HUB)
 SWITCH_TRAFFIC = Activity("switch_traffic", m.CandidateStep, m.Release, STACK_HUB)
 REMOVE_CANDIDATE = Activity("remove_candidate", m.CandidateStep, m.Done, STACK_HUB)
+
+APPLY_PLAN = Activity("apply_plan", m.ApplyPlan, m.Done, TARGET)
+OBSERVE_TARGET = Activity("observe_target", m.ObserveTarget, m.Serving, TARGET)
+READ_APPROVAL = Activity("read_approval", m.ApprovalQuery, m.Approval, LEDGER)
 
 RECORD_RUN = Activity("record_run", m.RunRecord, m.Done, LEDGER)
 ANNOUNCE = Activity("announce", m.RunEvent, m.Done, ANNOUNCEMENT)

@@ -180,3 +180,72 @@ class Serving:
     def release(self, run_id: str) -> ObservedRelease | None:
         """The release of a run; None when the target has none."""
         return next((release for release in self.releases if release.run_id == run_id), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyPlan:
+    """Have a target run a plan. ``by``: the run, or the operation, that wants it; stands in the ledger beside it."""
+
+    plan: ServingPlan
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserveTarget:
+    """Ask a target what it runs for a pipeline."""
+
+    target: str
+    pipeline: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetState:
+    """What the ledger knows of a target and a pipeline.
+
+    ``desired``: the plan that was wanted there last, by whom and since when; it is written before the target hears of
+    it, so the target may be behind. ``seen``: what it ran when it was observed last. ``drift``: in which way the two
+    differ and what is done about it, in words fit for people; empty when they do not.
+    """
+
+    target: str
+    pipeline: str
+    desired: ServingPlan | None = None
+    desired_by: str = ""
+    desired_at: datetime | None = None
+    seen: Serving | None = None
+    seen_at: datetime | None = None
+    drift: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalQuery:
+    """Ask whether somebody has decided on a run's roll-out to a target."""
+
+    run_id: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A decision on a run's roll-out to a target; ``approved`` is None while nobody has decided.
+
+    ``by``: who decided, in words that say how that is known. ``reason``: theirs.
+    """
+
+    run_id: str
+    target: str
+    approved: bool | None = None
+    by: str = ""
+    reason: str = ""
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownImage:
+    """The image that was built for a run: ``reference`` by digest, and the digests of the images it was made from."""
+
+    run_id: str
+    pipeline: str
+    reference: str
+    parents: tuple[str, ...] = ()
+    at: datetime | None = None

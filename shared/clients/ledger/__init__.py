@@ -5,10 +5,12 @@ Kept in Azure Tables of the host's storage account. Each module describes the ro
 
 from __future__ import annotations
 
+from shared.clients.ledger.approvals import ApprovalLedger
 from shared.clients.ledger.arrival_entries import RecordedArrival
 from shared.clients.ledger.arrival_writer import JoinedWindow
 from shared.clients.ledger.arrivals import ArrivalLedger
 from shared.clients.ledger.azure_tables import AzureTables
+from shared.clients.ledger.built_images import BuiltImageLedger
 from shared.clients.ledger.champions import ChampionLedger
 from shared.clients.ledger.computes import ComputeLedger
 from shared.clients.ledger.image_pins import ImagePinLedger
@@ -21,12 +23,15 @@ from shared.clients.ledger.retries import Retry, RetryLedger
 from shared.clients.ledger.runs import RunLedger, UnfinishedRun
 from shared.clients.ledger.schedules import ScheduleLedger
 from shared.clients.ledger.tables import TableSource
+from shared.clients.ledger.targets import TargetLedger
 from shared.clients.ledger.troubles import TroubleLedger
 from shared.clients.ledger.turns import TurnLedger
 from shared.clients.ledger.windows import UnfinishedWindow
 
 __all__ = [
+    "ApprovalLedger",
     "ArrivalLedger",
+    "BuiltImageLedger",
     "ChampionLedger",
     "ImagePinLedger",
     "JoinedWindow",
@@ -35,6 +40,7 @@ __all__ = [
     "RecordedArrival",
     "Retry",
     "RunLedger",
+    "TargetLedger",
     "TurnLedger",
     "UnfinishedRun",
     "UnfinishedWindow",
@@ -67,6 +73,10 @@ class Ledger:
         self.quarantines = QuarantineLedger(runs)
         self.champions = ChampionLedger(tables.table("champions"))
         self.computes = ComputeLedger(tables.table("queue"))
+        targets = tables.table("targets")
+        self.targets = TargetLedger(targets)
+        self.approvals = ApprovalLedger(targets)
+        self.built_images = BuiltImageLedger(targets)
         self.image_pins = ImagePinLedger(tables.table("imagepins"))
         self.requests = RequestLedger(requests)
         self.outcome_subscriptions = OutcomeSubscriptionLedger(requests)
