@@ -118,6 +118,12 @@ class Settings(BaseSettings):
     azure_ml: AzureMl
     container_registry: ContainerRegistry
     announcements: Announcements | None = Field(None, description="absent: runs are not announced")
+    app_service_authentication: bool = Field(
+        default=False, description="App Service authentication is on, and refuses or strips what does not pass it"
+    )
+    key_names: dict[str, str] = Field(
+        default_factory=dict, description="by name of a function key: SHA-256 of the key, in hex"
+    )
     service_bus_connection_string: SecretStr | None = Field(
         None,
         validation_alias=SERVICE_BUS_SETTING,

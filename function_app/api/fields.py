@@ -56,3 +56,5 @@ BlobName = Annotated[
     Field(min_length=1, max_length=LONGEST_BLOB, description="the blob's name in its container, with its folders"),
 ]
 PipelineName = Annotated[str, Field(min_length=1, max_length=200, description="the pipeline's name")]
+TargetName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,48}$", description="the serving target's name")]
+RunId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,100}$", description="the run's id")]

@@ -1,7 +1,8 @@
 """Call the function of an HTTP operation: its signature says which parts of the request it gets; its answer is sent.
 
 A function may name ``services``, ``client``, its path parameters, ``query`` and ``body`` (models that validate them;
-without ``query`` no parameters are allowed), and ``idempotency_key``. A function that is no coroutine runs in a thread.
+without ``query`` no parameters are allowed), ``idempotency_key``, and ``actor`` (who asks). A function that is no
+coroutine runs in a thread.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import azure.functions as func
 from function_app.api.operations import Operation
 from function_app.composition import Services
 from function_app.problems import answer
+from shared.messages import Actor
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -75,6 +77,8 @@ async def call(
     given: dict[str, Any] = {"services": services, "client": client, **req.route_params}
     if operation.keyed:
         given |= _read(handler, req)
+    if "actor" in handler.takes:
+        given["actor"] = await asyncio.to_thread(_actor, req, services, given["body"])
     wanted = {name: given[name] for name in handler.takes}
     if inspect.iscoroutinefunction(handler.function):
         return await handler.function(**wanted)
@@ -90,6 +94,12 @@ def _read(handler: Handler, req: func.HttpRequest) -> dict[str, Any]:
         "body": body_of(handler.body, req.get_body()) if handler.body else None,
         "idempotency_key": idempotency_key_of(req) if handler.idempotent else None,
     }
+
+
+def _actor(req: func.HttpRequest, services: Services, body: Any) -> Actor:
+    from function_app.api.actors import actor_of
+
+    return actor_of(req, services.settings, said=body.by or "")
 
 
 @cache

@@ -7,10 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from function_app.api.fields import BlobName, Continuation, Limit, Moment, PipelineName
+from function_app.api.fields import BlobName, Continuation, Limit, Moment, PipelineName, RunId, TargetName
 from shared.messages import Champion, Outcome, Quarantine, RejectedEvent, RunRecord, Trouble, Verdict
 from shared.pipelines import Pipeline
-from shared.values.fields import FORCE, OVERRIDES, REASON, Note, ParameterValue
+from shared.values.fields import FORCE, OVERRIDES, REASON, GivenReason, Note, ParameterValue
+
+BY = "who asks, in your own words; what the request proves is recorded beside it"
+WHY = "for people; kept with what is done"
 
 
 class _Asked(BaseModel):
@@ -69,6 +72,45 @@ class RunBody(_Body):
     force: bool = Field(default=False, description=FORCE)
     dry_run: bool = Field(default=False, description="say what would happen and why, and do nothing")
     reason: Note = Field("", description=REASON)
+
+
+class HandBody(_Body):
+    """Who asks, and why. Both may be left out, and so may the body."""
+
+    by: str | None = Field(None, min_length=1, max_length=100, description=BY)
+    reason: Note = Field("", description=WHY)
+
+
+class ApproveBody(HandBody):
+    """Which target."""
+
+    target: TargetName | None = Field(None, description="only this target; left out: every one that waits")
+
+
+class RejectBody(ApproveBody):
+    """Which target, and why."""
+
+    reason: GivenReason = Field(description=WHY)
+
+
+class RetireBody(HandBody):
+    """Why the pipeline is retired."""
+
+    reason: GivenReason = Field(description=WHY)
+
+
+class RollBackBody(HandBody):
+    """To which release, and why."""
+
+    to: RunId | None = Field(None, description="the run whose release shall serve; left out: the one before")
+    reason: GivenReason = Field(description=WHY)
+
+
+class CompareQuery(_Asked):
+    """Which two runs."""
+
+    left: RunId
+    right: RunId
 
 
 class ReleaseBody(_Body):

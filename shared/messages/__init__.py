@@ -4,6 +4,7 @@ Frozen, keyword-only, self-validating and free of frameworks. References only: n
 of training data and never a secret. New fields get defaults, so that older histories can still be read.
 """
 
+from shared.messages.actions import Action, ActionEnd, ActionKind, Actor, ActorKind, Cancellation
 from shared.messages.admission import (
     FAIR_COMPARISON_SCHEMA,
     QUEUE_SCHEMA,
@@ -139,6 +140,11 @@ __all__ = [
     "QUEUE_SCHEMA",
     "RUN_ID",
     "SEALED_SCHEMA",
+    "Action",
+    "ActionEnd",
+    "ActionKind",
+    "Actor",
+    "ActorKind",
     "Admission",
     "AdmissionRequest",
     "AnswerRequest",
@@ -151,6 +157,7 @@ __all__ = [
     "Best",
     "BuildImage",
     "BuiltImage",
+    "Cancellation",
     "Candidate",
     "CandidateStep",
     "Cause",

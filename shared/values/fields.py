@@ -42,6 +42,8 @@ ParameterValue = Annotated[
     ),
 ]
 Note = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
+GivenReason = Annotated[str, Field(max_length=500, pattern=r"\S"), AfterValidator(_one_line)]
+"""A :data:`Note` that must say something."""
 
 
 _PLAINER = {

@@ -45,6 +45,17 @@ def test_names_routes_and_keys_stay_what_callers_know() -> None:
         Bound("list_runs", "GET", "runs", keyed=True),
         Bound("get_run", "GET", "runs/{run_id}", keyed=True),
         Bound("cancel_run", "POST", "runs/{run_id}/cancel", keyed=True),
+        Bound("approve_run", "POST", "runs/{run_id}/approve", keyed=True),
+        Bound("reject_run", "POST", "runs/{run_id}/reject", keyed=True),
+        Bound("resume_run", "POST", "runs/{run_id}/resume", keyed=True),
+        Bound("compare_runs", "GET", "compare", keyed=True),
+        Bound("retire_pipeline", "POST", "pipelines/{name}/retire", keyed=True),
+        Bound("reinstate_pipeline", "POST", "pipelines/{name}/reinstate", keyed=True),
+        Bound("list_targets", "GET", "targets", keyed=True),
+        Bound("roll_back", "POST", "targets/{target}/pipelines/{name}/roll-back", keyed=True),
+        Bound("get_action", "GET", "actions/{action_id}", keyed=True),
+        Bound("list_models", "GET", "models", keyed=True),
+        Bound("get_model", "GET", "models/{model}", keyed=True),
         Bound("list_pipelines", "GET", "pipelines", keyed=True),
         Bound("get_pipeline", "GET", "pipelines/{name}", keyed=True),
         Bound("list_arrivals", "GET", "pipelines/{name}/arrivals", keyed=True),
@@ -61,7 +72,7 @@ def test_every_function_asks_only_for_what_its_operation_is_given(known: Operati
     handler = handler_of(known)
     named = set(re.findall(r"{(\w+)}", known.path))
 
-    assert handler.takes - {"services", "query", "body", "idempotency_key"} == named | (
+    assert handler.takes - {"services", "query", "body", "idempotency_key", "actor"} == named | (
         {"client"} if known.durable else set()
     )
     assert handler.answers.keys() == known.answers.keys()

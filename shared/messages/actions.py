@@ -1,0 +1,77 @@
+"""What operators do by hand: who did it, why, and what came of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ActorKind(StrEnum):
+    """How much is known of who asked.
+
+    ``PERSON``: signed in, as App Service authentication says. ``KEY``: whoever holds a function key. ``MESSAGE``:
+    whoever may send to the queue of requests. ``APP``: the app itself.
+    """
+
+    PERSON = "person"
+    KEY = "key"
+    MESSAGE = "message"
+    APP = "app"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who asked. ``name``: of the person, the key or the message. ``said``: the name that the request gave itself."""
+
+    kind: ActorKind
+    name: str
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """Somebody wants a run to end, and all that it made outside to be undone."""
+
+    by: Actor
+    reason: str
+    at: datetime
+
+
+class ActionKind(StrEnum):
+    """What is done to what serves, outside of any run."""
+
+    ROLL_BACK = "roll_back"
+    RETIRE = "retire"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """The input of ``roll_back`` and ``retire``.
+
+    ``target``, ``to`` and ``bad`` are those of a roll-back: the release of run ``to`` takes the place of ``bad``'s.
+    ``targets``: where a retired pipeline serves nothing any more. ``health_seconds``: how long a release may take to
+    become healthy.
+    """
+
+    action_id: str
+    kind: ActionKind
+    pipeline: str
+    by: Actor
+    reason: str
+    asked_at: datetime
+    target: str = ""
+    to: str = ""
+    bad: str = ""
+    targets: tuple[str, ...] = ()
+    health_seconds: float = 60.0
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionEnd:
+    """How an action ended: ``done`` or not, in a sentence, and what is left for people to do."""
+
+    action_id: str
+    done: bool
+    sentence: str
+    ended_at: datetime
+    left: tuple[str, ...] = ()
