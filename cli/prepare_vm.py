@@ -11,6 +11,7 @@ from types import MappingProxyType
 from cli.job_installation import JobSource, Registry, install_job, job_source
 from cli.vm_slot import ensure_slot
 from shared.clients.registry_address import registry_host
+from shared.clients.serving_targets import settings_of
 from shared.clients.ssh import connected
 from shared.errors import EdgetrainError, PermanentError
 from shared.pipelines import Pipeline, Pipelines
@@ -72,8 +73,10 @@ def _registries(compute: Compute, settings: Settings) -> tuple[Registry, ...]:
 
 def _prepare_serving(pipeline: Pipeline, settings: Settings, say: Say) -> None:
     for target in pipeline.deliver.targets:
-        with connected(settings.target(target.name)) as session:
-            ensure_slot(session, pipeline.name, say=say)
+        found = settings.target(target.name)
+        if found.kind == "vm":
+            with connected(settings_of(target.name, found)) as session:
+                ensure_slot(session, pipeline.name, say=say)
 
 
 def _chosen(folder: Path, names: list[str]) -> tuple[list[Pipeline], dict[str, EdgetrainError]]:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from shared.clients.hub_storage import Hubs
     from shared.clients.ledger import Ledger
     from shared.clients.service_bus import TrainingResults
+    from shared.clients.serving_targets import ServingTargets
     from shared.clients.serving_vm import ServingVms
     from shared.deployment_target import DeploymentTargets
     from shared.pipelines import Pipelines
+    from shared.serving.smoke import SmokeSample
     from shared.settings import Settings
     from shared.training_code.job_folders import JobFolders
     from shared.training_code.pinned_images import PinnedImages
@@ -125,11 +127,27 @@ class Services:
         return PinnedImages(self.container_registry, self.ledger.image_pins)
 
     @cached_property
+    def targets(self) -> "ServingTargets":
+        """Everything that serves, by name."""
+        from shared.clients.serving_targets import ServingTargets, TargetServices
+
+        services = TargetServices(trusted=self.trusted, smoke_sample=self.smoke_sample)
+        return ServingTargets(self.settings.target, services)
+
+    def trusted(self, image: str) -> None:
+        """Refuse an image that nobody signed whose key is trusted."""
+
+    def smoke_sample(self, image: str) -> "SmokeSample | None":  # noqa: ARG002 - until targets without a shell ask
+        """The smoke sample inside an image."""
+        return None
+
+    @cached_property
     def vms(self) -> "ServingVms":
-        """The serving targets."""
+        """The serving targets that are VMs, for roll-outs that began before targets took plans."""
+        from shared.clients.serving_targets import settings_of
         from shared.clients.serving_vm import ServingVms
 
-        return ServingVms(self.settings.target)
+        return ServingVms(lambda name: settings_of(name, self.settings.target(name)))
 
     @property
     def targets(self) -> "DeploymentTargets":

@@ -5,12 +5,14 @@ Sites and targets are maps by name; their fields are separate variables, so that
 lower case with ``-`` written as ``_``.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.errors import Code, PermanentError
 
@@ -65,15 +67,24 @@ class Compute(SshHost):
     receipt_key: str = ""
 
 
-class ServingTarget(SshHost):
-    """A VM that serves models from containers behind HAProxy. ``pull_*``: what it pulls images with.
+class TargetSettings(_Part):
+    """What the settings say of a target that serves models; the model of its ``kind`` reads the rest.
 
-    ``memory``: what each container may use, such as ``512m`` or ``2g``.
+    See :mod:`shared.clients.serving_targets`.
     """
 
-    pull_username: str = ""
-    pull_password: SecretStr = SecretStr("")
-    memory: str = Field("512m", pattern=r"^[1-9][0-9]{0,6}[mg]$")
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    kind: str = "vm"
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The settings of its kind, as they are in the environment: with secrets, so never to be shown."""
+        return dict(self.model_extra or {})
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Without what its kind may hold to be a secret."""
+        yield "kind", self.kind
 
 
 class AzureMl(_Part):
@@ -104,6 +115,13 @@ class Announcements(_Part):
     key: SecretStr
 
 
+class _Environment(EnvSettingsSource):
+    """The environment, whose values are texts where no field says otherwise: a password of digits stays as it is."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        return value if field is None else super().decode_complex_value(field_name, field, value)
+
+
 class Settings(BaseSettings):
     """Everything the app reads from its environment."""
 
@@ -114,7 +132,7 @@ class Settings(BaseSettings):
     app_root: Path = Path(__file__).resolve().parent.parent
     sites: dict[str, Site]
     computes: dict[str, Compute]
-    targets: dict[str, ServingTarget]
+    targets: dict[str, TargetSettings]
     azure_ml: AzureMl
     container_registry: ContainerRegistry
     announcements: Announcements | None = Field(None, description="absent: runs are not announced")
@@ -130,6 +148,18 @@ class Settings(BaseSettings):
         description="the namespace of training-requests and training-results; absent: no messages",
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by our own
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - we read no such files
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor these
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given in code, then the environment."""
+        return init_settings, _Environment(settings_cls)
+
     def site(self, name: str) -> Site:
         """The hub of that name; raises :class:`PermanentError` naming the missing setting."""
         return _named(self.sites, name, "SITES")
@@ -138,9 +168,14 @@ class Settings(BaseSettings):
         """The compute target of that name; raises :class:`PermanentError` naming the missing setting."""
         return _named(self.computes, name, "COMPUTES")
 
-    def target(self, name: str) -> ServingTarget:
-        """The serving target of that name; raises :class:`PermanentError` naming the missing setting."""
+    def target(self, name: str) -> TargetSettings:
+        """What is set for the target of that name; raises :class:`PermanentError` naming the missing setting."""
         return _named(self.targets, name, "TARGETS")
+
+
+def setting_of(target: str, field: str) -> str:
+    """The name of a target's setting in the environment; ``field`` in upper case."""
+    return f"EDGETRAIN_TARGETS__{target.replace('-', '_').upper()}__{field}"
 
 
 def _named(parts: dict[str, Part], name: str, variable: str) -> Part:

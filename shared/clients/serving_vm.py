@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
+from shared.clients.serving_targets.vm import Settings
 from shared.clients.ssh import SshSession, connected
 from shared.clients.vm_containers import ContainerEngine, LoopbackHttp
 from shared.clients.vm_haproxy import HaproxyRuntime
 from shared.errors import Code, PermanentError
 from shared.serving.containers import Container, ContainerSpec
 from shared.serving.slots import Colour, Slot, parse_slot, slot_path, slot_text
-from shared.settings import ServingTarget
 
 HEALTH_TIMEOUT: Final = 5.0
 SCORE_TIMEOUT: Final = 60.0
@@ -23,7 +23,7 @@ DRAIN_SECONDS: Final = 10.0
 class ServingVm:
     """One connection to a serving VM. Everything is addressed by pipeline, colour or container name."""
 
-    def __init__(self, session: SshSession, target: ServingTarget) -> None:
+    def __init__(self, session: SshSession, target: Settings) -> None:
         self._session = session
         self._target = target
         self._engine = ContainerEngine(
@@ -114,9 +114,9 @@ class ServingVm:
 
 
 class ServingVms:
-    """Opens serving VMs by the name of their target; the ``lookup`` is :meth:`shared.settings.Settings.target`."""
+    """Opens serving VMs by the name of their target; ``lookup`` finds the settings of a name."""
 
-    def __init__(self, lookup: Callable[[str], ServingTarget]) -> None:
+    def __init__(self, lookup: Callable[[str], Settings]) -> None:
         self._lookup = lookup
 
     @contextmanager

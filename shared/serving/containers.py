@@ -31,7 +31,7 @@ class ContainerSpec:
     image: str
     port: int
     labels: dict[str, str]
-    memory: str = "512m"  # the target's settings decide; see ServingTarget.memory
+    memory: str = "512m"  # the target's settings decide; see the settings of kind vm
     processes: int = 200
 
 

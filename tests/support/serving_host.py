@@ -17,7 +17,7 @@ from local_stack.registry import distribution
 from local_stack.stack_hub import engine
 from local_stack.stack_hub.haproxy import HaProxy
 from local_stack.stack_hub.vm import Vm
-from shared.settings import ServingTarget
+from shared.clients.serving_targets.vm import Settings as VmSettings
 from tests.support.scoring_image import ImageRegistry
 
 PROGRAMS = ("podman", "haproxy", "docker-registry", "flock")
@@ -41,7 +41,7 @@ class ServingHost:
     vm: Vm
     haproxy: HaProxy
     registry: ImageRegistry
-    target: ServingTarget
+    target: VmSettings
     environment: dict[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -97,7 +97,7 @@ def running_serving_host(folder: Path) -> Iterator[ServingHost]:
         engine_environment = dict(engine.find(configuration).environment)
         vm.configure(engine_environment, marker={})
         haproxy.configure()
-        target = ServingTarget(
+        target = VmSettings(
             address="127.0.0.1",
             port=vm.port,
             username=vm.username,

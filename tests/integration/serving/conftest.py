@@ -11,12 +11,12 @@ from activities.start_candidate import start_candidate
 from activities.switch_traffic import switch_traffic
 from activities.verify_candidate import verify_candidate
 from cli.vm_slot import ensure_slot
+from shared.clients.serving_targets.vm import Settings as VmSettings
 from shared.clients.serving_vm import ServingVms
 from shared.clients.ssh import connected
 from shared.errors import Code, PermanentError
 from shared.messages import CandidateStep, Done, Release, Rollout
 from shared.serving.slots import Slot, parse_slot
-from shared.settings import ServingTarget
 from tests.support.serving_host import ServingHost, missing_programs, running_serving_host
 
 
@@ -38,7 +38,7 @@ class Site:
         self.said: list[str] = []
         self.prepare()
 
-    def _target(self, name: str) -> ServingTarget:
+    def _target(self, name: str) -> VmSettings:
         assert name == "vm"
         return self.host.target
 

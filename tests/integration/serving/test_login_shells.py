@@ -10,11 +10,11 @@ from pydantic import SecretStr
 
 from local_stack.azure_ml.computes import Vm as AttachedVm
 from local_stack.azure_ml.vm_session import RefusedError, VmLink
+from shared.clients.serving_targets.vm import Settings as VmSettings
 from shared.clients.serving_vm import ServingVm
 from shared.clients.ssh import connected
 from shared.errors import Code, PermanentError, TransientError
 from shared.serving.slots import Colour, Deployment, Slot
-from shared.settings import ServingTarget
 from tests.support.sshd import SshServer, running_sshd
 
 PORTS = {Colour.BLUE: 20002, Colour.GREEN: 20003}
@@ -38,8 +38,8 @@ def silent(server: SshServer) -> Iterator[None]:
 
 
 @pytest.fixture
-def target(server: SshServer) -> ServingTarget:
-    return ServingTarget(
+def target(server: SshServer) -> VmSettings:
+    return VmSettings(
         address=server.address,
         port=server.port,
         username=server.username,
@@ -56,7 +56,7 @@ def log_in_by(server: SshServer, shell: str) -> None:
     session.write_text(text.replace("/bin/bash -c", f"{shell} -c"), encoding="utf-8")
 
 
-def works(target: ServingTarget) -> None:
+def works(target: VmSettings) -> None:
     """Everything that a roll-out asks of a session."""
     with connected(target) as session:
         vm = ServingVm(session, target)
@@ -86,13 +86,13 @@ def works(target: ServingTarget) -> None:
         "set -x",
     ],
 )
-def test_a_shell_that_prints_changes_nothing(server: SshServer, target: ServingTarget, bashrc: str) -> None:
+def test_a_shell_that_prints_changes_nothing(server: SshServer, target: VmSettings, bashrc: str) -> None:
     (server.home / ".bashrc").write_text(f"{bashrc}\n", encoding="utf-8")
     works(target)
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "tcsh", "fish", "zsh"])
-def test_any_login_shell_works(server: SshServer, target: ServingTarget, shell: str) -> None:
+def test_any_login_shell_works(server: SshServer, target: VmSettings, shell: str) -> None:
     program = shutil.which(shell)
     if program is None:
         pytest.skip(f"{shell} is not installed")
@@ -100,7 +100,7 @@ def test_any_login_shell_works(server: SshServer, target: ServingTarget, shell: 
     works(target)
 
 
-def test_a_login_shell_that_runs_nothing_is_named(server: SshServer, target: ServingTarget) -> None:
+def test_a_login_shell_that_runs_nothing_is_named(server: SshServer, target: VmSettings) -> None:
     log_in_by(server, "/usr/sbin/nologin")
 
     def lock(vm: ServingVm) -> None:
@@ -118,14 +118,14 @@ def test_a_login_shell_that_runs_nothing_is_named(server: SshServer, target: Ser
         assert "status 1 and printed: This account " in caught.value.reason
 
 
-def test_start_up_files_that_end_the_shell_are_named(server: SshServer, target: ServingTarget) -> None:
+def test_start_up_files_that_end_the_shell_are_named(server: SshServer, target: VmSettings) -> None:
     (server.home / ".bashrc").write_text("echo 'see you'; exit 0\n", encoding="utf-8")
     with connected(target) as session, pytest.raises(PermanentError, match="start-up files") as caught:
         session.read_text("serving/p.json")
     assert "status 0 and printed: see you;" in caught.value.reason
 
 
-def test_an_answer_without_its_end_is_no_answer(target: ServingTarget) -> None:
+def test_an_answer_without_its_end_is_no_answer(target: VmSettings) -> None:
     with (
         connected(target) as session,
         pytest.raises(TransientError, match="connection ended"),
@@ -133,7 +133,7 @@ def test_an_answer_without_its_end_is_no_answer(target: ServingTarget) -> None:
         session.script("echo half; kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat)")
 
 
-def test_a_killed_program_is_not_one_that_took_too_long(target: ServingTarget) -> None:
+def test_a_killed_program_is_not_one_that_took_too_long(target: VmSettings) -> None:
     with connected(target) as session:
         with pytest.raises(TransientError, match="sh was killed"):
             session.script("kill -9 $$")
@@ -141,7 +141,7 @@ def test_a_killed_program_is_not_one_that_took_too_long(target: ServingTarget) -
             session.run(["sleep", "30"], timeout=1)
 
 
-def test_trouble_with_a_lock_is_not_somebody_who_holds_it(server: SshServer, target: ServingTarget) -> None:
+def test_trouble_with_a_lock_is_not_somebody_who_holds_it(server: SshServer, target: VmSettings) -> None:
     (server.home / "file").touch()
     with connected(target) as session, pytest.raises(TransientError) as caught, session.lock("file/p"):
         pass

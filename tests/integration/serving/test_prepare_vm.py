@@ -19,7 +19,7 @@ from shared.clients.ssh import connected
 from shared.errors import Code, PermanentError
 from shared.pipelines import Pipeline, Train
 from shared.serving.slots import parse_slot
-from shared.settings import AzureMl, Compute, ContainerRegistry, Settings
+from shared.settings import AzureMl, Compute, ContainerRegistry, Settings, TargetSettings
 from tests.support.arrivals import EVALUATE, train_command
 from tests.support.serving_host import ServingHost
 
@@ -64,7 +64,7 @@ def settings_for(host: ServingHost, app_root: Path) -> Settings:
         app_root=app_root,
         sites={},
         computes={"gpu": compute},
-        targets={"vm": host.target},
+        targets={"vm": TargetSettings.model_validate(host.target.model_dump())},
         azure_ml=azure_ml,
         container_registry=ContainerRegistry(url="http://127.0.0.1:1"),
     )

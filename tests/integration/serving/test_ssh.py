@@ -8,15 +8,15 @@ import paramiko
 import pytest
 from pydantic import SecretStr
 
+from shared.clients.serving_targets.vm import Settings as VmSettings
 from shared.clients.ssh import connected
 from shared.clients.vm_containers import LoopbackHttp
 from shared.errors import Code, PermanentError, TransientError
-from shared.settings import ServingTarget
 from tests.support.answering import Reply, answering
 from tests.support.serving_host import ServingHost, free_port
 
 
-def other(target: ServingTarget, **changes: object) -> ServingTarget:
+def other(target: VmSettings, **changes: object) -> VmSettings:
     return target.model_copy(update=changes)
 
 
@@ -116,7 +116,7 @@ def test_the_link_breaks(host: ServingHost) -> None:
             session.run(["true"])
 
 
-def _connect(target: ServingTarget) -> None:
+def _connect(target: VmSettings) -> None:
     with connected(target) as session:
         session.run(["true"])
 

@@ -8,6 +8,7 @@ from local_stack.supervisor.app_settings import app_settings
 from local_stack.supervisor.credentials import Credentials
 from local_stack.supervisor.environment import outward, service_environment
 from local_stack.supervisor.layout import InUseError, Layout
+from shared.clients.serving_targets import settings_of
 from shared.settings import Settings
 
 DEVELOPER = {"PATH": "/bin", "HOME": "/home/dev", "AWS_SECRET_ACCESS_KEY": "canary", "PIP_INDEX_URL": "https://index"}
@@ -141,9 +142,10 @@ def test_the_app_reads_exactly_what_the_stack_sets(
     assert settings.compute("hub-vm").private_key.get_secret_value() == "-----BEGIN\nabc\n-----END\n"
     assert settings.compute("hub-vm").home == "/vm/home"
     assert settings.compute("hub-vm").receipt_key == "-----BEGIN PUBLIC KEY-----\\nabc\\n-----END PUBLIC KEY-----\\n"
-    assert settings.target("hub-vm").pull_password.get_secret_value() == "reads"
+    target = settings_of("hub-vm", settings.target("hub-vm"))
+    assert target.pull_password.get_secret_value() == "reads"
     assert settings.compute("hub-vm").pull_username == "puller"
-    assert settings.target("hub-vm").host_key == "ssh-ed25519 AAAA"
+    assert target.host_key == "ssh-ed25519 AAAA"
     assert settings.azure_ml.metadata_url == "https://127.0.0.1:1/metadata/endpoints"
     assert settings.container_registry.password.get_secret_value() == "secret"
     assert settings.service_bus_connection_string is not None

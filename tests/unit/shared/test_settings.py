@@ -19,7 +19,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_the_example_names_every_setting_that_is_needed(settings: Settings) -> None:
     assert settings.site("factory").api_version == "2019-07-07"
     assert settings.compute("hub-vm").port == 22
-    assert settings.target("hub-vm").pull_username
+    assert settings.target("hub-vm").own["pull_username"]
 
 
 def test_secrets_do_not_show(settings: Settings) -> None:
@@ -30,6 +30,7 @@ def test_secrets_do_not_show(settings: Settings) -> None:
     assert EXAMPLE["AzureWebJobsStorage"] not in shown
     assert EXAMPLE["ServiceBusConnection"] not in shown
     assert EXAMPLE["EDGETRAIN_ANNOUNCEMENTS__KEY"] not in shown
+    assert EXAMPLE["EDGETRAIN_TARGETS__HUB_VM__PULL_PASSWORD"] not in f"{shown} {settings.targets}"
 
 
 def test_a_key_may_be_given_on_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,12 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat
 from pydantic import SecretStr
 
 from shared.clients import ssh_login
+from shared.clients.serving_targets.vm import Settings as VmSettings
 from shared.clients.serving_vm import ServingVm
 from shared.clients.ssh import Finished, SshSession
 from shared.serving.containers import ContainerSpec
 from shared.serving.slots import Colour
-from shared.settings import ServingTarget, SshHost
+from shared.settings import SshHost
 from tests.support.golden import compare
 from tests.unit.clients import test_ssh_keys as keys
 from tests.unit.wording.canned import error_of, raising
@@ -79,7 +80,7 @@ def locked(status: int) -> Callable[[], None]:
     return lock
 
 
-TARGET = ServingTarget(
+TARGET = VmSettings(
     address="vm.example",
     username="edge",
     private_key=SecretStr(""),
