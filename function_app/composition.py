@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from shared.errors import Code, PermanentError
-
 if TYPE_CHECKING:
     from activities.admission_evaluation import AdmissionEvaluator
     from shared.clients.announcements import RunEventPublisher
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from shared.clients.hub_storage import Hubs
     from shared.clients.ledger import Ledger
     from shared.clients.service_bus import TrainingResults
-    from shared.clients.serving_targets import ServingTargets
     from shared.clients.serving_vm import ServingVms
     from shared.deployment_target import DeploymentTargets
     from shared.pipelines import Pipelines
@@ -127,7 +124,7 @@ class Services:
         return PinnedImages(self.container_registry, self.ledger.image_pins)
 
     @cached_property
-    def targets(self) -> "ServingTargets":
+    def targets(self) -> "DeploymentTargets":
         """Everything that serves, by name."""
         from shared.clients.serving_targets import ServingTargets, TargetServices
 
@@ -148,11 +145,6 @@ class Services:
         from shared.clients.serving_vm import ServingVms
 
         return ServingVms(lambda name: settings_of(name, self.settings.target(name)))
-
-    @property
-    def targets(self) -> "DeploymentTargets":
-        """What serves models, by plans."""
-        raise PermanentError("no kind of target takes plans yet", code=Code.BAD_CONFIGURATION)
 
     @cached_property
     def announcements(self) -> "RunEventPublisher":
