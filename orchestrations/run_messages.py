@@ -78,6 +78,11 @@ def lineage_of(request: RunRequest, record: RunRecord) -> Lineage:
         cause=request.cause,
         holdout=request.snapshot.holdout,
         evaluator=request.evaluator,
+        attempt=request.attempt,
+        site=request.snapshot.site,
+        manifest=request.snapshot.manifest,
+        code=request.plan.job.tree if request.plan.job else "",
+        champion_before=record.champion_run_id or "",
     )
 
 

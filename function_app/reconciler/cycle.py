@@ -1,7 +1,8 @@
-"""A reconciler cycle: unreported data changes, orphaned windows and runs, due schedules and retries, unsent outcomes.
+"""A reconciler cycle: what others left undone is done, and what others keep in several places is brought in line.
 
-It repairs what others left undone, so it acts only after a grace period, and each step can be repeated. An error in one
-step, pipeline, window or run does not stop the others.
+Unreported data changes, orphaned windows and runs, due schedules and retries, tags of models, unsent outcomes. It acts
+only after a grace period, and each step can be repeated. An error in one step, pipeline, window or run does not stop
+the others.
 """
 
 import logging
@@ -13,6 +14,7 @@ from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.data_changes import detect_data_changes
 from function_app.reconciler.due_schedules import start_due
 from function_app.reconciler.instances import DurableClient
+from function_app.reconciler.model_tags import keep_model_tags
 from function_app.reconciler.orphaned_runs import recover_runs
 from function_app.reconciler.orphaned_windows import recover_windows
 from function_app.reconciler.outcome_answers import send_due_outcomes
@@ -33,6 +35,7 @@ async def run_cycle(services: Services, client: DurableClient, now: datetime) ->
     await try_again(context)
     await start_due(context)
     await detect_data_changes(context, unfinished)
+    await keep_model_tags(context)
     await record_troubles(context)
     await send_due_outcomes(context)  # last, because a broker that does not answer takes long
     log.info(

@@ -19,7 +19,7 @@ _TAKEN = (
 
 
 class Models:
-    """Create, read, list."""
+    """Create, read, tag, list."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -32,6 +32,7 @@ class Models:
             web.post(f"{_BASE}/models", self._create_model),
             web.get(f"{_BASE}/models", self._list_models),
             web.get(f"{_BASE}/models/{{id}}", self._read_model),
+            web.patch(f"{_BASE}/models/{{id}}", self._patch_model),
         ]
 
     async def _create_asset(self, request: web.Request) -> web.Response:
@@ -65,6 +66,19 @@ class Models:
     async def _read_model(self, request: web.Request) -> web.Response:
         return web.json_response(_found(self._workspace.store.get(MODEL, request.match_info["id"]), "Model"))
 
+    async def _patch_model(self, request: web.Request) -> web.Response:
+        operations = await body_of(request)
+        if not isinstance(operations, list) or not all(map(_is_known, operations)):
+            raise ServiceError(400, "BadRequest", "the body is not a JSON Patch of a model's tags, properties or words")
+
+        def patch(model: dict[str, Any]) -> None:
+            for operation in operations:
+                model[operation["path"].removeprefix("/")] = operation["value"]
+            model["modifiedTime"] = now_text()
+
+        changed = self._workspace.store.change(MODEL, request.match_info["id"], patch)
+        return web.json_response(_found(changed, "Model"))
+
     async def _list_models(self, request: web.Request) -> web.Response:
         found = [model for model in self._workspace.store.all(MODEL) if _matches(model, request.query)]
         found.reverse()  # newest first
@@ -80,5 +94,24 @@ def _found(document: dict[str, Any] | None, what: str) -> dict[str, Any]:
     return document
 
 
+def _is_known(operation: Any) -> bool:
+    """Whether it is one that the client sends: whole maps, replaced or added."""
+    known = {"replace /kvTags": dict, "add /properties": dict, "replace /description": str}
+    if not isinstance(operation, dict):
+        return False
+    kind = known.get(f"{operation.get('op')} {operation.get('path')}")
+    return kind is not None and isinstance(operation.get("value"), kind)
+
+
 def _matches(model: dict[str, Any], query: Any) -> bool:
-    return all(model[field] == query[field] for field in ("name", "runId") if query.get(field))
+    plain = all(model[field] == query[field] for field in ("name", "runId") if query.get(field))
+    return plain and _has(model["kvTags"], query.get("tags")) and _has(model["properties"], query.get("properties"))
+
+
+def _has(values: dict[str, Any], wanted: str | None) -> bool:
+    """Whether there is every ``name`` or ``name=value`` of a list with commas."""
+    for part in (wanted or "").split(","):
+        name, equals, value = part.partition("=")
+        if name and (name not in values or (equals and str(values[name]) != value)):
+            return False
+    return True

@@ -99,7 +99,11 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """Where a model comes from; ends up as registry tags and image labels."""
+    """Where a model comes from; ends up as registry tags and image labels.
+
+    ``manifest``: the path of its snapshot's manifest on the hub of ``site``. ``code``: the digest of the training code.
+    ``champion_before``: the run that served when this one was judged.
+    """
 
     run_id: str
     pipeline: str
@@ -111,6 +115,11 @@ class Lineage:
     cause: Cause = Cause.NEW_DATA
     holdout: str = ""
     evaluator: str = ""
+    attempt: int = 1
+    site: str = ""
+    manifest: str = ""
+    code: str = ""
+    champion_before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from shared.pipelines import Pipeline, Pipelines
 from shared.training_code.job_trees import JobTree
 from tests.support.jobs import a_job_tree
 from tests.support.memory_tables import memory_ledger
+from tests.support.training import MemoryRegistry
 
 PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
 
@@ -65,6 +66,7 @@ class MemoryServices(Services):
         self.__dict__["ledger"] = memory_ledger()
         self.__dict__["hubs"] = self.hub
         self.__dict__["job_folders"] = self.deployed = DeployedJobs()
+        self.__dict__["model_registry"] = self.registry = MemoryRegistry()
 
     ledger: Ledger
     pipelines: Pipelines

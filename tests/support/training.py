@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shared.decisions.delivery.model_stages import ModelVersion, TagChange
 from shared.errors import Code, PermanentError
 from shared.messages import (
     Lineage,
@@ -49,16 +50,28 @@ class MemoryDriver:
 
 @dataclass
 class MemoryRegistry:
-    """Fulfils ``ModelRegistry``: every ``register`` makes a version, as the real one does."""
+    """Fulfils ``ModelRegistry``: every ``register`` makes a version, as the real one does. ``tags``: by version."""
 
-    versions: list[tuple[str, Lineage, str]] = field(default_factory=list)
+    registered: list[tuple[str, Lineage, str]] = field(default_factory=list)
+    tags: dict[int, dict[str, str]] = field(default_factory=dict)
 
-    def version_of(self, run_id: str, *, name: str) -> RegisteredModel | None:
-        numbers = [
-            n for n, (known, lineage, _) in enumerate(self.versions, 1) if (known, lineage.run_id) == (name, run_id)
-        ]
-        return RegisteredModel(name=name, version=str(numbers[0])) if numbers else None
+    def versions_of(self, run_id: str, *, name: str) -> list[ModelVersion]:
+        return [each for each in self._of(name) if each.run_id == run_id]
+
+    def versions(self, pipeline: str, *, name: str) -> list[ModelVersion]:
+        return [each for each in self._of(name) if self.registered[each.version - 1][1].pipeline == pipeline]
 
     def register(self, lineage: Lineage, *, name: str, path: str) -> RegisteredModel:
-        self.versions.append((name, lineage, path))
-        return RegisteredModel(name=name, version=str(len(self.versions)))
+        self.registered.append((name, lineage, path))
+        self.tags[len(self.registered)] = {"stage": "candidate"}
+        return RegisteredModel(name=name, version=str(len(self.registered)))
+
+    def tag(self, change: TagChange) -> None:
+        self.tags[change.version] |= change.tags
+
+    def _of(self, name: str) -> list[ModelVersion]:
+        return [
+            ModelVersion(name=name, version=number, run_id=lineage.run_id, tags=dict(self.tags[number]))
+            for number, (known, lineage, _) in enumerate(self.registered, 1)
+            if known == name
+        ]

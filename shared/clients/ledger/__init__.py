@@ -26,6 +26,7 @@ from shared.clients.ledger.tables import TableSource
 from shared.clients.ledger.targets import TargetLedger
 from shared.clients.ledger.troubles import TroubleLedger
 from shared.clients.ledger.turns import TurnLedger
+from shared.clients.ledger.upkeep import UpkeepLedger
 from shared.clients.ledger.windows import UnfinishedWindow
 
 __all__ = [
@@ -69,6 +70,7 @@ class Ledger:
         self.troubles = TroubleLedger(claims)
         self.turns = TurnLedger(claims)
         self.retries = RetryLedger(claims)
+        self.upkeep = UpkeepLedger(claims)
         self.runs = RunLedger(runs)
         self.quarantines = QuarantineLedger(runs)
         self.champions = ChampionLedger(tables.table("champions"))

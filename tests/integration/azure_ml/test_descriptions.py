@@ -163,6 +163,24 @@ def test_models_come_in_pages_with_a_link_to_the_next(ask: Callable[..., Answer]
     assert all(model.keys() <= MODEL for model in first["value"])
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"kvTags": {}},
+        [{"op": "remove", "path": "/kvTags"}],
+        [{"op": "replace", "path": "/version", "value": 7}],
+        [{"op": "replace", "path": "/kvTags", "value": "all"}],
+    ],
+)
+def test_a_patch_that_the_client_never_sends_is_refused(ask: Callable[..., Answer], body: Any) -> None:
+    model = ask("POST", MODELS, "/models", json={"name": "patched", "url": "aml://asset/1", "kvTags": {"a": "b"}})
+
+    ask("PATCH", MODELS, f"/models/{model['id']}", json=body, status=400)
+
+    assert ask("GET", MODELS, f"/models/{model['id']}") == model
+    assert ask("PATCH", MODELS, "/models/none:1", json=[], status=404).keys() == MODEL_ERROR
+
+
 def test_the_list_of_subscriptions_names_what_follows(ended: Lab) -> None:
     answer = ended.azure_ml.request("GET", "/subscriptions", token=ended.azure_ml.token()).json()
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from local_stack.stack_hub.site_keys import ensure_site_key
+from shared.decisions.delivery.model_stages import TagChange, stage_changes
 from shared.messages import (
     Lineage,
     RegisteredModel,
@@ -88,6 +89,11 @@ def test_registering_twice_makes_one_version_with_lineage(client: Client, traine
         blobs=2,
         metrics={"log_loss": 0.0912345678},
         parameters={"most_iterations": 500},
+        attempt=2,
+        site="factory",
+        manifest="tiny/cdcd.json",
+        code="ef" * 32,
+        champion_before="tiny-abcabcabcabc-1",
     )
     name = f"model-{secrets.token_hex(4)}"
 
@@ -99,9 +105,14 @@ def test_registering_twice_makes_one_version_with_lineage(client: Client, traine
     assert registered == found == RegisteredModel(name=name, version="1")
     (model,) = client.begin("facts", "models", name).result(timeout=60)
     assert model["run_id"] == trained.run_id
-    assert model["tags"] == {"pipeline": "tiny", "run_id": trained.run_id, "cause": "new_data"}
+    assert model["tags"] == {"pipeline": "tiny", "run_id": trained.run_id, "cause": "new_data", "stage": "candidate"}
     assert model["properties"] == {
         "run_id": trained.run_id,
+        "attempt": "2",
+        "site": "factory",
+        "manifest": "tiny/cdcd.json",
+        "code": "ef" * 32,
+        "champion_before": "tiny-abcabcabcabc-1",
         "fingerprint": "ab" * 32,
         "snapshot": "cd" * 32,
         "blobs": "2",
@@ -128,6 +139,28 @@ def test_registering_many_times_at_once_gives_one_answer(client: Client, trained
 
     assert answers == [RegisteredModel(name=name, version="1")] * 4
     assert client.registry("version_of", trained.run_id, name=name) == answers[0]
+    _, *others = client.registry("versions_of", trained.run_id, name=name)
+    assert [other.tags["duplicate_of"] for other in others] == ["1"] * len(others)
+    assert [other.tags["stage"] for other in others] == ["retired"] * len(others)
+
+
+def test_stage_tags_follow_the_champion_whatever_they_were(client: Client, trained: TrainingJob) -> None:
+    name = f"model-{secrets.token_hex(4)}"
+    lineage = Lineage(run_id=trained.run_id, pipeline="tiny", fingerprint="", snapshot_digest="", blobs=0, metrics={})
+    for _ in range(2):
+        client.registry("register", lineage, name=name, path="outputs/model")
+    client.registry("tag", TagChange(name=name, version=2, tags={"stage": "champion", "note": "by hand"}))
+
+    changes = stage_changes(client.registry("versions", "tiny", name=name), champion=trained.run_id, unfinished=())
+    for change in changes:
+        client.registry("tag", change)
+
+    first, second = client.registry("versions", "tiny", name=name)
+    assert [change.version for change in changes] == [2, 1]
+    assert first.tags["stage"] == "champion"
+    assert first.tags["run_id"] == trained.run_id
+    assert second.tags.items() >= {"stage": "retired", "duplicate_of": "1", "note": "by hand"}.items()
+    assert client.registry("versions", "another", name=name) == []
 
 
 def test_a_model_that_is_not_there_is_not_registered(client: Client, trained: TrainingJob) -> None:

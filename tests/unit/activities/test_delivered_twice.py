@@ -305,7 +305,7 @@ CASES = [
     Case(
         "register_model",
         lambda world: RegisterModel(lineage=lineage(world.run), model_path="outputs/model", name="m"),
-        lambda world: world.versions.version_of(world.run.run_id, name="m"),
+        lambda world: [each.version for each in world.versions.versions_of(world.run.run_id, name="m")][:1],
     ),
     Case(
         "build_image",
