@@ -202,7 +202,7 @@ class AppClient:
         raise AssertionError  # deadline() raises first
 
     def wait_for_outcome(
-        self, run_id: str, *, seconds: float = 300, seen: Callable[[dict[str, Any]], None] | None = None
+        self, run_id: str, *, seconds: float = 900, seen: Callable[[dict[str, Any]], None] | None = None
     ) -> dict[str, Any]:
         """The run once it has ended; ``seen`` gets every status on the way. Rides out a restart of the host."""
         for _ in deadline(seconds, f"the outcome of {run_id}"):

@@ -21,9 +21,13 @@ from typing import Any
 from cli.job_installation import FOLDER, job_source
 from cli.terminal import heed_interrupts
 from local_stack.files import read_object
+from local_stack.stack_hub.image_layers import keep_layers
 from local_stack.stack_hub.site_policy import write_policy
 from local_stack.supervisor.app_settings import app_settings
 from local_stack.supervisor.serving import addresses, pipeline_files
+from shared.pipelines import Pipelines
+from shared.training_code.job_folders import JobFolders
+from shared.training_code.scoring_images import scoring_parts
 from shared.values.texts import one_line
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,6 +68,9 @@ def prepare(
     if failed:
         raise PreparationError("\n".join(tool.last_lines() for tool in failed))
     _keep_job(home, cache)
+    for name in names:
+        folder = Pipelines(ROOT / "pipelines").get(name).train.folder
+        keep_layers(cache, scoring_parts(JobFolders(ROOT).read(folder)))
 
 
 def _bring_job(home: Path, cache: Path) -> None:

@@ -46,13 +46,17 @@ def find(configuration: Path) -> Engine:
     raise NoEngineError("neither podman nor docker is installed; run: python -m local_stack.setup")
 
 
-def configure_podman(configuration: Path, *, storage: Path, runtime: Path, registry: str) -> None:
-    """Write podman's configuration: own storage, and ``registry`` (host:port) spoken to without TLS."""
+def configure_podman(
+    configuration: Path, *, storage: Path, runtime: Path, registry: str, layers: Path | None = None
+) -> None:
+    """Write podman's configuration: own storage, and ``registry`` (host:port) spoken to without TLS.
+
+    ``layers``: a storage of others that it reads as well, see ``local_stack.stack_hub.image_layers``.
+    """
     write_private(configuration / "containers.conf", _containers_conf(runtime))
-    write_private(
-        configuration / "storage.conf",
-        f'[storage]\ndriver = "overlay"\ngraphroot = "{private_folder(storage)}"\nrunroot = "{runtime}/storage"\n',
-    )
+    more = "" if layers is None else f'\n[storage.options]\nadditionalimagestores = ["{layers}"]\n'
+    folders = f'graphroot = "{private_folder(storage)}"\nrunroot = "{runtime}/storage"\n'
+    write_private(configuration / "storage.conf", f'[storage]\ndriver = "overlay"\n{folders}{more}')
     write_private(
         configuration / "registries.conf",
         f'unqualified-search-registries = []\n\n[[registry]]\nlocation = "{registry}"\ninsecure = true\n',

@@ -14,6 +14,7 @@ from local_stack.functions_host.keys import EVENT_GRID_KEY
 from local_stack.processes.client import REPOSITORY
 from local_stack.registry import distribution, gate
 from local_stack.stack_hub import engine
+from local_stack.stack_hub.image_layers import shared_layers
 from local_stack.storage import azurite
 from local_stack.supervisor import event_grid
 from local_stack.supervisor.app_settings import app_settings
@@ -153,7 +154,11 @@ def _containers(plan: Blueprint) -> Service:
     def prepare() -> None:
         ready.unlink(missing_ok=True)
         engine.configure_podman(
-            vm.engine_configuration, storage=vm.storage, runtime=vm.engine_runtime, registry=plan.registry_host
+            vm.engine_configuration,
+            storage=vm.storage,
+            runtime=vm.engine_runtime,
+            registry=plan.registry_host,
+            layers=shared_layers(plan.cache),
         )
 
     folders = ["--storage", str(vm.storage), "--runtime", str(vm.engine_runtime)]

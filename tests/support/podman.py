@@ -13,6 +13,7 @@ from cli.base_image import base_layer
 from cli.layer_cache import LayerCache
 from local_stack.stack_hub import engine as stack_engine
 from local_stack.stack_hub.containers import mounts_below
+from local_stack.stack_hub.image_layers import shared_layers
 
 BASE = "localhost/base:1"
 APP_ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +57,13 @@ class TestPodman:
 def running_podman(folder: Path, registry: str = "127.0.0.1:1") -> Iterator[TestPodman]:
     """Podman until the end of the ``with`` block, when containers, images and mounts are gone."""
     configuration = folder / "configuration"
-    stack_engine.configure_podman(configuration, storage=folder / "storage", runtime=folder / "run", registry=registry)
+    stack_engine.configure_podman(
+        configuration,
+        storage=folder / "storage",
+        runtime=folder / "run",
+        registry=registry,
+        layers=shared_layers(APP_ROOT / ".local/cache"),
+    )
     environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),

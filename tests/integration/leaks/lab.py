@@ -354,7 +354,7 @@ def running_leak_lab(folder: Path) -> Iterator[LeakLab]:
             vm.home, path=podman.environment["PATH"], engine_environment=_without_home(podman.environment)
         )
         listeners = stack.enter_context(listening())
-        image = _dependency_image(registry)
+        image = dependency_image(registry)
         files = frozenset(files_below(registry.data))
         yield LeakLab(folder, lab, vm, job, hub, podman, registry, image, files, listeners)
 
@@ -370,7 +370,7 @@ def _without_home(environment: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in {"PATH", "HOME"}}
 
 
-def _dependency_image(registry: RunningRegistry) -> str:
+def dependency_image(registry: RunningRegistry) -> str:
     cache = LayerCache(ROOT / ".local/cache")
     parts = scoring_parts(JobFolders(ROOT).read(LIBRARIES))
     quiet: Callable[[str], None] = lambda _: None  # noqa: E731
