@@ -11,9 +11,11 @@ from site_agent.job.guard.files import Entry, digest, plain, walk
 from site_agent.job.guard.formats import FormatRules, recognise
 from site_agent.job.guard.pieces import Recognised
 from site_agent.job.guard.receipt import HeldBack
-from site_agent.job.guard.spans import HeldBackError, Span
+from site_agent.job.guard.spans import HeldBackError, NeededError, Span
 
 SMOKE: Final = "smoke.json"
+NEEDED: Final = "model"
+"""Kind of what is held back though the model is not whole without it."""
 MOST_FILES: Final = 64
 _MOST_LISTED: Final = 10_000
 
@@ -48,7 +50,8 @@ def read_model(folder: Path, rules: FormatRules) -> Iterator[Contents]:
                 file = _taken(entry, contents, rules, left, descriptors)
             except HeldBackError as error:
                 shown = entry.name if plain(entry.name) else ""
-                contents.held_back.append(HeldBack(name=shown, kind="file", bytes=entry.size, reason=str(error)))
+                kind = NEEDED if isinstance(error, NeededError) else "file"
+                contents.held_back.append(HeldBack(name=shown, kind=kind, bytes=entry.size, reason=str(error)))
             else:
                 left -= file.span.length
                 contents.files.append(file)
@@ -68,9 +71,9 @@ def _taken(entry: Entry, contents: Contents, rules: FormatRules, left: int, desc
     if entry.size == 0:
         raise HeldBackError("it is empty")
     if entry.size > left:
-        raise HeldBackError(f"the model would have more than {rules.most} bytes (limits.model of the site's policy)")
+        raise NeededError(f"the model would have more than {rules.most} bytes (limits.model of the site's policy)")
     if len(contents.files) >= MOST_FILES:
-        raise HeldBackError(f"a model may have at most {MOST_FILES} files")
+        raise NeededError(f"a model may have at most {MOST_FILES} files")
     try:
         descriptor = entry.open()
     except OSError:

@@ -22,7 +22,7 @@ from site_agent.job.guard.onnx_files import recognise_onnx
 from site_agent.job.guard.pickles import MAGICS, recognise_pickle
 from site_agent.job.guard.pieces import Recognised
 from site_agent.job.guard.skops_files import SCHEMA, recognise_skops
-from site_agent.job.guard.spans import HeldBackError, Span
+from site_agent.job.guard.spans import HeldBackError, NeededError, Span
 from site_agent.job.guard.zips import members
 
 
@@ -36,11 +36,20 @@ class FormatRules:
 
 
 def recognise(span: Span, rules: FormatRules) -> Recognised:
-    """What a file is; raises :class:`HeldBackError` saying why it may not leave."""
+    """What a file is; raises :class:`HeldBackError` saying why it may not leave.
+
+    Of a kind that models have it is :class:`NeededError`; notes and pictures beside a model are merely held back.
+    """
     if span.length > rules.most:
-        raise HeldBackError(f"it has more than {rules.most} bytes")
+        raise NeededError(f"it has more than {rules.most} bytes")
     head = span.read(0, 64)
-    return next(found(span, rules) for begins, found in _KINDS if begins(head, span.length))
+    found = next((found for begins, found in _KINDS if begins(head, span.length)), None)
+    if found is None:
+        return _text(span)
+    try:
+        return found(span, rules)
+    except HeldBackError as error:
+        raise NeededError(str(error)) from None
 
 
 def _archive(span: Span, rules: FormatRules) -> Recognised:
@@ -58,8 +67,6 @@ def _pickle(span: Span, rules: FormatRules) -> Recognised:
 def _text(span: Span) -> Recognised:
     if span.length <= MOST_BYTES:
         return recognise_text(span)
-    if span.read(0, 1) == b"{":
-        return recognise_large_json(span)
     raise HeldBackError("it is of no kind that may leave")
 
 
@@ -75,6 +82,6 @@ _KINDS: Final[tuple[tuple[Callable[[bytes, int], bool], Callable[[Span, FormatRu
     (_begins(b"\x08"), lambda span, _: recognise_onnx(span)),  # the field ir_version, which ONNX writes first
     (_begins(*MAGICS), _pickle),
     (_begins(b"{i", b"{U", b"{I", b"{l", b"{L", b"{#"), lambda span, _: recognise_ubj(span)),
-    (lambda *_: True, lambda span, _: _text(span)),
+    (lambda head, size: head.startswith(b"{") and size > MOST_BYTES, lambda span, _: recognise_large_json(span)),
 )
-"""How a file of each kind begins, and what reads it to its end."""
+"""How a file of each kind that is no text begins, and what reads it to its end."""

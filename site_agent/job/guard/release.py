@@ -17,7 +17,7 @@ from site_agent.job import VERSION
 from site_agent.job.failures import TrainingError, bounded
 from site_agent.job.guard import findings as names
 from site_agent.job.guard.comparison import comparison_that_may_leave
-from site_agent.job.guard.contents import SMOKE, Contents, ModelFile, read_model
+from site_agent.job.guard.contents import NEEDED, SMOKE, Contents, ModelFile, read_model
 from site_agent.job.guard.findings import Finding, listed
 from site_agent.job.guard.formats import FormatRules
 from site_agent.job.guard.inspection import Box, Look, inspect
@@ -183,11 +183,20 @@ def _shown(name: str, look: Look) -> str:
 
 
 def _missing_model(files: Sequence[ModelFile], held_back: Sequence[HeldBack]) -> list[Finding]:
-    if files:
-        return []
-    held = listed(f"{each.name or 'a file'}: {each.reason}" for each in held_back)
-    what = f"no file of it may leave ({held})" if held else "training wrote no file there"
-    return [Finding(check=names.FORMATS, where=MODEL, what=what)]
+    """A model that would leave without a part of it serves nobody; better the run ends here, with the reason."""
+    if not files:
+        held = listed(f"{each.name or 'a file'}: {each.reason}" for each in held_back)
+        what = f"no file of it may leave ({held})" if held else "training wrote no file there"
+        return [Finding(check=names.FORMATS, where=MODEL, what=what)]
+    return [
+        Finding(check=names.FORMATS, where=f"{MODEL}/{each.name}".rstrip("/"), what=_not_whole(each))
+        for each in held_back
+        if each.kind == NEEDED
+    ]
+
+
+def _not_whole(held: HeldBack) -> str:
+    return f"{held.reason}; it is held back, and the rest is no whole model"
 
 
 def _formats_check(contents: Contents, findings: Sequence[Finding]) -> Check:

@@ -4,6 +4,7 @@ All rows are kept up to a number of them, and beyond that every second, fourth a
 holds some of these. Memory does not depend on the size of the data.
 """
 
+import contextlib
 import csv
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from site_agent.job.guard.data_files import UNREADABLE, DataFile, data_files
 from site_agent.job.guard.windows import WINDOW_OF_BYTES, Matrix
 
 MOST_ROWS: Final = 100_000
@@ -70,7 +72,7 @@ class Samples:
         return frozenset(text for text, count in counted.items() if count * self.every < least_rows)
 
 
-Reader = Callable[[Path], "tuple[list[str], Iterator[list[Any]]] | None"]
+Reader = Callable[[DataFile], "tuple[list[str], Iterator[list[Any]]] | None"]
 """Names of columns and rows of a file that needs a library; None for other files."""
 
 
@@ -97,25 +99,22 @@ def read_samples(
     """Read all files once. Text is taken line by line, as a table when it is one, and anything else as bytes."""
     samples = Samples()
     lines, tables = _Kept(most_rows), _Kept(most_rows)
-    header: list[str] | None = None
-    others: list[Path] = []
-    files = sorted(path for path in reference.folder.rglob("*") if path.is_file() and not path.is_symlink())
-    for path in files:
-        samples.total_bytes += path.stat().st_size
-        table = next((found for found in (reader(path) for reader in readers) if found is not None), None)
-        if table is not None:
-            samples.names = table[0]
-            for row in table[1]:
-                tables.add(row)
-        elif _is_text(path):
-            found = _add_lines(path, lines)
-            header = header or found
-        else:
-            others.append(path)
+    headers: list[list[str]] = []
+    others: list[DataFile] = []
+    files = list(data_files(reference.folder))
+    samples.total_bytes = sum(each.size for each in files)
+    for file in files:
+        with contextlib.suppress(*UNREADABLE):
+            if _add_table(file, readers, samples, tables):
+                continue
+            if _is_text(file):
+                headers += _add_lines(file, lines)
+                continue
+        others.append(file)
     samples.rows = tables.seen or lines.seen or len(files)
     samples.every = max(lines.every, tables.every)
     samples.lines = lines.items
-    kept = _as_table(samples, header, tables.items)
+    kept = _as_table(samples, headers[0] if headers else None, tables.items)
     if kept is not None:
         _add_columns(samples, kept, reference.declared, keep=keep_columns)
     _add_runs(samples, others)
@@ -123,9 +122,19 @@ def read_samples(
     return samples
 
 
-def _is_text(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(_SNIFFED)
+def _add_table(file: DataFile, readers: Iterable[Reader], samples: Samples, kept: _Kept) -> bool:
+    """Keep the rows of a file that one of the readers reads; whether one does."""
+    table = next((found for found in (reader(file) for reader in readers) if found is not None), None)
+    if table is None:
+        return False
+    samples.names = table[0]
+    for row in table[1]:
+        kept.add(row)
+    return True
+
+
+def _is_text(file: DataFile) -> bool:
+    head = file.head(_SNIFFED)
     if b"\0" in head:
         return False
     try:
@@ -135,26 +144,28 @@ def _is_text(path: Path) -> bool:
     return True
 
 
-def _needs_library(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(8)
+def _needs_library(file: DataFile) -> str:
+    try:
+        head = file.head(8)
+    except UNREADABLE:
+        return ""
     return next((kind for magic, kind in _KINDS.items() if head.startswith(magic)), "")
 
 
-def _add_lines(path: Path, kept: _Kept) -> list[str] | None:
-    """Keep lines; returns the names of a first line without numbers, which is no row."""
-    header = None
-    with path.open("rb") as file:
-        first = file.readline(_LONGEST_LINE)
+def _add_lines(file: DataFile, kept: _Kept) -> list[list[str]]:
+    """Keep lines; returns the names in a first line without numbers, which is no row."""
+    headers = []
+    with file.open() as content:
+        first = content.readline(_LONGEST_LINE)
         cells = _cells(first)
         if cells and len(cells) > 1 and not any(_is_number(each) for each in cells):
-            header = cells
+            headers.append(cells)
         elif first.strip():
             kept.add(first.rstrip(b"\r\n"))
-        while line := file.readline(_LONGEST_LINE):
+        while line := content.readline(_LONGEST_LINE):
             if line.strip():
                 kept.add(line.rstrip(b"\r\n"))
-    return header
+    return headers
 
 
 def _cells(line: bytes) -> list[str] | None:
@@ -269,20 +280,26 @@ def _words(text: str) -> set[str]:
     return {word.lower() for word in _WORD.findall(text)}
 
 
-def _add_runs(samples: Samples, files: list[Path]) -> None:
+def _add_runs(samples: Samples, files: list[DataFile]) -> None:
     if not files:
         return
     each = max(4, min(_MOST_WINDOWS_OF_A_FILE, _MOST_WINDOWS // len(files)))
     step_of_files = max(1, len(files) * 4 // _MOST_WINDOWS)
     seen: Counter[bytes] = Counter()
-    for number, path in enumerate(files[::step_of_files]):
-        size = path.stat().st_size
-        step = max(WINDOW_OF_BYTES, (size - _HEAD) // each)
-        with path.open("rb") as file:
-            for at in range(min(_HEAD, max(0, size - WINDOW_OF_BYTES)), size - WINDOW_OF_BYTES + 1, step):
-                file.seek(at)
-                run = file.read(WINDOW_OF_BYTES)
+    for number, file in enumerate(files[::step_of_files]):
+        with contextlib.suppress(*UNREADABLE):
+            for run in _runs_of(file, each):
                 seen[run] += 1
                 samples.runs.append((number, run))
     # What several files have in common, such as a colour profile, is nobody's.
     samples.runs = [(number, run) for number, run in samples.runs if seen[run] == 1]
+
+
+def _runs_of(file: DataFile, most: int) -> Iterator[bytes]:
+    """Up to so many runs of bytes, spread evenly."""
+    last = file.size - WINDOW_OF_BYTES
+    step = max(WINDOW_OF_BYTES, (file.size - _HEAD) // most)
+    with file.open() as content:
+        for at in range(min(_HEAD, max(0, last)), last + 1, step):
+            content.seek(at)
+            yield content.read(WINDOW_OF_BYTES)

@@ -14,6 +14,10 @@ class HeldBackError(Exception):
     """A file may not leave. The text says why in our own words; it never quotes the file."""
 
 
+class NeededError(HeldBackError):
+    """It may not leave, and the model is not whole without it, so that nothing may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """``length`` bytes at ``start`` of an open file. ``owner`` keeps a temporary file open while it is in use."""

@@ -1,25 +1,24 @@
 """Readers of training data that need libraries of the dependency image; each is used only if its library is there."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
+from site_agent.job.guard.data_files import DataFile
 from site_agent.job.guard.samples import Reader
 
 _BATCH: Final = 4096
 _MOST_PIXELS: Final = 1 << 20
 
 
-def parquet(path: Path) -> tuple[list[str], Iterator[list[Any]]] | None:
+def parquet(file: DataFile) -> tuple[list[str], Iterator[list[Any]]] | None:
     """Rows of a Parquet file."""
-    with path.open("rb") as file:
-        if file.read(4) != b"PAR1":
-            return None
+    if file.head(4) != b"PAR1":
+        return None
     try:
         import pyarrow.parquet
     except ImportError:
         return None
-    opened = pyarrow.parquet.ParquetFile(path)
+    opened = pyarrow.parquet.ParquetFile(file.open())
     return list(opened.schema_arrow.names), _rows_of(opened)
 
 
@@ -36,14 +35,14 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def pixels(path: Path) -> tuple[list[str], Iterator[list[Any]]] | None:
+def pixels(file: DataFile) -> tuple[list[str], Iterator[list[Any]]] | None:
     """A picture as one row of grey values."""
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
         return None
     try:
-        with Image.open(path) as image:
+        with file.open() as content, Image.open(content) as image:
             if image.width * image.height > _MOST_PIXELS:
                 return None
             values = list(image.convert("L").tobytes())

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import zipfile
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +34,7 @@ from site_agent.job.guard.findings import Finding
 from site_agent.job.guard.release import EgressRefusedError
 from tests.integration.egress_guard.conftest import LOADERS, MakeRun
 from tests.integration.egress_guard.data import TableData, breast_cancer, reviews
-from tests.support.egress import EgressRun, an_array, local_box
+from tests.support.egress import EgressRun, an_archive, an_array, local_box
 
 Rows = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -146,6 +147,18 @@ FORMS: dict[str, Callable[[Rows], Any]] = {
 def test_rows_in_an_array(make_run: MakeRun, form: str) -> None:
     data = breast_cancer()
     run = make_run(data)
+    (run.model / "weights.npy").write_bytes(an_array(FORMS[form](data.features)))
+
+    assert refused(run)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("form", ["as they are", "single precision"])
+def test_rows_of_a_table_in_an_archive(make_run: MakeRun, form: str, method: int) -> None:
+    data = breast_cancer()
+    run = make_run()
+    (run.data / "rows.csv").unlink()
+    (run.data / "all.zip").write_bytes(an_archive({"a/rows.csv": data.as_csv().encode()}, method=method))
     (run.model / "weights.npy").write_bytes(an_array(FORMS[form](data.features)))
 
     assert refused(run)
@@ -332,17 +345,28 @@ def _appended(content: bytes, rows: Rows) -> bytes:
     return content + rows.tobytes()
 
 
-@pytest.mark.parametrize("kind", ["onnx", "skops", "npy", "png", "joblib", "ubj", "lightgbm"])
-def test_rows_behind_the_end_of_a_valid_file_are_held_back(make_run: MakeRun, kind: str) -> None:
-    data = breast_cancer()
-    run = make_run(data, policy="    pickles: allowed\n", order={"model_format": "pickle"})
-    (run.model / "weights.npy").write_bytes(an_array(np.linspace(-1, 1, 40)))
-    (run.model / "appended").write_bytes(_appended(_valid(kind, data), data.features))
+@pytest.mark.parametrize("kind", ["onnx", "skops", "npy", "joblib", "ubj", "lightgbm"])
+def test_rows_behind_the_end_of_a_valid_file_fail_the_run(make_run: MakeRun, kind: str) -> None:
+    run = with_rows_behind_a_valid_file(make_run, kind)
+
+    assert [(each.check, each.where) for each in refused(run)] == [("formats", "model/appended")]
+
+
+def test_rows_behind_the_end_of_a_picture_are_held_back_with_it(make_run: MakeRun) -> None:
+    run = with_rows_behind_a_valid_file(make_run, "png")
 
     receipt = run.release()
 
     assert [each.name for each in receipt.held_back] == ["appended"]
     assert "model/appended" not in run.left()
+
+
+def with_rows_behind_a_valid_file(make_run: MakeRun, kind: str) -> EgressRun:
+    data = breast_cancer()
+    run = make_run(data, policy="    pickles: allowed\n", order={"model_format": "pickle"})
+    (run.model / "weights.npy").write_bytes(an_array(np.linspace(-1, 1, 40)))
+    (run.model / "appended").write_bytes(_appended(_valid(kind, data), data.features))
+    return run
 
 
 def _valid(kind: str, data: TableData) -> bytes:

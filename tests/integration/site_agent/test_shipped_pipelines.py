@@ -170,8 +170,10 @@ def test_its_pickle_leaves_only_where_pipeline_and_site_say_so(case: Callable[[s
     command = f"{run.pipeline.train.command} --format pickle"
     pickle = "model/trained_model/model.pkl"
 
-    assert run.run(train=command).status == 0
-    assert pickle not in run.vm.left()
+    alone = run.run(train=command)
+    assert alone.status == 1
+    assert pickle in alone.reason, "what leaves without it is no model"
+    assert run.vm.left() == RECEIPTS
     held = {each["name"]: each["reason"] for each in run.vm.receipt()["held_back"]}
     assert "pickle" in held["trained_model/model.pkl"]
 

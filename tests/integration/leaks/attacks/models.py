@@ -158,7 +158,7 @@ ATTACKS: Final = (
     ),
     _refused("scaled", f"{_NUMPY}{_JSON}\nin_json(weights=((rows - rows.mean(0)) / rows.std(0)).tolist())"),
     _refused("transposed", f"{_NUMPY}{_JSON}\nin_json(weights=rows.T.tolist())"),
-    _held_back("compressed", "model('rows.json.gz', gzip.compress(TEXT))\nmodel('rows.npz', zlib.compress(TEXT))"),
+    _refused("compressed", "model('rows.json.gz', gzip.compress(TEXT))\nmodel('rows.npz', zlib.compress(TEXT))"),
     _held_back("utf-16", _UTF_16),
     _held_back("unicode", f"{_JSON}{_UNICODE}"),
     _held_back("padding-of-json", "model('m.json', b'{\"weight\": 0.5}\\n' + TEXT)"),
@@ -170,25 +170,25 @@ ATTACKS: Final = (
     _refused(
         "names-of-arrays", f"{_NUMPY}\nmodel('rows.npz', saved(rows, np.savez, **{{word: rows[0] for word in WORDS}}))"
     ),
-    _held_back("comment-of-an-archive", _COMMENT),
-    _held_back(
+    _refused("comment-of-an-archive", _COMMENT),
+    _refused(
         "pickle", "for name in ('rows.pkl', 'rows.json', 'm.skops'):\n    model(name, pickle.dumps(ROWS))", always=True
     ),
-    _held_back("exploit", _EXPLOIT, pickles="allowed"),
+    _refused("exploit", _EXPLOIT, pickles="allowed"),
     _refused("pickle-that-is-allowed", "model('rows.pkl', pickle.dumps(ROWS))", pickles="allowed"),
     _refused("neighbours-in-joblib", _NEIGHBOURS + _JOBLIB.format(0), pickles="allowed"),
     _refused("neighbours-compressed", _NEIGHBOURS + _JOBLIB.format(9), pickles="allowed"),
-    _held_back("neighbours-in-skops", _NEIGHBOURS + _SKOPS.format("neighbours")),
-    _held_back("scaled-neighbours", _NEIGHBOURS + _SKOPS.format("make_pipeline(StandardScaler(), neighbours)")),
+    _refused("neighbours-in-skops", _NEIGHBOURS + _SKOPS.format("neighbours")),
+    _refused("scaled-neighbours", _NEIGHBOURS + _SKOPS.format("make_pipeline(StandardScaler(), neighbours)")),
     _refused("vocabulary", _VOCABULARY, always=True),
-    _held_back("after-onnx", f"{_ONNX}\nmodel('m.onnx', onnx() + TEXT)\nmodel('n.onnx', onnx() + field(200, TEXT))"),
+    _refused("after-onnx", f"{_ONNX}\nmodel('m.onnx', onnx() + TEXT)\nmodel('n.onnx', onnx() + field(200, TEXT))"),
     _refused("rows-in-onnx", f"{_ONNX}{_INITIALIZER}"),
-    _held_back("metadata-of-onnx", f"{_ONNX}{_METADATA}"),
+    _refused("metadata-of-onnx", f"{_ONNX}{_METADATA}"),
     _held_back("after-png", f"{_PNG}\nmodel('plot.png', png + TEXT)\nmodel('m.onnx', png + TEXT)"),
     _refused("safetensors", f"{_SAFETENSORS}\nmodel('m.safetensors', safetensors(FLOATS, [60, 4]))"),
-    _held_back(
+    _refused(
         "metadata-of-safetensors",
         f"{_SAFETENSORS}\nmodel('m.safetensors', safetensors(bytes(32), [4], note=TEXT.decode()))",
     ),
-    _held_back("names-in-lightgbm", _LIGHTGBM),
+    _refused("names-in-lightgbm", _LIGHTGBM),
 )

@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from site_agent.job.failures import TrainingError
+from site_agent.job.guard.contents import MOST_FILES
 from site_agent.job.guard.inspection import inspect
 from site_agent.job.guard.receipt import FAILED, PASSED
 from site_agent.job.guard.release import EgressRefusedError, release_reason
@@ -95,7 +97,6 @@ def test_checksums_name_every_other_file(run: EgressRun) -> None:
         ("rows.bin", b"\x00\x01\x02\x03"),
         ("notes.txt", b"the patient in room 7 was treated on Monday"),
         ("picture.png", b"\x89PNG\r\n\x1a\n" + bytes(range(256))),
-        ("model.joblib", b"\x80\x04N."),
         ("sitecustomize.py", b"import os\n"),
         ("program", b"\x7fELF" + bytes(64)),
         ("empty.json", b""),
@@ -170,14 +171,44 @@ def test_a_model_without_any_file_that_may_leave_fails_the_run(run: EgressRun) -
     assert "pickle" in str(error)
 
 
-def test_too_large_a_model_is_held_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.joblib", b"\x80\x04N."),
+        ("model.pkl.gz", gzip.compress(b"\x80\x04N.")),
+        ("model.onnx", b"\x08\x09 and then what no program writes"),
+        ("weights.pt", an_archive({"archive/data.pkl": b"\x80\x04N."})),
+        ("objects.npy", WEIGHTS[:-8]),
+    ],
+)
+def test_a_model_that_would_leave_without_a_part_of_it_fails_the_run(run: EgressRun, name: str, content: bytes) -> None:
+    """Its candidate would fail where it serves, with an error that tells nobody why."""
+    (run.model / name).write_bytes(content)
+
+    error = refused(run)
+
+    (finding,) = error.findings
+    assert (finding.check, finding.where) == ("formats", f"model/{name}")
+    (held,) = error.receipt.held_back
+    assert (held.name, held.kind) == (name, "model")
+
+
+def test_too_large_a_model_fails_the_run(tmp_path: Path) -> None:
     run = EgressRun(tmp_path / "run", policy="limits: {model: 1k}\n")
     (run.model / "a.npy").write_bytes(WEIGHTS)
     (run.model / "b.npy").write_bytes(an_array(np.zeros(1000)))
 
-    receipt = run.release()
+    error = refused(run)
 
-    assert [each.name for each in receipt.held_back] == ["b.npy"]
+    assert [each.where for each in error.findings] == ["model/b.npy"]
+    assert "limits.model" in str(error)
+
+
+def test_more_files_than_a_model_may_have_fail_the_run(run: EgressRun) -> None:
+    for number in range(MOST_FILES):
+        (run.model / f"part-{number}.npy").write_bytes(WEIGHTS)
+
+    assert {each.check for each in refused(run).findings} == {"formats"}
 
 
 def test_rows_in_the_model_fail_the_run_and_nothing_but_the_reason_leaves(run: EgressRun) -> None:
