@@ -175,7 +175,7 @@ def test_a_model_without_any_file_that_may_leave_fails_the_run(run: EgressRun) -
     ("name", "content"),
     [
         ("model.joblib", b"\x80\x04N."),
-        ("model.pkl.gz", gzip.compress(b"\x80\x04N.")),
+        ("model.pkl.gz", gzip.compress(b"\x80\x04N.", mtime=0)),
         ("model.onnx", b"\x08\x09 and then what no program writes"),
         ("weights.pt", an_archive({"archive/data.pkl": b"\x80\x04N."})),
         ("objects.npy", WEIGHTS[:-8]),
