@@ -6,7 +6,16 @@ from typing import Protocol
 
 from shared.deployment_target import DeploymentTargets
 from shared.errors import Code, PermanentError
-from shared.messages import ApplyPlan, Done, KnownImage, PlannedRelease, RunRecord, ServingPlan, TargetState
+from shared.messages import (
+    ApplyPlan,
+    Cancellation,
+    Done,
+    KnownImage,
+    PlannedRelease,
+    RunRecord,
+    ServingPlan,
+    TargetState,
+)
 
 
 class Targets(Protocol):
@@ -32,6 +41,9 @@ class Runs(Protocol):
     def run(self, run_id: str) -> RunRecord | None:
         """The record of a run."""
 
+    def cancellation(self, run_id: str) -> Cancellation | None:
+        """Who wants the run to end; None when nobody does."""
+
 
 def apply_plan(
     command: ApplyPlan,
@@ -53,6 +65,11 @@ def apply_plan(
 
     def unless(_: TargetState) -> None:
         ended = runs.run(command.by)
+        if ended is not None and ended.outcome is None and runs.cancellation(command.by) is not None:
+            raise PermanentError(
+                f"run {command.by} was cancelled, so it changes nothing on {plan.target} any more",
+                code=Code.RUN_CANCELLED,
+            )
         if ended is not None and ended.outcome is not None:
             raise PermanentError(
                 f"run {command.by} has ended ({ended.outcome.value}), so it changes nothing on {plan.target} any more",

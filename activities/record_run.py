@@ -10,7 +10,7 @@ from shared.decisions.promotion.judgement import measured_by
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.training.retry_schedule import is_tried_again, next_attempt_at
 from shared.formats.size_limits import bounded_record
-from shared.messages import Best, Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
+from shared.messages import Best, Cancellation, Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
 
 
 class Runs(Protocol):
@@ -22,6 +22,9 @@ class Runs(Protocol):
     def request(self, run_id: str) -> RunRequest | None:
         """The request that was claimed under this run id."""
 
+    def cancellation(self, run_id: str) -> Cancellation | None:
+        """Who wants the run to end; None when nobody does."""
+
     def runs_of(self, pipeline: str, fingerprint: str) -> Sequence[RunRecord]:
         """Every attempt at a fingerprint."""
 
@@ -31,6 +34,12 @@ class Runs(Protocol):
 
 class Champions(Protocol):
     """Keeps the champion of each pipeline."""
+
+    def champion(self, pipeline: str) -> Champion:
+        """The current champion."""
+
+    def replace(self, champion: Champion, *, instead_of: str, at: datetime) -> None:
+        """Make it the champion in place of that run; nothing when that run is not champion."""
 
     def crown(self, champion: Champion, *, since: datetime, over: str | None, measured: Sequence[Best]) -> None:
         """Make the run the champion, unless a run that took over after its comparison is champion already.
@@ -77,7 +86,8 @@ def record_run(
 ) -> Done:
     """Record the outcome; safe to repeat. The record is written last, after everything that follows from the outcome.
 
-    The first outcome stays: a later one is ignored, and nothing follows from it.
+    The first outcome stays: a later one is ignored, and nothing follows from it. So is any outcome but ``cancelled`` of
+    a run that somebody has cancelled.
     """
     record = bounded_record(record)  # a record that the table refuses for its length would be refused at every retry
     kept = runs.run(record.run_id)
@@ -85,7 +95,10 @@ def record_run(
         return Done()
     request = runs.request(record.run_id) if came_to_a_verdict(record) else None
     measured = measured_by(record, request.plan.rule) if request else ()
-    if record.outcome is Outcome.PROMOTED:
+    if record.outcome is not Outcome.CANCELLED and runs.cancellation(record.run_id) is not None:
+        return Done()  # whoever cancelled it ends it
+    before = champions.champion(record.pipeline) if record.outcome is Outcome.PROMOTED else None
+    if before is not None:
         _crown(record, champions, measured)
     elif measured:
         champions.note(record.pipeline, measured)
@@ -96,6 +109,8 @@ def record_run(
     if is_tried_again(record):
         _plan_another(record, runs, retries)
     runs.record_run(record)
+    if before is not None and before.run_id != record.run_id:
+        _uncrown_unless_promoted(record, before, runs, champions)
     return Done()
 
 
@@ -112,6 +127,13 @@ def _crown(record: RunRecord, champions: Champions, measured: Sequence[Best]) ->
     )
     since = record.ended_at or record.requested_at
     champions.crown(champion, since=since, over=record.champion_run_id, measured=measured)
+
+
+def _uncrown_unless_promoted(record: RunRecord, before: Champion, runs: Runs, champions: Champions) -> None:
+    """The run was cancelled between its crowning and its record: whoever was champion before is it again."""
+    kept = runs.run(record.run_id)
+    if kept is None or kept.outcome is not Outcome.PROMOTED:
+        champions.replace(before, instead_of=record.run_id, at=record.ended_at or record.requested_at)
 
 
 def _note_trained(record: RunRecord, request: RunRequest, listings: Listings) -> None:

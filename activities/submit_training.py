@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from shared.errors import Code, PermanentError
-from shared.messages import FrozenJob, TrainingOrder, TrainingRef, TrainingStatus
+from shared.messages import Cancellation, FrozenJob, TrainingOrder, TrainingRef, TrainingStatus
 from shared.oci.references import ImageName
 from shared.training_code.job_trees import JobTree
 from shared.training_code.scoring_images import scoring_parts
@@ -27,14 +27,24 @@ class DependencyImages(Protocol):
         """The pinned image by digest; raises :class:`shared.errors.PermanentError` when it is not there, or moved."""
 
 
+class Runs(Protocol):
+    """Knows which runs are to end."""
+
+    def cancellation(self, run_id: str) -> Cancellation | None:
+        """Who wants the run to end; None when nobody does."""
+
+
 def submit_training(
-    order: TrainingOrder, *, driver: TrainingDriver, code: RunCode, images: DependencyImages
+    order: TrainingOrder, *, driver: TrainingDriver, code: RunCode, images: DependencyImages, runs: Runs
 ) -> TrainingStatus:
     """Submit the order; a repeat returns the training that the first call started.
 
     It trains in the dependency image of its code, by digest. An order from before sealed training starts nothing any
     more: what it started is found, otherwise :class:`PermanentError` (admitted_before) leads to a new attempt.
+    A run that was cancelled meanwhile starts nothing either (run_cancelled).
     """
+    if runs.cancellation(order.run_id) is not None:
+        raise PermanentError(f"run {order.run_id} was cancelled before its training began", code=Code.RUN_CANCELLED)
     if order.workload is None or order.running_seconds is None:
         return _started_before(order, driver)
     tree, limit = code.of(order.pipeline, order.job), max(1, int(order.running_seconds))

@@ -128,7 +128,7 @@ def release_compute(ref: m.ComputeRef, s: Services) -> m.Done:
 def submit_training(order: m.TrainingOrder, s: Services) -> m.TrainingStatus:
     from activities.submit_training import submit_training as body
 
-    return body(order, driver=s.driver, code=s.run_code, images=s.dependency_images)
+    return body(order, driver=s.driver, code=s.run_code, images=s.dependency_images, runs=s.ledger.runs)
 
 
 @_body_of(c.CHECK_TRAINING)
@@ -225,6 +225,20 @@ def observe_target(query: m.ObserveTarget, s: Services) -> m.Serving:
     serving = s.targets.open(query.target).observe(query.pipeline)
     s.ledger.targets.saw(serving, at=datetime.now(UTC))
     return serving
+
+
+@_body_of(c.PLAN_RETURN)
+def plan_return(query: m.ReturnQuery, s: Services) -> m.ReturnPlan:
+    from activities.plan_return import plan_return as body
+
+    return body(query, desired=s.ledger.targets, champions=s.ledger.champions, targets=s.targets)
+
+
+@_body_of(c.REMOVE_IMAGE)
+def remove_image(run: m.TrainingRef, s: Services) -> m.Done:
+    from activities.remove_image import remove_image as body
+
+    return body(run, registry=s.container_registry, images=s.ledger.built_images)
 
 
 @_body_of(c.READ_APPROVAL)

@@ -1,6 +1,7 @@
-"""Finalize an orphaned run: cancel its training, record its outcome, announce it, give its compute back.
+"""Finalize a run: undo what it made outside, record its outcome, announce it, give its compute back.
 
-Started by the reconciler, whose input is the record to write. The outcome is recorded before the compute is given back,
+Started when somebody cancels a run, or by the reconciler for an orphaned one; the input is the record to write, to
+which is added what could not be undone (``undo_run``). The outcome is recorded before the compute is given back,
 so that orchestrations that may be left of the run get no turn any more.
 """
 
@@ -12,9 +13,11 @@ import azure.durable_functions as df
 
 from orchestrations.await_compute import give_back
 from orchestrations.progress import announce, first_line, report
+from orchestrations.undo_run import undo
 from shared.contracts import CANCEL_TRAINING, RECORD_RUN
 from shared.errors import Code, PermanentError
-from shared.messages import Outcome, RunEnd, RunEventKind, Stage, TrainingRef, delivery_of
+from shared.formats.size_limits import bounded_record
+from shared.messages import UNDOING, Outcome, RunEnd, RunEventKind, Stage, TrainingRef, delivery_of
 from shared.values.wire import from_wire, to_wire
 
 NAME = "wind_up_run"  # the registered name, which the host stores
@@ -24,10 +27,13 @@ def finalize_orphaned_run(context: df.DurableOrchestrationContext) -> Generator[
     """Output: the ``RunRecord`` in the ledger. Fails only when the ledger cannot be written."""
     end = from_wire(RunEnd, context.get_input())
     record, outcome = end.record, end.record.outcome or Outcome.FAILED
-    report(context, record.stage, doing="cancelling the training")
-    left = yield from _cancel(context, TrainingRef(run_id=record.run_id, pipeline=record.pipeline))
+    if end.schema >= UNDOING:
+        left = yield from undo(context, end)
+    else:
+        report(context, record.stage, doing="cancelling the training")
+        left = yield from _cancel(context, TrainingRef(run_id=record.run_id, pipeline=record.pipeline))
     ended_at = record.ended_at or context.current_utc_datetime
-    record = replace(record, outcome=outcome, reason=f"{record.reason}{left}", ended_at=ended_at)
+    record = bounded_record(replace(record, outcome=outcome, reason=f"{record.reason}{left}", ended_at=ended_at))
     report(context, Stage.RECORDING)
     yield from RECORD_RUN.call(context, record)
     yield from give_back(context, end.compute, record.run_id)

@@ -18,6 +18,7 @@ from shared.retries import (
     LEDGER,
     MESSAGING,
     REGISTRY,
+    REGISTRY_BRIEFLY,
     STACK_HUB,
     TARGET,
     TRAINING_START,
@@ -82,7 +83,10 @@ REMOVE_CANDIDATE = Activity("remove_candidate", m.CandidateStep, m.Done, STACK_H
 
 APPLY_PLAN = Activity("apply_plan", m.ApplyPlan, m.Done, TARGET)
 OBSERVE_TARGET = Activity("observe_target", m.ObserveTarget, m.Serving, TARGET)
+PLAN_RETURN = Activity("plan_return", m.ReturnQuery, m.ReturnPlan, TARGET)
 READ_APPROVAL = Activity("read_approval", m.ApprovalQuery, m.Approval, LEDGER)
+
+REMOVE_IMAGE = Activity("remove_image", m.TrainingRef, m.Done, REGISTRY_BRIEFLY)
 
 RECORD_RUN = Activity("record_run", m.RunRecord, m.Done, LEDGER)
 ANNOUNCE = Activity("announce", m.RunEvent, m.Done, ANNOUNCEMENT)

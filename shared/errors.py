@@ -39,6 +39,8 @@ class Code(StrEnum):
     STALE_PLAN = "stale_plan"
     SIGNATURE_REFUSED = "signature_refused"
     UNKNOWN_RELEASE = "unknown_release"
+    RUN_CANCELLED = "run_cancelled"
+    PIPELINE_RETIRED = "pipeline_retired"
 
 
 class EdgetrainError(Exception):

@@ -42,6 +42,21 @@ def finalization_id(run_id: str) -> str:
     return f"{run_id}-wind-up"
 
 
+def goal_id(owner: str, target: str) -> str:
+    """Brings one target to a plan for a finalization or an action."""
+    plain = f"{owner}-goal-{target}"
+    if len(plain) <= LONGEST:
+        return plain
+    return f"{owner[:70]}-goal-{hashlib.sha256(plain.encode('utf-8')).hexdigest()[:12]}"
+
+
+def children_of(request: RunRequest) -> tuple[str, ...]:
+    """Every orchestration that the run's own may have started; they outlive it when it is terminated."""
+    run_id = request.run_id
+    own = (compute_id, training_id, delivery_id, registration_id, image_id)
+    return (*(name(run_id) for name in own), *(roll_out_id(request, target.name) for target in request.plan.targets))
+
+
 def roll_out_id(request: RunRequest, target: str) -> str:
     """Rolls the run's image out to one of its targets."""
     if request.schema < FAIR_COMPARISON_SCHEMA:

@@ -1,40 +1,58 @@
 """Cancel a run that is under way, or the run retry of one that failed for a cause outside."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import azure.durable_functions as df
 
 from function_app.api import models as m
-from function_app.api.runs import known_run
 from function_app.composition import Services
-from function_app.durable_client import status_of
 from function_app.problems import RefusedError
-from shared.decisions.reconciliation.orphans import Liveness, liveness_of
+from function_app.reconciler.instances import look_up
+from function_app.run_endings import finalization_of, finalize
+from shared.decisions.delivery import hand_sentences as said
+from shared.decisions.delivery.undoing import cancelled, cancelled_text, end_of
+from shared.decisions.reconciliation.orphans import Liveness
+from shared.messages import Actor, Cancellation
 
-WHY = "it was cancelled by POST /api/runs/{run_id}/cancel"
+
+async def cancel_run(
+    run_id: str, body: m.HandBody, actor: Actor, services: Services, client: df.DurableOrchestrationClient
+) -> m.Cancelled:
+    """See :func:`cancel`."""
+    sentence = await cancel(run_id, actor, body.reason, services, client)
+    return m.Cancelled(run_id=run_id, sentence=sentence)
 
 
-async def cancel_run(run_id: str, services: Services, client: df.DurableOrchestrationClient) -> m.Cancelled:
-    """Terminate the run's orchestration, which the reconciler then finalizes; or cancel its run retry.
+async def cancel(
+    run_id: str, actor: Actor, reason: str, services: Services, client: df.DurableOrchestrationClient
+) -> str:
+    """Stop the run and undo what it made outside, or cancel its run retry; returns what follows, in a sentence.
 
-    Cancelling a run that has ended does nothing and says so, so that repeating the request is no error.
+    Cancelling a run that has ended, or is being cancelled, does nothing and says so: repeating the request is no error.
+    The ledger knows of it first. If the app dies after that, the reconciler goes on.
     """
-    record = await known_run(run_id, services)
+    now = datetime.now(UTC)
+    runs = services.ledger.runs
+    record = await asyncio.to_thread(runs.cancel, run_id, Cancellation(by=actor, reason=reason, at=now))
+    if record is None:
+        raise RefusedError(404, "unknown_run", f"there is no run {run_id!r}; GET /api/runs lists them")
     if record.outcome is not None:
         return await _forget_the_next(run_id, services)
-    status = await status_of(client, run_id)
-    if status is None or liveness_of(status.runtime_status.value) is not Liveness.ALIVE:
-        detail = f"run {run_id} has no orchestration; the reconciler starts or ends it within minutes"
-        raise RefusedError(409, "not_running", detail)
-    await client.terminate(run_id, WHY.format(run_id=run_id))
-    then = "the reconciler stops its training, frees its compute and records its outcome within 4 minutes"
-    return m.Cancelled(run_id=run_id, sentence=f"run {run_id} is being cancelled; {then}")
+    request = await asyncio.to_thread(runs.request, run_id)
+    kept = await asyncio.to_thread(runs.cancellation, run_id)
+    if request is None or kept is None:
+        raise RefusedError(409, "not_running", said.has_no_request(run_id))
+    if (await finalization_of(client, run_id)).life is not Liveness.ALIVE:
+        stage = (await look_up(client, run_id)).stage
+        end = end_of(request, cancelled(record, kept, stage, now))
+        await finalize(client, request, end, cancelled_text(kept))
+    return said.being_cancelled(run_id)
 
 
-async def _forget_the_next(run_id: str, services: Services) -> m.Cancelled:
+async def _forget_the_next(run_id: str, services: Services) -> str:
     planned = await asyncio.to_thread(services.ledger.retries.planned, run_id)
     if planned is None:
-        sentence = f"run {run_id} has ended, and the app will not try it again by itself, so there is nothing to cancel"
-        return m.Cancelled(run_id=run_id, sentence=sentence)
+        return said.nothing_to_cancel(run_id)
     await asyncio.to_thread(services.ledger.retries.forget, run_id)
-    return m.Cancelled(run_id=run_id, sentence=f"the app will not try run {run_id} again by itself")
+    return said.not_tried_again(run_id)

@@ -34,8 +34,6 @@ _IN_THE_PATH = {
     "run_id": {"type": "string", "pattern": "^[a-z0-9-]{1,100}$", "description": "the run's id"},
     "target": {"type": "string", "pattern": "^[a-z0-9-]{1,48}$", "description": "the serving target's name"},
     "model": {"type": "string", "pattern": "^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}$", "description": "the model's name"},
-    "type": "string",
-    "pattern": "^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}$",
     "action_id": {"type": "string", "pattern": "^[a-z0-9-]{1,100}$", "description": "the action's id"},
 }
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.instances import look_up, start
-from orchestrations.finalize_orphaned_run import NAME as FINALIZE_ORPHANED_RUN
+from function_app.run_endings import finalization_of, finalize
+from shared.decisions.delivery.undoing import cancelled, end_of
 from shared.decisions.reconciliation.orphans import (
     MOST_RESUMES,
     FinalizeRun,
@@ -20,11 +21,11 @@ from shared.decisions.reconciliation.orphans import (
     finalized_record,
     retry_is_due,
 )
-from shared.messages import FAIR_COMPARISON_SCHEMA, RunEnd
-from shared.orchestration_ids import compute_id, delivery_id, finalization_id, roll_out_id, training_id
+from shared.orchestration_ids import roll_out_id
 
 if TYPE_CHECKING:
     from shared.clients.ledger import UnfinishedRun
+    from shared.messages import Cancellation, RunRecord
 
 
 async def recover_runs(context: CycleContext) -> None:
@@ -43,7 +44,11 @@ async def recover_runs(context: CycleContext) -> None:
 
 async def _recover(context: CycleContext, found: UnfinishedRun) -> None:
     request = found.request
+    cancellation = await asyncio.to_thread(context.services.ledger.runs.cancellation, request.run_id)
     run = await look_up(context.client, request.run_id)
+    if cancellation is not None:
+        await _end_cancelled(context, found, cancellation, run)
+        return
     owner = InstanceStatus(life=Liveness.NEVER)
     if run.life is Liveness.NEVER:
         # In this order: an owner may start its run just before it ends.
@@ -63,9 +68,16 @@ async def _recover(context: CycleContext, found: UnfinishedRun) -> None:
         await start(context.client, "retrain_model", request.run_id, replace(request, resumed=step.resumed))
         context.done["runs started"] += 1
     else:
-        record = finalized_record(record, step, run.stage, context.now)
-        delivers = request.schema >= FAIR_COMPARISON_SCHEMA
-        await _finalize(context, found, RunEnd(record=record, compute=request.plan.compute, delivers=delivers))
+        await _finalize(context, found, finalized_record(record, step, run.stage, context.now))
+
+
+async def _end_cancelled(
+    context: CycleContext, found: UnfinishedRun, cancellation: Cancellation, run: InstanceStatus
+) -> None:
+    """Somebody cancelled it, and what that started is gone."""
+    record = await asyncio.to_thread(context.services.ledger.runs.run, found.request.run_id)
+    if record is not None and record.outcome is None:
+        await _finalize(context, found, cancelled(record, cancellation, run.stage, context.now))
 
 
 async def _count_try(context: CycleContext, found: UnfinishedRun) -> bool:
@@ -87,18 +99,12 @@ async def _after_roll_outs(
     return after_roll_outs(end, run, roll_outs, can_resume=can_resume, now=context.now)
 
 
-async def _finalize(context: CycleContext, found: UnfinishedRun, end: RunEnd) -> None:
-    """Start the finalization unless it is under way; a failed one is replaced.
-
-    The run's sub-orchestrations are terminated first: they outlive it, and one could still submit the training.
-    """
-    run_id, instance_id = end.record.run_id, finalization_id(end.record.run_id)
-    if (await look_up(context.client, instance_id)).life is Liveness.ALIVE:
+async def _finalize(context: CycleContext, found: UnfinishedRun, record: RunRecord) -> None:
+    """Start the finalization unless it is under way; a failed one is replaced."""
+    request = found.request
+    if (await finalization_of(context.client, request.run_id)).life is Liveness.ALIVE:
         return
     if not await _count_try(context, found):
         return
-    for child in (compute_id(run_id), training_id(run_id), delivery_id(run_id)):
-        if (await look_up(context.client, child)).life is Liveness.ALIVE:
-            await context.client.terminate(child, f"run {run_id} is finalized")
-    await start(context.client, FINALIZE_ORPHANED_RUN, instance_id, end)
+    await finalize(context.client, request, end_of(request, record), f"run {request.run_id} is finalized")
     context.done["runs finalized"] += 1

@@ -99,6 +99,13 @@ class ContainerRegistryClient:
         if not kept and self.get_manifest(repository, digest_of(body)) is None:
             raise unavailable(f"the registry {self.host} accepted manifest {repository}:{tag}, but does not have it")
 
+    def delete_manifest(self, repository: str, digest: str) -> None:
+        """Remove a manifest with every tag that points at it; nothing when there is none."""
+        scopes = (f"repository:{repository}:pull,push,delete",)
+        with self._ask("DELETE", f"{repository}/manifests/{digest}", scopes) as response:
+            if response.status_code != 404:
+                self._require(response, {202}, f"remove {repository}@{digest}")
+
     def has_blob(self, repository: str, digest: str) -> bool:
         """Whether the repository holds the blob."""
         with self._ask("HEAD", f"{repository}/blobs/{digest}", _pull(repository)) as response:

@@ -4,7 +4,19 @@ Frozen, keyword-only, self-validating and free of frameworks. References only: n
 of training data and never a secret. New fields get defaults, so that older histories can still be read.
 """
 
-from shared.messages.actions import Action, ActionEnd, ActionKind, Actor, ActorKind, Cancellation
+from shared.messages.actions import (
+    Action,
+    ActionEnd,
+    ActionKind,
+    Actor,
+    ActorKind,
+    Cancellation,
+    GoalEnd,
+    Retirement,
+    ReturnPlan,
+    ReturnQuery,
+    TargetGoal,
+)
 from shared.messages.admission import (
     FAIR_COMPARISON_SCHEMA,
     QUEUE_SCHEMA,
@@ -62,6 +74,7 @@ from shared.messages.delivery import (
 )
 from shared.messages.runs import (
     CLAIMED,
+    UNDOING,
     Done,
     FailedAttempt,
     Quarantine,
@@ -140,6 +153,7 @@ __all__ = [
     "QUEUE_SCHEMA",
     "RUN_ID",
     "SEALED_SCHEMA",
+    "UNDOING",
     "Action",
     "ActionEnd",
     "ActionKind",
@@ -179,6 +193,7 @@ __all__ = [
     "FailureKind",
     "FoundReceipt",
     "FrozenJob",
+    "GoalEnd",
     "JudgedRule",
     "Judgement",
     "KnownImage",
@@ -208,6 +223,9 @@ __all__ = [
     "ReleaseState",
     "ReplyTo",
     "Resources",
+    "Retirement",
+    "ReturnPlan",
+    "ReturnQuery",
     "Rollout",
     "RuleResult",
     "RunEnd",
@@ -224,6 +242,7 @@ __all__ = [
     "Snapshot",
     "Stage",
     "Strategy",
+    "TargetGoal",
     "TargetPlan",
     "TargetResult",
     "TargetState",

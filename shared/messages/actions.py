@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shared.messages.serving import ServingPlan
+
 
 class ActorKind(StrEnum):
     """How much is known of who asked.
@@ -31,6 +33,16 @@ class Actor:
 class Cancellation:
     """Somebody wants a run to end, and all that it made outside to be undone."""
 
+    by: Actor
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retirement:
+    """A pipeline that serves nothing and trains no more, until somebody reinstates it."""
+
+    pipeline: str
     by: Actor
     reason: str
     at: datetime
@@ -75,3 +87,54 @@ class ActionEnd:
     sentence: str
     ended_at: datetime
     left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetGoal:
+    """The input of ``reach_goal``: have a target run ``plan``, and see that it does; carried across continue-as-new.
+
+    ``plan`` is None until it is known; ``without`` names a run whose release has to go, and the plan follows from what
+    is there. ``by``: stands in the ledger beside the plan. ``until``: when it is given up; None: ``seconds`` from the
+    first look on. ``trouble``: of the last try.
+    """
+
+    target: str
+    pipeline: str
+    by: str
+    plan: ServingPlan | None = None
+    without: str = ""
+    seconds: float = 600.0
+    until: datetime | None = None
+    polls: int = 0
+    trouble: str = ""
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalEnd:
+    """The output of ``reach_goal``: whether the target runs what it should. ``changed``: whether that took doing.
+
+    ``plan``: what it should run, once that was known. ``trouble``: why it does not.
+    """
+
+    target: str
+    reached: bool
+    changed: bool = False
+    plan: ServingPlan | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnQuery:
+    """Ask what a target should run when the release of a run is to go."""
+
+    target: str
+    pipeline: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnPlan:
+    """What a target should run without the run; None when the run has nothing there."""
+
+    plan: ServingPlan | None = None

@@ -174,7 +174,8 @@ class RunRequest:
     :data:`shared.messages.SEALED_SCHEMA`: they train by commands in containers without a network;
     :data:`shared.messages.DELIVERY_SCHEMA`: they are rolled out by plans, with approval, canary and roll-back.
     ``own_parameters``: the request gave some of its own. ``resumed``: the run was trained before, and its orchestration
-    died since. ``evaluator``: digest of the code that measures its model.
+    died since. ``evaluator``: digest of the code that measures its model. ``continues``: the run that it goes on from,
+    without training; ``trained_by``: the run whose training it takes over. Both empty for a run that trains itself.
     """
 
     run_id: str
@@ -193,7 +194,14 @@ class RunRequest:
     own_parameters: bool = False
     resumed: bool = False
     evaluator: str = ""
+    continues: str = ""
+    trained_by: str = ""
     schema: int = 1
+
+    @property
+    def training(self) -> str:
+        """The run whose training's results it uses."""
+        return self.trained_by or self.run_id
 
     def __post_init__(self) -> None:
         if not RUN_ID.match(self.run_id):

@@ -20,7 +20,8 @@ class RunRecord:
     and the code that ``metrics`` were measured with. ``champion_value``: the champion's judged metric on the same rows.
     ``comparable`` is False when there was no comparison, ``overtaken`` is True when that was because another run became
     the champion while this one trained. ``rules``: the rules that its judgement looked at. ``comparison``: with the
-    champion, row by row. ``receipt``: what left the site.
+    champion, row by row. ``receipt``: what left the site. ``continues``: the run that it goes on from; empty for a run
+    that trained itself.
     """
 
     run_id: str
@@ -56,6 +57,7 @@ class RunRecord:
     rules: tuple[JudgedRule, ...] = ()
     comparison: Comparison | None = None
     receipt: ReceiptSummary | None = None
+    continues: str = ""
 
 
 CLAIMED = "claimed"
@@ -81,6 +83,7 @@ def first_record(request: RunRequest, *, reason: str = "") -> RunRecord:
         holdout=request.snapshot.holdout,
         evaluator=request.evaluator,
         left_out=request.snapshot.left_out,
+        continues=request.continues,
     )
 
 
@@ -152,13 +155,23 @@ class RunEvent:
 class RunEnd:
     """The input of ``wind_up_run``: an orphaned run, and the outcome to record.
 
-    ``delivers``: it may hold the delivery of its pipeline, which is given back too.
+    ``delivers``: it may hold the delivery of its pipeline, which is given back too. From schema :data:`UNDOING` on,
+    what the run made outside is undone and that is checked: ``targets`` are brought back to what they served before it,
+    ``image`` is the run whose image's tag is removed, ``training`` the run whose training is stopped; both empty when
+    there is nothing of that kind.
     """
 
     record: RunRecord
     compute: str
     delivers: bool = False
+    targets: tuple[str, ...] = ()
+    image: str = ""
+    training: str = ""
     schema: int = 1
+
+
+UNDOING = 2
+"""Finalizations of this schema and later undo what their run made outside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

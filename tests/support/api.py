@@ -4,6 +4,7 @@ import asyncio
 import json
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
@@ -65,6 +66,7 @@ class MemoryServices(Services):
         self.__dict__["pipelines"] = _the_repositorys() if folder == PIPELINES else Pipelines(folder)
         self.__dict__["ledger"] = memory_ledger()
         self.__dict__["hubs"] = self.hub
+        self.__dict__["settings"] = SimpleNamespace(app_service_authentication=False, key_names={})
         self.__dict__["job_folders"] = self.deployed = DeployedJobs()
         self.__dict__["model_registry"] = self.registry = MemoryRegistry()
 
@@ -81,14 +83,21 @@ def _the_repositorys() -> Pipelines:
 def a_request(
     method: str = "GET", *, body: Any = b"", headers: dict[str, str] | None = None, path: str = "", **params: str
 ) -> func.HttpRequest:
-    """A request; ``path`` is the value of the route's one parameter, ``params`` are those of the address."""
+    """A request; ``path`` is the value of the route's one parameter, ``params`` are those of the address.
+
+    A path ``target/pipeline`` gives both.
+    """
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return func.HttpRequest(
         method=method,
         url="http://127.0.0.1/api",
         headers=headers or {},
         params=params,
-        route_params={"name": path, "run_id": path},
+        route_params={
+            **dict.fromkeys(("run_id", "action_id", "model"), path),
+            "target": path.partition("/")[0],
+            "name": path.rpartition("/")[2],
+        },
         body=content,
     )
 

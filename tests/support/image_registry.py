@@ -34,6 +34,11 @@ class InMemoryRegistry:
         stored = StoredManifest(media_type=media_type, digest=digest_of(body), body=body)
         self.manifests[repository, tag] = self.manifests[repository, stored.digest] = stored
 
+    def delete_manifest(self, repository: str, digest: str) -> None:
+        self.manifests = {
+            key: stored for key, stored in self.manifests.items() if (key[0], stored.digest) != (repository, digest)
+        }
+
     def get_blob(self, repository: str, digest: str) -> bytes:
         return self.blobs[repository, digest]
 

@@ -5,6 +5,7 @@ Kept in Azure Tables of the host's storage account. Each module describes the ro
 
 from __future__ import annotations
 
+from shared.clients.ledger.actions import ActionLedger
 from shared.clients.ledger.approvals import ApprovalLedger
 from shared.clients.ledger.arrival_entries import RecordedArrival
 from shared.clients.ledger.arrival_writer import JoinedWindow
@@ -64,6 +65,7 @@ class Ledger:
     def _compose(self, tables: TableSource) -> None:
         self._tables = tables
         claims, runs, requests = tables.table("claims"), tables.table("runs"), tables.table("requests")
+        self.actions = ActionLedger(tables.table("actions"))
         self.arrivals = ArrivalLedger(tables.table("arrivals"), claims)
         self.listings = ListingLedger(claims)
         self.schedules = ScheduleLedger(claims)

@@ -51,6 +51,22 @@ class ChampionLedger:
                 return
         raise TransientError(f"too many runs raced to be champion of {champion.pipeline}")
 
+    def replace(self, champion: Champion, *, instead_of: str, at: datetime) -> None:
+        """Make it the champion in place of a run that is not to be it any more; nothing when that run is not champion.
+
+        The best numbers so far stay, but for those of that run. A champion without a run: nothing serves.
+        """
+        for _ in range(MOST_RACES):
+            row = self._champions.get(champion.pipeline, _CURRENT)
+            if row is None or _champion(row).run_id != instead_of:
+                return
+            before, crowned_at = _champion(row), datetime.fromisoformat(row.values["since"])
+            bests = tuple(best for best in before.bests if best.run_id != instead_of)
+            values = _values(replace(champion, bests=bests), max(at, crowned_at + _NEXT))
+            if self._champions.update(Row(row.partition, row.key, values, row.etag)):
+                return
+        raise TransientError(f"too many writers raced for the champion of {champion.pipeline}")
+
     def note(self, pipeline: str, measured: Sequence[Best]) -> None:
         """Record what a run that was not promoted measured of the champion."""
         for _ in range(MOST_RACES):

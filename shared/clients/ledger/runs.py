@@ -3,8 +3,9 @@
 Table ``runs``, partition = pipeline, besides the one named below. A run has four rows, inserted in one transaction when
 it is claimed:
 
-- ``r-<run id>``: the request and the record. A run id is made of pipeline, fingerprint and attempt, so inserting this
-  row is the claim: of all who want the same attempt at the same fingerprint, one gets it.
+- ``r-<run id>``: the request and the record, and the cancellation once somebody wants one. A run id is made of
+  pipeline, fingerprint and attempt, so inserting this row is the claim: of all who want the same attempt at the same
+  fingerprint, one gets it.
 - ``q-<digest of requested_by>``: names the run that a requester was granted. A repeat of an admission whose answer was
   lost finds it here, even when the data has changed since and would lead to another fingerprint.
 - ``t-<newest first>-<run id>``: the record again, in order of time.
@@ -25,7 +26,7 @@ from shared.clients.ledger.keys import digest, end_of, newest_first, stamp
 from shared.clients.ledger.pages import Page, page_of, start_after
 from shared.clients.ledger.tables import MOST_RACES, Change, Delete, Row, Table, Update
 from shared.errors import TransientError
-from shared.messages import CLAIMED, Outcome, RunRecord, RunRequest, first_record
+from shared.messages import CLAIMED, Cancellation, Outcome, RunRecord, RunRequest, first_record
 from shared.values.wire import from_text, to_text
 
 _PIPELINES = "_pipelines"
@@ -93,6 +94,28 @@ class RunLedger:
         row = self._runs.get(_pipeline_of(run_id), _run_key(run_id))
         return from_text(RunRequest, row.values["request"]) if row and row.values.get("request") else None
 
+    def cancel(self, run_id: str, cancellation: Cancellation) -> RunRecord | None:
+        """Note that somebody wants the run to end; returns its record, None when there is no such run.
+
+        In the row of its outcome, so that of the two the first one holds: a run with an outcome is not cancelled any
+        more, and a cancelled run gets no other outcome. The first cancellation stays.
+        """
+        for _ in range(MOST_RACES):
+            row = self._runs.get(_pipeline_of(run_id), _run_key(run_id)) if _RUN_ID.fullmatch(run_id) else None
+            if row is None:
+                return None
+            record = _record(row)
+            if record.outcome is not None or row.values.get("cancellation"):
+                return record
+            if self._runs.update(Row(row.partition, row.key, {"cancellation": to_text(cancellation)}, row.etag)):
+                return record
+        raise TransientError(f"too many writers raced for the record of run {run_id}")
+
+    def cancellation(self, run_id: str) -> Cancellation | None:
+        """Who wants the run to end; None when nobody does. Accepts any text."""
+        row = self._runs.get(_pipeline_of(run_id), _run_key(run_id)) if _RUN_ID.fullmatch(run_id) else None
+        return from_text(Cancellation, row.values["cancellation"]) if row and row.values.get("cancellation") else None
+
     def pipelines(self) -> list[str]:
         """Every pipeline that has claimed a run, in order of their names."""
         return [row.key for row in self._runs.rows(_PIPELINES)]
@@ -124,7 +147,10 @@ class RunLedger:
         return page_of(merge(*lists, key=lambda row: row.key), limit, _record)
 
     def record_run(self, record: RunRecord) -> None:
-        """Keep the record, whether or not the run was claimed. The first outcome stays, whatever is recorded later."""
+        """Keep the record, whether or not the run was claimed.
+
+        The first outcome stays, whatever is recorded later. A run that somebody has cancelled ends as cancelled only.
+        """
         for _ in range(MOST_RACES):
             run = self._runs.get(record.pipeline, _run_key(record.run_id))
             if run is None:
@@ -134,6 +160,8 @@ class RunLedger:
             kept = _record(run)
             record = replace(record, requested_at=kept.requested_at)  # the run is listed under that time
             if kept.outcome is not None:
+                return
+            if record.outcome not in {None, Outcome.CANCELLED} and run.values.get("cancellation"):
                 return
             if self._runs.transact(*self._replacing(run, record)) is None:
                 return

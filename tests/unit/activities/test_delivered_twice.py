@@ -25,21 +25,28 @@ from shared.messages import (
     Admission,
     AdmissionRequest,
     AnswerRequest,
+    ApplyPlan,
+    ApprovalQuery,
     ArrivalWindow,
     BuildImage,
     CandidateStep,
     Cause,
     ChampionQuery,
     ComputeRef,
+    KnownImage,
     Lineage,
+    ObserveTarget,
     Outcome,
+    PlannedRelease,
     RegisterModel,
     ReplyTo,
+    ReturnQuery,
     Rollout,
     RunEvent,
     RunEventKind,
     RunRecord,
     RunRequest,
+    ServingPlan,
     Snapshot,
     Stage,
     TrainingOrder,
@@ -59,6 +66,7 @@ from tests.support.image_registry import InMemoryRegistry, OneCode, with_depende
 from tests.support.jobs import MemoryJobs, a_sealed_tree
 from tests.support.ledger_arrivals import join, open_runs
 from tests.support.memory_tables import MemoryTables
+from tests.support.memory_target import MemoryTarget
 from tests.support.training import MemoryDriver, MemoryRegistry
 from tests.support.workflow import START
 
@@ -127,6 +135,7 @@ class World(Services):
     def __init__(self, folder: Path) -> None:
         self.interrupt: Callable[[], None] = lambda: None
         self.tables, self.hub, self.outbox, self.vm = MemoryTables(), Hub(), Outbox(), FakeVm()
+        self.target = MemoryTarget()
         self.trainings, self.versions, self.images = Driver(), MemoryRegistry(), InMemoryRegistry()
         ledger = Ledger.over(self.tables)
         with_dependency_image(self.images, folder, OneCode(a_sealed_tree()))
@@ -143,6 +152,7 @@ class World(Services):
             "container_registry": Interrupted(self.images, self._step),
             "announcements": Interrupted(self.outbox, self._step),
             "results": Interrupted(self.outbox, self._step),
+            "targets": SimpleNamespace(open=lambda _target: Interrupted(self.target, self._step)),
             "vms": SimpleNamespace(open=lambda _target: nullcontext(vm)),
         }
         self.run = self.admit("window-0").run or pytest.fail("no run")
@@ -163,6 +173,10 @@ class World(Services):
 
     def _step(self) -> None:
         self.interrupt()
+
+    def wanted(self) -> object:
+        """What each target should run."""
+        return [(state.desired, state.desired_by) for state in self.ledger.targets.all()]
 
     def rows(self) -> dict[str, Any]:
         return {
@@ -258,6 +272,31 @@ def step(world: World) -> CandidateStep:
     return CandidateStep(rollout=asked, candidate=activity_wiring.start_candidate(asked, world))
 
 
+def plan(world: World) -> ApplyPlan:
+    release = PlannedRelease(run_id=world.run.run_id, image="registry/p@sha256:1", weight=100)
+    image = KnownImage(run_id=release.run_id, pipeline=NAME, reference=release.image)
+    world.ledger.built_images.keep(image)
+    return ApplyPlan(plan=ServingPlan(target="hub-vm", pipeline=NAME, releases=(release,)), by=release.run_id)
+
+
+def looked_at(world: World) -> ObserveTarget:
+    activity_wiring.apply_plan(plan(world), world)
+    return ObserveTarget(target="hub-vm", pipeline=NAME)
+
+
+def leaving(world: World) -> ReturnQuery:
+    activity_wiring.apply_plan(plan(world), world)
+    return ReturnQuery(target="hub-vm", pipeline=NAME, without=world.run.run_id)
+
+
+def built(world: World) -> TrainingRef:
+    command = BuildImage(
+        lineage=lineage(world.run), model_path="outputs/model", created_at=START, job=world.run.plan.job
+    )
+    activity_wiring.build_image(command, world)
+    return TrainingRef(run_id=world.run.run_id, pipeline=NAME)
+
+
 def answer(world: World) -> AnswerRequest:
     asked = replace(asked_by("bus-1"), reply=REPLY)
     admission = Admission(start=False, run_id=world.run.run_id, verdict=Verdict.TRAINED, reason="under way")
@@ -284,6 +323,12 @@ def decided(world: World) -> object:
 
 def verdicts(world: World) -> list[Verdict]:
     return [each.verdict for each in world.ledger.arrivals.list_arrivals(NAME).items]
+
+
+def images_left(world: World) -> object:
+    """The models' images in the registry, and those that the ledger knows."""
+    stored = [key for key in world.images.manifests if key[0] == f"models/{NAME}"]
+    return stored, [image.run_id for image in world.ledger.built_images.all()]
 
 
 CASES = [
@@ -318,6 +363,11 @@ CASES = [
     Case("verify_candidate", step, lambda world: (world.vm.containers, world.vm.brought_in)),
     Case("switch_traffic", step, lambda world: (len(world.vm.current.switches), world.vm.brought_in)),
     Case("remove_candidate", step, lambda world: (world.vm.containers, world.vm.brought_in)),
+    Case("apply_plan", plan, lambda world: (world.target.plans[-1], world.target.revision, world.wanted())),
+    Case("observe_target", looked_at, lambda world: world.target.plans),
+    Case("plan_return", leaving, World.wanted),
+    Case("read_approval", lambda world: ApprovalQuery(run_id=world.run.run_id, target="hub-vm"), World.rows),
+    Case("remove_image", built, images_left),
     Case("record_run", ended, World.rows),
     Case("announce", end_of_a_followed_run, lambda world: (world.outbox.ids, world.rows())),
 ]

@@ -13,6 +13,7 @@ from shared.training_code.run_code import RunCode
 from tests.support.builders import a_snapshot, a_workload
 from tests.support.image_registry import InMemoryRegistry, OneCode, pinned_images, with_dependency_image
 from tests.support.jobs import MemoryJobs, a_sealed_tree
+from tests.support.memory_tables import memory_ledger
 from tests.support.training import MemoryDriver
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,7 +45,7 @@ def registry(tmp_path: Path) -> InMemoryRegistry:
 
 def submit(order: TrainingOrder, driver: MemoryDriver, registry: InMemoryRegistry) -> TrainingStatus:
     code = RunCode(kept=KEPT, deployed=JobFolders(ROOT), pipelines=Pipelines(ROOT / "nowhere"))
-    return submit_training(order, driver=driver, code=code, images=pinned_images(registry))
+    return submit_training(order, driver=driver, code=code, images=pinned_images(registry), runs=memory_ledger().runs)
 
 
 def test_the_order_carries_references_commands_and_parameters(registry: InMemoryRegistry) -> None:

@@ -63,6 +63,7 @@ def test_every_function_is_indexed(index: dict[str, object]) -> None:
         "await_training",
         "guarded_step",
         "roll_out",
+        "reach_goal",
         "wind_up_run",
     }
     assert by_kind["EventGridTrigger"] == {"on_data_arrival", "on_training_status"}

@@ -70,7 +70,7 @@ def test_http_problems() -> None:
         "something does not answer": said(problem_of(TransientError("the ledger's table did not answer"))),
         "a request that could not be admitted": starting({"failed": "the ledger's table did not answer"}),
         "a request that is not admitted yet": starting({}),
-        "a fault of the app": ask("cancel_run", method="POST", path=RUN).partition("incident")[0] + "incident ...",
+        "a fault of the app": ask("get_run", path=RUN).partition("incident")[0] + "incident ...",
     }
 
     compare("http_problems", "Status and detail of problem documents.", cases)

@@ -1,0 +1,72 @@
+"""What operators did by hand, and which pipelines are retired. Table ``actions``.
+
+- partition ``action``, row = the action's id: the action, and its end once it has one;
+- partition ``open``, the same row key: actions without an end, for whoever looks after them;
+- partition ``retired``, row = the pipeline: who retired it, why and when.
+"""
+
+from shared.clients.ledger.tables import Row, Table
+from shared.messages import Action, ActionEnd, Retirement
+from shared.values.wire import from_text, to_text
+
+_ACTION, _OPEN, _RETIRED = "action", "open", "retired"
+
+
+class ActionLedger:
+    """Stores actions and retirements."""
+
+    def __init__(self, actions: Table) -> None:
+        self._actions = actions
+
+    def begin(self, action: Action) -> Action:
+        """Record an action before it is started; returns the one that is recorded under its id."""
+        values = {"action": to_text(action)}
+        self._actions.put(Row(_OPEN, action.action_id, values))  # first: an action without it would be forgotten
+        if self._actions.insert(Row(_ACTION, action.action_id, values)):
+            return action
+        kept = self.action(action.action_id)
+        return kept or action
+
+    def action(self, action_id: str) -> Action | None:
+        """The action of that id."""
+        row = self._actions.get(_ACTION, action_id)
+        return from_text(Action, row.values["action"]) if row else None
+
+    def ended(self, action_id: str) -> ActionEnd | None:
+        """How the action ended; None while it has not."""
+        row = self._actions.get(_ACTION, action_id)
+        return from_text(ActionEnd, row.values["end"]) if row and row.values.get("end") else None
+
+    def end(self, end: ActionEnd) -> None:
+        """Record how an action ended. The first end stays."""
+        row = self._actions.get(_ACTION, end.action_id)
+        if row is not None and not row.values.get("end"):
+            self._actions.update(Row(row.partition, row.key, {"end": to_text(end)}, row.etag))
+        self._actions.delete(Row(_OPEN, end.action_id, {}))
+
+    def unfinished(self) -> list[Action]:
+        """Every action without an end."""
+        return [from_text(Action, row.values["action"]) for row in self._actions.rows(_OPEN)]
+
+    def retire(self, retirement: Retirement) -> Retirement:
+        """Mark a pipeline as retired; returns the mark that holds, which is the first one."""
+        if self._actions.insert(Row(_RETIRED, retirement.pipeline, {"retirement": to_text(retirement)})):
+            return retirement
+        return self.retirement(retirement.pipeline) or retirement
+
+    def reinstate(self, pipeline: str) -> None:
+        """Remove the mark; nothing when there is none."""
+        self._actions.delete(Row(_RETIRED, pipeline, {}))
+
+    def retirement(self, pipeline: str) -> Retirement | None:
+        """The mark of a pipeline; None when it is not retired."""
+        row = self._actions.get(_RETIRED, pipeline)
+        return _retirement(row) if row else None
+
+    def retired(self) -> dict[str, Retirement]:
+        """Every retired pipeline."""
+        return {row.key: _retirement(row) for row in self._actions.rows(_RETIRED)}
+
+
+def _retirement(row: Row) -> Retirement:
+    return from_text(Retirement, row.values["retirement"])
