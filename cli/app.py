@@ -11,6 +11,10 @@ import typer
 
 from cli.authoring import ROOT, AppRoot, new, try_, validate
 from cli.layer_cache import DEFAULT
+from cli.operating.data import logs, score, upload
+from cli.operating.hands import cancel, release, start
+from cli.operating.logging_in import login, logout
+from cli.operating.looking import compare, pipelines, run, runs, why
 from cli.terminal import explained, heed_interrupts, progress
 from shared.errors import Code, PermanentError
 
@@ -18,7 +22,6 @@ app = typer.Typer(
     name="edgetrain",
     help="Models that retrain themselves when new private data lands on-premises.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -48,12 +51,34 @@ def _options(
     """Models that retrain themselves when new private data lands on-premises."""
 
 
-app.command()(new)
-app.command()(validate)
-app.command("try")(try_)
+AUTHORING = "Write a pipeline"
+LOOKING = "Look at a running app"
+HANDS = "Act on a running app"
+DATA = "Data, predictions and logs"
+PREPARING = "Prepare machines, images and this repository"
+
+for command, name, panel in (
+    (new, "new", AUTHORING),
+    (validate, "validate", AUTHORING),
+    (try_, "try", AUTHORING),
+    (pipelines, "pipelines", LOOKING),
+    (runs, "runs", LOOKING),
+    (run, "run", LOOKING),
+    (why, "why", LOOKING),
+    (compare, "compare", LOOKING),
+    (start, "start", HANDS),
+    (cancel, "cancel", HANDS),
+    (release, "release", HANDS),
+    (upload, "upload", DATA),
+    (score, "score", DATA),
+    (logs, "logs", DATA),
+    (login, "login", LOOKING),
+    (logout, "logout", LOOKING),
+):
+    app.command(name, rich_help_panel=panel)(command)
 
 
-@app.command("prepare-vm")
+@app.command("prepare-vm", rich_help_panel=PREPARING)
 @explained
 def prepare_vm(
     *,
@@ -75,7 +100,7 @@ def prepare_vm(
     prepare_chosen(pipeline or [], compute=only != "serving", serving=only != "compute", say=progress())
 
 
-@app.command("dependency-image")
+@app.command("dependency-image", rich_help_panel=PREPARING)
 @explained
 def dependency_image(
     *,
@@ -117,7 +142,7 @@ def dependency_image(
     )
 
 
-@app.command("base-image")
+@app.command("base-image", rich_help_panel=PREPARING)
 @explained
 def base_image(cache: Cache = DEFAULT) -> None:
     """Make the lowest layer of scoring images from Debian packages, into the cache.
@@ -132,7 +157,7 @@ def base_image(cache: Cache = DEFAULT) -> None:
     say(f"base layer: {made.file} ({made.layer.descriptor.size / 1e6:.0f} MB)")
 
 
-@app.command()
+@app.command(rich_help_panel=PREPARING)
 @explained
 def schemas(
     *,
@@ -149,6 +174,6 @@ def schemas(
 
 
 def main() -> None:
-    """Run the command line; the exit status is 0, 1 on an error, 2 on a wrong call, 130 after Ctrl-C."""
+    """Run the command line; exit status 0, 1 on an error, 2 on a wrong call, 3 without the app, 130 on Ctrl-C."""
     heed_interrupts()
     app()

@@ -26,11 +26,15 @@ SIGN_IN = Reply(body=PAGE, content_type="text/html; charset=utf-8")
 
 @dataclass
 class Answering:
-    """Where it listens, what it was asked, and what it says next: ``answer`` gets method and path."""
+    """Where it listens, what it was asked, and what it says next: ``answer`` gets method and path.
+
+    ``sent``: headers (by lower-case name) and body of each request in ``asked``.
+    """
 
     url: str
     answer: Callable[[str, str], Reply] = lambda _method, _path: SIGN_IN
     asked: list[str] = field(default_factory=list)
+    sent: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
 
 @contextmanager
@@ -41,8 +45,9 @@ def answering(tls: ssl.SSLContext | None = None) -> Iterator[Answering]:
         protocol_version = "HTTP/1.1"
 
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             served.asked.append(f"{self.command} {self.path}")
+            served.sent.append(({name.lower(): value for name, value in self.headers.items()}, body))
             reply = served.answer(self.command, self.path)
             self.send_response(reply.status)
             for name, value in {"Content-Type": reply.content_type, **reply.headers}.items():

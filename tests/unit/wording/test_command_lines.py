@@ -8,11 +8,12 @@ from cli.app import app
 from tests.support.golden import compare
 
 WIDTH = "100"
+OPERATING = ("pipelines", "runs", "run", "start", "cancel", "upload", "score", "logs", "login")
 
 
 def test_help_of_edgetrain() -> None:
     runner = CliRunner(env={"COLUMNS": WIDTH, "TERMINAL_WIDTH": WIDTH, "NO_COLOR": "1", "TERM": "dumb"})
-    commands = ("new", "validate", "try", "prepare-vm", "dependency-image", "schemas")
+    commands = ("new", "validate", "try", "prepare-vm", "dependency-image", "schemas", *OPERATING)
     arguments: dict[str, list[str]] = {"edgetrain": []} | {f"edgetrain {name}": [name] for name in commands}
     sentences = {name: runner.invoke(app, [*given, "--help"]).output.strip() for name, given in arguments.items()}
     sentences["edgetrain prepare-vm, without a pipeline"] = runner.invoke(app, ["prepare-vm"]).output.strip()

@@ -1,0 +1,117 @@
+"""The app's operations as methods. Each answer comes as it was sent, for ``--json``, and as what people are shown."""
+
+import uuid
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Generic, TypeVar
+
+from cli.client import answers as a
+from cli.client.errors import NotReachableError
+from cli.client.places import Place
+from cli.client.transport import SECONDS, Transport, segment
+
+View = TypeVar("View", bound=a.Answer)
+Other = TypeVar("Other", bound=a.Answer)
+
+_PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[View]):
+    """An answer: ``document`` is its JSON as it was sent, ``view`` what is read of it."""
+
+    view: View
+    document: Any
+
+
+class AppClient(AbstractContextManager["AppClient"]):
+    """The app at a place. Every method raises the errors of :mod:`cli.client.errors`."""
+
+    def __init__(self, place: Place, *, seconds: float = SECONDS) -> None:
+        self.place = place
+        self._transport = Transport(place, seconds=seconds)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._transport.close()
+
+    def runs(self, *, pipeline: str = "", outcome: str = "", since: str = "", limit: int = 20) -> Reply[a.Runs]:
+        """The newest runs, up to ``limit``, from as many pages as that takes."""
+        asked = {"pipeline": pipeline, "outcome": outcome, "since": since}
+        query = {name: text for name, text in asked.items() if text}
+        found: list[Any] = []
+        token: str | None = None
+        while True:
+            page = {"limit": str(min(_PAGE, limit - len(found)))} | ({"continuation": token} if token else {})
+            reply = self._get(a.Runs, "runs", query | page)
+            found += reply.document["runs"]
+            token = reply.view.continuation
+            if token is None or len(found) >= limit or not reply.view.runs:
+                document = {"runs": found, "continuation": token}
+                return Reply(a.read(a.Runs, document, "GET /api/runs"), document)
+
+    def run(self, run_id: str) -> Reply[a.Run]:
+        """One run."""
+        return self._get(a.Run, f"runs/{segment(run_id, 'run')}")
+
+    def why(self, pipeline: str, blob: str) -> Reply[a.Why]:
+        """What became of a blob."""
+        return self._get(a.Why, "why", {"pipeline": pipeline, "blob": blob})
+
+    def pipelines(self) -> Reply[a.Pipelines]:
+        """All pipelines."""
+        return self._get(a.Pipelines, "pipelines")
+
+    def pipeline(self, name: str) -> Reply[a.Pipeline]:
+        """One pipeline, with its newest runs."""
+        return self._get(a.Pipeline, f"pipelines/{segment(name, 'pipeline')}")
+
+    def start(
+        self,
+        pipeline: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+        reason: str = "",
+        key: str = "",
+    ) -> Reply[a.Started]:
+        """Ask for a run. ``key``: the same again is the same request; a new one is made when it is left out.
+
+        When the answer is lost on the way, the request is sent once more, which its key makes safe.
+        """
+        body = {"parameters": dict(parameters or {}), "force": force, "dry_run": dry_run, "reason": reason}
+        path = f"pipelines/{segment(pipeline, 'pipeline')}/runs"
+        headers = {} if dry_run else {"idempotency-key": key or uuid.uuid4().hex}
+        try:
+            return self._post(a.Started, path, body, headers)
+        except NotReachableError as error:
+            if error.status:
+                raise
+            return self._post(a.Started, path, body, headers)
+
+    def release(self, pipeline: str, *, fingerprint: str = "") -> Reply[a.Said]:
+        """Let data that failed too often be tried again."""
+        body = {"fingerprint": fingerprint} if fingerprint else {}
+        return self._post(a.Said, f"pipelines/{segment(pipeline, 'pipeline')}/release", body)
+
+    def cancel(self, run_id: str) -> Reply[a.Said]:
+        """End a run, or give up the further attempts after it."""
+        return self._post(a.Said, f"runs/{segment(run_id, 'run')}/cancel", None)
+
+    def _get(self, view: type[Other], path: str, query: Mapping[str, str] | None = None) -> Reply[Other]:
+        answer = self._transport.call("GET", path, query=query)
+        return Reply(a.read(view, answer.document, f"GET /api/{path}"), answer.document)
+
+    def _post(
+        self, view: type[Other], path: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
+    ) -> Reply[Other]:
+        answer = self._transport.call("POST", path, body=body, headers=headers)
+        return Reply(a.read(view, answer.document, f"POST /api/{path}"), answer.document)

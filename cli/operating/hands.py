@@ -1,0 +1,169 @@
+"""``edgetrain start``, ``cancel`` and ``release``: each says what it will do, asks, and does it."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from cli.client import AppRefusedError, NotReachableError, Reply, WrongUseError
+from cli.client.answers import Run, Started
+from cli.operating.blocks import Block, Line
+from cli.operating.following import follow
+from cli.operating.looking import PipelineName, RunId, end_with, next_of
+from cli.operating.run_views import run_blocks
+from cli.operating.session import Session, Wait, Yes, remote
+from cli.operating.words import doing, outcome, size
+from shared.values.texts import counted
+
+
+@remote
+def start(
+    session: Session,
+    *,
+    pipeline: PipelineName,
+    parameter: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Instead of the file's; may be given several times.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Train also what was trained already.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept with the run.")] = "",
+    key: Annotated[
+        str, typer.Option("--idempotency-key", metavar="KEY", help="The same key again is the same request.")
+    ] = "",
+    yes: Yes = False,
+    wait: Wait = False,
+) -> None:
+    """Train what lies in a pipeline's container now, unless exactly this was trained already."""
+    parameters = dict(_parameter(each) for each in parameter or ())
+    ask = session.app.start
+    if not dry_run:
+        with_them = f" with {', '.join(parameter or ())}" if parameter else ""
+        forced = ", also when it was trained already" if force else ""
+        session.screen.confirm(
+            f"This trains what lies in the container of pipeline {pipeline} now{with_them}{forced}, and rolls the model"
+            f" out if it is better (app at {session.place.url}).",
+            yes=yes,
+        )
+    try:
+        reply = ask(pipeline, parameters=parameters, force=force, dry_run=dry_run, reason=reason, key=key)
+    except AppRefusedError as error:
+        raise _with_remedy(error, pipeline) from None
+    except NotReachableError as error:
+        if not dry_run:
+            error.remedy = f"the request may have arrived: edgetrain runs {pipeline}"
+        raise
+    run_id = reply.view.run_id
+    if wait and run_id and not dry_run:
+        session.screen.say(reply.view.reason)
+        ended = followed(session, run_id)
+        session.screen.show(ended.document, run_blocks(ended.view))
+        end_with(ended.view)
+        return
+    session.screen.show(reply.document, _started(reply.view))
+    if run_id and not dry_run:
+        session.screen.hint(f"edgetrain run {run_id} --watch")
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"--parameter {text!r} must be NAME=VALUE")
+    try:
+        read = json.loads(value)
+    except (ValueError, RecursionError):
+        return name, value
+    return name, read if isinstance(read, int | float | bool) else value
+
+
+def _with_remedy(error: AppRefusedError, pipeline: str) -> AppRefusedError:
+    if error.code == "quarantined":
+        error.remedy = f"mend the data or the code; or try the same once more: edgetrain release {pipeline}"
+    elif error.code == "unknown_pipeline":
+        error.remedy = "edgetrain pipelines"
+    return error
+
+
+def _started(started: Started) -> list[Block]:
+    lines = [Line(started.reason)]
+    if started.would_start:
+        lines.append(Line(f"{counted(started.blobs, 'file')}, {size(started.size)}"))
+    return [*lines]
+
+
+@remote
+def cancel(
+    session: Session,
+    *,
+    run_id: RunId,
+    yes: Yes = False,
+    wait: Wait = False,
+) -> None:
+    """End a run that is under way, or give up the further attempts after one that failed for a cause outside.
+
+    With --wait the exit status is 0 when the run has ended as cancelled.
+    """
+    now = session.app.run(run_id).view
+    session.screen.confirm(f"{_what_cancelling_does(now)} (app at {session.place.url}).", yes=yes)
+    reply = session.app.cancel(run_id)
+    if not wait or now.ended:
+        session.screen.show(reply.document, [Line(reply.view.sentence)])
+        if not now.ended:
+            session.screen.hint(f"edgetrain run {run_id} --watch")
+        return
+    session.screen.say(reply.view.sentence)
+    ended = followed(session, run_id)
+    session.screen.show(ended.document, run_blocks(ended.view))
+    if ended.view.outcome != "cancelled":
+        raise typer.Exit(1)
+
+
+def _what_cancelling_does(run: Run) -> str:
+    if run.outcome is not None:
+        return (
+            f"Run {run.run_id} has ended ({outcome(run.outcome).text}); this gives up the further attempts, if any"
+            " are planned"
+        )
+    return f"This ends run {run.run_id} of pipeline {run.pipeline}, which is at: {doing(run)}"
+
+
+@remote
+def release(
+    session: Session,
+    *,
+    pipeline: PipelineName,
+    fingerprint: Annotated[
+        str, typer.Option(metavar="DIGEST", help="Only this one; its beginning is enough. Else all.")
+    ] = "",
+    yes: Yes = False,
+) -> None:
+    """Let data that failed too often be tried again: they leave the quarantine."""
+    held = [each.fingerprint for each in session.app.pipeline(pipeline).view.quarantines]
+    chosen = _chosen(held, fingerprint)
+    what = f"fingerprint {chosen}" if chosen else counted(len(held), "fingerprint")
+    session.screen.confirm(
+        f"This lets {what} of pipeline {pipeline} be trained again (app at {session.place.url}).", yes=yes
+    )
+    reply = session.app.release(pipeline, fingerprint=chosen)
+    session.screen.show(reply.document, [Line(reply.view.sentence)])
+    session.screen.hint(f"edgetrain runs {pipeline}")
+
+
+def _chosen(held: list[str], beginning: str) -> str:
+    """The fingerprint in quarantine that begins so; empty for all."""
+    if not beginning:
+        return ""
+    found = [each for each in held if each.startswith(beginning)]
+    if len(found) != 1:
+        known = ", ".join(held) or "none"
+        many = "several fingerprints" if found else "no fingerprint"
+        raise WrongUseError(f"{many} in quarantine begins with {beginning}; in quarantine: {known}")
+    return found[0]
+
+
+def followed(session: Session, run_id: str) -> Reply[Run]:
+    """The run at its end; when it is interrupted, the hint says how to go on following."""
+    session.goes_on = f"edgetrain run {run_id} --watch"
+    reply = follow(session.app, run_id, session.screen.say)
+    session.goes_on = ""
+    session.screen.hint(*next_of(reply.view))
+    return reply

@@ -1,0 +1,163 @@
+"""Runs as tables and facts."""
+
+from collections.abc import Iterator, Sequence
+
+from cli.client.answers import Rule, Run, TargetResult
+from cli.operating.blocks import Block, Cell, Column, FactList, Line, Row, Tone, table
+from cli.operating.words import digest, doing, number, size, state, took, when, when_short, zone
+from shared.values.texts import counted
+
+_RULE_TONES = {"met": Tone.GOOD, "not_met": Tone.BAD}
+_NOTHING_OF_EACH_OTHER = "so their metrics say nothing of each other"
+
+
+def run_table(runs: Sequence[Run], *, of_one: bool) -> Block:
+    """Runs, one a row. ``of_one``: all of one pipeline, so that its name need not be repeated."""
+    columns = [
+        Column("run"),
+        Column("pipeline", spare=True),
+        Column("state"),
+        Column(f"asked for ({zone(*(run.requested_at for run in runs))})"),
+        Column("took", right=True, spare=True),
+        Column("version", right=True, spare=True),
+        Column("reason", flexible=True),
+    ]
+    rows: list[Row] = [
+        [
+            run.run_id,
+            run.pipeline,
+            state(run),
+            when_short(run.requested_at),
+            took(run.seconds) if run.ended else "",
+            run.version or "",
+            run.reason,
+        ]
+        for run in runs
+    ]
+    if of_one:
+        del columns[1]
+        for row in rows:
+            del row[1]
+    return table(columns, rows, empty="no runs")
+
+
+def run_blocks(run: Run) -> Iterator[Block]:
+    """Everything about one run."""
+    yield _facts(run)
+    if run.metrics:
+        metrics: list[Row] = [[name, number(value)] for name, value in run.metrics.items()]
+        yield table([Column("metric"), Column("value", right=True)], metrics)
+    if run.rules:
+        columns = [Column("rule"), Column("result"), Column("value", right=True), Column("limit", right=True)]
+        yield table(columns, map(_rule, run.rules))
+    if run.targets:
+        columns = [Column("target"), Column("state"), Column("scored at"), Column("reason", flexible=True)]
+        yield table(columns, map(_target, run.targets))
+
+
+def _rule(rule: Rule) -> Row:
+    result = Cell(rule.result.replace("_", " "), _RULE_TONES.get(rule.result, Tone.PLAIN))
+    return [rule.rule, result, number(rule.value), number(rule.limit)]
+
+
+def _target(result: TargetResult) -> Row:
+    reached = Cell("deployed", Tone.GOOD) if result.deployed else Cell("not deployed", Tone.BAD)
+    return [result.target, reached, result.endpoint or "", result.reason]
+
+
+def _facts(run: Run) -> Block:
+    facts = FactList()
+    shown = state(run)
+    cause = f", cause: {run.cause.replace('_', ' ')}{', forced' if run.forced else ''}"
+    facts.add("run", run.run_id)
+    facts.add("pipeline", run.pipeline)
+    facts.add("state", shown.text if run.ended else doing(run), shown.tone)
+    facts.add("reason", run.reason)
+    facts.add("asked for", f"{when(run.requested_at)}{cause}")
+    facts.add("note", run.note)
+    facts.add("in this stage since", "" if run.ended else when(run.since))
+    facts.add("ended", f"{when(run.ended_at)}, after {took(run.seconds)}" if run.ended_at else "")
+    facts.add("tried again at", when(run.next_try_at))
+    facts.add("attempt", str(run.attempt) if run.attempt > 1 else "")
+    facts.add(
+        "trained on", f"{counted(run.blobs, 'file')}, snapshot {digest(run.snapshot_digest)}" if run.blobs else ""
+    )
+    facts.add("left out", counted(len(run.left_out), "file") if run.left_out else "")
+    facts.add("hold-out", digest(run.holdout))
+    facts.add("fingerprint", digest(run.fingerprint))
+    facts.add("compared with", run.champion_run_id)
+    facts.add("its value then", number(run.champion_value))
+    facts.add("difference to it", _difference(run))
+    facts.add("model", f"{run.model} version {run.version}" if run.model and run.version else run.model)
+    facts.add("image", run.image)
+    facts.add("left the site", _receipt(run))
+    return facts.block()
+
+
+def _difference(run: Run) -> str:
+    found = run.comparison
+    if found is None:
+        return "" if run.comparable else "there is no comparison"
+    more = f"; about {found.rows_needed} rows would tell" if found.rows_needed else ""
+    return (
+        f"{number(found.difference)} of loss on {counted(found.rows, 'row')}, {found.level:.0%} interval from"
+        f" {number(found.low)} to {number(found.high)} (below zero is better){more}"
+    )
+
+
+def _receipt(run: Run) -> str:
+    found = run.receipt
+    if found is None:
+        return ""
+    parts = [
+        f"{counted(found.released, 'item')} of {size(found.released_bytes)}",
+        *([f"{counted(found.held_back, 'item')} held back"] if found.held_back else []),
+        f"{size(found.network_bytes)} over the containers' network",
+        f"signature {found.signature.replace('_', ' ')}",
+    ]
+    return ", ".join(parts)
+
+
+def comparison(one: Run, other: Run) -> Iterator[Block]:
+    """Two runs side by side: what they were made of, and what came out."""
+    if one.pipeline != other.pipeline:
+        yield Line(f"These are runs of two pipelines, {one.pipeline} and {other.pipeline}, {_NOTHING_OF_EACH_OTHER}.")
+    elif one.holdout != other.holdout:
+        yield Line(f"They were measured on different hold-outs, {_NOTHING_OF_EACH_OTHER}.")
+    elif one.evaluator != other.evaluator:
+        yield Line(f"They were measured with different evaluation code, {_NOTHING_OF_EACH_OTHER}.")
+    left, right = _made_of(one), _made_of(other)
+    rows: list[Row] = [
+        [name, left[name], right[name], "same" if left[name] == right[name] else Cell("differs", Tone.BUSY)]
+        for name in left
+        if left[name] or right[name]
+    ]
+    sides = (Column(one.run_id, flexible=True), Column(other.run_id, flexible=True))
+    yield table([Column("what"), *sides, Column("")], rows)
+    metrics: list[Row] = [
+        [name, *_both(one.metrics.get(name), other.metrics.get(name))]
+        for name in sorted({*one.metrics, *other.metrics})
+    ]
+    numbers = [Column(title, right=True) for title in (one.run_id, other.run_id, "change")]
+    yield table([Column("metric"), *numbers], metrics, empty="neither run has metrics")
+
+
+def _made_of(run: Run) -> dict[str, str]:
+    return {
+        "state": state(run).text,
+        "asked for": when(run.requested_at),
+        "files": str(run.blobs) if run.blobs else "",
+        "data": digest(run.snapshot_digest),
+        "hold-out": digest(run.holdout),
+        "evaluation code": digest(run.evaluator),
+        "data, code and parameters": digest(run.fingerprint),
+        "took": took(run.seconds) if run.ended else "",
+        "model version": run.version or "",
+        "compared with": run.champion_run_id or "",
+        "reason": run.reason,
+    }
+
+
+def _both(before: float | None, after: float | None) -> list[str]:
+    change = "" if before is None or after is None else f"{after - before:+.4g}"
+    return [number(before), number(after), change]
