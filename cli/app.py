@@ -12,9 +12,10 @@ import typer
 from cli.authoring import ROOT, AppRoot, new, try_, validate
 from cli.layer_cache import DEFAULT
 from cli.operating.data import logs, score, upload
+from cli.operating.deciding import action, approve, reinstate, reject, resume, retire, roll_back
 from cli.operating.hands import cancel, release, start
 from cli.operating.logging_in import login, logout
-from cli.operating.looking import compare, pipelines, run, runs, why
+from cli.operating.looking import compare, models, pipelines, run, runs, targets, why
 from cli.terminal import explained, heed_interrupts, progress
 from shared.errors import Code, PermanentError
 
@@ -66,9 +67,18 @@ for command, name, panel in (
     (run, "run", LOOKING),
     (why, "why", LOOKING),
     (compare, "compare", LOOKING),
+    (targets, "targets", LOOKING),
+    (models, "models", LOOKING),
+    (action, "action", LOOKING),
     (start, "start", HANDS),
+    (approve, "approve", HANDS),
+    (reject, "reject", HANDS),
     (cancel, "cancel", HANDS),
+    (resume, "resume", HANDS),
+    (roll_back, "roll-back", HANDS),
     (release, "release", HANDS),
+    (retire, "retire", HANDS),
+    (reinstate, "reinstate", HANDS),
     (upload, "upload", DATA),
     (score, "score", DATA),
     (logs, "logs", DATA),

@@ -26,7 +26,8 @@ def _name(value: object) -> object:
     return shortened(value, LONGEST_NAME) if isinstance(value, str) else value
 
 
-def _bounded(value: object) -> object:
+def bounded(value: object) -> object:
+    """A list or mapping of at most :data:`MOST` entries; anything else as it is."""
     if isinstance(value, list):
         return value[:MOST]
     return dict(list(value.items())[:MOST]) if isinstance(value, dict) else value
@@ -35,9 +36,9 @@ def _bounded(value: object) -> object:
 Sentence = Annotated[str, BeforeValidator(_sentence)]
 Name = Annotated[str, BeforeValidator(_name)]
 Item = TypeVar("Item")
-Some = Annotated[tuple[Item, ...], BeforeValidator(_bounded)]
-Numbers = Annotated[dict[Name, float], BeforeValidator(_bounded)]
-Values = Annotated[dict[Name, Any], BeforeValidator(_bounded)]
+Some = Annotated[tuple[Item, ...], BeforeValidator(bounded)]
+Numbers = Annotated[dict[Name, float], BeforeValidator(bounded)]
+Values = Annotated[dict[Name, Any], BeforeValidator(bounded)]
 Moment = AwareDatetime
 
 
@@ -246,8 +247,8 @@ class Pipelines(Answer):
     """All pipelines, the files that are none, and those that were removed."""
 
     pipelines: Some[Pipeline]
-    broken: Annotated[dict[Name, Sentence], BeforeValidator(_bounded)] = Field(default_factory=dict)
-    removed: Annotated[dict[Name, Sentence], BeforeValidator(_bounded)] = Field(default_factory=dict)
+    broken: Annotated[dict[Name, Sentence], BeforeValidator(bounded)] = Field(default_factory=dict)
+    removed: Annotated[dict[Name, Sentence], BeforeValidator(bounded)] = Field(default_factory=dict)
 
 
 class Arrival(Answer):

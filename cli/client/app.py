@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Generic, TypeVar
 
 from cli.client import answers as a
+from cli.client import delivery_answers as d
 from cli.client.errors import NotReachableError
 from cli.client.places import Place
 from cli.client.transport import SECONDS, Transport, segment
@@ -106,6 +107,55 @@ class AppClient(AbstractContextManager["AppClient"]):
         """End a run, or give up the further attempts after it."""
         return self._post(a.Said, f"runs/{segment(run_id, 'run')}/cancel", None)
 
+    def approve(self, run_id: str, *, target: str = "", by: str = "", reason: str = "") -> Reply[d.Decided]:
+        """Let a run's model be rolled out to the targets that wait for a yes."""
+        return self._post(
+            d.Decided, f"runs/{segment(run_id, 'run')}/approve", _given(target=target, by=by, reason=reason)
+        )
+
+    def reject(self, run_id: str, *, target: str = "", by: str = "", reason: str) -> Reply[d.Decided]:
+        """Keep a run's model from them."""
+        return self._post(
+            d.Decided, f"runs/{segment(run_id, 'run')}/reject", _given(target=target, by=by, reason=reason)
+        )
+
+    def resume(self, run_id: str, *, by: str = "", reason: str = "") -> Reply[d.Resumed]:
+        """Go on from the stage where a run ended, without training again."""
+        return self._post(d.Resumed, f"runs/{segment(run_id, 'run')}/resume", _given(by=by, reason=reason))
+
+    def roll_back(self, target: str, pipeline: str, *, to: str = "", by: str = "", reason: str) -> Reply[d.Action]:
+        """Have a target serve an earlier release again: that of run ``to``, or the one before."""
+        path = f"targets/{segment(target, 'target')}/pipelines/{segment(pipeline, 'pipeline')}/roll-back"
+        return self._post(d.Action, path, _given(to=to, by=by, reason=reason))
+
+    def retire(self, pipeline: str, *, by: str = "", reason: str) -> Reply[d.Action]:
+        """Stop serving a pipeline's model everywhere, and train no more."""
+        return self._post(d.Action, f"pipelines/{segment(pipeline, 'pipeline')}/retire", _given(by=by, reason=reason))
+
+    def reinstate(self, pipeline: str, *, by: str = "", reason: str = "") -> Reply[a.Said]:
+        """Let a retired pipeline train again."""
+        return self._post(a.Said, f"pipelines/{segment(pipeline, 'pipeline')}/reinstate", _given(by=by, reason=reason))
+
+    def action(self, action_id: str) -> Reply[d.Action]:
+        """How a roll-back or a retirement goes."""
+        return self._get(d.Action, f"actions/{segment(action_id, 'action')}")
+
+    def targets(self) -> Reply[d.Targets]:
+        """What each target should serve, and what was seen there."""
+        return self._get(d.Targets, "targets")
+
+    def models(self) -> Reply[d.Models]:
+        """Every model, with its newest versions."""
+        return self._get(d.Models, "models")
+
+    def model(self, name: str) -> Reply[d.Model]:
+        """One model."""
+        return self._get(d.Model, f"models/{segment(name, 'model')}")
+
+    def compare(self, left: str, right: str) -> Reply[d.Compared]:
+        """Two runs side by side."""
+        return self._get(d.Compared, "compare", {"left": left, "right": right})
+
     def _get(self, view: type[Other], path: str, query: Mapping[str, str] | None = None) -> Reply[Other]:
         answer = self._transport.call("GET", path, query=query)
         return Reply(a.read(view, answer.document, f"GET /api/{path}"), answer.document)
@@ -115,3 +165,8 @@ class AppClient(AbstractContextManager["AppClient"]):
     ) -> Reply[Other]:
         answer = self._transport.call("POST", path, body=body, headers=headers)
         return Reply(a.read(view, answer.document, f"POST /api/{path}"), answer.document)
+
+
+def _given(**fields: str) -> dict[str, str]:
+    """Those that say something: the app refuses empty ones."""
+    return {name: text for name, text in fields.items() if text}

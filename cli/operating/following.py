@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from cli.client import AppClient, AppRefusedError, NotReachableError, Reply
 from cli.client.answers import Answer, Run, Why
+from cli.client.delivery_answers import Action
 from cli.client.errors import CommandError
 from cli.operating.words import doing, outcome
 
@@ -61,6 +62,18 @@ def follow_blob(app: AppClient, pipeline: str, blob: str, say: Say) -> Reply[Why
             said = now
         decided = why.verdict not in _UNDECIDED
         if decided and (why.run is None or why.run.ended):
+            return reply
+    raise AssertionError  # the looks do not end
+
+
+def follow_action(app: AppClient, action_id: str, say: Say) -> Reply[Action]:
+    """A roll-back or a retirement once it has ended."""
+    said = ""
+    for reply in _looks(lambda: app.action(action_id), say):
+        if reply.view.sentence != said:
+            said = reply.view.sentence
+            say(said)
+        if reply.view.state != "running":
             return reply
     raise AssertionError  # the looks do not end
 

@@ -1,4 +1,4 @@
-"""``edgetrain runs``, ``run``, ``why``, ``compare`` and ``pipelines``: what the app knows. They change nothing."""
+"""``edgetrain runs``, ``run``, ``why``, ``compare``, ``pipelines``, ``targets``, ``models``: they change nothing."""
 
 import re
 from typing import Annotated
@@ -7,9 +7,10 @@ import typer
 
 from cli.client.answers import Run
 from cli.operating.completion import complete_pipeline, complete_run
+from cli.operating.delivery_views import comparison_blocks, model_blocks, model_table, target_blocks, target_table
 from cli.operating.following import follow
 from cli.operating.pipeline_views import pipeline_blocks, pipeline_table, why_blocks
-from cli.operating.run_views import comparison, run_blocks, run_table
+from cli.operating.run_views import run_blocks, run_table
 from cli.operating.session import Session, remote
 from cli.operating.words import SUCCESSES
 
@@ -81,9 +82,9 @@ def compare(
     run_id: RunId,
     other: Annotated[str, typer.Argument(metavar="RUN", help="The other one.", autocompletion=complete_run)],
 ) -> None:
-    """Show two runs side by side: data, code, hold-out, metrics, reason."""
-    one, two = session.app.run(run_id), session.app.run(other)
-    session.screen.show({"runs": [one.document, two.document]}, comparison(one.view, two.view))
+    """Show two runs side by side: data, code, parameters, hold-out, metrics."""
+    reply = session.app.compare(run_id, other)
+    session.screen.show(reply.document, comparison_blocks(reply.view))
 
 
 @remote
@@ -101,6 +102,45 @@ def pipelines(
     else:
         every = session.app.pipelines()
         session.screen.show(every.document, pipeline_table(every.view))
+
+
+@remote
+def targets(
+    session: Session,
+    *,
+    pipeline: Annotated[
+        str, typer.Argument(metavar="[PIPELINE]", help="Only this one's, in full.", autocompletion=complete_pipeline)
+    ] = "",
+) -> None:
+    """Show what each target serves, since when, what it should serve, and what differs."""
+    reply = session.app.targets()
+    if not pipeline:
+        session.screen.show(reply.document, [target_table(reply.view.targets)])
+        return
+    chosen = [each for each in reply.view.targets if each.pipeline == pipeline]
+    if not chosen:
+        session.app.pipeline(pipeline)  # says when there is no such pipeline
+    rows = [row for row in reply.document["targets"] if isinstance(row, dict) and row.get("pipeline") == pipeline]
+    blocks = [block for each in chosen for block in target_blocks(each)]
+    session.screen.show({"targets": rows}, blocks or [target_table(())])
+    for each in chosen:
+        if each.kept:
+            session.screen.hint(f"edgetrain roll-back {pipeline} --target {each.target} --reason TEXT")
+
+
+@remote
+def models(
+    session: Session,
+    *,
+    model: Annotated[str, typer.Argument(metavar="[MODEL]", help="Only this one, in full.")] = "",
+) -> None:
+    """List models with the version that serves; or show one, with its versions, their runs and stages."""
+    if model:
+        one = session.app.model(model)
+        session.screen.show(one.document, model_blocks(one.view))
+    else:
+        every = session.app.models()
+        session.screen.show(every.document, [model_table(every.view.models)])
 
 
 def next_of(run: Run) -> list[str]:

@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from cli.client.answers import Rule, Run, TargetResult
-from cli.operating.blocks import Block, Cell, Column, FactList, Line, Row, Tone, table
-from cli.operating.words import digest, doing, number, size, state, took, when, when_short, zone
+from cli.operating.blocks import Block, Cell, Column, FactList, Row, Tone, table
+from cli.operating.words import digest, doing, interval, number, size, state, took, when, when_short, zone
 from shared.values.texts import counted
 
 _RULE_TONES = {"met": Tone.GOOD, "not_met": Tone.BAD}
-_NOTHING_OF_EACH_OTHER = "so their metrics say nothing of each other"
 
 
 def run_table(runs: Sequence[Run], *, of_one: bool) -> Block:
@@ -98,11 +97,7 @@ def _difference(run: Run) -> str:
     found = run.comparison
     if found is None:
         return "" if run.comparable else "there is no comparison"
-    more = f"; about {found.rows_needed} rows would tell" if found.rows_needed else ""
-    return (
-        f"{number(found.difference)} of loss on {counted(found.rows, 'row')}, {found.level:.0%} interval from"
-        f" {number(found.low)} to {number(found.high)} (below zero is better){more}"
-    )
+    return interval(found)
 
 
 def _receipt(run: Run) -> str:
@@ -116,48 +111,3 @@ def _receipt(run: Run) -> str:
         f"signature {found.signature.replace('_', ' ')}",
     ]
     return ", ".join(parts)
-
-
-def comparison(one: Run, other: Run) -> Iterator[Block]:
-    """Two runs side by side: what they were made of, and what came out."""
-    if one.pipeline != other.pipeline:
-        yield Line(f"These are runs of two pipelines, {one.pipeline} and {other.pipeline}, {_NOTHING_OF_EACH_OTHER}.")
-    elif one.holdout != other.holdout:
-        yield Line(f"They were measured on different hold-outs, {_NOTHING_OF_EACH_OTHER}.")
-    elif one.evaluator != other.evaluator:
-        yield Line(f"They were measured with different evaluation code, {_NOTHING_OF_EACH_OTHER}.")
-    left, right = _made_of(one), _made_of(other)
-    rows: list[Row] = [
-        [name, left[name], right[name], "same" if left[name] == right[name] else Cell("differs", Tone.BUSY)]
-        for name in left
-        if left[name] or right[name]
-    ]
-    sides = (Column(one.run_id, flexible=True), Column(other.run_id, flexible=True))
-    yield table([Column("what"), *sides, Column("")], rows)
-    metrics: list[Row] = [
-        [name, *_both(one.metrics.get(name), other.metrics.get(name))]
-        for name in sorted({*one.metrics, *other.metrics})
-    ]
-    numbers = [Column(title, right=True) for title in (one.run_id, other.run_id, "change")]
-    yield table([Column("metric"), *numbers], metrics, empty="neither run has metrics")
-
-
-def _made_of(run: Run) -> dict[str, str]:
-    return {
-        "state": state(run).text,
-        "asked for": when(run.requested_at),
-        "files": str(run.blobs) if run.blobs else "",
-        "data": digest(run.snapshot_digest),
-        "hold-out": digest(run.holdout),
-        "evaluation code": digest(run.evaluator),
-        "data, code and parameters": digest(run.fingerprint),
-        "took": took(run.seconds) if run.ended else "",
-        "model version": run.version or "",
-        "compared with": run.champion_run_id or "",
-        "reason": run.reason,
-    }
-
-
-def _both(before: float | None, after: float | None) -> list[str]:
-    change = "" if before is None or after is None else f"{after - before:+.4g}"
-    return [number(before), number(after), change]

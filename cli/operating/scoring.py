@@ -2,11 +2,12 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cli.client import AppClient, AppRefusedError, WrongUseError
+from cli.client import AppClient, AppRefusedError, NotReachableError, WrongUseError
 from cli.client.transport import exchange, session_for
 from shared.values.texts import shortened
 
@@ -53,6 +54,11 @@ def score_file(app: AppClient, pipeline: str, file: Path, target: str, *, second
         answer = exchange(
             session, "POST", url, content=content, headers={"content-type": "application/json"}, seconds=seconds
         )
+    if answer.media_type == "text/html":
+        reason = (
+            f"{endpoint} answers with a page ({answer.status}), which is no prediction: a proxy's, or another server's"
+        )
+        raise NotReachableError(reason, remedy=f"edgetrain targets {pipeline}", status=answer.status)
     headers = {name: shortened(answer.headers.get(name, ""), 300) for name in (RUN, MODEL, VERSION)}
     shown = json.dumps(answer.document, ensure_ascii=True) if answer.is_json else f"({answer.media_type or 'no text'})"
     return Scored(
@@ -84,15 +90,25 @@ def _content(file: Path) -> bytes:
 
 
 def _endpoint(app: AppClient, pipeline: str, target: str) -> tuple[str, str]:
-    """A target that serves the champion's model, and where it is scored."""
-    champion = app.pipeline(pipeline).view.champion
-    if champion is None or champion.run_id is None:
-        raise AppRefusedError(
-            f"no model of pipeline {pipeline} serves yet", code="no_model", remedy=f"edgetrain runs {pipeline}"
-        )
-    serving = {each.target: each.endpoint for each in app.run(champion.run_id).view.targets if each.endpoint}
+    """A target that serves the pipeline's model, and where it is scored."""
+    seen = {each.target: each.endpoint for each in app.targets().view.targets if each.pipeline == pipeline}
+    serving = {name: endpoint for name, endpoint in seen.items() if endpoint}
+    return _chosen(serving or _of_champion(app, pipeline), pipeline, target)
+
+
+def _chosen(serving: Mapping[str, str], pipeline: str, target: str) -> tuple[str, str]:
     chosen = target or next(iter(serving), "any")
     if chosen not in serving:
         known = ", ".join(serving) or "none"
         raise WrongUseError(f"pipeline {pipeline} is not served on target {chosen}; served on: {known}")
     return chosen, serving[chosen]
+
+
+def _of_champion(app: AppClient, pipeline: str) -> dict[str, str]:
+    """What the champion's run says, for a pipeline whose targets the app has not looked at yet."""
+    champion = app.pipeline(pipeline).view.champion
+    if champion is None or champion.run_id is None:
+        raise AppRefusedError(
+            f"no model of pipeline {pipeline} serves yet", code="no_model", remedy=f"edgetrain runs {pipeline}"
+        )
+    return {each.target: each.endpoint for each in app.run(champion.run_id).view.targets if each.endpoint}

@@ -131,6 +131,9 @@ class Storage:
                 api_version=HUB_API_VERSION,
                 raw_response_hook=require_own,
                 retry_total=2,
+                retry_backoff_factor=0.5,
+                initial_backoff=1,
+                increment_base=1,
                 connection_timeout=10,
                 read_timeout=60,
             )

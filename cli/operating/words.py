@@ -4,9 +4,9 @@ import math
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from cli.client.answers import Run
+from cli.client.answers import Comparison, Run
 from cli.operating.blocks import Cell, Tone
-from shared.values.texts import shortened
+from shared.values.texts import counted, shortened
 
 GOOD: Final = "promoted"
 SUCCESSES: Final = frozenset({"promoted", "not_promoted"})
@@ -90,6 +90,15 @@ def state(run: Run) -> Cell:
 def outcome(name: str) -> Cell:
     """An outcome in words."""
     return Cell(name.replace("_", " "), _TONES.get(name, Tone.PLAIN))
+
+
+def interval(found: Comparison) -> str:
+    """The difference of two models' losses on the same rows, with its interval."""
+    more = f"; about {found.rows_needed} rows would tell" if found.rows_needed else ""
+    return (
+        f"{number(found.difference)} of loss on {counted(found.rows, 'row')}, {found.level:.0%} interval from"
+        f" {number(found.low)} to {number(found.high)} (below zero is better){more}"
+    )
 
 
 def doing(run: Run) -> str:

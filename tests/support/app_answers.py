@@ -2,20 +2,25 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from function_app.api import delivery_models as d
 from function_app.api import models as m
 from shared.messages import (
+    ActionKind,
     Champion,
     Comparison,
     FailedAttempt,
     FailureKind,
     JudgedRule,
+    ObservedRelease,
     Outcome,
+    PlannedRelease,
     Quarantine,
     ReceiptSummary,
+    ReleaseState,
     RuleResult,
     RunRecord,
     Stage,
@@ -149,6 +154,110 @@ def a_why(run: m.RunView | None, **changes: Any) -> m.Why:
         "run": run,
     }
     return m.Why(**values | changes)
+
+
+def decided(decision: str = "approved") -> d.Decided:
+    """What somebody said about the run that is under way."""
+    one = d.DecisionView(target="hub-vm", decision=decision, by="ada (key plant)", reason="looks right", at=NOW)
+    return d.Decided(run_id=RUNNING, decisions=(one,), sentence=f"run {RUNNING} is {decision} for hub-vm")
+
+
+def an_action(state: d.ActionState = d.ActionState.RUNNING, **changes: Any) -> d.ActionView:
+    """A roll-back."""
+    values: dict[str, Any] = {
+        "action_id": "roll-back-1",
+        "kind": ActionKind.ROLL_BACK,
+        "pipeline": PIPELINE,
+        "target": "hub-vm",
+        "to": WORSE,
+        "state": state,
+        "sentence": f"hub-vm is to serve run {WORSE} again",
+        "by": "ada (key plant)",
+        "reason": "too many false alarms",
+        "asked_at": NOW,
+    }
+    return d.ActionView(**values | changes)
+
+
+def targets(*, drifted: bool = False) -> d.TargetList:
+    """One target that is well, or not; one that was not looked at yet."""
+    image = f"registry.example/{PIPELINE}@sha256:{'1a' * 32}"
+    state = ReleaseState.GONE if drifted else ReleaseState.HEALTHY
+    seen = d.TargetView(
+        target="hub-vm",
+        pipeline=PIPELINE,
+        serving=None if drifted else PROMOTED,
+        since=NOW,
+        endpoint=ENDPOINT,
+        desired=(PlannedRelease(run_id=PROMOTED, image=image, weight=100),),
+        desired_by=PROMOTED,
+        desired_at=NOW,
+        observed=(
+            ObservedRelease(
+                run_id=PROMOTED, image=image, state=state, weight=100, requests=4211, errors=3, latency_ms=12.5
+            ),
+        ),
+        observed_at=NOW,
+        kept=(WORSE,),
+        drift=f"the release of run {PROMOTED} is gone" if drifted else "",
+        sentence=f"hub-vm serves run {PROMOTED}",
+    )
+    never = replace(
+        seen, target="cloud", serving=None, since=None, endpoint=None, observed=(), observed_at=None, kept=(), drift=""
+    )
+    return d.TargetList(targets=(seen, never))
+
+
+def a_model() -> d.ModelView:
+    """Two versions, one of which serves."""
+    newest = d.ModelVersion(
+        version="7",
+        run_id=PROMOTED,
+        pipeline=PIPELINE,
+        stage=d.ModelStage.CHAMPION,
+        outcome=Outcome.PROMOTED,
+        image=None,
+        metrics={"log_loss": 0.0769},
+        ended_at=NOW,
+        targets=("hub-vm",),
+    )
+    older = replace(
+        newest, version="6", run_id=WORSE, stage=d.ModelStage.RETIRED, metrics={"log_loss": 0.0812}, targets=()
+    )
+    return d.ModelView(name=PIPELINE, pipelines=(PIPELINE,), champion="7", versions=(newest, older))
+
+
+def compared(**changes: Any) -> d.Compared:
+    """The run that serves, and the one before it."""
+    left = d.ComparedRun(
+        run_id=WORSE,
+        pipeline=PIPELINE,
+        outcome=Outcome.PROMOTED,
+        stage=Stage.DONE,
+        requested_at=NOW,
+        snapshot="ab" * 32,
+        files=2,
+        code="c0" * 32,
+        holdout="cd" * 32,
+        evaluator="ef" * 32,
+        parameters={"rate": 0.3},
+        metrics={"log_loss": 0.0812},
+        image=None,
+    )
+    values: dict[str, Any] = {
+        "left": left,
+        "right": replace(left, run_id=PROMOTED, snapshot="ba" * 32, files=3, parameters={"rate": 0.1}),
+        "parameters": (d.ComparedValue(name="rate", left=0.3, right=0.1),),
+        "files": d.FileChanges(
+            added=1, removed=0, changed=12, first_added=("landing/part-3.csv",), first_changed=("a", "b")
+        ),
+        "files_unknown": "",
+        "metrics": (d.ComparedMetric(name="log_loss", left=0.0812, right=0.0769, difference=-0.0043),),
+        "comparable": True,
+        "interval": None,
+        "sentence": "they differ in data and parameters",
+    }
+    return d.Compared(**values | changes)
 
 
 def _champion() -> Champion:

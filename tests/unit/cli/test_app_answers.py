@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from cli.client import ForeignAnswerError
 from cli.client import answers as a
+from cli.client import delivery_answers as d
+from function_app.api import delivery_models as dm
 from function_app.api import models as m
-from shared.messages import Preview
+from shared.messages import ObservedRelease, PlannedRelease, Preview
 from shared.values.wire import to_wire
 from tests.support import app_answers as app
 
@@ -24,6 +26,20 @@ READ_FROM: dict[type[a.Answer], tuple[type[Any], ...]] = {
     a.Pipelines: (m.PipelineList,),
     a.Why: (m.Why,),
     a.Arrival: (m.ArrivalView,),
+    d.Decided: (dm.Decided,),
+    d.Decision: (dm.DecisionView,),
+    d.Resumed: (dm.Resumed,),
+    d.Action: (dm.ActionView,),
+    d.Target: (dm.TargetView,),
+    d.Targets: (dm.TargetList,),
+    d.PlannedRelease: (PlannedRelease,),
+    d.ObservedRelease: (ObservedRelease,),
+    d.Model: (dm.ModelView,),
+    d.Models: (dm.ModelList,),
+    d.ModelVersion: (dm.ModelVersion,),
+    d.Compared: (dm.Compared,),
+    d.ComparedRun: (dm.ComparedRun,),
+    d.FileChanges: (dm.FileChanges,),
 }
 
 

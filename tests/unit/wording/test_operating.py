@@ -9,11 +9,22 @@ from rich.text import Text
 
 from cli.client import AppRefusedError, NotReachableError, WrongUseError
 from cli.client import answers as a
+from cli.client import delivery_answers as d
 from cli.operating.blocks import Block
+from cli.operating.delivery_views import (
+    action_blocks,
+    comparison_blocks,
+    decided_blocks,
+    model_blocks,
+    model_table,
+    target_blocks,
+    target_table,
+)
 from cli.operating.pipeline_views import pipeline_blocks, pipeline_table, why_blocks
 from cli.operating.rendering import console_for, draw
 from cli.operating.run_views import run_blocks, run_table
 from cli.operating.screen import Screen
+from function_app.api.delivery_models import ActionState, ModelList
 from shared.errors import EdgetrainError
 from shared.values.wire import to_wire
 from tests.support import app_answers as app
@@ -70,6 +81,21 @@ def test_tables_of_the_command_line() -> None:
             "pipelines": drawn(pipeline_table(read(app.every_pipeline(), a.Pipelines))),
             "pipelines PIPELINE": drawn(
                 pipeline_blocks(read(app.detail(app.failed(), troubled=True), a.Pipeline)), 160
+            ),
+            "targets": drawn([target_table(read(app.targets(drifted=True), d.Targets).targets)]),
+            "targets PIPELINE": drawn(target_blocks(read(app.targets(), d.Targets).targets[0]), 140),
+            "models": drawn([model_table(read(ModelList(models=(app.a_model(),)), d.Models).models)]),
+            "models MODEL": drawn(model_blocks(read(app.a_model(), d.Model))),
+            "compare RUN RUN": drawn(comparison_blocks(read(app.compared(), d.Compared))),
+            "compare RUN RUN, not comparable": drawn(
+                comparison_blocks(
+                    read(app.compared(files=None, files_unknown="the manifest is gone", comparable=False), d.Compared)
+                )
+            ),
+            "approve RUN": drawn(decided_blocks(read(app.decided(), d.Decided))),
+            "roll-back PIPELINE": drawn(action_blocks(read(app.an_action(), d.Action))),
+            "roll-back PIPELINE --wait, failed": drawn(
+                action_blocks(read(app.an_action(ActionState.FAILED, left=("restart the VM hub-vm",)), d.Action))
             ),
             "why PIPELINE BLOB": drawn(why_blocks(read(app.a_why(app.promoted()), a.Why)), 160),
             "why PIPELINE BLOB, nothing known": drawn(
