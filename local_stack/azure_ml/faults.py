@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from local_stack.azure_ml.answers import ServiceError, body_of
-from local_stack.azure_ml.workspace import Workspace
 
 
 @dataclass(slots=True)
@@ -41,8 +40,8 @@ class InsteadError(Exception):
 class Faults:
     """The faults that are set now."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._key = workspace.identity["faults_key"]
+    def __init__(self, key: str) -> None:
+        self._key = key
         self._faults: list[Fault] = []
 
     async def strike(self, request: web.Request, *, after: bool = False) -> None:

@@ -55,7 +55,7 @@ class Server:
         self.workspace.store.close()
 
     def _app(self) -> web.Application:
-        faults = Faults(self.workspace)
+        faults = Faults(self.workspace.identity["faults_key"])
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:

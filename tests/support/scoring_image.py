@@ -61,7 +61,7 @@ class Server(http.server.HTTPServer if model.get("one_at_a_time") else http.serv
         pass  # a client that hung up; the modules to print a traceback with are not in the image
 
 
-Server(("0.0.0.0", 5001), Handler).serve_forever()
+Server(("0.0.0.0", model.get("port", 5001)), Handler).serve_forever()
 """
 _MODULES = (
     "sys, os, http.server, json, signal, time, encodings.utf_8, encodings.idna, encodings.ascii, encodings.latin_1"
@@ -84,7 +84,7 @@ class ImageRegistry:
         """Push an image whose model is of that version; returns its reference by digest.
 
         ``behaviour``: ``dies`` (last words), ``eats`` (more memory than it gets),
-        ``unhealthy``, ``status`` (of scores), ``seconds`` (a score takes),
+        ``port`` (that it listens on), ``unhealthy``, ``status`` (of scores), ``seconds`` (a score takes),
         ``one_at_a_time`` (as a scoring server with one worker). A body that is too large for its memory ends it.
         ``smoke``: the sample to put into the image, ``none`` for none.
         """

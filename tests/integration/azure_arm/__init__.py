@@ -1,0 +1,1 @@
+"""The stand-in for Azure Resource Manager, asked by the unmodified SDK."""
