@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from shared.clients.ledger import Ledger
     from shared.clients.service_bus import TrainingResults
     from shared.clients.serving_vm import ServingVms
+    from shared.clients.smoke_samples import SmokeSamples
     from shared.deployment_target import DeploymentTargets
     from shared.pipelines import Pipelines
-    from shared.serving.smoke import SmokeSample
     from shared.settings import Settings
     from shared.training_code.job_folders import JobFolders
     from shared.training_code.pinned_images import PinnedImages
@@ -128,15 +128,18 @@ class Services:
         """Everything that serves, by name."""
         from shared.clients.serving_targets import ServingTargets, TargetServices
 
-        services = TargetServices(trusted=self.trusted, smoke_sample=self.smoke_sample)
+        services = TargetServices(trusted=self.trusted, smoke_sample=self.smoke_samples)
         return ServingTargets(self.settings.target, services)
 
     def trusted(self, image: str) -> None:
         """Refuse an image that nobody signed whose key is trusted."""
 
-    def smoke_sample(self, image: str) -> "SmokeSample | None":  # noqa: ARG002 - until targets without a shell ask
-        """The smoke sample inside an image."""
-        return None
+    @cached_property
+    def smoke_samples(self) -> "SmokeSamples":
+        """The smoke samples inside images of the registry."""
+        from shared.clients.smoke_samples import SmokeSamples
+
+        return SmokeSamples(self.container_registry)
 
     @cached_property
     def vms(self) -> "ServingVms":

@@ -119,7 +119,7 @@ class ContainerRegistryClient:
     def get_blob(self, repository: str, digest: str) -> bytes:
         """A blob of at most 4 MiB, checked against its digest."""
         content = b""
-        for piece in self._download(repository, digest):
+        for piece in self.stream_blob(repository, digest):
             content += piece
             if len(content) > SMALL_BLOB:
                 raise PermanentError(f"{repository}@{digest} is larger than {SMALL_BLOB} bytes", code=Code.BAD_REQUEST)
@@ -143,9 +143,9 @@ class ContainerRegistryClient:
     def copy_blob(self, repository: str, digest: str, *, source: str) -> None:
         """Mount a blob of another repository, or send it through here when the registry does not mount."""
         if not self.mount_blob(repository, digest, source=source):
-            self._upload(repository, digest, self._download(source, digest))
+            self._upload(repository, digest, self.stream_blob(source, digest))
 
-    def _download(self, repository: str, digest: str) -> Iterator[bytes]:
+    def stream_blob(self, repository: str, digest: str) -> Iterator[bytes]:
         """The blob in pieces; raises at its end when they were not the bytes of that digest."""
         read = hashlib.sha256()
         with self._ask("GET", f"{repository}/blobs/{digest}", _pull(repository), stream=True) as response:

@@ -1,0 +1,1 @@
+"""Azure Container Apps as a place that serves: names, bodies, Resource Manager, and what is seen there."""
