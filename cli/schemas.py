@@ -15,6 +15,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from shared.pipelines import Pipeline
 from shared.wire_contracts.run_events import SCHEMA as RUN_EVENT_SCHEMA
 from shared.wire_contracts.run_events import RunEventData
+from shared.wire_contracts.target_events import SCHEMA as TARGET_EVENT_SCHEMA
+from shared.wire_contracts.target_events import TargetEventData
 from shared.wire_contracts.training_answers import TrainingAnswer
 from shared.wire_contracts.training_requests import TrainingRequest
 
@@ -40,6 +42,7 @@ DOCUMENTS: Final = (
     Document("training-request.json", "urn:edgetrain:schema:training-request:1", TrainingRequest, "validation"),
     Document("training-answer.json", "urn:edgetrain:schema:training-answer:1", TrainingAnswer, "serialization"),
     Document("run-event.json", RUN_EVENT_SCHEMA, RunEventData, "serialization"),
+    Document("target-event.json", TARGET_EVENT_SCHEMA, TargetEventData, "serialization"),
 )
 
 

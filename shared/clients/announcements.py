@@ -1,4 +1,4 @@
-"""Publishes CloudEvents about runs to the Event Grid topic of the settings."""
+"""Publishes CloudEvents about runs and targets to the Event Grid topic of the settings."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from azure.eventgrid import EventGridPublisherClient
 from shared.clients.storage_errors import require_no_page, translated
 from shared.errors import Code, PermanentError
 from shared.wire_contracts.run_events import announcement
+from shared.wire_contracts.target_events import target_announcement
 
 if TYPE_CHECKING:
     from shared import settings
-    from shared.messages import RunEvent
+    from shared.messages import RunEvent, TargetEvent
+    from shared.wire_contracts.run_events import Announcement
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,13 @@ class RunEventPublisher:
 
     def publish(self, event: RunEvent) -> None:
         """Publish a moment of a run. Subscribers recognise a repeat by its id."""
-        announced = announcement(event)
+        self._publish(announcement(event))
+
+    def publish_target(self, event: TargetEvent) -> None:
+        """Publish a moment of a target."""
+        self._publish(target_announcement(event))
+
+    def _publish(self, announced: Announcement) -> None:
         if self._topic is None:
             log.debug("%s is not announced: %s are not set", announced.id, SETTING)
             return

@@ -122,6 +122,7 @@ from shared.messages.serving import (
     TargetState,
     WithoutTraffic,
 )
+from shared.messages.target_events import TargetEvent, TargetEventKind
 from shared.messages.training import (
     TrainedModel,
     TrainingEnd,
@@ -242,6 +243,8 @@ __all__ = [
     "Snapshot",
     "Stage",
     "Strategy",
+    "TargetEvent",
+    "TargetEventKind",
     "TargetGoal",
     "TargetPlan",
     "TargetResult",

@@ -12,6 +12,8 @@ class TroubleKind(StrEnum):
     pipeline, which may be meant. ``NO_DATA``: container, hold-out or data are missing. ``UNREACHABLE``: the hub does
     not answer. ``REFUSED``: the hub or a setting refuses. ``FAULT``: the app itself failed. ``UNREADABLE_NAMES``: blobs
     are left out, or the listing breaks off, for their names. ``UNDECIDED``: what arrived cannot be decided on.
+    ``TARGET``: a place that serves the model does not run what it should, or cannot be asked. ``CHAMPION_LOST``: the
+    ledger does not know any more whose model serves.
     """
 
     BROKEN_FILE = "broken_file"
@@ -23,6 +25,8 @@ class TroubleKind(StrEnum):
     FAULT = "fault"
     UNREADABLE_NAMES = "unreadable_names"
     UNDECIDED = "undecided"
+    TARGET = "target"
+    CHAMPION_LOST = "champion_lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

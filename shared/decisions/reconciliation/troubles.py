@@ -27,6 +27,7 @@ class Aspect(StrEnum):
     DATA = "data"
     NAMES = "names"
     WINDOWS = "windows"
+    TARGETS = "targets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ _ASPECTS: Mapping[TroubleKind, Aspect] = {
     TroubleKind.FAULT: Aspect.DATA,
     TroubleKind.UNREADABLE_NAMES: Aspect.NAMES,
     TroubleKind.UNDECIDED: Aspect.WINDOWS,
+    TroubleKind.TARGET: Aspect.TARGETS,
+    TroubleKind.CHAMPION_LOST: Aspect.TARGETS,
 }
 _REMEDIES: Mapping[TroubleKind, str] = {
     TroubleKind.BROKEN_FILE: "correct the file and deploy the app again; other pipelines are not affected",
@@ -58,13 +61,15 @@ _REMEDIES: Mapping[TroubleKind, str] = {
     TroubleKind.FAULT: "read the app's log of that time; the app checks again every 2 minutes",
     TroubleKind.UNREADABLE_NAMES: "delete these blobs, or upload them under other names",
     TroubleKind.UNDECIDED: "correct what the cause names; the reconciler tries again every 2 minutes, for 24 hours",
+    TroubleKind.TARGET: "the app looks again every 2 minutes; GET /api/targets shows what each target runs",
+    TroubleKind.CHAMPION_LOST: "roll back to the release that should serve, or start a run with force",
 }
 _CODES: Mapping[Code, TroubleKind] = {
     Code.NO_DATA: TroubleKind.NO_DATA,
     Code.UNREADABLE_NAMES: TroubleKind.UNREADABLE_NAMES,
     Code.BAD_PIPELINE: TroubleKind.BROKEN_FILE,
 }
-_GOES_ON = frozenset({TroubleKind.OVERLAP})  # it trains all the same
+_GOES_ON = frozenset({TroubleKind.OVERLAP, TroubleKind.TARGET, TroubleKind.CHAMPION_LOST})  # it trains all the same
 # Their texts come from services, with times and numbers in them: another text is not another trouble.
 _ANY_TEXT = frozenset({TroubleKind.UNREACHABLE, TroubleKind.REFUSED, TroubleKind.FAULT, TroubleKind.UNDECIDED})
 
