@@ -20,6 +20,7 @@ from shared.messages import (
     TargetState,
     delivery_of,
 )
+from shared.orchestration_ids import finalization_id
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,8 @@ class Carer:
         ledger = self.services.ledger
         self.champion: Champion = ledger.champions.champion(self.pipeline)
         self.retired = ledger.actions.retirement(self.pipeline) is not None
-        self._acting = {found.request.run_id for found in ledger.runs.unfinished(self.pipeline)}
+        unfinished = {found.request.run_id for found in ledger.runs.unfinished(self.pipeline)}
+        self._acting = unfinished | {finalization_id(run_id) for run_id in unfinished}
         self._acting |= {each.action_id for each in ledger.actions.unfinished() if each.pipeline == self.pipeline}
         self._records: dict[str, RunRecord | None] = {}
         holders = {lease.run_id for lease in ledger.computes.state(delivery_of(self.pipeline)).holders}

@@ -12,10 +12,15 @@ from function_app.reconciler.troubles import check_pipeline_files, record_troubl
 from shared.decisions.training.compute_queue import Lease, QueueState
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import (
+    Action,
+    ActionKind,
+    Actor,
+    ActorKind,
     Champion,
     Outcome,
     PlannedRelease,
     ReleaseState,
+    Retirement,
     ServingPlan,
     TargetEvent,
     TargetResult,
@@ -328,3 +333,35 @@ def test_a_broken_target_does_not_keep_the_others(kept: Kept, world: WatchedWorl
 
     assert second.looks == 1
     assert kept.drift.startswith(NOT_REACHED)
+
+
+def test_a_retired_pipeline_serves_nothing_whoever_starts_it_again(kept: Kept) -> None:
+    kept.promoted(OLD)
+    by = Actor(kind=ActorKind.PERSON, name="ada")
+    kept.world.ledger.actions.retire(Retirement(pipeline=PIPELINE, by=by, reason="over", at=kept.world.now))
+
+    kept.passes()
+
+    assert kept.serving == {}
+    assert "still runs there" in kept.drift
+
+
+def test_what_an_action_under_way_wants_is_left_to_it(kept: Kept) -> None:
+    kept.promoted(OLD)
+    action = Action(
+        action_id="roll-back-1",
+        kind=ActionKind.ROLL_BACK,
+        pipeline=PIPELINE,
+        by=Actor(kind=ActorKind.PERSON, name="ada"),
+        reason="it is worse",
+        asked_at=kept.world.now,
+        target=TARGET,
+        to=OLD,
+    )
+    kept.world.ledger.actions.begin(action)
+    kept.world.ledger.targets.desire(plan(OLD), by=action.action_id, at=kept.world.now)
+    kept.target.loses_its_containers()
+
+    kept.passes()
+
+    assert kept.serving == {}
