@@ -20,7 +20,8 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
     run = Run(context, request)
     try:
         yield from run.announce(RunEventKind.ACCEPTED)
-        yield from (run.train_in_turn() if run.queues else run.train())
+        if not request.continues:  # else the training of that run is taken over
+            yield from (run.train_in_turn() if run.queues else run.train())
         if run.is_checked:
             yield from run.retry_while_outside(run.collect)
         yield from run.announce(RunEventKind.TRAINED)

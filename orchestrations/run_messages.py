@@ -66,9 +66,9 @@ def comparison_with(champion: Champion, compared: ChampionMeasurement | None) ->
 
 
 def lineage_of(request: RunRequest, record: RunRecord) -> Lineage:
-    """The lineage of the run's model, for the model registry."""
+    """The lineage of the run's model: of the run that trained it, so that one that goes on from there finds it."""
     return Lineage(
-        run_id=request.run_id,
+        run_id=request.training,
         pipeline=request.pipeline,
         fingerprint=request.fingerprint,
         snapshot_digest=request.snapshot.digest,

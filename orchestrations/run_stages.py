@@ -197,7 +197,9 @@ class Run:
     def training_ref(self, metrics: tuple[str, ...] = ()) -> TrainingRef:
         """The run's training, and what it must have measured."""
         compute = self.request.plan.compute if self.is_sealed else ""
-        return TrainingRef(run_id=self.request.run_id, pipeline=self.request.pipeline, metrics=metrics, compute=compute)
+        return TrainingRef(
+            run_id=self.request.training, pipeline=self.request.pipeline, metrics=metrics, compute=compute
+        )
 
     def read_receipt(self) -> Steps:
         """Add what left the site to the record of a failed run; a run fails for its own reason, not for want of it."""
@@ -236,13 +238,19 @@ class Run:
                     context,
                     REGISTER_MODEL,
                     RegisterModel(lineage=lineage, model_path=path, name=self.request.plan.model),
-                    registration_id(lineage.run_id),
+                    registration_id(self.request.run_id),
                 ),
                 call_safely.start(
                     context,
                     BUILD_IMAGE,
-                    BuildImage(lineage=lineage, model_path=path, created_at=created, job=self.request.plan.job),
-                    image_id(lineage.run_id),
+                    BuildImage(
+                        lineage=lineage,
+                        model_path=path,
+                        created_at=created,
+                        job=self.request.plan.job,
+                        for_run=self.request.run_id if self.request.continues else "",
+                    ),
+                    image_id(self.request.run_id),
                 ),
             ]
         )

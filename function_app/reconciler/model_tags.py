@@ -44,9 +44,11 @@ async def _keep(context: CycleContext, pipeline: str) -> None:
         return
     names = _names(services, pipeline, champion.model, seen["names"])
     await asyncio.to_thread(ledger.upkeep.note, what, context.now, json.dumps(seen | {"names": names}))
-    unfinished = {found.request.run_id for found in await asyncio.to_thread(ledger.runs.unfinished, pipeline)}
+    unfinished = {found.request.training for found in await asyncio.to_thread(ledger.runs.unfinished, pipeline)}
+    request = await asyncio.to_thread(ledger.runs.request, champion.run_id) if champion.run_id else None
+    trainer = request.training if request else champion.run_id  # versions carry the run that trained them
     for name in names:
-        changed = await asyncio.to_thread(_tag, services, pipeline, name, champion.run_id, unfinished)
+        changed = await asyncio.to_thread(_tag, services, pipeline, name, trainer, unfinished)
         if changed:
             context.done["models tagged"] += changed
     now_seen = json.dumps({"champion": champion.run_id, "names": names})

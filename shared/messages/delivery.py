@@ -146,13 +146,15 @@ class RegisteredModel:
 class BuildImage:
     """Append the model below ``model_path`` in a run's outputs to the dependency image of its code.
 
-    ``job`` is None in commands from before runs carried it.
+    ``job`` is None in commands from before runs carried it. ``for_run``: the run that the image is built for, when that
+    is not the one that trained the model.
     """
 
     lineage: Lineage
     model_path: str
     created_at: datetime
     job: FrozenJob | None = None
+    for_run: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,9 +52,7 @@ def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:
             without_comparison=judge.without_comparison,
             certainty=Certainty(**judge.certainty.model_dump()) if judge.certainty else None,
         ),
-        targets=tuple(
-            TargetPlan(name=target.name, health_seconds=target.health_seconds) for target in pipeline.deliver.targets
-        ),
+        targets=targets_of(pipeline),
         queue=QueueRule(policy=train.queue.policy, priority=train.queue.priority),
         quarantine_after=train.quarantine_after,
         job=job,
@@ -62,6 +60,13 @@ def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:
         leave_out_faulty=pipeline.data.leaves_out_faulty,
         workload=workload_of(pipeline),
         delivery=delivery_rule_of(pipeline),
+    )
+
+
+def targets_of(pipeline: Pipeline) -> tuple[TargetPlan, ...]:
+    """Where the pipeline's models are rolled out to."""
+    return tuple(
+        TargetPlan(name=target.name, health_seconds=target.health_seconds) for target in pipeline.deliver.targets
     )
 
 
