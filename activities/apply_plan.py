@@ -24,7 +24,15 @@ class Targets(Protocol):
     def of(self, target: str, pipeline: str) -> TargetState:
         """What is known of a target and a pipeline."""
 
-    def desire(self, plan: ServingPlan, *, by: str, at: datetime, unless: Callable[[TargetState], None]) -> None:
+    def desire(
+        self,
+        plan: ServingPlan,
+        *,
+        by: str,
+        at: datetime,
+        before: ServingPlan | None,
+        unless: Callable[[TargetState], None],
+    ) -> None:
         """Record that the target should run the plan, unless ``unless`` raises."""
 
 
@@ -76,7 +84,7 @@ def apply_plan(
                 code=Code.STALE_PLAN,
             )
 
-    desired.desire(plan, by=command.by, at=now, unless=unless)
+    desired.desire(plan, by=command.by, at=now, before=command.before, unless=unless)
     targets.open(plan.target).apply(plan)
     return Done()
 

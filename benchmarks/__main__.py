@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks import (
     arrivals,
+    canaries,
     comparing,
     containerize,
     egress_guard,
@@ -30,6 +31,7 @@ MEASUREMENTS = {
     "snapshots": snapshots.run,
     "inputs": inputs.run,
     "comparing": comparing.run,
+    "canaries": canaries.run,
     "sealing": sealing.run,
     "egress_guard": egress_guard.run,
 }

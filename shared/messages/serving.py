@@ -82,13 +82,16 @@ class DeliveryRule:
 class PlannedRelease:
     """A release that a target should run: a run's image by digest, and its part of the traffic in percent.
 
-    Weight 0: it runs, is checked and can be scored for a test, and no client's request reaches it.
+    Weight 0: it runs, is checked and can be scored for a test, and no client's request reaches it. ``model`` and
+    ``version`` are its names in the registry, which its answers carry; empty when they are not known.
     """
 
     run_id: str
     image: str
     weight: int
     resources: ServingResources = field(default_factory=ServingResources)
+    model: str = ""
+    version: str = ""
 
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 100:
@@ -141,7 +144,8 @@ class ObservedRelease:
     ``requests`` and ``errors`` (answers of 500 and above, and none at all) are counted since some moment that the
     target chooses: only differences say something, and a smaller number means that counting began anew. ``latency_ms``:
     the mean over recent requests. ``trouble``: why it is unhealthy, in words fit for people, with the end of its log.
-    ``final``: whether waiting cannot make it healthy.
+    ``final``: whether waiting cannot make it healthy. ``resources``, ``model`` and ``version``: as it was planned with;
+    None and empty where the target does not keep them.
     """
 
     run_id: str
@@ -154,6 +158,9 @@ class ObservedRelease:
     since: datetime | None = None
     trouble: str = ""
     final: bool = False
+    resources: ServingResources | None = None
+    model: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +191,14 @@ class Serving:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyPlan:
-    """Have a target run a plan. ``by``: the run, or the operation, that wants it; stands in the ledger beside it."""
+    """Have a target run a plan. ``by``: the run, or the operation, that wants it; stands in the ledger beside it.
+
+    ``before``: what ``by`` found there when it began; None: what was wanted there before.
+    """
 
     plan: ServingPlan
     by: str
+    before: ServingPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +214,8 @@ class TargetState:
     """What the ledger knows of a target and a pipeline.
 
     ``desired``: the plan that was wanted there last, by whom and since when; it is written before the target hears of
-    it, so the target may be behind. ``seen``: what it ran when it was observed last. ``drift``: in which way the two
+    it, so the target may be behind. ``before``: the plan that was wanted there, or found there, before ``desired_by``
+    wanted its first one: what undoing goes back to; None when nothing is known of that. ``seen``: what it ran when it was observed last. ``drift``: in which way the two
     differ and what is done about it, in words fit for people; empty when they do not.
     """
 
@@ -212,6 +224,7 @@ class TargetState:
     desired: ServingPlan | None = None
     desired_by: str = ""
     desired_at: datetime | None = None
+    before: ServingPlan | None = None
     seen: Serving | None = None
     seen_at: datetime | None = None
     drift: str = ""

@@ -32,24 +32,36 @@ class TargetLedger:
         return sorted(map(_state, self._targets.rows(_PARTITION)), key=lambda state: (state.target, state.pipeline))
 
     def desire(
-        self, plan: ServingPlan, *, by: str, at: datetime, unless: Callable[[TargetState], None] = lambda _: None
+        self,
+        plan: ServingPlan,
+        *,
+        by: str,
+        at: datetime,
+        before: ServingPlan | None = None,
+        unless: Callable[[TargetState], None] = lambda _: None,
     ) -> None:
         """Record that the target should run the plan.
 
+        ``before``: what ``by`` found there; left out, it is what was wanted there before ``by`` wanted anything.
         ``unless`` gets what is recorded now, and raises when the plan must not replace it. It is called again when
         somebody else wrote meanwhile, so no wish is replaced that it has not seen.
         """
         wanted = {"desired": to_text(plan), "by": by, "desired_at": stamp(at)}
+        key = digest(plan.target, plan.pipeline)
         for _ in range(MOST_RACES):
-            row = self._targets.get(_PARTITION, digest(plan.target, plan.pipeline))
+            row = self._targets.get(_PARTITION, key)
+            values = row.values if row else {}
             unless(_state(row) if row else TargetState(target=plan.target, pipeline=plan.pipeline))
+            if wanted.items() <= values.items():
+                return  # by an earlier try of this call, whose answer was lost
+            if values.get("by") != by:
+                wanted["before"] = to_text(before) if before else values.get("desired", "")
             if row is None:
-                values = {"target": plan.target, "pipeline": plan.pipeline} | wanted
-                if self._targets.insert(Row(_PARTITION, digest(plan.target, plan.pipeline), values)):
+                if self._targets.insert(
+                    Row(_PARTITION, key, {"target": plan.target, "pipeline": plan.pipeline} | wanted)
+                ):
                     return
-            elif wanted.items() <= row.values.items() or self._targets.update(
-                Row(row.partition, row.key, wanted, row.etag)
-            ):  # by an earlier try of this call, whose answer was lost
+            elif self._targets.update(Row(row.partition, row.key, wanted, row.etag)):
                 return
         raise TransientError(f"too many writers raced for the plan of target {plan.target}; try again")
 
@@ -76,6 +88,7 @@ def _state(row: Row) -> TargetState:
         pipeline=values["pipeline"],
         desired=from_text(ServingPlan, values["desired"]) if values.get("desired") else None,
         desired_by=values.get("by", ""),
+        before=from_text(ServingPlan, values["before"]) if values.get("before") else None,
         desired_at=_moment(values.get("desired_at")),
         seen=from_text(Serving, values["seen"]) if values.get("seen") else None,
         seen_at=_moment(values.get("seen_at")),

@@ -67,6 +67,18 @@ def test_a_wish_is_checked_against_what_another_writer_wished_meanwhile(ledger: 
     assert ledger.targets.of("hub-vm", "churn").desired_by == "churn-2"
 
 
+def test_what_undoing_goes_back_to_is_what_was_wanted_before(ledger: Ledger) -> None:
+    ledger.targets.desire(PLAN, by="churn-1", at=START)
+    assert ledger.targets.of("hub-vm", "churn").before is None
+
+    for wish in (EMPTY, PLAN, EMPTY):
+        ledger.targets.desire(wish, by="churn-2", at=LATER)
+        assert ledger.targets.of("hub-vm", "churn").before == PLAN
+
+    ledger.targets.desire(PLAN, by="ada", at=LATER, before=PLAN)
+    assert ledger.targets.of("hub-vm", "churn").before == PLAN, "found there, although another one was wanted"
+
+
 def test_a_wish_whose_answer_got_lost_holds(ledger: Ledger, tables: MemoryTables) -> None:
     tables.table("targets").answers_get_lost = True
 
