@@ -81,7 +81,7 @@ def apply_plan(
         if ended is not None and ended.outcome is not None:
             raise PermanentError(
                 f"run {command.by} has ended ({ended.outcome.value}), so it changes nothing on {plan.target} any more",
-                code=Code.STALE_PLAN,
+                code=Code.RUN_ENDED,
             )
 
     desired.desire(plan, by=command.by, at=now, before=command.before, unless=unless)

@@ -41,6 +41,7 @@ class Code(StrEnum):
     UNKNOWN_RELEASE = "unknown_release"
     RUN_CANCELLED = "run_cancelled"
     PIPELINE_RETIRED = "pipeline_retired"
+    RUN_ENDED = "run_ended"
 
 
 class EdgetrainError(Exception):

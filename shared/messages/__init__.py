@@ -43,6 +43,12 @@ from shared.messages.arrivals import (
     WindowState,
     WindowVerdict,
 )
+from shared.messages.canary import (
+    CanaryEvidence,
+    CanaryStep,
+    CanaryVerdict,
+    Tally,
+)
 from shared.messages.compute import (
     ComputeRef,
     ComputeTicket,
@@ -57,8 +63,6 @@ from shared.messages.delivery import (
     Best,
     BuildImage,
     BuiltImage,
-    Candidate,
-    CandidateStep,
     Champion,
     ChampionMeasurement,
     ChampionQuery,
@@ -67,10 +71,20 @@ from shared.messages.delivery import (
     Lineage,
     RegisteredModel,
     RegisterModel,
-    Release,
-    Rollout,
     RuleResult,
     TargetResult,
+)
+from shared.messages.roll_out_states import (
+    Reading,
+    RolloutPhase,
+    RolloutState,
+)
+from shared.messages.roll_outs import (
+    PLANNED_ROLLOUT,
+    Candidate,
+    CandidateStep,
+    Release,
+    Rollout,
 )
 from shared.messages.runs import (
     CLAIMED,
@@ -122,7 +136,10 @@ from shared.messages.serving import (
     TargetState,
     WithoutTraffic,
 )
-from shared.messages.target_events import TargetEvent, TargetEventKind
+from shared.messages.target_events import (
+    TargetEvent,
+    TargetEventKind,
+)
 from shared.messages.training import (
     TrainedModel,
     TrainingEnd,
@@ -131,7 +148,10 @@ from shared.messages.training import (
     TrainingRef,
     TrainingStatus,
 )
-from shared.messages.troubles import Trouble, TroubleKind
+from shared.messages.troubles import (
+    Trouble,
+    TroubleKind,
+)
 from shared.messages.vocabulary import (
     RUN_ID,
     Cause,
@@ -151,6 +171,7 @@ __all__ = [
     "DELIVERY_SCHEMA",
     "FAIR_COMPARISON_SCHEMA",
     "MOST_RELEASES",
+    "PLANNED_ROLLOUT",
     "QUEUE_SCHEMA",
     "RUN_ID",
     "SEALED_SCHEMA",
@@ -172,6 +193,9 @@ __all__ = [
     "Best",
     "BuildImage",
     "BuiltImage",
+    "CanaryEvidence",
+    "CanaryStep",
+    "CanaryVerdict",
     "Cancellation",
     "Candidate",
     "CandidateStep",
@@ -216,6 +240,7 @@ __all__ = [
     "Quarantine",
     "QueuePolicy",
     "QueueRule",
+    "Reading",
     "ReceiptSummary",
     "RegisterModel",
     "RegisteredModel",
@@ -228,6 +253,8 @@ __all__ = [
     "ReturnPlan",
     "ReturnQuery",
     "Rollout",
+    "RolloutPhase",
+    "RolloutState",
     "RuleResult",
     "RunEnd",
     "RunEvent",
@@ -243,6 +270,7 @@ __all__ = [
     "Snapshot",
     "Stage",
     "Strategy",
+    "Tally",
     "TargetEvent",
     "TargetEventKind",
     "TargetGoal",

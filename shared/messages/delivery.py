@@ -1,11 +1,14 @@
-"""Messages of judgement, registration, image build and roll-out."""
+"""Messages of judgement, registration and image build, and how a roll-out ended."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from shared.messages.admission import FrozenJob
+from shared.messages.canary import CanaryStep
+from shared.messages.roll_out_states import RolloutPhase
 from shared.messages.sealing import Comparison
+from shared.messages.serving import Approval
 from shared.messages.vocabulary import Cause, FailureKind, Parameters
 
 
@@ -168,48 +171,25 @@ class BuiltImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rollout:
-    """The input of ``roll_out``, and of each of its activities: this image of this run to this target."""
-
-    run_id: str
-    pipeline: str
-    target: str
-    image: str
-    health_seconds: float = 60.0
-    schema: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A container that runs beside the live one and gets no traffic yet. ``port`` on the VM's loopback."""
-
-    name: str
-    colour: str
-    port: int
-    already_live: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CandidateStep:
-    """A step of a roll-out for a candidate: verify it, switch to it, remove it."""
-
-    rollout: Rollout
-    candidate: Candidate
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """What a target serves after a roll-out, and where."""
-
-    endpoint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetResult:
-    """How a roll-out to one target ended. ``failure_kind``: whose matter it is that the target was not reached."""
+    """How a roll-out to one target ended. ``failure_kind``: whose matter it is that the target was not reached.
+
+    ``phase``: where it ended, or from where it went back; None for roll-outs from before there were plans. ``canary``:
+    its steps with their numbers. ``approval``: who decided, None when nobody had to. ``touched``: whether the target
+    was told anything; if so and ``deployed`` is false, ``restored`` says whether it was seen to serve what it did
+    before. ``serves``: the run whose model gets the traffic now, as far as it was seen. ``before``: the run whose model
+    got it when the roll-out began.
+    """
 
     target: str
     deployed: bool
     reason: str = ""
     endpoint: str | None = None
     failure_kind: FailureKind | None = None
+    phase: RolloutPhase | None = None
+    canary: tuple[CanaryStep, ...] = ()
+    approval: Approval | None = None
+    touched: bool = True
+    restored: bool = True
+    serves: str | None = None
+    before: str | None = None

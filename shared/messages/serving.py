@@ -215,8 +215,9 @@ class TargetState:
 
     ``desired``: the plan that was wanted there last, by whom and since when; it is written before the target hears of
     it, so the target may be behind. ``before``: the plan that was wanted there, or found there, before ``desired_by``
-    wanted its first one: what undoing goes back to; None when nothing is known of that. ``seen``: what it ran when it was observed last. ``drift``: in which way the two
-    differ and what is done about it, in words fit for people; empty when they do not.
+    wanted its first one: what undoing goes back to; None when nothing is known of that. ``seen``: what it ran when it
+    was observed last. ``drift``: in which way the two differ and what is done about it, in words fit for people; empty
+    when they do not.
     """
 
     target: str

@@ -122,7 +122,7 @@ def test_a_run_that_has_ended_changes_nothing_any_more(world: World) -> None:
     world.ledger.runs.record_run(_ended(outcome=Outcome.CANCELLED))
     with pytest.raises(PermanentError) as refused:
         world.call(a_serving_plan())
-    assert refused.value.code is Code.STALE_PLAN
+    assert refused.value.code is Code.RUN_ENDED
     assert (world.desired, world.applied) == (None, [])
 
 
