@@ -13,6 +13,7 @@ from typing import Any
 
 from shared.messages import Parameters, RunRecord, TargetResult
 from shared.values.texts import shortened
+from shared.values.wire import to_text
 
 LONGEST_COLUMN = 32_000
 """Characters of a text in one value of a table's row; the service takes 32 Ki."""
@@ -26,6 +27,9 @@ _LONGEST_METRICS = 6_000
 _LONGEST_REASON = 3_000
 _LONGEST_NOTE = 3_000
 _LONGEST_REASONS_OF_TARGETS = 6_000
+_LONGEST_CANARIES = 6_000
+_LONGEST_WORDS_OF_APPROVALS = 2_000
+_LONGEST_NAME = 60
 _STEPS = (1_000, 300, 120, 60)  # longest texts in a custom status, until all of it fits
 
 
@@ -76,9 +80,19 @@ def bounded_record(record: RunRecord) -> RunRecord:
 
 
 def bounded_targets(results: Sequence[TargetResult]) -> tuple[TargetResult, ...]:
-    """The results of all targets of a run; their reasons share the available length."""
-    room = _LONGEST_REASONS_OF_TARGETS // max(1, len(results))
-    return tuple(replace(result, reason=fitted(result.reason, room)) for result in results)
+    """The results of all targets of a run; they share the available length. Of a canary, the last steps are kept."""
+    return tuple(_bounded_target(result, max(1, len(results))) for result in results)
+
+
+def _bounded_target(result: TargetResult, count: int) -> TargetResult:
+    canary, approval = result.canary, result.approval
+    while sum(len(to_text(step)) for step in canary) > _LONGEST_CANARIES // count:
+        canary = canary[1:]
+    if approval is not None:
+        by, reason = fitted(approval.by, _LONGEST_NAME), fitted(approval.reason, _LONGEST_WORDS_OF_APPROVALS // count)
+        approval = replace(approval, by=by, reason=reason)
+    reason = fitted(result.reason, _LONGEST_REASONS_OF_TARGETS // count)
+    return replace(result, reason=reason, canary=canary, approval=approval)
 
 
 def bounded_status(status: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from shared.clients.ledger.keys import digest, end_of, newest_first, stamp
 from shared.clients.ledger.pages import Page, page_of, start_after
 from shared.clients.ledger.tables import MOST_RACES, Change, Delete, Row, Table, Update
 from shared.errors import TransientError
-from shared.messages import CLAIMED, Cancellation, Outcome, RunRecord, RunRequest, first_record
+from shared.messages import CLAIMED, Cancellation, Outcome, RunRecord, RunRequest, TargetResult, first_record
 from shared.values.wire import from_text, to_text
 
 _PIPELINES = "_pipelines"
@@ -220,12 +220,25 @@ def _time_row(record: RunRecord) -> Row:
     return Row(record.pipeline, _time_key(record), _values(record))
 
 
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """A record's targets, in a column of their own: one column would not hold all that there is to say of twenty."""
+
+    targets: tuple[TargetResult, ...]
+
+
 def _values(record: RunRecord) -> dict[str, str]:
-    return {"record": to_text(record), "outcome": record.outcome.value if record.outcome else ""}
+    return {
+        "record": to_text(replace(record, targets=())),
+        "targets": to_text(_Targets(record.targets)) if record.targets else "",
+        "outcome": record.outcome.value if record.outcome else "",
+    }
 
 
 def _record(row: Row) -> RunRecord:
-    return from_text(RunRecord, row.values["record"])
+    record = from_text(RunRecord, row.values["record"])
+    apart = row.values.get("targets")  # rows from before have them in the record itself
+    return replace(record, targets=from_text(_Targets, apart).targets) if apart else record
 
 
 def _pipeline_of(run_id: str) -> str:

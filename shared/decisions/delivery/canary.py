@@ -101,8 +101,8 @@ def recorded(evidence: CanaryEvidence, weight: int, verdict: CanaryVerdict, at: 
         stable_requests=evidence.step_stable.requests,
         stable_errors=evidence.step_stable.errors,
         evidence=round(min(e_value(evidence), 1e6), 2),
-        latency_ms=evidence.latency_ms,
-        stable_latency_ms=evidence.stable_latency_ms,
+        latency_ms=_rounded(evidence.latency_ms),
+        stable_latency_ms=_rounded(evidence.stable_latency_ms),
         ended_at=at,
     )
 
@@ -149,6 +149,10 @@ def _worse(rate: float, ratio: float) -> float:
 
 def _is_slow(stable: float | None, candidate: float | None) -> bool:
     return stable is not None and candidate is not None and candidate > max(SLOWER * stable, stable + SLOWER_MS)
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 1)
 
 
 def _mean(values: Sequence[float]) -> float:

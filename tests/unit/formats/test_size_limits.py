@@ -22,10 +22,22 @@ from shared.formats.size_limits import (
     length,
     trouble_with,
 )
-from shared.messages import Best, Champion, LeftOut, Parameters, TargetPlan, TargetResult
+from shared.messages import (
+    Approval,
+    Best,
+    CanaryStep,
+    CanaryVerdict,
+    Champion,
+    LeftOut,
+    Parameters,
+    RolloutPhase,
+    TargetPlan,
+    TargetResult,
+)
 from shared.values.wire import to_text
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_plan, a_run_request, a_snapshot
+from tests.support.workflow import START
 
 WIDEST = "\N{PILE OF POO}"  # twelve characters in a JSON text
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
@@ -34,6 +46,20 @@ PARAMETERS: Parameters = {f"parameter {number:03}": WIDEST * 5 for number in ran
 HALF = "\ud800"  # of a character; JSON has it, and a message would hold three characters in its place
 WHYS = ("still_written", "unreadable", "changed", "faulty", "metric")
 LONGEST_RUN_ID = f"{'p' * 48}-{'f' * 12}-1000"
+
+A_STEP = CanaryStep(
+    weight=50,
+    verdict=CanaryVerdict.INCONCLUSIVE,
+    requests=10**9,
+    errors=10**9,
+    stable_requests=10**9,
+    stable_errors=10**9,
+    evidence=999_999.99,
+    latency_ms=12345.678901234567,
+    stable_latency_ms=12345.678901234567,
+    ended_at=START,
+)
+AN_APPROVAL = Approval(run_id=LONGEST_RUN_ID, target="t" * 48, approved=False, at=START)
 
 
 def the_largest_record(letter: str) -> Any:
@@ -53,7 +79,17 @@ def the_largest_record(letter: str) -> Any:
         evaluator="0" * 64,
         metrics={f"{number} {letter * 300}": -1.2345678901234567e-300 for number in range(2000)},
         targets=tuple(
-            TargetResult(target="t" * 48, deployed=False, reason=letter * 5_000, endpoint=f"http://{'h' * 253}:65535")
+            TargetResult(
+                target="t" * 48,
+                deployed=False,
+                reason=letter * 5_000,
+                endpoint=f"http://{'h' * 253}:65535",
+                phase=RolloutPhase.RETURNING,
+                canary=(A_STEP,) * 10,
+                approval=replace(AN_APPROVAL, by=letter * 500, reason=letter * 500),
+                serves=LONGEST_RUN_ID,
+                before=LONGEST_RUN_ID,
+            )
             for _ in range(20)
         ),
     )
@@ -63,7 +99,9 @@ def the_largest_record(letter: str) -> Any:
 def test_the_largest_record_fits_into_a_row_with_room_for_fields_to_come(letter: str) -> None:
     record = bounded_record(the_largest_record(letter))
 
-    assert len(to_text(record)) <= LONGEST_COLUMN - 1_000
+    assert len(to_text(replace(record, targets=()))) <= LONGEST_COLUMN - 1_000
+    assert sum(len(to_text(target)) + 1 for target in record.targets) <= LONGEST_COLUMN - 1_000
+    assert all(target.canary for target in record.targets), "the last step of each canary is kept"
     assert bounded_record(record) == record, "repeating it changes nothing"
     champion = Champion(
         pipeline="p" * 48,

@@ -177,7 +177,7 @@ def test_a_target_that_answers_in_the_end_serves_one_of_the_two(
 ) -> None:
     target = ScriptedTarget(behaviours={NEW: new}, lag=3.0 if lags else 0.0)
     target.serve(OLD, OLD_IMAGE)
-    calls = []
+    calls: list[None] = []
 
     def meanwhile(_: RolloutState, there: ScriptedTarget) -> None:
         calls.append(None)

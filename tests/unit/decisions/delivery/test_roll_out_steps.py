@@ -229,7 +229,8 @@ def test_a_target_that_stays_away_is_left_to_the_reconciler() -> None:
 
 
 def test_a_reboot_in_the_canary_is_nobodys_fault() -> None:
-    target, rebooted = a_target(), []
+    target = a_target()
+    rebooted: list[bool] = []
 
     def once(state: RolloutState, _: ScriptedTarget) -> None:
         if state.phase is RolloutPhase.CANARY and state.settled_at and not rebooted:
