@@ -114,7 +114,7 @@ def _begin(rollout: Rollout, state: RolloutState, now: datetime) -> Step:
 
 
 def _failed(at: Moment, state: RolloutState, failed: Failed) -> Step:
-    if failed.code is Code.RUN_ENDED:
+    if failed.code in {Code.RUN_ENDED, Code.RUN_CANCELLED}:
         return abandoned(at.rollout, state, failed.reason)
     if state.phase is RolloutPhase.APPROVAL:
         return approvals.after_failing(at.rollout, state, failed, at.now)
