@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, required=True, help="folder of the account; kept between runs")
     parser.add_argument("--runtime", type=Path, required=True, help="folder for sockets; a short path")
     parser.add_argument("--registry", required=True, help="host:port that images may be pulled from without TLS")
+    parser.add_argument("--layers", type=Path, help="a storage of unpacked layers that is read besides its own")
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 chooses a free one")
     parser.add_argument("--provision-seconds", type=float, default=0.5, help="the least that an operation takes")
     arguments = parser.parse_args()
@@ -44,7 +45,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     account = Account.open(arguments.state.resolve())
     configuration, runtime = account.folder / "engine", private_folder(arguments.runtime.resolve())
     storage = account.folder / "containers"
-    engine.configure_podman(configuration, storage=storage, runtime=runtime / "engine", registry=arguments.registry)
+    places = {"storage": storage, "runtime": runtime / "engine", "layers": arguments.layers}
+    engine.configure_podman(configuration, **places, registry=arguments.registry)
     found = engine.find(configuration)
     podman = Podman(storage, runtime / "engine", {**os.environ, **found.environment})
     if found.name == "podman":

@@ -69,8 +69,7 @@ class Containers:
     def start(
         self, name: str, image: str, *, port: int, target_port: int, limits: tuple[float, float], env: Mapping[str, str]
     ) -> None:
-        """Run a container anew; ``limits`` in cores and GiB. It comes back by itself when it dies. Raises OSError."""
-        self.remove(name)
+        """Run a container; ``limits`` in cores and GiB. It comes back by itself when it dies. Raises OSError."""
         cpu, memory = limits
         started = self._run(
             *("run", "--detach", "--name", name, "--pull", "never", "--restart", "always", "--stop-timeout", "5"),

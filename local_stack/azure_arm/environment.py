@@ -35,10 +35,17 @@ class Environment:
 
     def resume(self) -> None:
         """Go on after a start: what was under way has to be done again, what ran was started by the engine."""
+        places: list[App | Revision] = [*self.state.apps.values(), *self._revisions()]
+        for place in places:
+            if not ports.is_free(place.port):  # somebody took it meanwhile
+                place.port = self.free_port()
         self.balancer.start(self.state.apps.values())
         for app in self.state.apps.values():
             if app.operation:
                 self._begin(self._provision(app, app.operation, undo=lambda: None))
+        for revision in self._revisions():
+            if revision.active and revision.provisioning == "Provisioned":
+                self._begin(self._start_if_it_is_not(revision))
 
     async def stop(self) -> None:
         """Leave operations as they are; the next start goes on."""
@@ -146,6 +153,14 @@ class Environment:
         await self.serve()
         self._finish(app, operation)
 
+    def _revisions(self) -> list[Revision]:
+        return [revision for app in self.state.apps.values() for revision in app.revisions.values()]
+
+    async def _start_if_it_is_not(self, revision: Revision) -> None:
+        condition = await asyncio.to_thread(self.containers.condition, revision.container)
+        if condition is None or not condition.running:
+            self.begin_switch(revision)
+
     def _pull(self, app: App, revision: Revision) -> None:
         image = revision.template["containers"][0]["image"]
         self.containers.pull(image, self._login(app, image.split("/", 1)[0]))
@@ -158,6 +173,9 @@ class Environment:
 
     def _run(self, revision: Revision) -> None:
         container = revision.template["containers"][0]
+        self.containers.remove(revision.container)
+        if not ports.is_free(revision.container_port):
+            revision.container_port = self.free_port()
         env = {entry["name"]: str(entry.get("value", "")) for entry in container.get("env") or ()}
         self.containers.start(
             revision.container,

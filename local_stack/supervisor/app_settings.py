@@ -10,6 +10,7 @@ from typing import Any, Final
 _SITE: Final = "EDGETRAIN_SITES__FACTORY__"
 _COMPUTE: Final = "EDGETRAIN_COMPUTES__HUB_VM__"
 _TARGET: Final = "EDGETRAIN_TARGETS__HUB_VM__"
+_CLOUD: Final = "EDGETRAIN_TARGETS__CLOUD__"
 _AZURE_ML: Final = "EDGETRAIN_AZURE_ML__"
 _REGISTRY: Final = "EDGETRAIN_CONTAINER_REGISTRY__"
 _ANNOUNCEMENTS: Final = "EDGETRAIN_ANNOUNCEMENTS__"
@@ -23,6 +24,18 @@ _AZURE_ML_FIELDS: Final = (
     "resource_group",
     "workspace",
 )
+_ARM_FIELDS: Final = (
+    "url",
+    "authority",
+    "tenant_id",
+    "client_id",
+    "client_secret",
+    "subscription_id",
+    "resource_group",
+    "environment_id",
+    "location",
+    "ca_bundle",
+)
 
 
 def app_settings(endpoints: dict[str, Any]) -> dict[str, str]:
@@ -35,6 +48,7 @@ def app_settings(endpoints: dict[str, Any]) -> dict[str, str]:
         f"{_SITE}SAS__EDGETRAIN_MANIFESTS": endpoints["hub_storage"]["app"]["manifest_sas"],
         f"{_SITE}API_VERSION": endpoints["hub_storage"]["api_version"],
         **_vm(endpoints),
+        **_cloud(endpoints.get("azure_arm", {}), endpoints["container_registry"]),
         **_azure_ml(endpoints["azure_ml"]),
         # Otherwise one call on a failing service blocks for up to four minutes (429).
         **dict.fromkeys(("AZUREML_DEFAULT_BACKOFF", "AZUREML_DEFAULT_500_BACKOFF", "AZUREML_DEFAULT_503_BACKOFF"), "1"),
@@ -65,6 +79,19 @@ def _vm(endpoints: dict[str, Any]) -> dict[str, str]:
         **{f"{_TARGET}{name}": value for name, value in host.items()},
         **{f"{part}PULL_USERNAME": registry["pull_username"] for part in (_COMPUTE, _TARGET)},
         **{f"{part}PULL_PASSWORD": registry["pull_password"] for part in (_COMPUTE, _TARGET)},
+    }
+
+
+def _cloud(azure_arm: dict[str, Any], registry: dict[str, Any]) -> dict[str, str]:
+    """Container Apps as a target, reached as a service principal; they pull with the password that may only read."""
+    if not azure_arm:  # its stand-in has never run
+        return {}
+    return {
+        f"{_CLOUD}KIND": "container_apps",
+        **{f"{_CLOUD}{name.upper()}": str(azure_arm[name]) for name in _ARM_FIELDS},
+        f"{_CLOUD}REGISTRY": registry["host"],
+        f"{_CLOUD}PULL_USERNAME": registry["pull_username"],
+        f"{_CLOUD}PULL_PASSWORD": registry["pull_password"],
     }
 
 

@@ -28,6 +28,7 @@ PORTS: Final = (
     "vm",
     "haproxy",
     "azure_ml",
+    "azure_arm",
     "service_bus",
     "event_grid",
     "functions_host",

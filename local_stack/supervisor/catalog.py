@@ -33,6 +33,7 @@ _THE_HOST_TALKS_TO: Final = frozenset(
         "vm",
         "haproxy",
         "azure_ml",
+        "azure_arm",
         "service_bus",
         "event_grid",
     }
@@ -51,6 +52,7 @@ def services(plan: Blueprint) -> list[Service]:
         _vm(plan),
         _haproxy(plan),
         _azure_ml(plan),
+        _azure_arm(plan),
         _service_bus(plan),
         _event_grid(plan),
         _functions_host(plan),
@@ -218,6 +220,24 @@ def _azure_ml(plan: Blueprint) -> Service:
         prepare=lambda: _forget_endpoints(folder),
         ready=every(exists(folder / "endpoints.json"), listens(port)),
         depends_on=frozenset({"vm"}),
+        url=f"https://{HOST}:{port}",
+    )
+
+
+def _azure_arm(plan: Blueprint) -> Service:
+    folder, port = plan.layout.folder("azure_arm"), plan.ports["azure_arm"]
+    layers = shared_layers(plan.cache)
+    places = ["--state", str(folder), "--runtime", str(plan.layout.cloud_runtime), "--registry", plan.registry_host]
+    arguments = [*places, "--port", str(port), *(["--layers", str(layers)] if layers else [])]
+    return Service(
+        name="azure_arm",
+        command=_module("local_stack.azure_arm", *arguments),
+        environment=_environment(plan, "azure_arm", {"PYTHONDONTWRITEBYTECODE": "1"}),
+        prepare=lambda: _forget_endpoints(folder),
+        ready=every(exists(folder / "endpoints.json"), listens(port)),
+        depends_on=frozenset({"registry_gate"}),
+        start_within=120,
+        grace=40,  # the containers get their own time to end
         url=f"https://{HOST}:{port}",
     )
 

@@ -34,6 +34,7 @@ def collect(plan: Blueprint) -> Endpoints:
             "pull_password": plan.credentials.registry_pull_password,
         },
         "azure_ml": _written(plan, "azure_ml"),
+        "azure_arm": _written(plan, "azure_arm"),
         "service_bus": {"connection_string": plan.service_bus},
         "event_grid": _written(plan, "event_grid"),
         "vm": _vm(plan),

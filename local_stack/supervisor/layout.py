@@ -69,6 +69,11 @@ class Layout:
             return Path("/run") / name
         return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / name
 
+    @property
+    def cloud_runtime(self) -> Path:
+        """The same for the stand-in of Container Apps, whose containers are no part of the VM."""
+        return self.runtime.with_name(f"{self.runtime.name}-cloud")
+
     def folder(self, service: str) -> Path:
         """A service's own folder, made when it is missing."""
         return private_folder(self.root / service)

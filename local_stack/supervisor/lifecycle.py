@@ -44,16 +44,21 @@ def down(layout: Layout) -> bool:
         left = record.end_leftovers(layout)
         _halt_containers(layout)
         layout.record.unlink(missing_ok=True)
-        shutil.rmtree(layout.runtime, ignore_errors=True)
+        for runtime in (layout.runtime, layout.cloud_runtime):
+            shutil.rmtree(runtime, ignore_errors=True)
     return supervised or left > 0
 
 
 def _halt_containers(layout: Layout) -> None:
-    """Stop containers whose VM was killed together with its keeper; a stack that ended in order left no runtime."""
-    vm = Vm(layout.root / "vm", layout.runtime, port=0)
-    if vm.engine_runtime.exists() and shutil.which("podman"):
-        environment = {**os.environ, **find(vm.engine_configuration).environment}
-        Podman(vm.storage, vm.engine_runtime, environment).halt()
+    """Stop containers that outlived their keeper, which was killed; a stack that ended in order left no runtime."""
+    vm, cloud = Vm(layout.root / "vm", layout.runtime, port=0), layout.root / "azure_arm"
+    for configuration, storage, runtime in (
+        (vm.engine_configuration, vm.storage, vm.engine_runtime),
+        (cloud / "engine", cloud / "containers", layout.cloud_runtime / "engine"),
+    ):
+        if runtime.exists() and shutil.which("podman"):
+            environment = {**os.environ, **find(configuration).environment}
+            Podman(storage, runtime, environment).halt()
 
 
 def clean(layout: Layout) -> None:

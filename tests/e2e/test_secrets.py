@@ -101,6 +101,8 @@ def credentials(stack: Stack) -> Needles:
     endpoints = stack.endpoints
     secrets = {name: value for name, value in endpoints["functions_host"].items() if name.endswith("_key")}
     secrets |= {f"azure_ml {name}": endpoints["azure_ml"][name] for name in ("client_secret", "faults_key")}
+    secrets |= {f"azure_arm {name}": endpoints["azure_arm"][name] for name in ("client_secret", "faults_key")}
+    secrets["signing key of azure_arm"] = read_object(stack.state / "azure_arm" / "identity.json")["signing_key"]
     secrets["signing key"] = read_object(stack.state / "azure_ml" / "identity.json")["signing_key"]
     stored = read_object(stack.state / "credentials.json")
     secrets |= {name: value for name, value in stored.items() if not name.endswith(("_account", "_username")) and value}

@@ -90,6 +90,7 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
         },
         "container_registry": {
             "url": "http://127.0.0.1:5000",
+            "host": "127.0.0.1:5000",
             "username": "user",
             "password": "secret",
             "pull_username": "puller",
@@ -115,6 +116,19 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
             "workspace": "ws",
             "ca_bundle": "/ca.pem",
             "signing": "not for the app",
+        },
+        "azure_arm": {
+            "url": "https://127.0.0.1:2",
+            "authority": "https://127.0.0.1:2",
+            "tenant_id": "tenant",
+            "client_id": "id",
+            "client_secret": "a-secret",
+            "subscription_id": "sub",
+            "resource_group": "rg",
+            "environment_id": "/env",
+            "location": "local",
+            "ca_bundle": "/arm.pem",
+            "faults_key": "not for the app",
         },
         "service_bus": {"connection_string": "Endpoint=sb://127.0.0.1:5672"},
         "event_grid": {
@@ -144,6 +158,9 @@ def test_the_app_reads_exactly_what_the_stack_sets(
     assert settings.compute("hub-vm").receipt_key == "-----BEGIN PUBLIC KEY-----\\nabc\\n-----END PUBLIC KEY-----\\n"
     target = settings_of("hub-vm", settings.target("hub-vm"))
     assert target.pull_password.get_secret_value() == "reads"
+    cloud = settings_of("cloud", settings.target("cloud"))
+    assert (cloud.registry, cloud.ca_bundle, cloud.environment_id) == ("127.0.0.1:5000", "/arm.pem", "/env")
+    assert cloud.client_secret.get_secret_value() == "a-secret"
     assert settings.compute("hub-vm").pull_username == "puller"
     assert target.host_key == "ssh-ed25519 AAAA"
     assert settings.azure_ml.metadata_url == "https://127.0.0.1:1/metadata/endpoints"
