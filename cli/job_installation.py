@@ -29,6 +29,7 @@ FOLDER: Final = "edgetrain/job"
 POLICY: Final = "edgetrain/policy.yaml"
 INSTALL_SECONDS: Final = 1800.0
 _UPLOAD_SECONDS: Final = 600.0
+_ENGINE_SECONDS: Final = 120.0
 _KEYS: Final = "edgetrain/keys"
 _REGISTRIES: Final = f"{_KEYS}/registries.json"
 _ENGINE_VARIABLES: Final = (
@@ -83,6 +84,9 @@ rm -rf .locks .wheels
 """
 _FACTS: Final = 'printf "%s\\n" "$HOME" "$PATH"; for name in "$@"; do eval "printf \'%s\\n\' \\"\\${$name-}\\""; done'
 _ENGINE: Final = 'command -v podman >/dev/null || { echo "podman is not installed" >&2; exit 1; }'
+_RUNROOT: Final = "podman info --format '{{.Store.RunRoot}}'"
+_LONGEST_RUNROOT: Final = 50
+"""Characters; with more, podman does not hear of a container's end and waits 20 s for it (podman 4.3 warns of it)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +166,7 @@ def install_job(
     found = session.script(_ENGINE)
     if found.status != 0:
         raise _refused(session, f"{found.said}; install podman there")
+    _check_runroot(session)
     _install(session, source, wheels, say)
     _configure(session, source.key, registries, environment or {})
     session.expect(session.script(_SWITCH, FOLDER, source.key), "switching to the installed job")
@@ -171,6 +176,19 @@ def install_job(
         say(f"{session.label}: there is no ~/{POLICY}, so no run is allowed yet; write one, see docs/training-vm.md")
     home = session.expect(session.script('printf %s "$HOME"'), "asking for the home").stdout.decode()
     return InstalledJob(key=source.key, interpreter=f"{home}/{FOLDER}/current/bin/python", public_key=public_key)
+
+
+def _check_runroot(session: SshSession) -> None:
+    asked = session.script(_RUNROOT, timeout=_ENGINE_SECONDS)
+    if asked.status != 0:
+        raise _refused(session, f"podman does not work there: {asked.said}; try: podman info")
+    runroot = asked.stdout.decode().strip()
+    if len(runroot) > _LONGEST_RUNROOT:
+        why = f"podman's runroot, {runroot}, has more than {_LONGEST_RUNROOT} characters, with which it waits 20 s"
+        remedy = (
+            "set a shorter one in containers/storage.conf, such as /run/user/UID/containers; then: podman system reset"
+        )
+        raise _refused(session, f"{why} at the end of containers; {remedy}")
 
 
 def _install(session: SshSession, source: JobSource, wheels: Path | None, say: Callable[[str], None]) -> None:

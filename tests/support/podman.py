@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cli.base_image import base_layer
 from cli.layer_cache import LayerCache
@@ -54,26 +55,39 @@ class TestPodman:
 
 
 @contextmanager
+def short_folder() -> Iterator[Path]:
+    """A folder for podman's runroot: with more than 50 characters ``podman run`` ends 20 s after its container."""
+    with TemporaryDirectory(prefix="podman-") as name:
+        folder = Path(name)
+        try:
+            yield folder
+        finally:
+            for mount in mounts_below(folder):
+                subprocess.run(["umount", "--lazy", mount], check=False)
+
+
+@contextmanager
 def running_podman(folder: Path, registry: str = "127.0.0.1:1") -> Iterator[TestPodman]:
     """Podman until the end of the ``with`` block, when containers, images and mounts are gone."""
     configuration = folder / "configuration"
-    stack_engine.configure_podman(
-        configuration,
-        storage=folder / "storage",
-        runtime=folder / "run",
-        registry=registry,
-        layers=shared_layers(APP_ROOT / ".local/cache"),
-    )
-    environment = {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": str(folder),
-        **stack_engine.find(configuration).environment,
-    }
-    podman = TestPodman(folder, environment)
-    try:
-        yield podman
-    finally:
-        podman("rm", "--all", "--force", "--time", "0")
-        for mount in mounts_below(folder):
-            subprocess.run(["umount", "--lazy", mount], check=False)
-        shutil.rmtree(folder / "storage", ignore_errors=True)
+    with short_folder() as runtime:
+        stack_engine.configure_podman(
+            configuration,
+            storage=folder / "storage",
+            runtime=runtime,
+            registry=registry,
+            layers=shared_layers(APP_ROOT / ".local/cache"),
+        )
+        environment = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": str(folder),
+            **stack_engine.find(configuration).environment,
+        }
+        podman = TestPodman(folder, environment)
+        try:
+            yield podman
+        finally:
+            podman("rm", "--all", "--force", "--time", "0")
+            for mount in mounts_below(folder):
+                subprocess.run(["umount", "--lazy", mount], check=False)
+            shutil.rmtree(folder / "storage", ignore_errors=True)

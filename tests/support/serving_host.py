@@ -18,6 +18,7 @@ from local_stack.stack_hub import engine
 from local_stack.stack_hub.haproxy import HaProxy
 from local_stack.stack_hub.vm import Vm
 from shared.clients.serving_targets.vm import Settings as VmSettings
+from tests.support.podman import short_folder
 from tests.support.scoring_image import ImageRegistry
 
 PROGRAMS = ("podman", "haproxy", "docker-registry", "flock")
@@ -89,7 +90,7 @@ def running_serving_host(folder: Path) -> Iterator[ServingHost]:
     """A VM below ``folder`` (keep its path short: UNIX sockets lie there) until the ``with`` block ends."""
     with ExitStack() as stack:
         registry = stack.enter_context(running_registry(folder / "registry"))
-        runtime = folder / "run"
+        runtime = stack.enter_context(short_folder())
         vm = Vm(folder / "vm", runtime, free_port())
         haproxy = HaProxy(vm.etc, vm.home, runtime, free_port())
         configuration = vm.etc / "containers"

@@ -127,15 +127,21 @@ def look_at(
     named = Recognised("names", "", strings=[name for name, _ in files])
     for name, recognised in (*files, *others, ("names of files", named)):
         result.findings += look(name, recognised, wanted, scales, least_rows=least_rows)
-    kept = "all" if samples.every == 1 else f"every {samples.every}th"
     result.details = {
-        names.ROWS: f"{wanted.covered} of {samples.rows} rows, lines or files were looked for ({kept} kept)",
+        names.ROWS: _looked_for(wanted, samples),
         names.SHAPES: f"{len(scales.forms)} scales of the rows were compared with arrays as wide",
         names.PER_ROW: f"no array of {samples.rows} entries tells of the rows",
         names.LEAST_ROWS: f"{samples.rows} training rows, at least {least_rows} are asked for",
         names.WORDS: f"{len(samples.values)} values and {len(samples.words)} words of the data were looked for",
     }
     return result
+
+
+def _looked_for(wanted: Sought, samples: Samples) -> str:
+    """One row may be looked for as numbers and as a line of text, so each kind is counted for itself."""
+    kept = "" if samples.every == 1 else f", of which every {samples.every}th was kept"
+    forms = [f"{count} {how}" for how, count in wanted.covered.items() if count]
+    return f"of {samples.rows} rows, lines or files{kept}, {' and '.join(forms) or 'none'} were looked for"
 
 
 def _sought_of_held_out(held_out: Samples, training: Samples, least_rows: int) -> Sought:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,11 +29,11 @@ _MOST_TOGETHER: Final = 64
 
 @dataclass(slots=True)
 class Sought:
-    """The training data as it is looked for. ``covered``: rows, lines and files that have enough to be recognised."""
+    """The training data as it is looked for. ``covered``: how many have enough to be recognised, by how they are."""
 
     samples: Samples
     index: Index
-    covered: int
+    covered: Mapping[str, int]
     texts: TextsOfTheData
 
     def turned(self, piece: Piece) -> tuple[int, int] | None:
@@ -49,11 +49,11 @@ def sought(samples: Samples, *, least_rows: int) -> Sought:
     """Prepare what is looked for in every piece."""
     index = Index()
     matrix = samples.matrix
-    covered = add_rows(index, matrix, "rows") if matrix.size else 0
+    covered = {"as numbers": add_rows(index, matrix, "rows") if matrix.size else 0}
     if matrix.shape[1] >= _FEWEST_PIXELS and ((matrix >= 0) & (matrix <= 255) & (matrix == np.trunc(matrix))).all():
         add_rows(index, matrix / 255, "rows divided by 255", odd_forms=False)
-    covered += add_lines(index, samples.lines, "lines as text")
-    covered += add_bytes(index, samples.runs, "parts of files")
+    covered["as lines of text"] = add_lines(index, samples.lines, "lines as text")
+    covered["as bytes"] = add_bytes(index, samples.runs, "parts of files")
     return Sought(samples, index, covered, TextsOfTheData(samples, least_rows))
 
 

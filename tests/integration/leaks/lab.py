@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from cli.dependency_image import debian_base, ensure_dependency_image
@@ -341,9 +340,7 @@ def running_leak_lab(folder: Path) -> Iterator[LeakLab]:
     """All servers, and the job installed, until the end of the ``with`` block."""
     with ExitStack() as stack:
         registry = stack.enter_context(running_registry(folder / "registry"))
-        # Podman wants a short path: with a longer one it forgets to note that a container has ended.
-        short = Path(stack.enter_context(TemporaryDirectory(prefix="leaks-")))
-        podman = stack.enter_context(running_podman(short, registry.host))
+        podman = stack.enter_context(running_podman(folder / "podman", registry.host))
         hub = stack.enter_context(running_azurite(folder / "hub", services=("blob",)))["testaccount"]
         vm = stack.enter_context(running_sshd(folder / "vm"))
         hubs.give_credentials(vm.home, hub)

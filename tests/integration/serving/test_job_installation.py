@@ -122,6 +122,23 @@ def test_a_library_with_another_hash_is_not_installed(host: ServingHost, source:
     assert not list((host.home / "edgetrain/job").glob(".building-*"))
 
 
+def test_a_vm_whose_podman_would_wait_at_every_end_of_a_container_is_refused(
+    host: ServingHost, source: JobSource, wheels: Path, tmp_path: Path
+) -> None:
+    file = Path(host.environment["CONTAINERS_STORAGE_CONF"])
+    usual = file.read_text()
+    runroot = tmp_path / ("r" * 50)
+    file.write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{tmp_path}/storage"\nrunroot = "{runroot}"\n')
+    try:
+        with pytest.raises(PermanentError) as refused:
+            install(host, source, wheels)
+    finally:
+        file.write_text(usual)
+
+    assert refused.value.code is Code.TARGET_NOT_PREPARED
+    assert str(runroot) in str(refused.value)
+
+
 def test_the_repository_has_the_job(tmp_path: Path) -> None:
     found = job_source(ROOT)
 

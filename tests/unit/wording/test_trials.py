@@ -34,7 +34,11 @@ COMPARISON = {
 def receipt(*, refused: bool = False) -> Receipt:
     checks = [
         Check(name="formats", result=PASSED, detail="1 files of kinds that may leave (skops), 0 held back"),
-        Check(name="training_rows", result=FAILED if refused else PASSED, detail="400 rows were looked for"),
+        Check(
+            name="training_rows",
+            result=FAILED if refused else PASSED,
+            detail="of 400 rows, lines or files, 400 as numbers were looked for",
+        ),
     ]
     return Receipt(
         run_id="try-churn",

@@ -2,6 +2,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,14 @@ def test_more_files_than_a_model_may_have_fail_the_run(run: EgressRun) -> None:
         (run.model / f"part-{number}.npy").write_bytes(WEIGHTS)
 
     assert {each.check for each in refused(run).findings} == {"formats"}
+
+
+def test_a_receipt_counts_the_rows_once_for_each_way_of_looking_for_them(run: EgressRun) -> None:
+    details = {each.name: each.detail for each in run.release().checks}
+
+    numbers = [int(number) for number in re.findall(r"\d+", details["training_rows"])]
+    assert numbers[0] == run.rows
+    assert max(numbers) == run.rows, "not more were looked for than there are"
 
 
 def test_rows_in_the_model_fail_the_run_and_nothing_but_the_reason_leaves(run: EgressRun) -> None:
