@@ -4,7 +4,7 @@ Each byte string (a *window* of a training row) has eight bytes at its group's a
 can be the second half of an anchor, another which eight can be one; only where both agree all bytes are hashed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -95,21 +95,27 @@ class Index:
         return (values * _SPREAD) >> np.uint32(32 - self._bits)
 
     def _find_in(self, data: Bytes, found: dict[str, set[int]]) -> None:
-        for offset in range(4):
-            usable = (len(data) - offset) // 4 * 4
-            if usable < 8:
-                return
-            words = data[offset : offset + usable].view("<u4")
-            seconds = np.flatnonzero(self._halves[self._slots(words[1:])])
-            masks = self._masks[self._slots(_mixed(words[seconds], words[seconds + 1]))]
-            seconds, masks = seconds[masks != 0], masks[masks != 0]
-            if not len(seconds):
-                continue
-            positions = seconds.astype(np.int64) * 4 + offset
-            for number in _bits_in(masks):
-                group = self.groups[number]
-                here = positions[(masks & np.uint32(1 << number)) != 0] - group.anchor
-                self._confirm(data, group, here, found)
+        candidates = [each for offset in range(4) for each in self._candidates(data, offset)]
+        if not candidates:
+            return
+        positions = np.concatenate([each for each, _ in candidates])
+        masks = np.concatenate([each for _, each in candidates])
+        for number in _bits_in(masks):
+            group = self.groups[number]
+            here = positions[(masks & np.uint32(1 << number)) != 0] - group.anchor
+            self._confirm(data, group, here, found)
+
+    def _candidates(self, data: Bytes, offset: int) -> Iterator[tuple[Numbers, Words]]:
+        """Where anchors may be among the words at every fourth byte, and of which groups."""
+        usable = (len(data) - offset) // 4 * 4
+        if usable < 8:
+            return
+        words = data[offset : offset + usable].view("<u4")
+        seconds = np.flatnonzero(self._halves[self._slots(words[1:])])
+        masks = self._masks[self._slots(_mixed(words[seconds], words[seconds + 1]))]
+        seconds, masks = seconds[masks != 0], masks[masks != 0]
+        if len(seconds):
+            yield seconds.astype(np.int64) * 4 + offset, masks
 
     def _confirm(self, data: Bytes, group: _Group, starts: Numbers, found: dict[str, set[int]]) -> None:
         starts = starts[(starts >= 0) & (starts + group.length <= len(data))]

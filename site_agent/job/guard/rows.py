@@ -146,7 +146,7 @@ def _rows_in(piece: Piece, wanted: Sought, *, turned_only: bool = False) -> list
 def _views(piece: Piece, turned: tuple[int, int] | None, *, turned_only: bool) -> Iterator[tuple[str, Iterator[bytes]]]:
     """The bytes as they are, and the array turned, so that rows lie together that were apart."""
     if not turned_only:
-        yield "", piece.chunks(CHUNK)
+        yield "", piece.chunks(2 * CHUNK)
     if turned is not None:
         yield "" if piece.fortran else ", transposed", _turned(piece, *turned)
 
