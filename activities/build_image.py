@@ -1,19 +1,26 @@
-"""Put the model of a run into an image: one layer on top of the pipeline's dependency image.
+"""Put the model of a run into an image, and sign it: one layer on top of the pipeline's dependency image.
 
-Nothing is run and no engine is needed; only the new layer is sent. The same command makes the same digest.
+Nothing is run and no engine is needed; only the new layer is sent. The same command makes the same digest. Signed are
+what the image consists of, where it comes from, the model's folder and, last, the image itself.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.errors import Code, PermanentError
-from shared.messages import BuildImage, BuiltImage, FrozenJob
+from shared.messages import BuildImage, BuiltImage, FrozenJob, KnownImage
 from shared.oci.images import Image, Layer, append, describe, timestamp
 from shared.oci.layers import folder_entries, model_level, write_layer
 from shared.oci.references import ImageName
 from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, push_image
+from shared.signing.image_signatures import ImageSigner, about_image
+from shared.signing.model_folders import ModelFile, model_digest, model_files, model_statement
+from shared.signing.provenance import provenance
+from shared.signing.sbom import model_bom
+from shared.signing.statements import PROVENANCE, SBOM, Statement
 from shared.training_code.job_trees import JobTree
 from shared.training_code.scoring_images import APP_ROOT, MODEL_ROOT, ScoringParts, scoring_parts
 
@@ -36,7 +43,14 @@ class DependencyImages(Protocol):
     """Finds dependency images."""
 
     def find(self, name: ImageName, *, pipeline: str) -> FoundImage:
-        """The pinned image; raises :class:`PermanentError` when it is not there, or moved."""
+        """The pinned image; raises :class:`PermanentError` when it is not there, moved, or not signed."""
+
+
+class Images(Protocol):
+    """Keeps which image was built for which run."""
+
+    def keep(self, image: KnownImage) -> None:
+        """Record the image of a run; a repeat replaces it."""
 
 
 def build_image(
@@ -46,8 +60,10 @@ def build_image(
     code: RunCode,
     registry: ImageRegistry,
     images: DependencyImages,
+    signer: ImageSigner,
+    built: Images,
 ) -> BuiltImage:
-    """Append the model, push it and tag it with the run id; a repeated command finds the image of the first one."""
+    """Append the model, push it, tag it with the run id and sign it; a repeat finds the image of the first command."""
     pipeline = command.lineage.pipeline
     parts = scoring_parts(code.of(pipeline, command.job))
     base = images.find(parts.dependency_image, pipeline=pipeline)
@@ -56,17 +72,80 @@ def build_image(
 
     # A run's outputs never change, so an image with the same labels has the same model.
     known = _find(registry, name)
-    if known is not None and known.image.annotations == facts:
-        return _built(registry, name, known.image, known.digest)
+    if known is not None and known.image.annotations == facts and signer.is_signed(name.repository, known.digest):
+        digest, size = known.digest, known.image.size
+    else:
+        image = _made(command, parts, base, facts, artifacts=artifacts, registry=registry, signer=signer)
+        digest, size = image.digest, image.size
+    reference = f"{registry.host}/{name.repository}@{digest}"
+    built.keep(
+        KnownImage(
+            run_id=command.lineage.run_id,
+            pipeline=pipeline,
+            reference=reference,
+            parents=(f"{base.repository}@{base.digest}",),
+            at=command.created_at,
+        )
+    )
+    return BuiltImage(repository=name.repository, digest=digest, reference=reference, size=size)
 
+
+def _made(
+    command: BuildImage,
+    parts: ScoringParts,
+    base: FoundImage,
+    facts: dict[str, str],
+    *,
+    artifacts: ModelArtifacts,
+    registry: ImageRegistry,
+    signer: ImageSigner,
+) -> Image:
+    """Make the image, push it and sign it; what is there already is not sent again."""
+    name = ImageName(f"models/{command.lineage.pipeline}", command.lineage.run_id)
     with TemporaryDirectory(prefix="edgetrain-image-") as folder:
         work = Path(folder)
-        layer, file = _model_layer(command, parts, artifacts, work)
+        layer, file, files = _model_layer(command, parts, artifacts, work)
         comment = f"model of run {command.lineage.run_id}"
         image = describe(append(base.image, layer, created=command.created_at, comment=comment), facts)
-        sources = Parts(files={layer.descriptor.digest: file}, repository=base.repository)
-        push_image(registry, image, name, sources)
-    return _built(registry, name, image, image.digest)
+        push_image(registry, image, name, Parts(files={layer.descriptor.digest: file}, repository=base.repository))
+    below = signer.sbom(base.repository, base.digest)
+    signer.sign(name.repository, image, _statements(command, parts, base, image, files, below))
+    return image
+
+
+def _statements(
+    command: BuildImage,
+    parts: ScoringParts,
+    base: FoundImage,
+    image: Image,
+    files: Sequence[ModelFile],
+    below: Mapping[str, Any],
+) -> list[Statement]:
+    """What is said of the image and the model in it."""
+    lineage, repository = command.lineage, f"models/{command.lineage.pipeline}"
+    bom = model_bom(
+        below,
+        image=repository,
+        digest=image.digest,
+        model=lineage.pipeline,
+        files=files,
+        lineage=lineage,
+        created=command.created_at,
+    )
+    origin = provenance(
+        lineage,
+        base=base.repository,
+        base_digest=base.digest,
+        code=parts.labels.get("io.edgetrain.code", ""),
+        environment=parts.environment,
+        model=model_digest(files),
+        created=command.created_at,
+    )
+    return [
+        about_image(repository, image.digest, SBOM, bom),
+        about_image(repository, image.digest, PROVENANCE, origin),
+        model_statement(lineage.pipeline, files),
+    ]
 
 
 def _find(registry: ImageRegistry, name: ImageName) -> FoundImage | None:
@@ -96,7 +175,10 @@ def _facts(command: BuildImage, parts: ScoringParts, base: FoundImage) -> dict[s
     }
 
 
-def _model_layer(command: BuildImage, parts: ScoringParts, artifacts: ModelArtifacts, work: Path) -> tuple[Layer, Path]:
+def _model_layer(
+    command: BuildImage, parts: ScoringParts, artifacts: ModelArtifacts, work: Path
+) -> tuple[Layer, Path, tuple[ModelFile, ...]]:
+    """The layer, the file that holds it, and the files of the model in it."""
     run_id, path = command.lineage.run_id, command.model_path
     model = work / "model"
     model.mkdir()
@@ -113,9 +195,4 @@ def _model_layer(command: BuildImage, parts: ScoringParts, artifacts: ModelArtif
     entries = [*folder_entries(code, at=APP_ROOT.lstrip("/")), *folder_entries(model, at=MODEL_ROOT.lstrip("/"))]
     with packed.open("wb") as into:
         layer = write_layer(entries, into, level=model_level(files))
-    return layer, packed
-
-
-def _built(registry: ImageRegistry, name: ImageName, image: Image, digest: str) -> BuiltImage:
-    reference = f"{registry.host}/{name.repository}@{digest}"
-    return BuiltImage(repository=name.repository, digest=digest, reference=reference, size=image.size)
+    return layer, packed, model_files(model)

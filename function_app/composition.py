@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shared.clients.container_registry import ContainerRegistryClient
     from shared.clients.frozen_jobs import FrozenJobs
     from shared.clients.hub_storage import Hubs
+    from shared.clients.image_trust import ImageTrust
     from shared.clients.ledger import Ledger
     from shared.clients.service_bus import TrainingResults
     from shared.clients.serving_vm import ServingVms
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from shared.deployment_target import DeploymentTargets
     from shared.pipelines import Pipelines
     from shared.settings import Settings
+    from shared.signing.image_signatures import ImageSignatures
     from shared.training_code.job_folders import JobFolders
     from shared.training_code.pinned_images import PinnedImages
     from shared.training_code.run_code import RunCode
@@ -121,7 +123,24 @@ class Services:
         """The images that runs train in and models are put on, as they were pinned."""
         from shared.training_code.pinned_images import PinnedImages
 
-        return PinnedImages(self.container_registry, self.ledger.image_pins)
+        return PinnedImages(self.container_registry, self.ledger.image_pins, self.image_trust.require_dependency)
+
+    @cached_property
+    def image_trust(self) -> "ImageTrust":
+        """Decides which images may be run."""
+        from shared.clients.image_trust import ImageTrust
+        from shared.clients.signers import trusted_keys
+
+        return ImageTrust(self.container_registry, trusted_keys(self.settings.signing))
+
+    @cached_property
+    def image_signatures(self) -> "ImageSignatures":
+        """Signs images with the key of the settings."""
+        from shared.clients.signers import connect, trusted_keys
+        from shared.signing.image_signatures import ImageSignatures
+
+        signing = self.settings.signing
+        return ImageSignatures(self.container_registry, connect(signing), trusted_keys(signing))
 
     @cached_property
     def targets(self) -> "DeploymentTargets":

@@ -108,6 +108,18 @@ class ContainerRegistry(_Part):
     password: SecretStr = SecretStr("")
 
 
+class Signing(_Part):
+    """What images are signed with, and whose signatures count.
+
+    ``private_key_file``: a PEM file; ``key_vault_key``: the identifier of a key in Key Vault, with its version, which
+    goes before the file. ``trusted_keys``: public keys (PEM), one after the other while keys are rotated.
+    """
+
+    private_key_file: str = ""
+    key_vault_key: str = ""
+    trusted_keys: str = ""
+
+
 class Announcements(_Part):
     """The Event Grid topic that runs are announced on, in the CloudEvents schema."""
 
@@ -135,6 +147,7 @@ class Settings(BaseSettings):
     targets: dict[str, TargetSettings]
     azure_ml: AzureMl
     container_registry: ContainerRegistry
+    signing: Signing = Field(Signing(), description="without a key, no image is made and none is run")
     announcements: Announcements | None = Field(None, description="absent: runs are not announced")
     app_service_authentication: bool = Field(
         default=False, description="App Service authentication is on, and refuses or strips what does not pass it"

@@ -89,15 +89,29 @@ class ContainerRegistryClient:
         json_object(body, f"the registry {self.host}")
         return StoredManifest(media_type=media_type, digest=digest, body=body)
 
-    def put_manifest(self, repository: str, tag: str, body: bytes, *, media_type: str) -> None:
-        """Store a manifest under its digest, and point the tag at it."""
+    def put_manifest(self, repository: str, tag: str, body: bytes, *, media_type: str) -> bool:
+        """Store a manifest under its digest, and point the tag at it (``tag`` may be the digest itself).
+
+        Returns whether the registry has noted that it is attached to another one, see :mod:`shared.oci.referrers`.
+        """
         path = f"{repository}/manifests/{tag}"
         headers = {"Content-Type": media_type}
         with self._ask("PUT", path, _push(repository), data=body, headers=headers) as response:
             self._require(response, {201}, f"take manifest {repository}:{tag}")
             kept = require_digest(response, self.host, digest_of(body))
+            attached = "OCI-Subject" in response.headers
         if not kept and self.get_manifest(repository, digest_of(body)) is None:
             raise unavailable(f"the registry {self.host} accepted manifest {repository}:{tag}, but does not have it")
+        return attached
+
+    def get_referrers(self, repository: str, digest: str) -> bytes | None:
+        """The index of what is attached to a manifest; None when the registry does not keep one itself."""
+        with self._ask("GET", f"{repository}/referrers/{digest}", _pull(repository)) as response:
+            if response.status_code == 404:
+                return None
+            self._require(response, {200}, f"list what is attached to {repository}@{digest}")
+            json_object(response.content, f"the registry {self.host}")
+            return response.content
 
     def delete_manifest(self, repository: str, digest: str) -> None:
         """Remove a manifest with every tag that points at it; nothing when there is none."""

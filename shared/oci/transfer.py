@@ -31,8 +31,8 @@ class ImageRegistry(Protocol):
     def get_manifest(self, repository: str, reference: str) -> StoredManifest | None:
         """The manifest behind a tag or digest, or None."""
 
-    def put_manifest(self, repository: str, tag: str, body: bytes, *, media_type: str) -> None:
-        """Store a manifest under its digest, and point the tag at it."""
+    def put_manifest(self, repository: str, tag: str, body: bytes, *, media_type: str) -> bool:
+        """Store a manifest under its digest, and point the tag at it; whether the registry notes its ``subject``."""
 
     def get_blob(self, repository: str, digest: str) -> bytes:
         """A small blob whole."""

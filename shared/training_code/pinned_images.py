@@ -4,6 +4,7 @@ A tag can be moved by whoever may push. So the digest is kept when the image is 
 elsewhere later is refused until somebody pins it anew.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -32,23 +33,34 @@ class ImagePins(Protocol):
 
 
 class PinnedImages:
-    """The dependency images of a registry, each by the digest that it was pinned to."""
+    """The dependency images of a registry, each by the digest that it was pinned to.
 
-    def __init__(self, registry: ImageRegistry, pins: ImagePins) -> None:
+    ``require``: raises for an image that was not signed by a trusted key.
+    """
+
+    def __init__(self, registry: ImageRegistry, pins: ImagePins, require: Callable[[FoundImage], None]) -> None:
         self._registry = registry
         self._pins = pins
+        self._require = require
 
     def find(self, name: ImageName, *, pipeline: str) -> FoundImage:
-        """The image behind a tag, which has the pinned digest; an image without a pin is pinned now.
+        """The image behind a tag, which is signed and has the pinned digest; one without a pin is pinned now.
 
-        Raises :class:`PermanentError`: dependency_image_missing, or image_moved when the tag points elsewhere.
+        Raises :class:`PermanentError`: dependency_image_missing, image_moved when the tag points elsewhere, or
+        signature_refused.
         """
         found = _found(self._registry, name, pipeline)
-        pin = self._pins.pin(name) or self._pins.pin_once(name, found.digest, datetime.now(UTC))
+        pin = self._pins.pin(name)
+        if pin is not None and pin.digest != found.digest:
+            raise self._moved(name, pin, found, pipeline)
+        self._require(found)
+        pin = pin or self._pins.pin_once(name, found.digest, datetime.now(UTC))
         if pin.digest != found.digest:
-            reason = moved(self._registry.host, name, pin, found.digest, pipeline)
-            raise PermanentError(reason, code=Code.IMAGE_MOVED)
+            raise self._moved(name, pin, found, pipeline)
         return found
+
+    def _moved(self, name: ImageName, pin: ImagePin, found: FoundImage, pipeline: str) -> PermanentError:
+        return PermanentError(moved(self._registry.host, name, pin, found.digest, pipeline), code=Code.IMAGE_MOVED)
 
     def reference(self, name: ImageName, *, pipeline: str) -> str:
         """The same image as ``host/repository@sha256:...``."""

@@ -1,5 +1,6 @@
 """A registry in memory, and the other collaborators of ``build_image``."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -30,9 +31,16 @@ class InMemoryRegistry:
     def get_manifest(self, repository: str, reference: str) -> StoredManifest | None:
         return self.manifests.get((repository, reference))
 
-    def put_manifest(self, repository: str, tag: str, body: bytes, *, media_type: str) -> None:
+    def put_manifest(self, repository: str, tag: str, body: bytes, *, media_type: str) -> bool:
         stored = StoredManifest(media_type=media_type, digest=digest_of(body), body=body)
         self.manifests[repository, tag] = self.manifests[repository, stored.digest] = stored
+        return False
+
+    def get_referrers(self, repository: str, digest: str) -> bytes | None:
+        return None
+
+    def blob_pieces(self, repository: str, digest: str) -> Iterator[bytes]:
+        yield self.blobs[repository, digest]
 
     def delete_manifest(self, repository: str, digest: str) -> None:
         self.manifests = {

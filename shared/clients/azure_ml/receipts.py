@@ -5,7 +5,8 @@ import logging
 from typing import Any, Final
 
 from shared.clients.azure_ml.outputs import RunOutputs
-from shared.clients.dsse import EnvelopeError, opened, public_key
+from shared.signing.dsse import EnvelopeError, opened
+from shared.signing.keys import public_key
 from shared.errors import Code, PermanentError
 from shared.messages import ReceiptSummary, SignatureState
 from shared.settings import Compute

@@ -1,0 +1,165 @@
+"""Signs with a key of Azure Key Vault that never leaves it (REST API 7.4): ``key/sign`` with ES256.
+
+https://learn.microsoft.com/rest/api/keyvault/keys/sign/sign. No SDK: one call, and its pins would decide ours. The
+app's managed identity needs the role "Key Vault Crypto User" on the key.
+"""
+
+import base64
+import binascii
+import os
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey, EllipticCurvePublicNumbers
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from shared.clients.foreign_answers import foreign, json_object, stranger
+from shared.clients.registry_address import on_loopback
+from shared.clients.transient import transient
+from shared.errors import Code, PermanentError, TransientError
+from shared.values.texts import shortened
+
+API_VERSION: Final = "7.4"
+TIMEOUT: Final = (10.0, 30.0)
+_HALF: Final = 32  # bytes of each of the two numbers of a signature
+
+
+class KeyVaultSigner:
+    """One version of one key, by its identifier ``https://<vault>/keys/<name>/<version>``.
+
+    Implements :class:`shared.signing.keys.Signer`. ``token`` gives an access token for the vault.
+    """
+
+    def __init__(self, key_id: str, token: Callable[[], str]) -> None:
+        self._url = _checked(key_id)
+        self._token = token
+        self._session = requests.Session()
+        self._lock = threading.Lock()
+        self._public: EllipticCurvePublicKey | None = None
+
+    @property
+    def public_key(self) -> EllipticCurvePublicKey:
+        """The key that verifies what it signs; asked for once."""
+        with self._lock:
+            if self._public is None:
+                self._public = _public_key(self._ask("GET", "", None).get("key"), self._url)
+            return self._public
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """The signature of a SHA-256 digest, in DER: the vault gives the two numbers one after the other."""
+        answer = self._ask("POST", "/sign", {"alg": "ES256", "value": _encoded(digest)})
+        raw = _decoded(answer.get("value"))
+        if len(raw) != 2 * _HALF:
+            raise stranger(f"the key vault {self._host}", f"a signature of {len(raw)} bytes")
+        first, second = (int.from_bytes(half, "big") for half in (raw[:_HALF], raw[_HALF:]))
+        return encode_dss_signature(first, second)
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self._url).netloc
+
+    def _ask(self, method: str, path: str, body: Mapping[str, str] | None) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        try:
+            response = self._session.request(
+                method,
+                f"{self._url}{path}?api-version={API_VERSION}",
+                json=body,
+                headers=headers,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise _unavailable(f"the key vault {self._host} did not answer: {type(error).__name__}") from None
+        if instead := foreign(response.status_code, response.headers.get("Content-Type")):
+            raise stranger(f"the key vault {self._host}", instead)
+        if response.status_code in {408, 429} or response.status_code >= 500:
+            raise _unavailable(f"the key vault {self._host} answered {response.status_code}")
+        if response.status_code != 200:
+            reason = (
+                f"the key vault {self._host} refused with {response.status_code} {_said(response)}; check"
+                " EDGETRAIN_SIGNING__KEY_VAULT_KEY, that the key is enabled, and the app's role Key Vault Crypto User"
+            )
+            raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+        return json_object(response.content, f"the key vault {self._host}")
+
+
+def vault_token(environment: Mapping[str, str]) -> str:
+    """A token for Key Vault of the identity that the app runs as, from the endpoint that App Service gives each app."""
+    try:
+        endpoint, secret = environment["IDENTITY_ENDPOINT"], environment["IDENTITY_HEADER"]
+    except KeyError:
+        reason = (
+            "there is no login for the key vault: give the app a managed identity with the role Key Vault Crypto User,"
+            " or set EDGETRAIN_SIGNING__PRIVATE_KEY_FILE instead"
+        )
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
+    query = {"resource": "https://vault.azure.net", "api-version": "2019-08-01"}
+    try:
+        response = requests.get(
+            endpoint, params=query, headers={"X-IDENTITY-HEADER": secret}, timeout=TIMEOUT, allow_redirects=False
+        )
+    except requests.RequestException as error:
+        raise _unavailable(f"the app's identity endpoint did not answer: {type(error).__name__}") from None
+    if response.status_code != 200:
+        raise _unavailable(f"the app's identity endpoint answered {response.status_code}")
+    token = json_object(response.content, "the app's identity endpoint").get("access_token")
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        raise stranger("the app's identity endpoint", "JSON without a token")
+    return token
+
+
+def key_vault_signer(key_id: str) -> KeyVaultSigner:
+    """Signs with this key as the app's managed identity."""
+    return KeyVaultSigner(key_id, partial(vault_token, os.environ))
+
+
+def _checked(key_id: str) -> str:
+    parts = urlsplit(key_id.strip().rstrip("/"))
+    pieces = parts.path.strip("/").split("/")
+    secure = parts.scheme == "https" or (parts.scheme == "http" and on_loopback(key_id))
+    if not secure or not parts.hostname or parts.query or len(pieces) != 3 or pieces[0] != "keys" or not all(pieces):
+        reason = (
+            "EDGETRAIN_SIGNING__KEY_VAULT_KEY must be a key's identifier with its version, like"
+            " https://<vault>.vault.azure.net/keys/<name>/<version>"
+        )
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+    return f"{parts.scheme}://{parts.netloc}/{'/'.join(pieces)}"
+
+
+def _public_key(key: object, url: str) -> EllipticCurvePublicKey:
+    if not isinstance(key, dict) or key.get("crv") != "P-256" or key.get("kty") not in {"EC", "EC-HSM"}:
+        reason = f"the key {url} is not one of the curve P-256; make one with `az keyvault key create --kty EC`"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+    x, y = (int.from_bytes(_decoded(key.get(part)), "big") for part in ("x", "y"))
+    try:
+        return EllipticCurvePublicNumbers(x, y, SECP256R1()).public_key()
+    except ValueError:
+        raise stranger(f"the key vault {urlsplit(url).netloc}", "a key that is no point of the curve") from None
+
+
+def _encoded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")
+
+
+def _decoded(value: object) -> bytes:
+    text = value if isinstance(value, str) else ""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (ValueError, binascii.Error):
+        return b""
+
+
+def _said(response: requests.Response) -> str:
+    try:
+        return shortened(str(response.json()["error"]["code"]))
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _unavailable(cause: str) -> TransientError:
+    return transient(cause, check="the key vault's health and the network between the app and it")

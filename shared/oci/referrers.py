@@ -1,0 +1,148 @@
+"""Artifacts attached to an image in its repository: manifests whose ``subject`` is the image (OCI 1.1, "referrers").
+
+A registry that knows referrers says so in its answer (``OCI-Subject``). Others, Distribution 2 among them, get an index
+of an image's artifacts under the tag ``sha256-<hex>``, the fallback of the specification, which every client reads.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any, Final, Protocol
+
+from shared.errors import TransientError
+from shared.oci.images import Descriptor, named_digest
+from shared.oci.media_types import OCI_INDEX, OCI_MANIFEST
+from shared.oci.references import digest_of
+from shared.oci.transfer import ImageRegistry
+
+EMPTY_CONFIG: Final = "application/vnd.oci.empty.v1+json"
+_EMPTY: Final = b"{}"
+_MOST_RACES: Final = 5
+MOST_REFERRERS: Final = 200
+"""Of one image; whoever may push could attach any number."""
+
+
+class ReferrersRegistry(ImageRegistry, Protocol):
+    """A registry that can also list what is attached to an image."""
+
+    def get_referrers(self, repository: str, digest: str) -> bytes | None:
+        """The index of what is attached to a manifest; None when the registry does not keep one itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A document to attach; ``annotations`` can be read without fetching it."""
+
+    media_type: str
+    content: bytes
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referrer:
+    """What an image's index says of an attached artifact; all of it is only what somebody wrote there."""
+
+    digest: str
+    artifact_type: str
+    annotations: Mapping[str, str]
+
+
+def fallback_tag(digest: str) -> str:
+    """The tag of the index of what is attached to a manifest."""
+    return digest.replace(":", "-")
+
+
+def attach(registry: ReferrersRegistry, repository: str, subject: Descriptor, artifact: Artifact) -> str:
+    """Attach a document to an image that is in the repository; returns the digest of its manifest. Safe to repeat."""
+    layer = Descriptor(artifact.media_type, digest_of(artifact.content), len(artifact.content))
+    config = Descriptor(EMPTY_CONFIG, digest_of(_EMPTY), len(_EMPTY))
+    for blob, content in ((config, _EMPTY), (layer, artifact.content)):
+        if not registry.has_blob(repository, blob.digest):
+            registry.put_blob(repository, blob.digest, BytesIO(content))
+    manifest = _encoded(
+        {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "artifactType": artifact.media_type,
+            "config": config.to_json(),
+            "layers": [layer.to_json()],
+            "subject": subject.to_json(),
+            "annotations": dict(artifact.annotations),
+        }
+    )
+    digest = digest_of(manifest)
+    if not registry.put_manifest(repository, digest, manifest, media_type=OCI_MANIFEST):
+        entry = Descriptor(OCI_MANIFEST, digest, len(manifest)).to_json()
+        entry |= {"artifactType": artifact.media_type, "annotations": dict(artifact.annotations)}
+        _note(registry, repository, subject.digest, entry)
+    return digest
+
+
+def referrers(registry: ReferrersRegistry, repository: str, digest: str) -> tuple[Referrer, ...]:
+    """What is attached to an image, at most :data:`MOST_REFERRERS`, the first ones first."""
+    index = registry.get_referrers(repository, digest)
+    if index is None:
+        stored = registry.get_manifest(repository, fallback_tag(digest))
+        index = stored.body if stored is not None else None
+    return tuple(_readable(_entries(index)))
+
+
+def attached(registry: ReferrersRegistry, repository: str, referrer: Referrer, *, to: str) -> bytes | None:
+    """The document of a referrer; None when it is gone, or is no single document attached to the digest ``to``."""
+    stored = registry.get_manifest(repository, referrer.digest)
+    if stored is None:
+        return None
+    try:
+        manifest = json.loads(stored.body)
+        subject, layers = named_digest(manifest["subject"]), manifest["layers"]
+        if subject != to or len(layers) != 1:
+            return None
+        layer = named_digest(layers[0])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return registry.get_blob(repository, layer) if registry.has_blob(repository, layer) else None
+
+
+def _note(registry: ImageRegistry, repository: str, digest: str, entry: dict[str, Any]) -> None:
+    """Add an entry to the index; a registry has no compare and swap, so it is looked at again until it is there."""
+    tag = fallback_tag(digest)
+    for _ in range(_MOST_RACES):
+        stored = registry.get_manifest(repository, tag)
+        entries = _entries(stored.body if stored is not None else None)
+        if any(each.get("digest") == entry["digest"] for each in entries):
+            return
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries, entry]}
+        registry.put_manifest(repository, tag, _encoded(index), media_type=OCI_INDEX)
+    raise TransientError(f"other writers change what is attached to {repository}@{digest}; it is tried again")
+
+
+def _entries(index: bytes | None) -> list[dict[str, Any]]:
+    if index is None:
+        return []
+    try:
+        entries = json.loads(index)["manifests"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def _readable(entries: list[dict[str, Any]]) -> list[Referrer]:
+    found = []
+    for entry in entries[:MOST_REFERRERS]:
+        annotations = entry.get("annotations")
+        try:
+            found.append(
+                Referrer(
+                    digest=named_digest(entry),
+                    artifact_type=str(entry.get("artifactType", "")),
+                    annotations=annotations if isinstance(annotations, dict) else {},
+                )
+            )
+        except ValueError:
+            continue
+    return found
+
+
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,66 @@
+"""Signed statements attached to an image, where cosign puts its own: one bundle a referrer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.oci.images import Descriptor
+from shared.oci.referrers import Artifact, ReferrersRegistry, attach, attached, referrers
+from shared.signing.bundles import MEDIA_TYPE, Signed, open_bundle, sign
+from shared.signing.dsse import EnvelopeError
+from shared.signing.keys import Signer, TrustedKeys
+from shared.signing.statements import Statement
+
+PREDICATE: Final = "dev.sigstore.bundle.predicateType"
+CONTENT: Final = "dev.sigstore.bundle.content"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A signed statement as it is attached to an image: by the digest of its manifest, and as a bundle."""
+
+    digest: str
+    bundle: bytes
+    signed: Signed
+
+    @property
+    def predicate(self) -> dict[str, Any]:
+        """What it says."""
+        return dict(self.signed.statement.predicate)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachments:
+    """The signed statements of images in one registry."""
+
+    registry: ReferrersRegistry
+
+    def bundles(self, repository: str, digest: str, predicate_type: str) -> Iterator[tuple[str, bytes]]:
+        """The bundles that say to be of that type, each with its manifest's digest; the last attached first."""
+        for referrer in reversed(referrers(self.registry, repository, digest)):
+            if referrer.artifact_type == MEDIA_TYPE and referrer.annotations.get(PREDICATE) == predicate_type:
+                content = attached(self.registry, repository, referrer, to=digest)
+                if content is not None:
+                    yield referrer.digest, content
+
+    def find(self, repository: str, digest: str, predicate_type: str, keys: TrustedKeys) -> Attached | None:
+        """The last statement of that type that is signed by one of the keys; None when there is none.
+
+        That it is attached to the image does not say that it speaks of it: see its subjects.
+        """
+        for manifest, bundle in self.bundles(repository, digest, predicate_type):
+            try:
+                signed = open_bundle(bundle, keys)
+            except EnvelopeError:
+                continue
+            if signed.statement.predicate_type == predicate_type:
+                return Attached(digest=manifest, bundle=bundle, signed=signed)
+        return None
+
+    def add(self, repository: str, subject: Descriptor, statement: Statement, signer: Signer) -> Attached:
+        """Sign a statement and attach it to an image of the repository."""
+        bundle = sign(statement, signer)
+        annotations = {CONTENT: "dsse-envelope", PREDICATE: statement.predicate_type}
+        artifact = Artifact(media_type=MEDIA_TYPE, content=bundle, annotations=annotations)
+        digest = attach(self.registry, repository, subject, artifact)
+        return Attached(digest=digest, bundle=bundle, signed=Signed(statement, signer.public_key))

@@ -1,0 +1,67 @@
+"""Signs images: the statements about each, attached in an order that makes the image's own signature the last.
+
+So an image that is signed has everything else too, and a build that was interrupted is seen by its missing signature.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shared.oci.images import Descriptor, Image
+from shared.oci.media_types import OCI_MANIFEST
+from shared.oci.referrers import ReferrersRegistry
+from shared.signing.attachments import Attached, Attachments
+from shared.signing.keys import Signer, TrustedKeys
+from shared.signing.statements import IMAGE, SBOM, Statement, Subject
+
+
+class ImageSigner(Protocol):
+    """Signs images of a registry, and reads what was signed there."""
+
+    def is_signed(self, repository: str, digest: str) -> bool:
+        """Whether the image was signed with the own key."""
+
+    def sbom(self, repository: str, digest: str) -> dict[str, Any]:
+        """The bill of materials that is attached to an image by a trusted key; empty when there is none."""
+
+    def sign(self, repository: str, image: Image, statements: Sequence[Statement]) -> None:
+        """Attach these statements to the image, and then its signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSignatures:
+    """Implements :class:`ImageSigner` with one key; what others signed counts by the ``trusted`` keys."""
+
+    registry: ReferrersRegistry
+    signer: Signer
+    trusted: TrustedKeys
+
+    def is_signed(self, repository: str, digest: str) -> bool:
+        """Whether the image was signed with the own key."""
+        own = TrustedKeys((self.signer.public_key,))
+        found = Attachments(self.registry).find(repository, digest, IMAGE, own)
+        return found is not None and found.signed.statement.speaks_of(digest, name=repository)
+
+    def sbom(self, repository: str, digest: str) -> dict[str, Any]:
+        """The bill of materials that is attached to an image by a trusted key; empty when there is none."""
+        found = Attachments(self.registry).find(repository, digest, SBOM, self.trusted)
+        if found is None or not found.signed.statement.speaks_of(digest, name=repository):
+            return {}
+        return found.predicate
+
+    def sign(self, repository: str, image: Image, statements: Sequence[Statement]) -> None:
+        """Attach these statements to the image, and then its signature."""
+        subject = Descriptor(OCI_MANIFEST, image.digest, len(image.manifest))
+        attachments = Attachments(self.registry)
+        for statement in (*statements, about_image(repository, image.digest, IMAGE, {})):
+            attachments.add(repository, subject, statement, self.signer)
+
+    def attach(self, repository: str, subject: Descriptor, statement: Statement) -> Attached:
+        """Attach one more statement to an image."""
+        return Attachments(self.registry).add(repository, subject, statement, self.signer)
+
+
+def about_image(repository: str, digest: str, predicate_type: str, predicate: Mapping[str, Any]) -> Statement:
+    """A statement whose subject is an image."""
+    subject = Subject(repository, digest.removeprefix("sha256:"))
+    return Statement(subjects=(subject,), predicate_type=predicate_type, predicate=predicate)
