@@ -6,6 +6,7 @@ what the image consists of, where it comes from, the model's folder and, last, t
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -78,15 +79,16 @@ def build_image(
         image = _made(command, parts, base, facts, artifacts=artifacts, registry=registry, signer=signer)
         digest, size = image.digest, image.size
     reference = f"{registry.host}/{name.repository}@{digest}"
-    built.keep(
-        KnownImage(
-            run_id=command.lineage.run_id,
-            pipeline=pipeline,
-            reference=reference,
-            parents=(f"{base.repository}@{base.digest}",),
-            at=command.created_at,
-        )
+    known_as = KnownImage(
+        run_id=command.lineage.run_id,
+        pipeline=pipeline,
+        reference=reference,
+        parents=(f"{base.repository}@{base.digest}",),
+        at=command.created_at,
     )
+    built.keep(known_as)
+    if command.for_run:
+        built.keep(replace(known_as, run_id=command.for_run))
     return BuiltImage(repository=name.repository, digest=digest, reference=reference, size=size)
 
 
@@ -109,7 +111,7 @@ def _made(
         image = describe(append(base.image, layer, created=command.created_at, comment=comment), facts)
         push_image(registry, image, name, Parts(files={layer.descriptor.digest: file}, repository=base.repository))
     below = signer.sbom(base.repository, base.digest)
-    signer.sign(name.repository, image, _statements(command, parts, base, image, files, below))
+    signer.sign(name.repository, image.descriptor, _statements(command, parts, base, image, files=files, below=below))
     return image
 
 
@@ -118,6 +120,7 @@ def _statements(
     parts: ScoringParts,
     base: FoundImage,
     image: Image,
+    *,
     files: Sequence[ModelFile],
     below: Mapping[str, Any],
 ) -> list[Statement]:

@@ -14,10 +14,13 @@ from pathlib import Path
 from activities.build_image import build_image
 from benchmarks.peaks import peak_megabytes
 from shared.clients.container_registry import ContainerRegistryClient
+from shared.clients.ledger.built_images import BuiltImageLedger
 from shared.messages import BuildImage, BuiltImage, FrozenJob, Lineage
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.job_trees import JobTree
 from tests.support.image_registry import pinned_images
+from tests.support.memory_tables import MemoryTables
+from tests.support.signing import image_signatures
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = FOLDER = "digits"
@@ -50,8 +53,15 @@ def append_model(client: ContainerRegistryClient, run_id: str, folder: Path) -> 
         metrics={"accuracy": 0.95},
     )
     command = BuildImage(lineage=lineage, model_path="outputs/model", created_at=datetime(2026, 5, 1, tzinfo=UTC))
-    images = pinned_images(client)
-    return build_image(command, artifacts=Folder(folder), code=Deployed(), registry=client, images=images)
+    return build_image(
+        command,
+        artifacts=Folder(folder),
+        code=Deployed(),
+        registry=client,
+        images=pinned_images(client),
+        signer=image_signatures(client),
+        built=BuiltImageLedger(MemoryTables().table("targets")),
+    )
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ from local_stack.stack_hub.engine import configure_podman, find
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.scoring_images import ScoringParts, scoring_parts
 from tests.support.registry import RunningRegistry, running_registry
+from tests.support.signing import image_signatures
 
 SIZES = {"4 kB": 4_000, "200 MB": 200_000_000}  # random bytes: nothing to gain by compressing, the worst case
 REPETITIONS = 3
@@ -64,7 +65,7 @@ def run() -> list[Row]:
     with TemporaryDirectory(prefix="containerize-") as folder, running_registry(Path(folder, "registry")) as registry:
         with registry.client() as client:
             base = partial(debian_base, cache, _quiet)
-            ensure_dependency_image(parts, registry=client, make_base=base, cache=cache, say=_quiet)
+            ensure_dependency_image(parts, signatures=image_signatures(client), make_base=base, cache=cache, say=_quiet)
         work = Path(folder, "work")
         buildah = Buildah(Path(folder, "engine"), registry, parts)
         methods: dict[str, Callable[[str, Path], Measured]] = {

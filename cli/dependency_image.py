@@ -1,13 +1,14 @@
 """Make the image that a pipeline trains in and its models are put on: a base, Python libraries, the scoring server.
 
 Once per lock file. Its name is ``scoring/<training folder>:<environment key>``, in the registry of the app's settings
-(EDGETRAIN_CONTAINER_REGISTRY__URL, __USERNAME, __PASSWORD). What is there already stays. Its digest is pinned in the
+(EDGETRAIN_CONTAINER_REGISTRY__URL, __USERNAME, __PASSWORD), signed with the key of EDGETRAIN_SIGNING__... together with
+the list of its packages. What is there already and signed stays. Its digest is pinned in the
 ledger (AzureWebJobsStorage), so that a tag that is moved later is refused; without that setting the first run pins it.
 """
 
 import gzip
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,17 +18,23 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.base_image import BUILD_TIME, SUITE, base_layer
+from cli.image_packages import installed_packages
 from cli.layer_cache import CachedLayer, LayerCache, Say
 from cli.site_layer import SITE, site_layer
 from shared.clients.container_registry import connect
 from shared.clients.ledger import Ledger
+from shared.clients.signers import connect as connect_signer
+from shared.clients.signers import trusted_keys
 from shared.errors import Code, PermanentError
 from shared.oci.images import Image, Layer, append, configure, describe, empty_image, timestamp
 from shared.oci.layers import compress_layer
 from shared.oci.references import ImageName, parse_name
-from shared.oci.transfer import ImageRegistry, Parts, find_image, push_image
+from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, push_image
 from shared.pipelines import Pipelines
-from shared.settings import ContainerRegistry
+from shared.settings import ContainerRegistry, Signing
+from shared.signing.image_signatures import ImageSignatures, about_image
+from shared.signing.sbom import packages_bom
+from shared.signing.statements import SBOM
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.pinned_images import ImagePin, moved
 from shared.training_code.scoring_images import APP_ROOT, MODEL_ROOT, SCORING_PORT, ScoringParts, scoring_parts
@@ -48,11 +55,12 @@ _COMMAND = ("--port", str(SCORING_PORT))
 
 
 class Environment(BaseSettings):
-    """The app settings that name the registry."""
+    """The app settings that name the registry, and the keys."""
 
     model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
     container_registry: ContainerRegistry
+    signing: Signing = Signing()
 
 
 class LedgerEnvironment(BaseSettings):
@@ -89,25 +97,58 @@ BaseMaker = Callable[[], Base]
 def ensure_dependency_image(
     parts: ScoringParts,
     *,
-    registry: ImageRegistry,
+    signatures: ImageSignatures,
     make_base: BaseMaker,
     cache: LayerCache,
     say: Say,
     rebuild: bool = False,
+    adopt: bool = False,
 ) -> str:
-    """Make and push the dependency image unless it is there; returns its digest."""
-    name = parts.dependency_image
-    if not rebuild:
-        known = find_image(registry, name)
-        if known is not None:
-            say(f"{registry.host}/{name} is there already ({known.digest})")
-            return known.digest
+    """Make, push and sign the dependency image unless it is there with our signature; returns its digest.
+
+    An image without one is signed when the same bytes come out here, or with ``adopt``, the operator's word for it;
+    otherwise :class:`PermanentError` (signature_refused).
+    """
+    name, registry = parts.dependency_image, signatures.registry
+    known = None if rebuild else find_image(registry, name)
+    if known is not None and signatures.is_signed(known.repository, known.digest):
+        say(f"{registry.host}/{name} is there already, and signed ({known.digest})")
+        return known.digest
+    if known is not None and adopt:
+        sign_dependency_image(known, {}, signatures, cache, say)
+        return known.digest
     base = make_base()
     image, files = assembled(parts, base, cache, say)
-    say(f"pushing {registry.host}/{name} ({image.size / 1e6:.0f} MB)")
-    push_image(registry, image, name, Parts(files=files, repository=base.parts.repository))
+    if known is not None and known.digest != image.digest:
+        raise PermanentError(_unsigned(registry.host, name, known.digest), code=Code.SIGNATURE_REFUSED)
+    if known is None:
+        say(f"pushing {registry.host}/{name} ({image.size / 1e6:.0f} MB)")
+        push_image(registry, image, name, Parts(files=files, repository=base.parts.repository))
+        known = find_image(registry, ImageName(name.repository, image.digest))
+    assert known is not None  # noqa: S101 - it was pushed above; for the type checker
+    sign_dependency_image(known, files, signatures, cache, say)
     say(f"{registry.host}/{name} is ready ({image.digest})")
     return image.digest
+
+
+def sign_dependency_image(
+    image: FoundImage, files: Mapping[str, Path], signatures: ImageSignatures, cache: LayerCache, say: Say
+) -> None:
+    """Sign an image of the registry, and the list of packages in it; ``files``: those of its layers that are here."""
+    say("listing the packages in it, and signing it")
+    packages = installed_packages(
+        image.image.layers, files, blobs=signatures.registry, repository=image.repository, cache=cache
+    )
+    bom = packages_bom(image.repository, image.digest, packages, created=BUILD_TIME)
+    statement = about_image(image.repository, image.digest, SBOM, bom)
+    signatures.sign(image.repository, image.descriptor, [statement])
+
+
+def _unsigned(host: str, name: ImageName, digest: str) -> str:
+    return (
+        f"{host}/{name} is {digest}, which is not signed with the key of the settings, and is not what these locks and"
+        " this base make here; build it anew with --rebuild, or, when you know who made it, sign it with --pin"
+    )
 
 
 def assembled(parts: ScoringParts, base: Base, cache: LayerCache, say: Say) -> tuple[Image, dict[str, Path]]:
@@ -203,7 +244,9 @@ def make_for(
     layers = LayerCache(cache)
     pipeline = Pipelines(app_root / "pipelines").get(name)
     parts = scoring_parts(JobFolders(app_root).read(pipeline.train.folder))
-    with connect(_registry_settings()) as registry:
+    settings = _settings()
+    signer, trusted = connect_signer(settings.signing), trusted_keys(settings.signing)
+    with connect(settings.container_registry) as registry:
 
         def make_base() -> Base:
             if base:
@@ -212,7 +255,13 @@ def make_for(
 
         before = registry.get_manifest(parts.dependency_image.repository, parts.dependency_image.reference)
         digest = ensure_dependency_image(
-            parts, registry=registry, make_base=make_base, cache=layers, say=say, rebuild=rebuild
+            parts,
+            signatures=ImageSignatures(registry, signer, trusted),
+            make_base=make_base,
+            cache=layers,
+            say=say,
+            rebuild=rebuild,
+            adopt=pin,
         )
         _keep_pin(
             parts.dependency_image,
@@ -242,9 +291,9 @@ def _keep_pin(name: ImageName, digest: str, *, host: str, pipeline: str, anew: b
         ledger.close()
 
 
-def _registry_settings() -> ContainerRegistry:
+def _settings() -> Environment:
     try:
-        return Environment().container_registry
+        return Environment()
     except ValidationError:
         reason = "say where the registry is: set EDGETRAIN_CONTAINER_REGISTRY__URL (and __USERNAME, __PASSWORD)"
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None

@@ -46,6 +46,20 @@ class LayerCache:
         """The layer of that key, built now when it is missing."""
         return self.get(key) or self._make(key, make)
 
+    def note(self, key: str, make: Callable[[], bytes]) -> bytes:
+        """A small text about layers that is kept beside them, made now when it is missing."""
+        file = self._folder / f"{key}.txt"
+        try:
+            return file.read_bytes()
+        except FileNotFoundError:
+            content = make()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self._folder, prefix="making-") as name:
+            unfinished = Path(name) / "note"
+            unfinished.write_bytes(content)
+            unfinished.replace(file)
+        return content
+
     def _make(self, key: str, make: Make) -> CachedLayer:
         self._folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self._folder, prefix="making-") as name:

@@ -173,16 +173,15 @@ def register_model(command: m.RegisterModel, s: Services) -> m.RegisteredModel:
 def build_image(command: m.BuildImage, s: Services) -> m.BuiltImage:
     from activities.build_image import build_image as body
 
-    built = body(
-        command, artifacts=s.driver, code=s.run_code, registry=s.container_registry, images=s.dependency_images
+    return body(
+        command,
+        artifacts=s.driver,
+        code=s.run_code,
+        registry=s.container_registry,
+        images=s.dependency_images,
+        signer=s.image_signatures,
+        built=s.ledger.built_images,
     )
-    if command.for_run:
-        pipeline = command.lineage.pipeline
-        known = m.KnownImage(
-            run_id=command.for_run, pipeline=pipeline, reference=built.reference, at=command.created_at
-        )
-        s.ledger.built_images.keep(known)
-    return built
 
 
 @_body_of(c.START_CANDIDATE)

@@ -47,7 +47,8 @@ def prepare(
     """
     names = list(pipelines)
     # Without the certificate authorities of the stack: the tools fetch packages from outside, as this machine does.
-    settings = {key: value for key, value in app_settings(endpoints).items() if not key.endswith(("_BUNDLE", "_FILE"))}
+    trust = ("_CA_BUNDLE", "SSL_CERT_FILE")
+    settings = {key: value for key, value in app_settings(endpoints).items() if not key.endswith(trust)}
     environment = dict(os.environ) | settings
     home = Path(endpoints["vm"]["home"])
     write_policy(home, endpoints["container_registry"]["host"], ROOT / "pipelines")

@@ -1,4 +1,4 @@
-"""The key by which the VM signs its receipts, generated once per state folder, so that the app knows it."""
+"""Keys that are generated once per state folder: the VM signs receipts with one, the app images with another."""
 
 from pathlib import Path
 from typing import Final
@@ -19,8 +19,12 @@ FILE: Final = "edgetrain/keys/site.pem"
 
 
 def ensure_site_key(home: Path) -> str:
-    """Make sure the VM has a key (mode 0600); returns the public half as PEM."""
-    file = home / FILE
+    """Make sure the VM has a key; returns the public half as PEM."""
+    return ensure_key(home / FILE)
+
+
+def ensure_key(file: Path) -> str:
+    """Make sure there is a private key in this file (mode 0600); returns the public half as PEM."""
     if not file.exists():
         fresh = generate_private_key(SECP256R1())
         write_private(file, fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"))

@@ -13,6 +13,7 @@ _TARGET: Final = "EDGETRAIN_TARGETS__HUB_VM__"
 _CLOUD: Final = "EDGETRAIN_TARGETS__CLOUD__"
 _AZURE_ML: Final = "EDGETRAIN_AZURE_ML__"
 _REGISTRY: Final = "EDGETRAIN_CONTAINER_REGISTRY__"
+_SIGNING: Final = "EDGETRAIN_SIGNING__"
 _ANNOUNCEMENTS: Final = "EDGETRAIN_ANNOUNCEMENTS__"
 _AZURE_ML_FIELDS: Final = (
     "metadata_url",
@@ -55,6 +56,8 @@ def app_settings(endpoints: dict[str, Any]) -> dict[str, str]:
         f"{_REGISTRY}URL": endpoints["container_registry"]["url"],
         f"{_REGISTRY}USERNAME": endpoints["container_registry"]["username"],
         f"{_REGISTRY}PASSWORD": endpoints["container_registry"]["password"],
+        f"{_SIGNING}PRIVATE_KEY_FILE": endpoints["signing"]["private_key_file"],
+        f"{_SIGNING}TRUSTED_KEYS": endpoints["signing"]["public_key"].replace("\n", "\\n"),
         "ServiceBusConnection": endpoints["service_bus"]["connection_string"],
         **_announcements(endpoints["event_grid"]),
     }

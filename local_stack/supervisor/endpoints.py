@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from local_stack.files import read_object
+from local_stack.files import read_object, write_private
+from local_stack.stack_hub.site_keys import ensure_key
 from local_stack.storage.azurite import connection_string, endpoint
 from local_stack.storage.sas import container_sas, listing_sas
 from local_stack.supervisor.blueprint import HOST, Blueprint
@@ -33,6 +34,7 @@ def collect(plan: Blueprint) -> Endpoints:
             "pull_username": plan.credentials.registry_pull_username,
             "pull_password": plan.credentials.registry_pull_password,
         },
+        "signing": _signing(plan.layout.signing_key),
         "azure_ml": _written(plan, "azure_ml"),
         "azure_arm": _written(plan, "azure_arm"),
         "service_bus": {"connection_string": plan.service_bus},
@@ -91,6 +93,14 @@ def _vm(plan: Blueprint) -> dict[str, Any]:
         "home": str(vm.home),
         "receipt_key": vm.receipt_key(),
     }
+
+
+def _signing(private: Path) -> dict[str, str]:
+    """The key pair of images; the public half is a file too, for whoever verifies something by hand."""
+    public, text = private.with_suffix(".pub"), ensure_key(private)
+    if not public.exists():
+        write_private(public, text)
+    return {"private_key_file": str(private), "public_key_file": str(public), "public_key": text}
 
 
 def _serving(folder: Path) -> dict[str, Any]:

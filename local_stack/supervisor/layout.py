@@ -52,6 +52,11 @@ class Layout:
         return self.root / "credentials.json"
 
     @property
+    def signing_key(self) -> Path:
+        """The private key that the app signs images with."""
+        return self.root / "signing" / "key.pem"
+
+    @property
     def endpoints(self) -> Path:
         """What clients of the running stack need."""
         return self.root / "endpoints.json"

@@ -85,6 +85,11 @@ class Image:
         return digest_of(self.manifest)
 
     @property
+    def descriptor(self) -> Descriptor:
+        """What points at the manifest."""
+        return Descriptor(OCI_MANIFEST, self.digest, len(self.manifest))
+
+    @property
     def size(self) -> int:
         """Bytes that a pull into an empty store moves."""
         return len(self.manifest) + len(self.config_blob) + sum(layer.size for layer in self.layers)

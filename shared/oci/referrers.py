@@ -5,7 +5,7 @@ of an image's artifacts under the tag ``sha256-<hex>``, the fallback of the spec
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final, Protocol
@@ -28,6 +28,9 @@ class ReferrersRegistry(ImageRegistry, Protocol):
 
     def get_referrers(self, repository: str, digest: str) -> bytes | None:
         """The index of what is attached to a manifest; None when the registry does not keep one itself."""
+
+    def blob_pieces(self, repository: str, digest: str) -> Iterator[bytes]:
+        """A blob of any size, in pieces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,30 +56,41 @@ def fallback_tag(digest: str) -> str:
     return digest.replace(":", "-")
 
 
-def attach(registry: ReferrersRegistry, repository: str, subject: Descriptor, artifact: Artifact) -> str:
-    """Attach a document to an image that is in the repository; returns the digest of its manifest. Safe to repeat."""
-    layer = Descriptor(artifact.media_type, digest_of(artifact.content), len(artifact.content))
+def attach(
+    registry: ReferrersRegistry, repository: str, subject: Descriptor, artifacts: Iterable[Artifact]
+) -> tuple[str, ...]:
+    """Attach documents to an image of the repository; returns the digests of their manifests. Safe to repeat."""
     config = Descriptor(EMPTY_CONFIG, digest_of(_EMPTY), len(_EMPTY))
-    for blob, content in ((config, _EMPTY), (layer, artifact.content)):
-        if not registry.has_blob(repository, blob.digest):
-            registry.put_blob(repository, blob.digest, BytesIO(content))
-    manifest = _encoded(
-        {
-            "schemaVersion": 2,
-            "mediaType": OCI_MANIFEST,
-            "artifactType": artifact.media_type,
-            "config": config.to_json(),
-            "layers": [layer.to_json()],
-            "subject": subject.to_json(),
-            "annotations": dict(artifact.annotations),
-        }
-    )
-    digest = digest_of(manifest)
-    if not registry.put_manifest(repository, digest, manifest, media_type=OCI_MANIFEST):
-        entry = Descriptor(OCI_MANIFEST, digest, len(manifest)).to_json()
-        entry |= {"artifactType": artifact.media_type, "annotations": dict(artifact.annotations)}
-        _note(registry, repository, subject.digest, entry)
-    return digest
+    _provide(registry, repository, config, _EMPTY)
+    digests, unknown = [], []
+    for artifact in artifacts:
+        layer = Descriptor(artifact.media_type, digest_of(artifact.content), len(artifact.content))
+        _provide(registry, repository, layer, artifact.content)
+        annotations = dict(artifact.annotations)
+        manifest = _encoded(
+            {
+                "schemaVersion": 2,
+                "mediaType": OCI_MANIFEST,
+                "artifactType": artifact.media_type,
+                "config": config.to_json(),
+                "layers": [layer.to_json()],
+                "subject": subject.to_json(),
+                "annotations": annotations,
+            }
+        )
+        digest = digest_of(manifest)
+        digests.append(digest)
+        if not registry.put_manifest(repository, digest, manifest, media_type=OCI_MANIFEST):
+            entry = Descriptor(OCI_MANIFEST, digest, len(manifest)).to_json()
+            unknown.append(entry | {"artifactType": artifact.media_type, "annotations": annotations})
+    if unknown:
+        _note(registry, repository, subject.digest, unknown)
+    return tuple(digests)
+
+
+def _provide(registry: ImageRegistry, repository: str, blob: Descriptor, content: bytes) -> None:
+    if not registry.has_blob(repository, blob.digest):
+        registry.put_blob(repository, blob.digest, BytesIO(content))
 
 
 def referrers(registry: ReferrersRegistry, repository: str, digest: str) -> tuple[Referrer, ...]:
@@ -104,15 +118,17 @@ def attached(registry: ReferrersRegistry, repository: str, referrer: Referrer, *
     return registry.get_blob(repository, layer) if registry.has_blob(repository, layer) else None
 
 
-def _note(registry: ImageRegistry, repository: str, digest: str, entry: dict[str, Any]) -> None:
-    """Add an entry to the index; a registry has no compare and swap, so it is looked at again until it is there."""
+def _note(registry: ImageRegistry, repository: str, digest: str, entries: list[dict[str, Any]]) -> None:
+    """Add entries to the index; a registry has no compare and swap, so it is looked at again until they are there."""
     tag = fallback_tag(digest)
     for _ in range(_MOST_RACES):
         stored = registry.get_manifest(repository, tag)
-        entries = _entries(stored.body if stored is not None else None)
-        if any(each.get("digest") == entry["digest"] for each in entries):
+        present = _entries(stored.body if stored is not None else None)
+        known = {entry.get("digest") for entry in present}
+        missing = [entry for entry in entries if entry["digest"] not in known]
+        if not missing:
             return
-        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*entries, entry]}
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [*present, *missing]}
         registry.put_manifest(repository, tag, _encoded(index), media_type=OCI_INDEX)
     raise TransientError(f"other writers change what is attached to {repository}@{digest}; it is tried again")
 

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from shared.oci.images import Image, choose_platform, named_digest, read_image
+from shared.oci.images import Descriptor, Image, choose_platform, named_digest, read_image
 from shared.oci.media_types import INDEXES, MANIFESTS, OCI_MANIFEST
 from shared.oci.references import ImageName
 
@@ -54,6 +54,12 @@ class FoundImage:
     repository: str
     digest: str
     image: Image
+    manifest: StoredManifest
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What points at the manifest as the registry keeps it."""
+        return Descriptor(self.manifest.media_type, self.digest, len(self.manifest.body))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +84,8 @@ def find_image(registry: ImageRegistry, name: ImageName) -> FoundImage | None:
         raise ValueError(f"it is a {stored.media_type}, not an image")
     manifest = json.loads(stored.body)
     config = json.loads(registry.get_blob(name.repository, named_digest(manifest.get("config"))))
-    return FoundImage(repository=name.repository, digest=stored.digest, image=read_image(manifest, config))
+    image = read_image(manifest, config)
+    return FoundImage(repository=name.repository, digest=stored.digest, image=image, manifest=stored)
 
 
 def push_image(registry: ImageRegistry, image: Image, name: ImageName, parts: Parts) -> None:

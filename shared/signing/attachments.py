@@ -1,6 +1,6 @@
 """Signed statements attached to an image, where cosign puts its own: one bundle a referrer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,10 +57,21 @@ class Attachments:
                 return Attached(digest=manifest, bundle=bundle, signed=signed)
         return None
 
-    def add(self, repository: str, subject: Descriptor, statement: Statement, signer: Signer) -> Attached:
-        """Sign a statement and attach it to an image of the repository."""
-        bundle = sign(statement, signer)
-        annotations = {CONTENT: "dsse-envelope", PREDICATE: statement.predicate_type}
-        artifact = Artifact(media_type=MEDIA_TYPE, content=bundle, annotations=annotations)
-        digest = attach(self.registry, repository, subject, artifact)
-        return Attached(digest=digest, bundle=bundle, signed=Signed(statement, signer.public_key))
+    def add(
+        self, repository: str, image: Descriptor, statements: Iterable[Statement], signer: Signer
+    ) -> tuple[Attached, ...]:
+        """Sign statements and attach them to an image of the repository."""
+        signed = [(Signed(statement, signer.public_key), sign(statement, signer)) for statement in statements]
+        artifacts = [
+            Artifact(
+                media_type=MEDIA_TYPE,
+                content=bundle,
+                annotations={CONTENT: "dsse-envelope", PREDICATE: each.statement.predicate_type},
+            )
+            for each, bundle in signed
+        ]
+        digests = attach(self.registry, repository, image, artifacts)
+        return tuple(
+            Attached(digest=digest, bundle=bundle, signed=each)
+            for digest, (each, bundle) in zip(digests, signed, strict=True)
+        )

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from shared.oci.images import Descriptor, Image
-from shared.oci.media_types import OCI_MANIFEST
+from shared.oci.images import Descriptor
 from shared.oci.referrers import ReferrersRegistry
 from shared.signing.attachments import Attached, Attachments
 from shared.signing.keys import Signer, TrustedKeys
@@ -24,7 +23,7 @@ class ImageSigner(Protocol):
     def sbom(self, repository: str, digest: str) -> dict[str, Any]:
         """The bill of materials that is attached to an image by a trusted key; empty when there is none."""
 
-    def sign(self, repository: str, image: Image, statements: Sequence[Statement]) -> None:
+    def sign(self, repository: str, image: Descriptor, statements: Sequence[Statement]) -> None:
         """Attach these statements to the image, and then its signature."""
 
 
@@ -49,16 +48,15 @@ class ImageSignatures:
             return {}
         return found.predicate
 
-    def sign(self, repository: str, image: Image, statements: Sequence[Statement]) -> None:
+    def sign(self, repository: str, image: Descriptor, statements: Sequence[Statement]) -> None:
         """Attach these statements to the image, and then its signature."""
-        subject = Descriptor(OCI_MANIFEST, image.digest, len(image.manifest))
-        attachments = Attachments(self.registry)
-        for statement in (*statements, about_image(repository, image.digest, IMAGE, {})):
-            attachments.add(repository, subject, statement, self.signer)
+        own = about_image(repository, image.digest, IMAGE, {})
+        Attachments(self.registry).add(repository, image, [*statements, own], self.signer)
 
-    def attach(self, repository: str, subject: Descriptor, statement: Statement) -> Attached:
-        """Attach one more statement to an image."""
-        return Attachments(self.registry).add(repository, subject, statement, self.signer)
+    def attach(self, repository: str, image: Descriptor, statement: Statement) -> Attached:
+        """Sign one statement and attach it to an image."""
+        (attached,) = Attachments(self.registry).add(repository, image, [statement], self.signer)
+        return attached
 
 
 def about_image(repository: str, digest: str, predicate_type: str, predicate: Mapping[str, Any]) -> Statement:

@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 CURVE: Final = "secp256r1"
 _PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL)
-_PREHASHED: Final = ECDSA(Prehashed(SHA256()))
+# By RFC 6979: the same statement gets the same signature, so that a repeat makes nothing new.
+_PREHASHED: Final = ECDSA(Prehashed(SHA256()), deterministic_signing=True)
 
 
 class Signer(Protocol):

@@ -15,6 +15,7 @@ from shared.training_code.pinned_images import PinnedImages
 from shared.training_code.scoring_images import scoring_parts
 from tests.support.jobs import a_job_tree
 from tests.support.memory_tables import MemoryTables
+from tests.support.signing import image_signatures
 from tests.support.workflow import START
 
 
@@ -108,9 +109,10 @@ def a_base_image(folder: Path, content: bytes = b"a base layer") -> tuple[Image,
 
 
 def with_dependency_image(registry: InMemoryRegistry, folder: Path, code: OneCode) -> Image:
-    """Push a small dependency image; forgets that it was uploaded."""
+    """Push and sign a small dependency image; forgets that it was uploaded."""
     image, parts = a_base_image(folder)
     push_image(registry, image, code.name, parts)
+    image_signatures(registry).sign(code.name.repository, image.descriptor, [])
     registry.uploaded.clear()
     return image
 
@@ -123,5 +125,5 @@ class AnyImage:
 
 
 def pinned_images(registry: ImageRegistry) -> PinnedImages:
-    """The dependency images of a registry, with pins in memory."""
-    return PinnedImages(registry, ImagePinLedger(MemoryTables().table("imagepins")))
+    """The dependency images of a registry, with pins in memory; whether they are signed is not looked at."""
+    return PinnedImages(registry, ImagePinLedger(MemoryTables().table("imagepins")), lambda _: None)

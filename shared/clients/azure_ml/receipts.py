@@ -5,11 +5,11 @@ import logging
 from typing import Any, Final
 
 from shared.clients.azure_ml.outputs import RunOutputs
-from shared.signing.dsse import EnvelopeError, opened
-from shared.signing.keys import public_key
 from shared.errors import Code, PermanentError
 from shared.messages import ReceiptSummary, SignatureState
 from shared.settings import Compute
+from shared.signing.dsse import EnvelopeError, opened
+from shared.signing.keys import public_key
 from shared.values.texts import shortened
 
 RECEIPT_FILE: Final = "outputs/receipt.json"  # written by site_agent/job/guard

@@ -36,6 +36,7 @@ from tests.support.job_installation import InstalledJob, install_for_tests
 from tests.support.job_orders import EVALUATE, TRAIN, order_text
 from tests.support.podman import TestPodman, running_podman
 from tests.support.registry import RunningRegistry, running_registry
+from tests.support.signing import image_signatures
 from tests.support.sshd import SshServer, running_sshd
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -373,7 +374,11 @@ def dependency_image(registry: RunningRegistry) -> str:
     quiet: Callable[[str], None] = lambda _: None  # noqa: E731
     with registry.client() as client:
         digest = ensure_dependency_image(
-            parts, registry=client, make_base=lambda: debian_base(cache, quiet), cache=cache, say=quiet
+            parts,
+            signatures=image_signatures(client),
+            make_base=lambda: debian_base(cache, quiet),
+            cache=cache,
+            say=quiet,
         )
     return f"{registry.host}/{parts.dependency_image.repository}@{digest}"
 

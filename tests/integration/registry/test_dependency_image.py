@@ -19,6 +19,7 @@ from tests.support.arrivals import EVALUATE, train_command
 from tests.support.azurite import running_azurite
 from tests.support.image_registry import a_base_image
 from tests.support.registry import RunningRegistry
+from tests.support.signing import image_signatures, signing_settings
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = "threadpoolctl==3.8.0\ntyping-extensions==4.16.0\n"
@@ -64,7 +65,8 @@ class Tool:
         return [sys.executable, "-m", "cli", "dependency-image", "--pipeline", self.pipeline, *where, *arguments]
 
     def environment(self) -> dict[str, str]:
-        return os.environ | {"EDGETRAIN_CONTAINER_REGISTRY__URL": self.registry.url} | self.more
+        settings = {"EDGETRAIN_CONTAINER_REGISTRY__URL": self.registry.url, **signing_settings(self.cache.parent)}
+        return os.environ | settings | self.more
 
     @property
     def name(self) -> ImageName:
@@ -115,7 +117,7 @@ def test_a_second_run_finds_the_image_and_a_rebuild_makes_the_same(tool: Tool) -
     first = tool.image().digest
 
     again = tool.run("--base-tar", str(tool.base))
-    assert f"is there already ({first})" in again.stdout
+    assert f"is there already, and signed ({first})" in again.stdout
 
     # Another cache: nothing is reused, and yet not a byte differs.
     tool.cache = tool.cache.parent / "a-cache-with-a-longer-name"
@@ -137,6 +139,11 @@ def test_the_image_is_pinned_and_a_tag_that_moved_is_refused(tool: Tool, tmp_pat
         with tool.registry.client() as client:
             push_image(client, moved, tool.name, Parts(repository=tool.name.repository))
 
+        unsigned = tool.run("--base-tar", str(tool.base))
+        assert (unsigned.returncode, moved.digest in unsigned.stderr) == (1, True)
+        assert "--rebuild" in unsigned.stderr
+        with tool.registry.client() as client:
+            image_signatures(client).sign(tool.name.repository, moved.descriptor, [])
         refused = tool.run()
         assert (refused.returncode, first.digest in refused.stderr) == (1, True)
         assert f"is pinned to {moved.digest}" in tool.run("--pin").stdout
@@ -238,7 +245,7 @@ def _names(tool: Tool, digest: str) -> set[str]:
 
 def _left_over(cache: Path) -> list[str]:
     """Everything but whole layers and their notes."""
-    return [path.name for path in (cache / "layers").iterdir() if path.suffix not in {".gz", ".json"}]
+    return [path.name for path in (cache / "layers").iterdir() if path.suffix not in {".gz", ".json", ".txt"}]
 
 
 def _wait_for_file(path: Path, process: "subprocess.Popen[bytes]") -> None:

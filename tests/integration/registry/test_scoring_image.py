@@ -19,12 +19,15 @@ from cli.dependency_image import debian_base, ensure_dependency_image
 from cli.layer_cache import LayerCache
 from local_stack.stack_hub import containers
 from local_stack.stack_hub.engine import configure_podman, find
+from shared.clients.ledger.built_images import BuiltImageLedger
 from shared.messages import BuildImage, BuiltImage, Lineage
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.scoring_images import scoring_parts
 from tests.support.builders import FINGERPRINT, a_run_request
 from tests.support.image_registry import OneCode, pinned_images
+from tests.support.memory_tables import MemoryTables
 from tests.support.registry import RunningRegistry
+from tests.support.signing import image_signatures
 from tests.support.training_folders import folder_modules
 from tests.support.workflow import START
 
@@ -96,14 +99,22 @@ def built(registry: RunningRegistry, model: LogisticRegression) -> BuiltImage:
     with registry.client() as client:
         ensure_dependency_image(
             scoring_parts(code.tree),
-            registry=client,
+            signatures=image_signatures(client),
             make_base=partial(debian_base, CACHE, print),
             cache=CACHE,
             say=print,
         )
         command = BuildImage(lineage=lineage, model_path="outputs/model", created_at=START)
         images = pinned_images(client)
-        return build_image(command, artifacts=SavedModel(model), code=code, registry=client, images=images)
+        return build_image(
+            command,
+            artifacts=SavedModel(model),
+            code=code,
+            registry=client,
+            images=images,
+            signer=image_signatures(client),
+            built=BuiltImageLedger(MemoryTables().table("targets")),
+        )
 
 
 def test_an_appended_image_scores(podman: Podman, open_registry: RunningRegistry, model: LogisticRegression) -> None:

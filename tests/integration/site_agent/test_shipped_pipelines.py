@@ -32,6 +32,7 @@ from tests.integration.training_driver import hub as hubs
 from tests.support.builders import a_training_order
 from tests.support.job_vm import Ended, Site, Vm
 from tests.support.scoring_image import ImageRegistry
+from tests.support.signing import image_signatures
 
 ROOT = Path(__file__).resolve().parents[3]
 AUTOLOG = ROOT / "tests/support/autolog"
@@ -125,7 +126,11 @@ def built(tree: JobTree, registry: ImageRegistry) -> str:
     )
     with connect(settings) as client:
         digest = ensure_dependency_image(
-            parts, registry=client, make_base=lambda: debian_base(cache, print), cache=cache, say=print
+            parts,
+            signatures=image_signatures(client),
+            make_base=lambda: debian_base(cache, print),
+            cache=cache,
+            say=print,
         )
     return f"{registry.address}/{parts.dependency_image.repository}@{digest}"
 

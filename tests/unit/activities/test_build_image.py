@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from activities.build_image import build_image
+from shared.clients.image_trust import ImageTrust
+from shared.clients.ledger.built_images import BuiltImageLedger
 from shared.clients.ledger.image_pins import ImagePinLedger
 from shared.errors import Code, PermanentError
 from shared.messages import BuildImage, BuiltImage, Lineage
@@ -24,6 +26,7 @@ from tests.support.image_registry import (
 )
 from tests.support.jobs import A_FROZEN_JOB, a_job_tree, a_sealed_tree
 from tests.support.memory_tables import MemoryTables
+from tests.support.signing import image_signatures, trusting
 from tests.support.workflow import START
 
 RUN = a_run_request().run_id
@@ -39,10 +42,20 @@ class Bench:
         self.code = OneCode()
         self.base = with_dependency_image(self.registry, folder, self.code)
         self.pins = ImagePinLedger(MemoryTables().table("imagepins"))
+        self.built = BuiltImageLedger(MemoryTables().table("targets"))
+        self.trusted = trusting()
 
     def build(self, command: BuildImage) -> BuiltImage:
-        images = PinnedImages(self.registry, self.pins)
-        return build_image(command, artifacts=self.artifacts, code=self.code, registry=self.registry, images=images)
+        trust = ImageTrust(self.registry, self.trusted)
+        return build_image(
+            command,
+            artifacts=self.artifacts,
+            code=self.code,
+            registry=self.registry,
+            images=PinnedImages(self.registry, self.pins, trust.require_dependency),
+            signer=image_signatures(self.registry),
+            built=self.built,
+        )
 
     def move_the_dependency_image(self) -> str:
         """Point its tag at another image; returns that one's digest."""
@@ -139,6 +152,13 @@ def test_a_dependency_image_that_was_moved_is_refused_until_it_is_pinned_anew(be
     assert "`edgetrain dependency-image --pipeline breast-cancer --pin`" in caught.value.reason
 
     bench.pins.pin_anew(bench.code.name, digest, START)
+    with pytest.raises(PermanentError) as unsigned:
+        bench.build(a_command())
+    assert unsigned.value.code is Code.SIGNATURE_REFUSED
+
+    moved = find_image(bench.registry, bench.code.name)
+    assert moved is not None
+    image_signatures(bench.registry).sign(moved.repository, moved.descriptor, [])
     second = bench.build(a_command())
     assert second.digest != first.digest
     assert bench.image().digest == second.digest

@@ -67,6 +67,7 @@ from tests.support.jobs import MemoryJobs, a_sealed_tree
 from tests.support.ledger_arrivals import join, open_runs
 from tests.support.memory_tables import MemoryTables
 from tests.support.memory_target import MemoryTarget
+from tests.support.signing import signing
 from tests.support.training import MemoryDriver, MemoryRegistry
 from tests.support.workflow import START
 
@@ -141,7 +142,7 @@ class World(Services):
         with_dependency_image(self.images, folder, OneCode(a_sealed_tree()))
         vm = Interrupted(self.vm, self._step, lambda: self.vm.locks == 0)
         self.__dict__ |= {
-            "settings": SimpleNamespace(compute=lambda _: SimpleNamespace(slots=1)),
+            "settings": SimpleNamespace(compute=lambda _: SimpleNamespace(slots=1), signing=signing(folder)),
             "pipelines": PIPELINES,
             "ledger": ledger,
             "hubs": Interrupted(self.hub, self._step),

@@ -9,7 +9,10 @@ from local_stack.supervisor.credentials import Credentials
 from local_stack.supervisor.environment import outward, service_environment
 from local_stack.supervisor.layout import InUseError, Layout
 from shared.clients.serving_targets import settings_of
+from shared.clients.signers import trusted_keys
 from shared.settings import Settings
+from shared.signing.keys import public_pem
+from tests.support.signing import a_key, trusting
 
 DEVELOPER = {"PATH": "/bin", "HOME": "/home/dev", "AWS_SECRET_ACCESS_KEY": "canary", "PIP_INDEX_URL": "https://index"}
 
@@ -105,6 +108,7 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
             "home": "/vm/home",
             "receipt_key": "-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----\n",
         },
+        "signing": {"private_key_file": "/keys/key.pem", "public_key": public_pem(a_key().public_key)},
         "azure_ml": {
             "metadata_url": "https://127.0.0.1:1/metadata/endpoints",
             "cloud": "Local",
@@ -165,6 +169,8 @@ def test_the_app_reads_exactly_what_the_stack_sets(
     assert target.host_key == "ssh-ed25519 AAAA"
     assert settings.azure_ml.metadata_url == "https://127.0.0.1:1/metadata/endpoints"
     assert settings.container_registry.password.get_secret_value() == "secret"
+    assert settings.signing.private_key_file == "/keys/key.pem"
+    assert trusted_keys(settings.signing) == trusting()
     assert settings.service_bus_connection_string is not None
     assert settings.service_bus_connection_string.get_secret_value() == "Endpoint=sb://127.0.0.1:5672"
     assert settings.announcements is not None

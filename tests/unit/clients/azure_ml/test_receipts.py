@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.receipts import ENVELOPE_FILE, PAYLOAD_TYPE, RECEIPT_FILE, read_receipt
-from shared.clients.dsse import pre_authentication
 from shared.errors import Code, PermanentError
 from shared.messages import ReceiptSummary, SignatureState
 from shared.settings import Compute
+from shared.signing.dsse import pre_authentication
 
 SITE, STRANGER = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
 RECEIPT: dict[str, Any] = {
