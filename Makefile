@@ -100,7 +100,7 @@ lock: .venv/.installed ## Write the pinned requirement files anew from the *.in 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) site_agent/requirements.in -c requirements.txt -o site_agent/requirements.txt
-	@for folder in $(filter-out training/common,$(JOBS)) tests/support/autolog; do \
+	@for folder in $(filter-out training/common,$(JOBS)) tests/support/autolog tests/support/model_signing; do \
 	  $(COMPILE) $(if $(UPGRADE),--upgrade) $$folder/requirements.in -o $$folder/requirements.txt || exit 1; done
 	@for kind in tabular files empty; do \
 	  work=training/.lock-$$kind && rm -rf $$work && mkdir $$work && template=cli/templates/$$kind/requirements && \

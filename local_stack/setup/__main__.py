@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from cli.terminal import heed_interrupts
 from local_stack.setup import node, packages
@@ -20,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local_stack.setup", description=__doc__)
     parser.add_argument("--benchmarks", action="store_true", help="also what only the benchmarks compare with")
     chosen = packages.PACKAGES + (packages.FOR_BENCHMARKS if parser.parse_args().benchmarks else ())
-    return _packages(chosen) or _node()
+    return _packages(chosen) or _node("Azurite", node.FOLDER) or _node("what only tests need", node.FOR_TESTS)
 
 
 def _packages(chosen: Sequence[packages.Package]) -> int:
@@ -43,17 +44,17 @@ def _packages(chosen: Sequence[packages.Package]) -> int:
     return 0
 
 
-def _node() -> int:
-    if node.is_current():
+def _node(what: str, folder: Path) -> int:
+    if node.is_current(folder):
         return 0
-    print("setup: Azurite from npm", flush=True)
+    print(f"setup: {what} from npm", flush=True)
     began = time.monotonic()
     try:
-        node.install()
+        node.install(folder)
     except node.NodeError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
-    print(f"setup: Azurite is installed ({time.monotonic() - began:.0f} s)", flush=True)
+    print(f"setup: {what} from npm is installed ({time.monotonic() - began:.0f} s)", flush=True)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The Node programs of the local stack (Azurite), installed as the lock file says."""
+"""The Node programs of the local stack (Azurite) and of the tests, installed as their lock files say."""
 
 import json
 import shutil
@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1]
+FOR_TESTS = FOLDER.parent / "tests" / "support" / "node"
 
 
 class NodeError(Exception):

@@ -12,6 +12,7 @@ from pathlib import Path
 from local_stack.prepare import prepare
 from local_stack.site_agent import site_agent
 from local_stack.supervisor import Stack
+from tests.support.other_verifiers import model_signing_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".local" / "cache"
@@ -42,5 +43,6 @@ def state_folder() -> Iterator[Path]:
 
 
 if __name__ == "__main__":
+    model_signing_environment()
     with running_stack("breast-cancer", "digits", "diabetes", "scans"):
         pass
