@@ -152,6 +152,7 @@ class Services:
 
     def trusted(self, image: str) -> None:
         """Refuse an image that nobody signed whose key is trusted."""
+        self.image_trust.require(image)
 
     @cached_property
     def smoke_samples(self) -> "SmokeSamples":
