@@ -152,6 +152,22 @@ def dependency_image(
     )
 
 
+@app.command("sign-image", rich_help_panel=PREPARING)
+@explained
+def sign_image(
+    image: Annotated[str, typer.Argument(metavar="REPOSITORY@sha256:...", help="In the registry of the settings.")],
+) -> None:
+    """Sign an image that the app did not sign: made before images were signed, by other tools, or with an old key.
+
+    With it you say that it may be run. The key is that of the app's settings (EDGETRAIN_SIGNING__...).
+    """
+    from cli.dependency_image import registry_settings
+    from cli.image_signing import sign
+
+    settings = registry_settings()
+    sign(image, settings.container_registry, settings.signing, say=progress())
+
+
 @app.command("base-image", rich_help_panel=PREPARING)
 @explained
 def base_image(cache: Cache = DEFAULT) -> None:

@@ -244,7 +244,7 @@ def make_for(
     layers = LayerCache(cache)
     pipeline = Pipelines(app_root / "pipelines").get(name)
     parts = scoring_parts(JobFolders(app_root).read(pipeline.train.folder))
-    settings = _settings()
+    settings = registry_settings()
     signer, trusted = connect_signer(settings.signing), trusted_keys(settings.signing)
     with connect(settings.container_registry) as registry:
 
@@ -291,7 +291,8 @@ def _keep_pin(name: ImageName, digest: str, *, host: str, pipeline: str, anew: b
         ledger.close()
 
 
-def _settings() -> Environment:
+def registry_settings() -> Environment:
+    """The settings of the registry and the keys; raises :class:`PermanentError` when there are none."""
     try:
         return Environment()
     except ValidationError:
