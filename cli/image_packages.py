@@ -27,7 +27,7 @@ _MOST_METADATA = 4 * 1024 * 1024
 class Blobs(Protocol):
     """Gives layers that are not on this machine."""
 
-    def blob_pieces(self, repository: str, digest: str) -> Iterator[bytes]:
+    def stream_blob(self, repository: str, digest: str) -> Iterator[bytes]:
         """A blob of any size, in pieces."""
 
 
@@ -70,7 +70,7 @@ def installed_packages(
             if file is not None:
                 with file.open("rb") as content:
                     return read_layer(content).to_json()
-            return read_layer(_Pieces(blobs.blob_pieces(repository, layer.digest))).to_json()
+            return read_layer(_Pieces(blobs.stream_blob(repository, layer.digest))).to_json()
 
         key = f"packages-{layer.digest.removeprefix('sha256:')}-{_RECIPE}"
         found = LayerContent.from_json(cache.note(key, read))

@@ -29,7 +29,7 @@ class ReferrersRegistry(ImageRegistry, Protocol):
     def get_referrers(self, repository: str, digest: str) -> bytes | None:
         """The index of what is attached to a manifest; None when the registry does not keep one itself."""
 
-    def blob_pieces(self, repository: str, digest: str) -> Iterator[bytes]:
+    def stream_blob(self, repository: str, digest: str) -> Iterator[bytes]:
         """A blob of any size, in pieces."""
 
 

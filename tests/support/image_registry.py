@@ -40,7 +40,7 @@ class InMemoryRegistry:
     def get_referrers(self, repository: str, digest: str) -> bytes | None:
         return None
 
-    def blob_pieces(self, repository: str, digest: str) -> Iterator[bytes]:
+    def stream_blob(self, repository: str, digest: str) -> Iterator[bytes]:
         yield self.blobs[repository, digest]
 
     def delete_manifest(self, repository: str, digest: str) -> None:

@@ -19,6 +19,7 @@ from shared.signing.image_signatures import about_image
 from shared.signing.keys import TrustedKeys
 from shared.signing.statements import IMAGE, MODEL, PROVENANCE, SBOM
 from tests.integration.signing.world import World
+from tests.support.memory_tables import memory_ledger
 from tests.support.signing import image_signatures, trusting
 from tests.support.training import MemoryDriver
 
@@ -152,7 +153,9 @@ def test_a_dependency_image_with_a_slipped_in_sitecustomize_trains_and_serves_no
     driver = MemoryDriver()
 
     def train() -> object:
-        return submit_training(world.order(), driver=driver, code=world.code, images=world.images)
+        return submit_training(
+            world.order(), driver=driver, code=world.code, images=world.images, runs=memory_ledger().runs
+        )
 
     for attempt in (world.build, train):
         with pytest.raises(PermanentError) as caught:
@@ -168,7 +171,7 @@ def test_a_pinned_dependency_image_that_lost_its_signature_trains_nothing(world:
     world.forget_attachments(world.code.name.repository, world.dependency.digest)
 
     with pytest.raises(PermanentError) as caught:
-        submit_training(world.order(), driver=driver, code=world.code, images=world.images)
+        submit_training(world.order(), driver=driver, code=world.code, images=world.images, runs=memory_ledger().runs)
     assert caught.value.code is Code.SIGNATURE_REFUSED
     assert driver.jobs == {}
 
