@@ -33,7 +33,7 @@ def model_files(folder: Path) -> tuple[ModelFile, ...]:
 
 def in_order(files: Iterable[ModelFile]) -> tuple[ModelFile, ...]:
     """Sorted by the parts of their paths."""
-    return tuple(sorted(files, key=lambda file: PurePosixPath(file.path).parts))
+    return tuple(sorted(files, key=lambda file: (PurePosixPath(file.path).parts, file.path)))
 
 
 def model_digest(files: Iterable[ModelFile]) -> str:
