@@ -11,7 +11,10 @@ from site_agent.job.sweep import remove_folder
 
 
 def keep(folder: RunFolder, kept: Path, run_id: str, *, most: int, engine: Engine) -> None:
-    """Move what is kept out of a run's folder; only the newest runs stay. Trouble with it fails nothing."""
+    """Move what is kept out of a run's folder; only the newest runs stay. Trouble with it fails nothing.
+
+    Of a folder with more files than it may have, or too deep ones, nothing is kept.
+    """
     with contextlib.suppress(OSError):
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)
         target = kept / run_id
@@ -19,7 +22,7 @@ def keep(folder: RunFolder, kept: Path, run_id: str, *, most: int, engine: Engin
         if most:
             target.mkdir(mode=0o700)
             for part in (folder.logs, folder.model, folder.evaluation, folder.champion):
-                if part.exists():
+                if part.exists() and folders.usage(part).files <= folders.MOST_FILES:
                     shutil.move(part, target / part.name)
         known = sorted(kept.iterdir(), key=lambda path: path.stat().st_mtime)
         for old in known[: max(0, len(known) - most)]:

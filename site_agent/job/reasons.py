@@ -17,6 +17,7 @@ from site_agent.job.container_logs import last_lines
 from site_agent.job.containers import ContainerResult, ContainerSpec, Stopped
 from site_agent.job.failures import JobError, OutsideError, TrainingError, bounded
 from site_agent.job.fields import shown_size
+from site_agent.job.folders import DEEPEST, MOST_FILES
 from site_agent.job.policy import Policy
 
 CODE_FOLDER: Final = "/edgetrain/code"
@@ -62,7 +63,8 @@ def _of_bounds(what: str, result: ContainerResult, spec: ContainerSpec, policy: 
             f"{shown_size(mount.most)} in {mount.target}" for mount in spec.mounts if mount.most is not None
         )
         return TrainingError(
-            f"{what} wrote more than it may: {bounds} (limits.output and limits.disk in {policy.file})"
+            f"{what} wrote more than it may: {bounds} (limits.output and limits.disk in {policy.file}), or more than"
+            f" {MOST_FILES:,} files, or folders more than {DEEPEST} deep"
         )
     if result.oom_killed:
         return _memory(what, spec, policy)

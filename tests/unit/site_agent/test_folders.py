@@ -1,4 +1,6 @@
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,54 @@ def test_a_folder_is_removed_whatever_is_in_it(tmp_path: Path) -> None:
 
     assert not folder.exists()
     assert (tmp_path / "kept").exists()
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """Folders so deep in each other that no path is long enough, with a file at the end and one half way."""
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    before = Path.cwd()
+    try:
+        os.chdir(folder)
+        for depth in range(3000):
+            Path("d").mkdir()
+            os.chdir("d")
+            if depth in (30, 2999):
+                Path("file").write_bytes(b"x")
+    finally:
+        os.chdir(before)
+    yield folder
+    subprocess.run(["rm", "-rf", folder], check=True)  # pytest cannot
+
+
+def test_folders_too_deep_count_as_too_many_files(deep: Path) -> None:
+    assert folders.usage(deep).files > folders.MOST_FILES
+
+
+def test_folders_too_deep_for_a_path_are_taken_as_far_as_they_are_looked_at_and_removed_whole(deep: Path) -> None:
+    half = deep.joinpath(*["d"] * 31, "file")
+    half.chmod(0o600)
+
+    folders.take(deep)
+    assert half.stat().st_mode & 0o777 == 0o644
+
+    folders.remove(deep)
+    assert not deep.exists()
+
+
+def test_names_that_folders_get_while_they_are_removed_are_not_those_of_others(tmp_path: Path) -> None:
+    """Every folder has one of the same name in it, a file beside it, and a link to what must stay."""
+    (tmp_path / "kept").mkdir()
+    folder = tmp_path / "f"
+    for place in (folder, folder / "a", folder / "a" / "a", folder / "b", folder / "b" / "a"):
+        place.mkdir()
+        (place / "x").write_bytes(b"x")
+        (place / "link").symlink_to(tmp_path / "kept")
+
+    folders.remove(folder)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 def test_a_link_in_the_place_of_a_folder_is_removed_and_not_followed(tmp_path: Path) -> None:

@@ -39,6 +39,15 @@ print("tried", flush=True)
 for number in range(150_000):
     (MODEL / f"{WORDS[number % len(WORDS)]}{number}").touch()
 """
+_DEEP: Final = """
+model()
+print("tried", flush=True)
+os.chdir(MODEL)
+for number in range(3000):
+    name = WORDS[number % len(WORDS)]
+    os.mkdir(name)
+    os.chdir(name)
+"""
 _NAMES: Final = """
 for place, word in enumerate(WORDS):
     attempt("a file", (MODEL / word).write_text, "0")
@@ -128,6 +137,7 @@ ATTACKS: Final = (
     Attack(name="huge-files", train=only(_HUGE), ends="failed", reason="limits.output"),
     Attack(name="sparse-files", train=training(_SPARSE), ends="completed"),
     Attack(name="many-files", train=only(_MANY), ends="failed"),
+    Attack(name="deep-folders", train=only(_DEEP), ends="failed", reason="deep"),
     Attack(name="names-of-files", train=training(_NAMES), ends="failed", always=True, on_guard=True),
     Attack(name="unicode-names-of-files", train=training(_UNICODE_NAMES), ends="completed", on_guard=True),
     Attack(name="symbolic-links", train=training(_LINKS), ends="completed", always=True, on_guard=True),
