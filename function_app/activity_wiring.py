@@ -229,10 +229,9 @@ def apply_plan(command: m.ApplyPlan, s: Services) -> m.Done:
 
 @_body_of(c.OBSERVE_TARGET)
 def observe_target(query: m.ObserveTarget, s: Services) -> m.Serving:
-    """What the target runs for the pipeline; the ledger keeps it too."""
-    serving = s.targets.open(query.target).observe(query.pipeline)
-    s.ledger.targets.saw(serving, at=datetime.now(UTC))
-    return serving
+    from activities.observe_target import observe_target as body
+
+    return body(query, known=s.ledger.targets, targets=s.targets, now=datetime.now(UTC))
 
 
 @_body_of(c.PLAN_RETURN)

@@ -23,10 +23,15 @@ def show(context: df.DurableOrchestrationContext, status: dict[str, Any]) -> Non
 
 
 def announce(
-    context: df.DurableOrchestrationContext, kind: RunEventKind, record: RunRecord
+    context: df.DurableOrchestrationContext,
+    kind: RunEventKind,
+    record: RunRecord,
+    *,
+    target: str = "",
+    number: int = 0,
 ) -> Generator[Any, Any, None]:
     """Publish a moment of a run. An announcement that cannot be sent never fails the run."""
-    event = RunEvent(kind=kind, occurred_at=context.current_utc_datetime, record=record)
+    event = RunEvent(kind=kind, occurred_at=context.current_utc_datetime, record=record, target=target, number=number)
     with suppress(Exception):
         yield from ANNOUNCE.call(context, event)
 

@@ -1,9 +1,13 @@
 """Build the messages of a run (training order, judgement, lineage, roll-out) from its request and its record. Pure."""
 
+from dataclasses import replace
+
 from shared.decisions.promotion.judgement import Challenger, judge
 from shared.decisions.promotion.judgement_by_record import judge_by_record
 from shared.messages import (
+    DELIVERY_SCHEMA,
     FAIR_COMPARISON_SCHEMA,
+    PLANNED_ROLLOUT,
     SEALED_SCHEMA,
     Champion,
     ChampionMeasurement,
@@ -86,12 +90,26 @@ def lineage_of(request: RunRequest, record: RunRecord) -> Lineage:
     )
 
 
-def rollout_to(target: TargetPlan, request: RunRequest, image: str) -> Rollout:
-    """The roll-out of the run's image to one target."""
-    return Rollout(
+def rollout_to(target: TargetPlan, request: RunRequest, record: RunRecord) -> Rollout:
+    """The roll-out of the run's image to one target. Runs of schemas before the delivery by plans go as they began."""
+    rollout = Rollout(
         run_id=request.run_id,
         pipeline=request.pipeline,
         target=target.name,
-        image=image,
+        image=record.image or "",
         health_seconds=target.health_seconds,
+    )
+    if request.schema < DELIVERY_SCHEMA:
+        return rollout
+    rule = request.plan.delivery
+    return replace(
+        rollout,
+        schema=PLANNED_ROLLOUT,
+        strategy=rule.strategy,
+        approval=rule.approval,
+        resources=rule.resources,
+        model=record.model or "",
+        version=record.version or "",
+        champion=record.champion_run_id,
+        record=record if rule.approval else None,
     )

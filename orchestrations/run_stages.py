@@ -11,11 +11,12 @@ import azure.durable_functions as df
 from orchestrations import await_compute, call_safely
 from orchestrations.failures import AttributedError
 from orchestrations.progress import announce, report
-from orchestrations.run_messages import comparison_with, judgement_on, lineage_of, rollout_to, training_order
+from orchestrations.roll_out_stage import roll_out_to_all
+from orchestrations.run_messages import comparison_with, judgement_on, lineage_of, training_order
 from orchestrations.stage_retries import Steps, retry_while_outside
 from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, READ_RECEIPT, RECORD_RUN, REGISTER_MODEL
+from shared.decisions.delivery.together import outcome_of
 from shared.decisions.snapshots.omissions import described
-from shared.decisions.training.failure_causes import common_failure_kind
 from shared.decisions.training.retry_schedule import retry_text
 from shared.formats.size_limits import bounded_metrics, bounded_record, bounded_targets
 from shared.messages import (
@@ -34,7 +35,6 @@ from shared.messages import (
     RunEventKind,
     RunRequest,
     Stage,
-    TargetResult,
     TrainedModel,
     TrainingEnd,
     TrainingPhase,
@@ -47,7 +47,6 @@ from shared.messages import (
 from shared.orchestration_ids import compute_id, delivery_id, image_id, registration_id, roll_out_id, training_id
 from shared.values.wire import from_wire, to_wire
 
-DELIVER_AGAIN = "that is not tried again by itself: when the cause is corrected, start a run with force"
 NOTHING_SAID = "the job on the VM reported nothing about the champion's model"
 
 
@@ -260,29 +259,16 @@ class Run:
         self.record = replace(self.record, image=self.image.reference)
 
     def roll_out(self) -> Steps:
-        """Roll out to all targets at the same time; a target whose roll-out fails keeps what it served before."""
-        assert self.image is not None  # noqa: S101 - deliver() came before; for the type checker
-        plans = self.request.plan.targets
-        ids = {plan.name: roll_out_id(self.request, plan.name) for plan in plans}
-        self.enter(Stage.ROLLING_OUT, targets=[plan.name for plan in plans], details=ids)
-        replies = yield self.context.task_all(
-            [
-                self.context.call_sub_orchestrator(
-                    "roll_out",
-                    to_wire(rollout_to(plan, self.request, self.image.reference)),
-                    ids[plan.name],
-                )
-                for plan in plans
-            ]
-        )
-        results = bounded_targets([from_wire(TargetResult, reply) for reply in replies])
+        """Roll out to all targets; a target whose roll-out fails serves what it served before."""
+        targets = self.request.plan.targets
+        ids = {target.name: roll_out_id(self.request, target.name) for target in targets}
+        self.enter(Stage.ROLLING_OUT, targets=[target.name for target in targets], details=ids)
+        results = bounded_targets((yield from roll_out_to_all(self.context, self.request, self.record)))
         self.record = replace(self.record, targets=results)
-        failed = "; ".join(f"{result.target}: {result.reason}" for result in results if not result.deployed)
-        if not any(result.deployed for result in results):
-            kind = common_failure_kind([result.failure_kind for result in results])
-            raise RunEndedError(Outcome.ROLLED_BACK, f"rolling_out: {failed}", kind)
-        reason = self.record.reason + (f"; not rolled out to {failed}; {DELIVER_AGAIN}" if failed else "")
-        self.end(Outcome.PROMOTED, reason)
+        outcome, said, kind = outcome_of(results)
+        if outcome is not Outcome.PROMOTED:
+            raise RunEndedError(outcome, said, kind)
+        self.end(Outcome.PROMOTED, self.record.reason + said)
 
     def keep(self) -> Steps:
         """Record the outcome in the ledger."""

@@ -43,7 +43,7 @@ def finalization_id(run_id: str) -> str:
 
 
 def goal_id(owner: str, target: str) -> str:
-    """Brings one target to a plan for a finalization or an action."""
+    """Brings one target to a plan: for a finalization or an action, or for a run whose other target failed."""
     plain = f"{owner}-goal-{target}"
     if len(plain) <= LONGEST:
         return plain
@@ -54,7 +54,12 @@ def children_of(request: RunRequest) -> tuple[str, ...]:
     """Every orchestration that the run's own may have started; they outlive it when it is terminated."""
     run_id = request.run_id
     own = (compute_id, training_id, delivery_id, registration_id, image_id)
-    return (*(name(run_id) for name in own), *(roll_out_id(request, target.name) for target in request.plan.targets))
+    targets = [target.name for target in request.plan.targets]
+    return (
+        *(name(run_id) for name in own),
+        *(roll_out_id(request, target) for target in targets),
+        *(goal_id(run_id, target) for target in targets),
+    )
 
 
 def roll_out_id(request: RunRequest, target: str) -> str:

@@ -88,8 +88,18 @@ async def _details(client: df.DurableOrchestrationClient, run_id: str, progress:
         ids = progress.get("details") or {name: f"{run_id}-{name}" for name in progress["targets"]}
         children = {name: await _custom_status(client, ids[name]) for name in progress["targets"]}
         doing = {name: (child.get("progress") or {}).get("doing", "waiting") for name, child in children.items()}
-        return {"targets": doing, "doing": ", ".join(sorted(set(doing.values())))}
+        shown = {"targets": doing, "doing": ", ".join(sorted(set(doing.values())))}
+        roll_outs = {name: _roll_out(child) for name, child in children.items()}
+        return shown | {"roll_outs": roll_outs} if any(roll_outs.values()) else shown
     return {}
+
+
+def _roll_out(child: dict[str, Any]) -> dict[str, Any]:
+    """Phase and numbers of a roll-out by plans; empty for one that has not begun, or from before there were plans."""
+    progress = child.get("progress")
+    if not isinstance(progress, dict) or "phase" not in progress:
+        return {}
+    return {key: value for key, value in progress.items() if key not in {"target", "doing"}}
 
 
 async def _custom_status(client: df.DurableOrchestrationClient, instance_id: str) -> dict[str, Any]:

@@ -119,12 +119,16 @@ class Quarantine:
 
 
 class RunEventKind(StrEnum):
-    """The moments of a run that are announced; each at most once for a run."""
+    """The moments of a run that are announced; each at most once for a run.
+
+    ``APPROVAL_WANTED``: once for each target, and again after each reminder's time.
+    """
 
     ACCEPTED = "accepted"
     TRAINING_STARTED = "training_started"
     TRAINED = "trained"
     REGISTERED = "registered"
+    APPROVAL_WANTED = "approval_wanted"
     DEPLOYED = "deployed"
     NOT_PROMOTED = "not_promoted"
     ROLLED_BACK = "rolled_back"
@@ -144,11 +148,16 @@ class RunEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEvent:
-    """A moment of a run: when it happened, and the record as it was then."""
+    """A moment of a run: when it happened, and the record as it was then.
+
+    ``target`` and ``number``: of a wish for approval; the first one has number 1.
+    """
 
     kind: RunEventKind
     occurred_at: datetime
     record: RunRecord
+    target: str = ""
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """What is published about a run: an event of its life as a CloudEvent. Pure.
 
 Type, source, subject and data are a contract with whoever subscribes: fields are added, never changed. The id is made
-of the run and the kind of event, so that subscribers can drop an event that is sent twice.
+of the run and the kind of event (for a wish for approval, also of target and number), so that subscribers can drop an
+event that is sent twice.
 """
 
 from dataclasses import dataclass
@@ -45,6 +46,9 @@ class RunEventData:
     model: Annotated[str | None, Field(description="name in the Azure ML registry, once it is registered")] = None
     version: ModelVersion = None
     image: Image = None
+    awaits_approval_for: Annotated[
+        str | None, Field(description="the target that somebody has to approve; null for every other kind of event")
+    ] = None
     deployed_to: Annotated[tuple[str, ...], Field(description="names of the targets that serve it now")] = ()
     schema: FormVersion = 1
 
@@ -65,8 +69,9 @@ class Announcement:
 def announcement(event: RunEvent) -> Announcement:
     """The CloudEvent of a moment of a run."""
     run_id, kind = event.record.run_id, event.kind.value
+    which = f"-{event.target}-{event.number}" if event.target else ""
     return Announcement(
-        id=f"{run_id}-{kind}",
+        id=f"{run_id}-{kind}{which}",
         type=f"{TYPE}.{kind}",
         source=f"/edgetrain/pipelines/{event.record.pipeline}",
         subject=f"runs/{run_id}",
@@ -99,5 +104,6 @@ def _data(event: RunEvent) -> RunEventData:
         model=record.model,
         version=record.version,
         image=record.image,
+        awaits_approval_for=event.target or None,
         deployed_to=tuple(result.target for result in record.targets if result.deployed),
     )

@@ -48,6 +48,11 @@ def after_failing(rollout: Rollout, state: RolloutState, failed: Failed, now: da
     return state, ReadDecision(now + _READ_AGAIN)
 
 
+def deadline_of(rollout: Rollout, state: RolloutState, now: datetime) -> datetime:
+    """Until when somebody may decide."""
+    return _deadline(replace(state, since=state.since or now), rollout.approval or ApprovalRule())
+
+
 def _wait(state: RolloutState, rule: ApprovalRule, now: datetime) -> Step:
     if now >= _announcement(state, rule):
         state = replace(state, announced=state.announced + 1)

@@ -28,13 +28,6 @@ class Moment:
         return self.serving is not None and plans.is_healthy(self.serving, run_id)
 
 
-def going_back(*, before: ServingPlan, reason: str, now: datetime) -> RolloutState:
-    """The state from which a finished roll-out is undone: its first action is the plan from before."""
-    return RolloutState(
-        phase=RolloutPhase.RETURNING, left=RolloutPhase.DONE, since=now, before=before, plan=before, reason=reason
-    )
-
-
 def next_step(at: Moment, state: RolloutState) -> Step:
     """More traffic for a candidate that is healthy: the next step of its canary, or all of it.
 

@@ -41,6 +41,7 @@ from shared.decisions.delivery.roll_out_events import (
     Failed,
     Look,
     Looked,
+    ReadDecision,
 )
 from shared.decisions.delivery.roll_out_moves import (
     ILL_LOOK,
@@ -105,7 +106,7 @@ def _begin(rollout: Rollout, state: RolloutState, now: datetime) -> Step:
     if state.phase is None and rollout.approval is not None:
         return approvals.begun(state, now)
     if state.phase is RolloutPhase.APPROVAL:
-        return approvals.after_announcing(rollout, state, now)
+        return state, ReadDecision()
     if state.phase is None:
         state = replace(state, phase=RolloutPhase.LOOKING, since=now)
     if state.phase is RolloutPhase.RETURNING and not state.taken:

@@ -68,8 +68,19 @@ def test_what_subscribers_rely_on() -> None:
         "model": "breast-cancer",
         "version": "2",
         "image": "registry/models/breast-cancer@sha256:00",
+        "awaits_approval_for": None,
         "deployed_to": ["hub-vm"],
     }
+
+
+def test_every_wish_for_approval_is_an_event_of_its_own() -> None:
+    wish = replace(an_event(RunEventKind.APPROVAL_WANTED), target="hub-vm", number=1)
+    event = announcement(wish)
+
+    assert event.id == f"{RECORD.run_id}-approval_wanted-hub-vm-1"
+    assert event.type == "io.edgetrain.run.approval_wanted"
+    assert event.data["awaits_approval_for"] == "hub-vm"
+    assert announcement(replace(wish, number=2)).id != event.id
 
 
 def test_a_repeat_has_the_same_id_and_every_kind_of_a_run_its_own() -> None:
@@ -116,4 +127,5 @@ def test_what_comes_before_the_end_is_not_final() -> None:
         "training_started",
         "trained",
         "registered",
+        "approval_wanted",
     ]

@@ -21,7 +21,6 @@ from shared.decisions.delivery.roll_out_events import (
     Looked,
     ReadDecision,
 )
-from shared.decisions.delivery.roll_out_moves import going_back
 from shared.decisions.delivery.roll_out_steps import advance
 from shared.errors import Code
 from shared.messages import (
@@ -138,19 +137,6 @@ def test_it_ends_and_its_plans_are_sane(rollout: Rollout, told: list[Event], del
         assert played.plans == []
     if result.deployed:
         assert {release.run_id: release.weight for release in played.plans[-1].releases}[NEW] == 100
-
-
-@given(st.lists(answers, min_size=1, max_size=12), st.lists(st.sampled_from([0.1, 1, 30, 700]), min_size=1))
-def test_undoing_ends_too_and_wants_nothing_but_what_was(told: list[Event], delays: list[float]) -> None:
-    before = ScriptedTarget()
-    before.serve(OLD, OLD_IMAGE)
-    plan = ServingPlan(target="hub-vm", pipeline="breast-cancer", releases=(before._running[OLD].planned,))
-    state = going_back(before=plan, reason="another target failed", now=START)
-    played = Played(a_rollout(), state, told, delays)
-
-    assert played.plans
-    assert {replace(each, based_on="") for each in played.plans} == {plan}
-    assert (played.result.deployed, played.result.before) == (False, OLD)
 
 
 behaviours = st.builds(

@@ -99,6 +99,23 @@ def test_a_roll_out_of_today_is_looked_for_under_the_id_that_the_run_names() -> 
     assert view.progress == {"targets": {"image": "verifying"}, "doing": "verifying", "details": ids}
 
 
+def test_a_roll_out_by_plans_shows_its_phase_and_its_canarys_numbers() -> None:
+    canary = {"target": "vm", "doing": "canary with 5 % of the traffic", "phase": "canary", "weight": 5, "requests": 31}
+    view = shown(
+        **{
+            RUN.run_id: {
+                "stage": "rolling_out",
+                "since": SINCE,
+                "progress": {"targets": ["vm", "cloud"], "details": {"vm": "id-1", "cloud": "id-2"}},
+            },
+            "id-1": {"progress": canary},
+        }
+    )
+
+    assert view.progress is not None
+    assert view.progress["roll_outs"] == {"vm": {"phase": "canary", "weight": 5, "requests": 31}, "cloud": {}}
+
+
 @pytest.mark.parametrize(
     "custom", ["text", None, {}, {"stage": "of another version", "since": "then", "progress": "half"}, {"since": 7}]
 )

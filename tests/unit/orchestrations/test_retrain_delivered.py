@@ -1,0 +1,95 @@
+"""Runs whose models are delivered by plans: ``DELIVERY_SCHEMA``."""
+
+from dataclasses import replace
+from typing import Any
+
+from shared.messages import (
+    DELIVERY_SCHEMA,
+    PLANNED_ROLLOUT,
+    Approval,
+    ApprovalRule,
+    DeliveryRule,
+    FailureKind,
+    GoalEnd,
+    OnFailure,
+    Outcome,
+    Rollout,
+    RunRecord,
+    ServingResources,
+    Strategy,
+    TargetGoal,
+    TargetPlan,
+    TargetResult,
+)
+from shared.values.wire import from_wire, to_wire
+from tests.support.builders import a_plan, a_workload
+from tests.support.retraining import fair_story
+from tests.support.workflow import Played
+
+TARGETS = tuple(TargetPlan(name=name, health_seconds=30) for name in ("a", "b", "c"))
+RULE = DeliveryRule(
+    max_parallel=2, strategy=Strategy(steps=(5, 50)), resources=ServingResources(memory="1g"), approval=ApprovalRule()
+)
+NO = Approval(run_id="r", target="a", approved=False, by="ada")
+
+
+def delivered(rule: DeliveryRule, *failing: str, **answers: Any) -> tuple[Played, RunRecord]:
+    """A run for three targets, of which some fail."""
+
+    def roll_out(asked: dict[str, Any]) -> Any:
+        rollout = from_wire(Rollout, asked["input"])
+        failed = TargetResult(
+            target=rollout.target, deployed=False, reason="it hangs", failure_kind=FailureKind.CODE, before="old"
+        )
+        good = TargetResult(target=rollout.target, deployed=True, serves=rollout.run_id, before="old")
+        return to_wire(failed if rollout.target in failing else good)
+
+    request = {
+        "schema": DELIVERY_SCHEMA,
+        "plan": a_plan(workload=a_workload(), targets=TARGETS, delivery=rule),
+    }
+    return fair_story(request, **({"roll_out": roll_out} | answers))
+
+
+def rollouts(run: Played) -> list[Rollout]:
+    return [from_wire(Rollout, command["input"]) for command in run.commands["roll_out"]]
+
+
+def test_the_plan_of_the_pipeline_reaches_every_roll_out() -> None:
+    run, record = delivered(RULE)
+
+    assert record.outcome is Outcome.PROMOTED
+    asked = rollouts(run)
+    assert [rollout.target for rollout in asked] == ["a", "b", "c"]
+    first = asked[0]
+    assert (first.schema, first.strategy, first.resources) == (PLANNED_ROLLOUT, RULE.strategy, RULE.resources)
+    assert (first.model, first.version, first.image) == (record.model, record.version, record.image)
+    assert first.record is not None, "what is announced while a decision is awaited"
+    assert rollouts(delivered(DeliveryRule())[0])[0].record is None
+
+
+def test_by_default_one_failure_leaves_the_others_as_they_are() -> None:
+    _, record = delivered(RULE, "a")
+    assert record.outcome is Outcome.PROMOTED
+    assert [result.deployed for result in record.targets] == [False, True, True]
+
+
+def test_all_go_back_when_the_pipeline_says_so() -> None:
+    reached = to_wire(GoalEnd(target="a", reached=True, changed=True))
+    run, record = delivered(replace(RULE, on_failure=OnFailure.ROLL_BACK_ALL), "b", reach_goal=reached)
+
+    assert (record.outcome, record.failure_kind) == (Outcome.ROLLED_BACK, FailureKind.CODE)
+    goals = [from_wire(TargetGoal, command["input"]) for command in run.commands["reach_goal"]]
+    assert [(goal.target, goal.without) for goal in goals] == [("a", record.run_id)]
+    assert [rollout.target for rollout in rollouts(run)] == ["a", "b"], "the third one was not begun"
+    assert [(result.deployed, result.serves) for result in record.targets] == [
+        (False, "old"),
+        (False, None),
+        (False, None),
+    ]
+
+
+def test_a_model_that_is_rejected_everywhere_is_not_promoted_and_nothing_failed() -> None:
+    result = to_wire(TargetResult(target="a", deployed=False, reason="ada rejected it", approval=NO, touched=False))
+    _, record = delivered(RULE, roll_out=result)
+    assert (record.outcome, record.failure_kind, record.job_failed) == (Outcome.NOT_PROMOTED, None, False)
