@@ -109,6 +109,7 @@ class Run(Answer):
     next_try_at: Moment | None = None
     seconds: float = 0.0
     attempt: int = 1
+    continues: Name = ""
     forced: bool = False
     note: Sentence = ""
     blobs: int = 0

@@ -103,9 +103,9 @@ class AppClient(AbstractContextManager["AppClient"]):
         body = {"fingerprint": fingerprint} if fingerprint else {}
         return self._post(a.Said, f"pipelines/{segment(pipeline, 'pipeline')}/release", body)
 
-    def cancel(self, run_id: str) -> Reply[a.Said]:
-        """End a run, or give up the further attempts after it."""
-        return self._post(a.Said, f"runs/{segment(run_id, 'run')}/cancel", None)
+    def cancel(self, run_id: str, *, by: str = "", reason: str = "") -> Reply[a.Said]:
+        """End a run and undo what it made outside, or give up the further attempts after it."""
+        return self._post(a.Said, f"runs/{segment(run_id, 'run')}/cancel", _given(by=by, reason=reason))
 
     def approve(self, run_id: str, *, target: str = "", by: str = "", reason: str = "") -> Reply[d.Decided]:
         """Let a run's model be rolled out to the targets that wait for a yes."""

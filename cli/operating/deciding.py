@@ -14,13 +14,9 @@ from cli.operating.following import follow_action
 from cli.operating.hands import followed
 from cli.operating.looking import PipelineName, RunId, end_with
 from cli.operating.run_views import run_blocks
-from cli.operating.session import Session, Wait, Yes, remote
+from cli.operating.session import By, Reason, Session, Wait, Yes, remote
 from cli.operating.words import number, state
 
-By = Annotated[
-    str, typer.Option("--by", metavar="NAME", help="Who decides; what the request proves is kept beside it.")
-]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.")]
 GivenReason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept, and has to be given.")]
 OneTarget = Annotated[
     str, typer.Option("--target", metavar="NAME", help="Only this target; else every one that waits.")

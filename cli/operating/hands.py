@@ -11,7 +11,7 @@ from cli.operating.blocks import Block, Line
 from cli.operating.following import follow
 from cli.operating.looking import PipelineName, RunId, end_with, next_of
 from cli.operating.run_views import run_blocks
-from cli.operating.session import Session, Wait, Yes, remote
+from cli.operating.session import By, Reason, Session, Wait, Yes, remote
 from cli.operating.words import doing, outcome, size
 from shared.values.texts import counted
 
@@ -95,16 +95,18 @@ def cancel(
     session: Session,
     *,
     run_id: RunId,
+    reason: Reason = "",
+    by: By = "",
     yes: Yes = False,
     wait: Wait = False,
 ) -> None:
-    """End a run that is under way, or give up the further attempts after one that failed for a cause outside.
+    """End a run and undo what it made outside, or give up the further attempts after one that failed.
 
     With --wait the exit status is 0 when the run has ended as cancelled.
     """
     now = session.app.run(run_id).view
     session.screen.confirm(f"{_what_cancelling_does(now)} (app at {session.place.url}).", yes=yes)
-    reply = session.app.cancel(run_id)
+    reply = session.app.cancel(run_id, by=by, reason=reason)
     if not wait or now.ended:
         session.screen.show(reply.document, [Line(reply.view.sentence)])
         if not now.ended:
@@ -123,7 +125,7 @@ def _what_cancelling_does(run: Run) -> str:
             f"Run {run.run_id} has ended ({outcome(run.outcome).text}); this gives up the further attempts, if any"
             " are planned"
         )
-    return f"This ends run {run.run_id} of pipeline {run.pipeline}, which is at: {doing(run)}"
+    return f"This ends run {run.run_id} of pipeline {run.pipeline} and undoes what it made; it is at: {doing(run)}"
 
 
 @remote
@@ -140,9 +142,10 @@ def release(
     held = [each.fingerprint for each in session.app.pipeline(pipeline).view.quarantines]
     chosen = _chosen(held, fingerprint)
     what = f"fingerprint {chosen}" if chosen else counted(len(held), "fingerprint")
-    session.screen.confirm(
-        f"This lets {what} of pipeline {pipeline} be trained again (app at {session.place.url}).", yes=yes
-    )
+    does = f"This lets {what} of pipeline {pipeline} be trained again"
+    if not held:
+        does = f"Pipeline {pipeline} has nothing in quarantine; this only has its data looked at again"
+    session.screen.confirm(f"{does} (app at {session.place.url}).", yes=yes)
     reply = session.app.release(pipeline, fingerprint=chosen)
     session.screen.show(reply.document, [Line(reply.view.sentence)])
     session.screen.hint(f"edgetrain runs {pipeline}")

@@ -77,6 +77,7 @@ def _facts(run: Run) -> Block:
     facts.add("in this stage since", "" if run.ended else when(run.since))
     facts.add("ended", f"{when(run.ended_at)}, after {took(run.seconds)}" if run.ended_at else "")
     facts.add("tried again at", when(run.next_try_at))
+    facts.add("goes on from", run.continues)
     facts.add("attempt", str(run.attempt) if run.attempt > 1 else "")
     facts.add(
         "trained on", f"{counted(run.blobs, 'file')}, snapshot {digest(run.snapshot_digest)}" if run.blobs else ""

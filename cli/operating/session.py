@@ -47,6 +47,10 @@ Timeout = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.", rich_help_panel=_PANEL)]
 
+By = Annotated[
+    str, typer.Option("--by", metavar="NAME", help="Who decides; what the request proves is kept beside it.")
+]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Wait = Annotated[
     bool, typer.Option("--wait", help="Follow the run to its end; the exit status is that of its outcome.")
