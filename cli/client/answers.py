@@ -5,10 +5,10 @@ texts here and not enumerations, so that an app that is newer than the command l
 one line of bounded length, with control characters escaped, before anything can print it.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cli.client.errors import ForeignAnswerError
 from shared.values.texts import shortened
@@ -33,13 +33,20 @@ def bounded(value: object) -> object:
     return dict(list(value.items())[:MOST]) if isinstance(value, dict) else value
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside of the calendar") from None
+
+
 Sentence = Annotated[str, BeforeValidator(_sentence)]
 Name = Annotated[str, BeforeValidator(_name)]
 Item = TypeVar("Item")
 Some = Annotated[tuple[Item, ...], BeforeValidator(bounded)]
 Numbers = Annotated[dict[Name, float], BeforeValidator(bounded)]
 Values = Annotated[dict[Name, Any], BeforeValidator(bounded)]
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Answer(BaseModel):
@@ -293,12 +300,3 @@ def read(view: type[View], document: Any, what: str) -> View:
         where = ".".join(str(part) for part in first["loc"]) or "the answer"
         reason = f"the app's answer to {what} is not understood: {shortened(where, 100)}: {first['msg']}"
         raise ForeignAnswerError(reason) from None
-
-
-def moment_of(value: object) -> datetime | None:
-    """The time in a text of a free-form answer; None when it is none."""
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return found if found is not None and found.tzinfo is not None else None

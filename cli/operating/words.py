@@ -1,14 +1,13 @@
 """How times, durations, numbers, sizes and states are written on a terminal."""
 
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from cli.client.answers import Comparison, Run
 from cli.operating.blocks import Cell, Tone
 from shared.values.texts import counted, shortened
 
-GOOD: Final = "promoted"
 SUCCESSES: Final = frozenset({"promoted", "not_promoted"})
 """Outcomes with which a run has done what it should: a model that is no better does not replace one."""
 
@@ -19,10 +18,10 @@ _LONGEST_VALUE: Final = 200
 
 
 def when(moment: datetime | None) -> str:
-    """A time in the reader's zone, with UTC beside it: ``2026-11-28 14:19:05 CET (13:19:05 UTC)``."""
+    """A time, given in UTC, in the reader's zone, with UTC beside it: ``2026-11-28 14:19:05 CET (13:19:05 UTC)``."""
     if moment is None:
         return ""
-    utc, local = moment.astimezone(UTC), _local(moment)
+    utc, local = moment, _local(moment)
     if not local.utcoffset():
         return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
     same_day = local.date() == utc.date()
