@@ -10,7 +10,7 @@ from cli.client import AppClient, AppRefusedError, NotReachableError, Reply
 from cli.client.answers import Answer, Run, Why
 from cli.client.delivery_answers import Action
 from cli.client.errors import CommandError
-from cli.operating.words import doing, outcome
+from cli.operating.words import doing, outcome, waits_for_approval
 
 AWAY_SECONDS: Final = 300.0  # how long an app that does not answer is waited for; a restart takes less
 _UNDECIDED: Final = frozenset({None, "joined"})
@@ -45,6 +45,8 @@ def follow(app: AppClient, run_id: str, say: Say) -> Reply[Run]:
         now = outcome(run.outcome).text if run.outcome is not None else doing(run)
         if now != said:
             say(f"{run.run_id}: {now}")
+            if waits_for_approval(run):
+                say(f"to decide: edgetrain approve {run.run_id}, or edgetrain reject {run.run_id} --reason TEXT")
             said = now
         if run.ended:
             return reply

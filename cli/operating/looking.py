@@ -12,7 +12,7 @@ from cli.operating.following import follow
 from cli.operating.pipeline_views import pipeline_blocks, pipeline_table, why_blocks
 from cli.operating.run_views import run_blocks, run_table
 from cli.operating.session import Session, remote
-from cli.operating.words import SUCCESSES
+from cli.operating.words import SUCCESSES, waits_for_approval
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T.*)?")
 
@@ -145,15 +145,15 @@ def models(
 
 def next_of(run: Run) -> list[str]:
     """What may be typed after looking at a run."""
+    if waits_for_approval(run):
+        return [f"edgetrain approve {run.run_id}", f"edgetrain reject {run.run_id} --reason TEXT"]
     if not run.ended:
         return [f"edgetrain run {run.run_id} --watch", f"edgetrain cancel {run.run_id}"]
     if run.outcome == "failed":
         return [f"edgetrain logs {run.run_id}"]
-    if run.outcome == "promoted":
-        return [f"edgetrain score {run.pipeline} FILE"]
-    if run.champion_run_id:
-        return [f"edgetrain compare {run.champion_run_id} {run.run_id}"]
-    return []
+    score = [f"edgetrain score {run.pipeline} FILE"] if run.outcome == "promoted" else []
+    compare = [f"edgetrain compare {run.champion_run_id} {run.run_id}"] if run.champion_run_id else []
+    return score + compare
 
 
 def end_with(run: Run) -> None:

@@ -119,5 +119,10 @@ def doing(run: Run) -> str:
     return ": ".join(parts[:2]) + "".join(f", {part}" for part in parts[2:])
 
 
+def waits_for_approval(run: Run) -> bool:
+    """Whether somebody has to decide before the run goes on."""
+    return not run.ended and "approv" in doing(run).lower()
+
+
 def _text(value: Any) -> str:
     return shortened(value, _LONGEST_VALUE)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from function_app.api import delivery_models as d
-from shared.messages import Outcome
+from shared.messages import Outcome, Stage
 from tests.integration.command_line.conftest import edgetrain
 from tests.support import app_answers as app
 from tests.support.answering import Answering
@@ -105,6 +105,17 @@ def test_retiring_says_what_stops(served: Answering) -> None:
     assert ended.status == 0
     assert "gets errors" in ended.err
     assert "edgetrain action roll-back-1 --watch" in ended.err
+
+
+def test_a_run_that_waits_for_a_yes_names_the_command_that_says_it(served: Answering) -> None:
+    waiting = app.running(stage=Stage.ROLLING_OUT, progress={"targets": {"hub-vm": "waiting for approval"}})
+    looks = [waiting, waiting, app.running(outcome=Outcome.PROMOTED)]
+    served.answer = lambda _method, _path: app.answered(looks[min(len(served.asked), len(looks)) - 1])
+
+    ended = edgetrain("run", app.RUNNING, "--watch")
+
+    assert ended.status == 0
+    assert ended.err.count(f"edgetrain approve {app.RUNNING}") == 1
 
 
 def test_targets_and_models(served: Answering) -> None:
