@@ -27,6 +27,15 @@ _PROBLEM: Final = "application/problem+json"
 _PROBLEM_TYPE: Final = "urn:edgetrain:"
 _CHUNK: Final = 64 * 1024
 _KEY_REMEDY: Final = "edgetrain login, or set EDGETRAIN_KEY, or name a file with the key: --key-file FILE"
+_REMEDIES: Final = {
+    "unknown_run": "edgetrain runs",
+    "unknown_pipeline": "edgetrain pipelines",
+    "unknown_model": "edgetrain models",
+    "nothing_to_roll_back": "edgetrain targets",
+    "not_waiting": "edgetrain targets",
+    "try_again_later": "the same again in a minute",
+}
+"""By code of a problem: what to type next. Its own sentence says more, in terms of the HTTP API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +204,7 @@ def _problem(status: int, document: Mapping[str, Any]) -> AppRefusedError:
     field = document.get("field")
     detail = document.get("detail") or document.get("title") or f"HTTP status {status}"
     where = shortened(field, 100) if isinstance(field, str) else None
-    return AppRefusedError(str(detail), code=code, status=status, field=where)
+    return AppRefusedError(str(detail), code=code, status=status, field=where, remedy=_REMEDIES.get(code, ""))
 
 
 def _no_app(answer: Answer, url: str) -> NotReachableError:

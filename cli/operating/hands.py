@@ -78,8 +78,8 @@ def _parameter(text: str) -> tuple[str, Any]:
 def _with_remedy(error: AppRefusedError, pipeline: str) -> AppRefusedError:
     if error.code == "quarantined":
         error.remedy = f"mend the data or the code; or try the same once more: edgetrain release {pipeline}"
-    elif error.code == "unknown_pipeline":
-        error.remedy = "edgetrain pipelines"
+    if error.code == "no_data":
+        error.remedy = f"edgetrain upload {pipeline} FILE..."
     return error
 
 
