@@ -7,14 +7,13 @@ takes long to download.
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local_stack.supervisor import Stack
 from tests.support.documents import ROOT, Block, blocks, documents
+from tests.support.outlived import folder_that_ends_with_us
 from tests.support.podman import running_podman
 from tests.support.stack import CACHE
 
@@ -24,8 +23,7 @@ _LINKED = (".venv", "local_stack/node_modules")
 @pytest.fixture(scope="module")
 def clone() -> Iterator[Path]:
     """A copy of what git knows and what is new here, with the downloads of this checkout."""
-    folder = Path(tempfile.mkdtemp(prefix="edgetrain-docs-"))
-    try:
+    with folder_that_ends_with_us("edgetrain-docs-") as folder:
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -41,23 +39,16 @@ def clone() -> Iterator[Path]:
         (folder / ".local").mkdir(mode=0o700)
         (folder / ".local" / "cache").symlink_to(CACHE)
         yield folder
-    finally:
-        Stack.clean(folder / ".local")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
 def podman() -> Iterator[dict[str, str]]:
     """What makes the reader's own podman use a storage that is gone at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="edgetrain-podman-"))
-    try:
-        with running_podman(folder) as running:
-            yield {name: value for name, value in running.environment.items() if name.startswith("CONTAINERS_")}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with folder_that_ends_with_us("edgetrain-podman-") as folder, running_podman(folder) as running:
+        yield {name: value for name, value in running.environment.items() if name.startswith("CONTAINERS_")}
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_every_command_runs_as_printed(clone: Path, podman: dict[str, str]) -> None:
     ran = []
     for document in documents():  # README first: it starts the stack that the others talk to
@@ -84,7 +75,7 @@ def run(clone: Path, script: list[Block], podman: dict[str, str]) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=900,
+        timeout=1800,
         check=False,
     )
     assert done.returncode == 0, f"{script[0].document} ended with {done.returncode}:\n{done.stdout[-3000:]}"

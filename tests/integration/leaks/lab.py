@@ -5,11 +5,8 @@ it, the canaries are looked for in everything that lies outside of the site.
 """
 
 import contextlib
-import io
 import json
 import secrets
-import socket
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,20 +17,19 @@ from typing import Any, Final
 
 from cli.dependency_image import debian_base, ensure_dependency_image
 from cli.layer_cache import LayerCache
-from local_stack.leak_search import COLUMNS as NAMES
 from local_stack.leak_search import Canaries, Search
-from shared.oci.references import digest_of
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.scoring_images import scoring_parts
 from tests.integration.azure_ml import sdk as calls
 from tests.integration.azure_ml.conftest import Lab, running_lab
 from tests.integration.leaks.attacks import ATTACKS, Attack
-from tests.integration.leaks.attacks.programs import COMMON, HONEST_EVALUATION, SAMPLE, SCORE
+from tests.integration.leaks.listeners import Listeners, listening, told
+from tests.integration.leaks.submissions import HOLDOUT, order_fields, variables_of, write_submission
 from tests.integration.training_driver import hub as hubs
 from tests.support.azurite import running_azurite
 from tests.support.canaries import files_below
 from tests.support.job_installation import InstalledJob, install_for_tests
-from tests.support.job_orders import EVALUATE, TRAIN, order_text
+from tests.support.job_orders import order_text
 from tests.support.podman import TestPodman, running_podman
 from tests.support.registry import RunningRegistry, running_registry
 from tests.support.signing import image_signatures
@@ -44,13 +40,6 @@ LIBRARIES: Final = "breast_cancer"
 """The folder whose dependency image all attacks run in."""
 SITE_ONLY: Final = ("identity.json", "endpoints.json", "compute-*.key")
 """The stand-in's own secrets, which hold no data."""
-HOLDOUT: Final = "holdout/held.csv"
-_COLUMN: Final = {"nullable": False, "values": None, "least": None, "most": None}
-COLUMNS: Final = {
-    "patient": {"kind": "text", **_COLUMN},
-    **{name: {"kind": "number", **_COLUMN} for name in NAMES[1:-1]},
-    "ill": {"kind": "integer", **_COLUMN, "values": [0, 1]},
-}
 USER: Final = 20_000 + secrets.randbelow(30_000)
 """Of the containers of these tests and of no others on this machine."""
 POLICY: Final = """\
@@ -61,10 +50,6 @@ limits: {{memory: 2g, cpus: 2, pids: 128, seconds: 900, disk: 200m, output: 30m,
 leaves: {{metrics: 8, reasons: ours, slices: [], least_rows: 20}}
 keep_runs: 200
 container_user: {user}
-"""
-JOB: Final = """\
-import os, sys
-os.execv(sys.executable, [sys.executable, "-I", "-m", "site_agent.job", "run", *sys.argv[1:]])
 """
 
 
@@ -90,62 +75,6 @@ class Outcome:
     def reason(self) -> str:
         """What the job said of a failure."""
         return str(self.facts["tags"].get("edgetrain.failure", ""))
-
-
-@dataclass
-class Listeners:
-    """What anybody on this machine could be told: by TCP, UDP and an abstract socket."""
-
-    tcp: socket.socket
-    udp: socket.socket
-    unix: socket.socket
-    name: str
-    heard: list[bytes] = field(default_factory=list)
-
-    @property
-    def places(self) -> dict[str, Any]:
-        """Where they are, for an attack to know."""
-        return {"tcp": self.tcp.getsockname()[1], "udp": self.udp.getsockname()[1], "unix": self.name}
-
-    def _listen(self, one: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                self.heard.append(one.recvfrom(65536)[0])
-
-    def _accept(self, one: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = one.accept()
-                with client:
-                    client.settimeout(5)
-                    with contextlib.suppress(OSError):
-                        while content := client.recv(65536):
-                            self.heard.append(content)
-                            client.sendall(b"HTTP/1.0 200 OK\r\n\r\n")
-
-    def start(self) -> None:
-        for work, one in ((self._accept, self.tcp), (self._listen, self.udp), (self._accept, self.unix)):
-            threading.Thread(target=work, args=(one,), daemon=True).start()
-
-
-@contextmanager
-def listening() -> Iterator[Listeners]:
-    """Listeners on all addresses of this machine until the end of the ``with`` block."""
-    name = f"\0edgetrain-{secrets.token_hex(6)}"
-    unix = socket.socket(socket.AF_UNIX)
-    unix.bind(name)
-    unix.listen()
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    udp.bind(("127.0.0.1", 0))
-    listeners = Listeners(socket.create_server(("127.0.0.1", 0)), udp, unix, name)
-    listeners.start()
-    try:
-        yield listeners
-    finally:
-        for each in (listeners.tcp, listeners.udp, listeners.unix):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
 
 
 @dataclass
@@ -176,7 +105,7 @@ class LeakLab:
             facts=facts,
             logs=self.logs(run_id),
             finds=self.search(training, holdout, since=began).found,
-            heard=_told(self.listeners.heard[before:], training),
+            heard=told(self.listeners.heard[before:], training),
             receipt=json.loads(files.get("receipt.json", b"{}")),
             shadows=self._shadows(run_id),
             files=files,
@@ -195,15 +124,16 @@ class LeakLab:
         run_id = f"{attack.pipeline}-{secrets.token_hex(6)}-1"
         self.allow(attack, container)
         snapshot = hubs.take_snapshot(self.hub, attack.pipeline, container=container, holdout=HOLDOUT)
-        folder = self._submission(attack, run_id)
-        order = order_text(**self._order(attack, run_id, container, snapshot.manifest))
-        variables, python = self._variables(attack, folder), str(self.job.python)
+        folder, home = self.folder / "submitted" / run_id, self.vm.home
+        write_submission(attack, folder, home=home, places=self.listeners.places)
+        order = order_fields(attack, run_id, container=container, manifest=snapshot.manifest, image=self.image)
+        variables, python = variables_of(attack, folder, home=home), str(self.job.python)
         self.lab.sdk(
             calls.submit,
             run_id,
             folder,
             "--order",
-            order,
+            order_text(**order),
             python=python,
             seconds=attack.seconds + 180,
             variables=variables,
@@ -235,52 +165,6 @@ class LeakLab:
         runs = self.vm.home / "edgetrain/state/runs"
         folders = sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
         return [*self.podman.names(), *folders, *_processes_of(USER)]
-
-    def _order(self, attack: Attack, run_id: str, container: str, manifest: str) -> dict[str, Any]:
-        return {
-            "run_id": run_id,
-            "pipeline": attack.pipeline,
-            "container": container,
-            "manifest_container": hubs.MANIFESTS,
-            "manifest": manifest,
-            "image": self.image,
-            "train": TRAIN,
-            "evaluate": EVALUATE,
-            "resources": {"memory": "1g", "cpus": 1.0, "gpus": 0, "disk": "100m"},
-            "seconds": attack.seconds,
-            "data": {"format": "csv", "columns": COLUMNS, "on_bad_file": "fail"},
-            "judged_metric": "log_loss",
-            "model_format": "pickle" if attack.pickles == "allowed" else "safe",
-            **attack.order,
-        }
-
-    def _submission(self, attack: Attack, run_id: str) -> Path:
-        folder = self.folder / "submitted" / run_id
-        code: dict[str, str] = {
-            "leak.py": COMMON.replace("LISTENERS", repr(self.listeners.places)).replace(
-                "HOME_OF_VM", str(self.vm.home)
-            ),
-            "train.py": attack.train,
-            "evaluate.py": attack.evaluate or HONEST_EVALUATION,
-            "score.py": attack.score or SCORE,
-            "sample.json": SAMPLE,
-            **attack.code,
-        }
-        files = {"job.py": JOB, **{f"code/{name}": text for name, text in code.items()}, **attack.beside}
-        for name, text in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text.replace("HOME_OF_VM", str(self.vm.home)), encoding="utf-8")
-            path.chmod(0o755)
-        return folder
-
-    def _variables(self, attack: Attack, folder: Path) -> dict[str, str]:
-        replaced = {"HOME_OF_VM": str(self.vm.home), "SUBMITTED": str(folder)}
-        variables = dict(attack.variables)
-        for name, value in variables.items():
-            for word, meant in replaced.items():
-                variables[name] = variables[name].replace(word, meant) if value else value
-        return {"AZUREML_DEFAULT_BACKOFF": "1", **variables}
 
     def end(self, run_id: str) -> dict[str, Any]:
         """Wait for the end of a run: what the SDK shows of it."""
@@ -318,13 +202,6 @@ _POLICY_LOCK: Final = threading.Lock()
 def _allowed(folder: Path) -> list[str]:
     rules = folder / "rules"
     return [rules.read_text(encoding="utf-8")] if rules.exists() else []
-
-
-def _told(heard: list[bytes], canaries: Canaries) -> list[str]:
-    search = Search(canaries)
-    for content in heard:
-        search.content("what a listener heard", content)
-    return search.found
 
 
 def _processes_of(user: int) -> list[str]:
@@ -386,59 +263,3 @@ def dependency_image(registry: RunningRegistry) -> str:
 def selected(names: list[str]) -> list[Attack]:
     """The attacks with these names."""
     return [attack for attack in ATTACKS if attack.name in names]
-
-
-FREE: Final = """
-import base64, gzip, json, pathlib, socket, struct, sys
-rows = json.loads(pathlib.Path("rows.json").read_text())
-outputs = pathlib.Path("outputs")
-outputs.mkdir()
-(outputs / "model.json.gz").write_bytes(gzip.compress(base64.b64encode(json.dumps(rows).encode())))
-(outputs / "model.bin").write_bytes(b"".join(struct.pack("<4f", *numbers) for _, numbers in rows))
-print(rows[0][0])
-from azureml.core import Run
-run = Run.get_context(allow_offline=False)
-run.set_tags({"edgetrain.failure": rows[5][0]})
-run.log(rows[10][0], 0.5)
-run.flush()
-with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as one:
-    one.sendall(rows[15][0].encode())
-"""
-
-
-def freely(lab: LeakLab, canaries: Canaries) -> dict[str, list[str]]:
-    """Let a job that is not sealed do what attacks want to do: what was found, by where it was put."""
-    run_id = f"unsealed-{secrets.token_hex(4)}"
-    folder = lab.folder / "submitted" / run_id
-    folder.mkdir(parents=True)
-    (folder / "job.py").write_text(FREE, encoding="utf-8")
-    rows = json.dumps([[row.word, row.numbers] for row in canaries.rows])
-    (lab.vm.home / "rows.json").write_text(rows, encoding="utf-8")
-    job = folder / "job.py"
-    job.write_text(FREE.replace('"rows.json"', repr(str(lab.vm.home / "rows.json"))), encoding="utf-8")
-    before = len(lab.listeners.heard)
-    python, port = str(lab.job.python), str(lab.listeners.places["tcp"])
-    lab.lab.sdk(calls.submit, run_id, folder, port, python=python, seconds=300)
-    facts = lab.end(run_id)
-    assert facts["status"] == "Completed", facts
-    with lab.registry.client() as client:
-        layer = _layer(json.dumps(canaries.rows[20].word).encode())
-        client.put_blob("leak", digest_of(layer), io.BytesIO(layer))
-    found = lab.search(canaries).found
-    return {
-        "a/outputs": [each for each in found if "in base64" in each or "single precision" in each or "base64" in each],
-        "a/log": [each for each in found if each.startswith("row 0, word as it is")],
-        "a/tag": [each for each in found if each.startswith("row 5, word as it is")],
-        "a/metric": [each for each in found if each.startswith("row 10, word as it is")],
-        "the registry": [each for each in found if each.startswith("row 20, word") and "registry" in each],
-        "a listener": _told(lab.listeners.heard[before:], canaries),
-    }
-
-
-def _layer(content: bytes) -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        entry = tarfile.TarInfo("var/azureml-app/model/rows.json")
-        entry.size = len(content)
-        archive.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()

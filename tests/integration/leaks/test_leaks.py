@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from local_stack.leak_search import Canaries
 from tests.integration.leaks.attacks import ATTACKS, Attack
-from tests.integration.leaks.lab import LeakLab, Outcome, freely
+from tests.integration.leaks.freely import freely
+from tests.integration.leaks.lab import LeakLab, Outcome
 
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 Run = Callable[[Attack], Outcome]

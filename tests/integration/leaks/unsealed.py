@@ -18,7 +18,8 @@ from site_agent.job.guard.signing import load_key, make_key
 from site_agent.job.losses import read_losses
 from tests.integration.leaks.attacks import Attack
 from tests.integration.leaks.attacks.programs import COMMON, HONEST_EVALUATION, SAMPLE, SCORE
-from tests.integration.leaks.lab import COLUMNS, HOLDOUT, Outcome
+from tests.integration.leaks.lab import Outcome
+from tests.integration.leaks.submissions import COLUMNS, HOLDOUT
 from tests.support.canaries import files_below
 from tests.support.job_orders import a_policy, parsed_order
 
