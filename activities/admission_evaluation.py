@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from shared.decisions.admission.fingerprint import evaluator_digest, fingerprint, recipe_digest, run_id
-from shared.decisions.admission.quarantine import failed_in_training
+from shared.decisions.admission.quarantine import may_be_put_aside
 from shared.decisions.admission.repeats import Refusal, decide_attempt, effective_parameters, nothing_new
 from shared.decisions.admission.run_plan import plan_of, workload_of
+from shared.decisions.delivery.hand_sentences import is_retired
 from shared.decisions.explanations.serving_model import ServingModel, serving_text, serving_text_after_refusal
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.snapshots.omissions import described
@@ -20,6 +21,7 @@ from shared.messages import (
     AdmissionRequest,
     Champion,
     Quarantine,
+    Retirement,
     RunRecord,
     RunRequest,
     Snapshot,
@@ -81,6 +83,13 @@ class Quarantines(Protocol):
         """The quarantine of a fingerprint, active or lifted."""
 
 
+class Retirements(Protocol):
+    """Reads which pipelines are retired."""
+
+    def retirement(self, pipeline: str) -> Retirement | None:
+        """Who retired the pipeline; None when nobody did."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """The result for a request: the run to claim, or why there is none. Without ``fingerprint``, nothing is new.
@@ -114,12 +123,17 @@ class AdmissionEvaluator:
     trainings: Trainings
     quarantines: Quarantines
     champions: Champions
+    retirements: Retirements | None = None
 
     def evaluate(self, request: AdmissionRequest, take_snapshot: TakeSnapshot) -> Evaluation:
         """Evaluate against the current data. A refusal also names the serving model, which may be another one.
 
-        Raises :class:`shared.errors.PermanentError`, with code ``NO_DATA`` when there are no data.
+        Raises :class:`shared.errors.PermanentError`, with code ``NO_DATA`` when there are no data, and
+        ``PIPELINE_RETIRED`` for a pipeline that trains no more.
         """
+        retirement = self.retirements.retirement(request.pipeline) if self.retirements is not None else None
+        if retirement is not None:
+            raise PermanentError(is_retired(retirement), code=Code.PIPELINE_RETIRED)
         evaluation = self._decided(request, self._or_what_serves(take_snapshot))
         decision = evaluation.decision
         if not isinstance(decision, Refusal) or decision.verdict is Verdict.TRAINED:  # the last attempt is under way
@@ -176,7 +190,7 @@ class AdmissionEvaluator:
             workload=workload,
         )
         previous = self.runs.runs_of(pipeline.name, identity)
-        quarantine = self.quarantines.get(pipeline.name, identity) if any(map(failed_in_training, previous)) else None
+        quarantine = self.quarantines.get(pipeline.name, identity) if any(map(may_be_put_aside, previous)) else None
         decision = decide_attempt(previous, force=request.force, quarantine=quarantine)
         if isinstance(decision, Refusal):
             decision = replace(decision, reason=decision.reason + described(snapshot.left_out))

@@ -241,6 +241,27 @@ def plan_return(query: m.ReturnQuery, s: Services) -> m.ReturnPlan:
     return body(query, desired=s.ledger.targets, champions=s.ledger.champions, targets=s.targets)
 
 
+@_body_of(c.PLAN_ROLL_BACK)
+def plan_roll_back(action: m.Action, s: Services) -> m.RollBackPlan:
+    from activities.act_by_hand import plan_roll_back as body
+
+    return body(action, desired=s.ledger.targets, images=s.ledger.built_images, runs=s.ledger.runs)
+
+
+@_body_of(c.CONCLUDE_ACTION)
+def conclude_action(action: m.Action, s: Services) -> m.Done:
+    from activities.act_by_hand import conclude_action as body
+
+    return body(action, champions=s.ledger.champions, quarantines=s.ledger.quarantines, runs=s.ledger.runs)
+
+
+@_body_of(c.END_ACTION)
+def end_action(end: m.ActionEnd, s: Services) -> m.Done:
+    """Record how an action ended; the first end stays."""
+    s.ledger.actions.end(end)
+    return m.Done()
+
+
 @_body_of(c.REMOVE_IMAGE)
 def remove_image(run: m.TrainingRef, s: Services) -> m.Done:
     from activities.remove_image import remove_image as body

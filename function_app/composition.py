@@ -195,6 +195,7 @@ class Services:
             trainings=self.ledger.listings,
             quarantines=self.ledger.quarantines,
             champions=self.ledger.champions,
+            retirements=self.ledger.actions,
         )
 
     @cached_property

@@ -29,6 +29,7 @@ _STATUS = {
     Code.NO_DATA: 409,
     Code.UNREADABLE_NAMES: 409,
     Code.BAD_CONFIGURATION: 500,
+    Code.PIPELINE_RETIRED: 409,
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
-from orchestrations import call_safely, finalize_orphaned_run, reach_goal
+from orchestrations import call_safely, finalize_orphaned_run, hand_actions, reach_goal
 from orchestrations.await_compute import await_compute
 from orchestrations.await_training import await_training
 from orchestrations.request_run import request_run
@@ -21,6 +21,8 @@ ORCHESTRATIONS: Mapping[str, Callable[[df.DurableOrchestrationContext], Any]] = 
     "await_training": await_training,
     call_safely.NAME: call_safely.call_activity_safely,
     "roll_out": roll_out,
+    hand_actions.ROLL_BACK: hand_actions.roll_back,
+    hand_actions.RETIRE: hand_actions.retire,
     reach_goal.NAME: reach_goal.reach_goal,
     finalize_orphaned_run.NAME: finalize_orphaned_run.finalize_orphaned_run,
 }

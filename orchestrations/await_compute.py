@@ -85,6 +85,11 @@ def start_for_delivery(context: df.DurableOrchestrationContext, request: RunRequ
     return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), delivery_id(request.run_id))
 
 
+def start_with(context: df.DurableOrchestrationContext, ticket: ComputeTicket, instance_id: str) -> Any:
+    """The task that waits for the ticket's turn. The caller must give it back."""
+    return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), instance_id)
+
+
 def outcome(reply: dict[str, Any]) -> ComputeTurn:
     """The turn in the task's reply; raises :class:`QueueFailedError`."""
     if "failed" in reply:

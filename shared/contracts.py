@@ -86,6 +86,9 @@ OBSERVE_TARGET = Activity("observe_target", m.ObserveTarget, m.Serving, TARGET)
 PLAN_RETURN = Activity("plan_return", m.ReturnQuery, m.ReturnPlan, TARGET)
 READ_APPROVAL = Activity("read_approval", m.ApprovalQuery, m.Approval, LEDGER)
 
+PLAN_ROLL_BACK = Activity("plan_roll_back", m.Action, m.RollBackPlan, LEDGER)
+CONCLUDE_ACTION = Activity("conclude_action", m.Action, m.Done, LEDGER)
+END_ACTION = Activity("end_action", m.ActionEnd, m.Done, LEDGER)
 REMOVE_IMAGE = Activity("remove_image", m.TrainingRef, m.Done, REGISTRY_BRIEFLY)
 
 RECORD_RUN = Activity("record_run", m.RunRecord, m.Done, LEDGER)

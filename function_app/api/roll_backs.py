@@ -1,14 +1,22 @@
 """Roll a target back to an earlier release."""
-# ruff: noqa: ARG001 - bodies follow
+
+import asyncio
+from datetime import UTC, datetime
 
 import azure.durable_functions as df
 
+from activities.act_by_hand import image_of
 from function_app.api import delivery_models as d
 from function_app.api import models as m
+from function_app.api.actions import begin
 from function_app.api.handlers import Located
+from function_app.api.known_pipelines import name_of
 from function_app.composition import Services
 from function_app.problems import RefusedError
-from shared.messages import Actor
+from shared.clients.ledger.keys import digest
+from shared.decisions.delivery import action_sentences as said
+from shared.decisions.delivery.rolling_back import release_before, serving_run
+from shared.messages import Action, ActionKind, Actor, TargetState, delivery_of
 
 
 async def roll_back(
@@ -20,5 +28,54 @@ async def roll_back(
     services: Services,
     client: df.DurableOrchestrationClient,
 ) -> Located[d.ActionView]:
-    """Start the roll-back."""
-    raise RefusedError(409, "nothing_to_roll_back", f"target {target} keeps no release of pipeline {name}")
+    """Start the roll-back; the same request while it is under way finds it."""
+    action = await asyncio.to_thread(_action, target, name, body, actor, services)
+    return await begin(action, services, client)
+
+
+def _action(target: str, name: str, body: m.RollBackBody, actor: Actor, services: Services) -> Action:
+    pipeline, ledger = name_of(name, services), services.ledger
+    known = ledger.targets.of(target, pipeline)
+    bad = serving_run(known)
+    if bad is None:
+        raise RefusedError(404, "unknown_release", said.nothing_there(target, pipeline), field="target")
+    for under_way in ledger.actions.unfinished():
+        if (under_way.pipeline, under_way.target, under_way.kind) == (pipeline, target, ActionKind.ROLL_BACK) and (
+            body.to in {None, under_way.to}
+        ):
+            return under_way
+    to = body.to or _before(bad, known, services)
+    if to == bad:
+        raise RefusedError(409, "serves_already", said.serves_already(target, to), field="to")
+    if to is None:
+        raise RefusedError(409, "nothing_to_roll_back", said.nothing_before(target, pipeline))
+    if image_of(to, pipeline, images=ledger.built_images, runs=ledger.runs) is None:
+        raise RefusedError(404, "unknown_release", said.unknown_release(to, pipeline), field="to")
+    _refuse_while_delivering(pipeline, services)
+    now = datetime.now(UTC)
+    return Action(
+        action_id=f"back-{pipeline}-{now:%Y%m%dt%H%M%S}-{digest(target, to, str(now.microsecond))[:6]}",
+        kind=ActionKind.ROLL_BACK,
+        pipeline=pipeline,
+        by=actor,
+        reason=body.reason,
+        asked_at=now,
+        target=target,
+        to=to,
+        bad=bad,
+    )
+
+
+def _before(bad: str, known: TargetState, services: Services) -> str | None:
+    runs = services.ledger.runs
+    kept = {run_id: record for run_id in (known.seen.kept if known.seen else ()) if (record := runs.run(run_id))}
+    return release_before(bad, runs.run(bad), known, kept)
+
+
+def _refuse_while_delivering(pipeline: str, services: Services) -> None:
+    """A run that delivers may hold its turn for days, while it waits for an approval."""
+    ledger = services.ledger
+    for lease in ledger.computes.state(delivery_of(pipeline)).holders:
+        record = ledger.runs.run(lease.run_id)
+        if record is not None and record.outcome is None:
+            raise RefusedError(409, "delivery_under_way", said.under_way(pipeline, lease.run_id))

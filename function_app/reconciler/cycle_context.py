@@ -24,7 +24,7 @@ class CycleContext:
 
     ``findings``: what was found wrong with each pipeline, by aspect; an empty list means that the aspect was checked
     and is fine. ``undecided``: the pipelines with windows without a verdict; ``had_runs``: every pipeline that ever had
-    a run; both None when the ledger could not be read.
+    a run; both None when the ledger could not be read. ``retired``: the pipelines that train no more.
     """
 
     services: Services
@@ -35,6 +35,7 @@ class CycleContext:
     findings: dict[str, dict[Aspect, list[Finding]]] = field(default_factory=dict)
     undecided: set[str] | None = None
     had_runs: list[str] | None = None
+    retired: frozenset[str] = frozenset()
 
     def add_findings(self, pipeline: str, aspect: Aspect, found: Iterable[Finding] = ()) -> None:
         """Add findings of this aspect to those of this cycle."""

@@ -64,7 +64,8 @@ async def detect_data_changes(context: CycleContext, unfinished: Collection[Unfi
             with context.scanning_data(pipeline.name):
                 await _act_on_change(context, pipeline)
 
-    await asyncio.gather(*(detect(each) for each in context.services.pipelines.all if each.name not in being_decided))
+    left_alone = being_decided | context.retired
+    await asyncio.gather(*(detect(each) for each in context.services.pipelines.all if each.name not in left_alone))
 
 
 async def _act_on_change(context: CycleContext, pipeline: Pipeline) -> None:

@@ -13,7 +13,7 @@ from shared.messages import AdmissionRequest, Cause
 async def start_due(context: CycleContext) -> None:
     """Start what is due, once, even when several hosts check at the same time."""
     for pipeline in context.services.pipelines.all:
-        if pipeline.retrain_every is not None:
+        if pipeline.retrain_every is not None and pipeline.name not in context.retired:
             with context.guard(f"keep the schedule of pipeline {pipeline.name}"):
                 await _keep(context, pipeline.name, pipeline.retrain_every)
 

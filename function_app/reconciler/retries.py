@@ -32,6 +32,8 @@ async def try_again(context: CycleContext) -> None:
     with context.guard("list the runs that are to be tried again"):
         found = await asyncio.to_thread(context.services.ledger.retries.all)
     for retry in found:
+        if retry.pipeline in context.retired:
+            continue
         with context.guard(f"try run {retry.run_id} again"):
             await _try(context, retry)
 

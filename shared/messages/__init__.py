@@ -15,6 +15,7 @@ from shared.messages.actions import (
     Retirement,
     ReturnPlan,
     ReturnQuery,
+    RollBackPlan,
     TargetGoal,
 )
 from shared.messages.admission import (
@@ -252,6 +253,7 @@ __all__ = [
     "Retirement",
     "ReturnPlan",
     "ReturnQuery",
+    "RollBackPlan",
     "Rollout",
     "RolloutPhase",
     "RolloutState",

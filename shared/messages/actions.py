@@ -138,3 +138,11 @@ class ReturnPlan:
     """What a target should run without the run; None when the run has nothing there."""
 
     plan: ServingPlan | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollBackPlan:
+    """What a target should run after a roll-back, and what it should run when that fails."""
+
+    plan: ServingPlan
+    before: ServingPlan

@@ -102,6 +102,7 @@ class Quarantine:
     """A fingerprint that failed too often, with the evidence. Other data, code or parameters are another fingerprint.
 
     ``released_at``: since when it may be tried again; failures up to ``released_attempt`` count no more.
+    ``rolled_back``: it did not fail; its model served, and somebody rolled it back.
     """
 
     pipeline: str
@@ -111,6 +112,7 @@ class Quarantine:
     failures: tuple[FailedAttempt, ...]
     released_at: datetime | None = None
     released_attempt: int = 0
+    rolled_back: bool = False
 
     @property
     def active(self) -> bool:

@@ -46,7 +46,7 @@ Scheduled = list[tuple[str, str]]
 TIMER_STEP = ("timer", "")
 
 
-NOT_YET = {"reach_goal"}
+NOT_YET = {"reach_goal", "roll_target_back", "retire_from_targets"}
 """Orchestrations of which no run was recorded yet."""
 
 

@@ -27,11 +27,16 @@ class Instance:
 
 @dataclass
 class MemoryClient:
-    """Starts instances and shows them. ``shows``: the custom status that a new one has at once."""
+    """Starts instances and shows them. ``shows``: the custom status that a new one has at once.
+
+    ``raised``: the events, by instance and name; a ``deaf`` one takes none.
+    """
 
     shows: Any = None
     instances: dict[str, Instance] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
+    raised: list[tuple[str, str]] = field(default_factory=list)
+    deaf: bool = False
 
     async def get_status(self, instance_id: str) -> Instance:
         return self.instances.get(instance_id, Instance())
@@ -43,6 +48,11 @@ class MemoryClient:
         self.instances[instance_id] = Instance(name, given, RuntimeStatus.Running, self.shows)
         self.started.append(instance_id)
         return instance_id
+
+    async def raise_event(self, instance_id: str, name: str, data: Any = None) -> None:
+        if self.deaf:
+            raise Exception("there is no such instance")
+        self.raised.append((instance_id, name))
 
     async def terminate(self, instance_id: str, reason: str) -> None:
         self.instances[instance_id].runtime_status = RuntimeStatus.Terminated

@@ -21,6 +21,11 @@ def failed_in_training(run: RunRecord) -> bool:
     return run.job_failed if run.failure_kind is None else run.failure_kind.counts
 
 
+def may_be_put_aside(run: RunRecord) -> bool:
+    """Whether an attempt may have led to a quarantine: it failed in training, or its model served once."""
+    return failed_in_training(run) or run.outcome is Outcome.PROMOTED
+
+
 def quarantine_for(
     attempts: Iterable[RunRecord], *, most: int, released: Quarantine | None = None
 ) -> Quarantine | None:

@@ -35,13 +35,16 @@ def decide_attempt(
     repaired without any change of the data. One whose model was judged may not, since the same data, code and
     parameters would lead to the same judgement, unless ``force`` is set. An attempt without comparison to the champion
     was not judged, and one that could not read all of its data did not train them; both may be repeated. Nothing is
-    tried while the fingerprint is being trained, or while a ``quarantine`` of it is active.
+    tried while the fingerprint is being trained, or while a ``quarantine`` of it is active; one that came of a
+    roll-back counts before anything else.
     """
     if not previous:
         return NewAttempt(attempt=1)
     last = max(previous, key=lambda run: run.attempt)
     if last.outcome is None:
         return under_way(last.run_id)
+    if quarantine is not None and quarantine.active and quarantine.rolled_back:
+        return Refusal(run_id=last.run_id, verdict=Verdict.QUARANTINED, reason=quarantine_status_text(quarantine))
     judged = [run for run in previous if came_to_a_verdict(run) and saw_all(run)]
     if judged and not force:
         return _trained_already(max(judged, key=lambda run: run.attempt))

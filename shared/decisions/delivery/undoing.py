@@ -60,9 +60,8 @@ def left_text(left: Sequence[str]) -> str:
 
 
 def target_left(end: GoalEnd) -> str:
-    """A target that could not be brought back. The reconciler goes on with what is in the ledger."""
-    then = "the app goes on trying" if end.plan is not None else "cancel the run again when it answers"
-    return f"target {end.target} is not back at what it served before ({end.trouble}); {then}"
+    """A target that could not be brought back. The reconciler goes on: a run that has ended is to serve nowhere."""
+    return f"target {end.target} is not back at what it served before ({end.trouble}); the app goes on trying"
 
 
 def image_left(pipeline: str, run_id: str, why: str) -> str:

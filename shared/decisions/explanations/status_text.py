@@ -41,7 +41,9 @@ def window_status_text(window: WindowState) -> str:
 
 
 def quarantine_status_text(quarantine: Quarantine) -> str:
-    """Why the data of a quarantine are not trained again: the failures, and what ends it."""
+    """Why the data of a quarantine are not trained again: the failures, or the roll-back, and what ends it."""
+    if quarantine.rolled_back:
+        return _rolled_back_text(quarantine)
     failures = quarantine.failures
     failed = "too often"
     if failures:
@@ -51,4 +53,13 @@ def quarantine_status_text(quarantine: Quarantine) -> str:
         f"the same data, code and parameters failed {failed}; quarantined since"
         f" {utc_text(quarantine.since)}: change a file or the code to have them trained, or release them with"
         f" POST /api/pipelines/{quarantine.pipeline}/release"
+    )
+
+
+def _rolled_back_text(quarantine: Quarantine) -> str:
+    last = quarantine.failures[-1] if quarantine.failures else None
+    why = f" (run {last.run_id}: {last.reason})" if last else ""
+    return (
+        f"the model of the same data, code and parameters was rolled back{why}: change a file or the code to have them"
+        f" trained, or release them with POST /api/pipelines/{quarantine.pipeline}/release and start a run with force"
     )

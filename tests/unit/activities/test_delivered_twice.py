@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,11 @@ from function_app.composition import Services
 from shared.clients.ledger import Ledger
 from shared.contracts import ACTIVITIES
 from shared.messages import (
+    Action,
+    ActionEnd,
+    ActionKind,
+    Actor,
+    ActorKind,
     Admission,
     AdmissionRequest,
     AnswerRequest,
@@ -326,6 +332,34 @@ def verdicts(world: World) -> list[Verdict]:
     return [each.verdict for each in world.ledger.arrivals.list_arrivals(NAME).items]
 
 
+def rolling_back(world: World) -> Action:
+    """The run serves, is the champion, and is to give way to one before."""
+    activity_wiring.apply_plan(plan(world), world)
+    activity_wiring.record_run(ended(world), world)
+    world.ledger.built_images.keep(KnownImage(run_id="before-1", pipeline=NAME, reference="registry/p@sha256:0"))
+    action = Action(
+        action_id="back-1",
+        kind=ActionKind.ROLL_BACK,
+        pipeline=NAME,
+        by=Actor(kind=ActorKind.PERSON, name="ada"),
+        reason="it is wrong",
+        asked_at=START + timedelta(hours=1),
+        target="hub-vm",
+        to="before-1",
+        bad=world.run.run_id,
+    )
+    return world.ledger.actions.begin(action)
+
+
+def an_end(world: World) -> ActionEnd:
+    return ActionEnd(action_id=rolling_back(world).action_id, done=True, sentence="done", ended_at=START)
+
+
+def served(world: World) -> object:
+    """Who is champion, and what is put aside."""
+    return world.ledger.champions.champion(NAME), world.ledger.quarantines.of(NAME)
+
+
 def images_left(world: World) -> object:
     """The models' images in the registry, and those that the ledger knows."""
     stored = [key for key in world.images.manifests if key[0] == f"models/{NAME}"]
@@ -368,6 +402,9 @@ CASES = [
     Case("observe_target", looked_at, lambda world: world.target.plans),
     Case("plan_return", leaving, World.wanted),
     Case("read_approval", lambda world: ApprovalQuery(run_id=world.run.run_id, target="hub-vm"), World.rows),
+    Case("plan_roll_back", rolling_back, World.wanted),
+    Case("conclude_action", rolling_back, served),
+    Case("end_action", an_end, lambda world: world.ledger.actions.unfinished()),
     Case("remove_image", built, images_left),
     Case("record_run", ended, World.rows),
     Case("announce", end_of_a_followed_run, lambda world: (world.outbox.ids, world.rows())),

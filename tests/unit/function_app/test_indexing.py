@@ -64,6 +64,8 @@ def test_every_function_is_indexed(index: dict[str, object]) -> None:
         "guarded_step",
         "roll_out",
         "reach_goal",
+        "roll_target_back",
+        "retire_from_targets",
         "wind_up_run",
     }
     assert by_kind["EventGridTrigger"] == {"on_data_arrival", "on_training_status"}

@@ -14,7 +14,6 @@ from shared.messages import (
     Cancellation,
     ComputeRef,
     Done,
-    GoalEnd,
     Outcome,
     PlannedRelease,
     RunRecord,
@@ -150,16 +149,3 @@ def test_a_run_that_took_over_a_training_stops_none() -> None:
 
     assert "cancel_training" not in run.asked
     assert from_wire(TrainingRef, run.commands["remove_image"][0]).run_id == REQUEST.run_id
-
-
-def test_what_is_left_at_a_target_says_who_goes_on() -> None:
-    unknown = GoalEnd(target="cloud", reached=False, trouble="no answer")
-    known = GoalEnd(target="cloud", reached=False, trouble="no answer", plan=BACK)
-
-    assert "goes on" in story(reach_goal=lambda _: to(known))[1].reason
-    assert "goes on" not in story(reach_goal=lambda _: to(unknown))[1].reason
-
-
-def to(end: GoalEnd) -> dict[str, Any]:
-    found: dict[str, Any] = value(end)["value"]
-    return found

@@ -1,0 +1,49 @@
+"""Roll-backs and retirements whose orchestration is gone: started again, or ended with the reason."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from function_app.reconciler.cycle_context import CycleContext
+from function_app.reconciler.instances import look_up, start
+from orchestrations.hand_actions import NAMES
+from shared.decisions.delivery.action_recovery import EndAction, decide_orphaned_action
+from shared.messages import ActionEnd, delivery_of
+
+if TYPE_CHECKING:
+    from shared.messages import Action
+
+
+async def list_retired(context: CycleContext) -> None:
+    """Find out which pipelines are retired: nothing is requested for them."""
+    with context.guard("list the retired pipelines"):
+        context.retired = frozenset(await asyncio.to_thread(context.services.ledger.actions.retired))
+
+
+async def recover_actions(context: CycleContext) -> None:
+    """Look at every action without an end; each can be repeated, since it brings targets to plans."""
+    found: list[Action] = []
+    with context.guard("list the roll-backs and retirements under way"):
+        found = await asyncio.to_thread(context.services.ledger.actions.unfinished)
+    for action in found:
+        with context.guard(f"resume action {action.action_id}"):
+            await _recover(context, action)
+
+
+async def _recover(context: CycleContext, action: Action) -> None:
+    ledger = context.services.ledger
+    step = decide_orphaned_action(action, await look_up(context.client, action.action_id), now=context.now)
+    if step is None:
+        return
+    end = await asyncio.to_thread(ledger.actions.ended, action.action_id)
+    if end is not None:
+        await asyncio.to_thread(ledger.actions.end, end)  # its row among the open ones was left
+    elif isinstance(step, EndAction):
+        ended = ActionEnd(action_id=action.action_id, done=False, sentence=step.sentence, ended_at=context.now)
+        await asyncio.to_thread(ledger.actions.end, ended)
+        await asyncio.to_thread(ledger.computes.give_back, delivery_of(action.pipeline), action.action_id, context.now)
+        context.done["actions ended"] += 1
+    else:
+        await start(context.client, NAMES[action.kind], action.action_id, action)
+        context.done["actions started"] += 1

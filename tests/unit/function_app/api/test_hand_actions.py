@@ -1,0 +1,303 @@
+"""Roll back and retire, from the request to what the target serves and the ledger says."""
+
+from typing import Any
+
+import pytest
+
+from activities.admission_evaluation import AdmissionEvaluator
+from function_app.api import delivery_models as d
+from function_app.problems import RefusedError
+from shared.decisions.admission.repeats import Refusal, decide_attempt
+from shared.decisions.training.compute_queue import ask
+from shared.errors import Code, PermanentError
+from shared.messages import (
+    ActionEnd,
+    AdmissionRequest,
+    Cause,
+    ComputeTicket,
+    QueueRule,
+    Verdict,
+    delivery_of,
+)
+from tests.support.api import a_request, answer_of
+from tests.support.durable_client import MemoryClient
+from tests.support.hands import NEW, OLD, PIPELINE, TARGET, HandsWorld, a_run, action_of
+from tests.support.workflow import START
+
+
+@pytest.fixture
+def world() -> HandsWorld:
+    return HandsWorld()
+
+
+def ask_for(name: str, world: HandsWorld, client: MemoryClient, path: str, **body: str) -> Any:
+    return answer_of(name, a_request("POST", path=path, body={"reason": "it is wrong", **body}), world, client)
+
+
+def rolled_back(world: HandsWorld, client: MemoryClient | None = None, **body: str) -> Any:
+    return ask_for("roll_back", world, client or MemoryClient(), f"{TARGET}/{PIPELINE}", **body)
+
+
+def refusal(name: str, world: HandsWorld, path: str, **body: str) -> RefusedError:
+    client = MemoryClient()
+    with pytest.raises(RefusedError) as refused:
+        ask_for(name, world, client, path, **body)
+    assert client.started == []
+    return refused.value
+
+
+def played(world: HandsWorld, client: MemoryClient, **answers: Any) -> ActionEnd:
+    """What was started, played to its end."""
+    (started,) = client.started
+    return world.act(action_of(client.instances[started].given), **answers)
+
+
+def shown(world: HandsWorld, action_id: str) -> d.ActionView:
+    view: d.ActionView = answer_of("get_action", a_request(path=action_id), world, MemoryClient())
+    return view
+
+
+def test_a_roll_back_goes_to_the_release_before_and_keeps_the_bad_one_without_traffic(world: HandsWorld) -> None:
+    client = MemoryClient()
+
+    begun = rolled_back(world, client, by="ada")
+    end = played(world, client)
+
+    assert (begun.begun, begun.view.to, begun.view.state) == (True, OLD.run_id, d.ActionState.RUNNING)
+    assert end.done
+    assert world.serves == {OLD.run_id: 100, NEW.run_id: 0}
+    champion = world.ledger.champions.champion(PIPELINE)
+    assert (champion.run_id, champion.metrics) == (OLD.run_id, {"accuracy": 0.9})
+    view = shown(world, begun.view.action_id)
+    assert (view.state, view.target, view.reason) == (d.ActionState.DONE, TARGET, "it is wrong")
+    assert "ada" in view.by
+    desired = world.ledger.targets.of(TARGET, PIPELINE)
+    assert desired.desired_by == begun.view.action_id
+    assert world.ledger.computes.state(delivery_of(PIPELINE)).holders == ()
+
+
+def test_the_same_data_do_not_bring_it_back_by_themselves_and_release_lifts_that(world: HandsWorld) -> None:
+    client = MemoryClient()
+    rolled_back(world, client)
+    played(world, client)
+
+    quarantine = world.ledger.quarantines.get(PIPELINE, NEW.fingerprint)
+    assert quarantine is not None
+    attempts = world.ledger.runs.runs_of(PIPELINE, NEW.fingerprint)
+    for force in (False, True):
+        refused = decide_attempt(attempts, force=force, quarantine=quarantine)
+        assert isinstance(refused, Refusal)
+        assert refused.verdict is Verdict.QUARANTINED
+        assert "it is wrong" in refused.reason
+    answer_of("release", a_request("POST", path=PIPELINE), world)
+    lifted = world.ledger.quarantines.get(PIPELINE, NEW.fingerprint)
+    assert not isinstance(decide_attempt(attempts, force=True, quarantine=lifted), Refusal)
+    assert world.ledger.quarantines.get(PIPELINE, OLD.fingerprint) is None
+
+
+def test_a_release_that_does_not_come_up_leaves_the_target_as_it_was(world: HandsWorld) -> None:
+    world.target.ill[OLD.run_id] = "it ran out of memory"
+    client = MemoryClient()
+    rolled_back(world, client)
+
+    end = played(world, client)
+
+    assert not end.done
+    assert "it ran out of memory" in end.sentence
+    assert end.left == ()
+    assert world.serves == {NEW.run_id: 100}
+    assert world.ledger.champions.champion(PIPELINE).run_id == NEW.run_id
+    assert world.ledger.quarantines.get(PIPELINE, NEW.fingerprint) is None
+
+
+def test_a_target_that_does_not_answer_is_named_and_its_turn_is_given_back(world: HandsWorld) -> None:
+    client = MemoryClient()
+    rolled_back(world, client)
+    world.target.trouble = PermanentError("its host key is another one", code=Code.TARGET_NOT_PREPARED)
+
+    end = played(world, client)
+
+    assert not end.done
+    assert end.left
+    assert world.ledger.computes.state(delivery_of(PIPELINE)).holders == ()
+    assert world.ledger.actions.unfinished() == []
+
+
+def test_a_roll_back_that_dies_after_each_step_comes_to_the_same_end(world: HandsWorld) -> None:
+    """Whatever was done and not remembered is done again."""
+    client = MemoryClient()
+    rolled_back(world, client)
+    for dies in ("plan_roll_back", "conclude_action", "end_action"):
+        real = world.answers()[dies]
+
+        def after(command: Any, real: Any = real) -> Any:
+            real(command)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            played(world, client, **{dies: after})
+
+    end = played(world, client)
+
+    assert world.serves == {OLD.run_id: 100, NEW.run_id: 0}
+    assert world.ledger.champions.champion(PIPELINE).run_id == OLD.run_id
+    kept = world.ledger.actions.ended(end.action_id)
+    assert kept is not None
+    assert kept.done
+
+
+def test_repeating_a_request_finds_what_is_under_way(world: HandsWorld) -> None:
+    client = MemoryClient()
+
+    first, second = rolled_back(world, client), rolled_back(world, client)
+
+    assert first.view.action_id == second.view.action_id
+    assert (first.begun, second.begun) == (True, False)
+
+
+def test_any_kept_release_may_be_named(world: HandsWorld) -> None:
+    newest = a_run(3)
+    world.promoted(newest, NEW.run_id)
+    client = MemoryClient()
+
+    rolled_back(world, client, to=OLD.run_id)
+    assert played(world, client).done
+
+    assert world.serves == {OLD.run_id: 100, newest.run_id: 0}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("moon/breast-cancer", {}, 404, "unknown_release"),
+        (f"{TARGET}/breast-cancer", {"to": NEW.run_id}, 409, "serves_already"),
+        (f"{TARGET}/breast-cancer", {"to": "breast-cancer-000000000000-1"}, 404, "unknown_release"),
+    ],
+)
+def test_what_cannot_be_rolled_back_is_refused_at_once(
+    world: HandsWorld, path: str, body: dict[str, str], status: int, code: str
+) -> None:
+    refused = refusal("roll_back", world, path, **body)
+
+    assert (refused.status, refused.code) == (status, code)
+
+
+def test_nothing_to_go_back_to_is_said(world: HandsWorld) -> None:
+    world.target.kept = [NEW.run_id]
+    world.ledger.targets.saw(world.target.observe(PIPELINE), at=START)
+
+    assert refusal("roll_back", world, f"{TARGET}/{PIPELINE}").code == "nothing_to_roll_back"
+
+
+def test_a_run_that_delivers_is_named_and_comes_first(world: HandsWorld) -> None:
+    busy = a_run(3)
+    world.ledger.runs.claim_run(busy)
+    ticket = ComputeTicket(
+        compute=delivery_of(PIPELINE),
+        run_id=busy.run_id,
+        pipeline=PIPELINE,
+        rule=QueueRule(),
+        asked_at=START,
+        expected_seconds=1,
+    )
+    world.ledger.computes.change(delivery_of(PIPELINE), lambda state: ask(state, ticket, 1, START))
+
+    refused = refusal("roll_back", world, f"{TARGET}/{PIPELINE}")
+
+    assert refused.code == "delivery_under_way"
+    assert busy.run_id in refused.reason
+
+
+def retired(world: HandsWorld, client: MemoryClient | None = None) -> Any:
+    return ask_for("retire_pipeline", world, client or MemoryClient(), PIPELINE)
+
+
+def test_a_retired_pipeline_serves_nothing_trains_nothing_and_keeps_its_history(world: HandsWorld) -> None:
+    client = MemoryClient()
+
+    begun = retired(world, client)
+    end = played(world, client)
+
+    assert (end.done, end.left) == (True, ())
+    assert world.serves == {}
+    assert world.ledger.champions.champion(PIPELINE).run_id is None
+    assert len(world.ledger.runs.list_runs([PIPELINE]).items) == 2
+    assert shown(world, begun.view.action_id).state is d.ActionState.DONE
+    with pytest.raises(PermanentError) as refused:
+        evaluator(world).evaluate(a_wish(), no_snapshot)
+    assert refused.value.code is Code.PIPELINE_RETIRED
+    assert "it is wrong" in refused.value.reason
+
+
+def evaluator(world: HandsWorld) -> AdmissionEvaluator:
+    return world.evaluator
+
+
+def a_wish() -> AdmissionRequest:
+    return AdmissionRequest(pipeline=PIPELINE, cause=Cause.OPERATOR, requested_by="me", requested_at=START)
+
+
+def no_snapshot(*_: Any, **__: Any) -> Any:
+    raise AssertionError("the data of a retired pipeline are not listed")
+
+
+def test_a_retired_pipeline_is_taken_back_when_its_retirement_is_over(world: HandsWorld) -> None:
+    client = MemoryClient()
+    retired(world, client)
+    assert refusal("reinstate_pipeline", world, PIPELINE).code == "being_retired"
+    played(world, client)
+
+    answer_of("reinstate_pipeline", a_request("POST", path=PIPELINE), world)
+
+    assert world.ledger.actions.retirement(PIPELINE) is None
+    assert world.serves == {}
+    assert refusal("reinstate_pipeline", world, PIPELINE).code == "not_retired"
+
+
+def test_retiring_twice_is_once(world: HandsWorld) -> None:
+    client = MemoryClient()
+
+    first, second = retired(world, client), retired(world, client)
+    played(world, client)
+    third = retired(world, client)
+
+    assert first.view.action_id == second.view.action_id == third.view.action_id
+    assert third.view.state is d.ActionState.DONE
+    assert len(client.started) == 1
+
+
+def test_a_pipeline_with_runs_under_way_is_not_retired(world: HandsWorld) -> None:
+    world.ledger.runs.claim_run(a_run(3))
+
+    refused = refusal("retire_pipeline", world, PIPELINE)
+
+    assert refused.code == "runs_under_way"
+    assert world.ledger.actions.retirement(PIPELINE) is None
+
+
+def test_a_target_that_cannot_be_emptied_is_left_to_the_reconciler(world: HandsWorld) -> None:
+    client = MemoryClient()
+    retired(world, client)
+    unreached = {"target": TARGET, "reached": False, "trouble": "no route to host"}
+    end = played(world, client, reach_goal=lambda _: unreached)
+
+    assert not end.done
+    assert "no route to host" in end.left[0]
+    assert world.ledger.champions.champion(PIPELINE).run_id is None
+
+
+def test_an_action_nobody_knows_is_not_found(world: HandsWorld) -> None:
+    with pytest.raises(RefusedError) as refused:
+        shown(world, "none")
+
+    assert refused.value.status == 404
+
+
+def test_a_rolled_back_champions_numbers_are_held_against_nobody(world: HandsWorld) -> None:
+    client = MemoryClient()
+    rolled_back(world, client)
+    played(world, client)
+
+    bests = world.ledger.champions.champion(PIPELINE).bests
+
+    assert NEW.run_id not in {best.run_id for best in bests}
