@@ -13,7 +13,7 @@ from function_app.composition import Services
 from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.data_changes import detect_data_changes
 from function_app.reconciler.due_schedules import start_due
-from function_app.reconciler.hand_actions import list_retired, recover_actions
+from function_app.reconciler.hand_actions import recover_actions
 from function_app.reconciler.instances import DurableClient
 from function_app.reconciler.model_tags import keep_model_tags
 from function_app.reconciler.orphaned_runs import recover_runs
@@ -34,7 +34,6 @@ async def run_cycle(services: Services, client: DurableClient, now: datetime) ->
     unfinished = await recover_windows(context)
     await recover_runs(context)
     await recover_actions(context)
-    await list_retired(context)
     await try_again(context)
     await start_due(context)
     await detect_data_changes(context, unfinished)

@@ -15,17 +15,14 @@ if TYPE_CHECKING:
     from shared.messages import Action
 
 
-async def list_retired(context: CycleContext) -> None:
-    """Find out which pipelines are retired: nothing is requested for them."""
-    with context.guard("list the retired pipelines"):
-        context.retired = frozenset(await asyncio.to_thread(context.services.ledger.actions.retired))
-
-
 async def recover_actions(context: CycleContext) -> None:
-    """Look at every action without an end; each can be repeated, since it brings targets to plans."""
+    """Look at every action without an end; each can be repeated, since it brings targets to plans.
+
+    Notes on the way which pipelines are retired: nothing is requested for them in this cycle.
+    """
     found: list[Action] = []
-    with context.guard("list the roll-backs and retirements under way"):
-        found = await asyncio.to_thread(context.services.ledger.actions.unfinished)
+    with context.guard("list the roll-backs and retirements"):
+        found, context.retired = await asyncio.to_thread(context.services.ledger.actions.standing)
     for action in found:
         with context.guard(f"resume action {action.action_id}"):
             await _recover(context, action)

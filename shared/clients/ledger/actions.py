@@ -1,15 +1,17 @@
 """What operators did by hand, and which pipelines are retired. Table ``actions``.
 
 - partition ``action``, row = the action's id: the action, and its end once it has one;
-- partition ``open``, the same row key: actions without an end, for whoever looks after them;
-- partition ``retired``, row = the pipeline: who retired it, why and when.
+- partition ``standing``, row ``open-<id>``: an action without an end; row ``retired-<pipeline>``: who retired it, why
+  and when. Whoever looks after both asks for them at once.
 """
 
+from shared.clients.ledger.keys import end_of
 from shared.clients.ledger.tables import Row, Table
 from shared.messages import Action, ActionEnd, Retirement
 from shared.values.wire import from_text, to_text
 
-_ACTION, _OPEN, _RETIRED = "action", "open", "retired"
+_ACTION, _STANDING = "action", "standing"
+_OPEN, _RETIRED = "open-", "retired-"
 
 
 class ActionLedger:
@@ -21,7 +23,9 @@ class ActionLedger:
     def begin(self, action: Action) -> Action:
         """Record an action before it is started; returns the one that is recorded under its id."""
         values = {"action": to_text(action)}
-        self._actions.put(Row(_OPEN, action.action_id, values))  # first: an action without it would be forgotten
+        self._actions.put(
+            Row(_STANDING, f"{_OPEN}{action.action_id}", values)
+        )  # first: an action without it would be forgotten
         if self._actions.insert(Row(_ACTION, action.action_id, values)):
             return action
         kept = self.action(action.action_id)
@@ -30,7 +34,7 @@ class ActionLedger:
     def action(self, action_id: str) -> Action | None:
         """The action of that id."""
         row = self._actions.get(_ACTION, action_id)
-        return from_text(Action, row.values["action"]) if row else None
+        return _action(row) if row else None
 
     def ended(self, action_id: str) -> ActionEnd | None:
         """How the action ended; None while it has not."""
@@ -42,30 +46,38 @@ class ActionLedger:
         row = self._actions.get(_ACTION, end.action_id)
         if row is not None and not row.values.get("end"):
             self._actions.update(Row(row.partition, row.key, {"end": to_text(end)}, row.etag))
-        self._actions.delete(Row(_OPEN, end.action_id, {}))
+        self._actions.delete(Row(_STANDING, f"{_OPEN}{end.action_id}", {}))
 
     def unfinished(self) -> list[Action]:
         """Every action without an end."""
-        return [from_text(Action, row.values["action"]) for row in self._actions.rows(_OPEN)]
+        return [_action(row) for row in self._actions.rows(_STANDING, _OPEN, end_of(_OPEN))]
 
     def retire(self, retirement: Retirement) -> Retirement:
         """Mark a pipeline as retired; returns the mark that holds, which is the first one."""
-        if self._actions.insert(Row(_RETIRED, retirement.pipeline, {"retirement": to_text(retirement)})):
+        if self._actions.insert(
+            Row(_STANDING, f"{_RETIRED}{retirement.pipeline}", {"retirement": to_text(retirement)})
+        ):
             return retirement
         return self.retirement(retirement.pipeline) or retirement
 
     def reinstate(self, pipeline: str) -> None:
         """Remove the mark; nothing when there is none."""
-        self._actions.delete(Row(_RETIRED, pipeline, {}))
+        self._actions.delete(Row(_STANDING, f"{_RETIRED}{pipeline}", {}))
 
     def retirement(self, pipeline: str) -> Retirement | None:
         """The mark of a pipeline; None when it is not retired."""
-        row = self._actions.get(_RETIRED, pipeline)
+        row = self._actions.get(_STANDING, f"{_RETIRED}{pipeline}")
         return _retirement(row) if row else None
 
-    def retired(self) -> dict[str, Retirement]:
-        """Every retired pipeline."""
-        return {row.key: _retirement(row) for row in self._actions.rows(_RETIRED)}
+    def standing(self) -> tuple[list[Action], frozenset[str]]:
+        """Every action without an end, and the retired pipelines; one query."""
+        rows = list(self._actions.rows(_STANDING))
+        retired = frozenset(row.key.removeprefix(_RETIRED) for row in rows if row.key.startswith(_RETIRED))
+        return [_action(row) for row in rows if row.key.startswith(_OPEN)], retired
+
+
+def _action(row: Row) -> Action:
+    return from_text(Action, row.values["action"])
 
 
 def _retirement(row: Row) -> Retirement:

@@ -50,8 +50,8 @@ def test_an_idle_pass_costs_a_handful_of_requests(
         asyncio.run(run_cycle(world.services, world.client, world.now))
 
     assert hub.asked == ["holdout", "page"]
-    # windows, queue, runs, subscriptions, schedule, scan, decided listing, troubles, retries
-    assert requests_of(world) - before <= 9
+    # windows, queue, runs, subscriptions, schedule, scan, decided listing, troubles, retries, actions
+    assert requests_of(world) - before <= 10
     assert world.client.started == []
     [line] = [entry.getMessage() for entry in caplog.records if "cycle over" in entry.getMessage()]
     assert line.startswith("cycle over 1 pipeline in ")

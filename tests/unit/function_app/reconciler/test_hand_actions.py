@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from function_app.reconciler.data_changes import detect_data_changes
-from function_app.reconciler.hand_actions import list_retired, recover_actions
+from function_app.reconciler.hand_actions import recover_actions
 from shared.decisions.delivery.action_recovery import EndAction, StartAction, decide_orphaned_action
 from shared.decisions.reconciliation.orphans import InstanceStatus, Liveness
 from shared.messages import Action, ActionEnd, ActionKind, Actor, ActorKind, Retirement
@@ -79,7 +79,7 @@ def test_data_of_a_retired_pipeline_are_not_looked_at(world: WatchedWorld, hub: 
         world.services.ledger.actions.retire(Retirement(pipeline=pipeline.name, by=WHO, reason="over", at=START))
 
     async def scan(context: Any) -> None:
-        await list_retired(context)
+        await recover_actions(context)
         await detect_data_changes(context, [])
 
     context, _ = world.cycle(scan)
