@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.examples import USUAL
+from tests.support.sharing import SharedServers, begins_first
 
 # Without a deadline: one finds no fault of ours, but machines that are busy.
 settings.register_profile("full", max_examples=USUAL, deadline=None)
@@ -24,7 +25,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that take minutes run where CI is set, and for whoever asks for them."""
+    """Tests that take minutes run where CI is set, and for whoever asks for them; the longest groups begin first."""
+    items.sort(key=lambda item: begins_first(item.nodeid))
     if os.environ.get("CI") or config.getoption("markexpr"):
         return
     wait = pytest.mark.skip(reason="takes minutes; runs where CI is set, or with -m long")
@@ -36,6 +38,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With ``--dist loadscope``, tests that share servers share a worker, and the servers are started once."""
-    from tests.support.sharing import SharedServers
-
     return SharedServers(config, log) if config.getoption("dist") == "loadscope" else None

@@ -24,12 +24,29 @@ STACKS = {
 }
 
 
+# Files that take minutes where CI is set, and better start the servers of their folder once more than wait for others.
+ALONE = (
+    "tests/integration/site_agent/test_killed_anywhere.py",
+    "tests/integration/site_agent/test_shipped_pipelines.py",
+)
+# A long group that begins last keeps one worker, and nobody else, busy at the end.
+LONGEST = ("tests/integration/leaks", *ALONE, "tests/e2e: dying hosts", "tests/e2e: outages", "tests/e2e: one story")
+
+
+def begins_first(nodeid: str) -> int:
+    """To sort tests by: those of the longest groups come first, all others stay in their order behind them."""
+    group = group_of(nodeid)
+    return LONGEST.index(group) if group in LONGEST else len(LONGEST)
+
+
 def group_of(nodeid: str) -> str:
     """Some end-to-end tests share a stack, the integration tests of a folder its servers, any other only a file."""
     file = PurePosixPath(nodeid.partition("::")[0])
     match file.parts:
         case ("tests", "e2e", name) if name in STACKS:
             return f"tests/e2e: {STACKS[name]}"
+        case ("tests", "integration", _, _) if str(file) in ALONE:
+            return str(file)
         case ("tests", "integration", folder, _):
             return f"tests/integration/{folder}"
     return str(file)
