@@ -129,7 +129,9 @@ def run_container(engine: Engine, spec: ContainerSpec) -> ContainerResult:
 def _create(engine: Engine, spec: ContainerSpec) -> None:
     created = engine.call("create", *flags(engine, spec))
     if created.status == 0:
-        created = engine.call("init", spec.name)  # its namespaces are there, and nothing of it has run
+        created = engine.call(
+            "init", spec.name, folder=spec.log.parent
+        )  # its namespaces are there, and nothing of it has run
     if created.status == 0:
         return
     said = created.stderr.lower()

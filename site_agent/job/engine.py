@@ -70,12 +70,16 @@ class Engine:
     authfile: Path | None = None
     run_id: str = ""
 
-    def call(self, *arguments: str, seconds: float = CALL_SECONDS) -> Finished:
-        """Call the engine; raises :class:`EngineError` when it cannot be started, or does not end in time."""
+    def call(self, *arguments: str, seconds: float = CALL_SECONDS, folder: Path | None = None) -> Finished:
+        """Call the engine; raises :class:`EngineError` when it cannot be started, or does not end in time.
+
+        ``folder``: where it works. What watches a container there leaves a file when the container's memory runs out.
+        """
         try:
             # A session of its own: a signal to the job's does not leave a container half made.
             process = subprocess.Popen(
                 [self.program, *arguments],
+                cwd=folder,
                 env={**self.environment, RUN_VARIABLE: self.run_id},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

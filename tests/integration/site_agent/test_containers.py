@@ -166,11 +166,13 @@ time.sleep(600)
     assert _processes_of(USER) == []
 
 
-def test_memory_that_runs_out_is_recognised(box: Box) -> None:
+def test_memory_that_runs_out_is_recognised(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     result = box.run("x = bytearray(500_000_000)")
 
     assert result.oom_killed
     assert result.exit_code == 137
+    assert not (tmp_path / "oom").exists(), "what watches the container leaves nothing where the job was started"
 
 
 def test_memory_that_runs_out_in_a_child_is_recognised_too(box: Box) -> None:
