@@ -67,15 +67,27 @@ class Containers:
             raise PullError(" ".join(pulled.stderr.split())[-300:])
 
     def start(
-        self, name: str, image: str, *, port: int, target_port: int, limits: tuple[float, float], env: Mapping[str, str]
+        self,
+        name: str,
+        image: str,
+        *,
+        port: int,
+        target_port: int,
+        limits: tuple[float, float],
+        env: Mapping[str, str],
+        mounts: Mapping[str, Path],
     ) -> None:
-        """Run a container; ``limits`` in cores and GiB. It comes back by itself when it dies. Raises OSError."""
+        """Run a container; ``limits`` in cores and GiB, ``mounts``: folders by where they are seen, read only.
+
+        It comes back by itself when it dies. Raises OSError.
+        """
         cpu, memory = limits
         started = self._run(
             *("run", "--detach", "--name", name, "--pull", "never", "--restart", "always", "--stop-timeout", "5"),
             *("--cap-drop", "all", "--security-opt", "no-new-privileges", "--user", "10001:10001"),
             *("--memory", f"{int(memory * 1024)}m", "--cpus", str(min(cpu, _cores())), "--pids-limit", "200"),
             *("--publish", f"127.0.0.1:{port}:{target_port}"),
+            *(word for place, folder in mounts.items() for word in ("--volume", f"{folder}:{place}:ro")),
             *(word for key, value in env.items() for word in ("--env", f"{key}={value}")),
             image,
         )

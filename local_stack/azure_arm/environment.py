@@ -4,8 +4,10 @@ import asyncio
 import logging
 import random
 import secrets
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any, Final
 
@@ -87,6 +89,8 @@ class Environment:
 
         async def remove() -> None:
             names = [revision.container for revision in app.revisions.values()]
+            for name in app.revisions:
+                shutil.rmtree(self.account.folder / "volumes" / name, ignore_errors=True)
             self.state.apps.pop(app.name, None)
             await self.serve()
             for name in names:
@@ -132,6 +136,7 @@ class Environment:
         try:
             for revision in waiting:
                 await asyncio.to_thread(self._pull, app, revision)
+                await asyncio.to_thread(self._write_volumes, app, revision)
                 await asyncio.to_thread(self._run, revision)
                 revision.provisioning = "Provisioned"
         except PullError as error:
@@ -184,7 +189,22 @@ class Environment:
             target_port=revision.target_port,
             limits=resources_of(container),
             env=env,
+            mounts={
+                mount["mountPath"]: self._volume(revision, mount["volumeName"])
+                for mount in container.get("volumeMounts") or ()
+            },
         )
+
+    def _volume(self, revision: Revision, name: str) -> Path:
+        return self.account.folder / "volumes" / revision.name / name
+
+    def _write_volumes(self, app: App, revision: Revision) -> None:
+        """Files of volumes that are made from secrets; the user of the container reads them."""
+        for volume in revision.template.get("volumes") or ():
+            folder = self._volume(revision, volume["name"])
+            folder.mkdir(parents=True, exist_ok=True)
+            for item in volume.get("secrets") or ():
+                (folder / item["path"]).write_text(app.secrets.get(item["secretRef"], ""), encoding="utf-8")
 
     def _finish(self, app: App, operation: str, *, code: str = "", message: str = "") -> None:
         done = self.state.operations[operation]

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from local_stack.azure_ml.answers import ServiceError
@@ -77,7 +77,7 @@ def check_app(body: Mapping[str, Any], environment_id: str) -> None:
     if not container.get("image") or not container.get("name"):
         raise _refused("ContainerAppImageRequired", "Container image and name are required.")
     resources_of(container)
-    _check_registries(properties.get("configuration") or {})
+    _check_secrets(properties.get("configuration") or {}, properties["template"].get("volumes") or ())
     ingress = (properties.get("configuration") or {}).get("ingress") or {}
     if not isinstance(ingress.get("targetPort"), int):
         raise _refused("InvalidIngress", "this stand-in runs apps with an ingress that names its targetPort")
@@ -99,12 +99,16 @@ def resources_of(container: Mapping[str, Any]) -> tuple[float, float]:
     return cpu, memory
 
 
-def _check_registries(configuration: Mapping[str, Any]) -> None:
+def _check_secrets(configuration: Mapping[str, Any], volumes: Iterable[Mapping[str, Any]]) -> None:
     names = {secret.get("name") for secret in configuration.get("secrets") or ()}
-    for registry in configuration.get("registries") or ():
-        secret = registry.get("passwordSecretRef")
+    asked = [registry.get("passwordSecretRef") for registry in configuration.get("registries") or ()]
+    for volume in volumes:
+        if volume.get("storageType") != "Secret":
+            raise _refused("InvalidVolume", "this stand-in has volumes of storageType Secret only")
+        asked += [item.get("secretRef") for item in volume.get("secrets") or ()]
+    for secret in asked:
         if secret and secret not in names:
-            raise _refused("ContainerAppSecretRefNotFound", f"SecretRef '{secret}' defined for registry not found.")
+            raise _refused("ContainerAppSecretRefNotFound", f"SecretRef '{secret}' not found.")
 
 
 def revision_name(app: str, template: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from shared.clients.container_apps.names import (
@@ -18,8 +19,14 @@ from shared.training_code.scoring_images import SCORING_PORT
 
 CONTAINER: Final = "model"
 _SECRET: Final = "pull"  # noqa: S105 - its name
-# Workers and threads of the scoring server, as on a VM.
-_SERVER: Final = {"WORKER_COUNT": "2", "GUNICORN_CMD_ARGS": "--threads 2"}
+_HOOKS: Final = "gunicorn-hooks"
+_HOOKS_FOLDER: Final = "/etc/edgetrain"
+_HOOKS_FILE: Final = "gunicorn_hooks.py"
+# Workers and threads of the scoring server, as on a VM; an image without gunicorn does not read it.
+_SERVER: Final = {
+    "WORKER_COUNT": "2",
+    "GUNICORN_CMD_ARGS": f"--threads 2 --config {_HOOKS_FOLDER}/{_HOOKS_FILE}",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +144,12 @@ def new_traffic(name: str, plan: ServingPlan, tags: Mapping[str, str]) -> dict[s
 
 
 def _pulling(around: Surroundings) -> dict[str, Any]:
+    """How the image is pulled, and the secrets of the app: a password, and a file that is mounted from one."""
+    hooks = {"name": _HOOKS, "value": Path(__file__).with_name(_HOOKS_FILE).read_text(encoding="utf-8")}
     if around.username:
         entry = {"server": around.registry, "username": around.username, "passwordSecretRef": _SECRET}
-        return {"registries": [entry], "secrets": [{"name": _SECRET, "value": around.password}]}
-    if around.identity:
-        return {"registries": [{"server": around.registry, "identity": around.identity}]}
-    return {}
+        return {"registries": [entry], "secrets": [{"name": _SECRET, "value": around.password}, hooks]}
+    return {"registries": [{"server": around.registry, "identity": around.identity}], "secrets": [hooks]}
 
 
 def _template(release: PlannedRelease, around: Surroundings) -> dict[str, Any]:
@@ -158,6 +165,14 @@ def _template(release: PlannedRelease, around: Surroundings) -> dict[str, Any]:
                 "env": [{"name": name, "value": value} for name, value in variables.items()],
                 "resources": {"cpu": size.cpu, "memory": size.memory},
                 "probes": [{"type": "Readiness", **probe}],
+                "volumeMounts": [{"volumeName": _HOOKS, "mountPath": _HOOKS_FOLDER}],
+            }
+        ],
+        "volumes": [
+            {
+                "name": _HOOKS,
+                "storageType": "Secret",
+                "secrets": [{"secretRef": _HOOKS, "path": _HOOKS_FILE}],
             }
         ],
         "scale": {"minReplicas": around.replicas, "maxReplicas": around.replicas},
