@@ -113,6 +113,8 @@ class ContainerAppsTarget:
             return Serving(target=self._name, pipeline=pipeline)
         revisions = [revision for revision in self._apps.revisions(app) if revision.run_id]
         there = [each for each in revisions if each.active or each.weight or each.suffix in app.planned]
+        # A run whose size has changed has two revisions for a while: what was planned comes first.
+        there.sort(key=lambda each: (each.suffix not in app.planned, -each.weight))
         begin = min((each.created for each in there if each.created), default=datetime.now(UTC))
         counted = self._apps.counted(app, begin) if there else {}
         releases = tuple(self._observed(app, each, counted.get(each.name, Counted())) for each in there)

@@ -12,12 +12,14 @@ import pytest
 import requests
 from pydantic import SecretStr
 
+from cli.vm_slot import ensure_slot
 from shared.clients.container_apps.names import app_name, suffix_of
 from shared.clients.container_registry import ContainerRegistryClient
 from shared.clients.registry_login import PasswordLogin
-from shared.clients.serving_targets import TargetServices
+from shared.clients.serving_targets import TargetServices, vm
 from shared.clients.serving_targets.container_apps import Settings, connect
 from shared.clients.smoke_samples import SmokeSamples
+from shared.clients.ssh import connected
 from shared.deployment_target import DeploymentTarget
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages.serving import PlannedRelease, ReleaseState, Serving, ServingPlan, ServingResources
@@ -25,6 +27,7 @@ from tests.support.azure_arm import AzureArm, running_azure_arm
 from tests.support.podman import missing_podman
 from tests.support.scoring_image import ImageRegistry
 from tests.support.service_process import eventually
+from tests.support.serving_host import ServingHost, missing_programs, running_serving_host
 
 SMALL = ServingResources(memory="64m", cpus=0.25)
 
@@ -92,6 +95,45 @@ class Cloud:
 
     def clear(self, pipeline: str) -> None:
         self.arm.sdk().container_apps.begin_delete("edgetrain", app_name("", pipeline)).result()
+
+
+@dataclass
+class Hub:
+    """A VM."""
+
+    host: ServingHost
+
+    @property
+    def registry(self) -> ImageRegistry:
+        return self.host.registry
+
+    def target(self, services: TargetServices) -> DeploymentTarget:
+        return vm.connect("hub", self.host.target, services)
+
+    def prepare(self, pipeline: str) -> None:
+        with connected(self.host.target) as session:
+            ensure_slot(session, pipeline, say=lambda _: None)
+
+    def lose(self, pipeline: str, release: PlannedRelease) -> None:
+        for name in self.containers(pipeline):
+            image = self.host.podman("container", "inspect", "--format", "{{.ImageName}}", name).strip()
+            if image == release.image:
+                self.host.podman("rm", "--force", "--time", "0", name)
+
+    def containers(self, pipeline: str) -> list[str]:
+        return [name for name in self.host.containers() if name.startswith(f"edgetrain-{pipeline}-")]
+
+    def clear(self, pipeline: str) -> None:
+        for name in self.containers(pipeline):
+            self.host.podman("rm", "--force", "--time", "0", name)
+
+
+@pytest.fixture(scope="package")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    if why := missing_programs():
+        pytest.skip(why)
+    with running_serving_host(tmp_path_factory.mktemp("vm")) as running:
+        yield Hub(running)
 
 
 @pytest.fixture(scope="package")
@@ -179,9 +221,9 @@ def fulfilled(serving: Serving, plan: ServingPlan) -> bool:
     )
 
 
-@pytest.fixture(params=["container_apps"])
+@pytest.fixture(params=["vm", "container_apps"])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    machinery: Machinery = request.getfixturevalue({"container_apps": "cloud"}[request.param])
+    machinery: Machinery = request.getfixturevalue({"container_apps": "cloud", "vm": "hub"}[request.param])
     name = re.sub(r"[^a-z0-9]+", "-", request.node.originalname.removeprefix("test_"))[:28].strip("-")
     machinery.prepare(name)
     yield Place(machinery, name)
