@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.clients.container_apps.names import (
+    MODEL_VARIABLE,
     PLAN_TAG,
     REVISION_TAG,
     RUN_VARIABLE,
+    VERSION_VARIABLE,
     planned_weights,
     size_for,
     suffix_of,
@@ -155,7 +157,12 @@ def _pulling(around: Surroundings) -> dict[str, Any]:
 def _template(release: PlannedRelease, around: Surroundings) -> dict[str, Any]:
     size = size_for(release.resources)
     probe = {"httpGet": {"path": "/", "port": SCORING_PORT}, "periodSeconds": 5, "timeoutSeconds": 5}
-    variables = {**_SERVER, RUN_VARIABLE: release.run_id}
+    variables = {
+        **_SERVER,
+        RUN_VARIABLE: release.run_id,
+        MODEL_VARIABLE: release.model,
+        VERSION_VARIABLE: release.version,
+    }
     return {
         "revisionSuffix": suffix_of(release),
         "containers": [

@@ -36,8 +36,12 @@ class Health:
     passed: set[str]
 
     def answers(self, revision: Revision) -> bool:
-        """Whether the service calls it well, and it answers its health check at its own address."""
-        return revision.runs and self._status(revision) == 200
+        """Whether the service calls it well, and it answers health check and smoke sample at its own address."""
+        if not revision.runs or self._status(revision) != 200:
+            return False
+        if revision.name not in self.passed and not self._smoke(revision)[0]:
+            self.passed.add(revision.name)
+        return revision.name in self.passed
 
     def observed(self, revision: Revision, counted: Counted) -> ObservedRelease:
         """The revision as a target reports it."""

@@ -18,6 +18,9 @@ LIVE_TAG: Final = "edgetrain-live"
 """Tag of an app whose traffic we gave. Before, all is named for the first revision, and nobody has the address."""
 RUN_VARIABLE: Final = "EDGETRAIN_RUN_ID"
 """Environment variable of a revision's container: the run whose model it serves."""
+MODEL_VARIABLE: Final = "EDGETRAIN_MODEL"
+VERSION_VARIABLE: Final = "EDGETRAIN_VERSION"
+"""The same for the model's name and version in the registry; ``gunicorn_hooks.py`` puts them all into the answers."""
 
 _LONGEST_APP: Final = 32
 _LARGEST: Final = 16
