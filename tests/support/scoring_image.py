@@ -48,6 +48,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             os._exit(137)
         request = json.loads(body)
         time.sleep(model.get("seconds", 0))
+        if sum(request["data"]) > model.get("most", 1e300):
+            return self.answer(500, {"error": "too much"})
         self.answer(model.get("status", 200), {"version": model["version"], "sum": sum(request["data"])})
 
     def log_message(self, *arguments):
@@ -84,7 +86,8 @@ class ImageRegistry:
         """Push an image whose model is of that version; returns its reference by digest.
 
         ``behaviour``: ``dies`` (last words), ``eats`` (more memory than it gets),
-        ``port`` (that it listens on), ``unhealthy``, ``status`` (of scores), ``seconds`` (a score takes),
+        ``port`` (that it listens on), ``unhealthy``, ``status`` (of scores), ``most`` (the largest sum that it bears),
+        ``seconds`` (a score takes),
         ``one_at_a_time`` (as a scoring server with one worker). A body that is too large for its memory ends it.
         ``smoke``: the sample to put into the image, ``none`` for none.
         """

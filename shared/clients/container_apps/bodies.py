@@ -12,6 +12,7 @@ from shared.clients.container_apps.names import (
     REVISION_TAG,
     RUN_VARIABLE,
     VERSION_VARIABLE,
+    Size,
     planned_weights,
     size_for,
     suffix_of,
@@ -52,8 +53,10 @@ class Revision:
     app: str
     name: str
     run_id: str
+    model: str
+    version: str
     image: str
-    memory: str
+    size: Size
     active: bool
     weight: int
     provisioning: str
@@ -224,7 +227,9 @@ def read_revision(app: App, body: Mapping[str, Any]) -> Revision:
             name=str(body["name"]),
             run_id=str(variables.get(RUN_VARIABLE) or ""),
             image=str(containers[0].get("image") or ""),
-            memory=str((containers[0].get("resources") or {}).get("memory") or ""),
+            model=str(variables.get(MODEL_VARIABLE) or ""),
+            version=str(variables.get(VERSION_VARIABLE) or ""),
+            size=Size(round(4 * float((containers[0].get("resources") or {}).get("cpu") or 0))),
             active=bool(properties.get("active")),
             weight=app.weights.get(str(body["name"]), 0),
             provisioning=str(properties.get("provisioningState") or ""),

@@ -53,6 +53,9 @@ class Health:
             requests=counted.requests,
             errors=counted.errors,
             since=revision.created,
+            resources=revision.size.resources if revision.size.quarters else None,
+            model=revision.model,
+            version=revision.version,
         )
         if not revision.active:
             return replace(release, state=ReleaseState.GONE, trouble="its revision is switched off")
@@ -110,7 +113,7 @@ class Health:
             exit_code=0,
             restarts=replica.restarts if replica else 0,
             labels={},
-            memory=_bytes(revision.memory),
+            memory=revision.size.quarters * 2**29,
             oom_killed=_OUT_OF_MEMORY in details,
         )
         log = self.apps.last_log(revision, replica) if replica else ""
@@ -132,12 +135,3 @@ class Health:
             return response.status_code, None
         except requests.RequestException:
             return None, None
-
-
-def _bytes(memory: str) -> int:
-    """Bytes of a size such as ``0.5Gi``; 0 when it is none."""
-    number = memory.removesuffix("Gi")
-    try:
-        return int(float(number) * 2**30)
-    except ValueError:
-        return 0

@@ -44,6 +44,11 @@ class Size:
         return self.quarters / 2
 
     @property
+    def resources(self) -> ServingResources:
+        """The same in the words of a plan; a plan that asks for it gets this size again."""
+        return ServingResources(memory=f"{self.quarters * 512}m", cpus=self.cpu)
+
+    @property
     def memory(self) -> str:
         """As the API spells it, such as ``0.5Gi``."""
         return f"{self.gib:g}Gi"
