@@ -191,7 +191,7 @@ class AppClient:
         )
         answer.raise_for_status()
 
-    def wait_for_new_run(self, pipeline: str, known: set[str], *, seconds: float = 120) -> str:
+    def wait_for_new_run(self, pipeline: str, known: set[str], *, seconds: float = 300) -> str:
         """The id of a run that is not among ``known``; raises ``TimeoutError``."""
         for _ in deadline(seconds, f"a new run of {pipeline}"):
             fresh = [

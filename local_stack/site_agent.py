@@ -61,7 +61,7 @@ class SiteAgent:
         counters: dict[str, Any] = self.control("GET", "stats").json()["subscriptions"][subscription]
         return counters
 
-    def wait_until_delivered(self, subscription: str = SUBSCRIPTION, *, seconds: float = 60) -> dict[str, Any]:
+    def wait_until_delivered(self, subscription: str = SUBSCRIPTION, *, seconds: float = 300) -> dict[str, Any]:
         """The counters once nothing is on its way any more; raises ``TimeoutError``."""
         for _ in deadline(seconds, f"the delivery of all events of {subscription}"):
             counters = self.deliveries(subscription)

@@ -48,7 +48,7 @@ class UpstreamClient:
         """The answers to a request that have come so far, in the order in which they came."""
         return [answer for answer in self._answers if answer["correlation_id"] == correlation_id]
 
-    def wait_for_answer(self, correlation_id: str, *kinds: str, seconds: float = 60) -> dict[str, Any]:
+    def wait_for_answer(self, correlation_id: str, *kinds: str, seconds: float = 300) -> dict[str, Any]:
         """The first answer to a request, of one of the kinds if some are named; raises ``TimeoutError``.
 
         An answer is the body's object, and the message's ``message_id``, ``correlation_id``, ``subject``, ``to`` and
@@ -61,7 +61,7 @@ class UpstreamClient:
 
         return self._wait(found, self._take_answers, f"an answer to {correlation_id}", seconds)
 
-    def wait_for_quarantined(self, message_id: str, *, seconds: float = 60) -> dict[str, Any]:
+    def wait_for_quarantined(self, message_id: str, *, seconds: float = 300) -> dict[str, Any]:
         """The copy of a request that was put aside, which stays there; raises ``TimeoutError``."""
 
         def found() -> dict[str, Any] | None:

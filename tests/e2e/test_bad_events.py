@@ -149,6 +149,6 @@ def deliver_raw(stack: Stack, body: bytes, *, key: str | None = None) -> request
 
 def wait_for_log(stack: Stack, *texts: str) -> None:
     log = stack.state / "logs" / "functions_host.log"
-    for _ in deadline(15, f"a line with {texts}"):
+    for _ in deadline(120, f"a line with {texts}"):
         if any(all(text in line for text in texts) for line in log.read_text(encoding="utf-8").splitlines()):
             return

@@ -98,7 +98,7 @@ def test_a_file_outside_every_pipeline_is_recorded_with_the_reason(
 
 def arrivals_of(ledger: Ledger, pipeline: str) -> list[RecordedArrival]:
     """The arrivals of a pipeline once all have a verdict."""
-    for _ in deadline(60, f"verdicts on the arrivals of {pipeline}"):
+    for _ in deadline(300, f"verdicts on the arrivals of {pipeline}"):
         found = ledger.arrivals.list_arrivals(pipeline).items
         if found and all(arrival.verdict != "joined" for arrival in found):
             return list(found)

@@ -72,7 +72,7 @@ def test_a_supervisor_that_is_killed_leaves_nothing_and_the_next_start_works(sta
 
     identities.send(running.supervisor, signal.SIGKILL)
 
-    for _ in deadline(30, "the end of everything that the supervisor had started"):
+    for _ in deadline(180, "the end of everything that the supervisor had started"):
         if not what_is_left(state):
             break
     assert call(state, *up) == 0

@@ -39,7 +39,7 @@ def test_everything_is_still_known_after_the_stack_was_down() -> None:
             assert app.run(run["run_id"]) == run
             assert trainings(endpoints) == trained
             assert models(endpoints, PIPELINE) == registered
-            for _ in deadline(60, "the container that served before"):
+            for _ in deadline(300, "the container that served before"):
                 if requests.get(endpoints["serving"][PIPELINE], timeout=30).status_code == 200:
                     break
             assert share_right(endpoints, DATA) > 0.9

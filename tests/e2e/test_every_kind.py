@@ -25,7 +25,7 @@ def first_runs(stack: Stack) -> dict[str, str]:
         return {name: app.wait_for_new_run(name, set()) for name in STORIES}
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2700)
 @pytest.mark.parametrize("name", STORIES)
 def test_a_drop_is_trained_sealed_and_its_model_answers(
     stack: Stack, app: AppClient, first_runs: dict[str, str], name: str
@@ -40,7 +40,7 @@ def test_a_drop_is_trained_sealed_and_its_model_answers(
     assert_answers_well(stack, STORIES[name])
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2700)
 @pytest.mark.parametrize("name", STORIES)
 def test_the_next_model_is_compared_with_the_champion_row_by_row(
     stack: Stack, app: AppClient, first_runs: dict[str, str], name: str
@@ -62,7 +62,7 @@ def arrive(stack: Stack, app: AppClient, name: str, files: dict[str, bytes]) -> 
 
 
 def outcome(app: AppClient, run_id: str) -> Run:
-    run: Run = app.wait_for_outcome(run_id, seconds=560)
+    run: Run = app.wait_for_outcome(run_id, seconds=1200)
     return run
 
 

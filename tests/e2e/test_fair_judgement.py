@@ -58,9 +58,9 @@ def test_a_replaced_holdout_and_withdrawn_data() -> None:
 def next_run(app: AppClient) -> dict[str, Any]:
     """What the reconciler finds by itself, once it has ended."""
     known = {run["run_id"] for run in app.runs(PIPELINE)}
-    for _ in deadline(180, "a run that no event asked for", pause=2):
+    for _ in deadline(400, "a run that no event asked for", pause=2):
         app.fire("keep_watch")
         fresh = {run["run_id"] for run in app.runs(PIPELINE)} - known
         if fresh:
-            return app.wait_for_outcome(fresh.pop(), seconds=600)
+            return app.wait_for_outcome(fresh.pop(), seconds=1200)
     raise AssertionError("unreachable")

@@ -165,7 +165,7 @@ def test_a_candidate_that_fails_its_health_check_is_removed(
     assert_serves(stack, "served", first_release)
 
 
-@pytest.mark.timeout(1500)  # the roll-out's own tries take two minutes, and its first pause one
+@pytest.mark.timeout(3000)  # the roll-out's own tries take two minutes, and its first pause one
 def test_a_vm_without_ssh_is_nobodys_fault_and_a_roll_out_waits_for_it(
     client: AppClient, stack: Stack, azure_ml: "AzureMlFaults", first_release: Run
 ) -> None:
@@ -179,7 +179,7 @@ def test_a_vm_without_ssh_is_nobodys_fault_and_a_roll_out_waits_for_it(
     stack.stop_service("vm")
     try:
         failed = outcome(client, training, "failed")
-        wait_for(client, rolling_out, lambda run: "next_try_at" in (run["progress"] or {}), seconds=240)
+        wait_for(client, rolling_out, lambda run: "next_try_at" in (run["progress"] or {}), seconds=600)
         waiting = client.run(rolling_out)
     finally:
         stack.start_service("vm")
@@ -197,7 +197,7 @@ def test_a_vm_without_ssh_is_nobodys_fault_and_a_roll_out_waits_for_it(
     assert_nothing_left(stack, training)
 
 
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3000)
 def test_azure_ml_that_answers_500_for_good_fails_the_run(
     client: AppClient, stack: Stack, run_without_azure_ml: str
 ) -> None:
@@ -245,12 +245,12 @@ def start(app: AppClient, pipeline: str, **parameters: float) -> str:
 
 
 def outcome(app: AppClient, run_id: str, expected: str) -> Run:
-    run = app.wait_for_outcome(run_id, seconds=560)
+    run = app.wait_for_outcome(run_id, seconds=1200)
     assert run["outcome"] == expected, f"{run_id}: {run['outcome']}: {run['reason']}"
     return run
 
 
-def wait_for(app: AppClient, run_id: str, reached: Callable[[Run], bool], *, seconds: float = 90) -> None:
+def wait_for(app: AppClient, run_id: str, reached: Callable[[Run], bool], *, seconds: float = 400) -> None:
     """Return when the run has got there; it must not have ended before."""
     for _ in deadline(seconds, f"run {run_id} getting there"):
         run = app.run(run_id)
@@ -265,7 +265,7 @@ def phase_of(run: Run) -> str:
 
 def wait_for_failed_activity(endpoints: Endpoints, instance_id: str) -> None:
     """Return when the orchestration's history has a failed attempt of an activity; it will try again."""
-    for _ in deadline(60, f"a failed attempt in {instance_id}"):
+    for _ in deadline(300, f"a failed attempt in {instance_id}"):
         if any(entry["EventType"] == "TaskFailed" for entry in leftovers.history(endpoints, instance_id)):
             return
 
@@ -274,7 +274,7 @@ def assert_nothing_left(stack: Stack, run_id: str) -> None:
     """No process, folder or candidate of the run on the VM, and no orchestration of it that goes on."""
     pipeline = run_id.rsplit("-", 2)[0]
     left: list[str] = []
-    for _ in deadline(30, f"the end of what run {run_id} started"):
+    for _ in deadline(180, f"the end of what run {run_id} started"):
         left = [
             *leftovers.processes(run_id),
             *(f"~/azureml/{name}" for name in leftovers.training_folders(stack.endpoints) if name == run_id),

@@ -134,7 +134,7 @@ def rejected(app: AppClient) -> list[dict[str, Any]]:
 def taken(receiver: ServiceBusReceiver, wanted: set[str]) -> Iterator[Any]:
     """The answers to all that was sent, as they come."""
     missing = set(wanted)
-    for _ in deadline(120, f"{len(wanted)} answers", pause=0):
+    for _ in deadline(400, f"{len(wanted)} answers", pause=0):
         for message in receiver.receive_messages(max_message_count=200, max_wait_time=2):
             receiver.complete_message(message)
             if message.correlation_id in missing:

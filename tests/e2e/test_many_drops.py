@@ -114,7 +114,7 @@ def drop_everything(stack: Stack, agent: SiteAgent, kind: str, deaths: int) -> D
             stack.kill("functions_host")
             stack.start_service("functions_host")
         time.sleep(PACE_SECONDS)
-    after = agent.wait_until_delivered(seconds=120)
+    after = agent.wait_until_delivered(seconds=400)
     return Dropped(names, uploaded, {key: after[key] - before[key] for key in ("matched", "lost")})
 
 

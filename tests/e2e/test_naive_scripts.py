@@ -120,7 +120,7 @@ def test_the_search_sees_every_place(stack: Stack, runs: dict[str, Run]) -> None
     (stack.state / "logs" / "planted.log").write_text(words[7])
 
     wanted = {f"row {5 * number}, word" for number in range(1, 8)}
-    for _ in deadline(60, "the storage to write to its disk what it has taken"):
+    for _ in deadline(300, "the storage to write to its disk what it has taken"):
         found, _ = naive.search_cloud(stack.state, [planted], since=since)
         if all(any(find.startswith(name) for find in found) for name in wanted):
             break

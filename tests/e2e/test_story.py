@@ -243,7 +243,7 @@ def test_a_message_that_starts_a_run_is_answered_twice_and_its_repeat_not_at_all
     for _ in range(2):
         upstream.ask(body, message_id="a-new-parameter")
     accepted = upstream.wait_for_answer("a-new-parameter")
-    outcome = upstream.wait_for_answer("a-new-parameter", "outcome", seconds=180)
+    outcome = upstream.wait_for_answer("a-new-parameter", "outcome", seconds=900)
 
     run = app.run(accepted["run_id"])
     assert run["run_id"] != runs["breast-cancer"]["run_id"]

@@ -88,7 +88,7 @@ class AzureArm(RestartableService):
             "REGISTRY_AUTH_FILE": str(engine / "auth.json"),
         }
         ended = subprocess.run(
-            ["podman", *arguments], env=environment, capture_output=True, text=True, check=False, timeout=60
+            ["podman", *arguments], env=environment, capture_output=True, text=True, check=False, timeout=300
         )
         assert ended.returncode == 0, ended.stderr
         return ended.stdout

@@ -33,7 +33,7 @@ def models(endpoints: Endpoints, name: str, run_id: str = "") -> list[dict[str, 
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])

@@ -16,7 +16,7 @@ Service = Literal["blob", "queue", "table"]
 
 PACKAGE = Path(__file__).resolve().parents[2] / "local_stack" / "node_modules" / "azurite"
 PORTS_TRIED = 5
-START_SECONDS = 60.0  # Node loads several hundred modules; generous, because test machines are busy
+START_SECONDS = 180.0  # Node loads several hundred modules; generous, because test machines are busy
 _READY = (b"successfully listens on", b"successfully started on")  # blob and queue say the one, table the other
 _ENDPOINT_NAMES: Mapping[Service, str] = {"blob": "BlobEndpoint", "queue": "QueueEndpoint", "table": "TableEndpoint"}
 

@@ -100,7 +100,7 @@ class ChangedApp:
         names = [word for name in pipelines for word in ("--pipeline", name)]
         tool = [sys.executable, "-m", "cli", "prepare-vm", "--only", "serving", *names]
         done = subprocess.run(
-            tool, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=120
+            tool, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=600
         )
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -80,7 +80,7 @@ class Vm:
     image: str
     folder: Path
     container: str = field(default_factory=lambda: f"tiny-{secrets.token_hex(8)}")
-    patience: float = 120
+    patience: float = 600
     """Seconds that a run may take."""
 
     @property

@@ -24,7 +24,7 @@ def containers(state: Path, pipeline: str) -> dict[str, str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     return {found["Labels"]["edgetrain.run-id"]: found["State"] for found in json.loads(listing.stdout or "[]")}
 
@@ -55,7 +55,7 @@ def running_orchestrations(endpoints: Endpoints) -> list[str]:
     answer = requests.get(
         f"{host['url']}/runtime/webhooks/durabletask/instances",
         params={"code": host["durable_task_key"], "runtimeStatus": "Running,Pending"},
-        timeout=60,
+        timeout=300,
     )
     answer.raise_for_status()
     return [str(instance["instanceId"]) for instance in answer.json()]
@@ -67,7 +67,7 @@ def history(endpoints: Endpoints, instance_id: str) -> list[dict[str, Any]]:
     answer = requests.get(
         f"{host['url']}/runtime/webhooks/durabletask/instances/{instance_id}",
         params={"code": host["durable_task_key"], "showHistory": "true"},
-        timeout=60,
+        timeout=300,
     )
     found: list[dict[str, Any]] = answer.json().get("historyEvents", []) if answer.content else []
     return found

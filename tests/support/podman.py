@@ -39,7 +39,7 @@ class TestPodman:
     def __call__(self, *arguments: str, stdin: bytes = b"") -> str:
         """The output of a podman command that must succeed."""
         ended = subprocess.run(
-            ["podman", *arguments], env=self.environment, input=stdin, capture_output=True, check=False, timeout=120
+            ["podman", *arguments], env=self.environment, input=stdin, capture_output=True, check=False, timeout=600
         )
         assert ended.returncode == 0, ended.stderr.decode()
         return ended.stdout.decode()

@@ -17,7 +17,7 @@ from tests.support.azurite import _free_port as free_port
 
 PROGRAM = "docker-registry"
 USERNAME = "edgetrain"
-START_SECONDS = 30.0
+START_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)

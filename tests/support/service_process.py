@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-START_SECONDS: Final = 60.0  # generous, because test machines are busy
+START_SECONDS: Final = 180.0  # generous, because test machines are busy
 _Answer = TypeVar("_Answer")
 
 
@@ -63,7 +63,7 @@ def endpoints_once_ready(process: subprocess.Popen[bytes], state: Path, log: Pat
     return dict(json.loads((state / "endpoints.json").read_text(encoding="utf-8")))
 
 
-def eventually(ask: Callable[[], _Answer], *, seconds: float = 30.0) -> _Answer:
+def eventually(ask: Callable[[], _Answer], *, seconds: float = 180.0) -> _Answer:
     """Ask again and again until the answer is truthy; fails with the last answer after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not (answer := ask()):

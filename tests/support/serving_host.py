@@ -53,7 +53,7 @@ class ServingHost:
     def podman(self, *arguments: str) -> str:
         """The output of a podman command on the VM."""
         result = subprocess.run(
-            ["podman", *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60
+            ["podman", *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=300
         )
         assert result.returncode == 0, result.stderr
         return result.stdout
@@ -152,7 +152,7 @@ def _greets(port: int) -> bool:
         return connection.recv(4) == b"SSH-"
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:

@@ -73,7 +73,7 @@ class Project:
 
     def run(self, *options: str) -> tuple[int, str]:
         process = self.start(*options)
-        said, _ = process.communicate(timeout=280)
+        said, _ = process.communicate(timeout=900)
         return process.returncode, said
 
     def nothing_is_left(self) -> bool:
@@ -159,7 +159,7 @@ def test_however_it_is_ended_nothing_is_left(project: Project, how: signal.Signa
     assert any("begun" in line for line in iter(process.stdout.readline, ""))
 
     os.kill(process.pid, how)
-    process.communicate(timeout=120)
+    process.communicate(timeout=600)
 
     if how is signal.SIGKILL:  # then the next one does it
         (project.code / "train.py").write_text("raise SystemExit(3)\n", encoding="utf-8")

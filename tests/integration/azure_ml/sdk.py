@@ -25,7 +25,7 @@ class Sdk:
         self._pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(endpoints, str(home)))
 
     def __call__(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        return self._pool.submit(function, *arguments, **named).result(timeout=120)
+        return self._pool.submit(function, *arguments, **named).result(timeout=600)
 
     def close(self) -> None:
         self._pool.shutdown()

@@ -31,7 +31,7 @@ def test_without_the_metadata_variable_the_sdk_does_not_find_the_stand_in(lab: L
     # Why the app checks its settings before it imports the SDK, and why these tests are confined.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as pool:
-        said, strangers = pool.submit(open_without_metadata, lab.azure_ml.endpoints, str(tmp_path)).result(timeout=120)
+        said, strangers = pool.submit(open_without_metadata, lab.azure_ml.endpoints, str(tmp_path)).result(timeout=600)
 
     assert said
     assert strangers

@@ -121,4 +121,4 @@ def test_a_config_that_cannot_be_used_says_why(tmp_path: Path, config: dict[str,
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "local_stack.event_grid", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)

@@ -102,7 +102,7 @@ def test_one_state_folder_has_one_host(state: Path) -> None:
         log = state.parent / "second.log"
         second = start_process(state, log, SAMPLE_APP, "--port", "0")
 
-        assert second.wait(timeout=60) == 2
+        assert second.wait(timeout=300) == 2
         assert "cannot start: " in log.read_text(encoding="utf-8")
         assert first.call("GET", "/").status_code == 200
         assert (state / "endpoints.json").exists()
@@ -114,7 +114,7 @@ def test_a_taken_port_is_refused(state: Path, tmp_path: Path) -> None:
         port = host.url.rpartition(":")[2]
         second = start_process(tmp_path / "other", log, SAMPLE_APP, "--port", port)
 
-        assert second.wait(timeout=60) == 2
+        assert second.wait(timeout=300) == 2
         assert "cannot start: [Errno 98]" in log.read_text(encoding="utf-8")
 
 
@@ -145,7 +145,7 @@ def test_an_app_that_cannot_be_served_is_refused_with_the_reason(
 
     process = start_process(state, log, app, "--port", "0")
 
-    assert process.wait(timeout=60) == 2
+    assert process.wait(timeout=300) == 2
     text = log.read_text(encoding="utf-8")
     assert f"cannot start: {reason}" in text
     assert "Traceback" not in text

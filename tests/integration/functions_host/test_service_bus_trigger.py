@@ -178,7 +178,7 @@ def test_a_polite_stop_settles_what_ends_in_time(tmp_path: Path) -> None:
             host.process.terminate()
             eventually(lambda: "stopping" in host.log.read_text(encoding="utf-8"))
             release(host, "ending")
-            assert host.process.wait(timeout=30) == 0
+            assert host.process.wait(timeout=300) == 0
 
         assert deliveries(host, "ending", "message done") == [1]
         assert queue.is_empty()
