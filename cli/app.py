@@ -16,6 +16,7 @@ from cli.operating.deciding import action, approve, reinstate, reject, resume, r
 from cli.operating.hands import cancel, release, start
 from cli.operating.logging_in import login, logout
 from cli.operating.looking import compare, models, pipelines, run, runs, targets, why
+from cli.operating.passports import passports
 from cli.terminal import explained, heed_interrupts, progress
 from shared.errors import Code, PermanentError
 
@@ -86,6 +87,9 @@ for command, name, panel in (
     (logout, "logout", LOOKING),
 ):
     app.command(name, rich_help_panel=panel)(command)
+app.add_typer(
+    passports, name="passport", rich_help_panel=LOOKING, help="Show and verify the passports of deployed versions."
+)
 
 
 @app.command("prepare-vm", rich_help_panel=PREPARING)

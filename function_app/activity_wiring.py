@@ -289,6 +289,19 @@ def record_run(record: m.RunRecord, s: Services) -> m.Done:
     )
 
 
+@_body_of(c.ISSUE_PASSPORT)
+def issue_passport(command: m.IssuePassport, s: Services) -> m.Done:
+    from activities.issue_passport import issue_passport as body
+
+    return body(
+        command,
+        runs=s.ledger.runs,
+        registry=s.container_registry,
+        signatures=s.image_signatures,
+        passports=s.ledger.passports,
+    )
+
+
 @_body_of(c.ANNOUNCE)
 def announce(event: m.RunEvent, s: Services) -> m.Done:
     from activities.announce import announce as body

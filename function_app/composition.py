@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from shared.pipelines import Pipelines
     from shared.settings import Settings
     from shared.signing.image_signatures import ImageSignatures
+    from shared.signing.keys import TrustedKeys
     from shared.training_code.job_folders import JobFolders
     from shared.training_code.pinned_images import PinnedImages
     from shared.training_code.run_code import RunCode
@@ -129,18 +130,23 @@ class Services:
     def image_trust(self) -> "ImageTrust":
         """Decides which images may be run."""
         from shared.clients.image_trust import ImageTrust
+
+        return ImageTrust(self.container_registry, self.trusted_keys)
+
+    @cached_property
+    def trusted_keys(self) -> "TrustedKeys":
+        """The keys whose signatures count."""
         from shared.clients.signers import trusted_keys
 
-        return ImageTrust(self.container_registry, trusted_keys(self.settings.signing))
+        return trusted_keys(self.settings.signing)
 
     @cached_property
     def image_signatures(self) -> "ImageSignatures":
         """Signs images with the key of the settings."""
-        from shared.clients.signers import connect, trusted_keys
+        from shared.clients.signers import connect
         from shared.signing.image_signatures import ImageSignatures
 
-        signing = self.settings.signing
-        return ImageSignatures(self.container_registry, connect(signing), trusted_keys(signing))
+        return ImageSignatures(self.container_registry, connect(self.settings.signing), self.trusted_keys)
 
     @cached_property
     def targets(self) -> "DeploymentTargets":

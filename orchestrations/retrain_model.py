@@ -39,4 +39,5 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
     yield from run.keep()
     yield from run.let_others_deliver()
     yield from run.announce_outcome()
+    yield from run.issue_passport()
     return to_wire(run.record)

@@ -14,12 +14,21 @@ from orchestrations.progress import announce, report
 from orchestrations.roll_out_stage import roll_out_to_all
 from orchestrations.run_messages import comparison_with, judgement_on, lineage_of, training_order
 from orchestrations.stage_retries import Steps, retry_while_outside
-from shared.contracts import BUILD_IMAGE, COLLECT_TRAINING, READ_CHAMPION, READ_RECEIPT, RECORD_RUN, REGISTER_MODEL
+from shared.contracts import (
+    BUILD_IMAGE,
+    COLLECT_TRAINING,
+    ISSUE_PASSPORT,
+    READ_CHAMPION,
+    READ_RECEIPT,
+    RECORD_RUN,
+    REGISTER_MODEL,
+)
 from shared.decisions.delivery.together import outcome_of
 from shared.decisions.snapshots.omissions import described
 from shared.decisions.training.retry_schedule import retry_text
 from shared.formats.size_limits import bounded_metrics, bounded_record, bounded_targets
 from shared.messages import (
+    DELIVERY_SCHEMA,
     FAIR_COMPARISON_SCHEMA,
     QUEUE_SCHEMA,
     SEALED_SCHEMA,
@@ -29,6 +38,7 @@ from shared.messages import (
     ChampionMeasurement,
     ChampionQuery,
     FailureKind,
+    IssuePassport,
     Outcome,
     RegisteredModel,
     RegisterModel,
@@ -278,3 +288,9 @@ class Run:
         report(self.context, Stage.RECORDING)
         yield from RECORD_RUN.call(self.context, self.record)
         report(self.context, Stage.DONE, outcome=self.record.outcome, reason=self.record.reason)
+
+    def issue_passport(self) -> Steps:
+        """Attach the passport of a model that is served to its image; the run has ended well without it, too."""
+        if self.request.schema >= DELIVERY_SCHEMA and self.record.outcome is Outcome.PROMOTED:
+            with suppress(Exception):
+                yield from ISSUE_PASSPORT.call(self.context, IssuePassport(run_id=self.request.run_id))

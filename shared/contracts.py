@@ -92,6 +92,7 @@ END_ACTION = Activity("end_action", m.ActionEnd, m.Done, LEDGER)
 REMOVE_IMAGE = Activity("remove_image", m.TrainingRef, m.Done, REGISTRY_BRIEFLY)
 
 RECORD_RUN = Activity("record_run", m.RunRecord, m.Done, LEDGER)
+ISSUE_PASSPORT = Activity("issue_passport", m.IssuePassport, m.Done, REGISTRY_BRIEFLY)
 ANNOUNCE = Activity("announce", m.RunEvent, m.Done, ANNOUNCEMENT)
 
 ACTIVITIES: tuple[Activity[Any, Any], ...] = tuple(row for row in list(globals().values()) if isinstance(row, Activity))

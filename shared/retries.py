@@ -26,7 +26,7 @@ LEDGER = RetryPolicy(timedelta(seconds=5), attempts=12)  # tables and blobs: rid
 AZURE_ML = RetryPolicy(timedelta(seconds=15), attempts=6)  # the SDK adds 0.5 to 4 minutes of its own to each
 TRAINING_START = RetryPolicy(timedelta(seconds=15), attempts=24)  # also rides out six minutes of attaching a VM
 REGISTRY = RetryPolicy(timedelta(seconds=10), attempts=12)  # rides out two minutes of a registry restart
-REGISTRY_BRIEFLY = RetryPolicy(timedelta(seconds=10), attempts=3)  # a tag that is left is listed, and removed later
+REGISTRY_BRIEFLY = RetryPolicy(timedelta(seconds=10), attempts=3)  # what is left out is listed, or made later
 STACK_HUB = RetryPolicy(timedelta(seconds=15), attempts=8)  # rides out two minutes of a lost link to the VM
 TARGET = RetryPolicy(timedelta(seconds=10), attempts=3)  # a roll-out has its own patience, and looks between the tries
 MESSAGING = RetryPolicy(timedelta(seconds=10), attempts=12)  # answers over Service Bus: rides out two minutes

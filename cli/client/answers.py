@@ -145,6 +145,13 @@ class Run(Answer):
         return self.outcome is not None
 
 
+class Passport(Answer):
+    """A passport: the document, and the bundle with its signature."""
+
+    passport: dict[str, Any]
+    bundle: dict[str, Any]
+
+
 class Runs(Answer):
     """A part of the list of runs."""
 

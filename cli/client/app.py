@@ -62,6 +62,11 @@ class AppClient(AbstractContextManager["AppClient"]):
         """One run."""
         return self._get(a.Run, f"runs/{segment(run_id, 'run')}")
 
+    def passport(self, model: str, version: str) -> Reply[a.Passport]:
+        """The signed passport of a deployed version."""
+        path = f"models/{segment(model, 'model')}/{segment(version, 'version')}/passport"
+        return self._get(a.Passport, path)
+
     def why(self, pipeline: str, blob: str) -> Reply[a.Why]:
         """What became of a blob."""
         return self._get(a.Why, "why", {"pipeline": pipeline, "blob": blob})

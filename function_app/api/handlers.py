@@ -2,7 +2,7 @@
 
 A function may name ``services``, ``client``, its path parameters, ``query`` and ``body`` (models that validate them;
 without ``query`` no parameters are allowed), ``idempotency_key``, and ``actor`` (who asks). A function that is no
-coroutine runs in a thread.
+coroutine runs in a thread. One that names ``accept`` may answer with a :class:`Page` where the request prefers one.
 """
 
 import asyncio
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 View = TypeVar("View")
 
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Vary": "Accept",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located(Generic[View]):
@@ -35,6 +41,13 @@ class Located(Generic[View]):
     view: View
     location: str | None
     begun: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer in HTML."""
+
+    html: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +76,8 @@ async def respond(
 ) -> func.HttpResponse:
     """The operation's HTTP answer; raises errors for :func:`function_app.problems.answers_problems` to convert."""
     found = await call(operation, req, services, client)
+    if isinstance(found, Page):
+        return func.HttpResponse(found.html, mimetype="text/html", charset="utf-8", headers=_PAGE_HEADERS)
     if not isinstance(found, Located):
         return answer(found)
     headers = {"Location": found.location} if found.location else None
@@ -75,6 +90,7 @@ async def call(
     """Parse the request into the arguments of the operation's function, and call it."""
     handler = handler_of(operation)
     given: dict[str, Any] = {"services": services, "client": client, **req.route_params}
+    given["accept"] = req.headers.get("Accept") or ""
     if operation.keyed:
         given |= _read(handler, req)
     if "actor" in handler.takes:
@@ -117,6 +133,7 @@ def _handler(module: str, name: str) -> Handler:
 
 def _answers(returned: Any) -> dict[int, tuple[type[Any], ...]]:
     kinds = get_args(returned) if get_origin(returned) in {Union, UnionType} else (returned,)
+    kinds = tuple(kind for kind in kinds if kind is not Page)
     located = tuple(get_args(kind)[0] for kind in kinds if get_origin(kind) is Located)
     shown = tuple(get_args(kind)[0] if get_origin(kind) is Located else kind for kind in kinds)
     return {200: shown} | ({202: located} if located else {})

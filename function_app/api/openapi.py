@@ -34,6 +34,7 @@ _IN_THE_PATH = {
     "run_id": {"type": "string", "pattern": "^[a-z0-9-]{1,100}$", "description": "the run's id"},
     "target": {"type": "string", "pattern": "^[a-z0-9-]{1,48}$", "description": "the serving target's name"},
     "model": {"type": "string", "pattern": "^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,99}$", "description": "the model's name"},
+    "version": {"type": "string", "pattern": "^[a-zA-Z0-9_.-]{1,100}$", "description": "the model's version"},
     "action_id": {"type": "string", "pattern": "^[a-z0-9-]{1,100}$", "description": "the action's id"},
 }
 
@@ -107,7 +108,7 @@ def _operation(operation: Operation, described: _Described) -> dict[str, Any]:
         "summary": operation.summary,
         "parameters": _parameters(operation, handler, described),
         "responses": {
-            str(status): _answer(operation, status, [described[kind, "serialization"] for kind in kinds])
+            str(status): _answer(operation, handler, status, [described[kind, "serialization"] for kind in kinds])
             for status, kinds in handler.answers.items()
         }
         | _problems(operation, handler, described),
@@ -120,9 +121,11 @@ def _operation(operation: Operation, described: _Described) -> dict[str, Any]:
     return shown
 
 
-def _answer(operation: Operation, status: int, schemas: list[dict[str, Any]]) -> dict[str, Any]:
+def _answer(operation: Operation, handler: Handler, status: int, schemas: list[dict[str, Any]]) -> dict[str, Any]:
     schema = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
     shown: dict[str, Any] = {"description": operation.answers[status], "content": {_JSON: {"schema": schema}}}
+    if "accept" in handler.takes:
+        shown["content"]["text/html"] = {"schema": {"type": "string"}}
     return shown | ({"links": dict(operation.links)} if operation.links else {})
 
 

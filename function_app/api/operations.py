@@ -223,6 +223,15 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(404,),
     ),
     Operation(
+        name="get_passport",
+        method="GET",
+        path="models/{model}/{version}/passport",
+        module="passports",
+        summary="The signed passport of a deployed version: where it comes from, how it was judged, where it went",
+        answers={200: "The document and its signature; or a page with both for who prefers text/html"},
+        problems=(404,),
+    ),
+    Operation(
         name="openapi",
         method="GET",
         path="openapi.json",

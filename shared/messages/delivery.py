@@ -171,6 +171,23 @@ class BuiltImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssuePassport:
+    """Sign what is known of a run whose model is served, and attach it to its image."""
+
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedPassport:
+    """Where the passport of a model's version is: attached to the run's image."""
+
+    model: str
+    version: str
+    run_id: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetResult:
     """How a roll-out to one target ended. ``failure_kind``: whose matter it is that the target was not reached.
 

@@ -18,6 +18,7 @@ from shared.clients.ledger.image_pins import ImagePinLedger
 from shared.clients.ledger.listings import ListingLedger
 from shared.clients.ledger.outcome_subscriptions import OutcomeSubscriptionLedger
 from shared.clients.ledger.pages import Page
+from shared.clients.ledger.passports import PassportLedger
 from shared.clients.ledger.quarantines import QuarantineLedger
 from shared.clients.ledger.requests import RequestLedger
 from shared.clients.ledger.retries import Retry, RetryLedger
@@ -81,6 +82,7 @@ class Ledger:
         self.targets = TargetLedger(targets)
         self.approvals = ApprovalLedger(targets)
         self.built_images = BuiltImageLedger(targets)
+        self.passports = PassportLedger(targets)
         self.image_pins = ImagePinLedger(tables.table("imagepins"))
         self.requests = RequestLedger(requests)
         self.outcome_subscriptions = OutcomeSubscriptionLedger(requests)
