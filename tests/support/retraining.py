@@ -40,6 +40,7 @@ def story(request: dict[str, Any] | None = None, **changes: Any) -> tuple[Played
         "build_image": value(IMAGE),
         "roll_out": DEPLOYED,
         "record_run": value(Done()),
+        "issue_passport": value(Done()),
         "announce": value(Done()),
     } | changes
     # The fan-out's children run for real, over the same answers.

@@ -39,6 +39,7 @@ from shared.messages import (
     Cause,
     ChampionQuery,
     ComputeRef,
+    IssuePassport,
     KnownImage,
     Lineage,
     ObserveTarget,
@@ -270,6 +271,19 @@ def ended(world: World, outcome: Outcome = Outcome.PROMOTED) -> RunRecord:
     return replace(record, outcome=outcome, stage=Stage.DONE, ended_at=START, metrics={"log_loss": 0.1})
 
 
+def delivered(world: World) -> IssuePassport:
+    build = BuildImage(lineage=lineage(world.run), model_path="outputs/model", created_at=START, job=world.run.plan.job)
+    image = activity_wiring.build_image(build, world).reference
+    world.ledger.runs.record_run(replace(ended(world), model="m", version="1", image=image))
+    return IssuePassport(run_id=world.run.run_id)
+
+
+def passports(world: World) -> object:
+    listed = {key: values for key, values in world.rows().items() if " passport " in key}
+    assert listed
+    return listed, world.images.manifests, world.images.blobs
+
+
 def rollout(world: World) -> Rollout:
     return Rollout(run_id=world.run.run_id, pipeline="p", target="vm", image="registry/p@sha256:1")
 
@@ -407,6 +421,7 @@ CASES = [
     Case("end_action", an_end, lambda world: world.ledger.actions.unfinished()),
     Case("remove_image", built, images_left),
     Case("record_run", ended, World.rows),
+    Case("issue_passport", delivered, passports),
     Case("announce", end_of_a_followed_run, lambda world: (world.outbox.ids, world.rows())),
 ]
 

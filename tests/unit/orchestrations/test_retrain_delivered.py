@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from shared.errors import Code
 from shared.messages import (
     DELIVERY_SCHEMA,
     PLANNED_ROLLOUT,
@@ -24,7 +25,7 @@ from shared.messages import (
 from shared.values.wire import from_wire, to_wire
 from tests.support.builders import a_plan, a_workload
 from tests.support.retraining import fair_story
-from tests.support.workflow import Played
+from tests.support.workflow import Played, refusal
 
 TARGETS = tuple(TargetPlan(name=name, health_seconds=30) for name in ("a", "b", "c"))
 RULE = DeliveryRule(
@@ -93,3 +94,16 @@ def test_a_model_that_is_rejected_everywhere_is_not_promoted_and_nothing_failed(
     result = to_wire(TargetResult(target="a", deployed=False, reason="ada rejected it", approval=NO, touched=False))
     _, record = delivered(RULE, roll_out=result)
     assert (record.outcome, record.failure_kind, record.job_failed) == (Outcome.NOT_PROMOTED, None, False)
+
+
+def test_a_model_that_serves_gets_a_passport_and_the_run_ends_well_without_one() -> None:
+    run, record = delivered(RULE)
+    assert run.commands["issue_passport"] == [{"run_id": record.run_id}]
+    assert run.asked.index("record_run") < run.asked.index("issue_passport")
+
+    for trouble in (refusal(Code.REGISTRY_REFUSED, "no"), Exception("the registry is away")):
+        _, without = delivered(RULE, issue_passport=trouble)
+        assert without == record
+
+    rolled_back, _ = delivered(RULE, "a", "b", "c")
+    assert "issue_passport" not in rolled_back.asked

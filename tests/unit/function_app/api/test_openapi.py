@@ -56,6 +56,7 @@ def test_names_routes_and_keys_stay_what_callers_know() -> None:
         Bound("get_action", "GET", "actions/{action_id}", keyed=True),
         Bound("list_models", "GET", "models", keyed=True),
         Bound("get_model", "GET", "models/{model}", keyed=True),
+        Bound("get_passport", "GET", "models/{model}/{version}/passport", keyed=True),
         Bound("list_pipelines", "GET", "pipelines", keyed=True),
         Bound("get_pipeline", "GET", "pipelines/{name}", keyed=True),
         Bound("list_arrivals", "GET", "pipelines/{name}/arrivals", keyed=True),
@@ -72,7 +73,7 @@ def test_every_function_asks_only_for_what_its_operation_is_given(known: Operati
     handler = handler_of(known)
     named = set(re.findall(r"{(\w+)}", known.path))
 
-    assert handler.takes - {"services", "query", "body", "idempotency_key", "actor"} == named | (
+    assert handler.takes - {"services", "query", "body", "idempotency_key", "actor", "accept"} == named | (
         {"client"} if known.durable else set()
     )
     assert handler.answers.keys() == known.answers.keys()
