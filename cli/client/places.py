@@ -12,6 +12,7 @@ A key is never taken from the command line itself, where every process of the ma
 
 import ipaddress
 import json
+import os
 import re
 import stat
 import sys
@@ -89,6 +90,14 @@ def of_profile(name: str, environment: Mapping[str, str]) -> Place:
         )
     profile = kept.profiles[name]
     return Place(profile.url, profile.key, f"profile {name}")
+
+
+def here() -> Path:
+    """The folder that a command runs in; one without anything in it when that was removed."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(os.devnull)
 
 
 def local_endpoints(folder: Path) -> dict[str, Any]:

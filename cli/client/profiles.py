@@ -40,10 +40,14 @@ class Profiles(BaseModel):
 
 
 def path(environment: Mapping[str, str]) -> Path:
-    """Where the file is, or would be."""
-    base = environment.get("XDG_CONFIG_HOME", "")
-    home = Path(environment["HOME"]) if environment.get("HOME") else Path("~").expanduser()
-    return (Path(base) if base else home / ".config") / "edgetrain" / _FILE
+    """Where the file is, or would be; raises :class:`WrongUseError` for a user without a home."""
+    base, home = environment.get("XDG_CONFIG_HOME"), environment.get("HOME")
+    if base:
+        return Path(base) / "edgetrain" / _FILE
+    try:
+        return (Path(home) if home else Path.home()) / ".config" / "edgetrain" / _FILE
+    except RuntimeError:
+        raise WrongUseError("this user has no home to keep logins in", remedy="set HOME or XDG_CONFIG_HOME") from None
 
 
 def load(environment: Mapping[str, str]) -> Profiles:

@@ -6,13 +6,12 @@ A name that holds more than letters, digits, dots, hyphens and underscores is no
 import os
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final
 
 import typer
 
 from cli.client import AppClient
-from cli.client.places import Wanted, find
+from cli.client.places import Wanted, find, here
 from shared.errors import EdgetrainError
 
 _SECONDS: Final = 2.0
@@ -35,7 +34,7 @@ def _asked(context: typer.Context, incomplete: str, names: Names) -> list[str]:
     given = context.params
     wanted = Wanted(str(given.get("url") or ""), None, str(given.get("profile") or ""))
     try:
-        with AppClient(find(wanted, os.environ, Path.cwd()), seconds=_SECONDS) as app:
+        with AppClient(find(wanted, os.environ, here()), seconds=_SECONDS) as app:
             found = [name for name in names(app) if name.startswith(incomplete) and _NAME.fullmatch(name)]
     except EdgetrainError:
         return []

@@ -4,13 +4,12 @@ import getpass
 import os
 import re
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cli.client import AppClient, Place, WrongUseError, profiles
-from cli.client.places import Wanted, find, read_key
+from cli.client.places import Wanted, find, here, read_key
 from cli.operating.blocks import Block, Column, Line, Row, table
 from cli.operating.session import Session, remote
 
@@ -72,7 +71,7 @@ def _list(session: Session) -> None:
     ]
     session.screen.show(document, [table([Column("profile"), Column("app"), Column("")], rows, empty="no profiles")])
     try:
-        place = find(Wanted(), os.environ, Path.cwd())
+        place = find(Wanted(), os.environ, here())
     except WrongUseError:
         return
     session.screen.say(f"commands in this folder talk to {place.url} ({place.origin})")

@@ -3,6 +3,7 @@
 A table that does not fit is shown row by row, as names and values. What goes to a pipe or a file is never wrapped.
 """
 
+import io
 import os
 from collections.abc import Iterable, Mapping
 from typing import IO, Final
@@ -19,6 +20,7 @@ from cli.operating.blocks import Block, Cell, Facts, Line, Table
 _UNWRAPPED: Final = 100_000  # columns of what is no terminal
 _LEAST_FLEXIBLE: Final = 16  # columns that a wrapped text of a table needs to be readable
 _LEAST_VALUE: Final = 24  # the same beside a name
+_NARROWEST: Final = 20  # columns; a terminal that says fewer wraps by itself
 _GAP: Final = 2
 _ASCII_HEAD: Final = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
 
@@ -26,13 +28,19 @@ _ASCII_HEAD: Final = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n",
 def console_for(
     stream: IO[str] | None, environment: Mapping[str, str] = os.environ, width: int | None = None
 ) -> Console:
-    """A console on a stream, without markup, highlighting or emoji, since texts are data."""
+    """A console on a stream, or on nothing where that is closed.
+
+    Without markup, highlighting or emoji, since texts are data.
+    """
     terminal = bool(stream and stream.isatty())
     if width is None and not terminal:
         width = _UNWRAPPED
+    # A console without a file of its own takes standard output, where a closed error stream has no business.
+    file = stream or io.StringIO()
     console = Console(
-        file=stream, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False, _environ=environment
+        file=file, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False, _environ=environment
     )
+    console.width = max(console.width, _NARROWEST)
     console.legacy_windows = False
     return console
 

@@ -17,10 +17,11 @@ from typing import Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from cli.client import AppClient, Place
-from cli.client.places import Wanted, find, local_endpoints
+from cli.client.places import Wanted, find, here, local_endpoints
 from cli.client.transport import SECONDS
 from cli.operating.screen import Screen
 from shared.errors import EdgetrainError
+from shared.values.texts import one_line
 
 Arguments = ParamSpec("Arguments")
 
@@ -76,12 +77,12 @@ class Session:
     def app(self) -> AppClient:
         """The app; raises :class:`cli.client.WrongUseError` when none is named."""
         if self._app is None:
-            self._app = AppClient(find(self.wanted, os.environ, Path.cwd()), seconds=self.seconds)
+            self._app = AppClient(find(self.wanted, os.environ, here()), seconds=self.seconds)
         return self._app
 
     def local_stack(self) -> dict[str, Any]:
         """What the local stack in this folder wrote about itself; nothing when the app is another one."""
-        found = local_endpoints(Path.cwd())
+        found = local_endpoints(here())
         host = found.get("functions_host")
         is_ours = isinstance(host, dict) and str(host.get("url", "")).rstrip("/") == self.place.url
         return found if is_ours else {}
@@ -148,10 +149,11 @@ def _carried_out(session: Session, command: Callable[[], None]) -> int:
 
 
 def _not_written(error: OSError) -> int:
-    """Output that cannot be written ends a command quietly when its reader is gone, such as with ``| head``."""
+    """Output that cannot be written ends a command, quietly when its reader is gone, such as with ``| head``."""
     if error.errno != errno.EPIPE:
+        what = f"{one_line(error.filename)}: " if error.filename else "the output cannot be written: "
         with suppress(OSError):
-            print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)
+            print(f"error: {what}{error.strerror}", file=sys.stderr)
     forget_output()
     return 1
 

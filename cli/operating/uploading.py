@@ -8,13 +8,14 @@ The app itself cannot do that, because it has no right to write data. The creden
 """
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from cli.client import NotReachableError, WrongUseError
 from cli.client.answers import Data, Pipeline
@@ -104,17 +105,23 @@ def _data_file(data: Data, file: Path, name: str) -> Upload:
 
 def _upload(file: Path, blob: str, *, trained: bool) -> Upload:
     try:
-        size = file.stat().st_size
-        with file.open("rb"):
-            pass
+        with _opened(file) as opened:
+            size = os.fstat(opened.fileno()).st_size
         blob.encode("utf-8")
-    except OSError as error:
-        raise WrongUseError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeEncodeError:
         raise WrongUseError(f"{one_line(file)} has a name that is not UTF-8; rename it") from None
     if len(blob) > _LONGEST_NAME or not blob.isprintable() or "\\" in blob:
         raise WrongUseError(f"{one_line(file)} has a name that no blob can have; rename it")
     return Upload(file, blob, size, trained)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    try:
+        with file.open("rb") as opened:
+            yield opened
+    except OSError as error:
+        raise WrongUseError(f"{one_line(file)} cannot be read: {error.strerror or error}") from None
 
 
 class Storage:
@@ -161,7 +168,7 @@ class Storage:
 
     def put(self, upload: Upload) -> None:
         """Write a blob, whole, in place of what has its name."""
-        with _reached(self._store, self._setting), upload.file.open("rb") as content:
+        with _reached(self._store, self._setting), _opened(upload.file) as content:
             self._container.upload_blob(upload.blob, content, overwrite=True).close()
 
     def create(self) -> None:
@@ -176,7 +183,7 @@ def same_content(upload: Upload, md5: str) -> bool:
     if not md5:
         return False
     found = hashlib.md5(usedforsecurity=False)
-    with upload.file.open("rb") as file:
+    with _opened(upload.file) as file:
         while chunk := file.read(_CHUNK):
             found.update(chunk)
     return found.hexdigest() == md5

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cli.client import transport
+from function_app.api import models as m
 from tests.integration.command_line.conftest import KEY, edgetrain
 from tests.support import app_answers as app
 from tests.support.answering import SIGN_IN, Answering, Reply
@@ -202,6 +204,40 @@ def test_closed_and_full_outputs(served: Answering, surroundings: dict[str, str]
     assert ended.returncode in {0, 1, 2}
     assert b"Traceback" not in ended.stderr
     assert b"Exception ignored" not in ended.stderr
+    if command.endswith("--json") and redirect.startswith("2"):
+        assert len(json.loads(ended.stdout)["runs"]) == 2, "what is not for standard output does not get there"
+
+
+@pytest.mark.parametrize(("typed", "status", "sent"), [("y\n", 0, 2), ("n\n", 1, 1), ("\n", 1, 1), ("\x04", 1, 1)])
+def test_a_person_is_asked(served: Answering, surroundings: dict[str, str], typed: str, status: int, sent: int) -> None:
+    said = app.answered(m.Cancelled(run_id=app.RUNNING, sentence="it is being cancelled"))
+    served.answer = lambda method, _path: said if method == "POST" else app.answered(app.running())
+    person, terminal = pty.openpty()
+    try:
+        os.write(person, typed.encode())
+        ended = subprocess.run(
+            [*EDGETRAIN, "cancel", app.RUNNING], env=surroundings, stdin=terminal, capture_output=True, check=False
+        )
+    finally:
+        os.close(person)
+        os.close(terminal)
+
+    assert ended.returncode == status, ended
+    assert len(served.asked) == sent
+    assert b"go on? [y/N]" in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["cd gone && rmdir ../gone && {}", "env -u HOME {}"])
+def test_without_a_folder_or_a_home(
+    served: Answering, surroundings: dict[str, str], tmp_path: Path, command: str
+) -> None:
+    served.answer = app.routes(RUNS)
+    (tmp_path / "gone").mkdir()
+    for arguments in ("runs", "upload x nowhere.csv --yes", "login --list", "logs x"):
+        line = command.format(f"{sys.executable} -m cli {arguments}").replace("cd gone", "mkdir -p gone && cd gone")
+        ended = subprocess.run(line, shell=True, capture_output=True, env=surroundings, cwd=tmp_path, check=False)
+        assert ended.returncode in {0, 1, 2}
+        assert b"Traceback" not in ended.stderr, ended.stderr
 
 
 def test_ctrl_c_while_it_waits(served: Answering, surroundings: dict[str, str]) -> None:

@@ -105,6 +105,16 @@ def test_tables_of_the_command_line() -> None:
     )
 
 
+@pytest.mark.parametrize("width", [1, 2, 10, 39, 81, 300])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_no_text_is_lost_at_any_width(width: int, unicode: bool) -> None:
+    run = read(app.promoted(reason="it is better: \u6570\u636e"), a.Run)
+
+    shown = drawn(run_blocks(run), width, unicode=unicode)
+
+    assert all(name in "".join(shown.split()) for name in (app.PROMOTED, app.ENDPOINT, "log_loss"))
+
+
 ERRORS: dict[str, EdgetrainError] = {
     "refused": AppRefusedError("there is no run 'x'; GET /api/runs lists them", code="unknown_run", status=404),
     "wrong use": WrongUseError("--url and --profile name two apps; give one"),
