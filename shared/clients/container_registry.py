@@ -120,6 +120,21 @@ class ContainerRegistryClient:
             if response.status_code != 404:
                 self._require(response, {202}, f"remove {repository}@{digest}")
 
+    def tags(self, repository: str) -> list[str]:
+        """Every tag of a repository; none when there is no such repository."""
+        found: list[str] = []
+        path = f"{repository}/tags/list"
+        while path:
+            with self._ask("GET", path, (f"repository:{repository}:pull,metadata_read",)) as response:
+                if response.status_code == 404:
+                    return found
+                self._require(response, {200}, f"list the tags of {repository}")
+                page = json_object(response.content, f"the registry {self.host}")
+                found += [str(tag) for tag in page.get("tags") or ()]
+                following = response.links.get("next", {}).get("url")
+                path = self._same_host(response, following) if following else ""
+        return found
+
     def has_blob(self, repository: str, digest: str) -> bool:
         """Whether the repository holds the blob."""
         with self._ask("HEAD", f"{repository}/blobs/{digest}", _pull(repository)) as response:

@@ -92,6 +92,18 @@ def rejected(event: RejectedEvent) -> Entry:
     return Entry(f"r-{digest(event.event_id, event.text)}", event.received_at, to_line(event))
 
 
+def keys_of(text: str) -> tuple[str, ...]:
+    """The keys that the row of a recorded arrival may have."""
+    arrival = from_text(RecordedArrival, text).arrival
+    version = version_key(arrival)
+    return version, f"{version}-{event_key(arrival)}"
+
+
+def keys_of_rejected(text: str) -> tuple[str, ...]:
+    """The key of a rejected event's row."""
+    return (rejected(from_text(RejectedEvent, text)).key,)
+
+
 def first_of(text: str) -> FirstArrival:
     """The first arrival of a version, from what was recorded of it."""
     found = from_text(RecordedArrival, text)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from shared.clients.ledger import arrival_entries as entries
@@ -22,7 +23,7 @@ from shared.clients.ledger.arrival_writer import JoinedWindow, Joiner
 from shared.clients.ledger.journal import Journal
 from shared.clients.ledger.pages import Page
 from shared.clients.ledger.tables import Row, Table
-from shared.clients.ledger.windows import UnfinishedWindow, WindowClaims
+from shared.clients.ledger.windows import UnfinishedWindow, WindowClaims, window_stamp
 from shared.formats.size_limits import fitted
 from shared.messages import Arrival, ArrivalWindow, ObservedChange, RejectedEvent, WindowState, WindowVerdict
 from shared.values.wire import from_text, to_text
@@ -113,6 +114,24 @@ class ArrivalLedger:
     def unfinished_windows(self) -> list[UnfinishedWindow]:
         """Every window that is not decided, of all pipelines: the open ones, and those closed but not decided."""
         return self._windows.unfinished()
+
+    def forget(self, pipeline: str, *, before: datetime, most: int) -> int:
+        """Remove the oldest arrivals of a pipeline, and the verdicts on its windows, from before that moment.
+
+        Returns how many rows went, about ``most``. Their blobs stay where they are, and what was decided about them
+        does too.
+        """
+        gone = self._journal.forget(pipeline, before, entries.keys_of, most=most)
+        start, end = entries.verdict_key(f"{pipeline}-"), entries.verdict_key(f"{pipeline}-{window_stamp(before)}")
+        for row in islice(self._arrivals.rows(pipeline, start, end, select=["judged"], page=most), most):
+            self._arrivals.delete(Row(row.partition, row.key, {}))
+            gone += 1
+        return gone
+
+    def forget_outside(self, *, before: datetime, most: int) -> int:
+        """Remove the oldest arrivals that no pipeline watches, and the events that were not understood."""
+        outside = self._journal.forget(OUTSIDE, before, entries.keys_of, most=most)
+        return outside + self._journal.forget(REJECTED, before, entries.keys_of_rejected, most=most)
 
     def list_arrivals(
         self, pipeline: str | None, *, limit: int = 100, after: str | None = None

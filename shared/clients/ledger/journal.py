@@ -7,7 +7,7 @@ small row per entry, and a long list or a sum needs few rows.
 
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -111,6 +111,24 @@ class Journal:
             marked = marked or row.values["marked"]
             last_at = last_at or datetime.fromisoformat(row.values["at"])
         return Tally(files, size, marked, last_at)
+
+    def forget(self, partition: str, before: datetime, keys_of: Callable[[str], Sequence[str]], *, most: int) -> int:
+        """Remove the oldest entries, those recorded before that moment, group by group; how many went, about ``most``.
+
+        ``keys_of``: the keys of an entry's row, from its text; more than it has do no harm.
+        """
+        gone = 0
+        for group in self._table.rows(partition, f"{_FIRST}{newest_first(before)}", end_of(_FIRST), page=_ROWS_AT_ONCE):
+            texts = group.values["entries"].split("\n")
+            for key in dict.fromkeys(key for text in texts for key in keys_of(text)):
+                row = self._table.get(partition, key)
+                if row is not None and row.values.get("group") == group.key:
+                    self._table.delete(row)
+            self._table.delete(group)  # last, so that no entry is without its text
+            gone += len(texts)
+            if gone >= most:
+                break
+        return gone
 
     def _texts_of(self, partition: str, rows: Sequence[Row]) -> list[str]:
         """The texts of these rows, read from the rows of their groups, which were written together."""

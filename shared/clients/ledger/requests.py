@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from shared.clients.ledger.keys import stamp
 from shared.clients.ledger.tables import Row, Table
@@ -24,7 +25,7 @@ class RequestClaim:
 
 
 class RequestLedger:
-    """Stores the claims. They are never removed: a request that is repeated after a year is still the same request."""
+    """Stores the claims. A request that is repeated is the same request, for as long as claims are kept."""
 
     def __init__(self, requests: Table) -> None:
         self._requests = requests
@@ -52,6 +53,18 @@ class RequestLedger:
             new=row.values["claimant"] == claimant,
             started=row.values["started"],
         )
+
+    def forget(self, source: str, *, before: datetime, most: int, start: str = "") -> tuple[int, str]:
+        """Remove claims from before that moment, of the next ``most`` after the key ``start``.
+
+        Returns how many went, and the key to go on from; empty at the end.
+        """
+        gone = 0
+        looked = list(islice(self._requests.rows(source, start, select=["claimed_at"], page=most), most))
+        for row in looked:
+            if str(row.values.get("claimed_at", "")) < stamp(before) and self._requests.delete(row):
+                gone += 1
+        return gone, f"{looked[-1].key} " if len(looked) == most else ""
 
     def started(self, source: str, key: str) -> None:
         """Record that the claim's instance was started."""

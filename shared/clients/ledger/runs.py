@@ -17,7 +17,7 @@ gone; no pipeline's name has an underscore.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
@@ -115,6 +115,17 @@ class RunLedger:
         """Who wants the run to end; None when nobody does. Accepts any text."""
         row = self._runs.get(_pipeline_of(run_id), _run_key(run_id)) if _RUN_ID.fullmatch(run_id) else None
         return from_text(Cancellation, row.values["cancellation"]) if row and row.values.get("cancellation") else None
+
+    def history(self, pipeline: str) -> Iterator[tuple[RunRecord, RunRequest | None]]:
+        """Every run of the pipeline with its request, in no order that means something."""
+        for row in self._runs.rows(pipeline, "r-", end_of("r-")):
+            request = row.values.get("request")
+            yield _record(row), from_text(RunRequest, request) if request else None
+
+    def forget(self, record: RunRecord, *, requested_by: str) -> None:
+        """Remove all rows of a run that has ended. Safe to repeat: the row by which it is found goes last."""
+        for key in (_time_key(record), _owner_key(requested_by), _run_key(record.run_id)):
+            self._runs.delete(Row(record.pipeline, key, {}))
 
     def pipelines(self) -> list[str]:
         """Every pipeline that has claimed a run, in order of their names."""

@@ -157,9 +157,13 @@ def _open_window(row: Row) -> OpenWindow:
 
 def _new_window(pipeline: str, opened_at: datetime) -> ArrivalWindow:
     # The random end tells our claim from one that another process inserts in the same microsecond.
-    second = opened_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-    window_id = f"{pipeline}-{second}-{secrets.token_hex(4)}"
+    window_id = f"{pipeline}-{window_stamp(opened_at)}-{secrets.token_hex(4)}"
     return ArrivalWindow(window_id=window_id, pipeline=pipeline, opened_at=opened_at, schema=2)
+
+
+def window_stamp(opened_at: datetime) -> str:
+    """The part of a window's id that says when it was opened; sorts as the moments do."""
+    return opened_at.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
 
 
 def _claim_row(window: ArrivalWindow, opened_by: str, change: ObservedChange | None) -> Row:
