@@ -127,6 +127,13 @@ class Announcements(_Part):
     key: SecretStr
 
 
+class Retention(_Part):
+    """What is kept of past runs: images of so many releases on each target, records of so many days."""
+
+    keep_releases: int = Field(3, ge=1, le=100)
+    keep_days: int = Field(90, ge=1, le=3650)
+
+
 class _Environment(EnvSettingsSource):
     """The environment, whose values are texts where no field says otherwise: a password of digits stays as it is."""
 
@@ -148,6 +155,7 @@ class Settings(BaseSettings):
     azure_ml: AzureMl
     container_registry: ContainerRegistry
     signing: Signing = Field(Signing(), description="without a key, no image is made and none is run")
+    retention: Retention = Retention()
     announcements: Announcements | None = Field(None, description="absent: runs are not announced")
     app_service_authentication: bool = Field(
         default=False, description="App Service authentication is on, and refuses or strips what does not pass it"

@@ -1,5 +1,6 @@
 """The reconciler's view of orchestrations: their status, and starting one again."""
 
+from datetime import datetime
 from typing import Any, Protocol
 
 from function_app import durable_client
@@ -10,6 +11,14 @@ from shared.values.wire import to_wire
 
 class DurableClient(durable_client.DurableClient, Protocol):
     """The methods of the SDK's Durable client that are used here."""
+
+    async def get_status_by(
+        self, created_time_from: datetime, created_time_to: datetime, runtime_status: list[Any], /
+    ) -> list[Any]:
+        """The instances that were created between these moments and have one of these statuses; a page of them."""
+
+    async def purge_instance_history(self, instance_id: str, /) -> Any:
+        """Remove an instance that has ended, with its history; nothing when there is none."""
 
     async def terminate(self, instance_id: str, reason: str, /) -> Any:
         """End an instance where it stands; nothing when it has ended already."""

@@ -1,8 +1,10 @@
 """The trees of admitted jobs, in blobs of the host's storage account: each once, named by the digest of its bytes."""
 
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
 
 from shared.clients.storage_errors import no_connection_string, parsed, require_own, translated, unavailable
@@ -60,16 +62,34 @@ class FrozenJobs:
             raise unavailable(other, SETTING)
         return JobTree.unpack(job.folder, packed)
 
+    def remove(self, tree: str, *, unused_for: timedelta, now: datetime) -> bool:
+        """Remove a tree that nobody has stored, or found stored, for so long; false when somebody has."""
+        blob = self._container.get_blob_client(f"{tree}.tar")
+        with translated(self._what, SETTING):
+            try:
+                found = blob.get_blob_properties()
+                if now - found.last_modified < unused_for:
+                    return False
+                # Whoever takes it up meanwhile notes that, which changes its ETag.
+                blob.delete_blob(etag=found.etag, match_condition=MatchConditions.IfNotModified)
+            except ResourceNotFoundError:
+                return True
+            except ResourceModifiedError:
+                return False
+        return True
+
     def close(self) -> None:
         """Close the connections."""
         self._container.close()
 
     def _upload(self, job: FrozenJob, packed: bytes) -> None:
-        with suppress(ResourceExistsError):
-            settings = ContentSettings(content_type="application/x-tar")
-            self._container.upload_blob(
-                _name(job), packed, overwrite=False, content_settings=settings, validate_content=True
-            )
+        blob = self._container.get_blob_client(_name(job))
+        settings = ContentSettings(content_type="application/x-tar")
+        try:
+            blob.upload_blob(packed, overwrite=False, content_settings=settings, validate_content=True)
+        except ResourceExistsError:
+            # As young as one that was just stored, so that it is not removed while its run is being admitted.
+            blob.set_blob_metadata({"used": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")})
 
 
 def _name(job: FrozenJob) -> str:

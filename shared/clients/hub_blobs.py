@@ -4,12 +4,18 @@ The protocol version is pinned per site, because an Azure Stack Hub refuses newe
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import IO, Any
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
 from azure.storage.blob import BlobClient, BlobProperties, BlobType, ContainerClient, ContentSettings, LinearRetry
 
 from shared.clients.hub_access import HubAccess
@@ -178,6 +184,26 @@ class HubBlobs:
                 self._create(container)
                 self._upload(container.get_blob_client(name), content)
 
+    def remove_manifest(self, name: str, *, unused_for: timedelta) -> bool:
+        """Remove a manifest that nobody has written, or found written, for so long, by the hub's own clock.
+
+        False when somebody has, so that it may be in use again; true also when there is none.
+        """
+        clocks: list[datetime | None] = [None]
+        with self._translated(MANIFESTS):
+            blob = self._container(MANIFESTS).get_blob_client(name)
+            try:
+                found = blob.get_blob_properties(raw_response_hook=_noting_clocks(clocks))
+                if (clocks[-1] or datetime.now(UTC)) - found.last_modified < unused_for:
+                    return False
+                # Whoever takes it up meanwhile notes that, which changes its ETag.
+                blob.delete_blob(etag=found.etag, match_condition=MatchConditions.IfNotModified)
+            except ResourceNotFoundError:
+                return True
+            except ResourceModifiedError:
+                return False
+        return True
+
     def close(self) -> None:
         """Close the connections."""
         self._access.close()
@@ -213,11 +239,19 @@ class HubBlobs:
         size = content.seek(0, 2)
         content.seek(0)
         if size > self._block and blob.exists():  # would be refused only after all of it was sent
+            _note_use(blob)
             return
-        with suppress(ResourceExistsError):
+        try:
             settings = ContentSettings(content_type="application/json")
             # With an MD5 of each piece, which the service checks: a key that may only write cannot look afterwards.
             blob.upload_blob(content, length=size, overwrite=False, content_settings=settings, validate_content=True)
+        except ResourceExistsError:
+            _note_use(blob)
+
+
+def _note_use(blob: BlobClient) -> None:
+    """Let a manifest that is taken up again be as young as one that was just written, so that it is not removed."""
+    blob.set_blob_metadata({"used": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")})
 
 
 def entry_of(blob: BlobProperties) -> BlobEntry:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import IO, Self, TypeVar
 
 from azure.storage.blob import BlobProperties
@@ -135,6 +135,10 @@ class HubStorage:
             if entry.name >= blob:  # they are in order of their names
                 return entry if entry.name == blob else None
         return None
+
+    def remove_manifest(self, name: str, *, unused_for: timedelta) -> bool:
+        """Remove a manifest, or a list beside one; see :meth:`HubBlobs.remove_manifest`."""
+        return self._blobs.remove_manifest(name, unused_for=unused_for)
 
     def close(self) -> None:
         """Close the connections."""

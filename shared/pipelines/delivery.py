@@ -70,3 +70,6 @@ class Deliver(Part):
     strategy: Strategy = Strategy()
     approval: Approval | None = Field(None, description="left out: nobody has to approve")
     resources: ServingResources = ServingResources()
+    keep_releases: int | None = Field(
+        None, ge=1, le=100, description="releases on each target whose images stay for a roll-back; left out: as set"
+    )

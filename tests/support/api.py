@@ -16,6 +16,7 @@ from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import BlobEntry
 from shared.pipelines import Pipeline, Pipelines
+from shared.settings import Retention
 from shared.training_code.job_trees import JobTree
 from tests.support.jobs import a_job_tree
 from tests.support.memory_tables import memory_ledger
@@ -66,7 +67,9 @@ class MemoryServices(Services):
         self.__dict__["pipelines"] = _the_repositorys() if folder == PIPELINES else Pipelines(folder)
         self.__dict__["ledger"] = memory_ledger()
         self.__dict__["hubs"] = self.hub
-        self.__dict__["settings"] = SimpleNamespace(app_service_authentication=False, key_names={})
+        self.__dict__["settings"] = SimpleNamespace(
+            app_service_authentication=False, key_names={}, retention=Retention()
+        )
         self.__dict__["job_folders"] = self.deployed = DeployedJobs()
         self.__dict__["model_registry"] = self.registry = MemoryRegistry()
 

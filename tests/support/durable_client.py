@@ -1,6 +1,6 @@
 """The durable client's few operations that triggers use, over instances in memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,8 @@ class Instance:
     custom_status: Any = None
     output: Any = None
     last_updated_time: datetime | None = None
+    created_time: datetime | None = None
+    instance_id: str = ""
     message: str = ""
 
 
@@ -37,6 +39,7 @@ class MemoryClient:
     started: list[str] = field(default_factory=list)
     raised: list[tuple[str, str]] = field(default_factory=list)
     deaf: bool = False
+    page: int = 100
 
     async def get_status(self, instance_id: str) -> Instance:
         return self.instances.get(instance_id, Instance())
@@ -57,6 +60,18 @@ class MemoryClient:
     async def terminate(self, instance_id: str, reason: str) -> None:
         self.instances[instance_id].runtime_status = RuntimeStatus.Terminated
         self.instances[instance_id].output = reason
+
+    async def get_status_by(self, start: datetime, end: datetime, statuses: list[Any]) -> list[Instance]:
+        """As the host gives them: in pages, of which the client reads the first."""
+        found = [
+            replace(instance, instance_id=instance_id)
+            for instance_id, instance in sorted(self.instances.items())
+            if instance.created_time and start <= instance.created_time <= end and instance.runtime_status in statuses
+        ]
+        return found[: self.page]
+
+    async def purge_instance_history(self, instance_id: str) -> None:
+        self.instances.pop(instance_id, None)
 
     def ended(self, instance_id: str, custom_status: Any, status: Any = RuntimeStatus.Completed) -> None:
         """Let an instance be over."""

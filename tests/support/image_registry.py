@@ -48,6 +48,9 @@ class InMemoryRegistry:
             key: stored for key, stored in self.manifests.items() if (key[0], stored.digest) != (repository, digest)
         }
 
+    def tags(self, repository: str) -> list[str]:
+        return sorted(name for known, name in self.manifests if known == repository and not name.startswith("sha256:"))
+
     def get_blob(self, repository: str, digest: str) -> bytes:
         return self.blobs[repository, digest]
 

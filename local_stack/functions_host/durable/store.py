@@ -62,6 +62,20 @@ class Store:
         with self._database.reading() as db:
             return [_status(row) for row in db.execute("SELECT * FROM instances ORDER BY instance_id")]
 
+    def purge(self, instance_id: str) -> bool:
+        """Remove an instance that has ended, with all that belongs to it; ``False`` for one that has not.
+
+        Raises :class:`InstanceNotFoundError`.
+        """
+        with self._database.transaction() as db:
+            row = db.execute("SELECT status FROM instances WHERE instance_id = ?", (instance_id,)).fetchone()
+            if row is None:
+                raise InstanceNotFoundError(instance_id, f"No instance with id '{instance_id}' found.")
+            if row["status"] not in TERMINAL_STATUSES:
+                return False
+            db.execute("DELETE FROM instances WHERE instance_id = ?", (instance_id,))
+            return True
+
     def post(self, instance_id: str, message: HistoryEvent) -> None:
         """Put a client's message into the inbox of an instance that has not ended."""
         with self._database.transaction() as db:

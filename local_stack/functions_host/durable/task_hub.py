@@ -121,6 +121,10 @@ class TaskHub:
         """End an instance as soon as its present turn is over. Children and running activities are left alone."""
         await self._post(instance_id, event(EventType.EXECUTION_TERMINATED, self._options.now(), Input=reason))
 
+    async def purge(self, instance_id: str) -> bool:
+        """Remove an instance that has ended; ``False`` for one that has not. Raises ``InstanceNotFoundError``."""
+        return await self._in_store(lambda: self._store.purge(instance_id))
+
     async def get(self, instance_id: str, with_history: bool = False) -> InstanceStatus:  # noqa: FBT001, FBT002 - agreed
         """One instance. Raises ``InstanceNotFoundError``."""
         return await self._in_store(lambda: self._store.status(instance_id, with_history=with_history))

@@ -8,6 +8,7 @@ extension's ``HttpApiHandler``.
 import json
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -28,9 +29,9 @@ from local_stack.functions_host.routing import Handler, RouteTable, RouteValues
 
 log = logging.getLogger("functions_host.durable_api")
 
-_NOT_SERVED: Final = "suspend, resume, rewind, restart, purge and entities"
+_NOT_SERVED: Final = "suspend, resume, rewind, restart, purge by filter and entities"
 _STATUSES: Final = TERMINAL_STATUSES | {"Pending", "Running", "Suspended", "ContinuedAsNew"}
-_UNSERVED_FILTERS: Final = frozenset({"createdTimeFrom", "createdTimeTo", "instanceIdPrefix", "top"})
+_UNSERVED_FILTERS: Final = frozenset({"instanceIdPrefix", "top"})
 
 
 class DurableApi:
@@ -53,8 +54,8 @@ class DurableApi:
         add("POST", "instances/{instanceId}/terminate", self.terminate)
         for operation in ("suspend", "resume", "rewind", "restart"):
             add("POST", f"instances/{{instanceId}}/{operation}", _not_served)
-        for path in ("instances", "instances/{instanceId}"):
-            add("DELETE", path, _not_served)
+        add("DELETE", "instances", _not_served)
+        add("DELETE", "instances/{instanceId}", self.purge)
         table.add(None, f"{prefix}/entities/{{*rest}}", _not_served, access)
 
     async def start(self, request: web.Request, values: RouteValues) -> web.Response:
@@ -83,14 +84,30 @@ class DurableApi:
         )
 
     async def list_instances(self, request: web.Request, _values: RouteValues) -> web.Response:
-        """All instances, or those of some runtime statuses."""
+        """All instances, or those of some runtime statuses, or created between two moments."""
         if unserved := sorted(_UNSERVED_FILTERS & set(request.query)):
             return _refusal(f"the filters {', '.join(unserved)}")
         wanted = {name.strip() for name in request.query.get("runtimeStatus", "").split(",") if name.strip()}
         if unknown := sorted(wanted - _STATUSES):
             return _exception(400, "System.ArgumentException", f"unknown runtimeStatus {', '.join(unknown)}")
-        found = await self._hub.instances()
-        return web.json_response([status_body(item) for item in found if not wanted or item.runtime_status in wanted])
+        try:
+            start, end = (_moment(request.query.get(name)) for name in ("createdTimeFrom", "createdTimeTo"))
+        except ValueError as error:
+            return _exception(400, "System.ArgumentException", str(error))
+        found = [
+            item
+            for item in await self._hub.instances()
+            if (not wanted or item.runtime_status in wanted)
+            and (start is None or item.created_at >= start)
+            and (end is None or item.created_at <= end)
+        ]
+        return web.json_response([status_body(item) for item in found])
+
+    async def purge(self, _request: web.Request, values: RouteValues) -> web.Response:
+        """Remove an instance that has ended; the extension refuses, with the same answer as for none, one that runs."""
+        if not await self._hub.purge(values["instanceId"]):
+            return web.Response(status=404)
+        return web.json_response({"instancesDeleted": 1})
 
     async def raise_event(self, request: web.Request, values: RouteValues) -> web.Response:
         """Hand an external event to an instance."""
@@ -132,6 +149,14 @@ def _answering_errors(handler: Handler) -> Handler:
             return _exception(500, "System.InvalidOperationException", str(error))
 
     return handle
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A moment of a filter, in UTC."""
+    if not text:
+        return None
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _exception(status: int, exception_type: str, text: str) -> web.Response:

@@ -19,7 +19,7 @@ SEEN_WITHIN = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionRule:
-    """``keep_releases``: newest releases on each target, so that they can be rolled back to. ``keep_days``: of records."""
+    """``keep_releases``: of the newest on each target, the images, for a roll-back. ``keep_days``: of records."""
 
     keep_releases: int = 3
     keep_days: int = 90
@@ -96,7 +96,8 @@ class References:
 def fates(runs: Iterable[PastRun], use: InUse, rule: RetentionRule, now: datetime) -> dict[str, Fate]:
     """The fate of each run of one pipeline, by run id."""
     known = sorted(runs, key=lambda run: (run.at, run.run_id), reverse=True)
-    releases, resumable = _newest_releases(known, rule), _newest_unreleased(known)
+    oldest = now - timedelta(days=rule.keep_days)
+    releases, resumable = _newest_releases(known, rule), _newest_unreleased(known, oldest)
     found: dict[str, Fate] = {}
     for run in known:
         image = _held(run, use)
@@ -107,7 +108,7 @@ def fates(runs: Iterable[PastRun], use: InUse, rule: RetentionRule, now: datetim
         record = image
         if image is None and use.unseen:
             image = Because.UNSEEN
-        if record is None and now - run.at <= timedelta(days=rule.keep_days):
+        if record is None and run.at >= oldest:
             record = Because.RECENT
         if record is None and image is not None and run.image:
             record = image  # a record outlives its image, by which the image is found
@@ -149,8 +150,9 @@ def _newest_releases(known: Iterable[PastRun], rule: RetentionRule) -> set[str]:
     return kept
 
 
-def _newest_unreleased(known: Iterable[PastRun]) -> set[str]:
-    built = [run.run_id for run in known if run.finished and run.image and not run.released_to]
+def _newest_unreleased(known: Iterable[PastRun], oldest: datetime) -> set[str]:
+    """The newest images that were not released, while their records would stay anyway."""
+    built = [run.run_id for run in known if run.finished and run.image and not run.released_to and run.at >= oldest]
     return set(built[:UNPROMOTED])
 
 

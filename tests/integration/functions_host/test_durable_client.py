@@ -1,7 +1,9 @@
 """Everything the durable client of the SDK can ask for, asked by the sample app with the unmodified SDK."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -154,6 +156,26 @@ def test_the_list_of_all_instances(host: HostProcess) -> None:
     everything = {item["instanceId"] for item in host.call("GET", "/api/client/status").json()}
 
     assert {done, waiting} <= everything
+    host.call("POST", f"/api/client/terminate/{waiting}")
+
+
+def test_what_ended_is_listed_by_its_time_and_purged_what_runs_is_not(host: HostProcess) -> None:
+    done, waiting = start(host, "chain", {"start": 1}), start(host, "approval", {})
+    created = datetime.fromisoformat(reached(host, done, "Completed")["createdTime"])
+
+    def past(instance_id: str, *, hours: float) -> dict[str, Any]:
+        start, end = created + timedelta(hours=hours - 1), created + timedelta(hours=hours)
+        query = f"?from={quote(start.isoformat())}&to={quote(end.isoformat())}"
+        return dict(host.call("GET", f"/api/client/past/{instance_id}{query}").json())
+
+    before, running = past("never-started", hours=-1), past(waiting, hours=1)
+    assert done not in before["found"]
+    assert done in running["found"]
+    assert waiting not in running["found"]
+    assert (before["purged"], running["purged"]) == (0, 0)
+    assert past(done, hours=1)["purged"] == 1
+    assert status(host, done) == {"known": False}
+    assert status(host, waiting)["known"]
     host.call("POST", f"/api/client/terminate/{waiting}")
 
 

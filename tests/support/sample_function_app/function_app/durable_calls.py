@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable
+from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
@@ -72,6 +73,15 @@ def _asking(bp: df.Blueprint) -> None:
             req.route_params["id"], show_history=detailed, show_history_output=detailed, show_input=detailed
         )
         return _answer(_shown(found))
+
+    @bp.route(route="client/past/{id}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    @bp.durable_client_input(client_name="client")
+    async def past(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        ended = [df.OrchestrationRuntimeStatus.Completed, df.OrchestrationRuntimeStatus.Terminated]
+        start, end = (datetime.fromisoformat(req.params[name]) for name in ("from", "to"))
+        found = await client.get_status_by(start, end, ended)
+        purged = await client.purge_instance_history(req.route_params["id"])
+        return _answer({"found": [item.instance_id for item in found], "purged": purged.instances_deleted})
 
 
 def _steering(bp: df.Blueprint) -> None:
