@@ -51,9 +51,11 @@ async def keep_bounded(context: CycleContext) -> None:
             await asyncio.to_thread(step.forget_arrivals)
         with context.guard("purge the histories of past orchestrations"):
             before = context.now - timedelta(days=context.services.settings.retention.keep_days)
-            context.done["histories purged"] += await purge_histories(
+            purged = await purge_histories(
                 context.client, before=before, kept=step.kept_runs(), most=MOST, upkeep=upkeep, now=context.now
             )
+            if purged:
+                context.done[_HISTORIES] += purged
         removed = max((context.done[what] for what in _COUNTED), default=0)
         await asyncio.to_thread(upkeep.note, "retention", context.now, "more" if removed >= MOST else "")
 

@@ -21,7 +21,7 @@ def listing_sas(account: Account) -> str:
 
 
 def container_sas(account: Account, container: str, permissions: str) -> str:
-    """A signature for one container; ``permissions`` in the order of the reference, such as ``rcw``."""
+    """A signature for one container; ``permissions`` in the order of the reference, such as ``rcwd``."""
     resource = f"/blob/{account.name}/{container}"
     identifier = snapshot = sip = protocol = ""
     response_headers = [""] * 5

@@ -49,7 +49,7 @@ def _hub_rights_of_the_app(plan: Blueprint) -> dict[str, str]:
     address = endpoint(plan.hub, plan.ports["hub_blob"])
     return {
         "connection_string": f"BlobEndpoint={address};SharedAccessSignature={listing_sas(plan.hub)}",
-        "manifest_sas": container_sas(plan.hub, MANIFESTS, "rcw"),
+        "manifest_sas": container_sas(plan.hub, MANIFESTS, "rcwd"),
     }
 
 

@@ -8,6 +8,7 @@ from function_app.reconciler.retention import keep_bounded
 from function_app.reconciler.troubles import check_pipeline_files
 from shared.decisions.delivery.retention import UNPROMOTED
 from shared.messages import Outcome
+from shared.settings import Retention
 from tests.support.past import CHILDREN, KEPT_ON_TARGET, TARGET, Past
 from tests.support.reconciler import PIPELINE, WatchedWorld
 
@@ -34,9 +35,7 @@ def keeps(past: Past, after: timedelta) -> None:
 
 def test_after_a_thousand_runs_every_store_is_bounded(tmp_path: Path) -> None:
     past = Past(WatchedWorld(tmp_path))
-    past.world.services.settings.retention = past.world.services.settings.retention.model_copy(
-        update={"keep_days": KEEP_DAYS}
-    )
+    past.world.services.settings.__dict__["retention"] = Retention(keep_days=KEEP_DAYS)
     sizes = []
     for number in range(RUNS):
         past.world.now += timedelta(days=1) / A_DAY

@@ -4,10 +4,11 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient
 
 from shared.clients.frozen_jobs import FrozenJobs
 from shared.errors import Code, PermanentError, TransientError
@@ -100,3 +101,46 @@ def test_a_storage_that_is_away_is_transient_and_a_text_that_is_none_is_named() 
     with pytest.raises(PermanentError, match="AzureWebJobsStorage") as refused:
         FrozenJobs("AccountKey=canary", "test")
     assert "canary" not in str(refused.value)
+
+
+def test_a_tree_goes_when_nobody_has_stored_or_found_it_for_long(storage: Storage) -> None:
+    tree = a_job_tree()
+    frozen = storage.jobs.keep(tree)
+    now = datetime.now(UTC)
+
+    young = storage.jobs.remove(frozen.tree, unused_for=timedelta(days=1), now=now)
+    old = storage.jobs.remove(frozen.tree, unused_for=timedelta(days=1), now=now + timedelta(days=2))
+    gone = storage.jobs.remove(frozen.tree, unused_for=timedelta(days=1), now=now)
+
+    assert (young, old, gone) == (False, True, True)
+    assert storage.names() == []
+    assert storage.jobs.keep(tree) == frozen
+
+
+def test_a_tree_that_is_taken_up_again_while_it_is_looked_at_stays(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = a_job_tree()
+    frozen = storage.jobs.keep(tree)
+    container = storage.jobs._container
+    found = container.get_blob_client
+
+    class Late:
+        """A blob that an admission finds stored between the look and the removal."""
+
+        def __init__(self, blob: BlobClient) -> None:
+            self._blob = blob
+
+        def get_blob_properties(self) -> BlobProperties:
+            properties = self._blob.get_blob_properties()
+            FrozenJobs(storage.text, "test").keep(tree)
+            return properties
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._blob, name)
+
+    monkeypatch.setattr(container, "get_blob_client", lambda name: Late(found(name)))
+    later = datetime.now(UTC) + timedelta(days=2)
+
+    assert not storage.jobs.remove(frozen.tree, unused_for=timedelta(days=1), now=later)
+    assert storage.names() == [f"{frozen.tree}.tar"]

@@ -5,6 +5,7 @@ import re
 import socket
 import traceback
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from azure.core.exceptions import HttpResponseError
@@ -64,7 +65,7 @@ def test_with_the_same_rights_no_row_can_be_read_and_nothing_be_changed(
     pipeline = a_pipeline(container=container.container_name)
     row = f"{pipeline.data.prefix}part-1.csv"
     fill(pipeline.data.holdout, row, content=b"secret,row\n" + os.urandom(8))
-    manifest = poor_hub.take_snapshot(pipeline).manifest
+    poor_hub.take_snapshot(pipeline)
     access = HubAccess("factory", poor)
     data = [access.client(each).get_container_client(container.container_name) for each in ("any", MANIFESTS)]
     manifests = access.client(MANIFESTS).get_container_client(MANIFESTS)
@@ -76,7 +77,6 @@ def test_with_the_same_rights_no_row_can_be_read_and_nothing_be_changed(
         *(lambda c=c: c.upload_blob("new.csv", b"forged") for c in data),
         *(lambda c=c: c.delete_blob(row) for c in data),
         lambda: list(data[1].list_blobs()),
-        lambda: manifests.delete_blob(manifest),
         manifests.delete_container,
         lambda: access.client("any").create_container("another").close(),
     ]
@@ -148,3 +148,30 @@ def test_a_missing_container_for_manifests_is_named(accounts: dict[str, str], gu
                 HubStorage("factory", least_rights(guarded["empty"])).take_snapshot(pipeline)
         finally:
             owner.delete_container(pipeline.data.container)
+
+
+def test_a_manifest_is_removed_when_nobody_took_it_up_for_long(
+    poor_hub: HubStorage, container: ContainerClient, fill: Fill
+) -> None:
+    pipeline = a_pipeline(container=container.container_name)
+    fill(pipeline.data.holdout, f"{pipeline.data.prefix}removed.csv")
+    name = poor_hub.take_snapshot(pipeline).manifest
+
+    assert not poor_hub.remove_manifest(name, unused_for=timedelta(days=1))
+    assert poor_hub.find_in_manifest(name, f"{pipeline.data.prefix}removed.csv") is not None
+    assert poor_hub.remove_manifest(name, unused_for=timedelta(days=-1))
+    assert poor_hub.find_in_manifest(name, f"{pipeline.data.prefix}removed.csv") is None
+    assert poor_hub.remove_manifest(name, unused_for=timedelta(days=1))
+    assert poor_hub.take_snapshot(pipeline).manifest == name
+
+
+def test_a_signature_without_the_right_to_delete_is_named(
+    poor_hub: HubStorage, accounts: dict[str, str], guarded: dict[str, str], container: ContainerClient, fill: Fill
+) -> None:
+    pipeline = a_pipeline(container=container.container_name)
+    fill(pipeline.data.holdout, f"{pipeline.data.prefix}stays.csv")
+    name = poor_hub.take_snapshot(pipeline).manifest
+    poorer = HubStorage("factory", least_rights(guarded["hub"], manifests="rcw"))
+
+    with pytest.raises(PermanentError, match="EDGETRAIN_SITES__FACTORY__SAS__EDGETRAIN_MANIFESTS"):
+        poorer.remove_manifest(name, unused_for=timedelta(days=-1))

@@ -1,4 +1,5 @@
 import io
+import json
 import random
 import socket
 import threading
@@ -12,8 +13,11 @@ from shared.clients.container_registry import PIECE, ContainerRegistryClient, co
 from shared.clients.registry_address import checked_url
 from shared.clients.registry_login import PasswordLogin
 from shared.errors import Code, PermanentError, TransientError
-from shared.oci.media_types import OCI_MANIFEST
+from shared.oci.images import Descriptor
+from shared.oci.media_types import OCI_INDEX, OCI_MANIFEST
 from shared.oci.references import ImageName, digest_of
+from shared.oci.referrers import Artifact, attach, fallback_tag, referrers
+from shared.oci.removal import remove_with_attachments
 from shared.oci.transfer import find_image, push_image
 from shared.settings import ContainerRegistry
 from tests.support.image_registry import a_base_image
@@ -174,3 +178,35 @@ def test_only_sound_addresses_are_taken(url: str, said: str) -> None:
 )
 def test_these_addresses_are_fine(url: str) -> None:
     assert checked_url(url) == url.rstrip("/")
+
+
+def test_an_image_goes_with_its_attachments_and_nothing_else_that_is_named(
+    client: ContainerRegistryClient, repository: str, tmp_path: Path
+) -> None:
+    doomed, parts = a_base_image(tmp_path, b"one layer")
+    push_image(client, doomed, ImageName(repository, "run-1"), parts)
+    kept, parts = a_base_image(tmp_path, b"another layer")
+    push_image(client, kept, ImageName(repository, "run-2"), parts)
+    for image, words in ((doomed, b"old"), (kept, b"new")):
+        subject = Descriptor(OCI_MANIFEST, image.digest, len(image.manifest))
+        signature = Artifact(media_type="application/x", content=words)
+        attach(client, repository, subject, [signature])
+    forged = client.get_manifest(repository, fallback_tag(doomed.digest))
+    assert forged is not None
+    index = json.loads(forged.body)
+    index["manifests"].append({"mediaType": OCI_MANIFEST, "digest": kept.digest, "size": len(kept.manifest)})
+    client.put_manifest(repository, fallback_tag(doomed.digest), json.dumps(index).encode(), media_type=OCI_INDEX)
+
+    before = client.tags(repository)
+    gone = remove_with_attachments(client, repository, doomed.digest)
+    again = remove_with_attachments(client, repository, doomed.digest)
+
+    assert (gone, again) == (3, 1)
+    assert set(before) == {"run-1", "run-2", fallback_tag(doomed.digest), fallback_tag(kept.digest)}
+    assert set(client.tags(repository)) == {"run-2", fallback_tag(kept.digest)}
+    assert client.get_manifest(repository, doomed.digest) is None
+    assert [referrer.digest for referrer in referrers(client, repository, kept.digest)]
+
+
+def test_a_repository_that_is_not_there_has_no_tags(client: ContainerRegistryClient, repository: str) -> None:
+    assert client.tags(repository) == []
