@@ -112,13 +112,13 @@ class Step:
 
     def remove_images(self, pipeline: str) -> None:
         """Remove images from the registry, with what is attached to them; a target removes its own."""
-        registry, repository = self.context.services.container_registry, f"models/{pipeline}"
         history, found = self.histories[pipeline], self.fates[pipeline]
         doomed = {
             run_id: fate for run_id, fate in found.items() if fate.image is None and history.runs[run_id][0].image
         }
         if not doomed:
             return
+        registry, repository = self.context.services.container_registry, f"models/{pipeline}"
         tags = history.tags = set(registry.tags(repository))
         wanted = self._wanted_now(pipeline)
         for run_id in sorted(doomed.keys() & tags)[:MOST]:
