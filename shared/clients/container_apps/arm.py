@@ -81,14 +81,13 @@ class ContainerApps:
 
     def app(self, name: str) -> App | None:
         """The app of that name; None when there is none."""
-        try:
-            body = self._client.container_apps.get(self._group, name).as_dict()
-        except ResourceNotFoundError as error:
-            if error.error is None:  # not Azure Resource Manager's own word
-                raise answered(error, name, "show") from None
-            return None
-        except AzureError as error:
-            raise answered(error, name, "show") from None
+        with _translated(name, "show"):
+            try:
+                body = self._client.container_apps.get(self._group, name).as_dict()
+            except ResourceNotFoundError as error:
+                if error.error is None:  # not Azure Resource Manager's own word
+                    raise
+                return None
         return _understood(read_app, body)
 
     def revisions(self, app: App) -> list[Revision]:
@@ -212,6 +211,8 @@ def _translated(name: str, doing: str) -> Iterator[None]:
         yield
     except AzureError as error:
         raise answered(error, name, doing) from None
+    except (ValueError, TypeError, KeyError, AttributeError):  # what the SDK says of a page, or of other JSON
+        raise stranger(ARM, "something that it never sends") from None
 
 
 def _understood(read: Callable[[Mapping[str, Any]], _Answer], body: Mapping[str, Any]) -> _Answer:

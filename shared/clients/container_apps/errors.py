@@ -35,19 +35,20 @@ def answered(error: AzureError, name: str, doing: str) -> EdgetrainError:
 
 def refused(status: int, code: str, message: str, name: str, doing: str) -> EdgetrainError:
     """The error for an answer with this status and the service's own words."""
-    said = shortened(without_queries(message), _LONGEST)
-    reason = f"{ARM} did not {doing} {name}: {status} {code} {said}".rstrip()
+    said = shortened(without_queries(message), _LONGEST).rstrip(".; ")
+    words = (str(status) if status >= 400 else "", code, said)  # below 400: the end of an operation
+    reason = f"{ARM} did not {doing} {name}: {' '.join(filter(None, words))}"
     if status == 409:
         return Busy(f"{reason}; it is tried again once that operation has ended")
     if code == _NO_IMAGE:
         remedy = "check that the image is in the registry, and that the target's identity or password may pull it"
         return PermanentError(f"{reason}; {remedy}", code=Code.REGISTRY_REFUSED)
     if status in {401, 403}:
-        remedy = "give the app's identity the roles Container Apps Contributor and Monitoring Reader there"
+        remedy = "give the app's identity the roles Container Apps Contributor and Monitoring Reader"
         return PermanentError(f"{reason}; {remedy}", code=Code.BAD_CONFIGURATION)
     if status in {408, 429} or status >= 500:
         return transient(reason, check=_CHECK)
-    if status < 400:  # the end of an operation that failed
+    if status < 400:
         return TransientError(f"{reason}; it is tried again by itself")
     return PermanentError(f"{reason}; check the settings of the target", code=Code.BAD_CONFIGURATION)
 

@@ -24,7 +24,7 @@ def arm() -> Iterator[AzureArm]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def app_body(arm: AzureArm) -> Body:
     """The body of an app: ``template`` for a revision, ``traffic`` by suffix."""
 

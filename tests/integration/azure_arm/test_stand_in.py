@@ -26,6 +26,15 @@ def name() -> str:
     return f"app-{next(_numbers)}"
 
 
+@pytest.fixture(scope="module")
+def quiet(arm: AzureArm, sdk: Any, app_body: Body) -> str:
+    """An app with revision ``v1`` for tests that change nothing of it for good."""
+    image = arm.registry.push("models/x", version=1)
+    sdk.container_apps.begin_create_or_update(GROUP, "quiet", app_body("quiet", image, "v1")).result()
+    healthy(sdk, "quiet", "v1")
+    return "quiet"
+
+
 @pytest.fixture
 def app(arm: AzureArm, sdk: Any, name: str, app_body: Body) -> str:
     """An app with revision ``v1``, all traffic, healthy."""
@@ -123,9 +132,9 @@ def test_a_revision_that_comes_or_goes_loses_no_count(arm: AzureArm, sdk: Any, a
 @pytest.mark.parametrize(
     "weights", [{"v1": 99}, {"v1": 100, "v2": 10}, {"v1": 50, "nope": 50}, {}], ids=["99", "110", "unknown", "none"]
 )
-def test_weights_must_sum_to_100_and_name_revisions(sdk: Any, app: str, weights: dict[str, int]) -> None:
+def test_weights_must_sum_to_100_and_name_revisions(sdk: Any, quiet: str, weights: dict[str, int]) -> None:
     with pytest.raises(HttpResponseError) as refused:
-        weigh(sdk, app, **weights)
+        weigh(sdk, quiet, **weights)
     assert refused.value.status_code == 400
 
 
@@ -138,16 +147,16 @@ def test_nothing_is_changed_while_an_operation_is_under_way(arm: AzureArm, sdk: 
     first.result()
 
 
-def test_a_patch_merges_and_makes_no_revision_without_a_new_template(sdk: Any, app: str) -> None:
-    sdk.container_apps.begin_update(GROUP, app, {"tags": {"a": "b"}}).result()
-    sdk.container_apps.begin_update(GROUP, app, {"tags": {"c": "d"}}).result()
-    assert sdk.container_apps.get(GROUP, app).tags == {"a": "b", "c": "d"}
-    assert [each.name for each in sdk.container_apps_revisions.list_revisions(GROUP, app)] == [f"{app}--v1"]
+def test_a_patch_merges_and_makes_no_revision_without_a_new_template(sdk: Any, quiet: str) -> None:
+    sdk.container_apps.begin_update(GROUP, quiet, {"tags": {"a": "b"}}).result()
+    sdk.container_apps.begin_update(GROUP, quiet, {"tags": {"c": "d"}}).result()
+    assert sdk.container_apps.get(GROUP, quiet).tags == {"a": "b", "c": "d"}
+    assert [each.name for each in sdk.container_apps_revisions.list_revisions(GROUP, quiet)] == [f"{quiet}--v1"]
 
 
-def test_a_suffix_is_used_once(arm: AzureArm, sdk: Any, app: str) -> None:
+def test_a_suffix_is_used_once(arm: AzureArm, sdk: Any, quiet: str) -> None:
     with pytest.raises(HttpResponseError) as refused:
-        add(arm, sdk, app, "v1", status=500)
+        add(arm, sdk, quiet, "v1", status=500)
     assert refused.value.status_code == 400
 
 
@@ -163,11 +172,11 @@ def test_an_image_that_is_not_there_fails_the_operation_and_leaves_the_app(arm: 
 
 
 @pytest.mark.parametrize("resources", [{"cpu": 1.0, "memory": "1Gi"}, {"cpu": 0.3, "memory": "0.6Gi"}])
-def test_only_pairs_that_are_sold_are_accepted(sdk: Any, app: str, resources: dict[str, Any]) -> None:
+def test_only_pairs_that_are_sold_are_accepted(sdk: Any, quiet: str, resources: dict[str, Any]) -> None:
     wanted = template("x/y@sha256:" + "0" * 64, "v2")
     wanted["containers"][0]["resources"] = resources
     with pytest.raises(HttpResponseError) as refused:
-        sdk.container_apps.begin_update(GROUP, app, {"properties": {"template": wanted}})
+        sdk.container_apps.begin_update(GROUP, quiet, {"properties": {"template": wanted}})
     assert refused.value.error is not None
     assert refused.value.error.code == "ContainerAppInvalidResourceTotal"
 
@@ -253,17 +262,17 @@ def test_apps_survive_a_restart_and_a_crash(arm: AzureArm, sdk: Any, app: str) -
     assert address_of(sdk, app) == where
 
 
-def test_a_fault_is_what_the_sdk_meets(arm: AzureArm, sdk: Any, app: str) -> None:
+def test_a_fault_is_what_the_sdk_meets(arm: AzureArm, sdk: Any, quiet: str) -> None:
     arm.set_fault(path="/containerApps/", status=403, count=1)
     with pytest.raises(HttpResponseError) as refused:
-        sdk.container_apps.get(GROUP, app)
+        sdk.container_apps.get(GROUP, quiet)
     assert refused.value.status_code == 403
-    assert sdk.container_apps.get(GROUP, app).name == app
+    assert sdk.container_apps.get(GROUP, quiet).name == app
 
 
-def test_nobody_comes_in_without_a_token_of_ours(arm: AzureArm, app: str) -> None:
+def test_nobody_comes_in_without_a_token_of_ours(arm: AzureArm, quiet: str) -> None:
     where = f"{arm.endpoints['url']}/subscriptions/{arm.endpoints['subscription_id']}/resourceGroups/{GROUP}"
-    url = f"{where}/providers/Microsoft.App/containerApps/{app}?api-version=2026-07-01"
+    url = f"{where}/providers/Microsoft.App/containerApps/{quiet}?api-version=2026-07-01"
     for headers in ({}, {"Authorization": "Bearer x"}):
         assert requests.get(url, headers=headers, verify=arm.endpoints["ca_bundle"], timeout=30).status_code == 401
 

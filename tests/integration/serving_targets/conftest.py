@@ -35,7 +35,8 @@ SMALL = ServingResources(memory="64m", cpus=0.25)
 class Machinery(Protocol):
     """What runs below a target."""
 
-    registry: ImageRegistry
+    @property
+    def registry(self) -> ImageRegistry: ...
 
     def target(self, services: TargetServices) -> DeploymentTarget: ...
 
