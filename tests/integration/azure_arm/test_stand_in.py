@@ -267,7 +267,7 @@ def test_a_fault_is_what_the_sdk_meets(arm: AzureArm, sdk: Any, quiet: str) -> N
     with pytest.raises(HttpResponseError) as refused:
         sdk.container_apps.get(GROUP, quiet)
     assert refused.value.status_code == 403
-    assert sdk.container_apps.get(GROUP, quiet).name == app
+    assert sdk.container_apps.get(GROUP, quiet).name == quiet
 
 
 def test_nobody_comes_in_without_a_token_of_ours(arm: AzureArm, quiet: str) -> None:
