@@ -13,7 +13,6 @@ from cli.operating.delivery_views import action_blocks, decided_blocks
 from cli.operating.following import follow_action
 from cli.operating.hands import followed
 from cli.operating.looking import PipelineName, RunId, end_with
-from cli.operating.run_views import run_blocks
 from cli.operating.session import By, Reason, Session, Wait, Yes, remote
 from cli.operating.words import number, state
 
@@ -44,10 +43,7 @@ def approve(
         session.screen.show(reply.document, decided_blocks(reply.view))
         session.screen.hint(f"edgetrain run {run_id} --watch")
         return
-    session.screen.say(reply.view.sentence)
-    ended = followed(session, run_id)
-    session.screen.show(ended.document, run_blocks(ended.view))
-    end_with(ended.view)
+    end_with(followed(session, run_id, reply.view.sentence))
 
 
 @remote
@@ -72,10 +68,7 @@ def reject(
     if not wait:
         session.screen.show(reply.document, decided_blocks(reply.view))
         return
-    session.screen.say(reply.view.sentence)
-    ended = followed(session, run_id)
-    session.screen.show(ended.document, run_blocks(ended.view))
-    if ended.view.outcome == "promoted":
+    if followed(session, run_id, reply.view.sentence).outcome == "promoted":
         raise typer.Exit(1)
 
 
@@ -106,10 +99,7 @@ def resume(
         session.screen.show(reply.document, [Line(reply.view.sentence)])
         session.screen.hint(f"edgetrain run {reply.view.run_id} --watch")
         return
-    session.screen.say(reply.view.sentence)
-    ended = followed(session, reply.view.run_id)
-    session.screen.show(ended.document, run_blocks(ended.view))
-    end_with(ended.view)
+    end_with(followed(session, reply.view.run_id, reply.view.sentence))
 
 
 @remote

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.client import AppRefusedError, NotReachableError, Reply, WrongUseError
+from cli.client import AppRefusedError, NotReachableError, WrongUseError
 from cli.client.answers import Run, Started
 from cli.operating.blocks import Block, Line
 from cli.operating.following import follow
@@ -35,7 +35,8 @@ def start(
 ) -> None:
     """Train what lies in a pipeline's container now, unless exactly this was trained already."""
     parameters = dict(_parameter(each) for each in parameter or ())
-    ask = session.app.start
+    if key and not (key.isascii() and key.isprintable()):
+        raise typer.BadParameter("--idempotency-key takes printable ASCII characters only")
     if not dry_run:
         with_them = f" with {', '.join(parameter or ())}" if parameter else ""
         forced = ", also when it was trained already" if force else ""
@@ -45,7 +46,7 @@ def start(
             yes=yes,
         )
     try:
-        reply = ask(pipeline, parameters=parameters, force=force, dry_run=dry_run, reason=reason, key=key)
+        reply = session.app.start(pipeline, parameters=parameters, force=force, dry_run=dry_run, reason=reason, key=key)
     except AppRefusedError as error:
         raise _with_remedy(error, pipeline) from None
     except NotReachableError as error:
@@ -54,10 +55,7 @@ def start(
         raise
     run_id = reply.view.run_id
     if wait and run_id and not dry_run:
-        session.screen.say(reply.view.reason)
-        ended = followed(session, run_id)
-        session.screen.show(ended.document, run_blocks(ended.view))
-        end_with(ended.view)
+        end_with(followed(session, run_id, reply.view.reason))
         return
     session.screen.show(reply.document, _started(reply.view))
     if run_id and not dry_run:
@@ -112,10 +110,7 @@ def cancel(
         if not now.ended:
             session.screen.hint(f"edgetrain run {run_id} --watch")
         return
-    session.screen.say(reply.view.sentence)
-    ended = followed(session, run_id)
-    session.screen.show(ended.document, run_blocks(ended.view))
-    if ended.view.outcome != "cancelled":
+    if followed(session, run_id, reply.view.sentence).outcome != "cancelled":
         raise typer.Exit(1)
 
 
@@ -163,10 +158,12 @@ def _chosen(held: list[str], beginning: str) -> str:
     return found[0]
 
 
-def followed(session: Session, run_id: str) -> Reply[Run]:
-    """The run at its end; when it is interrupted, the hint says how to go on following."""
+def followed(session: Session, run_id: str, sentence: str) -> Run:
+    """Say what was begun, and show the run at its end; when it is interrupted, the hint says how to go on."""
+    session.screen.say(sentence)
     session.goes_on = f"edgetrain run {run_id} --watch"
     reply = follow(session.app, run_id, session.screen.say)
     session.goes_on = ""
+    session.screen.show(reply.document, run_blocks(reply.view))
     session.screen.hint(*next_of(reply.view))
-    return reply
+    return reply.view
