@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cli.job_installation import JobSource, Registry, install_job, job_source
+from cli.vm_reboot import tell_what_a_reboot_takes
 from cli.vm_slot import ensure_slot
 from shared.clients.registry_address import registry_host
 from shared.clients.serving_targets import settings_of
@@ -43,13 +44,14 @@ def prepare(
     """
     failed = dict(broken)
     done: set[str] = set()
+    told: set[str] = set()
     for pipeline in pipelines:
         try:
             if compute and pipeline.train.compute not in done:
                 _prepare_compute(pipeline.train.compute, settings, source or job_source(_ROOT), say)
                 done.add(pipeline.train.compute)
             if serving:
-                _prepare_serving(pipeline, settings, say)
+                _prepare_serving(pipeline, settings, say, told)
         except EdgetrainError as error:
             failed[pipeline.name] = error
     if failed:
@@ -71,12 +73,17 @@ def _registries(compute: Compute, settings: Settings) -> tuple[Registry, ...]:
     return (Registry(host=host, username=compute.pull_username, password=compute.pull_password.get_secret_value()),)
 
 
-def _prepare_serving(pipeline: Pipeline, settings: Settings, say: Say) -> None:
+def _prepare_serving(pipeline: Pipeline, settings: Settings, say: Say, told: set[str]) -> None:
+    """``told``: targets of which it was said already what they miss."""
     for target in pipeline.deliver.targets:
         found = settings.target(target.name)
-        if found.kind == "vm":
-            with connected(settings_of(target.name, found)) as session:
-                ensure_slot(session, pipeline.name, say=say)
+        if found.kind != "vm":
+            continue  # there is no machine to prepare
+        with connected(settings_of(target.name, found)) as session:
+            ensure_slot(session, pipeline.name, say=say)
+            if target.name not in told:
+                tell_what_a_reboot_takes(session, say=say)
+                told.add(target.name)
 
 
 def _chosen(folder: Path, names: list[str]) -> tuple[list[Pipeline], dict[str, EdgetrainError]]:

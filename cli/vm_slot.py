@@ -1,16 +1,12 @@
 """Make the serving slot of a pipeline on a VM: ports, slot file, HAProxy's frontend and backend."""
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 from shared.clients.ssh import SshSession
 from shared.clients.vm_haproxy import HaproxyRuntime
 from shared.errors import Code, EdgetrainError, PermanentError
-from shared.serving.haproxy import RELOAD_COMMAND
 from shared.serving.slots import Colour, Slot, parse_slot, slot_path, slot_text
-
-_RELOAD_SECONDS: Final = 30.0
 
 # Ports below the range that the kernel gives to outgoing connections, so that nothing takes them while the VM is down.
 # $1 address of the frontend. Prints three ports that are free, and in no other slot.
@@ -53,9 +49,9 @@ def ensure_slot(session: SshSession, pipeline: str, *, say: Callable[[str], None
         else:
             say(f"{session.label}: the serving slot of {pipeline} is there, {slot.bind}:{slot.frontend_port}")
         before = haproxy.config(pipeline)
-        if haproxy.write_config(slot) or not haproxy.knows(pipeline):
+        if haproxy.write_config(slot) or not haproxy.loaded(pipeline):
             try:
-                _reload(session, haproxy, pipeline)
+                haproxy.reload(pipeline)
             except EdgetrainError:
                 haproxy.restore_config(pipeline, before)
                 raise
@@ -86,16 +82,3 @@ def _new(session: SshSession, pipeline: str) -> Slot:
         raise PermanentError(f"{session.label}: no three free ports on {bind}", code=Code.TARGET_NOT_PREPARED)
     frontend, blue, green = map(int, ports)
     return Slot(pipeline=pipeline, bind=bind, frontend_port=frontend, ports={Colour.BLUE: blue, Colour.GREEN: green})
-
-
-def _reload(session: SshSession, haproxy: HaproxyRuntime, pipeline: str) -> None:
-    reloaded = session.run([RELOAD_COMMAND], timeout=_RELOAD_SECONDS)
-    if reloaded.status != 0:
-        reason = f"{session.label}: ~/{RELOAD_COMMAND.removeprefix('./')} failed: {reloaded.said}"
-        raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
-    deadline = time.monotonic() + _RELOAD_SECONDS
-    while not haproxy.knows(pipeline):
-        if time.monotonic() >= deadline:
-            reason = f"{session.label}: HAProxy was reloaded, but does not read ~/serving/conf.d/{pipeline}.cfg"
-            raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
-        time.sleep(0.25)

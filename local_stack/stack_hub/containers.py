@@ -5,6 +5,7 @@ SIGTERM: stop all containers in good order. Run as ``python -m local_stack.stack
 """
 
 import argparse
+import json
 import logging
 import os
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from local_stack.files import private_folder
 from local_stack.logs import log_to
-from local_stack.stack_hub.engine import OWNER_LABEL
+from local_stack.stack_hub.engine import OWNER_LABEL, networks_folder
 
 _STOP_SECONDS = 5
 _log = logging.getLogger("containers")
@@ -50,6 +51,7 @@ class Podman:
         """Stop every container; their storage stays."""
         self._run("stop", "--all", "--ignore", "--time", str(_STOP_SECONDS))
         self._run("container", "cleanup", "--all")
+        _forget_bridges(networks_folder(Path(self._environment["CONTAINERS_CONF"]).parent))
 
     def _has_containers(self) -> bool:
         return (self._storage / "overlay-containers").exists()
@@ -78,6 +80,17 @@ class Docker:
         )
         if ids := listing.stdout.split():
             _run(["docker", *action, *ids])
+
+
+def _forget_bridges(networks: Path) -> None:
+    """Take back what a machine forgets when it goes down: bridges of containers, and the firewall's rules for them."""
+    for file in networks.glob("edgetrain-*.conflist"):
+        bridge = json.loads(file.read_text(encoding="utf-8"))["plugins"][0]["bridge"]
+        rule = ["INPUT", "-i", bridge, "-m", "conntrack", "--ctstate", "NEW", "-j", "REJECT"]
+        for firewall in filter(shutil.which, ("iptables", "ip6tables")):
+            while subprocess.run([firewall, "-w", "-D", *rule], capture_output=True, check=False).returncode == 0:
+                pass
+        subprocess.run(["ip", "link", "delete", bridge], capture_output=True, check=False)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:

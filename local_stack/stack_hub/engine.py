@@ -46,6 +46,11 @@ def find(configuration: Path) -> Engine:
     raise NoEngineError("neither podman nor docker is installed; run: python -m local_stack.setup")
 
 
+def networks_folder(configuration: Path) -> Path:
+    """Where podman keeps the networks that were made on the VM."""
+    return configuration / "networks"
+
+
 def configure_podman(
     configuration: Path, *, storage: Path, runtime: Path, registry: str, layers: Path | None = None
 ) -> None:
@@ -53,7 +58,8 @@ def configure_podman(
 
     ``layers``: a storage of others that it reads as well, see ``local_stack.stack_hub.image_layers``.
     """
-    write_private(configuration / "containers.conf", _containers_conf(runtime))
+    networks = private_folder(networks_folder(configuration))
+    write_private(configuration / "containers.conf", _containers_conf(runtime, networks))
     more = "" if layers is None else f'\n[storage.options]\nadditionalimagestores = ["{layers}"]\n'
     folders = f'graphroot = "{private_folder(storage)}"\nrunroot = "{runtime}/storage"\n'
     write_private(configuration / "storage.conf", f'[storage]\ndriver = "overlay"\n{folders}{more}')
@@ -65,12 +71,14 @@ def configure_podman(
         write_private(configuration / "auth.json", "{}\n")
 
 
-def _containers_conf(runtime: Path) -> str:
+def _containers_conf(runtime: Path, networks: Path) -> str:
     # Hard limits above our own cannot be set without CAP_SYS_RESOURCE, and podman's defaults are above most.
     files, tasks = (_limit(kind) for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC))
     # crun does not start on machines with a mixed cgroup hierarchy; runc does on all.
     oci_runtime = 'runtime = "runc"\n' if shutil.which("runc") else ""
     return (
+        # Not the machine's: what the stack makes goes with its folder.
+        f'[network]\nnetwork_config_dir = "{networks}"\n\n'
         "[containers]\n"
         f'default_ulimits = ["nofile={files}", "nproc={tasks}"]\n'
         'log_driver = "k8s-file"\n'

@@ -6,10 +6,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
-from shared.clients.serving_targets.vm import Settings
 from shared.clients.ssh import SshSession, connected
 from shared.clients.vm_containers import ContainerEngine, LoopbackHttp
 from shared.clients.vm_haproxy import HaproxyRuntime
+from shared.clients.vm_networks import ensure_network, remove_network
+from shared.clients.vm_serving.settings import VmSettings
 from shared.errors import Code, PermanentError
 from shared.serving.containers import Container, ContainerSpec
 from shared.serving.slots import Colour, Slot, parse_slot, slot_path, slot_text
@@ -23,7 +24,7 @@ DRAIN_SECONDS: Final = 10.0
 class ServingVm:
     """One connection to a serving VM. Everything is addressed by pipeline, colour or container name."""
 
-    def __init__(self, session: SshSession, target: Settings) -> None:
+    def __init__(self, session: SshSession, target: VmSettings) -> None:
         self._session = session
         self._target = target
         self._engine = ContainerEngine(
@@ -37,6 +38,10 @@ class ServingVm:
     def locked(self, pipeline: str) -> AbstractContextManager[None]:
         """Hold the pipeline's lock on this VM for a ``with`` block, so that no other roll-out of it runs."""
         return self._session.lock(f"serving/locks/{pipeline}")
+
+    def has_slot(self, pipeline: str) -> bool:
+        """Whether the VM was prepared for the pipeline."""
+        return self._session.read_text(slot_path(pipeline)) is not None
 
     def slot(self, pipeline: str) -> Slot:
         """The pipeline's slot; raises :class:`PermanentError` naming the command that makes one."""
@@ -72,9 +77,33 @@ class ServingVm:
         """Start a container whose image is on the VM, with the memory that the target's settings give it."""
         self._engine.start(replace(spec, memory=self._target.memory))
 
+    def run_container(self, spec: ContainerSpec) -> None:
+        """Start a container in a network of its own; its image must be on the VM."""
+        ensure_network(self._session, self._engine.name, spec.network, spec.port)
+        self._engine.start(spec)
+
+    def start_again(self, spec: ContainerSpec) -> None:
+        """Start a container that stands still, as after a reboot; where that does not work, it is made anew."""
+        ensure_network(self._session, self._engine.name, spec.network, spec.port)
+        if not self._engine.start_again(spec.name):
+            self._engine.remove(spec.name)
+            self._engine.start(spec)
+
     def remove_container(self, name: str) -> None:
         """Stop and remove a container; no error when there is none."""
         self._engine.remove(name)
+
+    def remove_network(self, name: str, port: int) -> None:
+        """Remove a container's network, once the container is gone; no error when there is none."""
+        remove_network(self._session, self._engine.name, name, port)
+
+    def has_image(self, image: str) -> bool:
+        """Whether an image is on the VM."""
+        return self._engine.has_image(image)
+
+    def remove_image(self, image: str) -> None:
+        """Remove an image that nothing uses; one that is in use, or not there, is left."""
+        self._engine.remove_image(image)
 
     def last_log(self, name: str) -> str:
         """The end of a container's log, on one line."""
@@ -108,6 +137,16 @@ class ServingVm:
         """Let HAProxy send no new requests to a colour, and wait for those under way to end."""
         self._haproxy.take_out(pipeline, colour, seconds=DRAIN_SECONDS)
 
+    @property
+    def haproxy(self) -> HaproxyRuntime:
+        """HAProxy on this VM."""
+        return self._haproxy
+
+    @property
+    def session(self) -> SshSession:
+        """The connection."""
+        return self._session
+
     def write_config(self, slot: Slot) -> None:
         """Write the slot's choice into HAProxy's configuration, so that it survives a restart."""
         self._haproxy.write_config(slot)
@@ -116,7 +155,7 @@ class ServingVm:
 class ServingVms:
     """Opens serving VMs by the name of their target; ``lookup`` finds the settings of a name."""
 
-    def __init__(self, lookup: Callable[[str], Settings]) -> None:
+    def __init__(self, lookup: Callable[[str], VmSettings]) -> None:
         self._lookup = lookup
 
     @contextmanager

@@ -63,7 +63,8 @@ class ContainerEngine:
         self._pull_password = pull_password
 
     @cached_property
-    def _engine(self) -> str:
+    def name(self) -> str:
+        """``podman`` or ``docker``; raises ``PermanentError`` when neither is installed."""
         found = self._session.script(_FIND_ENGINE)
         if found.status != 0:
             reason = f"{self._session.label}: {found.said}; install podman on the VM"
@@ -71,7 +72,7 @@ class ContainerEngine:
         return found.stdout.decode().strip()
 
     def _call(self, *arguments: str, timeout: float = 60.0) -> Finished:
-        return self._session.run([self._engine, *arguments], timeout=timeout)
+        return self._session.run([self.name, *arguments], timeout=timeout)
 
     def inspect(self, name: str) -> Container | None:
         """The state of the container of that name; None when there is none."""
@@ -90,12 +91,12 @@ class ContainerEngine:
 
         Raises :class:`PermanentError` when the registry does not have it or refuses the credentials.
         """
-        if self._call("image", "inspect", "--format", "{{.Id}}", image).status == 0:
+        if self.has_image(image):
             return
         registry = image.split("/", 1)[0]
         result = self._session.script(
             _PULL,
-            *(self._engine, image, registry, self._pull_username),
+            *(self.name, image, registry, self._pull_username),
             stdin=self._pull_password.encode("utf-8"),
             timeout=PULL_SECONDS,
         )
@@ -115,13 +116,25 @@ class ContainerEngine:
 
     def start(self, spec: ContainerSpec) -> None:
         """Start a container in the background; its image must be on the VM."""
-        started = self._call(*run_arguments(spec), timeout=120.0)
+        started = self._call(*run_arguments(spec, engine=self.name), timeout=120.0)
         if started.status != 0 and any(words in started.stderr.lower() for words in _PORT_TAKEN):
             raise TransientError(
                 f"{self._session.label}: container {spec.name} cannot get its port {spec.port}, because another "
                 "program on the VM uses it; stop that program (ss -ltnp there names it)"
             )
         self._session.expect(started, f"starting container {spec.name}")
+
+    def start_again(self, name: str) -> bool:
+        """Start a container that is there and does not run, as after a reboot; False when that does not work."""
+        return self._call("start", name, timeout=120.0).status == 0
+
+    def remove_image(self, image: str) -> None:
+        """Remove an image that nothing uses; one that is in use, or not there, is left."""
+        self._call("image", "rm", image)
+
+    def has_image(self, image: str) -> bool:
+        """Whether an image is on the VM."""
+        return self._call("image", "inspect", "--format", "{{.Id}}", image).status == 0
 
     def remove(self, name: str) -> None:
         """Stop and remove a container that gets no traffic any more. No error when there is none."""
@@ -142,7 +155,7 @@ class ContainerEngine:
 
     def last_exit(self, name: str) -> int | None:
         """The exit code with which a container ended last; None when it did not within an hour, or it is unknown."""
-        result = self._session.script(_LAST_EXIT, self._engine, name)
+        result = self._session.script(_LAST_EXIT, self.name, name)
         code = result.stdout.strip()
         return int(code) if result.status == 0 and code.isdigit() else None
 

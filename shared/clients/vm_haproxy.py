@@ -2,12 +2,22 @@
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final
 
 from shared.clients.ssh import SshSession
 from shared.clients.transient import transient
 from shared.errors import Code, PermanentError, TransientError
+from shared.serving.answer_headers import (
+    change_commands,
+    entries,
+    headers_path,
+    headers_text,
+    parse_headers,
+    show_headers_command,
+)
 from shared.serving.haproxy import (
+    RELOAD_COMMAND,
     SOCKET_PATH,
     ServerState,
     admit_command,
@@ -16,10 +26,12 @@ from shared.serving.haproxy import (
     render_config,
     show_command,
     take_out_command,
+    weight_command,
 )
 from shared.serving.slots import Colour, Slot
 
 _POLL_SECONDS: Final = 0.25
+_RELOAD_SECONDS: Final = 30.0
 
 # SSH servers forward to UNIX sockets too, but paramiko has no call for it; Python is on every VM that was prepared.
 _ASK: Final = """\
@@ -78,16 +90,59 @@ class HaproxyRuntime:
             self._tell(take_out_command(pipeline, colour))
         self._wait(lambda: self.servers(pipeline)[colour].sessions == 0, seconds)
 
-    def write_config(self, slot: Slot) -> bool:
-        """Bring the slot's configuration file in line with the slot; True when it was changed.
+    def set_weight(self, pipeline: str, colour: Colour, weight: int) -> None:
+        """Give a server another part of the traffic, from the next request on."""
+        self._tell(weight_command(pipeline, colour, weight))
 
-        The file is not loaded: the runtime state is changed separately, and a reload or restart finds the same choice.
+    def admit(self, pipeline: str, colour: Colour) -> None:
+        """Let a server take traffic as soon as HAProxy's own health check has passed; does not wait for it."""
+        self._tell(admit_command(pipeline, colour))
+
+    def write_config(self, slot: Slot) -> bool:
+        """Bring the slot's configuration files in line with the slot; True when HAProxy's own was changed.
+
+        They are not loaded: the runtime state is changed separately, and a reload or restart finds the same choice.
         """
-        wanted = render_config(slot)
+        said = headers_text(slot)
+        if self._session.read_text(headers_path(slot.pipeline)) != said:
+            self._session.write_text(headers_path(slot.pipeline), said)
+        wanted = render_config(slot, headers_file=self._headers_file(slot.pipeline))
         if self.config(slot.pipeline) == wanted:
             return False
         self._session.write_text(config_path(slot.pipeline), wanted)
         return True
+
+    def loaded(self, pipeline: str) -> bool:
+        """Whether the running HAProxy has the pipeline's backend and headers, in the form that is written now."""
+        return self.knows(pipeline) and self._headers(pipeline) is not None
+
+    def say_of(self, slot: Slot) -> None:
+        """Let the running HAProxy write into answers what the slot says of each colour."""
+        wanted = {key: said for colour in Colour for key, said in entries(slot.places.get(colour), colour).items()}
+        for command in change_commands(self._headers_file(slot.pipeline), self._headers(slot.pipeline) or {}, wanted):
+            self._tell(command)
+
+    def reload(self, pipeline: str) -> None:
+        """Load the configuration without losing a request; raises ``PermanentError`` when HAProxy refuses it."""
+        reloaded = self._session.run([RELOAD_COMMAND], timeout=_RELOAD_SECONDS)
+        if reloaded.status != 0:
+            command = RELOAD_COMMAND.removeprefix("./")
+            reason = f"{self._session.label}: ~/{command} failed: {reloaded.said}"
+            raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
+        if not self._wait(lambda: self.loaded(pipeline), _RELOAD_SECONDS):
+            reason = f"{self._session.label}: HAProxy was reloaded, but does not read ~/{config_path(pipeline)}"
+            raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
+
+    def _headers(self, pipeline: str) -> dict[str, str] | None:
+        return parse_headers(self._ask(show_headers_command(self._headers_file(pipeline))))
+
+    def _headers_file(self, pipeline: str) -> str:
+        return f"{self._home}/{headers_path(pipeline)}"
+
+    @cached_property
+    def _home(self) -> str:
+        asked = self._session.expect(self._session.script("pwd"), "asking for the home folder")
+        return asked.stdout.decode("utf-8", "replace").strip()
 
     def config(self, pipeline: str) -> str | None:
         """The text of the pipeline's configuration file, or None when there is none."""

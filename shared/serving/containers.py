@@ -4,10 +4,12 @@ The same words for podman and docker, whose command lines agree on everything us
 """
 
 import json
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from shared.messages import Rollout
+from shared.messages import PlannedRelease, Rollout, ServingResources
 from shared.serving.slots import Colour
 from shared.training_code.scoring_images import MODEL_ROOT, SCORING_PORT
 
@@ -15,6 +17,9 @@ SMOKE_PATH = f"{MODEL_ROOT}/smoke.json"
 PIPELINE_LABEL = "edgetrain.pipeline"
 RUN_LABEL = "edgetrain.run-id"
 IMAGE_LABEL = "edgetrain.image"
+RESOURCES_LABEL = "edgetrain.resources"
+LOG_LIMIT = "10m"
+"""What an engine keeps of a container's log; older lines go."""
 
 _WORKERS = 2
 _THREADS = 2
@@ -25,13 +30,19 @@ _SERVER = {"WORKER_COUNT": str(_WORKERS), "GUNICORN_CMD_ARGS": f"--threads {_THR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """What to run, and within which limits. ``port`` is published on the VM's loopback only."""
+    """What to run, and within which limits. ``port`` is published on the VM's loopback only.
+
+    ``network``: the container's own (:mod:`shared.clients.vm_networks`); empty: the engine's usual one. ``cpus``: 0 for
+    no limit.
+    """
 
     name: str
     image: str
     port: int
     labels: dict[str, str]
-    memory: str = "512m"  # the target's settings decide; see the settings of kind vm
+    memory: str = "512m"
+    cpus: float = 0.0
+    network: str = ""
     processes: int = 200
 
 
@@ -48,6 +59,8 @@ class Container:
     labels: dict[str, str]
     memory: int = 0
     oom_killed: bool = False
+    id: str = ""
+    started_at: datetime | None = None
 
     @property
     def alive(self) -> bool:
@@ -57,6 +70,18 @@ class Container:
     def belongs_to(self, rollout: Rollout) -> bool:
         """Whether it was started for this image of this run."""
         return self.labels.get(RUN_LABEL) == rollout.run_id and self.labels.get(IMAGE_LABEL) == rollout.image
+
+    def holds(self, release: PlannedRelease) -> bool:
+        """Whether it is this release. One that an older app started says nothing of its resources, and may stay."""
+        resources = self.labels.get(RESOURCES_LABEL, _said(release.resources))
+        named = (self.labels.get(RUN_LABEL), self.labels.get(IMAGE_LABEL))
+        return (*named, resources) == (release.run_id, release.image, _said(release.resources))
+
+    @property
+    def life(self) -> str:
+        """Names one life of the container: another one begins with every start."""
+        started = self.started_at.isoformat() if self.started_at is not None else ""
+        return f"{self.id[:12]} {self.restarts} {started}"
 
 
 def container_name(pipeline: str, colour: Colour) -> str:
@@ -74,7 +99,25 @@ def spec_for(rollout: Rollout, *, colour: Colour, port: int) -> ContainerSpec:
     )
 
 
-def run_arguments(spec: ContainerSpec) -> list[str]:
+def container_of(pipeline: str, release: PlannedRelease, *, colour: Colour, port: int, network: str) -> ContainerSpec:
+    """The container of a planned release."""
+    labels = {PIPELINE_LABEL: pipeline, RUN_LABEL: release.run_id, IMAGE_LABEL: release.image}
+    return ContainerSpec(
+        name=container_name(pipeline, colour),
+        image=release.image,
+        port=port,
+        labels={**labels, RESOURCES_LABEL: _said(release.resources)},
+        memory=release.resources.memory,
+        cpus=release.resources.cpus,
+        network=network,
+    )
+
+
+def _said(resources: ServingResources) -> str:
+    return f"{resources.memory} {resources.cpus:g}"
+
+
+def run_arguments(spec: ContainerSpec, *, engine: str = "podman") -> list[str]:
     """The engine's arguments: read-only, without capabilities, non-root, limited, reachable from loopback only.
 
     It restarts by itself, also after a reboot, because the release it may become has to; a candidate that dies is
@@ -86,6 +129,9 @@ def run_arguments(spec: ContainerSpec) -> list[str]:
         *("--read-only", "--tmpfs", "/tmp:rw,size=64m,mode=1777"),  # noqa: S108 - a path in the container
         *("--cap-drop", "all", "--security-opt", "no-new-privileges", "--user", "10001:10001"),
         *("--memory", spec.memory, "--pids-limit", str(spec.processes)),
+        *(("--cpus", f"{spec.cpus:g}") if spec.cpus else ()),
+        *("--log-driver", "k8s-file" if engine == "podman" else "json-file", "--log-opt", f"max-size={LOG_LIMIT}"),
+        *(("--network", spec.network) if spec.network else ()),
         *("--publish", f"127.0.0.1:{spec.port}:{SCORING_PORT}"),
         *(word for key, value in _SERVER.items() for word in ("--env", f"{key}={value}")),
         *labels,
@@ -105,6 +151,24 @@ def parse_inspect(text: str) -> Container:
             labels=dict(found["Config"].get("Labels") or {}),
             memory=int((found.get("HostConfig") or {}).get("Memory") or 0),
             oom_killed=bool(state.get("OOMKilled")),
+            id=str(found.get("Id") or ""),
+            started_at=_time(str(state.get("StartedAt") or "")),
         )
-    except (KeyError, IndexError, TypeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(f"not the output of container inspect: {error!r}") from error
+
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|[+-]\d\d:?\d\d)?")
+
+
+def _time(text: str) -> datetime | None:
+    """An engine's time, which may have nine digits after the point; None for none, and for the year 1 of "never"."""
+    found = _TIME.match(text)
+    if found is None or text.startswith("0001"):
+        return None
+    day, clock, fraction, zone = found.groups()
+    offset = "+00:00" if zone in {None, "Z"} else zone
+    try:
+        return datetime.fromisoformat(f"{day}T{clock}{(fraction or '')[:7]}{offset}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

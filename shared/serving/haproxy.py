@@ -1,7 +1,9 @@
 """HAProxy's language: the configuration of a slot, and the commands and answers of its runtime socket.
 
-Configuration and runtime say the same, so that a restart of HAProxy keeps the choice: a server that is not live is
-``disabled`` in the file and in maintenance at run time.
+Configuration and runtime say the same, so that a restart of HAProxy keeps the choice: a server has its weight in both,
+and one without traffic is ``disabled`` in the file and in maintenance at run time. What an answer says of the model is
+in a map (:mod:`shared.serving.answer_headers`), since a change of the file itself would need a reload, after which the
+old process goes on with the old weights for a while.
 
 A client holds nothing of a model until its request is there in full: HAProxy takes the body into its own buffer first,
 within a time and a size, and a source has so many connections. The machine's part of the configuration must allow a
@@ -11,8 +13,10 @@ buffer of :data:`BUFFER_BYTES` (``tune.bufsize``); with a smaller one, larger bo
 import csv
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shared.serving.answer_headers import header_rules
 from shared.serving.containers import AT_A_TIME
 from shared.serving.slots import Colour, Slot
 
@@ -56,6 +60,7 @@ backend {name}
   option httpchk GET /
   option redispatch
   option http-server-close
+{headers}
 {servers}
 """
 _JSON = "content-type application/json string"
@@ -67,10 +72,18 @@ def _error_body(reason: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What HAProxy says of one server: status (``UP``, ``DOWN``, ``DRAIN``, ``MAINT``, ...) and requests under way."""
+    """What HAProxy says of one server: status (``UP``, ``DOWN``, ``DRAIN``, ``MAINT``, ...) and requests under way.
+
+    ``requests``: answered, or lost by the server, since HAProxy was loaded; ``errors``: of these, answers of 500 and
+    above and none at all. ``latency_ms``: the mean of the last 1024 answers; None before the first.
+    """
 
     status: str
     sessions: int
+    weight: int = 1
+    requests: int = 0
+    errors: int = 0
+    latency_ms: float | None = None
 
     @property
     def up(self) -> bool:
@@ -96,11 +109,14 @@ def config_path(pipeline: str) -> str:
     return f"serving/conf.d/{pipeline}.cfg"
 
 
-def render_config(slot: Slot) -> str:
-    """The frontend and backend of a slot. Complete by itself: it leans on no ``defaults`` section."""
+def render_config(slot: Slot, *, headers_file: str) -> str:
+    """The frontend and backend of a slot. Complete by itself: it leans on no ``defaults`` section.
+
+    ``headers_file``: the absolute path of the slot's map, see :mod:`shared.serving.answer_headers`.
+    """
     servers = "\n".join(
         f"  server {colour} 127.0.0.1:{slot.ports[colour]} maxconn {AT_A_TIME} check inter 500ms fall 2 rise 1"
-        + ("" if colour is slot.active else " disabled")
+        + (f" weight {slot.weight(colour)}" if slot.weight(colour) else " disabled")
         for colour in Colour
     )
     bind = f"[{slot.bind}]" if ":" in slot.bind else slot.bind
@@ -110,6 +126,7 @@ def render_config(slot: Slot) -> str:
         bind=bind,
         frontend_port=slot.frontend_port,
         servers=servers,
+        headers=header_rules(headers_file),
         json=_JSON,
         connections=CONNECTIONS_PER_SOURCE,
         most_connections=2 * CONNECTIONS_PER_SOURCE,
@@ -133,15 +150,52 @@ def parse_servers(answer: str) -> dict[Colour, ServerState]:
     """
     rows = csv.DictReader(io.StringIO(answer.strip().removeprefix("# ")))
     try:
-        states = {
-            Colour(row["svname"]): ServerState(status=row["status"], sessions=int(row["scur"] or 0)) for row in rows
-        }
+        states = {Colour(row["svname"]): _state(row) for row in rows}
     except (KeyError, TypeError, csv.Error) as error:
         raise ValueError(f"HAProxy's answer is not a table of servers: {' '.join(answer.split())[:200]}") from error
     missing = set(Colour) - set(states)
     if missing:
         raise ValueError(f"HAProxy knows no server {', '.join(sorted(missing))}: {' '.join(answer.split())[:200]}")
     return states
+
+
+_ANSWERS = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other")
+_LOST = "eresp"  # the server hung up, or answered what is no HTTP
+
+
+def _state(row: Mapping[str, str | None]) -> ServerState:
+    def number(column: str) -> int:
+        return int(row.get(column) or 0)
+
+    requests = sum(map(number, _ANSWERS)) + number(_LOST)
+    return ServerState(
+        status=str(row["status"] or ""),
+        sessions=number("scur"),
+        weight=number("weight"),
+        requests=requests,
+        errors=number("hrsp_5xx") + number(_LOST),
+        latency_ms=float(number("rtime")) if requests else None,
+    )
+
+
+def shares(states: Mapping[Colour, ServerState]) -> dict[Colour, int]:
+    """The percent of the traffic that each server really gets: only those that are up share it. They sum to 100 or 0.
+
+    As HAProxy splits by weight, whole percents may be off by one.
+    """
+    weights = {colour: state.weight if state.up else 0 for colour, state in states.items()}
+    total = sum(weights.values())
+    if not total:
+        return dict.fromkeys(states, 0)
+    percents = {colour: round(100 * weight / total) for colour, weight in weights.items()}
+    most = max(percents, key=lambda colour: percents[colour])
+    percents[most] += 100 - sum(percents.values())
+    return percents
+
+
+def weight_command(pipeline: str, colour: Colour, weight: int) -> str:
+    """Give a server another part of the traffic, from the next request on."""
+    return f"set weight {proxy_name(pipeline)}/{colour} {weight}"
 
 
 def admit_command(pipeline: str, colour: Colour) -> str:

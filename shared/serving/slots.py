@@ -1,21 +1,25 @@
-"""The serving slot of a pipeline on a VM: two colours behind one frontend, and which of them is live.
+"""The serving slot of a pipeline on a VM: two colours behind one frontend, and what each of them holds.
 
-The slot file ``~/serving/<pipeline>.json`` is the truth about what serves; HAProxy's configuration and its runtime
-state are derived from it. Writing it is the commit point of a switch.
+The slot file ``~/serving/<pipeline>.json`` is the truth about what serves; HAProxy's configuration, its runtime state
+and the containers are derived from it. Writing it is the commit point of every change. A slot is changed by the rules
+here alone, which are pure; :mod:`shared.clients.vm_serving` makes the VM follow.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from shared.messages.serving import PlannedRelease, ServingPlan
 from shared.values.wire import from_wire, to_wire
 
 SWITCHES_KEPT = 50
+SCHEMA = 2
 
 
 class Colour(StrEnum):
-    """The two places of a slot; one is live, the other takes the next candidate."""
+    """The two places of a slot; each holds a release, or nothing."""
 
     BLUE = "blue"
     GREEN = "green"
@@ -36,7 +40,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """One change of what is live. ``number`` counts from 1 and never repeats within a slot."""
+    """One change of what gets most of the traffic. ``number`` counts from 1 and never repeats within a slot."""
 
     number: int
     run_id: str
@@ -49,48 +53,172 @@ class Switch:
 class Slot:
     """A pipeline's place on a VM. ``bind`` is the VM's own address that the frontend listens on.
 
-    ``switches`` holds the newest :data:`SWITCHES_KEPT` ones, oldest first.
+    ``wanted``: the releases of the plan that was taken last; ``revision`` counts the plans. ``places``: what each
+    colour holds, with the weight that it has now, which is not what is wanted until the release is healthy. ``kept``:
+    releases that served here before, newest first, whose images are still there. ``leaving``: images that nobody needs
+    any more, and that are still to be removed. ``switches`` holds the newest
+    :data:`SWITCHES_KEPT` ones, oldest first.
     """
 
     pipeline: str
     bind: str
     frontend_port: int
     ports: dict[Colour, int]
-    active: Colour | None = None
-    live: Deployment | None = None
-    previous: Deployment | None = None
+    wanted: tuple[PlannedRelease, ...] = ()
+    revision: int = 0
+    places: dict[Colour, PlannedRelease] = field(default_factory=dict)
+    kept: tuple[Deployment, ...] = ()
+    leaving: tuple[str, ...] = ()
     switches: tuple[Switch, ...] = ()
-    schema: int = 1
+    schema: int = SCHEMA
 
     def __post_init__(self) -> None:
         taken = {self.frontend_port, *self.ports.values()}
         if set(self.ports) != set(Colour) or len(taken) != 3:
             raise ValueError("ports must give blue and green a port each, and all three ports must differ")
-        if (self.active is None) != (self.live is None):
-            raise ValueError("active and live are either both set or both null")
+        if self.schema > SCHEMA:
+            raise ValueError(f"schema {self.schema} was written by a newer app")
+
+    @property
+    def active(self) -> Colour | None:
+        """The colour with most of the traffic; None when none has any."""
+        serving = [colour for colour, release in self.places.items() if release.weight > 0]
+        return max(serving, key=lambda colour: self.places[colour].weight, default=None)
+
+    @property
+    def live(self) -> Deployment | None:
+        """What has most of the traffic."""
+        return None if self.active is None else _deployment(self.places[self.active])
 
     @property
     def idle(self) -> Colour:
-        """The colour that takes the next candidate."""
+        """A colour without traffic, or with less of it."""
         return Colour.BLUE if self.active is None else self.active.other
+
+    def weight(self, colour: Colour) -> int:
+        """The percent of the traffic that a colour has; 0 when it holds nothing."""
+        return self.places[colour].weight if colour in self.places else 0
+
+    def colour_of(self, release: PlannedRelease) -> Colour | None:
+        """Where a release is, in the same image and with the same resources; None when it is nowhere."""
+        return next((colour for colour, there in self.places.items() if _same(there, release)), None)
+
+    def takes(self, plan: ServingPlan) -> bool:
+        """Whether the plan was made for what is here now: it is the plan that was taken last, or knows the revision."""
+        return plan.releases == self.wanted or plan.based_on in {"", str(self.revision)}
+
+    def taken(self, plan: ServingPlan) -> "Slot":
+        """The slot with this plan as what is wanted; the same slot when it is that already."""
+        if plan.releases == self.wanted:
+            return self
+        placed = {release.image for release in self.places.values()}
+        never = tuple(release.image for release in self.wanted if release.image not in placed)
+        return replace(self, wanted=plan.releases, revision=self.revision + 1, leaving=(*self.leaving, *never))
+
+    def unplaced(self) -> list[PlannedRelease]:
+        """What is wanted and has no colour yet; the one with the most traffic first."""
+        missing = [release for release in self.wanted if self.colour_of(release) is None]
+        return sorted(missing, key=lambda release: -release.weight)
+
+    def free(self) -> Colour | None:
+        """A colour that a wanted release may take: without traffic, holding nothing that is wanted. None: none is."""
+        wanted = {self.colour_of(release) for release in self.wanted}
+        able = [colour for colour in Colour if colour not in wanted and self.weight(colour) == 0]
+        return min(able, key=lambda colour: colour in self.places, default=None)  # an empty one first
+
+    def placed(self, release: PlannedRelease, colour: Colour) -> "Slot":
+        """The slot with a release at a colour, without traffic; what was there is kept."""
+        slot = self.vacated(colour)
+        kept = tuple(each for each in slot.kept if each.run_id != release.run_id)
+        return replace(slot, places={**slot.places, colour: replace(release, weight=0)}, kept=kept)
+
+    def vacated(self, colour: Colour) -> "Slot":
+        """The slot with nothing at a colour. What was there is kept if it ever had traffic; else its image can go."""
+        there = self.places.get(colour)
+        if there is None:
+            return self
+        left = _deployment(there)
+        places = {key: each for key, each in self.places.items() if key is not colour}
+        if any((each.run_id, each.image) == (left.run_id, left.image) for each in self.switches):
+            kept = (left, *(each for each in self.kept if each.run_id != left.run_id))
+            return replace(self, places=places, kept=kept)
+        return replace(self, places=places, leaving=(*self.leaving, left.image))
+
+    def keeping(self, most: int) -> "Slot":
+        """The slot with at most so many kept releases; the images of older ones can go, if nothing here needs them."""
+        kept = self.kept[:most]
+        needed = {release.image for release in (*self.wanted, *self.places.values())} | {each.image for each in kept}
+        gone = dict.fromkeys((*self.leaving, *(each.image for each in self.kept[most:])))
+        return replace(self, kept=kept, leaving=tuple(image for image in gone if image not in needed))
+
+    def cleared(self) -> "Slot":
+        """The slot after the images that nobody needs were removed."""
+        return replace(self, leaving=()) if self.leaving else self
+
+    def surplus(self) -> list[Colour]:
+        """Colours whose release is not wanted any more and has no traffic."""
+        wanted = {self.colour_of(release) for release in self.wanted}
+        return [colour for colour in self.places if colour not in wanted and self.weight(colour) == 0]
+
+    def weighted(self, *, at: datetime) -> "Slot":
+        """The slot after every colour got the weight that its release is wanted with; 0 when it is not wanted."""
+        wanted = {self.colour_of(release): release for release in self.wanted}
+        places = {colour: wanted.get(colour, replace(there, weight=0)) for colour, there in self.places.items()}
+        return _noted(replace(self, places=places), self, at)
+
+    def squeezed(self) -> "Slot":
+        """Room for a release that is to get traffic, when two others share it that are not wanted: one takes it all.
+
+        The same slot when that is not so.
+        """
+        wanted = {self.colour_of(release) for release in self.wanted}
+        unwanted = [colour for colour in Colour if self.weight(colour) > 0 and colour not in wanted]
+        waits = any(release.weight > 0 for release in self.unplaced())
+        if not waits or not unwanted or len([colour for colour in Colour if self.weight(colour) > 0]) < len(Colour):
+            return self
+        out = min(unwanted, key=self.weight)
+        weights = {out: 0, out.other: 100}
+        places = {colour: replace(there, weight=weights[colour]) for colour, there in self.places.items()}
+        return replace(self, places=places)
 
     def serves(self, deployment: Deployment, colour: Colour) -> bool:
         """Whether this deployment is the live one, at this colour."""
         return self.active is colour and self.live == deployment
 
+    @property
+    def previous(self) -> Deployment | None:
+        """What was live before; None when nothing was."""
+        before = self.switches[-2] if len(self.switches) > 1 else None
+        return None if before is None else Deployment(run_id=before.run_id, image=before.image)
+
     def switched(self, deployment: Deployment, colour: Colour, *, at: datetime) -> "Slot":
-        """The slot after traffic moved to ``deployment``; the same slot when it is live there already."""
+        """The slot after all traffic moved to ``deployment``; the same slot when it is live there already."""
         if self.serves(deployment, colour):
             return self
-        number = self.switches[-1].number + 1 if self.switches else 1
-        switch = Switch(number=number, run_id=deployment.run_id, image=deployment.image, colour=colour, at=at)
-        return replace(
-            self,
-            active=colour,
-            live=deployment,
-            previous=self.live,
-            switches=(*self.switches, switch)[-SWITCHES_KEPT:],
-        )
+        release = PlannedRelease(run_id=deployment.run_id, image=deployment.image, weight=100)
+        places = {key: replace(each, weight=0) for key, each in self.places.items() if not _same(each, release)}
+        slot = replace(self, wanted=(release,), revision=self.revision + 1, places={**places, colour: release})
+        return _noted(slot, self, at)
+
+
+def _noted(slot: Slot, before: Slot, at: datetime) -> Slot:
+    """The slot with a switch in its list, if it is live elsewhere or with something else than before."""
+    active = slot.active
+    if active is None or (slot.live, active) == (before.live, before.active):
+        return slot
+    number = slot.switches[-1].number + 1 if slot.switches else 1
+    there = slot.places[active]
+    switch = Switch(number=number, run_id=there.run_id, image=there.image, colour=active, at=at)
+    return replace(slot, switches=(*slot.switches, switch)[-SWITCHES_KEPT:])
+
+
+def _deployment(release: PlannedRelease) -> Deployment:
+    return Deployment(run_id=release.run_id, image=release.image)
+
+
+def _same(one: PlannedRelease, other: PlannedRelease) -> bool:
+    """Whether the same container serves both: model and version are names only, and the weight is HAProxy's."""
+    return (one.run_id, one.image, one.resources) == (other.run_id, other.image, other.resources)
 
 
 def slot_path(pipeline: str) -> str:
@@ -104,5 +232,23 @@ def slot_text(slot: Slot) -> str:
 
 
 def parse_slot(text: str) -> Slot:
-    """The slot of a file's text; raises ``ValueError`` naming the bad field."""
-    return from_wire(Slot, json.loads(text))
+    """The slot of a file's text; raises ``ValueError`` naming the bad field. Files of schema 1 are brought forward."""
+    raw = json.loads(text)
+    if isinstance(raw, dict) and raw.get("schema", 1) == 1:
+        raw = _brought_forward(raw)
+    return from_wire(Slot, raw)
+
+
+def _brought_forward(raw: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 had one live release at ``active``, and the one before it without traffic at the other colour."""
+    active: str | None = raw.get("active")
+    live: Any = raw.get("live")
+    previous: Any = raw.get("previous")
+    if (active is None) != (live is None):
+        raise ValueError("Slot: active and live are either both set or both null")
+    places: dict[str, Any] = {}
+    if active is not None:
+        places[Colour(active)] = {**live, "weight": 100}
+        if previous is not None and previous != live:
+            places[Colour(active).other] = {**previous, "weight": 0}
+    return {**raw, "places": places, "wanted": list(places.values()), "schema": SCHEMA}

@@ -15,9 +15,10 @@ from pydantic import SecretStr
 
 from local_stack.registry import distribution
 from local_stack.stack_hub import engine
+from local_stack.stack_hub.containers import Podman
 from local_stack.stack_hub.haproxy import HaProxy
 from local_stack.stack_hub.vm import Vm
-from shared.clients.serving_targets.vm import Settings as VmSettings
+from shared.clients.vm_serving.settings import VmSettings
 from tests.support.podman import short_folder
 from tests.support.scoring_image import ImageRegistry
 
@@ -69,6 +70,17 @@ class ServingHost:
     def stop_haproxy(self) -> None:
         self.stop("haproxy")
 
+    def reboot(self, *, start_containers: bool) -> None:
+        """What a reboot does to containers and HAProxy; ``start_containers``: podman-restart.service is enabled."""
+        self.stop_haproxy()
+        podman = Podman(self.vm.storage, self.vm.engine_runtime, {**os.environ, **self.environment})
+        if start_containers:
+            podman.boot()
+        else:
+            podman.halt()
+            self.vm.engine_runtime.mkdir(parents=True)
+        self.start_haproxy()
+
     def start_sshd(self) -> None:
         self._start("sshd", self.vm.command())
         wait_for(lambda: _greets(self.vm.port), "sshd")
@@ -94,7 +106,7 @@ def running_serving_host(folder: Path) -> Iterator[ServingHost]:
         vm = Vm(folder / "vm", runtime, free_port())
         haproxy = HaProxy(vm.etc, vm.home, runtime, free_port())
         configuration = vm.etc / "containers"
-        engine.configure_podman(configuration, storage=vm.storage, runtime=runtime, registry=registry.address)
+        engine.configure_podman(configuration, storage=vm.storage, runtime=vm.engine_runtime, registry=registry.address)
         engine_environment = dict(engine.find(configuration).environment)
         vm.configure(engine_environment, marker={})
         haproxy.configure()

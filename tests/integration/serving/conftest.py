@@ -11,12 +11,13 @@ from activities.start_candidate import start_candidate
 from activities.switch_traffic import switch_traffic
 from activities.verify_candidate import verify_candidate
 from cli.vm_slot import ensure_slot
-from shared.clients.serving_targets.vm import Settings as VmSettings
 from shared.clients.serving_vm import ServingVms
 from shared.clients.ssh import connected
+from shared.clients.vm_serving.settings import VmSettings
 from shared.errors import Code, PermanentError
 from shared.messages import CandidateStep, Done, Release, Rollout
 from shared.serving.slots import Slot, parse_slot
+from tests.integration.serving.target import Place
 from tests.support.serving_host import ServingHost, missing_programs, running_serving_host
 
 
@@ -94,3 +95,12 @@ def site(host: ServingHost, request: pytest.FixtureRequest) -> Iterator[Site]:
     for container in host.containers():
         if container.startswith(f"edgetrain-{name}-"):
             host.podman("rm", "--force", "--time", "0", container)
+
+
+@pytest.fixture
+def place(host: ServingHost, request: pytest.FixtureRequest) -> Iterator[Place]:
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[-30:].strip("-")
+    found = Place(host, name)
+    yield found
+    found.pipeline = name
+    found.connect().apply(found.plan())

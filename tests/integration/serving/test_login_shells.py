@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from local_stack.azure_ml.computes import Vm as AttachedVm
 from local_stack.azure_ml.vm_session import RefusedError, VmLink
-from shared.clients.serving_targets.vm import Settings as VmSettings
 from shared.clients.serving_vm import ServingVm
 from shared.clients.ssh import connected
+from shared.clients.vm_serving.settings import VmSettings
 from shared.errors import Code, PermanentError, TransientError
 from shared.serving.slots import Colour, Deployment, Slot
 from tests.support.sshd import SshServer, running_sshd

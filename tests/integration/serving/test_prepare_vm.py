@@ -14,6 +14,7 @@ import pytest
 
 from cli.job_installation import JobSource
 from cli.prepare_vm import NotPreparedError, prepare
+from cli.vm_reboot import tell_what_a_reboot_takes
 from cli.vm_slot import ensure_slot
 from shared.clients.ssh import connected
 from shared.errors import Code, PermanentError
@@ -220,3 +221,25 @@ def test_a_configuration_that_haproxy_refuses_does_not_stay(host: ServingHost) -
         assert (host.home / "serving/conf.d/refused.cfg").read_text(encoding="utf-8") == config
         session.write_text("serving/refused.json", json.dumps(text))
         assert ensure_slot(session, "refused", say=lambda line: None) == slot
+
+
+def test_what_a_reboot_takes_is_said(host: ServingHost, tmp_path: Path) -> None:
+    programs = {
+        "systemctl": 'case "$*" in *restart*) echo disabled; exit 1 ;; *haproxy*) echo "haproxy.service" ;; esac',
+        "loginctl": "echo no",
+    }
+    for name, text in programs.items():
+        path = host.home / "bin" / name
+        path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        path.chmod(0o700)
+    said: list[str] = []
+    try:
+        with connected(host.target) as session:
+            tell_what_a_reboot_takes(session, say=said.append, systemd=str(tmp_path))
+            tell_what_a_reboot_takes(session, say=said.append, systemd=str(tmp_path / "none"))
+    finally:
+        for name in programs:
+            (host.home / "bin" / name).unlink()
+    assert len(said) == 2
+    assert "systemctl enable --now podman-restart.service" in said[0]
+    assert "no systemd runs there" in said[1]

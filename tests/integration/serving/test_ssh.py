@@ -8,9 +8,9 @@ import paramiko
 import pytest
 from pydantic import SecretStr
 
-from shared.clients.serving_targets.vm import Settings as VmSettings
 from shared.clients.ssh import connected
 from shared.clients.vm_containers import LoopbackHttp
+from shared.clients.vm_serving.settings import VmSettings
 from shared.errors import Code, PermanentError, TransientError
 from tests.support.answering import Reply, answering
 from tests.support.serving_host import ServingHost, free_port

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.messages.serving import PlannedRelease
 from shared.serving.haproxy import (
     BODY_LIMIT,
     BUFFER_BYTES,
@@ -14,14 +15,17 @@ from shared.serving.haproxy import (
     config_path,
     parse_servers,
     render_config,
+    shares,
     show_command,
     take_out_command,
+    weight_command,
 )
 from shared.serving.slots import Colour, Deployment
 from tests.support.fake_vm import a_slot
 
 # As HAProxy 2.6 answers, with most columns left out.
 HEADER = "# pxname,svname,qcur,qmax,scur,smax,slim,stot,status,weight,"
+MAP = "/home/edge/serving/headers/p.map"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -36,7 +40,7 @@ def disabled(config: str) -> set[str]:
 
 
 def test_before_the_first_release_nothing_takes_traffic() -> None:
-    config = render_config(a_slot())
+    config = render_config(a_slot(), headers_file=MAP)
     assert disabled(config) == {"blue", "green"}
     assert "bind 127.0.0.1:20000" in config
     assert "server blue 127.0.0.1:20001 maxconn 4 check" in config
@@ -45,7 +49,7 @@ def test_before_the_first_release_nothing_takes_traffic() -> None:
 
 
 def test_what_one_client_may_hold_is_bounded() -> None:
-    rules = [line.strip() for line in render_config(a_slot()).splitlines()]
+    rules = [line.strip() for line in render_config(a_slot(), headers_file=MAP).splitlines()]
     limits = [
         rules.index(next(rule for rule in rules if rule.startswith(start)))
         for start in (
@@ -65,16 +69,16 @@ def test_exactly_the_live_colour_takes_traffic(numbers: list[int]) -> None:
     for number in numbers:
         slot = slot.switched(Deployment(run_id=str(number), image="i"), slot.idle, at=NOW)
     assert slot.active is not None
-    assert disabled(render_config(slot)) == {slot.active.other.value}
+    assert disabled(render_config(slot, headers_file=MAP)) == {slot.active.other.value}
 
 
 def test_an_address_of_version_six_is_bracketed() -> None:
-    assert "bind [fd00::7]:20000" in render_config(replace(a_slot(), bind="fd00::7"))
+    assert "bind [fd00::7]:20000" in render_config(replace(a_slot(), bind="fd00::7"), headers_file=MAP)
 
 
 def test_frontend_and_backend_differ_in_name() -> None:
     # `show stat NAME` takes the first proxy of that name, and only backends have servers.
-    config = render_config(a_slot())
+    config = render_config(a_slot(), headers_file=MAP)
     assert "frontend edgetrain-p.frontend\n" in config
     assert "backend edgetrain-p\n" in config
     assert show_command("p") == "show stat edgetrain-p 4 -1"
@@ -111,6 +115,71 @@ def test_any_text_is_a_table_or_refused(text: str) -> None:
         assert set(parse_servers(text)) == set(Colour)
 
 
+# A line of HAProxy 2.6 as it is, of a server that answered.
+REAL = """# pxname,svname,\
+qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,act,\
+bck,chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,rate_lim,rate_max,\
+check_status,check_code,check_duration,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,hrsp_other,hanafail,req_rate,\
+req_rate_max,req_tot,cli_abrt,srv_abrt,comp_in,comp_out,comp_byp,comp_rsp,lastsess,last_chk,last_agt,qtime,ctime,rtime,
+edgetrain-p,blue,0,0,0,1,,9,82,680,,0,,0,2,0,0,UP,55,1,0,,,5,,,1,3,1,,1,,2,0,,1,,,,0,5,0,1,1,0,,,,9,0,0,,,,,3,,,0,0,12,
+edgetrain-p,green,0,0,0,1,,0,0,0,,0,,0,0,0,0,MAINT,1,1,0,,,5,,,1,3,2,,1,,2,0,,1,,,,0,0,0,0,0,0,,,,0,0,0,,,,,3,,,0,0,0,
+"""
+
+
+def test_counters() -> None:
+    states = parse_servers(REAL)
+    assert states[Colour.BLUE] == ServerState("UP", 0, weight=55, requests=9, errors=3, latency_ms=12.0)
+    assert states[Colour.GREEN].latency_ms is None
+
+
+NUMBERS = st.integers(0, 10**12)
+
+
+COLUMNS = st.lists(st.sampled_from(["hrsp_2xx", "hrsp_4xx", "hrsp_5xx", "eresp", "rtime", "later"]), unique=True)
+
+
+@given(COLUMNS, st.data())
+def test_counters_of_any_columns(columns: list[str], data: st.DataObject) -> None:
+    """Columns come in any order, and other versions have more or fewer; empty cells count nothing."""
+    cells = st.lists(st.one_of(st.none(), NUMBERS), min_size=len(columns), max_size=len(columns))
+    rows = {colour: data.draw(cells) for colour in Colour}
+    lines = [
+        ",".join(["edgetrain-p", colour, "0", "UP", "1", *("" if cell is None else str(cell) for cell in row)])
+        for colour, row in rows.items()
+    ]
+    states = parse_servers("\n".join([",".join(["# pxname,svname,scur,status,weight", *columns]), *lines]))
+    for colour, row in rows.items():
+        counted = {column: number or 0 for column, number in zip(columns, row, strict=True)}
+        answers = sum(counted.get(column, 0) for column in ("hrsp_2xx", "hrsp_4xx", "hrsp_5xx", "eresp"))
+        state = states[colour]
+        assert (state.requests, state.errors) == (answers, counted.get("hrsp_5xx", 0) + counted.get("eresp", 0))
+        assert state.errors <= state.requests
+
+
+@given(st.integers(0, 256), st.integers(0, 256), st.booleans(), st.booleans())
+def test_shares_are_of_those_that_are_up(blue: int, green: int, blue_up: bool, green_up: bool) -> None:
+    found = shares(
+        {
+            Colour.BLUE: ServerState("UP" if blue_up else "DOWN", 0, weight=blue),
+            Colour.GREEN: ServerState("UP" if green_up else "MAINT", 0, weight=green),
+        }
+    )
+    able = (blue if blue_up else 0) + (green if green_up else 0)
+    assert sum(found.values()) == (100 if able else 0)
+    assert able == 0 or abs(found[Colour.BLUE] - 100 * (blue if blue_up else 0) / able) <= 1
+    if blue_up and green_up and blue + green == 100:
+        assert found == {Colour.BLUE: blue, Colour.GREEN: green}
+
+
+def test_weights_are_in_the_file_too() -> None:
+    release = PlannedRelease(run_id="r", image="i", weight=90)
+    places = {Colour.BLUE: release, Colour.GREEN: replace(release, run_id="s", weight=10)}
+    config = render_config(replace(a_slot(), places=places), headers_file=MAP)
+    assert "rise 1 weight 90\n" in config
+    assert "rise 1 weight 10\n" in config
+    assert disabled(config) == set()
+
+
 def test_commands() -> None:
     steps = admit_command("p", Colour.GREEN).split("; ")
     assert steps == [
@@ -118,4 +187,5 @@ def test_commands() -> None:
         "set server edgetrain-p/green health down",
         "set server edgetrain-p/green state ready",
     ]
+    assert weight_command("p", Colour.BLUE, 25) == "set weight edgetrain-p/blue 25"
     assert take_out_command("p", Colour.BLUE) == "set server edgetrain-p/blue state maint"

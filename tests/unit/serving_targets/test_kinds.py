@@ -8,7 +8,7 @@ import pytest
 from function_app.composition import Services
 from shared.clients import serving_targets
 from shared.clients.serving_targets import TargetServices, kinds, settings_of
-from shared.clients.serving_targets.vm import Settings as VmSettings
+from shared.clients.vm_serving.settings import VmSettings
 from shared.errors import Code, PermanentError
 from shared.messages.serving import ServingPlan
 from shared.settings import TargetSettings, settings

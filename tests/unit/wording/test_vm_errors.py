@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import PrivateFormat
 from pydantic import SecretStr
 
 from shared.clients import ssh_login
-from shared.clients.serving_targets.vm import Settings as VmSettings
 from shared.clients.serving_vm import ServingVm
 from shared.clients.ssh import Finished, SshSession
+from shared.clients.vm_serving.settings import VmSettings
 from shared.serving.containers import ContainerSpec
 from shared.serving.slots import Colour
 from shared.settings import SshHost
