@@ -17,6 +17,7 @@ from benchmarks import (
     run_time,
     sealing,
     snapshots,
+    switches,
 )
 from benchmarks.report import Row, machine, table
 from cli.terminal import heed_interrupts
@@ -33,6 +34,7 @@ MEASUREMENTS = {
     "comparing": comparing.run,
     "canaries": canaries.run,
     "sealing": sealing.run,
+    "switches": switches.run,
     "egress_guard": egress_guard.run,
 }
 

@@ -28,6 +28,9 @@ AT_A_TIME = _WORKERS * _THREADS
 _SERVER = {"WORKER_COUNT": str(_WORKERS), "GUNICORN_CMD_ARGS": f"--threads {_THREADS}"}
 
 
+_STOPPED = frozenset({0, 137, 143})  # exit codes of what was asked to end, and did so or was killed for not doing so
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
     """What to run, and within which limits. ``port`` is published on the VM's loopback only.
@@ -66,6 +69,12 @@ class Container:
     def alive(self) -> bool:
         """Whether it runs, and has done so since it was started."""
         return self.status == "running" and self.restarts == 0
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended by itself, and not because the engine, or the machine, was stopped."""
+        ended = self.status != "running" and self.exit_code not in _STOPPED
+        return ended or self.oom_killed or self.restarts > 0
 
     def belongs_to(self, rollout: Rollout) -> bool:
         """Whether it was started for this image of this run."""

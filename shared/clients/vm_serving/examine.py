@@ -18,8 +18,6 @@ from shared.serving.endings import Signs, why_it_does_not_score, why_it_ended, w
 from shared.serving.slots import Colour, Slot
 from shared.serving.smoke import difference, parse_smoke
 
-_ENDED_IN_ORDER = frozenset({0, 143})  # exit codes of what was asked to end
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -78,19 +76,16 @@ class Examiner:
 
     def _ended(self, colour: Colour, release: PlannedRelease, container: Container) -> Finding | None:
         """What an ended container means; None for one that runs, or that serves and came back by itself."""
-        runs = container.status == "running"
-        if container.alive or (runs and (release.weight > 0 or container.life in self._remembered())):
+        served = release.weight > 0 or any(switch.run_id == release.run_id for switch in self._slot.switches)
+        if container.alive or (container.status == "running" and served):
             return None
         if container.status in {"created", "configured", "initialized", "starting"}:
             return Finding(state=ReleaseState.STARTING)
-        signs = self._signs(colour, container)
-        stopped = not runs and container.restarts == 0 and container.exit_code in _ENDED_IN_ORDER
-        if stopped and not signs.out_of_memory:
+        if not container.died:
             trouble = self._sentence(colour, "was stopped on the VM, not by the app; it is started again when applied")
             return self._unhealthy(container, trouble, final=False)
-        # The first death is told only after the engine's restart: until then a stopped machine looks the same.
-        final = release.weight == 0 and container.restarts > 0
-        return self._unhealthy(container, self._sentence(colour, why_it_ended(signs)), final=final)
+        trouble = self._sentence(colour, why_it_ended(self._signs(colour, container)))
+        return self._unhealthy(container, trouble, final=release.weight == 0)
 
     def _smoke(self, colour: Colour, container: Container) -> str | None:
         """Why the answer to the sample is not right; empty when it is, None when that cannot be told yet."""

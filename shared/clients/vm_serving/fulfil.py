@@ -119,7 +119,7 @@ class Fulfilment:
             if self._vm.has_image(release.image):
                 self._vm.remove_container(spec.name)
                 self._vm.run_container(spec)
-        elif container.status != "running" and container.restarts == 0:
+        elif container.status != "running" and (release.weight > 0 or not container.died):
             self._vm.start_again(spec)
 
     def _may_move(self) -> bool:

@@ -17,8 +17,8 @@ from shared.clients.vm_serving.settings import VmSettings
 from shared.errors import Code, PermanentError
 from shared.messages import CandidateStep, Done, Release, Rollout
 from shared.serving.slots import Slot, parse_slot
-from tests.integration.serving.target import Place
 from tests.support.serving_host import ServingHost, missing_programs, running_serving_host
+from tests.support.serving_place import Place
 
 
 @pytest.fixture(scope="package")

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages.serving import ObservedRelease, PlannedRelease, ReleaseState, Serving, ServingResources
 from shared.serving.slots import Colour
-from tests.integration.serving.target import SMALL, Place, hammering
 from tests.support.serving_host import PULL_PASSWORD, wait_for
+from tests.support.serving_place import SMALL, Place, hammering
 
 
 def of(serving: Serving, release: PlannedRelease) -> ObservedRelease:
