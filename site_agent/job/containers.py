@@ -108,12 +108,14 @@ def run_container(engine: Engine, spec: ContainerSpec) -> ContainerResult:
         _create(engine, spec)
         with _vitals(engine, spec) as vitals, FolderWatcher(engine, _outputs(spec)) as watcher:
             _require_limits(engine, spec, vitals)
-            engine.expect("start", spec.name)
+            engine.expect("start", spec.name, folder=spec.log.parent)
             stopped = _watch(spec, vitals, watcher)
             if stopped is not None:
                 engine.call("kill", "--signal", "KILL", spec.name)
             state = _end(engine, spec.name)
             network = vitals.network()
+            if not network.measured:  # a receipt says what was counted, and nothing that was not
+                raise EngineError("the bytes of a container's network cannot be counted on the VM; it needs nsenter")
             return ContainerResult(
                 exit_code=int(state.get("ExitCode", -1)),
                 oom_killed=bool(state.get("OOMKilled")) or vitals.memory_ran_out(),

@@ -98,9 +98,9 @@ class Engine:
             raise
         return Finished(process.returncode, _text(stdout), _text(stderr))
 
-    def expect(self, *arguments: str, seconds: float = CALL_SECONDS) -> str:
+    def expect(self, *arguments: str, seconds: float = CALL_SECONDS, folder: Path | None = None) -> str:
         """The output of a call that must succeed; raises :class:`EngineError` with what it said."""
-        ended = self.call(*arguments, seconds=seconds)
+        ended = self.call(*arguments, seconds=seconds, folder=folder)
         if ended.status != 0:
             raise EngineError(f"podman {arguments[0]} failed on the VM: {ended.said}")
         return ended.stdout

@@ -114,7 +114,7 @@ exec nsenter --net=/proc/self/fd/3 cat /proc/self/net/dev
         if self._holder is None:
             return Network()
         try:
-            said, _ = self._holder.communicate(b"now\n", timeout=20)
+            said, _ = self._holder.communicate(b"now\n", timeout=120)
             return network_of(said.decode("ascii", "replace")) if self._holder.returncode == 0 else Network()
         except (OSError, subprocess.SubprocessError, ValueError):
             return Network()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -17,7 +18,8 @@ from site_agent.job.failures import TrainingError
 from tests.support.podman import BASE, TestPodman
 
 MIB = 1024**2
-USER = 65532
+USER = 20_000 + secrets.randbelow(30_000)
+"""Of the containers of these tests and of no others on this machine."""
 RUN = "run-1"
 
 
@@ -166,13 +168,24 @@ time.sleep(600)
     assert _processes_of(USER) == []
 
 
+def test_where_no_bytes_can_be_counted_none_are_said_to_be_zero(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("site_agent.job.vitals._Counters._HOLD", "exit 1")
+
+    with pytest.raises(EngineError):
+        box.run("pass")
+
+    assert box.engine.containers() == {}
+
+
 def test_memory_that_runs_out_is_recognised(box: Box, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    started = tmp_path / "started"
+    started.mkdir()
+    monkeypatch.chdir(started)
     result = box.run("x = bytearray(500_000_000)")
 
     assert result.oom_killed
     assert result.exit_code == 137
-    assert not (tmp_path / "oom").exists(), "what watches the container leaves nothing where the job was started"
+    assert list(started.iterdir()) == [], "what watches the container leaves nothing where the job was started"
 
 
 def test_memory_that_runs_out_in_a_child_is_recognised_too(box: Box) -> None:
