@@ -2,6 +2,7 @@
 
 import json
 import random
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,9 +54,11 @@ def run(body):
 SAMPLE = '{"ages": [30, 60]}'
 CODE: Mapping[str, str] = {"train.py": TRAIN, "evaluate.py": EVALUATE, "score.py": SCORE, "sample.json": SAMPLE}
 
+RUN = f"tiny-{secrets.token_hex(6)}-1"
+"""Of this process alone: what belongs to a run is looked for on the whole machine."""
 ORDER: Mapping[str, Any] = {
     "schema": 1,
-    "run_id": "tiny-0123456789ab-1",
+    "run_id": RUN,
     "pipeline": "tiny",
     "site": "factory",
     "manifest_container": "edgetrain-manifests",

@@ -15,12 +15,11 @@ import pytest
 from site_agent.job.engine import calls_under_way
 from tests.support.job_vm import Vm
 from tests.support.serving_host import wait_for
-from tests.support.tiny_training import TRAIN
+from tests.support.tiny_training import RUN, TRAIN
 
 POINTS = 35
 LONGEST = 9.0  # seconds that a run takes here, about
 VICTIMS = ("job", "job and guardian", "container", "engine", "host")
-RUN = "tiny-0123456789ab-1"
 NAME = f"edgetrain-job-{RUN}"
 
 

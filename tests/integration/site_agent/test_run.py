@@ -8,7 +8,7 @@ import pytest
 
 from site_agent.job.guard.signing import load_key, verify
 from tests.support.job_vm import HOLDOUT, Vm
-from tests.support.tiny_training import EVALUATE, TRAIN, policy_for, rows
+from tests.support.tiny_training import EVALUATE, RUN, TRAIN, policy_for, rows
 
 CANARY = "4242.4242"
 
@@ -78,7 +78,7 @@ def test_what_training_code_prints_and_raises_stays_on_the_vm(vm: Vm) -> None:
     assert CANARY not in everything
     assert vm.left() == {"receipt.json", "receipt.dsse.json", "checksums.json"}
     assert [each["name"] for each in vm.receipt()["released"]] == ["reason"]
-    kept = vm.installed.installation.kept / "tiny-0123456789ab-1/logs/train.log"
+    kept = vm.installed.installation.kept / RUN / "logs/train.log"
     assert CANARY in kept.read_text()
 
 
