@@ -7,6 +7,7 @@ from typing import Protocol
 from shared.decisions.delivery.action_sentences import nothing_there, unknown_release, why_put_aside
 from shared.decisions.delivery.goals import plan_to, resources_of
 from shared.decisions.explanations.actors import actor_text
+from shared.decisions.promotion.crowning import champion_of
 from shared.errors import Code, PermanentError
 from shared.messages import (
     Action,
@@ -103,7 +104,7 @@ def conclude_action(action: Action, *, champions: Champions, quarantines: Quaran
         return Done()
     good, bad = runs.run(action.to), runs.run(action.bad)
     if good is not None:
-        champions.replace(_champion(good), instead_of=action.bad, at=action.asked_at)
+        champions.replace(champion_of(good), instead_of=action.bad, at=action.asked_at)
     if bad is not None:
         _put_aside(action, bad, quarantines, runs)
     return Done()
@@ -120,19 +121,6 @@ def _release(run_id: str, action: Action, known: TargetState, images: Images, ru
     if image is None:
         raise PermanentError(unknown_release(run_id, action.pipeline), code=Code.UNKNOWN_RELEASE)
     return PlannedRelease(run_id=run_id, image=image, weight=0, resources=resources_of(run_id, known))
-
-
-def _champion(record: RunRecord) -> Champion:
-    return Champion(
-        pipeline=record.pipeline,
-        run_id=record.run_id,
-        model=record.model,
-        version=record.version,
-        image=record.image,
-        metrics=record.metrics,
-        holdout=record.holdout,
-        evaluator=record.evaluator,
-    )
 
 
 def _put_aside(action: Action, bad: RunRecord, quarantines: Quarantines, runs: Runs) -> None:

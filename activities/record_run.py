@@ -6,6 +6,7 @@ from typing import Protocol
 
 from shared.decisions.admission.quarantine import failed_in_training, quarantine_for
 from shared.decisions.admission.repeats import came_to_a_verdict
+from shared.decisions.promotion.crowning import champion_of, promoted_at
 from shared.decisions.promotion.judgement import measured_by
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.training.retry_schedule import is_tried_again, next_attempt_at
@@ -115,18 +116,8 @@ def record_run(
 
 
 def _crown(record: RunRecord, champions: Champions, measured: Sequence[Best]) -> None:
-    champion = Champion(
-        pipeline=record.pipeline,
-        run_id=record.run_id,
-        model=record.model,
-        version=record.version,
-        image=record.image,
-        metrics=record.metrics,
-        holdout=record.holdout,
-        evaluator=record.evaluator,
-    )
-    since = record.ended_at or record.requested_at
-    champions.crown(champion, since=since, over=record.champion_run_id, measured=measured)
+    since = promoted_at(record)
+    champions.crown(champion_of(record), since=since, over=record.champion_run_id, measured=measured)
 
 
 def _uncrown_unless_promoted(record: RunRecord, before: Champion, runs: Runs, champions: Champions) -> None:

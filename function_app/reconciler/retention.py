@@ -142,13 +142,14 @@ class Step:
                 self._removed(_RECORDS, f"the record of run {run_id}", self.fates[pipeline][run_id].rule)
 
     def forget_arrivals(self) -> None:
-        """Remove old arrivals, verdicts on windows, and claims of requests."""
+        """Remove old arrivals, verdicts on windows, actions by hand, and claims of requests."""
         ledger, now = self.context.services.ledger, self.context.now
         days = self.context.services.settings.retention.keep_days
         before, gone = now - timedelta(days=days), 0
         for pipeline in self.histories:
             gone += ledger.arrivals.forget(pipeline, before=before, most=MOST)
         gone += ledger.arrivals.forget_outside(before=before, most=MOST)
+        gone += ledger.actions.forget(before=before, most=MOST)
         for source in _SOURCES:
             what = f"old claims of {source}"
             last = ledger.upkeep.last(what)
@@ -158,7 +159,9 @@ class Step:
             ledger.upkeep.note(what, now, following)
             gone += went
         if gone:
-            self._removed(_ROWS, f"{gone} rows of arrivals and claims", f"older than {days} days (keep_days)", gone)
+            self._removed(
+                _ROWS, f"{gone} rows of arrivals, actions and claims", f"older than {days} days (keep_days)", gone
+            )
 
     def _wanted_now(self, pipeline: str) -> set[str]:
         """Digests and runs that somebody wants since they were read: a roll-back to one, or a resumed run."""

@@ -17,8 +17,9 @@ from datetime import datetime, timedelta
 from function_app.composition import Services
 from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.target_care import NOT_REACHED, REFUSED, Carer
-from shared.decisions.delivery.drift import Step, lost_champion, promoted_at
+from shared.decisions.delivery.drift import Step, lost_champion
 from shared.decisions.explanations.status_text import utc_text
+from shared.decisions.promotion.crowning import promoted_at
 from shared.decisions.reconciliation.troubles import Aspect, Finding
 from shared.errors import PermanentError, TransientError
 from shared.messages import (

@@ -5,6 +5,8 @@
   and when. Whoever looks after both asks for them at once.
 """
 
+from datetime import datetime
+
 from shared.clients.ledger.keys import end_of
 from shared.clients.ledger.tables import Row, Table
 from shared.messages import Action, ActionEnd, Retirement
@@ -47,6 +49,17 @@ class ActionLedger:
         if row is not None and not row.values.get("end"):
             self._actions.update(Row(row.partition, row.key, {"end": to_text(end)}, row.etag))
         self._actions.delete(Row(_STANDING, f"{_OPEN}{end.action_id}", {}))
+
+    def forget(self, *, before: datetime, most: int) -> int:
+        """Remove actions that were asked for before that moment and have ended; how many went, at most so many."""
+        gone = 0
+        for row in self._actions.rows(_ACTION):
+            if gone == most:
+                break
+            if row.values.get("end") and from_text(Action, row.values["action"]).asked_at < before:
+                self._actions.delete(row)
+                gone += 1
+        return gone
 
     def unfinished(self) -> list[Action]:
         """Every action without an end."""

@@ -7,9 +7,9 @@ its place. Where somebody acts already, nothing is done here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import StrEnum
 
+from shared.decisions.promotion.crowning import champion_of, promoted_at
 from shared.messages import (
     Champion,
     ObservedRelease,
@@ -44,6 +44,19 @@ class Claim:
     released: bool
     finished: bool
     resources: ServingResources = field(default_factory=ServingResources)
+    model: str = ""
+    version: str = ""
+
+    def release(self, run_id: str) -> PlannedRelease:
+        """Its release, with all of the traffic."""
+        return PlannedRelease(
+            run_id=run_id,
+            image=self.image,
+            weight=100,
+            resources=self.resources,
+            model=self.model,
+            version=self.version,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +131,7 @@ def planned_from(champion: Champion, claims: Mapping[str, Claim]) -> PlannedRele
     claim = claims.get(champion.run_id or "")
     if champion.run_id is None or claim is None or not claim.released or not claim.image:
         return None
-    return PlannedRelease(run_id=champion.run_id, image=claim.image, weight=100, resources=claim.resources)
+    return claim.release(champion.run_id)
 
 
 def claim_of(record: RunRecord, target: str, resources: ServingResources) -> Claim:
@@ -129,6 +142,8 @@ def claim_of(record: RunRecord, target: str, resources: ServingResources) -> Cla
         released=record.outcome is Outcome.PROMOTED and there,
         finished=record.outcome is not None,
         resources=resources,
+        model=record.model or "",
+        version=record.version or "",
     )
 
 
@@ -143,26 +158,7 @@ def lost_champion(pipeline: str, served: Mapping[str, RunRecord]) -> Champion | 
         if record.pipeline == pipeline and claim_of(record, target, ServingResources()).released
     ]
     last = max(promoted, key=promoted_at, default=None)
-    return champion_from(last) if last is not None else None
-
-
-def champion_from(record: RunRecord) -> Champion:
-    """The champion that a promoted run is."""
-    return Champion(
-        pipeline=record.pipeline,
-        run_id=record.run_id,
-        model=record.model,
-        version=record.version,
-        image=record.image,
-        metrics=record.metrics,
-        holdout=record.holdout,
-        evaluator=record.evaluator,
-    )
-
-
-def promoted_at(record: RunRecord) -> datetime:
-    """When a run became the champion."""
-    return record.ended_at or record.requested_at
+    return champion_of(last) if last is not None else None
 
 
 def _wanted(view: View) -> tuple[ServingPlan | None, str]:
@@ -215,9 +211,7 @@ def _without_a_plan(view: View, empty: ServingPlan) -> tuple[ServingPlan | None,
     if live is not None and _is_ours(live, view.claims):
         others = {release.run_id for release in view.serving.releases if release.weight > 0} - {live.run_id}
         if champion is None or champion.run_id == live.run_id or not others:
-            resources = view.claims[live.run_id].resources
-            release = PlannedRelease(run_id=live.run_id, image=live.image, weight=100, resources=resources)
-            return replace(empty, releases=(release,)), ""
+            return replace(empty, releases=(view.claims[live.run_id].release(live.run_id),)), ""
     if champion is not None:
         return replace(empty, releases=(champion,)), "the ledger had lost what should run there"
     if live is None:

@@ -10,7 +10,17 @@ from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.retention import EVERY, MOST, keep_bounded
 from function_app.reconciler.troubles import check_pipeline_files
 from shared.errors import PermanentError, TransientError
-from shared.messages import Outcome, PlannedRelease, RunRecord, ServingPlan
+from shared.messages import (
+    Action,
+    ActionEnd,
+    ActionKind,
+    Actor,
+    ActorKind,
+    Outcome,
+    PlannedRelease,
+    RunRecord,
+    ServingPlan,
+)
 from shared.settings import Retention
 from tests.support.past import TARGET, Past
 from tests.support.reconciler import PIPELINE, WatchedWorld
@@ -237,3 +247,19 @@ def test_settings_say_how_long(past: Past) -> None:
 
     assert tags(past) == {records[-1].run_id}
     assert {record.run_id for record, _ in past.world.ledger.runs.history(PIPELINE)} == {records[-1].run_id}
+
+
+def test_old_actions_that_have_ended_go(past: Past) -> None:
+    actions, now = past.world.ledger.actions, past.world.now
+    past.has_run(1)
+    for name in ("over", "open"):
+        by = Actor(kind=ActorKind.PERSON, name="ada")
+        actions.begin(
+            Action(action_id=name, kind=ActionKind.RETIRE, pipeline=PIPELINE, by=by, reason="because", asked_at=now)
+        )
+    actions.end(ActionEnd(action_id="over", done=True, sentence="done", ended_at=now))
+
+    step(past, after=100 * DAY)
+
+    assert actions.action("over") is None
+    assert actions.action("open") is not None

@@ -214,7 +214,9 @@ def test_a_lost_plan_is_found_again_by_what_serves(kept: Kept) -> None:
 
     state = kept.world.ledger.targets.of(TARGET, PIPELINE)
     assert state.desired is not None
-    assert (state.desired.releases, state.desired_by) == (plan(OLD).releases, "reconciler")
+    [release] = state.desired.releases
+    assert (release.run_id, release.image, release.weight) == (OLD, image_of(OLD), 100)
+    assert (release.model, release.version, state.desired_by) == ("m", "1", "reconciler")
     assert (kept.drift, len(kept.target.plans)) == ("", 1)
     assert context.done["plans found again"] == 1
 
