@@ -1,7 +1,6 @@
 """Approve or reject the roll-out of a run's model: the ledger keeps the first decision; then roll-outs are woken."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -9,7 +8,7 @@ import azure.durable_functions as df
 
 from function_app.api import delivery_models as d
 from function_app.api import models as m
-from function_app.api.runs import known_run
+from function_app.api.runs import decision_views, known_run
 from function_app.composition import Services
 from function_app.durable_client import stage_of, status_of
 from function_app.problems import RefusedError
@@ -57,24 +56,8 @@ async def decide(wish: Approval, services: Services, client: df.DurableOrchestra
     lost = next((each for each in made if each.approved is not wish.approved), None)
     if lost is not None:
         raise RefusedError(409, "decided_already", said.decided_otherwise(lost))
-    return d.Decided(
-        run_id=wish.run_id, decisions=views(held), sentence=said.decided(wish, open_, [each.target for each in held])
-    )
-
-
-def views(approvals: Sequence[Approval]) -> tuple[d.DecisionView, ...]:
-    """Decisions as the API shows them."""
-    return tuple(
-        d.DecisionView(
-            target=each.target,
-            decision="approved" if each.approved else "rejected",
-            by=each.by,
-            reason=each.reason,
-            at=each.at,
-        )
-        for each in approvals
-        if each.approved is not None and each.at is not None
-    )
+    sentence = said.decided(wish, open_, [each.target for each in held])
+    return d.Decided(run_id=wish.run_id, decisions=decision_views(held), sentence=sentence)
 
 
 async def _waiting(wish: Approval, services: Services, client: df.DurableOrchestrationClient) -> RunRequest:

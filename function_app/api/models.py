@@ -7,8 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from function_app.api.delivery_models import Compared, DecisionView
 from function_app.api.fields import BlobName, Continuation, Limit, Moment, PipelineName, RunId, TargetName
-from shared.messages import Champion, Outcome, Quarantine, RejectedEvent, RunRecord, Trouble, Verdict
+from shared.messages import Champion, Outcome, Quarantine, RejectedEvent, RunRecord, Scalar, Trouble, Verdict
 from shared.pipelines import Pipeline
 from shared.values.fields import FORCE, OVERRIDES, REASON, GivenReason, Note, ParameterValue
 
@@ -161,9 +162,17 @@ class ListedRun(RunRecord):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView(ListedRun):
-    """A run, and while it is under way its ``progress``: what its orchestrations do."""
+    """A run, and while it is under way its ``progress``: what its orchestrations do.
+
+    ``parameters`` and ``code``: what it trained with; the code by its digest. ``beside``: beside the champion that it
+    was, or will be, judged against; null when there is none. ``decisions``: who approved or rejected its roll-outs.
+    """
 
     progress: dict[str, Any] | None = None
+    parameters: dict[str, Scalar] | None = None
+    code: str = ""
+    beside: Compared | None = None
+    decisions: tuple[DecisionView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

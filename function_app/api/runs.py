@@ -1,19 +1,56 @@
 """The operation that shows one run."""
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
 
 import azure.durable_functions as df
 
 from function_app.api import models as m
+from function_app.api.comparisons import beside_champion
+from function_app.api.delivery_models import DecisionView
 from function_app.api.run_views import run_view
 from function_app.composition import Services
 from function_app.problems import RefusedError
-from shared.messages import RunRecord
+from shared.messages import Approval, RunRecord, RunRequest
 
 
 async def get_run(run_id: str, services: Services, client: df.DurableOrchestrationClient) -> m.RunView:
-    """The run of that id."""
-    return await run_view(client, services, await known_run(run_id, services))
+    """The run of that id, beside the champion's."""
+    record = await known_run(run_id, services)
+    view = await run_view(client, services, record)
+    request = await asyncio.to_thread(services.ledger.runs.request, run_id)
+    beside = await beside_champion(record, services)
+    decided = await asyncio.to_thread(_decided, request, services) if request else ()
+    return replace(
+        view,
+        parameters=dict(request.parameters) if request else None,
+        code=request.plan.job.tree if request and request.plan.job else "",
+        beside=beside,
+        decisions=decided,
+    )
+
+
+def _decided(request: RunRequest, services: Services) -> tuple[DecisionView, ...]:
+    """The decisions on its roll-outs; nothing is asked for a run that needs none."""
+    if request.plan.delivery.approval is None:
+        return ()
+    return decision_views(services.ledger.approvals.of(request.run_id, target.name) for target in request.plan.targets)
+
+
+def decision_views(approvals: Iterable[Approval]) -> tuple[DecisionView, ...]:
+    """Decisions as the API shows them; without those that nobody took yet."""
+    return tuple(
+        DecisionView(
+            target=each.target,
+            decision="approved" if each.approved else "rejected",
+            by=each.by,
+            reason=each.reason,
+            at=each.at,
+        )
+        for each in approvals
+        if each.approved is not None and each.at is not None
+    )
 
 
 async def known_run(run_id: str, services: Services) -> RunRecord:

@@ -128,6 +128,10 @@ class HubStorage:
         found = self.blob(pipeline, name) if name else None
         return found.etag if found else None
 
+    def entries_of(self, manifest: str) -> Iterator[BlobEntry]:
+        """The entries of a manifest, in order of their names; raises ``ValueError`` when there is none."""
+        return listed_blobs(self._blobs.read_manifest(manifest) or ())
+
     def find_in_manifest(self, manifest: str, blob: str) -> BlobEntry | None:
         """The blob's entry in a manifest; None when it has none, or when the manifest does not exist any more."""
         chunks = self._blobs.read_manifest(manifest)

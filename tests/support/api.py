@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +42,14 @@ class MemoryHub:
         if self.trouble is not None:
             raise self.trouble
         return self.blobs.get(name)
+
+    def entries_of(self, manifest: str) -> Iterator[BlobEntry]:
+        if self.trouble is not None:
+            raise self.trouble
+        if manifest not in self.manifests:
+            raise ValueError("not a whole manifest")
+        found = self.manifests[manifest]
+        return iter([found[name] for name in sorted(found)])
 
     def find_in_manifest(self, manifest: str, blob: str) -> BlobEntry | None:
         self.read.append(manifest)

@@ -90,6 +90,8 @@ class HandsWorld(MemoryServices):
             outcome=Outcome.PROMOTED,
             champion_run_id=over,
             image=image_of(run),
+            model="m",
+            version=run.fingerprint[0],
             metrics={"accuracy": 0.9},
             ended_at=run.requested_at,
         )

@@ -37,12 +37,9 @@ NOTHING_YET = {
     "approve_run",
     "reject_run",
     "resume_run",
-    "compare_runs",
-    "retire_pipeline",
     "reinstate_pipeline",
     "roll_back",
     "get_action",
-    "get_model",
 }
 """Operations that have nothing to act on in this ledger: they refuse."""
 
@@ -76,7 +73,8 @@ def bound(api: Any, known: Operation) -> APIOperation[Any, Any, Any, Any]:
 
 def existing(app: App, known: Operation) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Values for the path and the query that lead to something."""
-    path = {"name": PIPELINE, "run_id": app.run_id, "target": "hub-vm", "action_id": "none", "model": PIPELINE}
+    name = EMPTY if known.name in {"retire_pipeline", "reinstate_pipeline"} else PIPELINE  # others need it at work
+    path = {"name": name, "run_id": app.run_id, "target": "hub-vm", "action_id": "none", "model": PIPELINE}
     queries = {
         "why": {"pipeline": PIPELINE, "blob": TRAINED},
         "compare_runs": {"left": app.run_id, "right": app.run_id},
