@@ -12,14 +12,16 @@ import azure.functions as func
 
 from function_app.composition import Services
 from function_app.durable_client import start_once
+from function_app.problems import RefusedError
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.service_bus import RejectedMessage
 from shared.decisions.admission.repeats import effective_parameters
 from shared.errors import EdgetrainError, PermanentError
-from shared.wire_contracts.training_answers import rejection
+from shared.wire_contracts.training_answers import done, rejection
 from shared.wire_contracts.training_requests import (
     Envelope,
     UpstreamRequest,
+    Wish,
     admission_request,
     identity_of,
     key_of,
@@ -76,12 +78,18 @@ async def start_or_reject(
     if claim.body_digest != asked.digest:
         reason = f"MessageId {identity_of(message)!r} was used before, for another request; use a new one per request"
         await asyncio.to_thread(_reject, services, message, reason, asked)
-    elif not claim.started:
+    elif claim.started:
+        return
+    elif asked.action is Wish.TRAIN:
         await _start(services, message, asked, claim, client)
+    else:
+        await _act(services, message, asked, client)
 
 
 def _check(asked: UpstreamRequest, pipelines: Pipelines) -> None:
     """Refuse at once a request that can never be admitted; raises :class:`PermanentError`."""
+    if asked.action is not Wish.TRAIN:
+        return  # a run may be older than its pipeline's file
     pipeline = pipelines.get(asked.pipeline)
     effective_parameters(pipeline.train.parameters, asked.parameters)
 
@@ -117,6 +125,23 @@ async def _give_way(client: df.DurableOrchestrationClient, claim: RequestClaim) 
         if (await client.get_status(claim.instance_id)).runtime_status is not None:
             return
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _act(
+    services: Services, message: Envelope, asked: UpstreamRequest, client: df.DurableOrchestrationClient
+) -> None:
+    """Approve, reject or cancel a run, and answer; safe to repeat. What is refused is answered and quarantined."""
+    from function_app.intake.run_wishes import fulfil
+
+    try:
+        sentence = await fulfil(asked, services, client)
+    except RefusedError as error:
+        await asyncio.to_thread(_reject, services, message, error.reason, asked)
+    else:
+        answer = done(asked.reply, asked.pipeline, asked.run_id, sentence)
+        await asyncio.to_thread(services.results.send, answer)
+        log.info("message %r: run %s, %s", asked.reply.message_id, asked.run_id, asked.action.value)
+    await asyncio.to_thread(services.ledger.requests.started, SOURCE, key_of(message))
 
 
 def _reject(services: Services, message: Envelope, reason: str, asked: UpstreamRequest | None) -> None:

@@ -22,13 +22,15 @@ class AnswerKind(StrEnum):
     """What an answer says.
 
     ``accepted``: the run is started, or one that trains the same is under way; its ``outcome`` follows.
-    ``already_trained``: there is nothing new to train. ``rejected``: the request leads to no run.
+    ``already_trained``: there is nothing new to train. ``rejected``: the request leads to no run, or is refused.
+    ``done``: a run was approved, rejected or cancelled, as was asked.
     """
 
     ACCEPTED = "accepted"
     ALREADY_TRAINED = "already_trained"
     REJECTED = "rejected"
     OUTCOME = "outcome"
+    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,11 @@ class TrainingAnswer:
 def rejection(reply: ReplyTo, pipeline: str, reason: str) -> TrainingAnswer:
     """The request leads to no run."""
     return _answer(AnswerKind.REJECTED, reply, pipeline, reason)
+
+
+def done(reply: ReplyTo, pipeline: str, run_id: str, sentence: str) -> TrainingAnswer:
+    """What was asked about a run is done."""
+    return _answer(AnswerKind.DONE, reply, pipeline, sentence, run_id=run_id)
 
 
 def outcome_of(reply: ReplyTo, record: RunRecord) -> TrainingAnswer:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
@@ -34,8 +35,20 @@ def _schema(value: object) -> int:
     return SCHEMA
 
 
+class Wish(StrEnum):
+    """What a message asks for. ``TRAIN``: a run of the pipeline. The others are about one run of it."""
+
+    TRAIN = "train"
+    APPROVE = "approve"
+    REJECT = "reject"
+    CANCEL = "cancel"
+
+
 class TrainingRequest(BaseModel):
-    """The body of a message in the queue training-requests: train what lies in a pipeline's container now."""
+    """The body of a message in the queue training-requests: train what lies in a pipeline's container now.
+
+    Or, with ``action``: approve, reject or cancel a run.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -59,6 +72,15 @@ class TrainingRequest(BaseModel):
         json_schema_extra={"pattern": _LABEL},
         description="answers carry it as their To, for filters of subscriptions; default: the message's own ReplyTo."
         " A name, never an address with a secret in it",
+    )
+    action: Annotated[Wish, Field(strict=False)] = Field(
+        Wish.TRAIN, description="train; or approve, reject or cancel the run of run_id"
+    )
+    run_id: str = Field(
+        "", max_length=100, json_schema_extra={"pattern": "^[a-z0-9-]*$"}, description="the run; not with train"
+    )
+    target: str = Field(
+        "", max_length=48, description="approve or reject for this target only; default: every one that waits"
     )
 
 
@@ -84,6 +106,9 @@ class UpstreamRequest:
     force: bool
     note: str
     digest: str
+    action: Wish = Wish.TRAIN
+    run_id: str = ""
+    target: str = ""
 
 
 def request_from(message: Envelope) -> UpstreamRequest:
@@ -92,7 +117,15 @@ def request_from(message: Envelope) -> UpstreamRequest:
     _check_properties(message)
     if not _is_label(body.reply_to):
         raise _bad(f"reply_to must have {_LABEL_RULE}; it is a name, not an address")
-    asked = {"pipeline": body.pipeline, "parameters": body.parameters, "force": body.force, "reason": body.reason}
+    _check_action(body)
+    asked: dict[str, Any] = {
+        "pipeline": body.pipeline,
+        "parameters": body.parameters,
+        "force": body.force,
+        "reason": body.reason,
+    }
+    if body.action is not Wish.TRAIN:  # the digest of a request to train is the same as ever
+        asked |= {"action": body.action, "run_id": body.run_id, "target": body.target}
     return UpstreamRequest(
         pipeline=body.pipeline,
         reply=reply_of(message),
@@ -100,6 +133,9 @@ def request_from(message: Envelope) -> UpstreamRequest:
         force=body.force,
         note=body.reason,
         digest=hashlib.sha256(json.dumps(asked, sort_keys=True).encode("utf-8")).hexdigest(),
+        action=body.action,
+        run_id=body.run_id,
+        target=body.target,
     )
 
 
@@ -160,6 +196,23 @@ def _body_of(message: Envelope) -> TrainingRequest:
     if kind == "model_type":
         raise _bad(f"the body must be a JSON object with these fields: {fields}")
     raise _bad(sentence)
+
+
+def _check_action(body: TrainingRequest) -> None:
+    """Fields that mean nothing for what is asked are refused: whoever sent them meant something else."""
+    if body.action is Wish.TRAIN:
+        for name in ("run_id", "target"):
+            if getattr(body, name):
+                raise _bad(f"{name} is only for action approve, reject or cancel; leave it out, or name the action")
+        return
+    if not re.fullmatch(r"[a-z0-9-]{1,100}", body.run_id):
+        raise _bad(f"run_id must name the run to {body.action.value}: lower-case letters, digits and hyphens")
+    if body.parameters or body.force:
+        raise _bad("parameters and force are only for action train; leave them out")
+    if body.target and body.action is Wish.CANCEL:
+        raise _bad("target is only for action approve or reject; a run is cancelled as a whole")
+    if body.action is Wish.REJECT and not body.reason:
+        raise _bad("reason is missing; say why the run is rejected")
 
 
 def _check_properties(message: Envelope) -> None:

@@ -1,6 +1,7 @@
 """Messages of upstream systems over a real ledger in memory: each starts one request, whatever is delivered twice."""
 
 import asyncio
+import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,13 +17,14 @@ from function_app.intake.training_requests import envelope_of, start_or_reject
 from function_app.triggers.training_requests import CONNECTION
 from shared.clients.service_bus import RejectedMessage
 from shared.errors import Code, PermanentError, TransientError
-from shared.messages import AdmissionRequest, Cause, ReplyTo
+from shared.messages import DELIVERY_SCHEMA, AdmissionRequest, ApprovalRule, Cause, DeliveryRule, ReplyTo
 from shared.settings import SERVICE_BUS_SETTING
 from shared.values.wire import from_wire
 from shared.wire_contracts.training_answers import AnswerKind, TrainingAnswer
 from shared.wire_contracts.training_requests import Envelope, key_of, request_from
 from tests.support.api import MemoryServices
-from tests.support.durable_client import Instance, MemoryClient
+from tests.support.builders import a_plan, a_run_request
+from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
 from tests.support.examples import examples
 from tests.support.workflow import START
 
@@ -286,3 +288,88 @@ def test_a_message_is_read_as_the_host_hands_it_over() -> None:
 
 def test_the_trigger_reads_the_setting_that_the_app_sends_with() -> None:
     assert CONNECTION == SERVICE_BUS_SETTING
+
+
+RUN = a_run_request(schema=DELIVERY_SCHEMA, plan=a_plan(delivery=DeliveryRule(approval=ApprovalRule())))
+
+
+@pytest.fixture
+def waiting(app: App) -> App:
+    """A run whose roll-out waits for somebody's decision."""
+    app.services.ledger.runs.claim_run(RUN)
+    status = Instance(runtime_status=RuntimeStatus.Running, custom_status={"stage": "rolling_out"})
+    app.client.instances[RUN.run_id] = status
+    return app
+
+
+def about(action: str, message_id: str = "message-1", **fields: Any) -> Envelope:
+    return a_message({"action": action, "run_id": RUN.run_id, **fields}, message_id=message_id)
+
+
+@pytest.mark.parametrize(("action", "approved"), [("approve", True), ("reject", False)])
+def test_a_message_decides_about_a_roll_out_and_is_answered(waiting: App, action: str, *, approved: bool) -> None:
+    message = about(action, reason="seen by the board", reply_to="board")
+
+    waiting.start_or_reject(message, message)
+    waiting.start_or_reject(message)
+
+    kept = waiting.services.ledger.approvals.of(RUN.run_id, "hub-vm")
+    assert (kept.approved, kept.reason) == (approved, "seen by the board")
+    assert "message-1" in kept.by
+    assert "not a person" in kept.by
+    assert {(answer.kind, answer.run_id, answer.reply_to) for answer in waiting.results.answers} == {
+        (AnswerKind.DONE, RUN.run_id, "board")
+    }
+    assert waiting.results.quarantined == []
+
+
+def test_a_message_cancels_a_run(waiting: App) -> None:
+    waiting.start_or_reject(about("cancel", reason="the plant stopped"))
+
+    assert waiting.client.started == [f"{RUN.run_id}-wind-up"]
+    kept = waiting.services.ledger.runs.cancellation(RUN.run_id)
+    assert kept is not None
+    assert (kept.reason, kept.by.name) == ("the plant stopped", "message-1")
+    (answer,) = waiting.results.answers
+    assert answer.kind is AnswerKind.DONE
+
+
+def test_what_may_not_be_is_answered_and_quarantined(waiting: App) -> None:
+    waiting.start_or_reject(about("approve"))
+    waiting.start_or_reject(about("reject", "message-2", reason="too late"))
+    waiting.start_or_reject(about("cancel", "message-3", pipeline="digits"))
+    waiting.start_or_reject(a_message({"action": "cancel", "run_id": "none-1"}, message_id="message-4"))
+
+    kinds = [answer.kind for answer in waiting.results.answers]
+    assert kinds == [AnswerKind.DONE, *[AnswerKind.REJECTED] * 3]
+    assert len(waiting.results.quarantined) == 3
+    assert waiting.services.ledger.approvals.of(RUN.run_id, "hub-vm").approved is True
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"action": "destroy", "run_id": "a-1"},
+        {"action": "approve"},
+        {"action": "cancel", "run_id": "a-1", "target": "hub-vm"},
+        {"action": "reject", "run_id": "a-1"},
+        {"action": "cancel", "run_id": "a-1", "force": True},
+        {"action": "cancel", "run_id": "../x"},
+        {"run_id": "a-1"},
+        {"target": "hub-vm"},
+    ],
+)
+def test_fields_that_do_not_go_together_are_refused(app: App, fields: dict[str, Any]) -> None:
+    app.start_or_reject(a_message(fields))
+
+    (answer,) = app.results.answers
+    assert answer.kind is AnswerKind.REJECTED
+    assert app.client.started == []
+
+
+def test_a_request_to_train_has_the_digest_that_it_always_had() -> None:
+    asked = {"pipeline": "breast-cancer", "parameters": {}, "force": False, "reason": ""}
+
+    expected = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    assert request_from(a_message()).digest == request_from(a_message({"action": "train"})).digest == expected
