@@ -188,3 +188,17 @@ def hammering(url: str, *, kept_alive: int = 2, one_by_one: int = 2) -> Iterator
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def of(serving: Serving, release: PlannedRelease) -> ObservedRelease:
+    found = serving.release(release.run_id)
+    assert found is not None, serving
+    return found
+
+
+def said(serving: Serving, release: PlannedRelease) -> str:
+    return of(serving, release).trouble
+
+
+def state(serving: Serving, release: PlannedRelease) -> ReleaseState:
+    return of(serving, release).state

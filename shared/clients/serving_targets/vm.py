@@ -67,7 +67,10 @@ class VmTarget:
 def _observed(
     slot: Slot, states: Mapping[Colour, ServerState], found: Mapping[Colour, Finding]
 ) -> tuple[ObservedRelease, ...]:
-    weights = shares(states)
+    # While no server is up nothing gets traffic; then the weights are those that it would get.
+    weights = (
+        shares(states) if any(state.up for state in states.values()) else {each: slot.weight(each) for each in Colour}
+    )
     there = [
         ObservedRelease(
             run_id=release.run_id,
@@ -80,12 +83,22 @@ def _observed(
             since=found[colour].since,
             trouble=found[colour].trouble,
             final=found[colour].final,
+            resources=release.resources,
+            model=release.model,
+            version=release.version,
         )
         for colour, release in slot.places.items()
     ]
     # These wait for a colour, which traffic leaves first.
     waiting = [
-        ObservedRelease(run_id=release.run_id, image=release.image, state=ReleaseState.PULLING)
+        ObservedRelease(
+            run_id=release.run_id,
+            image=release.image,
+            state=ReleaseState.PULLING,
+            resources=release.resources,
+            model=release.model,
+            version=release.version,
+        )
         for release in slot.unplaced()
     ]
     return (*there, *waiting)

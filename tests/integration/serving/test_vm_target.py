@@ -5,37 +5,24 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import requests
 from pydantic import SecretStr
 
-from shared.errors import Code, PermanentError, TransientError
-from shared.messages.serving import ObservedRelease, PlannedRelease, ReleaseState, Serving, ServingResources
+from shared.decisions.delivery.plans import planned
+from shared.errors import Code, PermanentError
+from shared.messages.serving import ReleaseState, ServingResources
 from shared.serving.slots import Colour
 from tests.support.serving_host import PULL_PASSWORD, wait_for
-from tests.support.serving_place import SMALL, Place, hammering
-
-
-def of(serving: Serving, release: PlannedRelease) -> ObservedRelease:
-    found = serving.release(release.run_id)
-    assert found is not None, serving
-    return found
-
-
-def said(serving: Serving, release: PlannedRelease) -> str:
-    return of(serving, release).trouble
-
-
-def state(serving: Serving, release: PlannedRelease) -> ReleaseState:
-    return of(serving, release).state
+from tests.support.serving_place import Place, hammering, of, state
 
 
 def test_a_candidate_a_canary_and_a_switch_without_failed_requests(place: Place) -> None:
     first, second = place.release(1, 100), place.release(2)
     serving = place.fulfil(first)
     assert serving.endpoint == place.url
+    assert planned(of(serving, first), 100) == first, "a plan can be made of what is there"
 
     with hammering(place.url) as clients:
         place.fulfil(first, second)
@@ -178,89 +165,6 @@ def test_the_network_goes_with_the_container(place: Place) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "words"),
-    [
-        ({"dies": "no module named joblib"}, ["exit code 1", "joblib", "score.py"]),
-        ({"eats": True}, ["out of memory", "64 MiB", "deliver.resources.memory"]),
-        ({"status": 500}, ["answered 500 to the smoke sample"]),
-        ({"smoke": "none"}, ["must write smoke.json"]),
-        ({"smoke": {"request": {"data": [1]}, "response": {"version": 2, "sum": 1.01}}}, ["response.sum is 1 instead"]),
-    ],
-    ids=["dies", "out of memory", "fails", "no sample", "differs"],
-)
-def test_a_candidate_that_cannot_become_healthy_says_why(
-    place: Place, behaviour: dict[str, Any], words: list[str]
-) -> None:
-    first, second = place.release(1, 100), place.release(2, **behaviour)
-    place.fulfil(first)
-    place.apply(first, second)
-
-    place.until(lambda serving: state(serving, second) is ReleaseState.UNHEALTHY, "the candidate's end")
-    seen = of(place.until(lambda serving: of(serving, second).final, "what is final"), second)
-    assert seen.state is ReleaseState.UNHEALTHY
-    trouble = seen.trouble
-    assert all(word in trouble for word in (*words, second.run_id)), trouble
-    place.apply(replace(second, weight=100))
-    assert place.version() == 1, "what served keeps serving"
-    serving = place.fulfil(first)
-    assert [each.run_id for each in serving.releases] == [first.run_id]
-
-
-def test_a_candidate_without_a_port_is_starting_and_says_what_is_missing(place: Place) -> None:
-    first, second = place.release(1, 100), place.release(2, port=5002)
-    place.fulfil(first)
-    place.apply(first, second)
-    place.until(lambda serving: "5001" in said(serving, second), "the sentence")
-    seen = place.seen(second)
-    assert (seen.state, seen.final) == (ReleaseState.STARTING, False)
-
-
-def test_a_candidate_that_answers_503_is_unhealthy_but_may_get_well(place: Place) -> None:
-    first = place.release(1, unhealthy=True)
-    place.apply(first)
-    place.until(lambda serving: "503" in said(serving, first), "the sentence")
-    seen = place.seen(first)
-    assert (seen.state, seen.final) == (ReleaseState.UNHEALTHY, False)
-
-
-def test_a_port_that_is_taken_is_named(place: Place) -> None:
-    port = place.slot.ports[Colour.BLUE]
-    release = place.release(1)
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(TransientError, match=f"its port {port}"):
-        place.apply(release)
-    place.fulfil(release)
-
-
-def test_a_lost_container_is_seen_and_put_back(place: Place) -> None:
-    first = place.release(1, 100)
-    place.fulfil(first)
-    place.host.podman("rm", "--force", "--time", "0", place.container(first))
-
-    lost = place.seen(first)
-    assert (lost.state, lost.weight) in {(ReleaseState.GONE, 100), (ReleaseState.GONE, 0)}
-    assert "its container is gone" in lost.trouble
-    place.fulfil(first)
-    assert place.version() == 1
-
-
-def test_a_reboot_is_healed_by_the_same_plan(place: Place) -> None:
-    first, second = place.release(1, 70), place.release(2, 30)
-    place.fulfil(replace(first, weight=100))
-    place.fulfil(first, second)
-    place.host.reboot(start_containers=False)
-
-    stopped = place.until(lambda serving: serving.live is None, "HAProxy's checks")
-    assert {each.state for each in stopped.releases} == {ReleaseState.UNHEALTHY}
-    assert not any(each.final for each in stopped.releases)
-    place.fulfil(first, second)
-    assert {place.version() for _ in range(40)} == {1, 2}
-
-    place.host.reboot(start_containers=True)
-    place.fulfil(first, second)
-    assert {place.version() for _ in range(40)} == {1, 2}
-
-
 def test_retired_serves_nothing_and_leaves_nothing(place: Place) -> None:
     first, second = place.release(1, 100), place.release(2)
     place.fulfil(first, second)
@@ -295,25 +199,6 @@ def test_images_that_are_neither_kept_nor_wanted_leave_the_vm(place: Place) -> N
     assert there == {each.image.split("@")[1] for each in releases[2:]}
 
 
-def test_pull_failures_change_nothing(place: Place) -> None:
-    release = place.release(1)
-    unknown = replace(release, image=release.image.split("@")[0] + "@sha256:" + "0" * 64)
-    with pytest.raises(PermanentError, match="has no image") as caught:
-        place.apply(unknown)
-    assert caught.value.code is Code.REGISTRY_REFUSED
-    with pytest.raises(TransientError, match="pulling"):
-        place.apply(replace(release, image="127.0.0.1:1/models/x@sha256:" + "0" * 64))
-    assert place.observe().revision == "0"
-
-
-def test_a_pipeline_that_was_not_prepared(place: Place) -> None:
-    place.pipeline = "nowhere"
-    assert place.observe().releases == ()
-    with pytest.raises(PermanentError, match=r"edgetrain prepare-vm --pipeline nowhere") as caught:
-        place.apply(replace(place.release(1), resources=SMALL))
-    assert caught.value.code is Code.TARGET_NOT_PREPARED
-
-
 def test_the_pull_password_stays_nowhere(place: Place) -> None:
     first = place.release(1, 100)
     place.fulfil(first)
@@ -323,3 +208,38 @@ def test_the_pull_password_stays_nowhere(place: Place) -> None:
     assert found.stdout == ""
     assert PULL_PASSWORD not in (place.host.vm.etc / "containers" / "auth.json").read_text(encoding="utf-8")
     assert PULL_PASSWORD not in place.host.podman("inspect", place.container(first))
+
+
+def test_a_slot_that_an_older_app_made_is_taken_over_without_a_restart(place: Place) -> None:
+    """Schema 1, with the container and HAProxy's configuration of that time."""
+    first, second = place.release(1, 100, resources=ServingResources()), place.release(2)
+    place.fulfil(first)
+    slot = place.slot
+    raw = {
+        "pipeline": slot.pipeline,
+        "bind": slot.bind,
+        "frontend_port": slot.frontend_port,
+        "ports": {colour.value: port for colour, port in slot.ports.items()},
+        "active": "blue",
+        "live": {"run_id": first.run_id, "image": first.image},
+        "previous": None,
+        "switches": [],
+        "schema": 1,
+    }
+    (place.host.home / f"serving/{place.pipeline}.json").write_text(json.dumps(raw), encoding="utf-8")
+    config = [line for line in place.config().splitlines() if "http-response" not in line]
+    (place.host.home / f"serving/conf.d/{place.pipeline}.cfg").write_text(
+        "\n".join(config).replace(" weight 100", "") + "\n", encoding="utf-8"
+    )
+    place.host.stop_haproxy()
+    place.host.start_haproxy()
+    assert "x-edgetrain-run" not in place.score().headers
+
+    seen = of(place.observe(), first)
+    assert (seen.state, seen.weight) == (ReleaseState.HEALTHY, 100)
+    with hammering(place.url) as clients:
+        place.fulfil(planned(seen, 100), second)
+    assert clients.failed == []
+    assert place.score().headers["x-edgetrain-run"] == first.run_id
+    place.fulfil(replace(second, weight=100))
+    assert place.version() == 2
