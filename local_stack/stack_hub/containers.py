@@ -51,7 +51,7 @@ class Podman:
         """Stop every container; their storage stays."""
         self._run("stop", "--all", "--ignore", "--time", str(_STOP_SECONDS))
         self._run("container", "cleanup", "--all")
-        _forget_bridges(networks_folder(Path(self._environment["CONTAINERS_CONF"]).parent))
+        forget_bridges(networks_folder(Path(self._environment["CONTAINERS_CONF"]).parent))
 
     def _has_containers(self) -> bool:
         return (self._storage / "overlay-containers").exists()
@@ -82,7 +82,7 @@ class Docker:
             _run(["docker", *action, *ids])
 
 
-def _forget_bridges(networks: Path) -> None:
+def forget_bridges(networks: Path) -> None:
     """Take back what a machine forgets when it goes down: bridges of containers, and the firewall's rules for them."""
     for file in networks.glob("edgetrain-*.conflist"):
         bridge = json.loads(file.read_text(encoding="utf-8"))["plugins"][0]["bridge"]
