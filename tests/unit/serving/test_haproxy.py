@@ -135,7 +135,9 @@ def test_counters() -> None:
 NUMBERS = st.integers(0, 10**12)
 
 
-COLUMNS = st.lists(st.sampled_from(["hrsp_2xx", "hrsp_4xx", "hrsp_5xx", "eresp", "rtime", "later"]), unique=True)
+COLUMNS = st.lists(
+    st.sampled_from(["hrsp_2xx", "hrsp_4xx", "hrsp_5xx", "eresp", "wretr", "rtime", "later"]), unique=True
+)
 
 
 @given(COLUMNS, st.data())
@@ -150,9 +152,10 @@ def test_counters_of_any_columns(columns: list[str], data: st.DataObject) -> Non
     states = parse_servers("\n".join([",".join(["# pxname,svname,scur,status,weight", *columns]), *lines]))
     for colour, row in rows.items():
         counted = {column: number or 0 for column, number in zip(columns, row, strict=True)}
-        answers = sum(counted.get(column, 0) for column in ("hrsp_2xx", "hrsp_4xx", "hrsp_5xx", "eresp"))
+        answers = sum(counted.get(column, 0) for column in ("hrsp_2xx", "hrsp_4xx", "hrsp_5xx", "eresp", "wretr"))
         state = states[colour]
-        assert (state.requests, state.errors) == (answers, counted.get("hrsp_5xx", 0) + counted.get("eresp", 0))
+        failed = sum(counted.get(column, 0) for column in ("hrsp_5xx", "eresp", "wretr"))
+        assert (state.requests, state.errors) == (answers, failed)
         assert state.errors <= state.requests
 
 
