@@ -15,8 +15,10 @@ settings.register_profile("full", max_examples=USUAL, deadline=None)
 settings.register_profile("quick", max_examples=USUAL // 10, deadline=None)
 settings.load_profile("full")
 
-# Read when numpy is imported. With data as small as ours, more threads do nothing but wait for each other.
+# Read when numpy and scikit-learn are imported. With data as small as ours, more threads do nothing but wait for each
+# other: on a busy machine one boosting took two minutes instead of seconds.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 # Started in the background, as by many CI systems, this process and all that it starts would not hear of Ctrl-C.
