@@ -6,6 +6,7 @@ what the image consists of, where it comes from, the model's folder and, last, t
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -196,6 +197,7 @@ def _model_layer(
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         (code / name).write_bytes(content)
     entries = [*folder_entries(code, at=APP_ROOT.lstrip("/")), *folder_entries(model, at=MODEL_ROOT.lstrip("/"))]
-    with packed.open("wb") as into:
+    with packed.open("wb") as into, ThreadPoolExecutor(max_workers=1) as beside:
+        listed = beside.submit(model_files, model)  # hashing and packing both leave the other a core
         layer = write_layer(entries, into, level=model_level(files))
-    return layer, packed, model_files(model)
+        return layer, packed, listed.result()

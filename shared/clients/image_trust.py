@@ -19,7 +19,11 @@ from shared.signing.statements import IMAGE
 
 BASE_NAME: Final = "org.opencontainers.image.base.name"
 BASE_DIGEST: Final = "org.opencontainers.image.base.digest"
-_MADE_BY: Final = "images of runs are signed when they are built, dependency images by `edgetrain dependency-image`"
+_WHO: Final = "find out who pushed it"
+_UNLESS: Final = (
+    f"{_WHO}; if it is one of ours from before, `edgetrain sign-image` or `edgetrain dependency-image` signs it"
+)
+_NAME_IT: Final = "start the run again, or name an image that a run has built"
 
 
 class ImageTrust:
@@ -39,7 +43,8 @@ class ImageTrust:
         found = self._signed(name, image)
         base = self._dependency_of(found, image)
         if found.image.layers[: len(base.image.layers)] != base.image.layers:
-            raise _refused(image, f"it does not begin with the layers of {base.repository}@{base.digest}, as it says")
+            why = f"it does not begin with the layers of {base.repository}@{base.digest}, as it says"
+            raise _refused(image, why, _WHO)
 
     def require_dependency(self, found: FoundImage) -> None:
         """Let pass only a dependency image that was signed; raises as :meth:`require` does."""
@@ -49,13 +54,14 @@ class ImageTrust:
     def _own(self, image: str) -> ImageName:
         host, _, rest = image.partition("/")
         if host != self._registry.host:
-            raise _refused(image, f"it is not in the registry {self._registry.host}, from which alone images are run")
+            why = f"it is not in the registry {self._registry.host}, from which alone images are run"
+            raise _refused(image, why, _NAME_IT)
         try:
             name = parse_name(rest)
         except ValueError as error:
-            raise _refused(image, f"it is no name of an image: {error}") from None
+            raise _refused(image, f"it is no name of an image: {error}", _NAME_IT) from None
         if not is_digest(name.reference):
-            raise _refused(image, "it is named by a tag, which can be moved; name it by its digest")
+            raise _refused(image, "it is named by a tag, which can be moved", "name it by its digest")
         return name
 
     def _signed(self, name: ImageName, image: str) -> FoundImage:
@@ -63,9 +69,9 @@ class ImageTrust:
         try:
             found = find_image(self._registry, name)
         except ValueError as error:
-            raise _refused(image, f"{error}") from None
+            raise _refused(image, f"{error}", _WHO) from None
         if found is None or found.digest != name.reference:
-            raise _refused(image, "there is no such image in the registry")
+            raise _refused(image, "there is no such image in the registry", _NAME_IT)
         self._require_signature(name, image)
         return found
 
@@ -74,9 +80,9 @@ class ImageTrust:
         try:
             base = ImageName(parse_name(facts.get(BASE_NAME, "")).repository, facts.get(BASE_DIGEST, ""))
         except ValueError:
-            raise _refused(image, "it does not say which dependency image it was made from") from None
+            raise _refused(image, "it does not say which dependency image it was made from", _WHO) from None
         if not is_digest(base.reference):
-            raise _refused(image, "it does not name its dependency image by digest")
+            raise _refused(image, "it does not name its dependency image by digest", _WHO)
         return self._signed(base, f"{self._registry.host}/{base}")
 
     def _require_signature(self, name: ImageName, image: str) -> None:
@@ -86,28 +92,28 @@ class ImageTrust:
                 " images are signed with"
             )
             raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
-        why = f"nobody has signed it; {_MADE_BY}"
+        why, remedy = "nobody has signed it", _UNLESS
         for _, bundle in self._attachments.bundles(name.repository, name.reference, IMAGE):
             try:
                 statement = open_bundle(bundle, self._keys).statement
             except UntrustedError:
-                why = f"none of the trusted keys has signed it ({_shown(self._keys)}); {_MADE_BY}"
+                why = f"none of the trusted keys has signed it ({_shown(self._keys)})"
             except EnvelopeError as error:
-                why = f"its signature {error}"
+                why, remedy = f"its signature {error}", _WHO
             else:
+                remedy = _WHO
                 if statement.predicate_type != IMAGE:
                     why = f"its signature is of another kind, {statement.predicate_type}"
                 elif statement.speaks_of(name.reference, name=name.repository):
                     return
                 else:
                     why = "its signature is that of another image"
-        raise _refused(image, why)
+        raise _refused(image, why, remedy)
 
 
-def _refused(image: str, why: str) -> PermanentError:
-    reason = f"the image {image} is not used: {why}; find out who pushed it before anything else"
-    return PermanentError(reason, code=Code.SIGNATURE_REFUSED)
+def _refused(image: str, why: str, remedy: str) -> PermanentError:
+    return PermanentError(f"the image {image} is not used: {why}; {remedy}", code=Code.SIGNATURE_REFUSED)
 
 
 def _shown(keys: TrustedKeys) -> str:
-    return "keys " + ", ".join(f"{each[:12]}..." for each in keys.ids)
+    return ", ".join(f"{each[:12]}..." for each in keys.ids)

@@ -27,8 +27,8 @@ def trusted_keys(settings: Signing) -> TrustedKeys:
     """The keys whose signatures count."""
     try:
         return TrustedKeys.parse(settings.trusted_keys)
-    except ValueError as error:
-        reason = f"EDGETRAIN_SIGNING__TRUSTED_KEYS in the app settings holds {error} (curve P-256)"
+    except ValueError:
+        reason = "EDGETRAIN_SIGNING__TRUSTED_KEYS must hold public keys in PEM (curve P-256), one after the other"
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
 
 

@@ -6,6 +6,7 @@ of an image's artifacts under the tag ``sha256-<hex>``, the fallback of the spec
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final, Protocol
@@ -19,6 +20,7 @@ from shared.oci.transfer import ImageRegistry
 EMPTY_CONFIG: Final = "application/vnd.oci.empty.v1+json"
 _EMPTY: Final = b"{}"
 _MOST_RACES: Final = 5
+_SIDE_BY_SIDE: Final = 4
 MOST_REFERRERS: Final = 200
 """Of one image; whoever may push could attach any number."""
 
@@ -62,30 +64,38 @@ def attach(
     """Attach documents to an image of the repository; returns the digests of their manifests. Safe to repeat."""
     config = Descriptor(EMPTY_CONFIG, digest_of(_EMPTY), len(_EMPTY))
     _provide(registry, repository, config, _EMPTY)
-    digests, unknown = [], []
-    for artifact in artifacts:
-        layer = Descriptor(artifact.media_type, digest_of(artifact.content), len(artifact.content))
-        _provide(registry, repository, layer, artifact.content)
-        annotations = dict(artifact.annotations)
-        manifest = _encoded(
-            {
-                "schemaVersion": 2,
-                "mediaType": OCI_MANIFEST,
-                "artifactType": artifact.media_type,
-                "config": config.to_json(),
-                "layers": [layer.to_json()],
-                "subject": subject.to_json(),
-                "annotations": annotations,
-            }
-        )
-        digest = digest_of(manifest)
-        digests.append(digest)
-        if not registry.put_manifest(repository, digest, manifest, media_type=OCI_MANIFEST):
-            entry = Descriptor(OCI_MANIFEST, digest, len(manifest)).to_json()
-            unknown.append(entry | {"artifactType": artifact.media_type, "annotations": annotations})
+    waiting = list(artifacts)
+    # Side by side: each is three or four small requests, whose time is that of the way to the registry.
+    with ThreadPoolExecutor(max_workers=max(1, min(len(waiting), _SIDE_BY_SIDE))) as workers:
+        pushed = list(workers.map(lambda artifact: _push(registry, repository, subject, artifact, config), waiting))
+    unknown = [entry for entry, known in pushed if not known]
     if unknown:
         _note(registry, repository, subject.digest, unknown)
-    return tuple(digests)
+    return tuple(entry["digest"] for entry, _ in pushed)
+
+
+def _push(
+    registry: ReferrersRegistry, repository: str, subject: Descriptor, artifact: Artifact, config: Descriptor
+) -> tuple[dict[str, Any], bool]:
+    """The artifact's entry for the index, and whether the registry keeps the index itself."""
+    layer = Descriptor(artifact.media_type, digest_of(artifact.content), len(artifact.content))
+    _provide(registry, repository, layer, artifact.content)
+    annotations = dict(artifact.annotations)
+    manifest = _encoded(
+        {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "artifactType": artifact.media_type,
+            "config": config.to_json(),
+            "layers": [layer.to_json()],
+            "subject": subject.to_json(),
+            "annotations": annotations,
+        }
+    )
+    digest = digest_of(manifest)
+    known = registry.put_manifest(repository, digest, manifest, media_type=OCI_MANIFEST)
+    entry = Descriptor(OCI_MANIFEST, digest, len(manifest)).to_json()
+    return entry | {"artifactType": artifact.media_type, "annotations": annotations}, known
 
 
 def _provide(registry: ImageRegistry, repository: str, blob: Descriptor, content: bytes) -> None:

@@ -25,6 +25,7 @@ CALLS: dict[str, Call] = {
     "get_manifest": lambda client: client.get_manifest("models/x", "latest"),
     "get_manifest by digest": lambda client: client.get_manifest("models/x", DIGEST),
     "put_manifest": lambda client: client.put_manifest("models/x", "latest", b"{}", media_type=OCI_MANIFEST),
+    "get_referrers": lambda client: client.get_referrers("models/x", DIGEST),
     "has_blob": lambda client: client.has_blob("models/x", DIGEST),
     "get_blob": lambda client: client.get_blob("models/x", DIGEST),
     "put_blob": lambda client: client.put_blob("models/x", DIGEST, io.BytesIO(BLOB)),
