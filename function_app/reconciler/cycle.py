@@ -21,6 +21,7 @@ from function_app.reconciler.orphaned_windows import recover_windows
 from function_app.reconciler.outcome_answers import send_due_outcomes
 from function_app.reconciler.retention import keep_bounded
 from function_app.reconciler.retries import try_again
+from function_app.reconciler.targets import look_after_targets
 from function_app.reconciler.troubles import check_pipeline_files, record_troubles
 from shared.values.texts import counted
 
@@ -38,6 +39,7 @@ async def run_cycle(services: Services, client: DurableClient, now: datetime) ->
     await try_again(context)
     await start_due(context)
     await detect_data_changes(context, unfinished)
+    await look_after_targets(context)
     await keep_model_tags(context)
     await record_troubles(context)
     await keep_bounded(context)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,6 +14,7 @@ from shared.decisions.delivery.drift import WAITS, Care, Claim, Step, View, care
 from shared.errors import Code, EdgetrainError, PermanentError
 from shared.messages import (
     Champion,
+    ReleaseState,
     RunRecord,
     Serving,
     ServingResources,
@@ -26,6 +29,8 @@ log = logging.getLogger(__name__)
 
 BY = "reconciler"
 """Stands in the ledger beside a plan that the app itself found again."""
+PAUSES = (0.0, 2.0, 3.0, 5.0, 5.0, 10.0)
+"""Seconds between the calls by which a target that answers no client is brought to its plan."""
 NOT_REACHED, REFUSED = "not reached since ", "cannot be asked: "
 """How what is said of a target begins that could not be looked at."""
 
@@ -50,7 +55,36 @@ class Carer:
         self._delivering = {holder for holder in holders if not self._has_ended(holder)}
 
     def care_for(self, state: TargetState, serving: Serving) -> Care:
-        """Decide, act, and keep the drift."""
+        """Decide, act, and keep the drift.
+
+        A target moves traffic only to what it has seen healthy, so one plan takes several calls. Where nothing answers
+        clients, they are made at once; else with the next cycles.
+        """
+        care = self._decide(state, serving)
+        try:
+            self._act(care, state)
+        except _OvertakenError:
+            return Care(step=Step.LEAVE, drift=state.drift)
+        except EdgetrainError as error:
+            care = replace(care, step=Step.LEAVE, drift=f"{care.drift}, but that failed: {error}")
+        self._keep_drift(care.drift, state, serving)
+        if care.step is Step.APPLY and not _answers(serving):
+            self._follow_up(state)
+        return care
+
+    def _follow_up(self, state: TargetState) -> None:
+        """Go on until something answers clients there, for half a minute at most; the next cycle keeps what became."""
+        with suppress(_OvertakenError, EdgetrainError):
+            for pause in PAUSES:
+                time.sleep(pause)
+                serving = self.services.targets.open(state.target).observe(state.pipeline)
+                now = self.services.ledger.targets.of(state.target, state.pipeline)
+                care = self._decide(now, serving)
+                if _answers(serving) or care.step is Step.LEAVE:
+                    return
+                self._act(care, now)
+
+    def _decide(self, state: TargetState, serving: Serving) -> Care:
         busy = state.desired_by in self._acting or state.desired_by in self._delivering
         view = View(
             state=state,
@@ -63,14 +97,7 @@ class Carer:
         care = care_for(view)
         if self._delivering and care.plan is not None and not _is_desired(care, state):
             # Only what is wanted there already may be done while somebody is about to want something else.
-            care = Care(step=Step.LEAVE, drift=state.drift)
-        try:
-            self._act(care, state)
-        except _OvertakenError:
             return Care(step=Step.LEAVE, drift=state.drift)
-        except EdgetrainError as error:
-            care = replace(care, step=Step.LEAVE, drift=f"{care.drift}, but that failed: {error}")
-        self._keep_drift(care.drift, state, serving)
         return care
 
     def record(self, run_id: str) -> RunRecord | None:
@@ -146,6 +173,11 @@ class Carer:
     def _has_ended(self, run_id: str) -> bool:
         record = self.record(run_id)
         return record is not None and record.outcome is not None
+
+
+def _answers(serving: Serving) -> bool:
+    """Whether a healthy release gets traffic."""
+    return any(release.weight > 0 and release.state is ReleaseState.HEALTHY for release in serving.releases)
 
 
 def _is_drift(text: str) -> bool:
