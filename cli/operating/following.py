@@ -60,7 +60,7 @@ def follow_blob(app: AppClient, pipeline: str, blob: str, say: Say) -> Reply[Why
         why = reply.view
         now = doing(why.run) if why.run is not None and not why.run.ended else why.sentence
         if now != said:
-            say(f"{blob}: {now}")
+            say(now if now.startswith(blob) else f"{blob}: {now}")
             said = now
         decided = why.verdict not in _UNDECIDED
         if decided and (why.run is None or why.run.ended):

@@ -59,7 +59,7 @@ def start(
         return
     session.screen.show(reply.document, _started(reply.view))
     if run_id and not dry_run:
-        session.screen.hint(f"edgetrain run {run_id} --watch")
+        session.screen.hint(f"edgetrain run {run_id}{' --watch' if reply.view.started else ''}")
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -52,7 +52,17 @@ def speaks_unicode(console: Console, environment: Mapping[str, str] = os.environ
 
 
 def draw(console: Console, blocks: Iterable[Block], *, unicode: bool = True) -> None:
-    """Print the blocks, with an empty line between those of several lines."""
+    """Print the blocks, with an empty line between those of several lines, and no blanks at the end of a pipe's."""
+    if console.is_terminal:
+        _draw_all(console, blocks, unicode=unicode)
+        return
+    with console.capture() as captured:
+        _draw_all(console, blocks, unicode=unicode)
+    for line in captured.get().splitlines():
+        print(line.rstrip(), file=console.file)
+
+
+def _draw_all(console: Console, blocks: Iterable[Block], *, unicode: bool) -> None:
     before: Block | None = None
     for block in blocks:
         if before is not None and not (isinstance(before, Line) and isinstance(block, Line)):

@@ -46,9 +46,15 @@ def upload_files(
         "uploaded": [each.blob for each in new],
         "unchanged": [each.blob for each in uploads if each not in new],
     }
-    session.screen.show(document, [Line(f"{counted(len(new), 'file')} uploaded; the app looks within two minutes")])
+    session.screen.show(document, [Line(_done(new))])
     session.screen.hint(f"edgetrain why {pipeline} {uploads[-1].blob}")
     return True
+
+
+def _done(new: list[Upload]) -> str:
+    if not new:
+        return "nothing was uploaded: everything is there already"
+    return f"{counted(len(new), 'file')} uploaded; the app looks within two minutes"
 
 
 def _what_uploading_does(data: Data, uploads: list[Upload], new: list[Upload], there: dict[str, str]) -> str:
