@@ -73,7 +73,9 @@ class Health:
             trouble = why_it_ended(self._signs(revision, replica))
             return replace(release, state=ReleaseState.UNHEALTHY, trouble=trouble, final=True)
         if revision.health == "Unhealthy":
-            return replace(release, state=ReleaseState.UNHEALTHY, trouble=self._silent(revision, replica, None))
+            was_well = revision.name in self.passed or revision.weight > 0
+            state = ReleaseState.UNHEALTHY if was_well else ReleaseState.STARTING
+            return replace(release, state=state, trouble=self._silent(revision, replica, None))
         return release
 
     def _scored(self, revision: Revision, release: ObservedRelease) -> ObservedRelease:
@@ -117,7 +119,8 @@ class Health:
             oom_killed=_OUT_OF_MEMORY in details,
         )
         log = self.apps.last_log(revision, replica) if replica else ""
-        return Signs(container=container, exit_code=int(code) if code.isdigit() else None, log=log, target=self.target)
+        exit_code = int(code) if code.isdigit() else None
+        return Signs(container=container, exit_code=exit_code, log=log, target=self.target, planned=True)
 
     def _status(self, revision: Revision) -> int | None:
         try:

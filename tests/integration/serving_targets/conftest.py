@@ -222,7 +222,7 @@ def fulfilled(serving: Serving, plan: ServingPlan) -> bool:
     )
 
 
-@pytest.fixture(params=["container_apps"])
+@pytest.fixture(params=["vm", "container_apps"])
 def place(request: pytest.FixtureRequest) -> Iterator[Place]:
     machinery: Machinery = request.getfixturevalue({"container_apps": "cloud", "vm": "hub"}[request.param])
     name = re.sub(r"[^a-z0-9]+", "-", request.node.originalname.removeprefix("test_"))[:28].strip("-")
