@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 # are mostly waited out, so that another group beside them costs next to nothing.
 STACKS = {
     "test_faults.py": "outages",
+    "test_hands.py": "outages",
     "test_many_drops.py": "dying hosts",
     "test_killed_anywhere.py": "dying hosts",
     "test_bad_events.py": "one story",
