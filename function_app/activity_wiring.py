@@ -16,7 +16,7 @@ import azure.durable_functions as df
 from function_app.composition import Services
 from shared import contracts as c
 from shared import messages as m
-from shared.errors import PermanentError
+from shared.errors import Code, PermanentError
 from shared.values.wire import from_wire
 
 log = logging.getLogger(__name__)
@@ -184,32 +184,30 @@ def build_image(command: m.BuildImage, s: Services) -> m.BuiltImage:
     )
 
 
-@_body_of(c.START_CANDIDATE)
-def start_candidate(rollout: m.Rollout, s: Services) -> m.Candidate:
-    from activities.start_candidate import start_candidate as body
+def _begun_by_an_older_app() -> PermanentError:
+    """Roll-outs that were under way before there were plans end here; what serves goes on serving."""
+    reason = "this roll-out was begun by an older version of the app; start the run again, with force"
+    return PermanentError(reason, code=Code.CANDIDATE_FAILED)
 
-    return body(rollout, vms=s.vms)
+
+@_body_of(c.START_CANDIDATE)
+def start_candidate(_: m.Rollout, __: Services) -> m.Candidate:
+    raise _begun_by_an_older_app()
 
 
 @_body_of(c.VERIFY_CANDIDATE)
-def verify_candidate(step: m.CandidateStep, s: Services) -> m.Done:
-    from activities.verify_candidate import verify_candidate as body
-
-    return body(step, vms=s.vms)
+def verify_candidate(_: m.CandidateStep, __: Services) -> m.Done:
+    raise _begun_by_an_older_app()
 
 
 @_body_of(c.SWITCH_TRAFFIC)
-def switch_traffic(step: m.CandidateStep, s: Services) -> m.Release:
-    from activities.switch_traffic import switch_traffic as body
-
-    return body(step, vms=s.vms)
+def switch_traffic(_: m.CandidateStep, __: Services) -> m.Release:
+    raise _begun_by_an_older_app()
 
 
 @_body_of(c.REMOVE_CANDIDATE)
-def remove_candidate(step: m.CandidateStep, s: Services) -> m.Done:
-    from activities.remove_candidate import remove_candidate as body
-
-    return body(step, vms=s.vms)
+def remove_candidate(_: m.CandidateStep, __: Services) -> m.Done:
+    raise _begun_by_an_older_app()
 
 
 @_body_of(c.APPLY_PLAN)

@@ -1,11 +1,8 @@
 """Build the messages of a run (training order, judgement, lineage, roll-out) from its request and its record. Pure."""
 
-from dataclasses import replace
-
 from shared.decisions.promotion.judgement import Challenger, judge
 from shared.decisions.promotion.judgement_by_record import judge_by_record
 from shared.messages import (
-    DELIVERY_SCHEMA,
     FAIR_COMPARISON_SCHEMA,
     PLANNED_ROLLOUT,
     SEALED_SCHEMA,
@@ -91,19 +88,17 @@ def lineage_of(request: RunRequest, record: RunRecord) -> Lineage:
 
 
 def rollout_to(target: TargetPlan, request: RunRequest, record: RunRecord) -> Rollout:
-    """The roll-out of the run's image to one target. Runs of schemas before the delivery by plans go as they began."""
-    rollout = Rollout(
+    """The roll-out of the run's image to one target; by plans also for runs that were admitted before there were any.
+
+    These have the default rule: nobody has to approve, and all traffic moves at once.
+    """
+    rule = request.plan.delivery
+    return Rollout(
         run_id=request.run_id,
         pipeline=request.pipeline,
         target=target.name,
         image=record.image or "",
         health_seconds=target.health_seconds,
-    )
-    if request.schema < DELIVERY_SCHEMA:
-        return rollout
-    rule = request.plan.delivery
-    return replace(
-        rollout,
         schema=PLANNED_ROLLOUT,
         strategy=rule.strategy,
         approval=rule.approval,
