@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import yaml
 
 from benchmarks.report import Row
 from shared.messages import (
     BuiltImage,
-    Candidate,
-    Done,
     RegisteredModel,
-    Release,
     ReplyTo,
 )
 from tests.simulation.world import World
@@ -28,16 +26,13 @@ from tests.support.arrivals import a_pipeline
 
 PIPELINE = "breast-cancer"
 TRAINING = timedelta(minutes=10)
-MOST_EXECUTIONS, MOST_IDLE = 40, 60
+MOST_EXECUTIONS, MOST_WITH_CANARY, MOST_IDLE = 42, 70, 60
+CANARY = {"steps": [5, 25, 50], "soak_seconds": 300}
 WATCH_EVERY = timedelta(minutes=2)
 IMAGE = "registry.example/models/breast-cancer@sha256:" + "ab" * 32
 _ANSWERS = {
     "register_model": RegisteredModel(name=PIPELINE, version="1"),
     "build_image": BuiltImage(repository="models/breast-cancer", digest="sha256:" + "ab" * 32, reference=IMAGE),
-    "start_candidate": Candidate(name="candidate", colour="green", port=5001),
-    "verify_candidate": Done(),
-    "switch_traffic": Release(endpoint="http://hub-vm:8080"),
-    "remove_candidate": Done(),
 }
 
 
@@ -70,6 +65,7 @@ def run() -> list[Row]:
     return [
         _row("a run with a ten-minute training, started by a file", _by_a_file(), MOST_EXECUTIONS),
         _row("a run with a ten-minute training, asked for by a message", _by_a_message(), MOST_EXECUTIONS),
+        _row("a run with a canary of three steps of five minutes", _with_a_canary(), MOST_WITH_CANARY),
         _row("an idle hour, two pipelines", _idle_hour(), MOST_IDLE),
     ]
 
@@ -86,7 +82,7 @@ def _row(what: str, bill: Bill, most: int) -> Row:
 
 
 @contextmanager
-def _world(*pipelines: str) -> Iterator[World]:
+def _world(*pipelines: str, strategy: dict[str, Any] | None = None) -> Iterator[World]:
     """A world with data in every pipeline's container, of which nobody was told."""
     with TemporaryDirectory(prefix="run-bill-") as folder:
         files = Path(folder) / "pipelines"
@@ -95,6 +91,9 @@ def _world(*pipelines: str) -> Iterator[World]:
             values = a_pipeline(name, container=name).model_dump(mode="json", exclude_none=True)
             values["train"]["expected_seconds"] = TRAINING.total_seconds()
             values["judge"]["floor"] = 0.1
+            if strategy:
+                values["deliver"]["strategy"] = strategy
+                values["judge"]["margin"] = -0.01  # as good as the model before is enough
             (files / f"{name}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
         world = World(files, Path(folder) / "hub.sqlite", answers=_ANSWERS)
         world.driver.takes = TRAINING
@@ -128,6 +127,21 @@ def _by_a_message() -> Bill:
         return bill
 
 
+def _with_a_canary() -> Bill:
+    """The second run of a pipeline: the first one has nothing to be held against."""
+    with _world(PIPELINE, strategy=CANARY) as world:
+        world.deliver([world.upload(PIPELINE, "landing/part-1.csv")])
+        _until_promoted(world)
+        event = world.upload(PIPELINE, "landing/part-2.csv")
+        before = _bill(world)
+        world.deliver([event])
+        bill = _until_promoted(world, runs=2) - before
+        _check(bill)
+        run = world.ledger.runs.list_runs([PIPELINE]).items[0]
+        assert len(run.targets[0].canary) == len(CANARY["steps"]), f"there was no whole canary: {run.targets}"
+        return bill
+
+
 def _check(bill: Bill) -> None:
     """A whole run cannot have cost less than one of each."""
     assert min(bill.executions, bill.turns, bill.history_rows, bill.tables, bill.blobs, bill.events) > 0, bill
@@ -153,13 +167,13 @@ def _idle_hour() -> Bill:
         return bill
 
 
-def _until_promoted(world: World) -> Bill:
-    for _ in range(int(timedelta(minutes=15).total_seconds())):
+def _until_promoted(world: World, runs: int = 1) -> Bill:
+    for _ in range(int(timedelta(minutes=40).total_seconds())):
         world.advance(timedelta(seconds=1))
-        runs = world.ledger.runs.list_runs([PIPELINE]).items
+        found = world.ledger.runs.list_runs([PIPELINE]).items
         world.tables.table("runs").requests -= 1  # ours, not the app's
-        if runs and runs[0].outcome is not None:
-            assert runs[0].outcome == "promoted", runs[0].reason
+        if len(found) == runs and found[0].outcome is not None:
+            assert found[0].outcome == "promoted", found[0].reason
             world.advance(timedelta(seconds=1))
             return _bill(world)
     raise AssertionError("the run has not ended")

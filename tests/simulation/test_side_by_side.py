@@ -10,11 +10,8 @@ import yaml
 
 from shared.messages import (
     BuiltImage,
-    Candidate,
-    Done,
     Outcome,
     RegisteredModel,
-    Release,
     RunRecord,
     delivery_of,
 )
@@ -27,9 +24,6 @@ NAME = "breast-cancer"
 DELIVERED = {
     "register_model": RegisteredModel(name="m", version="1"),
     "build_image": BuiltImage(repository="r", digest="sha256:1", reference="r@sha256:1"),
-    "start_candidate": Candidate(name="c", colour="blue", port=1),
-    "verify_candidate": Done(),
-    "switch_traffic": Release(endpoint="http://vm"),
 }
 QUALITY = {"better": 0.95, "worse": 0.93, "none": 0.1}  # the last: what the reconciler finds by itself
 

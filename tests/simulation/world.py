@@ -28,7 +28,7 @@ from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger import Ledger
 from shared.contracts import ACTIVITIES, accepted
 from shared.errors import TransientError
-from shared.messages import AdmissionRequest, Cause, Preview, ReplyTo, RunEvent, RunRecord
+from shared.messages import AdmissionRequest, Cause, KnownImage, Preview, ReplyTo, RunEvent, RunRecord
 from shared.pipelines import Pipelines
 from shared.training_driver import TrainingJob
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
@@ -38,6 +38,7 @@ from tests.support.arrivals import a_blob_created
 from tests.support.image_registry import AnyImage
 from tests.support.jobs import MemoryJobs
 from tests.support.memory_tables import MemoryTables
+from tests.support.scripted_target import ScriptedTarget
 from tests.unit.functions_host.durable.harness import Clock, Host, SdkInvoker, hosted
 
 Answer = TypeVar("Answer")
@@ -91,7 +92,9 @@ class _CountingInvoker(SdkInvoker):
 class WorldServices(Services):
     """The app's own composition root, with what lies outside put in its place."""
 
-    def __init__(self, folder: Path, tables: MemoryTables, blobs: MemoryBlobs, driver: MemoryDriver) -> None:
+    def __init__(
+        self, folder: Path, tables: MemoryTables, blobs: MemoryBlobs, driver: MemoryDriver, targets: "Targets"
+    ) -> None:
         self.compute = SimpleNamespace(slots=1)
         self.outbox = Outbox()
         self.__dict__ |= {
@@ -104,6 +107,7 @@ class WorldServices(Services):
             "dependency_images": AnyImage(),
             "announcements": self.outbox,
             "results": self.outbox,
+            "targets": targets,
         }
 
 
@@ -124,6 +128,26 @@ class Outbox:
         self.answered.append((message_id(answer), answer.kind.value))
 
 
+class Targets:
+    """The targets, for each pipeline a scripted one in the world's time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._scripted: dict[tuple[str, str], ScriptedTarget] = {}
+
+    def of(self, name: str, pipeline: str) -> ScriptedTarget:
+        """What the target runs for a pipeline, as it is now."""
+        scripted = self._scripted.setdefault((name, pipeline), ScriptedTarget(name, pipeline, now=self._clock.now()))
+        scripted.wait(max(0.0, (self._clock.now() - scripted.now).total_seconds()))
+        return scripted
+
+    def open(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(
+            apply=lambda plan: self.of(name, plan.pipeline).apply(plan),
+            observe=lambda pipeline: self.of(name, pipeline).observe(pipeline),
+        )
+
+
 @dataclass
 class World:
     """Everything there is. Times, losses, deaths and repeats are the caller's to choose."""
@@ -141,7 +165,8 @@ class World:
     def __post_init__(self) -> None:
         self.blobs = MemoryBlobs(self.clock)
         self.driver = MemoryDriver(self.clock, spoiled=self._is_spoiled)
-        self.services = WorldServices(self.folder, self.tables, self.blobs, self.driver)
+        self.targets = Targets(self.clock)
+        self.services = WorldServices(self.folder, self.tables, self.blobs, self.driver, self.targets)
         self._events = 0
         self._start()
 
@@ -240,6 +265,10 @@ class World:
         self._stop()
         self.runner.close()
 
+    def _know_image(self, lineage: dict[str, Any], reference: str) -> None:
+        run_id, pipeline = lineage["run_id"], lineage["pipeline"]
+        self.ledger.built_images.keep(KnownImage(run_id=run_id, pipeline=pipeline, reference=reference))
+
     def _is_spoiled(self, job: TrainingJob) -> bool:
         return self.blobs.lists_bad_data(json.loads(job.order)["manifest"])
 
@@ -262,6 +291,8 @@ class World:
             self.executions[name] += 1
             self.fault(name, "before")
             answer = accepted(self.answers[name]) if name in self.answers else body(command)
+            if name == "build_image" and name in self.answers:
+                self._know_image(command["lineage"], answer["value"]["reference"])
             self.fault(name, "after")
             return answer
 

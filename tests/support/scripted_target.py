@@ -83,6 +83,7 @@ class ScriptedTarget:
     name: str = "hub-vm"
     pipeline: str = "breast-cancer"
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
+    otherwise: Behaviour = field(default_factory=Behaviour)  # of releases that are not named
     requests_per_second: float = 20.0
     lag: float = 0.0  # seconds until traffic follows a plan
     now: datetime = START
@@ -178,7 +179,7 @@ class ScriptedTarget:
             raise TransientError("no route to host")
 
     def _behaviour(self, run_id: str) -> Behaviour:
-        return self.behaviours.setdefault(run_id, Behaviour())
+        return self.behaviours.setdefault(run_id, replace(self.otherwise))
 
     def _state(self, run_id: str, running: _Running) -> ReleaseState:
         how, age = self._behaviour(run_id), (self.now - running.since).total_seconds()

@@ -24,7 +24,9 @@ from shared.messages import (
 )
 
 LOOKS = 4
-"""In each step, and while the new release is watched."""
+"""In each step of a canary."""
+WATCH_EVERY = 30.0
+"""Seconds between the looks at a release that has all of the traffic; the last one is when its time is over."""
 SELDOM, OFTEN = 300.0, 1.0  # seconds between looks
 
 
@@ -66,10 +68,10 @@ def is_over(state: RolloutState, seconds: float, now: datetime) -> bool:
     return seconds_since(state.settled_at, now) >= seconds
 
 
-def next_look(state: RolloutState, seconds: float, now: datetime) -> float:
+def next_look(state: RolloutState, seconds: float, now: datetime, *, every: float | None = None) -> float:
     """Seconds until the next look during ``seconds`` in all."""
     left = seconds - seconds_since(state.settled_at, now)
-    return max(min(max(OFTEN, seconds / LOOKS), SELDOM, left), 0.2)
+    return max(min(max(OFTEN, every or seconds / LOOKS), SELDOM, left), 0.2)
 
 
 def kind_of(found: CanaryVerdict) -> FailureKind:

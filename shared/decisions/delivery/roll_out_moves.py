@@ -12,7 +12,7 @@ APPLY_EVERY = 3
 """A plan that is not seen is given again at every third look."""
 ILL_LOOK = 3.0
 """Seconds until a release that is ill, and gets traffic, is looked at again."""
-_SOON, _LATEST, _GROWTH = 1.0, 10.0, 1.6  # seconds until the next look
+_SOON, _LATEST, _GROWTH = 2.0, 10.0, 1.5  # seconds until the next look
 
 
 @dataclass(frozen=True, slots=True)

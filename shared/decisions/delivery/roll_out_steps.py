@@ -238,7 +238,7 @@ def _watching(at: Moment, state: RolloutState) -> Step:
     if canary_steps.is_over(state, seconds, at.now):
         return succeeded(at.rollout, state)
     state = replace(state, phase=RolloutPhase.WATCHING)
-    return state, Look(canary_steps.next_look(state, seconds, at.now))
+    return state, Look(canary_steps.next_look(state, seconds, at.now, every=canary_steps.WATCH_EVERY))
 
 
 def _returning(at: Moment, state: RolloutState, serving: Serving) -> Step:
