@@ -14,14 +14,16 @@ from datetime import UTC, datetime
 
 from function_app import activity_wiring
 from function_app.composition import Services
+from shared.decisions.delivery import plans
 from shared.decisions.promotion.judgement import Challenger, judge
 from shared.messages import (
     AdmissionRequest,
+    ApplyPlan,
     BuildImage,
-    CandidateStep,
     Cause,
     ChampionQuery,
     Lineage,
+    ObserveTarget,
     Outcome,
     RegisterModel,
     Rollout,
@@ -99,15 +101,12 @@ def _run(run: RunRequest, services: Services) -> None:
         metrics=trained.metrics,
     )
     created = trained.ended_at or run.requested_at
+    target = run.plan.targets[0].name
     registered = activity_wiring.register_model(RegisterModel(lineage=lineage, model_path=trained.model_path), services)
     image = activity_wiring.build_image(
         BuildImage(lineage=lineage, model_path=trained.model_path, created_at=created), services
     )
-    target = run.plan.targets[0]
-    rollout = Rollout(run_id=run.run_id, pipeline=run.pipeline, target=target.name, image=image.reference)
-    step = CandidateStep(rollout=rollout, candidate=activity_wiring.start_candidate(rollout, services))
-    activity_wiring.verify_candidate(step, services)
-    activity_wiring.switch_traffic(step, services)
+    _roll_out(Rollout(run_id=run.run_id, pipeline=run.pipeline, target=target, image=image.reference), services)
     record = replace(
         first_record(run, reason=judgement.reason),
         outcome=Outcome.PROMOTED,
@@ -118,6 +117,20 @@ def _run(run: RunRequest, services: Services) -> None:
         image=image.reference,
     )
     activity_wiring.record_run(record, services)
+
+
+def _roll_out(rollout: Rollout, services: Services) -> None:
+    """The plans of a roll-out without steps, each seen to be fulfilled; looked at as often as it can be."""
+    query = ObserveTarget(target=rollout.target, pipeline=rollout.pipeline)
+    found = activity_wiring.observe_target(query, services)
+    before = plans.found(found, run_id=rollout.run_id, champion=None)
+    for weight in (0, 100):
+        plan = plans.with_candidate(before, plans.candidate_of(rollout, weight))
+        while True:
+            activity_wiring.apply_plan(ApplyPlan(plan=replace(plan, based_on=""), by=rollout.run_id), services)
+            seen = activity_wiring.observe_target(query, services)
+            if plans.runs(seen, plan) and plans.is_healthy(seen, rollout.run_id):
+                break
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from tests.support.arrivals import a_pipeline
 PIPELINE = "breast-cancer"
 TRAINING = timedelta(minutes=10)
 MOST_EXECUTIONS, MOST_WITH_CANARY, MOST_IDLE = 42, 70, 60
-CANARY = {"steps": [5, 25, 50], "soak_seconds": 300}
+STEPS = [5, 25, 50]
 WATCH_EVERY = timedelta(minutes=2)
 IMAGE = "registry.example/models/breast-cancer@sha256:" + "ab" * 32
 _ANSWERS = {
@@ -129,7 +129,7 @@ def _by_a_message() -> Bill:
 
 def _with_a_canary() -> Bill:
     """The second run of a pipeline: the first one has nothing to be held against."""
-    with _world(PIPELINE, strategy=CANARY) as world:
+    with _world(PIPELINE, strategy={"steps": STEPS, "soak_seconds": 300}) as world:
         world.deliver([world.upload(PIPELINE, "landing/part-1.csv")])
         _until_promoted(world)
         event = world.upload(PIPELINE, "landing/part-2.csv")
@@ -138,7 +138,7 @@ def _with_a_canary() -> Bill:
         bill = _until_promoted(world, runs=2) - before
         _check(bill)
         run = world.ledger.runs.list_runs([PIPELINE]).items[0]
-        assert len(run.targets[0].canary) == len(CANARY["steps"]), f"there was no whole canary: {run.targets}"
+        assert len(run.targets[0].canary) == len(STEPS), f"there was no whole canary: {run.targets}"
         return bill
 
 

@@ -32,9 +32,9 @@ POINTS = (
     ("collect_training", RUNNING),
     ("register_model", RUNNING),
     ("build_image", EFFECT),
-    ("start_candidate", RUNNING),
-    ("verify_candidate", RUNNING),
-    ("switch_traffic", EFFECT),
+    ("apply_plan", RUNNING),
+    ("observe_target", RUNNING),
+    ("apply_plan", EFFECT),
     ("record_run", RUNNING),
 )
 
@@ -149,7 +149,8 @@ def reached(stack: Stack, store: HostStore, activity: str, moment: str) -> bool:
     if moment == RUNNING:
         return store.running(activity) or store.answered(activity)
     if moment == EFFECT:
-        return bool(store.running(activity) and EFFECTS[activity](stack, run_of(store))) or store.answered(activity)
+        begun = store.running(activity) or store.answered(activity)
+        return bool(begun and EFFECTS[activity](stack, run_of(store)))
     return store.answered(activity)
 
 
@@ -180,5 +181,5 @@ def switches_to(stack: Stack, run_id: str) -> int:
 EFFECTS: dict[str, Callable[[Stack, str], Any]] = {
     "submit_training": lambda stack, run_id: trainings(stack.endpoints).get(run_id),
     "build_image": image_of,
-    "switch_traffic": switches_to,
+    "apply_plan": switches_to,
 }

@@ -16,7 +16,13 @@ import pytest
 from function_app import workflows
 from local_stack.functions_host.durable.history import EventType, as_played, orchestrator_request
 from local_stack.functions_host.durable.interfaces import HubOptions
-from shared.messages import FAIR_COMPARISON_SCHEMA, QUEUE_SCHEMA, SEALED_SCHEMA
+from shared.messages import (
+    DELIVERY_SCHEMA,
+    FAIR_COMPARISON_SCHEMA,
+    PLANNED_ROLLOUT,
+    QUEUE_SCHEMA,
+    SEALED_SCHEMA,
+)
 
 FOLDER = Path(__file__).parent / "histories"
 HISTORIES = sorted(FOLDER.rglob("*.json"))
@@ -46,7 +52,7 @@ Scheduled = list[tuple[str, str]]
 TIMER_STEP = ("timer", "")
 
 
-NOT_YET = {"reach_goal", "roll_target_back", "retire_from_targets"}
+NOT_YET = {"roll_target_back", "retire_from_targets"}
 """Orchestrations of which no run was recorded yet."""
 
 
@@ -60,7 +66,14 @@ def test_runs_of_every_schema_are_among_them() -> None:
     """It is what the flow branches on; while runs of older ones may be under way, these must replay."""
     requests = [started_with(read(path)) for path in HISTORIES if path.name.split(".")[1] == "retrain_model"]
 
-    assert {request["schema"] for request in requests} == {1, QUEUE_SCHEMA, FAIR_COMPARISON_SCHEMA, SEALED_SCHEMA}
+    every = {1, QUEUE_SCHEMA, FAIR_COMPARISON_SCHEMA, SEALED_SCHEMA, DELIVERY_SCHEMA}
+    assert {request["schema"] for request in requests} == every
+
+
+def test_roll_outs_from_before_and_by_plans_are_among_them() -> None:
+    inputs = [started_with(read(path)) for path in HISTORIES if path.name.split(".")[1] == "roll_out"]
+
+    assert {rollout["schema"] for rollout in inputs} == {1, PLANNED_ROLLOUT}
 
 
 @pytest.mark.parametrize("path", HISTORIES, ids=name_of)

@@ -142,10 +142,10 @@ class Recorder:
 
     @contextmanager
     def losing_the_candidate(self) -> Iterator[None]:
-        """Meanwhile the candidate is removed from the VM while it is verified."""
+        """Meanwhile the candidate is removed from the VM while it is waited for."""
 
         def lose() -> None:
-            wait_until(lambda: self._store.running("verify_candidate"), "a candidate")
+            wait_until(lambda: self._store.answered("apply_plan"), "a candidate")
             (run_id,) = self._store.instances("retrain_model")
             self._remove_container(run_id)
 

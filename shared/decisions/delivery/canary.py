@@ -118,7 +118,8 @@ def in_words(step: CanaryStep) -> str:
                 f" before {step.stable_latency_ms or 0:.0f} ms"
             )
         case CanaryVerdict.INCONCLUSIVE:
-            return f"at {step.weight} % of the traffic only {step.requests} requests reached it, too few to judge it"
+            how_many = f"only {step.requests} requests" if step.requests else "no request"
+            return f"at {step.weight} % of the traffic {how_many} reached it, too few to judge it"
         case _:
             return f"at {step.weight} % of the traffic {theirs}, and {ours}"
 

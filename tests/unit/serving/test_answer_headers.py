@@ -13,7 +13,7 @@ from shared.serving.answer_headers import (
     show_headers_command,
 )
 from shared.serving.slots import Colour
-from tests.support.fake_vm import a_slot
+from tests.support.slots import a_slot
 
 RELEASE = PlannedRelease(run_id="p-1", image="i", weight=100, model="pumps", version="3")
 KEYS = st.from_regex(r"(blue|green)\.(run|model|version)", fullmatch=True)

@@ -21,7 +21,7 @@ from shared.serving.haproxy import (
     weight_command,
 )
 from shared.serving.slots import Colour, Deployment
-from tests.support.fake_vm import a_slot
+from tests.support.slots import a_slot
 
 # As HAProxy 2.6 answers, with most columns left out.
 HEADER = "# pxname,svname,qcur,qmax,scur,smax,slim,stot,status,weight,"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.messages.serving import PlannedRelease, ServingPlan
 from shared.serving.slots import SWITCHES_KEPT, Colour, Deployment, Slot, parse_slot, slot_path, slot_text
-from tests.support.fake_vm import a_slot
+from tests.support.slots import a_slot
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
