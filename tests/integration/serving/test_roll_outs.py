@@ -1,0 +1,172 @@
+"""Roll-outs by the machine that decides them, on a real VM with sshd, podman, HAProxy and a registry, under load."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.clients.serving_vm import ServingVm
+from shared.clients.vm_haproxy import HaproxyRuntime
+from shared.decisions.delivery.roll_out_events import Action, Applied, Apply, Began, Event, Failed, Finish, Look, Looked
+from shared.decisions.delivery.roll_out_steps import advance
+from shared.errors import PermanentError, TransientError
+from shared.messages import (
+    PLANNED_ROLLOUT,
+    CanaryVerdict,
+    PlannedRelease,
+    Rollout,
+    RolloutPhase,
+    RolloutState,
+    Strategy,
+    TargetResult,
+)
+from tests.support.serving_place import SMALL, Place, hammering
+
+STRATEGY = Strategy(steps=(20, 60), soak_seconds=4, least_requests=10, watch_seconds=2)
+GOOD_FOR_ONE = {"request": {"data": [1]}, "response": {"version": 2, "sum": 1}}
+Meanwhile = Callable[[RolloutState, Action], None]
+
+
+def a_rollout(place: Place, release: PlannedRelease, strategy: Strategy = STRATEGY) -> Rollout:
+    return Rollout(
+        run_id=release.run_id,
+        pipeline=place.pipeline,
+        target="vm",
+        image=release.image,
+        health_seconds=60,
+        schema=PLANNED_ROLLOUT,
+        strategy=strategy,
+        resources=SMALL,
+        model=release.model,
+        version=release.version,
+    )
+
+
+def rolled_out(place: Place, rollout: Rollout, meanwhile: Meanwhile = lambda _state, _action: None) -> TargetResult:
+    """As the orchestration does it, in real time; errors are not retried between the looks."""
+    state = RolloutState()
+    happened: Event = Began()
+    for _ in range(500):
+        state, action = advance(rollout, state, happened, datetime.now(UTC))
+        meanwhile(state, action)
+        if isinstance(action, Finish):
+            return action.result
+        try:
+            if isinstance(action, Look):
+                time.sleep(min(action.after, 2.0))
+                happened = Looked(place.observe())
+            elif isinstance(action, Apply):
+                place.target.apply(action.plan)
+                happened = Applied()
+        except PermanentError as error:
+            happened = Failed(error.reason, None, error.code)
+        except TransientError as error:
+            happened = Failed(str(error))
+    raise AssertionError(f"it does not end: {state}")
+
+
+def test_a_canary_by_itself_without_failed_requests(place: Place) -> None:
+    place.fulfil(place.release(1, 100))
+    second = place.release(2)
+    with hammering(place.url) as clients:
+        result = rolled_out(place, a_rollout(place, second))
+
+    assert (result.deployed, clients.failed) == (True, [])
+    assert [step.verdict for step in result.canary] == [CanaryVerdict.PASSED, CanaryVerdict.PASSED]
+    assert all(step.requests >= 10 and step.stable_requests >= 10 for step in result.canary)
+    assert place.version() == 2
+
+
+def test_a_model_that_fails_under_traffic_is_taken_back_by_itself(place: Place) -> None:
+    first = place.release(1, 100)
+    place.fulfil(first)
+    second = place.release(2, smoke=GOOD_FOR_ONE, most=2)  # good for the sample; the clients' requests are larger
+    with hammering(place.url) as clients:
+        result = rolled_out(place, a_rollout(place, second))
+
+    assert (result.deployed, result.restored, result.phase) == (False, True, RolloutPhase.CANARY)
+    assert result.canary[-1].verdict.against
+    assert result.canary[-1].errors > 0
+    assert set(clients.versions) == {1}
+    assert [each.run_id for each in place.observe().releases] == [first.run_id]
+    assert clients.versions[-10:] == [1] * 10
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [({"dies": "no module named x"}, "no module named x"), ({"status": 500}, "score"), ({"port": 9}, "")],
+)
+def test_a_candidate_that_fails_leaves_the_traffic_where_it_was(
+    place: Place, behaviour: dict[str, Any], words: str
+) -> None:
+    first = place.release(1, 100)
+    place.fulfil(first)
+    second = place.release(2, **behaviour)
+    rollout = replace(a_rollout(place, second), health_seconds=8)
+    with hammering(place.url) as clients:
+        result = rolled_out(place, rollout)
+
+    assert (result.deployed, result.restored, result.phase) == (False, True, RolloutPhase.CANDIDATE)
+    assert words in result.reason
+    assert (clients.failed, set(clients.versions)) == ([], {1})
+    assert [each.run_id for each in place.observe().releases] == [first.run_id]
+
+
+BREAKS: dict[str, tuple[type, str]] = {
+    "pulling": (ServingVm, "pull"),
+    "writing the slot": (ServingVm, "save_slot"),
+    "starting the container": (ServingVm, "run_container"),
+    "writing the configuration": (HaproxyRuntime, "write_config"),
+    "setting a weight": (HaproxyRuntime, "set_weight"),
+    "bringing it in": (HaproxyRuntime, "bring_in"),
+    "taking it out": (HaproxyRuntime, "take_out"),
+    "removing a container": (ServingVm, "remove_container"),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", BREAKS)
+@pytest.mark.parametrize("phase", [RolloutPhase.CANDIDATE, RolloutPhase.CANARY, RolloutPhase.SWITCHING])
+def test_an_apply_that_breaks_off_anywhere_costs_no_request(
+    place: Place, monkeypatch: pytest.MonkeyPatch, point: str, phase: RolloutPhase
+) -> None:
+    place.fulfil(place.release(1, 100))
+    second = place.release(2)
+    broken: list[str] = []
+
+    def break_once(state: RolloutState, action: Action) -> None:
+        monkeypatch.undo()
+        if state.phase is phase and isinstance(action, Apply) and not broken:
+            broken.append(point)
+            where, name = BREAKS[point]
+
+            def gone(*_: object, **__: object) -> None:
+                raise TransientError("the connection is gone")
+
+            monkeypatch.setattr(where, name, gone)
+
+    with hammering(place.url) as clients:
+        result = rolled_out(place, a_rollout(place, second), break_once)
+
+    assert broken == [point]
+    assert (result.deployed, clients.failed, place.version()) == (True, [], 2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("phase", [RolloutPhase.CANDIDATE, RolloutPhase.CANARY, RolloutPhase.WATCHING])
+def test_a_reboot_is_nobodys_fault(place: Place, phase: RolloutPhase) -> None:
+    place.fulfil(place.release(1, 100))
+    rebooted: list[RolloutPhase] = []
+
+    def reboot(state: RolloutState, action: Action) -> None:
+        if state.phase is phase and isinstance(action, Look) and not rebooted:
+            rebooted.append(phase)
+            place.host.reboot(start_containers=True)
+
+    result = rolled_out(place, a_rollout(place, place.release(2)), reboot)
+    assert rebooted == [phase]
+    assert (result.deployed, place.version()) in {(True, 2), (False, 1)}
+    assert result.restored
