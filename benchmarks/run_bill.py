@@ -18,6 +18,7 @@ import yaml
 from benchmarks.report import Row
 from shared.messages import (
     BuiltImage,
+    Done,
     RegisteredModel,
     ReplyTo,
 )
@@ -26,13 +27,14 @@ from tests.support.arrivals import a_pipeline
 
 PIPELINE = "breast-cancer"
 TRAINING = timedelta(minutes=10)
-MOST_EXECUTIONS, MOST_WITH_CANARY, MOST_IDLE = 42, 70, 60
+MOST_EXECUTIONS, MOST_WITH_CANARY, MOST_IDLE = 43, 70, 60
 STEPS = [5, 25, 50]
 WATCH_EVERY = timedelta(minutes=2)
 IMAGE = "registry.example/models/breast-cancer@sha256:" + "ab" * 32
 _ANSWERS = {
     "register_model": RegisteredModel(name=PIPELINE, version="1"),
     "build_image": BuiltImage(repository="models/breast-cancer", digest="sha256:" + "ab" * 32, reference=IMAGE),
+    "issue_passport": Done(),
 }
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from shared.clients.image_trust import ImageTrust
     from shared.clients.ledger import Ledger
     from shared.clients.service_bus import TrainingResults
-    from shared.clients.serving_vm import ServingVms
     from shared.clients.smoke_samples import SmokeSamples
     from shared.deployment_target import DeploymentTargets
     from shared.pipelines import Pipelines
@@ -166,14 +165,6 @@ class Services:
         from shared.clients.smoke_samples import SmokeSamples
 
         return SmokeSamples(self.container_registry)
-
-    @cached_property
-    def vms(self) -> "ServingVms":
-        """The serving targets that are VMs, for roll-outs that began before targets took plans."""
-        from shared.clients.serving_targets import settings_of
-        from shared.clients.serving_vm import ServingVms
-
-        return ServingVms(lambda name: settings_of(name, self.settings.target(name)))
 
     @cached_property
     def announcements(self) -> "RunEventPublisher":

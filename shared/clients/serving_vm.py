@@ -1,12 +1,11 @@
 """A VM that serves models: the operations of the roll-out activities, over SSH, container engine and HAProxy."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, Final
 
-from shared.clients.ssh import SshSession, connected
+from shared.clients.ssh import SshSession
 from shared.clients.vm_containers import ContainerEngine, LoopbackHttp
 from shared.clients.vm_haproxy import HaproxyRuntime
 from shared.clients.vm_networks import ensure_network, remove_network
@@ -150,17 +149,3 @@ class ServingVm:
     def write_config(self, slot: Slot) -> None:
         """Write the slot's choice into HAProxy's configuration, so that it survives a restart."""
         self._haproxy.write_config(slot)
-
-
-class ServingVms:
-    """Opens serving VMs by the name of their target; ``lookup`` finds the settings of a name."""
-
-    def __init__(self, lookup: Callable[[str], VmSettings]) -> None:
-        self._lookup = lookup
-
-    @contextmanager
-    def open(self, target: str) -> Iterator[ServingVm]:
-        """A connection for the time of a ``with`` block."""
-        settings = self._lookup(target)
-        with connected(settings) as session:
-            yield ServingVm(session, settings)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shared.messages import Approval, BuiltImage, CanaryVerdict, Outcome, RegisteredModel, RunRecord
+from shared.messages import Approval, BuiltImage, CanaryVerdict, Done, Outcome, RegisteredModel, RunRecord
 from shared.pipelines import Pipelines
 from tests.simulation.world import LostAnswerError, World, world
 from tests.support.arrivals import a_pipeline
@@ -18,6 +18,7 @@ NAME = "breast-cancer"
 ANSWERS = {
     "register_model": RegisteredModel(name="m", version="1"),
     "build_image": BuiltImage(repository="r", digest="sha256:1", reference="r@sha256:1"),
+    "issue_passport": Done(),
 }
 TARGETS = [{"name": "hub-vm"}, {"name": "cloud"}]
 CANARY = {"steps": [10, 50], "soak_seconds": 60, "least_requests": 20, "watch_seconds": 10}

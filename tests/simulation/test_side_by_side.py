@@ -10,6 +10,7 @@ import yaml
 
 from shared.messages import (
     BuiltImage,
+    Done,
     Outcome,
     RegisteredModel,
     RunRecord,
@@ -24,6 +25,7 @@ NAME = "breast-cancer"
 DELIVERED = {
     "register_model": RegisteredModel(name="m", version="1"),
     "build_image": BuiltImage(repository="r", digest="sha256:1", reference="r@sha256:1"),
+    "issue_passport": Done(),
 }
 QUALITY = {"better": 0.95, "worse": 0.93, "none": 0.1}  # the last: what the reconciler finds by itself
 
