@@ -29,8 +29,8 @@ help: ## Show this list
 setup: .venv/.installed ## Install what is missing: Python packages, Azurite, Debian packages
 	@$(PY) -m local_stack.setup
 
-demo: setup ## Tell the whole story on this machine, from a file that lands to a model that answers
-	@$(PY) -m local_stack.demo
+demo: setup ## Tell the whole story on this machine, from a file that lands to a model that answers; FAST=1: a short one
+	@$(PY) -m local_stack.demo $(if $(FAST),--short)
 
 up: setup ## Start the local stack and leave it running; .local/endpoints.json says where everything is
 	@$(PY) -m local_stack up --detach

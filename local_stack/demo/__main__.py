@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.terminal import heed_interrupts
+from local_stack.demo.delivery import deliver_with_care
 from local_stack.demo.naive import ROOT_SETTING, prepare_naive, write_app_root
 from local_stack.demo.screen import Screen
 from local_stack.demo.story import Story
@@ -26,7 +27,7 @@ def main() -> int:
     screen = Screen()
     began = time.monotonic()
     try:
-        summary = _tell(screen, arguments.state, arguments.cache)
+        summary = _tell(screen, arguments.state, arguments.cache, short=arguments.short)
     except KeyboardInterrupt:
         screen.say("stopped; nothing is left running")
         return 130
@@ -43,10 +44,13 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local_stack.demo", description=__doc__)
     parser.add_argument("--state", type=Path, default=Path(".local/demo"), help="wiped first (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=Path(".local/cache"), help="kept between runs")
+    parser.add_argument(
+        "--short", action="store_true", help="without approval, canary, roll-back and the naive scripts"
+    )
     return parser.parse_args()
 
 
-def _tell(screen: Screen, state: Path, cache: Path) -> dict[str, Any]:
+def _tell(screen: Screen, state: Path, cache: Path, *, short: bool) -> dict[str, Any]:
     with screen.showing():
         if state.exists():
             with screen.step("wipe what the last demo left"):
@@ -55,6 +59,8 @@ def _tell(screen: Screen, state: Path, cache: Path) -> dict[str, Any]:
         app_root = state.resolve() / "app"
         with screen.step("start the local stack") as step:
             write_app_root(app_root)
+            if not short:
+                deliver_with_care(app_root)
             settings = {ROOT_SETTING: str(app_root)}
             stack = Stack.start(
                 state, cache=cache, progress=lambda text: screen.note(step, text), app_settings=settings
@@ -67,8 +73,9 @@ def _tell(screen: Screen, state: Path, cache: Path) -> dict[str, Any]:
                     cache=cache,
                     progress=lambda text, step=step: screen.note(step, text),  # type: ignore[misc]
                 )
-                prepare_naive(stack.endpoints, app_root, cache)
-            story = Story(screen, stack.endpoints, stack.state)
+                if not short:
+                    prepare_naive(stack.endpoints, app_root, cache)
+            story = Story(screen, stack.endpoints, stack.state, app_root, short)
             summary = story.tell()
             story.show_places()
         finally:

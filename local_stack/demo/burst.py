@@ -1,13 +1,13 @@
 """A burst of small files, whose events come twice, out of order, and in part not at all, becomes one run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from local_stack.app_client import Landed, deadline, land_all
 from local_stack.demo.cast import PIPELINE, Cast
 from local_stack.demo.expectations import expect
-from local_stack.demo.runs import Run, follow_new_run, known_runs
+from local_stack.demo.runs import Run, known_runs
 from local_stack.demo.screen import Step
 
 CHAOS: Final[dict[str, float]] = {"seed": 7, "drop": 0.1, "duplicates": 1, "shuffle": 1.5}
@@ -32,12 +32,15 @@ class Burst:
         return {"files": events, "events_lost": len(self.lost), "deliveries": self.deliveries, "runs": 1}
 
 
-def land_burst(cast: Cast, step: Step, files: Mapping[str, bytes]) -> Burst:
-    """Upload the files while their events are on their way, and expect one promoted run over all of them."""
+def land_burst(cast: Cast, step: Step, files: Mapping[str, bytes], *, follow: Callable[..., Run]) -> Burst:
+    """Upload the files while their events are on their way, and expect one promoted run over all of them.
+
+    ``follow``: called as :func:`local_stack.demo.runs.follow_run` for that run.
+    """
     known, before = known_runs(cast), cast.agent.deliveries()
     _land_and_tell(cast, step, files)
     cast.screen.note(step, "settling: waiting until no more files come")
-    run = follow_new_run(cast, step, known, expected="promoted")
+    run = follow(cast, step, cast.app.wait_for_new_run(PIPELINE, known), expected="promoted")
     after = cast.agent.wait_until_delivered()
     happened = {name: after[name] - before[name] for name in ("matched", "lost", "delivered")}
     arrivals = _judged_arrivals(cast)

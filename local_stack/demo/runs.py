@@ -52,7 +52,11 @@ def fire_until_new_run(cast: Cast, known: set[str]) -> None:
 
 def follow_new_run(cast: Cast, step: Step, known: set[str], *, expected: str) -> Run:
     """Wait for a run that is not among ``known``, show what it does, and expect an outcome of it."""
-    run_id = cast.app.wait_for_new_run(PIPELINE, known)
+    return follow_run(cast, step, cast.app.wait_for_new_run(PIPELINE, known), expected=expected)
+
+
+def follow_run(cast: Cast, step: Step, run_id: str, *, expected: str) -> Run:
+    """Show what a run does until it has ended, and expect an outcome of it."""
     stages = Stages()
     run = cast.app.wait_for_outcome(run_id, seen=lambda seen: cast.screen.note(step, stages.see(seen)))
     expect(run["outcome"] == expected, f"run {run_id} ended as {run['outcome']}: {run['reason']}")

@@ -1,7 +1,8 @@
-"""The story: data lands three times; two versions go live, the bad batch does not; and whoever asks gets an answer."""
+"""The story: data lands three times; two versions go live, what fails does not; and whoever asks gets an answer."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,12 @@ from typing import Any
 import requests
 
 from local_stack.app_client import Endpoints, Landed, land, land_all
-from local_stack.demo import naive, questions
+from local_stack.demo import delivery, naive, questions
 from local_stack.demo.burst import CHAOS, Burst, land_burst
 from local_stack.demo.cast import PIPELINE, Cast, gathered
 from local_stack.demo.expectations import expect
-from local_stack.demo.runs import Run, fire_until_new_run, follow_new_run, known_runs
-from local_stack.demo.screen import Screen
+from local_stack.demo.runs import Run, fire_until_new_run, follow_new_run, follow_run, known_runs
+from local_stack.demo.screen import Screen, Step
 from local_stack.demo.traffic import SteadyClient
 from local_stack.demo_data import DataStory, breast_cancer_burst
 from local_stack.files import read_object
@@ -27,6 +28,8 @@ class Story:
     screen: Screen
     endpoints: Endpoints
     state: Path
+    app_root: Path
+    short: bool = False
     runs: list[Run] = field(default_factory=list)
     failed_requests: int = 0
     predictions_checked: int = 0
@@ -44,8 +47,11 @@ class Story:
                 cast.agent.subscribe()
             asked["why"] = questions.ask_why(cast, burst)
             self._second(cast, data)
+            if not self.short:
+                asked |= self._deliver(cast, data)
             self._bad(cast, data)
-            asked["naive"] = naive.tell(cast, self.state)
+            if not self.short:
+                asked["naive"] = naive.tell(cast, self.state)
         expect([run["version"] for run in self.runs[:2]] == ["1", "2"], "the versions are not 1 and 2")
         return {
             "demo": "ok",
@@ -74,7 +80,7 @@ class Story:
         land(self.endpoints, PIPELINE, data.holdout_name, data.holdout)
         title = f"{len(data.first)} small files land: a model is trained once and goes live"
         with self.screen.step(title) as step:
-            burst = land_burst(cast, step, data.first)
+            burst = land_burst(cast, step, data.first, follow=self._follow)
         self._keep(burst.run)
         came, lost = len(burst.arrivals), len(burst.lost)
         self.screen.say(f"      {came + lost} events: {lost} lost, {came} delivered twice in disorder; 1 run")
@@ -83,11 +89,38 @@ class Story:
 
     def _second(self, cast: Cast, data: DataStory) -> None:
         known = known_runs(cast)
-        title = "more data lands: a better model takes over while a client scores"
-        with SteadyClient(self.serving_url, data.sample_request) as client, self.screen.step(title) as step:
+        title = "more data lands: a better model takes over, step by step, while a client scores"
+        with self._under_load(data), self.screen.step(title) as step:
             cast.agent.publish_written(self._land(data.second))
-            self._keep(follow_new_run(cast, step, known, expected="promoted"))
-        self.failed_requests = client.failed
+            run = self._follow(cast, step, cast.app.wait_for_new_run(PIPELINE, known), expected="promoted")
+        self._keep(run)
+        delivery.show_canary(cast, run)
+
+    def _deliver(self, cast: Cast, data: DataStory) -> dict[str, Any]:
+        """What a person may wish of a delivery: it takes back what fails, and what is asked to be."""
+        title = "a model that passes every check fails under traffic: it is taken back by itself, and no request fails"
+        with delivery.forgetful_scoring(self.app_root), self._under_load(data), self.screen.step(title) as step:
+            run = self._follow(cast, step, delivery.start(cast), expected="rolled_back")
+        delivery.show_canary(cast, run)
+        newest = self.runs[-1]
+        return {
+            "fails_under_traffic": {key: run[key] for key in ("run_id", "outcome", "reason")},
+            "cancelled": delivery.cancel_one(cast),
+            "passport": delivery.verify_passport(cast, newest, self.state),
+            "rolled_back_by_hand": delivery.roll_back(cast, self.serving_url, data.sample_request),
+        }
+
+    def _follow(self, cast: Cast, step: Step, run_id: str, *, expected: str) -> Run:
+        if self.short:
+            return follow_run(cast, step, run_id, expected=expected)
+        return delivery.follow_approved(cast, step, run_id, expected=expected)
+
+    @contextmanager
+    def _under_load(self, data: DataStory) -> Iterator[None]:
+        """A client scores all the time; not one of its requests may fail."""
+        with SteadyClient(self.serving_url, data.sample_request) as client:
+            yield
+        self.failed_requests += client.failed
         self.screen.say(f"      the client sent {client.sent} requests meanwhile; failed: {client.failed}")
         expect(client.sent > 0 and client.failed == 0, f"{client.failed} of {client.sent} requests failed")
 
@@ -98,7 +131,7 @@ class Story:
             self._land(data.bad)
             fire_until_new_run(cast, known)
             self._keep(follow_new_run(cast, step, known, expected="not_promoted"))
-        self._score(data, "version 2 still answers")
+        self._score(data, "the version from before still answers")
 
     def _land(self, files: Mapping[str, bytes]) -> list[Landed]:
         return list(land_all(self.endpoints, PIPELINE, files))
