@@ -133,7 +133,9 @@ def write_app_root(root: Path) -> None:
 def prepare_naive(endpoints: Endpoints, root: Path, cache: Path) -> None:
     """Let the site's policy know them, and make the image that they train in, of layers that are there already."""
     write_policy(Path(endpoints["vm"]["home"]), endpoints["container_registry"]["host"], root / "pipelines")
-    settings = {key: value for key, value in app_settings(endpoints).items() if not key.endswith(("_BUNDLE", "_FILE"))}
+    # Not the certificates that the app takes for the cloud's: what is installed comes from the usual package index.
+    theirs = {"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"}
+    settings = {key: value for key, value in app_settings(endpoints).items() if key not in theirs}
     command = [sys.executable, "-m", "cli", "dependency-image", "--pipeline", KEEPS_ROWS]
     done = subprocess.run(
         [*command, "--app-root", str(root), "--cache", str(cache)],
