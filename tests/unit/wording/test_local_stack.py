@@ -224,7 +224,7 @@ def test_the_demo(out: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
         "a step": shown(a_step),
         "a step that fails": shown(a_failing_step),
         "the table of a terminal": shown(in_a_table),
-        "where to look": shown(lambda screen: Story(screen, {}, Path(".local/demo")).show_places()),
+        "where to look": shown(lambda screen: Story(screen, {}, Path(".local/demo"), Path()).show_places()),
         "it failed": ended(StoryError("2 of 90 requests failed")),
         "it was stopped": ended(KeyboardInterrupt()),
         "a burst became two runs": burst_of({"r-1", "r-2"}, 10, 18),
