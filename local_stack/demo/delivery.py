@@ -122,8 +122,7 @@ def show_canary(cast: Cast, run: Run) -> None:
     """What each target's canary has seen."""
     for target in run["targets"]:
         steps = "; ".join(
-            f"{each['weight']} %: {each['candidate']['errors']} of {each['candidate']['requests']} requests failed"
-            f" ({each['verdict']})"
+            f"{each['weight']} %: {each['errors']} of {each['requests']} requests failed ({each['verdict']})"
             for each in target["canary"]
         )
         cast.screen.say(f"      {target['target']}: {steps or 'no canary'}")

@@ -193,7 +193,7 @@ def test_the_demo(out: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
         return out.getvalue().strip()
 
     def ended(error: BaseException) -> str:
-        def tell(*_: object) -> dict[str, Any]:
+        def tell(*_: object, **__: object) -> dict[str, Any]:
             raise error
 
         monkeypatch.setattr(demo, "_tell", tell)
