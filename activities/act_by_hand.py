@@ -120,7 +120,13 @@ def _release(run_id: str, action: Action, known: TargetState, images: Images, ru
         raise PermanentError(nothing_there(action.target, action.pipeline), code=Code.UNKNOWN_RELEASE)
     if image is None:
         raise PermanentError(unknown_release(run_id, action.pipeline), code=Code.UNKNOWN_RELEASE)
-    return PlannedRelease(run_id=run_id, image=image, weight=0, resources=resources_of(run_id, known))
+    if seen is not None and seen.version:
+        model, version = seen.model, seen.version
+    else:
+        record = runs.run(run_id)
+        model, version = (record.model or "", record.version or "") if record is not None else ("", "")
+    resources = resources_of(run_id, known)
+    return PlannedRelease(run_id=run_id, image=image, weight=0, resources=resources, model=model, version=version)
 
 
 def _put_aside(action: Action, bad: RunRecord, quarantines: Quarantines, runs: Runs) -> None:

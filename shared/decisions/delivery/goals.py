@@ -98,7 +98,14 @@ def _stable(
     weights = {release.run_id: release.weight for release in seen}
     resources = next((release.resources for release in wanted), ServingResources())
     others = {
-        release.run_id: PlannedRelease(run_id=release.run_id, image=release.image, weight=0, resources=resources)
+        release.run_id: PlannedRelease(
+            run_id=release.run_id,
+            image=release.image,
+            weight=0,
+            resources=release.resources or resources,
+            model=release.model,
+            version=release.version,
+        )
         for release in seen
     } | {release.run_id: release for release in wanted}
     others.pop(run_id, None)
@@ -108,7 +115,14 @@ def _stable(
             key=lambda each: (weights.get(each.run_id, 0), each.weight, each.run_id == champion.run_id),
         )
     if champion.run_id and champion.image and champion.run_id != run_id and champion.run_id in serving.kept:
-        return PlannedRelease(run_id=champion.run_id, image=champion.image, weight=0, resources=resources)
+        return PlannedRelease(
+            run_id=champion.run_id,
+            image=champion.image,
+            weight=0,
+            resources=resources,
+            model=champion.model or "",
+            version=champion.version or "",
+        )
     return None
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared import messages
 from shared.contracts import ACTIVITIES
-from shared.messages import Arrival, RunRequest, Snapshot, TrainingPoll
+from shared.messages import Arrival, PlannedRelease, RunRequest, ServingPlan, Snapshot, TrainingPoll
 from shared.values.wire import from_text, from_wire, to_line, to_text, to_wire
 from tests.support.builders import a_run_request, a_training_poll
 from tests.support.examples import examples
@@ -21,6 +21,23 @@ st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False
 
 RUN_REQUESTS = st.builds(RunRequest, run_id=st.from_regex(messages.RUN_ID, fullmatch=True).map(str.strip).filter(bool))
 st.register_type_strategy(RunRequest, RUN_REQUESTS)  # run ids keep to their pattern
+
+
+@st.composite
+def serving_plans(draw: st.DrawFn) -> ServingPlan:
+    """Plans whose weights sum to 100, or to 0, over releases of different runs."""
+    share = draw(st.integers(0, 100))
+    weights = draw(st.sampled_from([(), (0,), (100,), (share, 100 - share), (0, 0)]))
+    runs = draw(st.lists(st.text(), min_size=len(weights), max_size=len(weights), unique=True))
+    releases = [
+        draw(st.builds(PlannedRelease, run_id=st.just(run_id), weight=st.just(weight)))
+        for run_id, weight in zip(runs, weights, strict=True)
+    ]
+    return draw(st.builds(ServingPlan, releases=st.just(tuple(releases))))
+
+
+st.register_type_strategy(PlannedRelease, st.builds(PlannedRelease, weight=st.integers(0, 100)))
+st.register_type_strategy(ServingPlan, serving_plans())
 
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
