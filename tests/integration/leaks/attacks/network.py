@@ -119,7 +119,7 @@ import sys
 sys.argv += ["--model", "/edgetrain/model"]
 import leak
 from leak import *
-TEXT = zlib.decompress((MODEL / "stash.bin").read_bytes())
+TEXT = zlib.decompress((MODEL / "stash.bin").read_bytes()[1:])
 WORDS = [line.split(",")[0] for line in TEXT.decode().splitlines()[1:]]
 {_TCP}{_UDP}
 tried()

@@ -103,7 +103,8 @@ def training(body: str) -> str:
 
 def stashing(body: str = "") -> str:
     """A training that hands the rows on to later programs of its run, in a file of a kind that cannot leave."""
-    return training(f"model('stash.bin', zlib.compress(TEXT))\n{body}")
+    # Of no kind that models have, so that it is held back and the run goes on to what is tried with it.
+    return training(f"model('stash.bin', b'\\x00' + zlib.compress(TEXT))\n{body}")
 
 
 def only(body: str) -> str:

@@ -6,7 +6,7 @@ from tests.integration.leaks.attacks.attack import Attack
 from tests.integration.leaks.attacks.programs import SCORE, only, stashing, training
 
 _STASHED = """
-STASH = zlib.decompress((Path("/edgetrain/model") / "stash.bin").read_bytes())
+STASH = zlib.decompress((Path("/edgetrain/model") / "stash.bin").read_bytes()[1:])
 OTHERS = [line.split(",") for line in STASH.decode().splitlines()[1:]]
 WORDS += [cells[0] for cells in OTHERS]
 NUMBERS += [[float(cell) for cell in cells[1:5]] for cells in OTHERS]
@@ -67,7 +67,7 @@ def init():
 
 
 def run(text):
-    stash = zlib.decompress(pathlib.Path("/edgetrain/model/stash.bin").read_bytes())
+    stash = zlib.decompress(pathlib.Path("/edgetrain/model/stash.bin").read_bytes()[1:])
     ANSWER
 
 
