@@ -27,14 +27,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that take minutes run where CI is set, and for whoever asks for them; the longest groups begin first."""
+    """Tests that take minutes run where CI is set, and for whoever asks for them; the longest groups begin first.
+
+    Those that take many minutes each run for whoever asks for them only.
+    """
     items.sort(key=lambda item: begins_first(item.nodeid))
-    if os.environ.get("CI") or config.getoption("markexpr"):
+    if config.getoption("markexpr"):
         return
-    wait = pytest.mark.skip(reason="takes minutes; runs where CI is set, or with -m long")
+    waiting = {"on_demand": "takes many minutes; runs with -m on_demand"}
+    if not os.environ.get("CI"):
+        waiting["long"] = "takes minutes; runs where CI is set, or with -m long"
     for item in items:
-        if item.get_closest_marker("long"):
-            item.add_marker(wait)
+        for marker, reason in waiting.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -127,7 +127,7 @@ BREAKS: dict[str, tuple[type, str]] = {
 }
 
 
-@pytest.mark.long
+@pytest.mark.on_demand
 @pytest.mark.parametrize("point", BREAKS)
 @pytest.mark.parametrize("phase", [RolloutPhase.CANDIDATE, RolloutPhase.CANARY, RolloutPhase.SWITCHING])
 def test_an_apply_that_breaks_off_anywhere_costs_no_request(
@@ -155,7 +155,7 @@ def test_an_apply_that_breaks_off_anywhere_costs_no_request(
     assert (result.deployed, clients.failed, place.version()) == (True, [], 2)
 
 
-@pytest.mark.long
+@pytest.mark.on_demand
 @pytest.mark.parametrize("phase", [RolloutPhase.CANDIDATE, RolloutPhase.CANARY, RolloutPhase.WATCHING])
 def test_a_reboot_is_nobodys_fault(place: Place, phase: RolloutPhase) -> None:
     place.fulfil(place.release(1, 100))

@@ -34,7 +34,7 @@ def test_no_request_fails(place: Place) -> None:
     assert set(clients.versions) == {1, 2, 3, 4}
 
 
-@pytest.mark.long
+@pytest.mark.on_demand
 def test_no_request_fails_in_forty_rounds(place: Place) -> None:
     clients, version = go_through(place, 40)
     assert clients.failed == []
