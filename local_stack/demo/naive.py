@@ -53,6 +53,7 @@ train:
   compute: hub-vm
   command: python {program} --data ${{{{inputs.data}}}} --model ${{{{outputs.model}}}}
   resources: {{memory: 512m, cpus: 1, disk: 100m}}
+  expected_seconds: 5
 evaluate:
   command: >
     python evaluate.py --model ${{{{inputs.model}}}} --holdout ${{{{inputs.holdout}}}} --out ${{{{outputs.evaluation}}}}
