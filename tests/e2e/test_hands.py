@@ -121,8 +121,8 @@ def test_a_target_is_rolled_back_and_then_the_pipeline_is_retired(
 
     assert serving(client, PLAIN) == {first[PLAIN]: 100, bad: 0}
     assert client.get(f"/api/pipelines/{PLAIN}").json()["champion"]["run_id"] == first[PLAIN]
-    scored = requests.post(f"{stack.endpoints['serving'][PLAIN]}/score", json=DATA.sample_request, timeout=30)
-    assert scored.status_code == 200, scored.text
+    scored = requests.post(f"{endpoint(client, PLAIN)}/score", json=DATA.sample_request, timeout=30)
+    assert (scored.status_code, scored.headers["x-edgetrain-run"]) == (200, first[PLAIN]), scored.text
     refused = client.post(f"/api/pipelines/{PLAIN}/runs", {"parameters": {"inverse_regularisation": 0.32}})
     assert refused.status_code in {200, 409}
 
@@ -171,9 +171,18 @@ def over(app: AppClient, begun: requests.Response) -> dict[str, Any]:
     raise AssertionError("unreachable")
 
 
+def target_of(app: AppClient, pipeline: str) -> dict[str, Any]:
+    (target,) = [each for each in app.get("/api/targets").json()["targets"] if each["pipeline"] == pipeline]
+    return dict(target)
+
+
+def endpoint(app: AppClient, pipeline: str) -> str:
+    return str(target_of(app, pipeline)["endpoint"])
+
+
 def serving(app: AppClient, pipeline: str) -> dict[str, int]:
     """What the target runs, as it was seen last, with its part of the traffic."""
-    (target,) = [each for each in app.get("/api/targets").json()["targets"] if each["pipeline"] == pipeline]
+    target = target_of(app, pipeline)
     return {release["run_id"]: release["weight"] for release in target["observed"] if release["state"] != "gone"}
 
 

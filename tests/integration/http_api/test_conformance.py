@@ -40,6 +40,7 @@ NOTHING_YET = {
     "reinstate_pipeline",
     "roll_back",
     "get_action",
+    "get_passport",
 }
 """Operations that have nothing to act on in this ledger: they refuse."""
 
@@ -74,7 +75,14 @@ def bound(api: Any, known: Operation) -> APIOperation[Any, Any, Any, Any]:
 def existing(app: App, known: Operation) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Values for the path and the query that lead to something."""
     name = EMPTY if known.name in {"retire_pipeline", "reinstate_pipeline"} else PIPELINE  # others need it at work
-    path = {"name": name, "run_id": app.run_id, "target": "hub-vm", "action_id": "none", "model": PIPELINE}
+    path = {
+        "name": name,
+        "run_id": app.run_id,
+        "target": "hub-vm",
+        "action_id": "none",
+        "model": PIPELINE,
+        "version": "1",
+    }
     queries = {
         "why": {"pipeline": PIPELINE, "blob": TRAINED},
         "compare_runs": {"left": app.run_id, "right": app.run_id},
