@@ -123,8 +123,9 @@ def test_a_target_is_rolled_back_and_then_the_pipeline_is_retired(
     assert client.get(f"/api/pipelines/{PLAIN}").json()["champion"]["run_id"] == first[PLAIN]
     scored = requests.post(f"{endpoint(client, PLAIN)}/score", json=DATA.sample_request, timeout=30)
     assert (scored.status_code, scored.headers["x-edgetrain-run"]) == (200, first[PLAIN]), scored.text
-    refused = client.post(f"/api/pipelines/{PLAIN}/runs", {"parameters": {"inverse_regularisation": 0.32}})
-    assert refused.status_code in {200, 409}
+    same = {"parameters": {"inverse_regularisation": 0.32, "pause_seconds": 5.0}}
+    refused = client.post(f"/api/pipelines/{PLAIN}/runs", same)
+    assert refused.status_code in {200, 409}, "what was taken back does not come back by itself"
 
     answer = client.post(f"/api/pipelines/{PLAIN}/retire", {"reason": "the test is over"})
     assert answer.status_code == 202, answer.text
