@@ -59,7 +59,7 @@ backend {name}
   timeout check 10s
   option httpchk GET /
   # A request that a release fails is asked again, of another one where there is another one: during a canary, a model
-  # that fails under traffic is seen in the counters (wretr), and not by the clients. Scoring has no side effects.
+  # that fails under traffic is seen in the counters, and not by the clients. Scoring has no side effects.
   retries 2
   retry-on conn-failure empty-response 500 502 503 504
   option redispatch 1
@@ -163,22 +163,28 @@ def parse_servers(answer: str) -> dict[Colour, ServerState]:
     return states
 
 
-_ANSWERS = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other")
-_LOST = ("eresp", "wretr")  # the server hung up, or answered what is no HTTP; or failed and was asked again
+_FINE = ("hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_other")
+_FAILED = ("hrsp_5xx", "eresp")  # the last try of a request failed; eresp: no answer, or one that is no HTTP
 
 
 def _state(row: Mapping[str, str | None]) -> ServerState:
+    """Every try counts as one request, also one whose failure the client never saw because another try was made.
+
+    ``stot`` has every try, and no answer of a failed one that was made again. ``wretr`` is no count of those: HAProxy
+    2.6 adds two for a try that was answered with an error, and none for the one that goes to another server.
+    """
+
     def number(column: str) -> int:
         return int(row.get(column) or 0)
 
-    lost = sum(map(number, _LOST))
-    requests = sum(map(number, _ANSWERS)) + lost
+    fine, failed = sum(map(number, _FINE)), sum(map(number, _FAILED))
+    requests = max(number("stot") - number("scur"), fine + failed)  # an answer may be counted before its try has ended
     return ServerState(
         status=str(row["status"] or ""),
         sessions=number("scur"),
         weight=number("weight"),
         requests=requests,
-        errors=number("hrsp_5xx") + lost,
+        errors=requests - fine,
         latency_ms=float(number("rtime")) if requests else None,
     )
 

@@ -36,7 +36,7 @@ def state() -> Iterator[Path]:
     [
         pytest.param(["cloud_storage is ready"], id="while the stack starts"),
         pytest.param(["training: running"], id="while a model is trained"),
-        pytest.param(["more data lands", "rolling_out: verifying"], id="while a candidate is beside a live container"),
+        pytest.param(["more data lands", "rolling_out: canary with"], id="while a canary is beside a live container"),
     ],
 )
 def test_ctrl_c_at_any_moment_of_the_demo_leaves_nothing(state: Path, signs: list[str]) -> None:

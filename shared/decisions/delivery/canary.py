@@ -32,10 +32,13 @@ _MOST = 700.0  # exp() of more overflows
 
 
 def counted_since(before: Tally, now: Tally) -> Tally:
-    """What was counted between two readings of a counter. One that has become smaller began anew at zero."""
-    if now.requests < before.requests or now.errors < before.errors:
+    """What was counted between two readings of a counter. With fewer requests than before it began anew at zero.
+
+    Errors alone may become fewer: an answer that is counted while it is still being sent (``shared.serving.haproxy``).
+    """
+    if now.requests < before.requests:
         return _sane(now)
-    return _sane(Tally(requests=now.requests - before.requests, errors=now.errors - before.errors))
+    return _sane(Tally(requests=now.requests - before.requests, errors=max(0, now.errors - before.errors)))
 
 
 def with_block(

@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 
@@ -19,8 +19,11 @@ def leak_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LeakLab]:
 
 
 @pytest.fixture(scope="package")
-def outcome(request: pytest.FixtureRequest, leak_lab: LeakLab) -> Iterator[Callable[[Attack], Outcome]]:
-    """The outcome of an attack. All that are selected run side by side; each test waits for its own."""
+def outcome(request: pytest.FixtureRequest, leak_lab: LeakLab) -> Callable[[Attack], Outcome]:
+    """The outcome of an attack. All that are selected run side by side, and have ended before the first test begins.
+
+    pytest writes into ``os.environ`` between tests, and what these threads call reads it: one would fail at times.
+    """
     wanted = {
         item.callspec.params.get("attack")
         for item in request.session.items
@@ -30,8 +33,11 @@ def outcome(request: pytest.FixtureRequest, leak_lab: LeakLab) -> Iterator[Calla
         runs: dict[str, Future[Outcome]] = {
             attack.name: pool.submit(leak_lab.run, attack) for attack in ATTACKS if attack.name in wanted
         }
-        yield lambda attack: runs[attack.name].result(timeout=1200)
-        pool.shutdown(cancel_futures=True)
+        try:
+            wait(runs.values())
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return lambda attack: runs[attack.name].result()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
