@@ -100,7 +100,8 @@ class ImageRegistry:
         config = {
             "architecture": "amd64",
             "os": "linux",
-            "config": {"Entrypoint": [_python(), "-I", "-S", "/serve.py"]},
+            # As with ours, no two pipelines have the same image: removing the one would remove the other's.
+            "config": {"Entrypoint": [_python(), "-I", "-S", "/serve.py"], "Labels": {"repository": repository}},
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer) for layer in layers]},
         }
         blobs = [_compressed(layer) for layer in layers]
