@@ -10,6 +10,7 @@ from shared.decisions.promotion.crowning import champion_of, promoted_at
 from shared.decisions.promotion.judgement import measured_by
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.training.retry_schedule import is_tried_again, next_attempt_at
+from shared.errors import Code, PermanentError
 from shared.formats.size_limits import bounded_record
 from shared.messages import Best, Cancellation, Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
 
@@ -36,11 +37,8 @@ class Runs(Protocol):
 class Champions(Protocol):
     """Keeps the champion of each pipeline."""
 
-    def champion(self, pipeline: str) -> Champion:
-        """The current champion."""
-
-    def replace(self, champion: Champion, *, instead_of: str, at: datetime) -> None:
-        """Make it the champion in place of that run; nothing when that run is not champion."""
+    def uncrown(self, pipeline: str, run_id: str, *, at: datetime) -> None:
+        """Undo the crowning of a run; nothing when it is not champion."""
 
     def crown(self, champion: Champion, *, since: datetime, over: str | None, measured: Sequence[Best]) -> None:
         """Make the run the champion, unless a run that took over after its comparison is champion already.
@@ -87,19 +85,19 @@ def record_run(
 ) -> Done:
     """Record the outcome; safe to repeat. The record is written last, after everything that follows from the outcome.
 
-    The first outcome stays: a later one is ignored, and nothing follows from it. So is any outcome but ``cancelled`` of
-    a run that somebody has cancelled.
+    The first outcome stays, and a run that somebody has cancelled ends as ``cancelled`` only. Any other one is refused,
+    and nothing follows from it: whoever asked for it announces nothing, and gives nothing back that others hold now.
     """
     record = bounded_record(record)  # a record that the table refuses for its length would be refused at every retry
     kept = runs.run(record.run_id)
     if kept is not None and kept.outcome not in {None, record.outcome}:
-        return Done()
+        raise _ended_before(record, kept)
     request = runs.request(record.run_id) if came_to_a_verdict(record) else None
     measured = measured_by(record, request.plan.rule) if request else ()
     if record.outcome is not Outcome.CANCELLED and runs.cancellation(record.run_id) is not None:
-        return Done()  # whoever cancelled it ends it
-    before = champions.champion(record.pipeline) if record.outcome is Outcome.PROMOTED else None
-    if before is not None:
+        reason = f"run {record.run_id} was cancelled, so it does not end as {record.outcome}"
+        raise PermanentError(reason, code=Code.RUN_CANCELLED)
+    if record.outcome is Outcome.PROMOTED:
         _crown(record, champions, measured)
     elif measured:
         champions.note(record.pipeline, measured)
@@ -110,21 +108,23 @@ def record_run(
     if is_tried_again(record):
         _plan_another(record, runs, retries)
     runs.record_run(record)
-    if before is not None and before.run_id != record.run_id:
-        _uncrown_unless_promoted(record, before, runs, champions)
+    ended = runs.run(record.run_id)
+    if ended is not None and ended.outcome is not Outcome.PROMOTED:
+        # It may have been crowned: by this call, or by an earlier one that died before the record was written.
+        champions.uncrown(record.pipeline, record.run_id, at=record.ended_at or record.requested_at)
+    if ended is not None and ended.outcome is not record.outcome:
+        raise _ended_before(record, ended)
     return Done()
+
+
+def _ended_before(record: RunRecord, kept: RunRecord) -> PermanentError:
+    reason = f"run {record.run_id} has ended as {kept.outcome or 'cancelled'}, so it does not end as {record.outcome}"
+    return PermanentError(reason, code=Code.RUN_ENDED)
 
 
 def _crown(record: RunRecord, champions: Champions, measured: Sequence[Best]) -> None:
     since = promoted_at(record)
     champions.crown(champion_of(record), since=since, over=record.champion_run_id, measured=measured)
-
-
-def _uncrown_unless_promoted(record: RunRecord, before: Champion, runs: Runs, champions: Champions) -> None:
-    """The run was cancelled between its crowning and its record: whoever was champion before is it again."""
-    kept = runs.run(record.run_id)
-    if kept is None or kept.outcome is not Outcome.PROMOTED:
-        champions.replace(before, instead_of=record.run_id, at=record.ended_at or record.requested_at)
 
 
 def _note_trained(record: RunRecord, request: RunRequest, listings: Listings) -> None:

@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from shared.messages import Done, TrainingRef
+from shared.errors import Code, PermanentError
+from shared.messages import BuildImage, Cancellation, Done, TrainingRef
 from shared.oci.removal import ManifestStore, remove_with_attachments
 
 
@@ -13,6 +14,13 @@ class Images(Protocol):
         """Remove the image of a run from the list."""
 
 
+class Runs(Protocol):
+    """Knows which runs are to end."""
+
+    def cancellation(self, run_id: str) -> Cancellation | None:
+        """Who wants the run to end; None when nobody does."""
+
+
 def remove_image(run: TrainingRef, *, registry: ManifestStore, images: Images) -> Done:
     """Remove it; safe to repeat. The image goes last, so that a repeat still finds what hangs on it."""
     repository = f"models/{run.pipeline}"
@@ -21,3 +29,17 @@ def remove_image(run: TrainingRef, *, registry: ManifestStore, images: Images) -
         remove_with_attachments(registry, repository, stored.digest)
     images.forget(run.run_id)
     return Done()
+
+
+def remove_if_cancelled(command: BuildImage, *, registry: ManifestStore, images: Images, runs: Runs) -> None:
+    """Remove an image that was built while its run was cancelled (run_cancelled).
+
+    No activity is stopped by that, so the image may be pushed after it was removed.
+    """
+    run_id = command.for_run or command.lineage.run_id
+    if runs.cancellation(run_id) is None:
+        return
+    image = TrainingRef(run_id=command.lineage.run_id, pipeline=command.lineage.pipeline)
+    remove_image(image, registry=registry, images=images)
+    images.forget(run_id)
+    raise PermanentError(f"run {run_id} was cancelled while its image was built", code=Code.RUN_CANCELLED)

@@ -41,10 +41,10 @@ def submit_training(
 
     It trains in the dependency image of its code, by digest. An order from before sealed training starts nothing any
     more: what it started is found, otherwise :class:`PermanentError` (admitted_before) leads to a new attempt.
-    A run that was cancelled meanwhile starts nothing either (run_cancelled).
+    A run that was cancelled meanwhile starts nothing either (run_cancelled). Who undoes it may have looked for the
+    training before it was submitted, so that is asked again afterwards.
     """
-    if runs.cancellation(order.run_id) is not None:
-        raise PermanentError(f"run {order.run_id} was cancelled before its training began", code=Code.RUN_CANCELLED)
+    _refuse_cancelled(order, runs)
     if order.workload is None or order.running_seconds is None:
         return _started_before(order, driver)
     tree, limit = code.of(order.pipeline, order.job), max(1, int(order.running_seconds))
@@ -64,7 +64,18 @@ def submit_training(
             "evaluator": order.evaluator,
         },
     )
-    return driver.submit(job)
+    status = driver.submit(job)
+    try:
+        _refuse_cancelled(order, runs)
+    except PermanentError:
+        driver.cancel(TrainingRef(run_id=order.run_id, pipeline=order.pipeline))
+        raise
+    return status
+
+
+def _refuse_cancelled(order: TrainingOrder, runs: Runs) -> None:
+    if runs.cancellation(order.run_id) is not None:
+        raise PermanentError(f"run {order.run_id} was cancelled before its training began", code=Code.RUN_CANCELLED)
 
 
 def _started_before(order: TrainingOrder, driver: TrainingDriver) -> TrainingStatus:

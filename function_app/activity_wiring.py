@@ -172,8 +172,9 @@ def register_model(command: m.RegisterModel, s: Services) -> m.RegisteredModel:
 @_body_of(c.BUILD_IMAGE)
 def build_image(command: m.BuildImage, s: Services) -> m.BuiltImage:
     from activities.build_image import build_image as body
+    from activities.remove_image import remove_if_cancelled
 
-    return body(
+    image = body(
         command,
         artifacts=s.driver,
         code=s.run_code,
@@ -182,6 +183,8 @@ def build_image(command: m.BuildImage, s: Services) -> m.BuiltImage:
         signer=s.image_signatures,
         built=s.ledger.built_images,
     )
+    remove_if_cancelled(command, registry=s.container_registry, images=s.ledger.built_images, runs=s.ledger.runs)
+    return image
 
 
 def _begun_by_an_older_app() -> PermanentError:

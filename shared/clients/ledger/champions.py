@@ -1,4 +1,7 @@
-"""Champions: which run's model serves. Table ``champions``, partition = pipeline, row ``current``."""
+"""Champions: which run's model serves. Table ``champions``, partition = pipeline, row ``current``.
+
+The column ``before`` has the champion whose place it took, for a run that is cancelled in the middle of its crowning.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,9 +50,20 @@ class ChampionLedger:
                 return
             at = max(since, crowned_at + _NEXT) if follows else since
             crowned = replace(champion, bests=with_bests(before.bests, measured))
-            if self._champions.update(Row(row.partition, row.key, _values(crowned, at), row.etag)):
+            values = _values(crowned, at)
+            if before.run_id != champion.run_id:
+                values["before"] = to_text(before)
+            if self._champions.update(Row(row.partition, row.key, values, row.etag)):
                 return
         raise TransientError(f"too many runs raced to be champion of {champion.pipeline}")
+
+    def uncrown(self, pipeline: str, run_id: str, *, at: datetime) -> None:
+        """Undo the crowning of a run that did not end as promoted: who was champion before is it again, or nobody."""
+        row = self._champions.get(pipeline, _CURRENT)
+        if row is None or _champion(row).run_id != run_id:
+            return
+        before = from_text(Champion, row.values["before"]) if row.values.get("before") else Champion(pipeline=pipeline)
+        self.replace(before, instead_of=run_id, at=at)
 
     def replace(self, champion: Champion, *, instead_of: str, at: datetime) -> None:
         """Make it the champion in place of a run that is not to be it any more; nothing when that run is not champion.

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from activities.build_image import build_image
+from activities.remove_image import remove_if_cancelled
 from shared.clients.image_trust import ImageTrust
 from shared.clients.ledger.built_images import BuiltImageLedger
 from shared.clients.ledger.image_pins import ImagePinLedger
 from shared.errors import Code, PermanentError
-from shared.messages import BuildImage, BuiltImage, Lineage
+from shared.messages import Actor, ActorKind, BuildImage, BuiltImage, Cancellation, Lineage
 from shared.oci.media_types import OCI_MANIFEST
 from shared.oci.references import ImageName, digest_of
 from shared.oci.transfer import FoundImage, find_image
@@ -25,7 +26,7 @@ from tests.support.image_registry import (
     with_dependency_image,
 )
 from tests.support.jobs import A_FROZEN_JOB, a_job_tree, a_sealed_tree
-from tests.support.memory_tables import MemoryTables
+from tests.support.memory_tables import MemoryTables, memory_ledger
 from tests.support.signing import image_signatures, trusting
 from tests.support.workflow import START
 
@@ -72,6 +73,29 @@ class Bench:
         blob = self.registry.get_blob("models/breast-cancer", self.image().image.layers[-1].digest)
         with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob))) as archive:
             return [member.name for member in archive.getmembers() if member.isfile()]
+
+
+@pytest.mark.parametrize("continues", [False, True])
+def test_an_image_that_is_built_while_its_run_is_cancelled_is_removed(bench: Bench, *, continues: bool) -> None:
+    """No activity is stopped by a cancel, so the image may be pushed after it was removed."""
+    ledger, this = memory_ledger(), RUN.removesuffix("-1") + "-2" if continues else RUN
+    ledger.runs.claim_run(a_run_request(run_id=this))
+    command = replace(a_command(), for_run=this if continues else "")
+    known = set(bench.registry.manifests)
+    built = bench.build(command)
+
+    def remove() -> None:
+        remove_if_cancelled(command, registry=bench.registry, images=bench.built, runs=ledger.runs)
+
+    remove()
+    assert bench.image().digest == built.digest
+    ledger.runs.cancel(this, Cancellation(by=Actor(kind=ActorKind.KEY, name="ops"), reason="no", at=START))
+    with pytest.raises(PermanentError) as refused:
+        remove()
+
+    assert refused.value.code is Code.RUN_CANCELLED
+    assert set(bench.registry.manifests) == known
+    assert (bench.built.of(RUN), bench.built.of(this)) == (None, None)
 
 
 @pytest.fixture

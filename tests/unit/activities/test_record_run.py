@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,19 @@ import pytest
 from activities.record_run import record_run
 from shared.clients.ledger import Ledger
 from shared.decisions.snapshots.incremental_selection import LastTraining
-from shared.messages import Best, Champion, Done, FailureKind, Outcome, RunRecord, Stage
+from shared.errors import Code, PermanentError
+from shared.messages import (
+    Actor,
+    ActorKind,
+    Best,
+    Cancellation,
+    Champion,
+    Done,
+    FailureKind,
+    Outcome,
+    RunRecord,
+    Stage,
+)
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_plan, a_run_request, a_snapshot
 from tests.support.memory_tables import MemoryTables
@@ -232,13 +245,59 @@ def test_a_run_that_nobody_claimed_is_recorded_all_the_same() -> None:
 
 def test_the_first_outcome_stays_and_nothing_follows_from_a_later_one(ledger: Ledger) -> None:
     _record(ledger, _of(1, Outcome.CANCELLED))
-    _record(ledger, _of(1, Outcome.PROMOTED, model=NAME, version="2"))
+    with pytest.raises(PermanentError) as refused:
+        _record(ledger, _of(1, Outcome.PROMOTED, model=NAME, version="2"))
 
+    assert refused.value.code is Code.RUN_ENDED
     kept = ledger.runs.run(RUN.run_id)
     assert kept is not None
     assert kept.outcome is Outcome.CANCELLED
     assert ledger.champions.champion(NAME).run_id is None
     assert ledger.listings.trained(NAME) is None
+
+
+@pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.CANCELLED])
+def test_a_run_that_somebody_cancelled_gets_no_other_outcome(ledger: Ledger, outcome: Outcome) -> None:
+    """Its orchestration may be alive still; what it says last must not be announced."""
+    _cancel(ledger)
+
+    with pytest.raises(PermanentError) as refused:
+        _record(ledger, _of(1, outcome))
+
+    assert refused.value.code is Code.RUN_CANCELLED
+    assert ledger.champions.champion(NAME).run_id is None
+    _record(ledger, _of(1, Outcome.CANCELLED))
+
+
+def test_a_run_that_is_cancelled_anywhere_in_its_crowning_leaves_the_champion_before(tables: MemoryTables) -> None:
+    """The activity dies between two writes, somebody cancels the run, and the activity is delivered again."""
+    promoted, after = _of(1, Outcome.PROMOTED, champion_run_id="the-champion-before"), 0
+    before = Champion(pipeline=NAME, run_id="the-champion-before", model=NAME, version="1")
+    while True:
+        tables.tables.clear()
+        ledger = Ledger.over(tables)
+        ledger.runs.claim_run(RUN)
+        ledger.champions.crown(before, since=START)
+        died = _dies(tables, after, lambda ledger=ledger: _record(ledger, promoted))  # type: ignore[misc]
+        _cancel(ledger)
+        with suppress(PermanentError):
+            _record(ledger, promoted)
+        with suppress(PermanentError):
+            _record(ledger, _of(1, Outcome.CANCELLED))
+        kept = ledger.runs.run(RUN.run_id)
+        assert kept is not None
+        champion = ledger.champions.champion(NAME)
+        assert champion.run_id == (RUN.run_id if kept.outcome is Outcome.PROMOTED else before.run_id)
+        if not died:
+            break
+        after += 1
+    assert after > 4
+    assert kept.outcome is Outcome.PROMOTED
+
+
+def _cancel(ledger: Ledger) -> None:
+    by = Actor(kind=ActorKind.KEY, name="ops")
+    ledger.runs.cancel(RUN.run_id, Cancellation(by=by, reason="no", at=START))
 
 
 def test_a_trial_with_parameters_of_its_own_is_not_what_new_data_are_compared_with(ledger: Ledger) -> None:

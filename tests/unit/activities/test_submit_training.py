@@ -5,16 +5,19 @@ from pathlib import Path
 import pytest
 
 from activities.submit_training import GRACE_SECONDS, submit_training
+from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
-from shared.messages import TrainingOrder, TrainingPhase, TrainingStatus
+from shared.messages import Actor, ActorKind, Cancellation, TrainingOrder, TrainingPhase, TrainingStatus
 from shared.pipelines import Pipelines
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.run_code import RunCode
-from tests.support.builders import a_snapshot, a_workload
+from shared.training_driver import TrainingJob
+from tests.support.builders import a_run_request, a_snapshot, a_workload
 from tests.support.image_registry import InMemoryRegistry, OneCode, pinned_images, with_dependency_image
 from tests.support.jobs import MemoryJobs, a_sealed_tree
 from tests.support.memory_tables import memory_ledger
 from tests.support.training import MemoryDriver
+from tests.support.workflow import START
 
 ROOT = Path(__file__).resolve().parents[3]
 KEPT = MemoryJobs()
@@ -43,9 +46,12 @@ def registry(tmp_path: Path) -> InMemoryRegistry:
     return registry
 
 
-def submit(order: TrainingOrder, driver: MemoryDriver, registry: InMemoryRegistry) -> TrainingStatus:
+def submit(
+    order: TrainingOrder, driver: MemoryDriver, registry: InMemoryRegistry, ledger: Ledger | None = None
+) -> TrainingStatus:
     code = RunCode(kept=KEPT, deployed=JobFolders(ROOT), pipelines=Pipelines(ROOT / "nowhere"))
-    return submit_training(order, driver=driver, code=code, images=pinned_images(registry), runs=memory_ledger().runs)
+    runs = (ledger or memory_ledger()).runs
+    return submit_training(order, driver=driver, code=code, images=pinned_images(registry), runs=runs)
 
 
 def test_the_order_carries_references_commands_and_parameters(registry: InMemoryRegistry) -> None:
@@ -82,6 +88,28 @@ def test_it_runs_in_the_dependency_image_of_its_code_by_digest(registry: InMemor
     assert stored is not None
     order = json.loads(driver.jobs[ORDER.run_id].order)
     assert order["image"] == f"registry.example/scoring/folder_of_then@{stored.digest}"
+
+
+def test_a_training_whose_run_is_cancelled_while_it_is_submitted_is_stopped(registry: InMemoryRegistry) -> None:
+    """No activity is stopped by a cancel, and whoever undoes the run may have looked for its training before."""
+    ledger = memory_ledger()
+    request = a_run_request(run_id=ORDER.run_id)
+    ledger.runs.claim_run(request)
+
+    class CancelledMeanwhile(MemoryDriver):
+        def submit(self, job: TrainingJob) -> TrainingStatus:
+            by = Actor(kind=ActorKind.KEY, name="ops")
+            ledger.runs.cancel(ORDER.run_id, Cancellation(by=by, reason="no", at=START))
+            return super().submit(job)
+
+    driver = CancelledMeanwhile()
+    with pytest.raises(PermanentError) as refused:
+        submit(ORDER, driver, registry, ledger)
+
+    assert refused.value.code is Code.RUN_CANCELLED
+    assert driver.statuses[ORDER.run_id].phase is TrainingPhase.CANCELLED
+    with pytest.raises(PermanentError):
+        submit(ORDER, MemoryDriver(), registry, ledger)
 
 
 def test_a_champion_is_named_with_its_image(registry: InMemoryRegistry) -> None:
