@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from shared.decisions.delivery.action_sentences import nothing_there, unknown_release, why_put_aside
+from shared.decisions.delivery.action_sentences import nothing_there, overtaken, unknown_release, why_put_aside
 from shared.decisions.delivery.goals import plan_to, resources_of
+from shared.decisions.delivery.rolling_back import serving_run
 from shared.decisions.explanations.actors import actor_text
 from shared.decisions.promotion.crowning import champion_of
 from shared.errors import Code, PermanentError
@@ -81,9 +82,13 @@ def image_of(run_id: str, pipeline: str, *, images: Images, runs: Runs) -> str |
 def plan_roll_back(action: Action, *, desired: Targets, images: Images, runs: Runs) -> RollBackPlan:
     """The plan of a roll-back, and the one before, to return to when it fails.
 
-    The same whenever it is made: also after the target was told, and this answer was lost.
+    The same whenever it is made: also after the target was told, and this answer was lost. Refused (stale_plan) when
+    something else serves by now than what was to be taken back: the action may have waited for a delivery.
     """
     known = desired.of(action.target, action.pipeline)
+    serves = serving_run(known)
+    if known.desired_by != action.action_id and serves != action.bad:
+        raise PermanentError(overtaken(action, serves), code=Code.STALE_PLAN)
     to = _release(action.to, action, known, images, runs)
     bad = _release(action.bad, action, known, images, runs)
     before = known.desired if known.desired_by != action.action_id else None

@@ -39,6 +39,8 @@ GOAL_SECONDS = 300.0
 """Besides the time that a release may take to become healthy."""
 
 Steps = Generator[Any, Any, Any]
+Acted = Generator[Any, Any, tuple[ActionEnd, bool]]
+"""The end, and whether something follows from it in the ledger."""
 
 
 def roll_back(context: df.DurableOrchestrationContext) -> Steps:
@@ -54,16 +56,22 @@ def retire(context: df.DurableOrchestrationContext) -> Steps:
 
 
 def _in_turn(context: df.DurableOrchestrationContext, action: Action, steps: Any) -> Steps:
-    """Take the delivery, act, record the end, give the delivery back."""
+    """Take the delivery, act, record what follows and the end, give the delivery back.
+
+    When targets obey and the ledger does not answer, this fails: the reconciler starts it again, and all is repeated.
+    """
+    concludes = False
     try:
         turn = await_compute.outcome((yield _wait(context, action)))
         if turn.turn is Turn.GRANTED:
-            end = yield from steps(context, action)
+            end, concludes = yield from steps(context, action)
         else:
             end = _end(context, action, done=False, sentence=said.no_turn(action, turn.reason))
     except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
         _, reason = failure_of(error)
         end = _end(context, action, done=False, sentence=said.failed(action, reason))
+    if concludes:
+        yield from CONCLUDE_ACTION.call(context, action)
     yield from END_ACTION.call(context, end)
     yield from await_compute.give_back(context, delivery_of(action.pipeline), action.action_id)
     return to_wire(end)
@@ -82,19 +90,18 @@ def _wait(context: df.DurableOrchestrationContext, action: Action) -> Any:
     return await_compute.start_with(context, ticket, delivery_id(action.action_id))
 
 
-def _roll_back(context: df.DurableOrchestrationContext, action: Action) -> Steps:
+def _roll_back(context: df.DurableOrchestrationContext, action: Action) -> Acted:
     report(context, Stage.ROLLING_OUT, target=action.target, doing="rolling back")
     plans: RollBackPlan = yield from PLAN_ROLL_BACK.call(context, action)
     goal = yield from _reach(context, action, plans.plan, goal_id(action.action_id, action.target))
     if goal.reached:
-        yield from CONCLUDE_ACTION.call(context, action)
-        return _end(context, action, done=True, sentence=said.rolled_back(action))
+        return _end(context, action, done=True, sentence=said.rolled_back(action)), True
     back = yield from _reach(context, action, plans.before, goal_id(f"{action.action_id}-before", action.target))
     left = () if back.reached else (said.not_back(action.target, back.trouble),)
-    return _end(context, action, done=False, sentence=said.stayed(action, goal.trouble), left=left)
+    return _end(context, action, done=False, sentence=said.stayed(action, goal.trouble), left=left), False
 
 
-def _retire(context: df.DurableOrchestrationContext, action: Action) -> Steps:
+def _retire(context: df.DurableOrchestrationContext, action: Action) -> Acted:
     report(context, Stage.ROLLING_OUT, targets=list(action.targets), doing="taking its models out")
     tasks = [
         _goal(context, action, ServingPlan(target=target, pipeline=action.pipeline), goal_id(action.action_id, target))
@@ -102,9 +109,8 @@ def _retire(context: df.DurableOrchestrationContext, action: Action) -> Steps:
     ]
     replies = (yield context.task_all(tasks)) if tasks else []
     ends = [from_wire(GoalEnd, reply) for reply in replies]
-    yield from CONCLUDE_ACTION.call(context, action)
     left = tuple(said.still_serves(end.target, end.trouble) for end in ends if not end.reached)
-    return _end(context, action, done=not left, sentence=said.retired(action), left=left)
+    return _end(context, action, done=not left, sentence=said.retired(action), left=left), True
 
 
 def _reach(

@@ -60,9 +60,10 @@ def _round(
     serving = yield from OBSERVE_TARGET.call(context, ObserveTarget(target=goal.target, pipeline=goal.pipeline))
     if is_fulfilled(goal.plan, serving) and goal.polls > 1:
         return goal, GoalEnd(target=goal.target, reached=True, changed=True, plan=goal.plan)
-    ill = hopeless(goal.plan, serving)
-    if ill:
-        return goal, _failed(goal, ill)
+    if goal.polls > 1:  # a release that stood by and died is started again when it is to get traffic
+        ill = hopeless(goal.plan, serving)
+        if ill:
+            return goal, _failed(goal, ill)
     yield from APPLY_PLAN.call(context, ApplyPlan(plan=replace(goal.plan, based_on=serving.revision), by=goal.by))
     return replace(goal, trouble=f"{goal.target} {difference(goal.plan, serving)}"), None
 

@@ -165,8 +165,8 @@ class Started(Answer):
     run_id: Name | None = None
     started: bool = False
     would_start: bool | None = None
-    verdict: Name = ""
-    reason: Sentence = ""
+    verdict: Name
+    reason: Sentence
     blobs: int = 0
     size: int = 0
 

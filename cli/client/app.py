@@ -128,10 +128,15 @@ class AppClient(AbstractContextManager["AppClient"]):
         """Go on from the stage where a run ended, without training again."""
         return self._post(d.Resumed, f"runs/{segment(run_id, 'run')}/resume", _given(by=by, reason=reason))
 
-    def roll_back(self, target: str, pipeline: str, *, to: str = "", by: str = "", reason: str) -> Reply[d.Action]:
-        """Have a target serve an earlier release again: that of run ``to``, or the one before."""
+    def roll_back(
+        self, target: str, pipeline: str, *, to: str = "", instead_of: str = "", by: str = "", reason: str
+    ) -> Reply[d.Action]:
+        """Have a target serve an earlier release again: that of run ``to``, or the one before.
+
+        ``instead_of``: the run whose release serves now; refused when it does not, so that this can be repeated.
+        """
         path = f"targets/{segment(target, 'target')}/pipelines/{segment(pipeline, 'pipeline')}/roll-back"
-        return self._post(d.Action, path, _given(to=to, by=by, reason=reason))
+        return self._post(d.Action, path, _given(to=to, instead_of=instead_of, by=by, reason=reason))
 
     def retire(self, pipeline: str, *, by: str = "", reason: str) -> Reply[d.Action]:
         """Stop serving a pipeline's model everywhere, and train no more."""

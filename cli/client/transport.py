@@ -32,6 +32,7 @@ _REMEDIES: Final = {
     "unknown_pipeline": "edgetrain pipelines",
     "unknown_model": "edgetrain models",
     "nothing_to_roll_back": "edgetrain targets",
+    "serves_another": "edgetrain targets",
     "not_waiting": "edgetrain targets",
     "try_again_later": "the same again in a minute",
 }

@@ -125,12 +125,24 @@ def roll_back(
     """
     where = target or _only_target(session, pipeline)
     which = f"the model of run {to}" if to else "the model before"
+    serves = _serving(session, where, pipeline)
     session.screen.confirm(
-        f"This has target {where} serve {which} of pipeline {pipeline} again, and puts the one that serves now aside:"
-        f" the same data will not bring it back by themselves (app at {session.place.url}).",
+        f"This has target {where} serve {which} of pipeline {pipeline} again, and puts the one that serves now"
+        f"{f', of run {serves},' if serves else ''} aside: the same data will not bring it back by themselves (app at"
+        f" {session.place.url}).",
         yes=yes,
     )
-    _carry_out(session, session.app.roll_back(where, pipeline, to=to, by=by, reason=reason), wait=wait)
+    reply = session.app.roll_back(where, pipeline, to=to, instead_of=serves, by=by, reason=reason)
+    _carry_out(session, reply, wait=wait)
+
+
+def _serving(session: Session, target: str, pipeline: str) -> str:
+    """The run whose release gets most of the traffic there; empty when the app knows of none."""
+    known = [each for each in session.app.targets().view.targets if (each.target, each.pipeline) == (target, pipeline)]
+    wanted = [release for each in known for release in each.desired if release.weight]
+    if wanted:
+        return max(wanted, key=lambda release: release.weight).run_id
+    return next((each.serving or "" for each in known), "")
 
 
 def _only_target(session: Session, pipeline: str) -> str:

@@ -104,6 +104,11 @@ class RollBackBody(HandBody):
     """To which release, and why."""
 
     to: RunId | None = Field(None, description="the run whose release shall serve; left out: the one before")
+    instead_of: RunId | None = Field(
+        None,
+        description="the run whose release is to be taken back; refused when another one serves by then, so that a"
+        " repeated request takes back nothing else",
+    )
     reason: GivenReason = Field(description=WHY)
 
 

@@ -40,10 +40,12 @@ def _action(target: str, name: str, body: m.RollBackBody, actor: Actor, services
     if bad is None:
         raise RefusedError(404, "unknown_release", said.nothing_there(target, pipeline), field="target")
     for under_way in ledger.actions.unfinished():
-        if (under_way.pipeline, under_way.target, under_way.kind) == (pipeline, target, ActionKind.ROLL_BACK) and (
-            body.to in {None, under_way.to}
-        ):
-            return under_way
+        if (under_way.pipeline, under_way.target, under_way.kind) == (pipeline, target, ActionKind.ROLL_BACK):
+            if body.to in {None, under_way.to}:
+                return under_way
+            raise RefusedError(409, "roll_back_under_way", said.another_under_way(under_way), field="to")
+    if body.instead_of is not None and body.instead_of != bad:
+        raise RefusedError(409, "serves_another", said.serves_another(target, body.instead_of, bad), field="instead_of")
     to = body.to or _before(bad, known, services)
     if to == bad:
         raise RefusedError(409, "serves_already", said.serves_already(target, to), field="to")

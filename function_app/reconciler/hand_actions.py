@@ -42,5 +42,7 @@ async def _recover(context: CycleContext, action: Action) -> None:
         await asyncio.to_thread(ledger.computes.give_back, delivery_of(action.pipeline), action.action_id, context.now)
         context.done["actions ended"] += 1
     else:
+        # An app that died between its two rows left one of them.
+        await asyncio.to_thread(ledger.actions.begin, action)
         await start(context.client, NAMES[action.kind], action.action_id, action)
         context.done["actions started"] += 1

@@ -81,6 +81,25 @@ def serves_already(target: str, run_id: str) -> str:
     return f"target {target} serves the release of run {run_id} already"
 
 
+def serves_another(target: str, run_id: str, serves: str) -> str:
+    """Somebody wants to take back what does not serve any more."""
+    return f"target {target} serves the release of run {serves} now, not that of run {run_id}; look at GET /api/targets"
+
+
+def overtaken(action: Action, serves: str | None) -> str:
+    """Another delivery came first."""
+    what = f"the release of run {serves}" if serves else "nothing"
+    return f"target {action.target} serves {what} by now, not the release of run {action.bad}, so nothing was changed"
+
+
+def another_under_way(action: Action) -> str:
+    """A roll-back to another release."""
+    return (
+        f"target {action.target} is being brought back to the release of run {action.to} already; wait for the end:"
+        f" GET /api/actions/{action.action_id}"
+    )
+
+
 def unknown_release(run_id: str, pipeline: str) -> str:
     """A run without an image."""
     return f"the ledger knows no image of run {run_id} of pipeline {pipeline}; GET /api/targets lists what is kept"

@@ -74,6 +74,7 @@ def test_rolling_back_finds_the_only_target_and_follows_to_the_end(served: Answe
     served.answer = app.routes(
         {
             f"GET /api/pipelines/{app.PIPELINE}": app.answered(app.detail()),
+            "GET /api/targets": app.answered(app.targets()),
             ROLL_BACK: app.answered(app.an_action(), 202),
             "GET /api/actions/roll-back-1": app.answered(app.an_action(d.ActionState.DONE, sentence="it is done")),
         }
@@ -84,7 +85,8 @@ def test_rolling_back_finds_the_only_target_and_follows_to_the_end(served: Answe
     sent = dict(zip(served.asked, served.sent, strict=True))
     assert ended.status == 0
     assert "it is done" in ended.out
-    assert json.loads(sent[ROLL_BACK][1]) == {"reason": "false alarms", "to": app.WORSE}
+    said = {"reason": "false alarms", "to": app.WORSE, "instead_of": app.PROMOTED}
+    assert json.loads(sent[ROLL_BACK][1]) == said
 
 
 def test_an_action_that_fails_says_what_is_left(served: Answering) -> None:

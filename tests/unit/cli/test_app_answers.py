@@ -54,6 +54,15 @@ def test_every_field_that_is_read_is_one_that_the_app_sends(view: type[a.Answer]
     assert set(view.model_fields) <= sent
 
 
+@pytest.mark.parametrize(
+    "view", [a.Run, a.Runs, a.Started, a.Pipelines, a.Said, d.Decided, d.Resumed, d.Action, d.Targets, d.Models]
+)
+def test_an_empty_document_is_no_answer(view: type[a.Answer]) -> None:
+    """What answers with status 200 need not be the app."""
+    with pytest.raises(ForeignAnswerError):
+        a.read(view, {}, "it")
+
+
 def test_a_run_is_read_as_the_app_sends_it() -> None:
     run = a.read(a.Run, to_wire(app.promoted()), "it")
 

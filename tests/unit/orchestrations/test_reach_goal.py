@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -86,6 +87,21 @@ def test_what_waiting_cannot_mend_ends_it_with_the_targets_own_words() -> None:
     assert end is not None
     assert not end.reached
     assert "ran out of memory" in end.trouble
+
+
+def test_a_release_that_stood_by_and_died_is_started_again_before_it_is_given_up() -> None:
+    standing_by = replace(PLAN, releases=(replace(BEFORE, weight=0),))
+    target = MemoryTarget(plans=[standing_by], _looks={"churn-1": 0}, ill={"churn-1": "ran out of memory"})
+
+    def apply(command: dict[str, Any]) -> dict[str, Any]:
+        target.ill.clear()  # it is started again
+        target.apply(from_wire(ApplyPlan, command).plan)
+        return value(Done())
+
+    _, end = story(target, apply_plan=apply)
+
+    assert end is not None
+    assert end.reached
 
 
 @pytest.mark.parametrize("code", [Code.SIGNATURE_REFUSED, Code.UNKNOWN_RELEASE, Code.TARGET_NOT_PREPARED])

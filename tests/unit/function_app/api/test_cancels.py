@@ -5,6 +5,7 @@ import pytest
 from function_app import activity_wiring
 from function_app.api import models as m
 from function_app.problems import RefusedError
+from shared.errors import Code, PermanentError
 from shared.messages import DELIVERY_SCHEMA, UNDOING, Outcome, RunEnd, Stage
 from shared.orchestration_ids import children_of, finalization_id
 from shared.values.wire import from_wire
@@ -81,8 +82,10 @@ def test_a_cancelled_run_gets_no_other_outcome_afterwards(services: MemoryServic
     record = services.ledger.runs.run(RUN.run_id)
     assert record is not None
 
-    activity_wiring.record_run(replace(record, outcome=outcome, ended_at=START), services)
+    with pytest.raises(PermanentError) as refused:  # so that nothing is announced of it
+        activity_wiring.record_run(replace(record, outcome=outcome, ended_at=START), services)
 
+    assert refused.value.code is Code.RUN_CANCELLED
     kept = services.ledger.runs.run(RUN.run_id)
     assert kept is not None
     assert kept.outcome is None

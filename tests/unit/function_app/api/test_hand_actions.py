@@ -155,6 +155,60 @@ def test_repeating_a_request_finds_what_is_under_way(world: HandsWorld) -> None:
     assert (first.begun, second.begun) == (True, False)
 
 
+def test_a_request_that_is_repeated_after_its_answer_was_lost_takes_back_nothing_else(world: HandsWorld) -> None:
+    """Without a release before the one before, it would be one too many; with one, a third model would serve."""
+    newest = a_run(3)
+    world.promoted(newest, NEW.run_id)
+    client = MemoryClient()
+    rolled_back(world, client, instead_of=newest.run_id)
+    played(world, client)
+
+    refused = refusal("roll_back", world, f"{TARGET}/{PIPELINE}", instead_of=newest.run_id)
+
+    assert (refused.status, refused.code, refused.field) == (409, "serves_another", "instead_of")
+    assert world.serves == {NEW.run_id: 100, newest.run_id: 0}
+
+
+def test_another_release_cannot_be_asked_for_while_one_is_brought_back(world: HandsWorld) -> None:
+    newest = a_run(3)
+    world.promoted(newest, NEW.run_id)
+    rolled_back(world, to=NEW.run_id)
+
+    refused = refusal("roll_back", world, f"{TARGET}/{PIPELINE}", to=OLD.run_id)
+
+    assert (refused.code, refused.field) == ("roll_back_under_way", "to")
+
+
+def test_what_was_delivered_while_a_roll_back_waited_is_not_taken_back(world: HandsWorld) -> None:
+    """Else a third model would be the champion, and the target would serve the first."""
+    client = MemoryClient()
+    rolled_back(world, client)
+    newest = a_run(3)
+    world.promoted(newest, NEW.run_id)
+
+    end = played(world, client)
+
+    assert not end.done
+    assert newest.run_id in end.sentence
+    assert world.serves == {newest.run_id: 100}
+    assert world.ledger.champions.champion(PIPELINE).run_id == newest.run_id
+    assert world.ledger.quarantines.get(PIPELINE, NEW.fingerprint) is None
+
+
+def test_a_roll_back_that_the_ledger_did_not_hear_of_is_done_again_until_it_has(world: HandsWorld) -> None:
+    """Its end is not written before: the target would serve one model, and another one would be the champion."""
+    client = MemoryClient()
+    rolled_back(world, client)
+    with pytest.raises(Exception, match="the tables answer 503"):
+        played(world, client, conclude_action=Exception("the tables answer 503"))
+    assert len(world.ledger.actions.unfinished()) == 1
+
+    assert played(world, client).done
+
+    assert world.ledger.champions.champion(PIPELINE).run_id == OLD.run_id
+    assert world.ledger.actions.unfinished() == []
+
+
 def test_any_kept_release_may_be_named(world: HandsWorld) -> None:
     newest = a_run(3)
     world.promoted(newest, NEW.run_id)

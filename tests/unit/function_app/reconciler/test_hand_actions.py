@@ -32,6 +32,27 @@ ACTION = Action(
 )
 
 
+def test_an_action_whose_app_died_between_its_two_rows_has_an_end_to_be_found(world: WatchedWorld) -> None:
+    ledger = world.services.ledger
+    table: Any = ledger.actions._actions
+    table.before = _dies_at_the_second
+    with pytest.raises(RuntimeError):
+        ledger.actions.begin(ACTION)
+    table.before = lambda _: None
+    assert ledger.actions.action(ACTION.action_id) is None
+
+    world.cycle(recover_actions)
+    ledger.actions.end(ActionEnd(action_id=ACTION.action_id, done=True, sentence="done", ended_at=START))
+
+    assert ledger.actions.ended(ACTION.action_id) is not None
+    assert ledger.actions.unfinished() == []
+
+
+def _dies_at_the_second(operation: str) -> None:
+    if operation == "insert":
+        raise RuntimeError
+
+
 @pytest.mark.parametrize(
     ("status", "started", "ended"),
     [
