@@ -129,6 +129,7 @@ class Cache:
         with self._alone():
             left = self.most_bytes - self._reserved_by_others(folder)
             room = self._room_made(left, wanted)
+            free = shutil.disk_usage(self.root).free
             fitting: set[str] = set()
             for item in missing:
                 if item.size <= room:
@@ -136,7 +137,6 @@ class Cache:
                     fitting.add(item.key)
             reserved = sum(item.size for item in missing if item.key in fitting)
             (folder / _RESERVED).write_text(str(reserved), encoding="ascii")
-        free = shutil.disk_usage(self.root).free
         if free < wanted:
             remedy = "free some space on it, or lower limits.cache in the site's policy"
             raise NoRoomError(f"the VM's disk has {free:,} bytes free, and the run's new data are {wanted:,}; {remedy}")
@@ -156,17 +156,22 @@ class Cache:
         return True
 
     def _room_made(self, most: int, wanted: int) -> int:
-        """Remove entries that nobody holds, as many as needed, from the one used longest ago; returns what is free."""
+        """Remove entries that nobody holds, as many as needed, from the one used longest ago; returns what is free.
+
+        They make room on the disk too, which others may have filled.
+        """
         entries = sorted(self._scan(), key=lambda entry: (entry.used, entry.path))
         room = most - sum(entry.size for entry in entries)
+        short = wanted - shutil.disk_usage(self.root).free
         for entry in entries:
-            if room >= wanted:
+            if room >= wanted and short <= 0:
                 break
             if not entry.held:
                 path = Path(entry.path)
                 (self.notes / path.parent.name / path.name).unlink(missing_ok=True)
                 path.unlink()
                 room += entry.size
+                short -= entry.size
         return room
 
     def _scan(self) -> Iterator[_Entry]:
@@ -179,7 +184,8 @@ class Cache:
         total = 0
         for folder in self.sessions.iterdir():
             if folder != own:
-                with suppress(FileNotFoundError):  # it has reserved nothing, or has ended
+                # It has reserved nothing, or has ended; of a killed one, or on a full disk, the number may be missing.
+                with suppress(FileNotFoundError, ValueError):
                     total += int((folder / _RESERVED).read_text(encoding="ascii"))
         return total
 

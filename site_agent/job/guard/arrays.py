@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from site_agent.job.guard.pieces import Collected, Piece, Recognised, collect, parsed_json, place
+from site_agent.job.guard.pieces import Collected, Piece, Recognised, collect, count_of, parsed_json, place
 from site_agent.job.guard.spans import HeldBackError, Span
 from site_agent.job.guard.zips import members
 
@@ -56,7 +56,7 @@ def npy(span: Span, where: str) -> tuple[Piece, list[str]]:
     if dtype.hasobject:
         raise HeldBackError("an array in it holds Python objects")
     data = span.part(file.tell(), span.length - file.tell())
-    if data.length != dtype.itemsize * int(np.prod(shape, dtype=np.int64)):
+    if data.length != dtype.itemsize * count_of(shape):
         raise HeldBackError("an array in it has other bytes than its header says")
     return Piece(where, data, dtype.str, tuple(shape), fortran), list(dtype.names or ())
 
@@ -111,18 +111,18 @@ def recognise_safetensors(span: Span) -> Recognised:
 def _begin(entry: Any) -> int:
     try:
         return int(entry["data_offsets"][0])
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         raise HeldBackError("its header is not that of safetensors") from None
 
 
 def _tensor(span: Span, name: str, entry: Any, *, data: int, expected: int) -> tuple[Piece, int]:
     try:
         dtype, shape, (begin, end) = _SAFE_DTYPES[entry["dtype"]], entry["shape"], entry["data_offsets"]
-        known = entry.keys() == {"dtype", "shape", "data_offsets"} and all(type(size) is int for size in shape)
+        known = entry.keys() == {"dtype", "shape", "data_offsets"} and type(begin) is type(end) is int
     except (KeyError, TypeError, ValueError):
         raise HeldBackError("its header is not that of safetensors") from None
-    if not known or begin != expected or any(size < 0 for size in shape):
+    if not known or begin != expected:
         raise HeldBackError("there are bytes between its tensors, or its header has additions")
-    if end - begin != np.dtype(dtype).itemsize * int(np.prod(shape, dtype=object)):
+    if end - begin != np.dtype(dtype).itemsize * count_of(shape):
         raise HeldBackError("a tensor in it has other bytes than its header says")
     return Piece(place(*name.split(".")), span.part(data + begin, end - begin), dtype, tuple(shape)), end

@@ -4,17 +4,18 @@ Sources: LightGBM ``GBDT::SaveModelToString`` and ``Tree::ToString``; XGBoost ``
 "Type Reference".
 """
 
-import json
 import re
+from array import array
 from typing import Any, Final
 
 import numpy as np
 
-from site_agent.job.guard.pieces import Collected, Recognised, collect, numbers, once, parsed_json
+from site_agent.job.guard.pieces import Collected, Recognised, collect, numbers, once, parsed_json, require_memory
 from site_agent.job.guard.spans import HeldBackError, Span
 
 LIGHTGBM_MAGIC: Final = b"tree\nversion="
 MOST_TEXT: Final = 256 * 1024 * 1024
+_LONGEST_LINE: Final = 16 * 1024 * 1024  # characters; the numbers of a tree are a line each
 _LARGEST_JSON: Final = 64 * 1024 * 1024
 _LIGHTGBM_FIELDS: Final = (
     "version num_class num_tree_per_iteration label_index max_feature_idx objective average_output feature_names "
@@ -39,10 +40,14 @@ _XGBOOST_LEARNER: Final = frozenset(_XGBOOST_FIELDS.split())
 def recognise_lightgbm(span: Span) -> Recognised:
     """Every line is a known field, a parameter or the importance of a feature."""
     text = _text_of(span)
+    require_memory(lists=0, texts=text.count("\n"))
     found = Recognised("lightgbm", "every line is a known field")
-    values: list[float] = []
+    values = array("d")  # in eight bytes each: a large model has many millions
     features: list[str] = []
-    for line in text.split("\n"):
+    lines = text.split("\n")
+    if max(map(len, lines)) > _LONGEST_LINE:
+        raise HeldBackError("it has a line that LightGBM does not write")
+    for line in lines:
         if _SECTION.fullmatch(line) or _PARAMETER.fullmatch(line):
             found.strings.append(line)
             continue
@@ -52,7 +57,7 @@ def recognise_lightgbm(span: Span) -> Recognised:
         if name == "feature_names":
             features = value.split()
         if (name in _LIGHTGBM_KEYS or name in features) and _NUMERIC.fullmatch(value):
-            values += _floats(value)
+            values.extend(_floats(value))
         elif name in _LIGHTGBM_TEXTS:
             _named(found, name, value, values)
         else:
@@ -73,15 +78,15 @@ def _text_of(span: Span) -> str:
         raise HeldBackError("it is not text") from None
 
 
-def _named(found: Recognised, name: str, value: str, values: list[float]) -> None:
+def _named(found: Recognised, name: str, value: str, values: "array[float]") -> None:
     found.strings += [name, *value.split()]
     if name == "pandas_categorical" and value.strip() != "null":
         texts = Collected()
         collect(parsed_json(value.encode("utf-8")), texts)
         found.strings += texts.strings
-        values += texts.values
+        values.extend(texts.values)
     else:
-        values += [float(each) for each in re.findall(r"-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?", value)]
+        values.extend(float(each) for each in re.findall(r"-?[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?", value))
 
 
 def _floats(text: str) -> list[float]:
@@ -105,10 +110,7 @@ def recognise_large_json(span: Span) -> Recognised:
     """A JSON file that is too large for coefficients can only be XGBoost's."""
     if span.length > _LARGEST_JSON:
         raise HeldBackError(f"a model as JSON may have at most {_LARGEST_JSON} bytes; save it as .ubj")
-    try:
-        document = json.loads(span.read(), object_pairs_hook=once)
-    except (ValueError, RecursionError):
-        raise HeldBackError("it is of no kind that may leave") from None
+    document = parsed_json(span.read())
     if not looks_like_xgboost(document):
         raise HeldBackError("it is JSON that is too large for coefficients, and not XGBoost's")
     return recognise_xgboost_json(document)
@@ -143,6 +145,7 @@ class _Ubj:
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
+        self.lists = self.values = 0
 
     def take(self, count: int) -> bytes:
         """The next bytes."""
@@ -178,6 +181,10 @@ class _Ubj:
         if depth > 100:
             raise HeldBackError("its parts are nested too deeply")
         marker = self.take(1)
+        self.values += 1
+        self.lists += marker in (b"{", b"[")
+        if self.values & 0xFFFF == 0:
+            require_memory(lists=self.lists, numbers=2 * self.values)
         if marker == b"{":
             return self.object(depth)
         if marker == b"[":

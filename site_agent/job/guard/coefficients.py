@@ -10,6 +10,7 @@ from site_agent.job.guard.spans import HeldBackError, Span
 
 MOST_BYTES: Final = 256 * 1024
 _LONGEST_TEXT: Final = 256  # characters of one text in it
+_DEEPEST_YAML: Final = 50
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _RULE: Final = f"coefficients as text, at most {MOST_BYTES // 1024} KiB"
 
@@ -82,7 +83,12 @@ def _yaml(text: str) -> Any:
     import yaml  # not in every dependency image, where the box runs
 
     try:
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            # Its scanner's time grows with the square of the depth.
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST_YAML:
+                raise HeldBackError("its parts are nested too deeply")
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) or getattr(event, "tag", None):
                 raise HeldBackError("it has anchors or tags of YAML, which coefficients do not need")
         document = yaml.safe_load(text)

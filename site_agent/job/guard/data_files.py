@@ -3,16 +3,19 @@
 An archive whose parts are compressed is also a file of its own: a model that holds its bytes holds none of its parts'.
 """
 
+import errno
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Final
 
-UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
-"""What reading of a part of an archive raises: damage, an unknown kind of compression, a password."""
+_DAMAGE: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, UnicodeDecodeError)
+"""What reading of an archive raises: damage, an unknown kind of compression, a password."""
 
 _MAGIC: Final = b"PK\x03\x04"
 _MOST_PARTS: Final = 1_000_000
@@ -29,13 +32,30 @@ class DataFile:
     part: zipfile.ZipInfo | None = None
 
     def open(self) -> IO[bytes]:
-        """Open it to be read; see :data:`UNREADABLE`."""
+        """Open it to be read; see :func:`passing_over_damage`."""
         return self.path.open("rb") if self.part is None else _archive(self.path).open(self.part)
 
     def head(self, size: int) -> bytes:
         """Its first bytes."""
         with self.open() as file:
             return file.read(size)
+
+
+@contextmanager
+def passing_over_damage(file: DataFile) -> Iterator[None]:
+    """Reading of a file ends where it is damaged; what the disk cannot read is an error."""
+    try:
+        yield
+    except _DAMAGE:
+        if file.part is None:
+            raise
+    except OSError as error:  # bzip2 calls damage so; a place before the beginning of the file is one too
+        if file.part is None or _is_of_the_disk(error):
+            raise
+
+
+def _is_of_the_disk(error: OSError) -> bool:
+    return error.errno not in (None, errno.EINVAL)
 
 
 def data_files(folder: Path) -> Iterator[DataFile]:
@@ -55,7 +75,11 @@ def _parts(path: Path) -> list[zipfile.ZipInfo]:
             return []
     try:
         parts = [part for part in _archive(path).infolist() if not part.is_dir()]
-    except UNREADABLE:
+    except _DAMAGE:
+        return []
+    except OSError as error:
+        if _is_of_the_disk(error):
+            raise
         return []
     locked = any(part.flag_bits & _ENCRYPTED for part in parts)
     if locked or len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _LARGEST:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from site_agent.job.guard.onnx_fields import DTYPES, MESSAGES, TEXT_ONLY
-from site_agent.job.guard.pieces import Piece, Recognised, array, place
+from site_agent.job.guard.pieces import Piece, Recognised, array, count_of, place
 from site_agent.job.guard.spans import HeldBackError, Span
 
 _MOST_TEXT: Final = 4096  # characters of documentation and metadata, in the whole model
@@ -191,7 +191,7 @@ class _Walk:
 
 
 def _fits(dims: list[int], dtype: str, size: int) -> bool:
-    return bool(dtype) and int(np.prod(dims, dtype=object)) * np.dtype(dtype).itemsize == size
+    return bool(dtype) and count_of(dims) * np.dtype(dtype).itemsize == size
 
 
 def _varints(data: memoryview) -> NDArray[Any]:

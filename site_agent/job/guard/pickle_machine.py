@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 
-from site_agent.job.guard.pieces import Piece, Recognised, as_float
+from site_agent.job.guard.pieces import Piece, Recognised, as_float, count_of
 from site_agent.job.guard.spans import HeldBackError, Span
 
 _ENCODE: Final = "_codecs.encode"
@@ -62,7 +62,9 @@ class Machine:
                 if opcode.name == "STOP":
                     return stack.pop()
                 self.step(opcode.name, argument, stack, memo)
-        except (IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
+        except RecursionError:
+            raise HeldBackError("its parts are nested too deeply") from None
+        except (IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError, OverflowError, SyntaxError):
             raise HeldBackError("its instructions do not fit together") from None
         except ValueError:
             raise HeldBackError("it is cut, or not a pickle") from None
@@ -157,7 +159,7 @@ class Machine:
         padding = self.file.read(1)[0] if state.get("numpy_array_alignment_bytes") is not None else 0
         if self.file.read(padding).strip(b"\xff"):
             raise HeldBackError("it has bytes that belong to no array")
-        length = _itemsize(dtype) * int(np.prod(shape, dtype=object))
+        length = _itemsize(dtype) * count_of(shape)
         start = self.file.tell()
         content = self.span.part(start, length)
         self.file.seek(start + length)

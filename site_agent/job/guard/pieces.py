@@ -1,6 +1,7 @@
 """What a recognised file consists of, as far as training rows could be in it: arrays, texts, numbers and names."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from site_agent.job.guard.spans import CHUNK, HeldBackError, Span
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z_]*[0-9]{0,3}_?")
 LONGEST_PLACE: Final = 160
 LONGEST_NUMBER: Final = 128  # bits; the state of a random generator has as many
+_MOST_DIMENSIONS: Final = 64  # numpy has no more
+_MOST_MEMORY: Final = 1 << 30  # bytes that the values of a document may take
+_OF_A_LIST, _OF_A_TEXT, _OF_A_NUMBER = 64, 60, 32  # bytes that Python needs for each, with its place in a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,14 @@ class Piece:
     dtype: str = ""
     shape: tuple[int, ...] = ()
     fortran: bool = False
+
+    def __post_init__(self) -> None:
+        """What a file says of an array need not be so: bytes that do not fit are bytes, or a list of numbers."""
+        width = np.dtype(self.dtype).itemsize if self.dtype else 1
+        if not width or self.size % width:
+            object.__setattr__(self, "dtype", "")
+        elif self.dtype and self.shape and not _is_shape(self.shape, self.size // width):
+            object.__setattr__(self, "shape", (self.size // width,))
 
     @property
     def size(self) -> int:
@@ -68,6 +80,20 @@ def place(*parts: str) -> str:
 def numbers(where: str, values: Sequence[Any]) -> Piece:
     """Numbers as an array of double precision."""
     return array(where, np.asarray(values, dtype="<f8"))
+
+
+def count_of(shape: Sequence[Any]) -> int:
+    """How many values an array of this shape has; raises :class:`HeldBackError` for what is no shape."""
+    if len(shape) > _MOST_DIMENSIONS or not all(type(size) is int and 0 <= size < 1 << 63 for size in shape):
+        raise HeldBackError("an array in it has a shape that no array has")
+    return math.prod(shape)
+
+
+def _is_shape(shape: Sequence[Any], count: int) -> bool:
+    try:
+        return count_of(shape) == count
+    except HeldBackError:
+        return False
 
 
 def array(where: str, values: NDArray[Any]) -> Piece:
@@ -160,8 +186,15 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def require_memory(*, lists: int, texts: int = 0, numbers: int = 0) -> None:
+    """Raises :class:`HeldBackError` for a document whose values would take the memory of whatever else runs here."""
+    if lists * _OF_A_LIST + texts * _OF_A_TEXT + numbers * _OF_A_NUMBER > _MOST_MEMORY:
+        raise HeldBackError("it has more values than can be looked at")
+
+
 def parsed_json(text: bytes) -> Any:
-    """The value of a JSON text; raises :class:`HeldBackError` when it is none."""
+    """The value of a JSON text; raises :class:`HeldBackError` when it is none, or would take much more memory."""
+    require_memory(lists=text.count(b"[") + text.count(b"{"), texts=text.count(b'"') // 2, numbers=text.count(b","))
     try:
         return json.loads(text.decode("utf-8"), object_pairs_hook=once)
     except (ValueError, RecursionError):

@@ -4,7 +4,6 @@ All rows are kept up to a number of them, and beyond that every second, fourth a
 holds some of these. Memory does not depend on the size of the data.
 """
 
-import contextlib
 import csv
 import re
 from collections import Counter
@@ -16,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from site_agent.job.guard.data_files import UNREADABLE, DataFile, data_files
+from site_agent.job.guard.data_files import DataFile, data_files, passing_over_damage
 from site_agent.job.guard.windows import WINDOW_OF_BYTES, Matrix
 
 MOST_ROWS: Final = 100_000
@@ -104,7 +103,7 @@ def read_samples(
     files = list(data_files(reference.folder))
     samples.total_bytes = sum(each.size for each in files)
     for file in files:
-        with contextlib.suppress(*UNREADABLE):
+        with passing_over_damage(file):
             if _add_table(file, readers, samples, tables):
                 continue
             if _is_text(file):
@@ -145,10 +144,9 @@ def _is_text(file: DataFile) -> bool:
 
 
 def _needs_library(file: DataFile) -> str:
-    try:
+    head = b""
+    with passing_over_damage(file):
         head = file.head(8)
-    except UNREADABLE:
-        return ""
     return next((kind for magic, kind in _KINDS.items() if head.startswith(magic)), "")
 
 
@@ -287,7 +285,7 @@ def _add_runs(samples: Samples, files: list[DataFile]) -> None:
     step_of_files = max(1, len(files) * 4 // _MOST_WINDOWS)
     seen: Counter[bytes] = Counter()
     for number, file in enumerate(files[::step_of_files]):
-        with contextlib.suppress(*UNREADABLE):
+        with passing_over_damage(file):
             for run in _runs_of(file, each):
                 seen[run] += 1
                 samples.runs.append((number, run))

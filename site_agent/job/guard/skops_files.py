@@ -96,6 +96,8 @@ def _json_of(node: Mapping[str, Any]) -> Any:
         raise HeldBackError("it has parts of a kind that is not read here")
     try:
         return json.loads(content)
+    except RecursionError:
+        raise HeldBackError("its parts are nested too deeply") from None
     except ValueError:
         return content
 

@@ -38,7 +38,7 @@ def _plain(value: Any) -> Any:
 def pixels(file: DataFile) -> tuple[list[str], Iterator[list[Any]]] | None:
     """A picture as one row of grey values."""
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
     except ImportError:
         return None
     try:
@@ -46,7 +46,7 @@ def pixels(file: DataFile) -> tuple[list[str], Iterator[list[Any]]] | None:
             if image.width * image.height > _MOST_PIXELS:
                 return None
             values = list(image.convert("L").tobytes())
-    except (UnidentifiedImageError, OSError, ValueError):
+    except Exception:  # noqa: BLE001 - of a damaged picture Pillow raises whatever its decoder of that kind raises
         return None
     return [str(number) for number in range(len(values))], iter([values])
 

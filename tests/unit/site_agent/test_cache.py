@@ -202,6 +202,34 @@ def test_a_disk_without_room_is_told_before_anything_is_transferred(
         session.reserve([an_item("a")])
 
 
+def test_what_nobody_holds_makes_room_on_a_disk_that_others_fill(
+    cache: Cache, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, old = an_item("held"), an_item("old")
+    transfer(cache, held, into=run)
+    transfer(cache, old)
+    usage = shutil.disk_usage(cache.root)
+    taken = 20 + 9  # by the two, and free
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=taken - cache_bytes(cache)))
+
+    assert transfer(cache, an_item("new", 15)) == [an_item("new", 15)]
+    assert (cache.path(held.key).exists(), cache.path(old.key).exists()) == (True, False)
+
+
+def cache_bytes(cache: Cache) -> int:
+    return sum(file.stat().st_size for file in cache.entries.rglob("*") if file.is_file())
+
+
+def test_a_job_that_was_killed_while_it_reserved_stops_nobody(cache: Cache) -> None:
+    with cache.session() as other, cache.session() as session:
+        other.reserve([an_item("a")])
+        for reserved in cache.sessions.glob("*/reserved"):
+            reserved.write_bytes(b"")
+
+        session.reserve([an_item("b")])
+        add(session, an_item("b"))
+
+
 def test_a_note_is_kept_as_long_as_its_entry(cache: Cache) -> None:
     item = an_item("a")
     cache.note(item.key, "nothing is there yet")

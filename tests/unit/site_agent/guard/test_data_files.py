@@ -1,6 +1,7 @@
 """What is in a zip archive of the data is looked for as if it lay there by itself."""
 
 import base64
+import errno
 import json
 import zipfile
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from local_stack.demo_data import scans_story
-from site_agent.job.guard.data_files import data_files
+from site_agent.job.guard.data_files import DataFile, data_files
 from site_agent.job.guard.samples import PICTURES, Reference, read_samples
 from tests.support.egress import an_archive
 
@@ -74,6 +75,30 @@ def test_an_archive_that_cannot_be_read_is_looked_for_as_it_is(reference: Refere
     samples = read_samples(reference)
 
     assert any(run in changed[damage] for _, run in samples.runs)
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_anywhere_in_an_archive_never_ends_the_look(reference: Reference, kind: int) -> None:
+    """A training that leaves a damaged archive out would end in an error of the guard, after all its work."""
+    content = an_archive({"\u00e4.csv": TABLE, "b": np.random.default_rng(1).bytes(500)}, method=kind)
+    for place in range(0, len(content), 17):
+        damaged = bytearray(content)
+        damaged[place] ^= 0xC3
+        (reference.folder / "all.zip").write_bytes(damaged)
+
+        assert read_samples(reference).rows
+
+
+def test_what_the_disk_cannot_read_is_an_error(reference: Reference, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passed over as damage, rows would not be looked for that the training had."""
+    (reference.folder / "rows.csv").write_bytes(TABLE)
+
+    def broken(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(DataFile, "open", broken)
+    with pytest.raises(OSError, match="Input/output"):
+        read_samples(reference)
 
 
 def test_links_are_no_files(reference: Reference) -> None:
