@@ -17,6 +17,7 @@ from shared.messages import BuildImage, BuiltImage, FrozenJob, KnownImage
 from shared.oci.images import Image, Layer, append, describe, timestamp
 from shared.oci.layers import folder_entries, model_level, write_layer
 from shared.oci.references import ImageName
+from shared.oci.removal import RUN_LABEL
 from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, push_image
 from shared.signing.image_signatures import ImageSigner, about_image
 from shared.signing.model_folders import ModelFile, model_digest, model_files, model_statement
@@ -169,7 +170,7 @@ def _facts(command: BuildImage, parts: ScoringParts, base: FoundImage) -> dict[s
         "org.opencontainers.image.version": lineage.run_id,
         "org.opencontainers.image.base.name": str(parts.dependency_image),
         "org.opencontainers.image.base.digest": base.digest,
-        "io.edgetrain.run-id": lineage.run_id,
+        RUN_LABEL: lineage.run_id,
         "io.edgetrain.pipeline": lineage.pipeline,
         "io.edgetrain.fingerprint": lineage.fingerprint,
         "io.edgetrain.snapshot-digest": lineage.snapshot_digest,

@@ -10,9 +10,10 @@ from shared.signing.attachments import Attachments
 from shared.signing.image_signatures import ImageSignatures
 from shared.signing.keys import TrustedKeys
 from shared.signing.passports import ImageFacts, passport_of, passport_statement
-from shared.signing.statements import IMAGE, MODEL, PASSPORT, PROVENANCE, SBOM
+from shared.signing.provenance import model_of
+from shared.signing.statements import IMAGE, MODEL, PASSPORT, PROVENANCE, SBOM, Subject
 
-_KINDS = {"signature": IMAGE, "sbom": SBOM, "provenance": PROVENANCE, "model": MODEL}
+_KINDS = {"signature": IMAGE, "sbom": SBOM, "provenance": PROVENANCE}
 
 
 class Runs(Protocol):
@@ -48,7 +49,8 @@ def issue_passport(
     found = find_image(registry, name)
     if found is None:
         return Done()
-    document = passport_of(record, runs.request(command.run_id), _facts(record.image, name, found, registry))
+    attached = _statements(name, record.pipeline, Attachments(registry), signatures.trusted)
+    document = passport_of(record, runs.request(command.run_id), _facts(record.image, found, attached))
     statement = passport_statement(document)
     own = TrustedKeys((signatures.signer.public_key,))
     known = Attachments(registry).find(name.repository, name.reference, PASSPORT, own)
@@ -60,12 +62,23 @@ def issue_passport(
     return Done()
 
 
-def _facts(reference: str, name: ImageName, found: FoundImage, registry: ReferrersRegistry) -> ImageFacts:
-    attachments, statements = Attachments(registry), {}
+def _statements(name: ImageName, pipeline: str, attachments: Attachments, keys: TrustedKeys) -> dict[str, str]:
+    """The digests of what is attached, by kind. The passport vouches for them, so only what trusted keys have signed.
+
+    Those of a model's folder speak of that folder, whose digest the image's provenance has.
+    """
+    found: dict[str, str] = {}
+    model = ""
     for kind, predicate_type in _KINDS.items():
-        first = next(iter(attachments.bundles(name.repository, name.reference, predicate_type)), None)
-        if first is not None:
-            statements[kind] = first[0]
+        attached = attachments.find(name.repository, name.reference, predicate_type, keys)
+        if attached is not None:
+            found[kind] = attached.digest
+            model = model_of(attached.predicate) if predicate_type == PROVENANCE else model
+    folder = attachments.find(name.repository, name.reference, MODEL, keys, subject=Subject(pipeline, model))
+    return found | ({"model": folder.digest} if folder is not None else {})
+
+
+def _facts(reference: str, found: FoundImage, statements: dict[str, str]) -> ImageFacts:
     facts = found.image.annotations
     return ImageFacts(
         reference=reference,

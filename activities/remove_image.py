@@ -3,12 +3,16 @@
 from typing import Protocol
 
 from shared.errors import Code, PermanentError
-from shared.messages import BuildImage, Cancellation, Done, TrainingRef
-from shared.oci.removal import ManifestStore, remove_with_attachments
+from shared.messages import BuildImage, Cancellation, Done, KnownImage, TrainingRef
+from shared.oci.references import digest_of_image
+from shared.oci.removal import ManifestStore, image_of_run, remove_with_attachments
 
 
 class Images(Protocol):
     """Knows the image of each run."""
+
+    def of(self, run_id: str) -> KnownImage | None:
+        """The image of a run; None when none was built."""
 
     def forget(self, run_id: str) -> None:
         """Remove the image of a run from the list."""
@@ -23,10 +27,11 @@ class Runs(Protocol):
 
 def remove_image(run: TrainingRef, *, registry: ManifestStore, images: Images) -> Done:
     """Remove it; safe to repeat. The image goes last, so that a repeat still finds what hangs on it."""
-    repository = f"models/{run.pipeline}"
-    stored = registry.get_manifest(repository, run.run_id)
-    if stored is not None:
-        remove_with_attachments(registry, repository, stored.digest)
+    repository, built = f"models/{run.pipeline}", images.of(run.run_id)
+    known = digest_of_image(built.reference if built else None)
+    digest = image_of_run(registry, repository, run.run_id, known=known)
+    if digest:
+        remove_with_attachments(registry, repository, digest)
     images.forget(run.run_id)
     return Done()
 

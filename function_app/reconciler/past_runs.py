@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.decisions.delivery.retention import SEEN_WITHIN, InUse, PastRun
 from shared.messages import Outcome, RunRecord, RunRequest, TargetState
+from shared.oci.references import digest_of_image
 
 if TYPE_CHECKING:
     from shared.clients.ledger import Ledger
@@ -67,11 +68,6 @@ def in_use(
         | ({trained.run_id} if trained is not None else set()),
         unseen=sorted(target for target in watched if not _was_seen(mine.get(target), now)),
     )
-
-
-def digest_of_image(reference: str | None) -> str:
-    """The digest in an image's reference; empty for none."""
-    return reference.rpartition("@")[2] if reference else ""
 
 
 def _was_seen(state: TargetState | None, now: datetime) -> bool:

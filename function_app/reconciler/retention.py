@@ -14,12 +14,13 @@ from datetime import timedelta
 
 from function_app.composition import Services
 from function_app.reconciler.cycle_context import CycleContext
-from function_app.reconciler.past_runs import History, digest_of_image, in_use, past_run
+from function_app.reconciler.past_runs import History, in_use, past_run
 from function_app.reconciler.run_history import purge_histories
 from shared.decisions.delivery.retention import Fate, References, RetentionRule, fates, references
 from shared.errors import EdgetrainError, PermanentError
 from shared.messages import ReplyTo, RunRecord, RunRequest
-from shared.oci.removal import remove_with_attachments
+from shared.oci.references import digest_of_image
+from shared.oci.removal import image_of_run, remove_with_attachments
 
 log = logging.getLogger(__name__)
 
@@ -113,32 +114,39 @@ class Step:
     def remove_images(self, pipeline: str) -> None:
         """Remove images from the registry, with what is attached to them; a target removes its own."""
         history, found = self.histories[pipeline], self.fates[pipeline]
-        doomed = {
-            run_id: fate for run_id, fate in found.items() if fate.image is None and history.runs[run_id][0].image
-        }
-        if not doomed:
+        if all(fate.image is not None and fate.record is not None for fate in found.values()):
             return
         registry, repository = self.context.services.container_registry, f"models/{pipeline}"
         tags = history.tags = set(registry.tags(repository))
-        wanted = self._wanted_now(pipeline)
-        for run_id in sorted(doomed.keys() & tags)[:MOST]:
-            stored = registry.get_manifest(repository, run_id)
-            if stored is None or run_id in wanted or stored.digest in self.needed[pipeline].images | wanted:
+        doomed = {run_id for run_id, fate in found.items() if fate.image is None}
+        removed = 0
+        for run_id in sorted(doomed & tags):
+            if removed == MOST:
+                break
+            digest = image_of_run(registry, repository, run_id, known=digest_of_image(history.runs[run_id][0].image))
+            if not digest:  # the tag was moved; it is nothing of this run's any more
+                tags.discard(run_id)
                 continue
-            remove_with_attachments(registry, repository, stored.digest)
+            wanted = self._wanted_now(pipeline)  # for each, since removing one takes a while
+            if run_id in wanted or digest in self.needed[pipeline].images | wanted:
+                continue
+            remove_with_attachments(registry, repository, digest)
             tags.discard(run_id)
-            self._removed(_IMAGES, f"the image of run {run_id} from {repository}", doomed[run_id].rule)
+            removed += 1
+            self._removed(_IMAGES, f"the image of run {run_id} from {repository}", found[run_id].rule)
 
     def remove_records(self, pipeline: str) -> None:
         """Remove all that is kept of runs by their records: manifest, code, decisions, rows; the row goes last."""
-        history = self.histories[pipeline]
-        doomed = sorted(run_id for run_id, fate in self.fates[pipeline].items() if fate.record is None)
-        for run_id in doomed[:MOST]:
+        history, removed = self.histories[pipeline], 0
+        for run_id in sorted(run_id for run_id, fate in self.fates[pipeline].items() if fate.record is None):
+            if removed == MOST:
+                break
             record, request = history.runs[run_id]
-            if record.image and (history.tags is None or run_id in history.tags):
-                continue  # its image first
+            if history.tags is None or run_id in history.tags:
+                continue  # its image first; a run that failed may have left one that its record does not name
             if request is None or self._remove_files(request):
                 self._forget(record, request)
+                removed += 1
                 self._removed(_RECORDS, f"the record of run {run_id}", self.fates[pipeline][run_id].rule)
 
     def forget_arrivals(self) -> None:
@@ -167,6 +175,7 @@ class Step:
         """Digests and runs that somebody wants since they were read: a roll-back to one, or a resumed run."""
         ledger = self.context.services.ledger
         wanted = {found.request.continues for found in ledger.runs.unfinished(pipeline)}
+        wanted |= {action.to for action in ledger.actions.unfinished() if action.pipeline == pipeline}
         for state in ledger.targets.all():
             if state.pipeline == pipeline and state.desired is not None:
                 wanted |= {digest_of_image(release.image) for release in state.desired.releases}

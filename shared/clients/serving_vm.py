@@ -125,7 +125,7 @@ class ServingVm:
         status, body = self._http.post_json(port, "/score", json.dumps(request).encode(), timeout=SCORE_TIMEOUT)
         try:
             return status, json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return status, None
 
     def bring_in(self, pipeline: str, colour: Colour) -> bool:

@@ -112,7 +112,7 @@ def read_image(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> Image:
     """The image behind a manifest and a configuration, OCI's or Docker's; raises ``ValueError`` for other things."""
     try:
         return _read_image(manifest, config)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"its manifest or configuration is not that of an image ({error!r})") from error
 
 

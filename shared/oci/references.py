@@ -47,6 +47,11 @@ def is_tag(reference: str) -> bool:
     return _TAG.fullmatch(reference) is not None
 
 
+def digest_of_image(reference: str | None) -> str:
+    """The digest in ``host/repository@sha256:...``; empty for none."""
+    return reference.rpartition("@")[2] if reference else ""
+
+
 def digest_of(content: bytes) -> str:
     """The digest that content goes by in a registry."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"

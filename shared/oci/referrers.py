@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final, Protocol
 
-from shared.errors import TransientError
+from shared.errors import Code, PermanentError, TransientError
 from shared.oci.images import Descriptor, named_digest
 from shared.oci.media_types import OCI_INDEX, OCI_MANIFEST
 from shared.oci.references import digest_of
@@ -113,7 +113,10 @@ def referrers(registry: ReferrersRegistry, repository: str, digest: str) -> tupl
 
 
 def attached(registry: ReferrersRegistry, repository: str, referrer: Referrer, *, to: str) -> bytes | None:
-    """The document of a referrer; None when it is gone, or is no single document attached to the digest ``to``."""
+    """The document of a referrer; None when it is gone, or is no single small document attached to the digest ``to``.
+
+    Whoever may push can attach a large one; what else was attached counts all the same.
+    """
     stored = registry.get_manifest(repository, referrer.digest)
     if stored is None:
         return None
@@ -125,7 +128,14 @@ def attached(registry: ReferrersRegistry, repository: str, referrer: Referrer, *
         layer = named_digest(layers[0])
     except (ValueError, KeyError, TypeError):
         return None
-    return registry.get_blob(repository, layer) if registry.has_blob(repository, layer) else None
+    if not registry.has_blob(repository, layer):
+        return None
+    try:
+        return registry.get_blob(repository, layer)
+    except PermanentError as error:
+        if error.code is not Code.BAD_REQUEST:  # that it is too large
+            raise
+        return None
 
 
 def _note(registry: ImageRegistry, repository: str, digest: str, entries: list[dict[str, Any]]) -> None:

@@ -83,7 +83,11 @@ def find_image(registry: ImageRegistry, name: ImageName) -> FoundImage | None:
     if stored.media_type not in MANIFESTS:
         raise ValueError(f"it is a {stored.media_type}, not an image")
     manifest = json.loads(stored.body)
-    config = json.loads(registry.get_blob(name.repository, named_digest(manifest.get("config"))))
+    blob = registry.get_blob(name.repository, named_digest(manifest.get("config")))
+    try:
+        config = json.loads(blob)
+    except RecursionError:
+        raise ValueError("its configuration is nested too deeply to be read") from None
     image = read_image(manifest, config)
     return FoundImage(repository=name.repository, digest=stored.digest, image=image, manifest=stored)
 

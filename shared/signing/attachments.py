@@ -9,7 +9,7 @@ from shared.oci.referrers import Artifact, ReferrersRegistry, attach, attached, 
 from shared.signing.bundles import MEDIA_TYPE, Signed, open_bundle, sign
 from shared.signing.dsse import EnvelopeError
 from shared.signing.keys import Signer, TrustedKeys
-from shared.signing.statements import Statement
+from shared.signing.statements import MODEL, Statement, Subject
 
 PREDICATE: Final = "dev.sigstore.bundle.predicateType"
 CONTENT: Final = "dev.sigstore.bundle.content"
@@ -43,17 +43,23 @@ class Attachments:
                 if content is not None:
                     yield referrer.digest, content
 
-    def find(self, repository: str, digest: str, predicate_type: str, keys: TrustedKeys) -> Attached | None:
-        """The last statement of that type that is signed by one of the keys; None when there is none.
+    def find(
+        self, repository: str, digest: str, predicate_type: str, keys: TrustedKeys, *, subject: Subject | None = None
+    ) -> Attached | None:
+        """The last statement of that type about the image that is signed by one of the keys; None when there is none.
 
-        That it is attached to the image does not say that it speaks of it: see its subjects.
+        Whoever may push can attach what was signed about another image, so that what is attached must name its subject:
+        the image; for a model's folder, whose digest the image does not tell, ``subject`` if it is given.
         """
+        if subject is None and predicate_type != MODEL:
+            subject = Subject(repository, digest.removeprefix("sha256:"))
         for manifest, bundle in self.bundles(repository, digest, predicate_type):
             try:
                 signed = open_bundle(bundle, keys)
             except EnvelopeError:
                 continue
-            if signed.statement.predicate_type == predicate_type:
+            statement = signed.statement
+            if statement.predicate_type == predicate_type and (subject is None or subject in statement.subjects):
                 return Attached(digest=manifest, bundle=bundle, signed=signed)
         return None
 

@@ -1,5 +1,7 @@
 """Where an image comes from, as SLSA provenance v1: https://slsa.dev/spec/v1.0/provenance."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,6 +10,7 @@ from shared.oci.images import timestamp
 
 BUILD_TYPE: Final = "urn:edgetrain:build:model-image:v1"  # docs/delivery.md describes it
 BUILDER: Final = "urn:edgetrain:app"
+_MODEL: Final = "edgetrain:model"
 
 
 def provenance(
@@ -23,7 +26,7 @@ def provenance(
         "edgetrain:snapshot": lineage.snapshot_digest,
         "edgetrain:holdout": lineage.holdout,
         "edgetrain:code": code,
-        "edgetrain:model": model,
+        _MODEL: model,
     }
     return {
         "buildDefinition": {
@@ -44,3 +47,13 @@ def provenance(
             "metadata": {"invocationId": lineage.run_id, "finishedOn": timestamp(created)},
         },
     }
+
+
+def model_of(predicate: Mapping[str, Any]) -> str:
+    """The digest of the model's folder in a predicate of :func:`provenance`; empty when it has none."""
+    with suppress(KeyError, TypeError):
+        parts = {
+            part["name"]: part["digest"]["sha256"] for part in predicate["buildDefinition"]["resolvedDependencies"]
+        }
+        return str(parts.get(_MODEL, ""))
+    return ""

@@ -134,7 +134,7 @@ class Health:
             url = f"{scoring_url(revision.address)}/score"
             response = requests.post(url, json=request, timeout=_SCORE_TIMEOUT, allow_redirects=False)
             return response.status_code, response.json()
-        except requests.JSONDecodeError:
+        except (requests.JSONDecodeError, RecursionError):
             return response.status_code, None
         except requests.RequestException:
             return None, None

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from activities.submit_training import submit_training
-from shared.clients.container_registry import ContainerRegistryClient
+from shared.clients.container_registry import SMALL_BLOB, ContainerRegistryClient
 from shared.clients.image_trust import BASE_DIGEST, BASE_NAME, ImageTrust
 from shared.errors import Code, PermanentError
 from shared.oci.images import describe
@@ -129,6 +129,16 @@ def test_a_signed_image_in_another_repository_is_refused(world: World) -> None:
         attach(world.client, f"models/{world.pipeline}-other", image.descriptor, [copied])
 
     assert "another image" in refusal(world, moved)
+
+
+def test_what_else_is_attached_does_not_hide_the_signature(world: World) -> None:
+    """Who may push can attach something too large to be read, or nested too deeply."""
+    built = world.build()
+    for content in (b" " * (SMALL_BLOB + 1), b"[" * 100_000):
+        junk = Artifact(media_type=MEDIA_TYPE, content=content, annotations={PREDICATE: IMAGE})
+        attach(world.client, built.repository, world.found(built).descriptor, [junk])
+
+    world.trust.require(built.reference)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1:1", ""])

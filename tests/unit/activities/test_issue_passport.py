@@ -17,10 +17,13 @@ from function_app.problems import RefusedError
 from shared.clients.ledger import Ledger
 from shared.messages import IssuePassport, Outcome, RunRecord, RunRequest, first_record
 from shared.oci.references import ImageName
+from shared.oci.referrers import Artifact, attach
 from shared.oci.transfer import find_image, push_image
+from shared.signing.attachments import PREDICATE
+from shared.signing.bundles import MEDIA_TYPE
 from shared.signing.image_signatures import about_image
 from shared.signing.passports import passport_file, verify
-from shared.signing.statements import SBOM
+from shared.signing.statements import IMAGE, MODEL, PROVENANCE, SBOM
 from tests.support.builders import a_run_request
 from tests.support.image_registry import InMemoryRegistry, a_base_image
 from tests.support.memory_tables import memory_ledger
@@ -28,6 +31,7 @@ from tests.support.signing import image_signatures, trusting
 from tests.support.workflow import START
 
 REQUEST = a_run_request()
+BOM = {"components": [{"name": "numpy"}]}
 
 
 @dataclass
@@ -50,7 +54,7 @@ class Bench:
         self.registry, self.ledger = InMemoryRegistry(), memory_ledger()
         image, parts = a_base_image(folder)
         push_image(self.registry, image, ImageName("models/breast-cancer", REQUEST.run_id), parts)
-        bom = about_image("models/breast-cancer", image.digest, SBOM, {})
+        bom = about_image("models/breast-cancer", image.digest, SBOM, BOM)
         image_signatures(self.registry).sign("models/breast-cancer", image.descriptor, [bom])
         self.image = image
         reference = f"{self.registry.host}/models/breast-cancer@{image.digest}"
@@ -98,6 +102,24 @@ def test_a_repeat_finds_the_passport_and_a_changed_record_gets_another(bench: Be
     bench.runs.record = replace(bench.runs.record, metrics={"x": 0.6})
     bench.issue()
     assert bench.asked().passport["metrics"] == {"x": 0.6}
+
+
+def test_it_vouches_for_nothing_that_somebody_else_attached(bench: Bench) -> None:
+    """Who may push can attach anything, also what we have signed about another image."""
+    bench.issue()
+    before = bench.asked().passport["image"]["statements"]
+    repository = "models/breast-cancer"
+    for kind in (IMAGE, SBOM, PROVENANCE, MODEL):
+        unsigned = Artifact(media_type=MEDIA_TYPE, content=b"{}" + kind.encode(), annotations={PREDICATE: kind})
+        attach(bench.registry, repository, bench.image.descriptor, [unsigned])
+        replayed = about_image("models/other", bench.image.digest, kind, {})
+        image_signatures(bench.registry).attach(repository, bench.image.descriptor, replayed)
+
+    bench.issue()
+
+    assert bench.asked().passport["image"]["statements"] == before
+    assert image_signatures(bench.registry).is_signed(repository, bench.image.digest)
+    assert image_signatures(bench.registry).sbom(repository, bench.image.digest) == BOM
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,12 @@ def test_a_blob_is_named_by_a_digest_or_not_at_all(digest: object) -> None:
         read_image(manifest, config)
 
 
-@pytest.mark.parametrize("wrong", [{"layers": None}, {"layers": [7]}, {"layers": {"a": 1}}, {"layers": [{}]}])
+ENDLESS = {"mediaType": OCI_LAYER_GZIP, "digest": digest_of(b"x"), "size": float("inf")}  # JSON's 1e999
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"layers": None}, {"layers": [7]}, {"layers": {"a": 1}}, {"layers": [{}]}, {"layers": [ENDLESS]}]
+)
 def test_a_manifest_of_another_shape_is_reported_as_one(wrong: dict[str, Any]) -> None:
     manifest, config = docker_image()
 

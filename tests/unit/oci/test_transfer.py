@@ -1,11 +1,12 @@
 import json
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from shared.oci.media_types import OCI_INDEX
-from shared.oci.references import ImageName
+from shared.oci.media_types import OCI_INDEX, OCI_MANIFEST
+from shared.oci.references import ImageName, digest_of
 from shared.oci.transfer import Parts, find_image, push_image
 from tests.support.image_registry import InMemoryRegistry, a_base_image
 
@@ -69,6 +70,16 @@ def test_the_image_for_linux_on_amd64_is_found_in_an_index(registry: InMemoryReg
 
     assert found is not None
     assert found.digest == image.digest
+
+
+def test_a_configuration_that_nobody_can_read_is_none_of_an_image(registry: InMemoryRegistry) -> None:
+    nested = b"[" * 100_000
+    registry.put_blob("base/python", digest_of(nested), BytesIO(nested))
+    manifest = json.dumps({"config": {"digest": digest_of(nested)}, "layers": []}).encode()
+    registry.put_manifest("base/python", "3.11", manifest, media_type=OCI_MANIFEST)
+
+    with pytest.raises(ValueError, match="nested"):
+        find_image(registry, NAME)
 
 
 def test_what_is_no_image_is_refused(registry: InMemoryRegistry, tmp_path: Path) -> None:

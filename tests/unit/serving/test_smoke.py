@@ -33,10 +33,11 @@ def test_a_sample() -> None:
         '{"request": 1, "response": 1, "tolerance": NaN}',
         '{"request": 1, "response": 1, "tolerance": Infinity}',
         '{"request": 1, "response": 1, "tolerance": "0"}',
+        "[" * 100_000,
     ],
 )
 def test_what_is_no_sample_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"must|Expecting"):
+    with pytest.raises(ValueError, match=r"must|Expecting|nested"):
         parse_smoke(text)
 
 
@@ -60,6 +61,11 @@ def test_what_is_no_sample_is_refused(text: str) -> None:
 )
 def test_differences(expected: Any, actual: Any, found: str | None) -> None:
     assert difference(expected, actual, tolerance=1e-6) == found
+
+
+def test_numbers_of_any_size_are_compared() -> None:
+    assert difference(10**400, 10**400, tolerance=1e-6) is None
+    assert difference(1.0, 10**400, tolerance=1e-6) is not None
 
 
 @given(VALUES)

@@ -1,5 +1,6 @@
 """What no rule keeps goes, in small steps; what serves, is kept, wanted or not over stays with all that it needs."""
 
+import json
 import logging
 from dataclasses import replace
 from datetime import timedelta
@@ -21,6 +22,8 @@ from shared.messages import (
     RunRecord,
     ServingPlan,
 )
+from shared.oci.referrers import fallback_tag
+from shared.oci.removal import RUN_LABEL
 from shared.settings import Retention
 from tests.support.past import TARGET, Past
 from tests.support.reconciler import PIPELINE, WatchedWorld
@@ -148,6 +151,72 @@ def test_the_runs_own_image_by_another_run_stays_while_that_one_serves(past: Pas
     step(past)
 
     assert first.run_id in tags(past)
+
+
+def test_whoever_moves_tags_makes_it_remove_nothing_that_others_need(past: Past) -> None:
+    """Who may push may point any tag at anything, and removing a manifest removes it under all of its tags."""
+    *doomed, _, _, live = history(past, 1, [Outcome.PROMOTED] * 6)
+    stored = past.registry.manifests
+    digests = [(record.image or "").rpartition("@")[2] for record in (*doomed, live)]
+    lives = stored[REPOSITORY, digests[-1]]
+    index = stored[REPOSITORY, fallback_tag(digests[-1])]
+    signature = stored[REPOSITORY, json.loads(index.body)["manifests"][0]["digest"]]
+    stored[REPOSITORY, doomed[0].run_id] = signature
+    stored[REPOSITORY, doomed[1].run_id] = index
+    stored[REPOSITORY, fallback_tag(digests[1])] = index
+    stored[REPOSITORY, fallback_tag(digests[2])] = lives
+
+    step(past)
+
+    for manifest in (lives, index, signature):
+        assert past.registry.get_manifest(REPOSITORY, manifest.digest) is not None
+    assert [digest for digest in digests if past.registry.get_manifest(REPOSITORY, digest)] == [digests[-1]]
+
+
+def test_the_image_of_a_run_that_failed_before_the_ledger_knew_of_it_goes(past: Past) -> None:
+    record = past.has_run(1, Outcome.FAILED, image=False)
+    body = json.dumps({"annotations": {RUN_LABEL: record.run_id}}).encode()
+    past.registry.put_manifest(REPOSITORY, record.run_id, body, media_type="image")
+
+    step(past)
+
+    assert tags(past) == set()
+    assert past.world.ledger.runs.run(record.run_id) is not None
+
+
+def test_an_image_that_a_roll_back_is_about_to_want_stays(past: Past) -> None:
+    records = history(past, 1, [Outcome.PROMOTED] * 6)
+    by = Actor(kind=ActorKind.PERSON, name="ada")
+    past.world.ledger.actions.begin(
+        Action(
+            action_id="back-1",
+            kind=ActionKind.ROLL_BACK,
+            pipeline=PIPELINE,
+            by=by,
+            reason="because",
+            asked_at=past.world.now,
+            target=TARGET,
+            to=records[0].run_id,
+        )
+    )
+
+    step(past)
+
+    assert tags(past) == {records[0].run_id, *(record.run_id for record in records[3:])}
+
+
+def test_records_that_have_to_wait_hold_up_no_others(past: Past) -> None:
+    records = [past.has_run(number, Outcome.NOT_PROMOTED, image=False) for number in range(MOST + 5)]
+    waiting = {record.run_id for record in sorted(records, key=lambda each: each.run_id)[:MOST]}
+    past.world.now += 100 * DAY
+    for record in records:
+        request = past.world.ledger.runs.request(record.run_id)
+        if request is not None and record.run_id in waiting:
+            past.manifests.used[request.snapshot.manifest] = past.world.now
+
+    step(past)
+
+    assert {record.run_id for record, _ in past.world.ledger.runs.history(PIPELINE)} == waiting
 
 
 def test_tags_that_the_ledger_does_not_know_are_left_alone(past: Past) -> None:
