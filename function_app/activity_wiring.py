@@ -272,8 +272,19 @@ def remove_image(run: m.TrainingRef, s: Services) -> m.Done:
 
 @_body_of(c.READ_APPROVAL)
 def read_approval(query: m.ApprovalQuery, s: Services) -> m.Approval:
-    """The decision on a run's roll-out to a target; ``approved`` is None while there is none."""
-    return s.ledger.approvals.of(query.run_id, query.target)
+    """The decision on a run's roll-out to a target; ``approved`` is None while there is none and there may be one."""
+    from shared.decisions.delivery.approvals import TOO_LATE
+
+    if query.otherwise is None:
+        return s.ledger.approvals.of(query.run_id, query.target)
+    nobody = m.Approval(
+        run_id=query.run_id,
+        target=query.target,
+        approved=query.otherwise,
+        reason=TOO_LATE,
+        at=datetime.now(UTC),
+    )
+    return s.ledger.approvals.decide(nobody)
 
 
 @_body_of(c.RECORD_RUN)

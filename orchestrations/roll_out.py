@@ -15,6 +15,7 @@ from orchestrations import roll_out_before_plans
 from orchestrations.failures import failure_of
 from orchestrations.progress import announce, report
 from shared.contracts import APPLY_PLAN, OBSERVE_TARGET, READ_APPROVAL
+from shared.decisions.delivery.approvals import otherwise_at
 from shared.decisions.delivery.roll_out_events import (
     Action,
     Announced,
@@ -118,8 +119,9 @@ def _tried(context: df.DurableOrchestrationContext, rollout: Rollout, action: Ac
             query = ObserveTarget(target=rollout.target, pipeline=rollout.pipeline)
             return Looked((yield from OBSERVE_TARGET.call(context, query)))
         case ReadDecision():
-            asked = ApprovalQuery(run_id=rollout.run_id, target=rollout.target)
-            return Decided((yield from READ_APPROVAL.call(context, asked)))
+            otherwise = otherwise_at(rollout, rollout.state, context.current_utc_datetime)
+            asked = ApprovalQuery(run_id=rollout.run_id, target=rollout.target, otherwise=otherwise)
+            return Decided((yield from READ_APPROVAL.call(context, asked)), final=otherwise is not None)
         case AnnounceWish(number):
             if rollout.record is not None:
                 kind = RunEventKind.APPROVAL_WANTED

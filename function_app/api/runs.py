@@ -44,7 +44,7 @@ def decision_views(approvals: Iterable[Approval]) -> tuple[DecisionView, ...]:
         DecisionView(
             target=each.target,
             decision="approved" if each.approved else "rejected",
-            by=each.by,
+            by=each.by or "nobody",
             reason=each.reason,
             at=each.at,
         )

@@ -233,17 +233,22 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalQuery:
-    """Ask whether somebody has decided on a run's roll-out to a target."""
+    """Ask whether somebody has decided on a run's roll-out to a target.
+
+    ``otherwise``: what is recorded as the decision when nobody has, because the time for it is over, so that whoever
+    comes later is told; None: it is not over yet.
+    """
 
     run_id: str
     target: str
+    otherwise: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
     """A decision on a run's roll-out to a target; ``approved`` is None while nobody has decided.
 
-    ``by``: who decided, in words that say how that is known. ``reason``: theirs.
+    ``by``: who decided, in words that say how that is known; empty when nobody did in time. ``reason``: theirs.
     """
 
     run_id: str

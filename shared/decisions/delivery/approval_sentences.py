@@ -21,6 +21,8 @@ def decided_otherwise(kept: Approval) -> str:
     when = f" at {utc_text(kept.at)}" if kept.at else ""
     why = f" ({kept.reason})" if kept.reason else ""
     then = "roll the target back" if kept.approved else "start a run with force"
+    if not kept.by:
+        return f"nobody decided in time, so run {kept.run_id} was {word} for {kept.target}{when}; {then}"
     return f"{kept.by} {word} run {kept.run_id} for {kept.target}{when}{why}, and the first decision stays; {then}"
 
 

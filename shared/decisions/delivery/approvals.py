@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared.decisions.delivery.roll_out_ends import ended, seconds_since
-from shared.decisions.delivery.roll_out_events import Action, AnnounceWish, Failed, Look, ReadDecision
+from shared.decisions.delivery.roll_out_events import Action, AnnounceWish, Decided, Failed, Look, ReadDecision
 from shared.messages import Approval, ApprovalRule, Otherwise, Rollout, RolloutPhase, RolloutState
 
 LOOK_AGAIN = timedelta(minutes=15)
 """After which a decision is found whose hint was lost."""
 UNREAD_SECONDS = 3600.0
 """How long the ledger may be away."""
+TOO_LATE = "nobody decided in time"
 _READ_AGAIN = timedelta(minutes=1)
 
 Step = tuple[RolloutState, Action]
@@ -21,12 +22,21 @@ def begun(state: RolloutState, now: datetime) -> Step:
     return replace(state, phase=RolloutPhase.APPROVAL, since=now), ReadDecision()
 
 
-def after_reading(rollout: Rollout, state: RolloutState, approval: Approval, now: datetime) -> Step:
-    """What a decision, or that there is none yet, leads to."""
+def otherwise_at(rollout: Rollout, state: RolloutState, now: datetime) -> bool | None:
+    """What counts when nobody has decided; None while somebody may."""
     rule = rollout.approval or ApprovalRule()
+    return rule.otherwise is Otherwise.APPROVE if now >= _deadline(state, rule) else None
+
+
+def after_reading(rollout: Rollout, state: RolloutState, decided: Decided, now: datetime) -> Step:
+    """What a decision, or that there is none yet, leads to."""
+    rule, approval = rollout.approval or ApprovalRule(), decided.approval
     state = replace(state, unreached_since=None)
-    if approval.approved is None and now >= _deadline(state, rule):
-        approval = replace(approval, approved=rule.otherwise is Otherwise.APPROVE, reason="nobody decided in time")
+    otherwise = otherwise_at(rollout, state, now)
+    if approval.approved is None and otherwise is not None:
+        if not decided.final:
+            return state, ReadDecision()  # the time was over while it was read
+        approval = replace(approval, approved=otherwise, reason=TOO_LATE)
     if approval.approved is None:
         return _wait(state, rule, now)
     state = replace(state, approval=approval)

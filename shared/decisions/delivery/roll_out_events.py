@@ -26,9 +26,10 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The decision was read; nobody may have decided yet."""
+    """The decision was read; nobody may have decided yet. ``final``: what is decided otherwise was recorded, if so."""
 
     approval: Approval
+    final: bool = True
 
 
 @dataclass(frozen=True, slots=True)

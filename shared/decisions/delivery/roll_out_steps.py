@@ -90,8 +90,8 @@ def advance(rollout: Rollout, state: RolloutState, event: Event, now: datetime) 
     match event:
         case Began():
             return _begin(rollout, state, now)
-        case Decided(approval):
-            return approvals.after_reading(rollout, state, approval, now)
+        case Decided():
+            return approvals.after_reading(rollout, state, event, now)
         case Announced():
             return approvals.after_announcing(rollout, state, now)
         case Applied():

@@ -7,6 +7,7 @@ from shared.errors import Code, PermanentError
 from shared.messages import (
     ApplyPlan,
     Approval,
+    ApprovalQuery,
     ApprovalRule,
     CanaryVerdict,
     Done,
@@ -176,6 +177,19 @@ def test_nobody_decides() -> None:
     assert (result.deployed, result.touched, result.phase) == (False, False, RolloutPhase.APPROVAL)
     assert [event.number for event in world.announced] == [1, 2, 3]
     assert world.commands == []
+
+
+def test_when_the_time_is_over_that_nobody_decided_is_recorded() -> None:
+    """Else somebody might approve after it, and would be told that the model is rolled out."""
+    asked: list[ApprovalQuery] = []
+
+    def read(command: dict[str, Any]) -> dict[str, Any]:
+        asked.append(from_wire(ApprovalQuery, command))
+        return UNDECIDED
+
+    World().roll_out(WITH_APPROVAL, read_approval=read)
+
+    assert [query.otherwise for query in asked] == [None] * (len(asked) - 1) + [False]
 
 
 def test_without_watching_it_is_done_at_the_switch() -> None:

@@ -1,5 +1,7 @@
 """What is said to operators about approvals, cancels, resumptions, roll-backs and retirements."""
 
+from dataclasses import replace
+
 from shared.decisions.delivery import action_sentences, approval_sentences, goals, hand_sentences, undoing
 from shared.decisions.explanations.actors import actor_text
 from shared.decisions.explanations.status_text import quarantine_status_text
@@ -103,6 +105,9 @@ def test_approvals() -> None:
         "rejected": approval_sentences.decided(NO, ["hub-vm"], ["hub-vm"]),
         "approved by another": approval_sentences.decided_otherwise(YES),
         "rejected by another": approval_sentences.decided_otherwise(NO),
+        "nobody decided in time": approval_sentences.decided_otherwise(
+            replace(NO, by="", reason="nobody decided in time")
+        ),
         "the run has ended": approval_sentences.has_ended(a_run_record(outcome=Outcome.NOT_PROMOTED)),
         "nobody is asked": approval_sentences.needs_none(YES.run_id, "churn"),
         "an unknown target": approval_sentences.no_such_target(YES, "cloud, hub-vm"),

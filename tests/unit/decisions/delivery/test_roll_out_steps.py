@@ -1,9 +1,10 @@
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from shared.decisions.delivery.roll_out_events import AnnounceWish, Apply, Failed, Finish
+from shared.decisions.delivery.roll_out_events import AnnounceWish, Apply, Began, Decided, Failed, Finish, ReadDecision
 from shared.decisions.delivery.roll_out_steps import advance
 from shared.errors import Code
 from shared.messages import (
@@ -254,6 +255,18 @@ RULE = ApprovalRule(seconds=7200, remind_seconds=3000)
 YES = Approval(run_id=NEW, target="hub-vm", approved=True, by="ada", at=START)
 NO = replace(YES, approved=False, reason="not before Monday")
 UNDECIDED = Approval(run_id=NEW, target="hub-vm")
+
+
+def test_a_decision_that_was_read_while_the_time_ran_out_is_read_again() -> None:
+    """The first reading recorded nothing, so somebody may have decided since."""
+    rollout = a_rollout(approval=RULE)
+    state, _ = advance(rollout, RolloutState(), Began(), START)
+    over = START + timedelta(seconds=RULE.seconds)
+
+    state, action = advance(rollout, state, Decided(UNDECIDED, final=False), over)
+    assert action == ReadDecision()
+    state, action = advance(rollout, state, Decided(YES), over)
+    assert state.approval == YES
 
 
 def test_somebody_who_approves_lets_it_begin() -> None:

@@ -3,8 +3,17 @@ from typing import Any
 
 import pytest
 
+from function_app import activity_wiring
 from function_app.problems import RefusedError
-from shared.messages import DELIVERY_SCHEMA, ApprovalRule, DeliveryRule, Outcome, TargetPlan
+from shared.messages import (
+    DELIVERY_SCHEMA,
+    Approval,
+    ApprovalQuery,
+    ApprovalRule,
+    DeliveryRule,
+    Outcome,
+    TargetPlan,
+)
 from shared.orchestration_ids import roll_out_id
 from tests.support.api import MemoryServices, a_request, answer_of
 from tests.support.builders import a_plan, a_run_request
@@ -64,6 +73,31 @@ def test_a_no_may_be_for_one_target(services: MemoryServices, client: MemoryClie
     assert services.ledger.approvals.of(RUN.run_id, "cloud").approved is False
     assert services.ledger.approvals.of(RUN.run_id, "hub-vm").approved is True
     assert {(each.target, each.decision) for each in said.decisions} == {("cloud", "rejected"), ("hub-vm", "approved")}
+
+
+@pytest.mark.parametrize("otherwise", [True, False])
+def test_who_comes_after_the_time_is_over_is_told(
+    services: MemoryServices, client: MemoryClient, *, otherwise: bool
+) -> None:
+    """Another roll-out of the run may be under way, or wait, so the run has not ended."""
+    for target in ("hub-vm", "cloud"):
+        query = ApprovalQuery(run_id=RUN.run_id, target=target, otherwise=otherwise)
+        activity_wiring.read_approval(query, services)
+
+    refused = refusal("reject_run" if otherwise else "approve_run", services, client, by="ada", reason="late")
+
+    assert (refused.status, refused.code) == (409, "decided_already")
+    assert "nobody decided in time" in refused.reason
+    same = ask("approve_run" if otherwise else "reject_run", services, client, by="ada", reason="late")
+    assert {each.by for each in same.decisions} == {"nobody"}
+
+
+def test_somebody_who_decided_in_time_counts_also_when_it_is_read_late(services: MemoryServices) -> None:
+    services.ledger.approvals.decide(Approval(run_id=RUN.run_id, target="cloud", approved=True, by="ada"))
+
+    found = activity_wiring.read_approval(ApprovalQuery(run_id=RUN.run_id, target="cloud", otherwise=False), services)
+
+    assert (found.approved, found.by) == (True, "ada")
 
 
 @pytest.mark.parametrize("target", [{}, {"target": "cloud"}])
