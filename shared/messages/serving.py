@@ -167,8 +167,8 @@ class ObservedRelease:
 class Serving:
     """What a target runs for a pipeline. ``revision`` changes with every plan that is applied there.
 
-    ``endpoint``: where clients score; None while there is no such place. ``kept``: runs whose images are still there,
-    so that a roll-back is quick.
+    ``endpoint``: where clients score; None while there is no such place. ``kept``: runs that had all of the
+    traffic here, newest first, and whose images are still there, so that a roll-back is quick.
     """
 
     target: str

@@ -15,6 +15,7 @@ from shared.messages.serving import PlannedRelease, ServingPlan
 from shared.values.wire import from_wire, to_wire
 
 SWITCHES_KEPT = 50
+ALL = 100
 SCHEMA = 2
 
 
@@ -40,7 +41,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
-    """One change of what gets most of the traffic. ``number`` counts from 1 and never repeats within a slot."""
+    """One change of what gets all of the traffic. ``number`` counts from 1 and never repeats within a slot."""
 
     number: int
     run_id: str
@@ -55,7 +56,7 @@ class Slot:
 
     ``wanted``: the releases of the plan that was taken last; ``revision`` counts the plans. ``places``: what each
     colour holds, with the weight that it has now, which is not what is wanted until the release is healthy. ``kept``:
-    releases that served here before, newest first, whose images are still there. ``leaving``: images that nobody needs
+    releases that had all of the traffic here, newest first, whose images are still there. ``leaving``: images that nobody needs
     any more, and that are still to be removed. ``switches`` holds the newest
     :data:`SWITCHES_KEPT` ones, oldest first.
     """
@@ -133,7 +134,7 @@ class Slot:
         return replace(slot, places={**slot.places, colour: replace(release, weight=0)}, kept=kept)
 
     def vacated(self, colour: Colour) -> "Slot":
-        """The slot with nothing at a colour. What was there is kept if it ever had traffic; else its image can go."""
+        """The slot with nothing at a colour. What was there is kept if it ever had all of the traffic; else its image can go."""
         there = self.places.get(colour)
         if there is None:
             return self
@@ -164,7 +165,7 @@ class Slot:
         """The slot after every colour got the weight that its release is wanted with; 0 when it is not wanted."""
         wanted = {self.colour_of(release): release for release in self.wanted}
         places = {colour: wanted.get(colour, replace(there, weight=0)) for colour, there in self.places.items()}
-        return _noted(replace(self, places=places), self, at)
+        return _noted(replace(self, places=places), at)
 
     def squeezed(self) -> "Slot":
         """Room for a release that is to get traffic, when two others share it that are not wanted: one takes it all.
@@ -198,16 +199,18 @@ class Slot:
         release = PlannedRelease(run_id=deployment.run_id, image=deployment.image, weight=100)
         places = {key: replace(each, weight=0) for key, each in self.places.items() if not _same(each, release)}
         slot = replace(self, wanted=(release,), revision=self.revision + 1, places={**places, colour: release})
-        return _noted(slot, self, at)
+        return _noted(slot, at)
 
 
-def _noted(slot: Slot, before: Slot, at: datetime) -> Slot:
-    """The slot with a switch in its list, if it is live elsewhere or with something else than before."""
+def _noted(slot: Slot, at: datetime) -> Slot:
+    """The slot with a switch in its list, if another release, or another colour, has all of the traffic than before."""
     active = slot.active
-    if active is None or (slot.live, active) == (before.live, before.active):
+    if active is None or slot.weight(active) < ALL:
         return slot
-    number = slot.switches[-1].number + 1 if slot.switches else 1
-    there = slot.places[active]
+    there, last = slot.places[active], slot.switches[-1] if slot.switches else None
+    if last is not None and (last.run_id, last.image, last.colour) == (there.run_id, there.image, active):
+        return slot
+    number = 1 if last is None else last.number + 1
     switch = Switch(number=number, run_id=there.run_id, image=there.image, colour=active, at=at)
     return replace(slot, switches=(*slot.switches, switch)[-SWITCHES_KEPT:])
 

@@ -36,7 +36,7 @@ class MemoryTarget:
         self.plans.append(plan)
         for release in plan.releases:
             self._looks.setdefault(release.run_id, 0)
-            if release.run_id not in self.kept:
+            if release.weight == 100 and release.run_id not in self.kept:
                 self.kept.append(release.run_id)
 
     def observe(self, pipeline: str) -> Serving:

@@ -11,6 +11,7 @@ from shared.clients.container_apps.names import (
     PLAN_TAG,
     REVISION_TAG,
     RUN_VARIABLE,
+    SERVED_TAG,
     VERSION_VARIABLE,
     Size,
     planned_weights,
@@ -98,6 +99,11 @@ class App:
     def planned(self) -> dict[str, int]:
         """Weights by suffix of the plan that was applied last."""
         return planned_weights(self.tags.get(PLAN_TAG, ""))
+
+    @property
+    def served(self) -> str:
+        """Suffixes of the revisions that had all of the traffic, newest first, with spaces between them."""
+        return self.tags.get(SERVED_TAG, "")
 
 
 def new_app(name: str, first: PlannedRelease, around: Surroundings, tags: Mapping[str, str]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ PLAN_TAG: Final = "edgetrain-plan"
 """Tag of the app: the suffixes of the revisions of the plan with their weights, such as ``r1a2b=90 r3c4d=10``."""
 LIVE_TAG: Final = "edgetrain-live"
 """Tag of an app whose traffic we gave. Before, all is named for the first revision, and nobody has the address."""
+SERVED_TAG: Final = "edgetrain-served"
+"""Tag of the app: the suffixes of the revisions that had all of the traffic, newest first. They can be gone back to."""
 RUN_VARIABLE: Final = "EDGETRAIN_RUN_ID"
 """Environment variable of a revision's container: the run whose model it serves."""
 MODEL_VARIABLE: Final = "EDGETRAIN_MODEL"
@@ -23,7 +25,9 @@ VERSION_VARIABLE: Final = "EDGETRAIN_VERSION"
 """The same for the model's name and version in the registry; ``gunicorn_hooks.py`` puts them all into the answers."""
 
 _LONGEST_APP: Final = 32
+_MOST_SERVED: Final = 15  # a tag has at most 256 characters
 _LARGEST: Final = 16
+_ALL: Final = 100
 _BYTES: Final = {"m": 1 / 1024, "g": 1.0}
 
 
@@ -111,6 +115,12 @@ def is_stale(current: str, plan: ServingPlan) -> bool:
 def plan_text(plan: ServingPlan) -> str:
     """The value of :data:`PLAN_TAG`."""
     return " ".join(f"{suffix_of(release)}={release.weight}" for release in plan.releases)
+
+
+def served_text(before: str, plan: ServingPlan) -> str:
+    """The value of :data:`SERVED_TAG` once the plan's weights are given; as before when they split the traffic."""
+    served = [suffix_of(release) for release in plan.releases if release.weight == _ALL]
+    return " ".join(list(dict.fromkeys([*served, *before.split()]))[:_MOST_SERVED])
 
 
 def planned_weights(text: str) -> dict[str, int]:

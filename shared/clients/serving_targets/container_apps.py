@@ -1,7 +1,7 @@
 """Azure Container Apps: an app for each pipeline, a revision for each release, traffic by named revision.
 
-The app carries two tags: which plan was applied last (the target's revision), and its weights. Everything else is read
-from the app and its revisions. A revision never changes, so a release with other resources is another revision.
+The app carries tags: which plan was applied last (the target's revision), its weights, whether it has gone live, and
+which revisions had all of the traffic. Everything else is read from the app and its revisions. A revision never changes, so a release with other resources is another revision.
 """
 
 import os
@@ -19,10 +19,12 @@ from shared.clients.container_apps.names import (
     LIVE_TAG,
     PLAN_TAG,
     REVISION_TAG,
+    SERVED_TAG,
     app_name,
     is_stale,
     next_revision,
     plan_text,
+    served_text,
     size_for,
     suffix_of,
 )
@@ -118,14 +120,13 @@ class ContainerAppsTarget:
         begin = min((each.created for each in there if each.created), default=datetime.now(UTC))
         counted = self._apps.counted(app, begin) if there else {}
         releases = tuple(self._observed(app, each, counted.get(each.name, Counted())) for each in there)
-        kept = tuple(dict.fromkeys(each.run_id for each in revisions if each not in there))
         return Serving(
             target=self._name,
             pipeline=pipeline,
             releases=releases,
             revision=app.revision,
             endpoint=scoring_url(app.address) if app.address and _has_gone_live(app) else None,
-            kept=kept,
+            kept=_kept(app, revisions, there),
         )
 
     @cached_property
@@ -180,7 +181,7 @@ class ContainerAppsTarget:
         newcomers = {each for each in wanted if not weights.get(each)}
         moves = wanted != weights and bool(well) and newcomers <= well
         if moves:
-            tags = {**tags, LIVE_TAG: "yes"}
+            tags = {**tags, LIVE_TAG: "yes", SERVED_TAG: served_text(app.served, plan)}
         if moves or app.mode != "Multiple" or app.tags.get(REVISION_TAG) != tags[REVISION_TAG]:
             weighed = plan if moves else ServingPlan(target=plan.target, pipeline=plan.pipeline)
             self._apps.update(name, new_traffic(name, weighed, tags))
@@ -223,6 +224,14 @@ def connect(name: str, settings: Settings, services: TargetServices) -> Containe
 def _heaviest_first(plan: ServingPlan) -> list[PlannedRelease]:
     """An app is made with one revision, which gets all its traffic at first."""
     return sorted(plan.releases, key=lambda release: -release.weight)
+
+
+def _kept(app: App, revisions: list[Revision], there: list[Revision]) -> tuple[str, ...]:
+    """Runs whose revisions had all of the traffic and can be switched on again, newest first."""
+    runs = {each.suffix: each.run_id for each in revisions}
+    served = (runs[suffix] for suffix in app.served.split() if suffix in runs)
+    here = {each.run_id for each in there}
+    return tuple(run_id for run_id in dict.fromkeys(served) if run_id not in here)
 
 
 def _has_gone_live(app: App) -> bool:

@@ -12,6 +12,7 @@ from shared.clients.container_apps.names import (
     next_revision,
     plan_text,
     planned_weights,
+    served_text,
     size_for,
     suffix_of,
 )
@@ -51,6 +52,18 @@ def test_a_revision_has_a_name_that_the_service_accepts(run_id: str) -> None:
     name = f"{app_name('p' * 16, 'x' * 48)}--{suffix_of(a_release(run_id))}"
     assert len(name) <= 54
     assert re.fullmatch(r"[a-z0-9-]+", name)
+
+
+def test_what_had_all_of_the_traffic_is_remembered_in_the_room_of_a_tag() -> None:
+    said = served_text("", a_plan(a_release("first")))
+    assert served_text(said, a_plan(a_release("first", 30), a_release("second", 70))) == said
+    assert served_text(said, a_plan(a_release("first"), a_release("second", 0))) == said
+    assert served_text(said, a_plan(a_release("second"))) == f"{suffix_of(a_release('second'))} {said}"
+
+    for number in range(40):
+        said = served_text(said, a_plan(a_release(str(number))))
+        assert len(said) <= 256
+    assert said.split()[:2] == [suffix_of(a_release("39")), suffix_of(a_release("38"))]
 
 
 def test_a_release_with_other_resources_is_another_revision() -> None:

@@ -89,6 +89,32 @@ def test_a_plan_for_another_revision_is_not_taken_unless_it_is_what_is_wanted() 
     assert slot.takes(plan((2, 100)))
 
 
+def after(slot: Slot, *releases: tuple[int, int]) -> Slot:
+    """The slot after a plan was fulfilled."""
+    slot = slot.taken(plan(*releases))
+    for release in slot.unplaced():
+        colour = slot.free()
+        assert colour is not None
+        slot = slot.placed(release, colour)
+    slot = slot.weighted(at=NOW)
+    for colour in slot.surplus():
+        slot = slot.vacated(colour)
+    return slot
+
+
+def test_only_what_had_all_of_the_traffic_is_kept() -> None:
+    slot = after(a_slot(), (1, 100))
+    for weight in (0, 30, 70):
+        slot = after(slot, (1, 100 - weight), (2, weight))
+    slot = after(slot, (1, 100))
+    assert (slot.kept, slot.leaving) == ((), (deployment(2).image,))
+    assert [switch.run_id for switch in slot.switches] == ["r1"]
+
+    slot = after(after(after(slot, (1, 100), (2, 0)), (1, 0), (2, 100)), (2, 100))
+    assert slot.kept == (deployment(1),)
+    assert [switch.run_id for switch in slot.switches] == ["r1", "r2"]
+
+
 PLANS = st.one_of(
     st.just(()),
     st.integers(1, 5).map(lambda run: ((run, 100),)),
