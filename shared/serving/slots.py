@@ -56,8 +56,8 @@ class Slot:
 
     ``wanted``: the releases of the plan that was taken last; ``revision`` counts the plans. ``places``: what each
     colour holds, with the weight that it has now, which is not what is wanted until the release is healthy. ``kept``:
-    releases that had all of the traffic here, newest first, whose images are still there. ``leaving``: images that nobody needs
-    any more, and that are still to be removed. ``switches`` holds the newest
+    releases that had all of the traffic here, newest first, whose images are still there. ``leaving``: images that
+    nobody needs any more, and that are still to be removed. ``switches`` holds the newest
     :data:`SWITCHES_KEPT` ones, oldest first.
     """
 
@@ -134,7 +134,10 @@ class Slot:
         return replace(slot, places={**slot.places, colour: replace(release, weight=0)}, kept=kept)
 
     def vacated(self, colour: Colour) -> "Slot":
-        """The slot with nothing at a colour. What was there is kept if it ever had all of the traffic; else its image can go."""
+        """The slot with nothing at a colour. What was there is kept if it ever had all of the traffic.
+
+        If it had not, its image can go.
+        """
         there = self.places.get(colour)
         if there is None:
             return self

@@ -1,7 +1,8 @@
 """Azure Container Apps: an app for each pipeline, a revision for each release, traffic by named revision.
 
 The app carries tags: which plan was applied last (the target's revision), its weights, whether it has gone live, and
-which revisions had all of the traffic. Everything else is read from the app and its revisions. A revision never changes, so a release with other resources is another revision.
+which revisions had all of the traffic. Everything else is read from the app and its revisions. A revision never
+changes, so a release with other resources is another revision.
 """
 
 import os
