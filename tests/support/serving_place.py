@@ -22,6 +22,8 @@ from shared.messages.serving import (
     ServingPlan,
     ServingResources,
 )
+from shared.serving.answer_headers import headers_path, headers_text
+from shared.serving.haproxy import render_config
 from shared.serving.slots import Slot, parse_slot
 from tests.support.serving_host import ServingHost, wait_for
 
@@ -134,6 +136,34 @@ def fulfilled(serving: Serving, releases: tuple[PlannedRelease, ...]) -> bool:
     return healthy and there == {(each.run_id, each.image, each.weight) for each in releases}
 
 
+def exactly(place: Place, *releases: PlannedRelease) -> bool:
+    """Whether these releases serve with these weights, and nothing else of the pipeline is on the VM.
+
+    Raises what differs: containers (stopped ones too), networks, images, HAProxy's files, other files.
+    """
+    serving, slot = place.observe(), place.slot
+    assert fulfilled(serving, releases), serving
+    assert slot.leaving == ()
+    prefix = f"edgetrain-{place.pipeline}-"
+    containers = place.host.podman("ps", "--all", "--format", "{{.Names}}").split()
+    assert {name for name in containers if name.startswith(prefix)} == {f"{prefix}{colour}" for colour in slot.places}
+    networks = place.host.podman("network", "ls", "--format", "{{.Name}}").split()
+    ours = {f"{prefix}{colour}-{slot.ports[colour]}" for colour in slot.places}
+    assert {name for name in networks if name.startswith(prefix)} == ours
+    images = place.host.podman("images", "--all", "--digests", "--format", "{{.Repository}} {{.Digest}}").splitlines()
+    there = {line.split()[1] for line in images if line.split()[0].endswith(f"models/{place.pipeline}")}
+    needed = [*(each.image for each in releases), *(each.image for each in slot.kept)]
+    assert there == {image.rpartition("@")[2] for image in needed}
+    headers = place.host.home / headers_path(place.pipeline)
+    assert headers.read_text(encoding="utf-8") == headers_text(slot)
+    assert place.config() == render_config(slot, headers_file=str(headers))
+    files = {str(file.relative_to(place.host.home)) for file in place.host.home.glob("serving/**/*")}
+    known = {"serving/{}.json", "serving/checked/{}.json", "serving/locks/{}", "serving/conf.d/{}.cfg"}
+    expected = {each.format(place.pipeline) for each in known} | {headers_path(place.pipeline)}
+    assert {each for each in files if place.pipeline in each} == expected
+    return True
+
+
 @dataclass
 class Clients:
     """What clients saw that score all the time and do not retry."""
@@ -153,8 +183,11 @@ class Clients:
 
 
 @contextmanager
-def hammering(url: str, *, kept_alive: int = 2, one_by_one: int = 2) -> Iterator[Clients]:
-    """Clients that keep their connection, and others that open one for each request, for the time of the block."""
+def hammering(url: str, *, kept_alive: int = 2, one_by_one: int = 2, pause: float = 0.0) -> Iterator[Clients]:
+    """Clients that keep their connection, and others that open one for each request, for the time of the block.
+
+    ``pause``: seconds that each waits after an answer, for a machine that has more to do.
+    """
     seen, stop = Clients(), threading.Event()
 
     def ask(session: requests.Session) -> None:
@@ -167,11 +200,11 @@ def hammering(url: str, *, kept_alive: int = 2, one_by_one: int = 2) -> Iterator
 
     def keep_alive() -> None:
         with requests.Session() as session:
-            while not stop.is_set():
+            while not stop.wait(pause):
                 ask(session)
 
     def anew() -> None:
-        while not stop.is_set():
+        while not stop.wait(pause):
             with requests.Session() as session:
                 session.headers["Connection"] = "close"
                 ask(session)

@@ -1,5 +1,6 @@
 """One serving VM for the module's tests; each test prepares a pipeline of its own on it."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 
@@ -19,7 +20,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServingHost]:
 
 @pytest.fixture
 def place(host: ServingHost, request: pytest.FixtureRequest) -> Iterator[Place]:
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[-30:].strip("-")
+    own = hashlib.sha256(request.node.name.encode()).hexdigest()[:5]  # the end of a long name is that of others too
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[-24:].strip("-") + own
     found = Place(host, name)
     yield found
     found.pipeline = name

@@ -23,7 +23,7 @@ from shared.messages import (
     Strategy,
     TargetResult,
 )
-from tests.support.serving_place import SMALL, Place, hammering
+from tests.support.serving_place import SMALL, Place, exactly, hammering
 
 STRATEGY = Strategy(steps=(20, 60), soak_seconds=4, least_requests=10, watch_seconds=2)
 GOOD_FOR_ONE = {"request": {"data": [1]}, "response": {"version": 2, "sum": 1}}
@@ -115,7 +115,7 @@ def test_a_candidate_that_fails_leaves_the_traffic_where_it_was(
     assert [each.run_id for each in place.observe().releases] == [first.run_id]
 
 
-BREAKS: dict[str, tuple[type, str]] = {
+POINTS: dict[str, tuple[type, str]] = {
     "pulling": (ServingVm, "pull"),
     "writing the slot": (ServingVm, "save_slot"),
     "starting the container": (ServingVm, "run_container"),
@@ -125,40 +125,85 @@ BREAKS: dict[str, tuple[type, str]] = {
     "taking it out": (HaproxyRuntime, "take_out"),
     "removing a container": (ServingVm, "remove_container"),
 }
+# What an apply does in each phase; a release that is taken back has been brought in and out again by then.
+CHANGES = {
+    RolloutPhase.CANDIDATE: [
+        "pulling",
+        "writing the slot",
+        "taking it out",
+        "removing a container",
+        "writing the configuration",
+        "starting the container",
+    ],
+    RolloutPhase.CANARY: ["setting a weight", "bringing it in", "writing the slot", "writing the configuration"],
+    RolloutPhase.SWITCHING: ["writing the slot", "writing the configuration", "setting a weight", "taking it out"],
+    RolloutPhase.RETURNING: [
+        "writing the slot",
+        "writing the configuration",
+        "setting a weight",
+        "taking it out",
+        "removing a container",
+    ],
+}
+BREAKS = [(phase, point, when) for phase, points in CHANGES.items() for point in points for when in ("before", "after")]
+SHORT = Strategy(steps=(30,), soak_seconds=2, least_requests=10, watch_seconds=1)
+
+
+class Breaker:
+    """Breaks the connection off at one point of the first apply of a phase, before or after what is done there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, phase: RolloutPhase, point: str, when: str) -> None:
+        self.broken = self._armed = False
+        self._phase, self._after = phase, when == "after"
+        owner, name = POINTS[point]
+        self._real: Callable[..., Any] = getattr(owner, name)
+
+        def broken(*arguments: Any, **named: Any) -> Any:
+            return self._call(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, broken)  # a function, so that it is told whose method it is
+
+    def arm(self, state: RolloutState, action: Action) -> None:
+        self._armed = not self.broken and state.phase is self._phase and isinstance(action, Apply)
+
+    def _call(self, *arguments: Any, **named: Any) -> Any:
+        breaks, self._armed = self._armed, False
+        done = self._real(*arguments, **named) if self._after or not breaks else None
+        if breaks:
+            self.broken = True
+            raise TransientError("the connection is gone")
+        return done
 
 
 @pytest.mark.on_demand
-@pytest.mark.parametrize("point", BREAKS)
-@pytest.mark.parametrize("phase", [RolloutPhase.CANDIDATE, RolloutPhase.CANARY, RolloutPhase.SWITCHING])
+@pytest.mark.parametrize(("phase", "point", "when"), BREAKS)
 def test_an_apply_that_breaks_off_anywhere_costs_no_request(
-    place: Place, monkeypatch: pytest.MonkeyPatch, point: str, phase: RolloutPhase
+    place: Place, monkeypatch: pytest.MonkeyPatch, phase: RolloutPhase, point: str, when: str
 ) -> None:
-    place.fulfil(place.release(1, 100))
-    second = place.release(2)
-    broken: list[str] = []
+    fails_anyway = phase is RolloutPhase.RETURNING
+    first = place.release(1, 100)
+    place.fulfil(first)
+    bears: dict[str, Any] = {"most": 2} if fails_anyway else {}
+    second = place.release(2, smoke=GOOD_FOR_ONE, **bears)
+    breaker = Breaker(monkeypatch, phase, point, when)
+    with hammering(place.url, kept_alive=1, one_by_one=1, pause=0.02) as clients:
+        result = rolled_out(place, a_rollout(place, second, SHORT), breaker.arm)
 
-    def break_once(state: RolloutState, action: Action) -> None:
-        monkeypatch.undo()
-        if state.phase is phase and isinstance(action, Apply) and not broken:
-            broken.append(point)
-            where, name = BREAKS[point]
-
-            def gone(*_: object, **__: object) -> None:
-                raise TransientError("the connection is gone")
-
-            monkeypatch.setattr(where, name, gone)
-
-    with hammering(place.url) as clients:
-        result = rolled_out(place, a_rollout(place, second), break_once)
-
-    assert broken == [point]
-    assert (result.deployed, clients.failed, place.version()) == (True, [], 2)
+    assert breaker.broken, "the point was not reached"
+    assert clients.failed == []
+    assert (result.deployed, result.restored) == (not fails_anyway, True)
+    if fails_anyway:
+        assert exactly(place, first)
+    else:
+        assert exactly(place, replace(first, weight=0), replace(second, weight=100))
+    assert place.version() == (1 if fails_anyway else 2)
 
 
 @pytest.mark.on_demand
 @pytest.mark.parametrize("phase", [RolloutPhase.CANDIDATE, RolloutPhase.CANARY, RolloutPhase.WATCHING])
 def test_a_reboot_is_nobodys_fault(place: Place, phase: RolloutPhase) -> None:
-    place.fulfil(place.release(1, 100))
+    first, second = place.release(1, 100), place.release(2)
+    place.fulfil(first)
     rebooted: list[RolloutPhase] = []
 
     def reboot(state: RolloutState, action: Action) -> None:
@@ -166,7 +211,7 @@ def test_a_reboot_is_nobodys_fault(place: Place, phase: RolloutPhase) -> None:
             rebooted.append(phase)
             place.host.reboot(start_containers=True)
 
-    result = rolled_out(place, a_rollout(place, place.release(2)), reboot)
+    result = rolled_out(place, a_rollout(place, second, replace(SHORT, least_requests=0)), reboot)
     assert rebooted == [phase]
-    assert (result.deployed, place.version()) in {(True, 2), (False, 1)}
-    assert result.restored
+    assert (result.deployed, result.restored, place.version()) == (True, True, 2)
+    assert exactly(place, replace(first, weight=0), replace(second, weight=100))
