@@ -146,6 +146,11 @@ CHANGES = {
     ],
 }
 BREAKS = [(phase, point, when) for phase, points in CHANGES.items() for point in points for when in ("before", "after")]
+# The commit point of the switch, whose answer is lost; and the way back, broken off when traffic has left.
+TELLING = {
+    (RolloutPhase.SWITCHING, "writing the slot", "after"),
+    (RolloutPhase.RETURNING, "taking it out", "after"),
+}
 SHORT = Strategy(steps=(30,), soak_seconds=2, least_requests=10, watch_seconds=1)
 
 
@@ -175,8 +180,10 @@ class Breaker:
         return done
 
 
-@pytest.mark.on_demand
-@pytest.mark.parametrize(("phase", "point", "when"), BREAKS)
+@pytest.mark.parametrize(
+    ("phase", "point", "when"),
+    [pytest.param(*case, marks=pytest.mark.long if case in TELLING else pytest.mark.on_demand) for case in BREAKS],
+)
 def test_an_apply_that_breaks_off_anywhere_costs_no_request(
     place: Place, monkeypatch: pytest.MonkeyPatch, phase: RolloutPhase, point: str, when: str
 ) -> None:
@@ -199,8 +206,14 @@ def test_an_apply_that_breaks_off_anywhere_costs_no_request(
     assert place.version() == (1 if fails_anyway else 2)
 
 
-@pytest.mark.on_demand
-@pytest.mark.parametrize("phase", [RolloutPhase.CANDIDATE, RolloutPhase.CANARY, RolloutPhase.WATCHING])
+@pytest.mark.parametrize(
+    "phase",
+    [
+        pytest.param(RolloutPhase.CANDIDATE, marks=pytest.mark.on_demand),
+        pytest.param(RolloutPhase.CANARY, marks=pytest.mark.long),
+        pytest.param(RolloutPhase.WATCHING, marks=pytest.mark.on_demand),
+    ],
+)
 def test_a_reboot_is_nobodys_fault(place: Place, phase: RolloutPhase) -> None:
     first, second = place.release(1, 100), place.release(2)
     place.fulfil(first)
