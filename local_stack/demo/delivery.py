@@ -29,7 +29,7 @@ _DELIVERY: Final[dict[str, Any]] = {
     "targets": [{"name": name, "health_seconds": 180} for name in TARGETS],
     "on_failure": "roll_back_all",  # a model that fails on one target is taken back from all
     "approval": {"hours": 1, "otherwise": "reject"},
-    "strategy": {"steps": [25, 50], "soak_seconds": 4, "least_requests": 20, "watch_seconds": 2},
+    "strategy": {"steps": [25, 50], "soak_seconds": 3, "least_requests": 8, "watch_seconds": 1},
 }
 _FORGETFUL: Final = '''
 
@@ -38,8 +38,8 @@ _healthy = run
 
 
 def run(raw_body: str) -> Any:
-    """Keep the last answers, for a reason that nobody remembers; there is room for ten."""
-    if len(_answered) == 10:
+    """Keep the last answers, for a reason that nobody remembers; there is room for five."""
+    if len(_answered) == 5:
         raise RuntimeError("no room for another answer")
     _answered.append(raw_body)
     return _healthy(raw_body)
@@ -56,7 +56,7 @@ def deliver_with_care(root: Path) -> None:
 
 @contextmanager
 def forgetful_scoring(root: Path) -> Iterator[None]:
-    """For the time of the block, ``score.py`` passes every check and fails after ten requests."""
+    """For runs that begin in the block, ``score.py`` passes every check and fails after five requests."""
     path = root / "training" / "breast_cancer" / "score.py"
     text = path.read_text(encoding="utf-8")
     path.write_text(text + _FORGETFUL, encoding="utf-8")
@@ -128,10 +128,9 @@ def show_canary(cast: Cast, run: Run) -> None:
         cast.screen.say(f"      {target['target']}: {steps or 'no canary'}")
 
 
-def cancel_one(cast: Cast) -> dict[str, Any]:
+def cancel_one(cast: Cast, run_id: str) -> dict[str, Any]:
     """A run that waits for approval is cancelled: what serves is what served."""
     with cast.screen.step("a run that waits for approval is cancelled on the command line") as step:
-        run_id = start(cast)
         wait_for_question(cast, step, run_id, Stages())
         edgetrain(cast, "cancel", run_id, "--yes", "--wait")
         run = cast.app.run(run_id)

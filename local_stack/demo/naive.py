@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -153,6 +154,12 @@ def prepare_naive(endpoints: Endpoints, root: Path, cache: Path) -> None:
 
 def run_both(app: AppClient, endpoints: Endpoints, canaries: Mapping[str, Canaries]) -> dict[str, Run]:
     """Let both train on rows of their own; how they ended."""
+    started = start_both(app, endpoints, canaries)
+    return {name: app.wait_for_outcome(run_id) for name, run_id in started.items()}
+
+
+def start_both(app: AppClient, endpoints: Endpoints, canaries: Mapping[str, Canaries]) -> dict[str, str]:
+    """Have both begin to train on rows of their own; the run of each."""
     started: dict[str, str] = {}
     for name, rows in canaries.items():
         land(endpoints, name, _HOLDOUT, Canaries.new().csv())
@@ -160,7 +167,7 @@ def run_both(app: AppClient, endpoints: Endpoints, canaries: Mapping[str, Canari
         answer = app.post(f"/api/pipelines/{name}/runs")
         expect(answer.status_code == 202, f"the run of {name} was answered {answer.status_code}: {answer.text[:200]}")
         started[name] = answer.json()["run_id"]
-    return {name: app.wait_for_outcome(run_id) for name, run_id in started.items()}
+    return started
 
 
 def cloud_side(state: Path, *, since: float) -> Iterable[Path]:
@@ -194,13 +201,30 @@ def receipt_line(receipt: Mapping[str, Any]) -> str:
     return f"{left}; {held}; {receipt['network_bytes']} bytes went over a network"
 
 
-def tell(cast: Cast, state: Path) -> dict[str, Any]:
-    """The chapter of the naive scripts; what the demo's summary says of it."""
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The two while they train: what they are given, the run of each, and since when."""
+
+    canaries: dict[str, Canaries]
+    runs: dict[str, str]
+    since: float
+
+
+def begin(cast: Cast) -> Begun:
+    """Start both; the VM trains them in their turn, whatever else goes on."""
     canaries = {KEEPS_ROWS: Canaries.new(), CALLS_HOME: Canaries.new()}
     since = time.time() - 2  # clocks of file systems are coarse
+    runs = start_both(cast.app, cast.endpoints, canaries)
+    cast.screen.say(f"      two naive scripts are started as well, runs {' and '.join(runs.values())}: see below")
+    return Begun(canaries, runs, since)
+
+
+def tell(cast: Cast, state: Path, begun: Begun) -> dict[str, Any]:
+    """The chapter of the naive scripts; what the demo's summary says of it."""
+    canaries, since = begun.canaries, begun.since
     title = "a naive script prints its rows and pickles them into its model; another opens a socket"
     with cast.screen.step(title) as step:
-        runs = run_both(cast.app, cast.endpoints, canaries)
+        runs = {name: cast.app.wait_for_outcome(run_id) for name, run_id in begun.runs.items()}
         step.note = "both were refused, and told why"
     for name, run in runs.items():
         expect(run["outcome"] == "failed", f"the run of {name} ended as {run['outcome']}: {run['reason']}")

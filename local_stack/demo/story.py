@@ -1,8 +1,8 @@
 """The story: data lands three times; two versions go live, what fails does not; and whoever asks gets an answer."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Story:
     app_root: Path
     short: bool = False
     runs: list[Run] = field(default_factory=list)
+    endpoints_of_first: list[str] = field(default_factory=list)
     failed_requests: int = 0
     predictions_checked: int = 0
 
@@ -46,12 +47,11 @@ class Story:
             with self.screen.step("Event Grid asks the webhook again, and delivers well from now on"):
                 cast.agent.subscribe()
             asked["why"] = questions.ask_why(cast, burst)
-            self._second(cast, data)
-            if not self.short:
+            if self.short:
+                self._second(cast, data)
+                self._bad(cast, data, self._bad_lands(cast, data))
+            else:
                 asked |= self._deliver(cast, data)
-            self._bad(cast, data)
-            if not self.short:
-                asked["naive"] = naive.tell(cast, self.state)
         expect([run["version"] for run in self.runs[:2]] == ["1", "2"], "the versions are not 1 and 2")
         return {
             "demo": "ok",
@@ -82,33 +82,49 @@ class Story:
         with self.screen.step(title) as step:
             burst = land_burst(cast, step, data.first, follow=self._follow)
         self._keep(burst.run)
+        self.endpoints_of_first = [target["endpoint"] for target in burst.run["targets"]]
         came, lost = len(burst.arrivals), len(burst.lost)
         self.screen.say(f"      {came + lost} events: {lost} lost, {came} delivered twice in disorder; 1 run")
         self._score(data, "held-out rows through the deployed endpoint")
         return burst
 
-    def _second(self, cast: Cast, data: DataStory) -> None:
+    def _second(self, cast: Cast, data: DataStory, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """``meanwhile``: what else to start when its run is under way."""
         known = known_runs(cast)
-        title = "more data lands: a better model takes over, step by step, while a client scores"
-        with self._under_load(data), self.screen.step(title) as step:
+        title = "more data lands: a better model takes over, step by step, while clients score"
+        with self._under_load(data, self.endpoints_of_first), self.screen.step(title) as step:
             cast.agent.publish_written(self._land(data.second))
-            run = self._follow(cast, step, cast.app.wait_for_new_run(PIPELINE, known), expected="promoted")
+            run_id = cast.app.wait_for_new_run(PIPELINE, known)
+            meanwhile()
+            run = self._follow(cast, step, run_id, expected="promoted")
         self._keep(run)
         delivery.show_canary(cast, run)
 
     def _deliver(self, cast: Cast, data: DataStory) -> dict[str, Any]:
-        """What a person may wish of a delivery: it takes back what fails, and what is asked to be."""
+        """What a person may wish of a delivery: it takes back what fails, and what is asked to be.
+
+        While one model is rolled out, which is mostly waiting, the VM trains what the next chapters are about.
+        """
+        naive_runs: list[naive.Begun] = []
+        self._second(cast, data, meanwhile=lambda: naive_runs.append(naive.begin(cast)))
+        second = self.runs[-1]
         title = "a model that passes every check fails under traffic: it is taken back by itself, and no request fails"
-        with delivery.forgetful_scoring(self.app_root), self._under_load(data), self.screen.step(title) as step:
-            run = self._follow(cast, step, delivery.start(cast), expected="rolled_back")
+        with self._under_load(data, [self.serving_url]), self.screen.step(title) as step:
+            with delivery.forgetful_scoring(self.app_root):
+                failing = delivery.start(cast)
+            to_cancel = delivery.start(cast)  # without that fault; it is trained now and has to wait to be delivered
+            run = self._follow(cast, step, failing, expected="rolled_back")
         delivery.show_canary(cast, run)
-        newest = self.runs[-1]
-        return {
+        known = self._bad_lands(cast, data)
+        told = {
             "fails_under_traffic": {key: run[key] for key in ("run_id", "outcome", "reason")},
-            "cancelled": delivery.cancel_one(cast),
-            "passport": delivery.verify_passport(cast, newest, self.state),
-            "rolled_back_by_hand": delivery.roll_back(cast, self.serving_url, data.sample_request),
+            "cancelled": delivery.cancel_one(cast, to_cancel),
+            "passport": delivery.verify_passport(cast, second, self.state),
         }
+        self._bad(cast, data, known)
+        told["rolled_back_by_hand"] = delivery.roll_back(cast, self.serving_url, data.sample_request)
+        told["naive"] = naive.tell(cast, self.state, naive_runs[0])
+        return told
 
     def _follow(self, cast: Cast, step: Step, run_id: str, *, expected: str) -> Run:
         if self.short:
@@ -116,20 +132,26 @@ class Story:
         return delivery.follow_approved(cast, step, run_id, expected=expected)
 
     @contextmanager
-    def _under_load(self, data: DataStory) -> Iterator[None]:
-        """A client scores all the time; not one of its requests may fail."""
-        with SteadyClient(self.serving_url, data.sample_request) as client:
+    def _under_load(self, data: DataStory, urls: Sequence[str]) -> Iterator[None]:
+        """A client at each of the URLs scores all the time; not one request may fail."""
+        with ExitStack() as exits:
+            clients = [exits.enter_context(SteadyClient(url, data.sample_request)) for url in urls]
             yield
-        self.failed_requests += client.failed
-        self.screen.say(f"      the client sent {client.sent} requests meanwhile; failed: {client.failed}")
-        expect(client.sent > 0 and client.failed == 0, f"{client.failed} of {client.sent} requests failed")
+        for client in clients:
+            self.failed_requests += client.failed
+            self.screen.say(f"      {client.sent} requests to {client.url} meanwhile; failed: {client.failed}")
+            expect(client.sent > 0 and client.failed == 0, f"{client.failed} of {client.sent} requests failed")
 
-    def _bad(self, cast: Cast, data: DataStory) -> None:
+    def _bad_lands(self, cast: Cast, data: DataStory) -> set[str]:
+        """The runs that there were before."""
         known = known_runs(cast)
-        title = "a bad batch lands without an event (labels shuffled): found all the same, the champion keeps serving"
-        with self.screen.step(title) as step:
+        with self.screen.step("a bad batch lands without an event (labels shuffled): found all the same"):
             self._land(data.bad)
             fire_until_new_run(cast, known)
+        return known
+
+    def _bad(self, cast: Cast, data: DataStory, known: set[str]) -> None:
+        with self.screen.step("the bad batch makes a bad model: the champion keeps serving") as step:
             self._keep(follow_new_run(cast, step, known, expected="not_promoted"))
         self._score(data, "the version from before still answers")
 
