@@ -202,10 +202,15 @@ class AppClient:
         raise AssertionError  # deadline() raises first
 
     def wait_for_outcome(
-        self, run_id: str, *, seconds: float = 900, seen: Callable[[dict[str, Any]], None] | None = None
+        self,
+        run_id: str,
+        *,
+        seconds: float = 900,
+        seen: Callable[[dict[str, Any]], None] | None = None,
+        pause: float = 0.2,
     ) -> dict[str, Any]:
         """The run once it has ended; ``seen`` gets every status on the way. Rides out a restart of the host."""
-        for _ in deadline(seconds, f"the outcome of {run_id}"):
+        for _ in deadline(seconds, f"the outcome of {run_id}", pause):
             run: dict[str, Any] = self._quietly(lambda: self.run(run_id), {})
             if run and seen:
                 seen(run)

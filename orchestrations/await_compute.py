@@ -25,6 +25,7 @@ from shared.messages import (
     QueueRule,
     RunRequest,
     Stage,
+    Strategy,
     Turn,
     delivery_of,
 )
@@ -33,7 +34,8 @@ from shared.values.wire import from_wire, to_wire
 
 NAME = "await_compute"
 ROUNDS_PER_EXECUTION = 20
-DELIVERY_SECONDS = 60.0  # usual duration of a delivery; only decides how often to poll
+DELIVERY_SECONDS = 20.0
+"""Usual duration of a delivery without canary; only decides how often to poll."""
 
 
 class QueueFailedError(AttributedError):
@@ -80,9 +82,13 @@ def start_for_delivery(context: df.DurableOrchestrationContext, request: RunRequ
         pipeline=request.pipeline,
         rule=QueueRule(),
         asked_at=context.current_utc_datetime,
-        expected_seconds=DELIVERY_SECONDS,
+        expected_seconds=_delivery_seconds(request.plan.delivery.strategy),
     )
     return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), delivery_id(request.run_id))
+
+
+def _delivery_seconds(strategy: Strategy) -> float:
+    return DELIVERY_SECONDS + len(strategy.steps) * strategy.soak_seconds + strategy.watch_seconds
 
 
 def start_with(context: df.DurableOrchestrationContext, ticket: ComputeTicket, instance_id: str) -> Any:

@@ -19,7 +19,7 @@ import yaml
 from local_stack.app_client import deadline
 from local_stack.demo.cast import PIPELINE, Cast
 from local_stack.demo.expectations import expect
-from local_stack.demo.runs import Run, Stages
+from local_stack.demo.runs import PACE, Run, Stages, outcome_of
 from local_stack.demo.screen import Step
 
 TARGETS: Final = ("hub-vm", "cloud")
@@ -31,6 +31,7 @@ _DELIVERY: Final[dict[str, Any]] = {
     "approval": {"hours": 1, "otherwise": "reject"},
     "strategy": {"steps": [25, 50], "soak_seconds": 3, "least_requests": 8, "watch_seconds": 1},
 }
+_TRAINING_SECONDS: Final = 12
 _FORGETFUL: Final = '''
 
 _answered: list[str] = []
@@ -51,6 +52,7 @@ def deliver_with_care(root: Path) -> None:
     path = root / "pipelines" / f"{PIPELINE}.yaml"
     pipeline = yaml.safe_load(path.read_text(encoding="utf-8"))
     pipeline["deliver"] |= _DELIVERY
+    pipeline["train"]["expected_seconds"] = _TRAINING_SECONDS  # whoever polls goes by it
     path.write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
 
 
@@ -86,14 +88,17 @@ def edgetrain(cast: Cast, *words: str) -> Any:
 
 
 def follow_approved(
-    cast: Cast, step: Step, run_id: str, *, expected: str, approved: Callable[[], None] = lambda: None
+    cast: Cast, step: Step, run_id: str, *, expected: str, asked: Callable[[], None] = lambda: None
 ) -> Run:
-    """Show that a run waits for somebody, approve it on the command line, and follow it to its end."""
+    """Show that a run waits for somebody, approve it on the command line, and follow it to its end.
+
+    ``asked``: called before it is approved.
+    """
     stages = Stages()
     wait_for_question(cast, step, run_id, stages)
+    asked()
     edgetrain(cast, "approve", run_id, "--by", BY, "--reason", "the metrics hold", "--yes")
-    approved()
-    run = cast.app.wait_for_outcome(run_id, seen=lambda seen: cast.screen.note(step, stages.see(seen)))
+    run = outcome_of(cast, step, run_id, stages)
     expect(run["outcome"] == expected, f"run {run_id} ended as {run['outcome']}: {run['reason']}")
     step.note = f"{run['outcome']}: {run['reason']} ({stages.summary()})"
     return run
@@ -101,7 +106,7 @@ def follow_approved(
 
 def wait_for_question(cast: Cast, step: Step, run_id: str, stages: Stages) -> None:
     """Wait until every target of a run waits for somebody's decision."""
-    for _ in deadline(600, f"the question whether run {run_id} may be rolled out"):
+    for _ in deadline(600, f"the question whether run {run_id} may be rolled out", PACE):
         run = cast.app.run(run_id)
         cast.screen.note(step, stages.see(run))
         expect(run["outcome"] is None, f"run {run_id} ended as {run['outcome']}: {run['reason']}")

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from local_stack.app_client import deadline
 from local_stack.demo.cast import PIPELINE, Cast
@@ -10,6 +10,8 @@ from local_stack.demo.expectations import expect
 from local_stack.demo.screen import Step
 
 Run = dict[str, Any]
+PACE: Final = 0.5
+"""Seconds between two looks at a run: each one is work for a machine that has its hands full."""
 
 
 @dataclass(slots=True)
@@ -55,10 +57,15 @@ def follow_new_run(cast: Cast, step: Step, known: set[str], *, expected: str) ->
     return follow_run(cast, step, cast.app.wait_for_new_run(PIPELINE, known), expected=expected)
 
 
+def outcome_of(cast: Cast, step: Step, run_id: str, stages: Stages) -> Run:
+    """Show what a run does until it has ended."""
+    return cast.app.wait_for_outcome(run_id, seen=lambda seen: cast.screen.note(step, stages.see(seen)), pause=PACE)
+
+
 def follow_run(cast: Cast, step: Step, run_id: str, *, expected: str) -> Run:
     """Show what a run does until it has ended, and expect an outcome of it."""
     stages = Stages()
-    run = cast.app.wait_for_outcome(run_id, seen=lambda seen: cast.screen.note(step, stages.see(seen)))
+    run = outcome_of(cast, step, run_id, stages)
     expect(run["outcome"] == expected, f"run {run_id} ended as {run['outcome']}: {run['reason']}")
     step.note = f"{run['outcome']}: {run['reason']} ({stages.summary()})"
     return run

@@ -92,11 +92,11 @@ class Story:
         """``meanwhile``: what else to start when its run is under way."""
         known = known_runs(cast)
         title = "more data lands: a better model takes over, step by step, while clients score"
-        with self._under_load(data, self.endpoints_of_first), self.screen.step(title) as step:
+        with self.screen.step(title) as step, self._load(data, self.endpoints_of_first) as begin_load:
             cast.agent.publish_written(self._land(data.second))
             run_id = cast.app.wait_for_new_run(PIPELINE, known)
             meanwhile()
-            run = self._follow(cast, step, run_id, expected="promoted")
+            run = self._follow(cast, step, run_id, expected="promoted", asked=begin_load)
         self._keep(run)
         delivery.show_canary(cast, run)
 
@@ -109,11 +109,11 @@ class Story:
         self._second(cast, data, meanwhile=lambda: naive_runs.append(naive.begin(cast)))
         second = self.runs[-1]
         title = "a model that passes every check fails under traffic: it is taken back by itself, and no request fails"
-        with self._under_load(data, [self.serving_url]), self.screen.step(title) as step:
+        with self.screen.step(title) as step, self._load(data, [self.serving_url]) as begin_load:
             with delivery.forgetful_scoring(self.app_root):
                 failing = delivery.start(cast)
             to_cancel = delivery.start(cast)  # without that fault; it is trained now and has to wait to be delivered
-            run = self._follow(cast, step, failing, expected="rolled_back")
+            run = self._follow(cast, step, failing, expected="rolled_back", asked=begin_load)
         delivery.show_canary(cast, run)
         known = self._bad_lands(cast, data)
         told = {
@@ -126,17 +126,26 @@ class Story:
         told["naive"] = naive.tell(cast, self.state, naive_runs[0])
         return told
 
-    def _follow(self, cast: Cast, step: Step, run_id: str, *, expected: str) -> Run:
+    def _follow(
+        self, cast: Cast, step: Step, run_id: str, *, expected: str, asked: Callable[[], None] = lambda: None
+    ) -> Run:
+        """``asked``: called before anything is rolled out."""
         if self.short:
+            asked()
             return follow_run(cast, step, run_id, expected=expected)
-        return delivery.follow_approved(cast, step, run_id, expected=expected)
+        return delivery.follow_approved(cast, step, run_id, expected=expected, asked=asked)
 
     @contextmanager
-    def _under_load(self, data: DataStory, urls: Sequence[str]) -> Iterator[None]:
-        """A client at each of the URLs scores all the time; not one request may fail."""
+    def _load(self, data: DataStory, urls: Sequence[str]) -> Iterator[Callable[[], None]]:
+        """Begin what is given, and until the end a client at each URL scores all the time; no request may fail."""
+        clients = [SteadyClient(url, data.sample_request) for url in urls]
         with ExitStack() as exits:
-            clients = [exits.enter_context(SteadyClient(url, data.sample_request)) for url in urls]
-            yield
+
+            def begin() -> None:
+                for client in clients:
+                    exits.enter_context(client)
+
+            yield begin
         for client in clients:
             self.failed_requests += client.failed
             self.screen.say(f"      {client.sent} requests to {client.url} meanwhile; failed: {client.failed}")
