@@ -117,9 +117,9 @@ def wait_for_question(cast: Cast, step: Step, run_id: str, stages: Stages) -> No
             return
 
 
-def start(cast: Cast) -> str:
+def start(cast: Cast, reason: str) -> str:
     """Ask for a training of what was trained already; the run's id."""
-    answer = edgetrain(cast, "start", PIPELINE, "--force", "--reason", "to see how it is delivered", "--yes")
+    answer = edgetrain(cast, "start", PIPELINE, "--force", "--reason", reason, "--yes")
     return str(answer["run_id"])
 
 

@@ -111,8 +111,10 @@ class Story:
         title = "a model that passes every check fails under traffic: it is taken back by itself, and no request fails"
         with self.screen.step(title) as step, self._load(data, [self.serving_url]) as begin_load:
             with delivery.forgetful_scoring(self.app_root):
-                failing = delivery.start(cast)
-            to_cancel = delivery.start(cast)  # without that fault; it is trained now and has to wait to be delivered
+                failing = delivery.start(cast, "score.py keeps its answers")
+            # Without that fault. It is trained meanwhile, and waits until the other one is delivered.
+            to_cancel = delivery.start(cast, "without what score.py kept")
+            cast.screen.say(f"      run {failing} is rolled out first; run {to_cancel} waits, and is cancelled below")
             run = self._follow(cast, step, failing, expected="rolled_back", asked=begin_load)
         delivery.show_canary(cast, run)
         known = self._bad_lands(cast, data)
