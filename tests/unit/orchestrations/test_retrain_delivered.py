@@ -9,6 +9,7 @@ from shared.messages import (
     PLANNED_ROLLOUT,
     Approval,
     ApprovalRule,
+    ComputeWait,
     DeliveryRule,
     FailureKind,
     GoalEnd,
@@ -54,6 +55,16 @@ def delivered(rule: DeliveryRule, *failing: str, **answers: Any) -> tuple[Played
 
 def rollouts(run: Played) -> list[Rollout]:
     return [from_wire(Rollout, command["input"]) for command in run.commands["roll_out"]]
+
+
+def test_others_ask_for_their_turn_to_deliver_by_how_long_the_canary_takes() -> None:
+    def expected(strategy: Strategy) -> float:
+        run, _ = delivered(DeliveryRule(strategy=strategy))
+        return from_wire(ComputeWait, run.commands["await_compute"][1]["input"]).ticket.expected_seconds
+
+    quick = expected(Strategy(watch_seconds=1))
+
+    assert expected(Strategy(steps=(5, 25, 50), soak_seconds=300, watch_seconds=11)) == quick + 3 * 300 + 10
 
 
 def test_the_plan_of_the_pipeline_reaches_every_roll_out() -> None:
