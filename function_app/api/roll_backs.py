@@ -16,7 +16,7 @@ from function_app.problems import RefusedError
 from shared.clients.ledger.keys import digest
 from shared.decisions.delivery import action_sentences as said
 from shared.decisions.delivery.rolling_back import release_before, serving_run
-from shared.messages import Action, ActionKind, Actor, TargetState, delivery_of
+from shared.messages import Action, ActionKind, Actor, RunRecord, TargetState, delivery_of
 
 
 async def roll_back(
@@ -51,7 +51,8 @@ def _action(target: str, name: str, body: m.RollBackBody, actor: Actor, services
         raise RefusedError(409, "serves_already", said.serves_already(target, to), field="to")
     if to is None:
         raise RefusedError(409, "nothing_to_roll_back", said.nothing_before(target, pipeline))
-    if image_of(to, pipeline, images=ledger.built_images, runs=ledger.runs) is None:
+    known_run = ledger.runs.run(to)  # without its record it could not become the champion
+    if known_run is None or image_of(to, pipeline, images=ledger.built_images, runs=ledger.runs) is None:
         raise RefusedError(404, "unknown_release", said.unknown_release(to, pipeline), field="to")
     _refuse_while_delivering(pipeline, services)
     now = datetime.now(UTC)
@@ -69,9 +70,16 @@ def _action(target: str, name: str, body: m.RollBackBody, actor: Actor, services
 
 
 def _before(bad: str, known: TargetState, services: Services) -> str | None:
+    """The release before, without those that somebody took back: they come back only when they are named."""
     runs = services.ledger.runs
-    kept = {run_id: record for run_id in (known.seen.kept if known.seen else ()) if (record := runs.run(run_id))}
+    records = [runs.run(run_id) for run_id in (known.seen.kept if known.seen else ())]
+    kept = {each.run_id: each for each in records if each is not None and not _was_taken_back(each, services)}
     return release_before(bad, runs.run(bad), known, kept)
+
+
+def _was_taken_back(record: RunRecord, services: Services) -> bool:
+    quarantine = services.ledger.quarantines.get(record.pipeline, record.fingerprint)
+    return quarantine is not None and quarantine.active and quarantine.rolled_back
 
 
 def _refuse_while_delivering(pipeline: str, services: Services) -> None:

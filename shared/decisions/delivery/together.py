@@ -35,7 +35,7 @@ def not_begun(target: TargetPlan, results: Sequence[TargetResult]) -> TargetResu
     return TargetResult(
         target=target.name,
         deployed=False,
-        reason=f"not begun, because {_first_failed(results)} failed",
+        reason=f"not begun, because {_first_failed(results)}",
         failure_kind=_first_failure(results).failure_kind,
         touched=False,
     )
@@ -43,7 +43,7 @@ def not_begun(target: TargetPlan, results: Sequence[TargetResult]) -> TargetResu
 
 def went_back(result: TargetResult, end: GoalEnd, results: Sequence[TargetResult]) -> TargetResult:
     """The result of a target that had succeeded, and was brought back because another one failed."""
-    reason = f"taken back, because {_first_failed(results)} failed"
+    reason = f"taken back, because {_first_failed(results)}"
     if not end.reached:
         reason += f"; it was not seen to serve what it did before: {end.trouble}; {BY_ITSELF}"
     return replace(
@@ -60,15 +60,17 @@ def went_back(result: TargetResult, end: GoalEnd, results: Sequence[TargetResult
 def outcome_of(results: Sequence[TargetResult]) -> tuple[Outcome, str, FailureKind | None]:
     """The run's outcome, what to add to its reason, and its failure kind.
 
-    A run that is rejected everywhere is not promoted: its model was left as it is, and nothing failed.
+    A run that is rejected everywhere is not promoted: its model was left as it is, and nothing failed. So is one that
+    is rejected somewhere, and therefore goes nowhere.
     """
     failed = [result for result in results if not result.deployed]
     said = "; ".join(f"{result.target}: {result.reason}" for result in failed)
     if len(failed) < len(results):
         return Outcome.PROMOTED, f"; not rolled out to {said}; {DELIVER_AGAIN}" if failed else "", None
-    if all(_is_rejected(result) for result in failed):
+    own = [result for result in failed if not _is_others_fault(result)]
+    if all(_is_rejected(result) for result in own):
         return Outcome.NOT_PROMOTED, f"rolling_out: {said}", None
-    kinds = [result.failure_kind for result in failed if not _is_rejected(result)]
+    kinds = [result.failure_kind for result in own if not _is_rejected(result)]
     return Outcome.ROLLED_BACK, f"rolling_out: {said}", common_failure_kind(kinds)
 
 
@@ -76,9 +78,16 @@ def _is_rejected(result: TargetResult) -> bool:
     return result.approval is not None and result.approval.approved is False
 
 
+def _is_others_fault(result: TargetResult) -> bool:
+    """Whether it was left alone, or taken back, because another target failed."""
+    was_taken_back = result.phase is RolloutPhase.DONE and not result.deployed
+    return was_taken_back or (result.phase is None and not result.touched)
+
+
 def _first_failure(results: Sequence[TargetResult]) -> TargetResult:
     return next(result for result in results if not result.deployed)
 
 
 def _first_failed(results: Sequence[TargetResult]) -> str:
-    return _first_failure(results).target
+    first = _first_failure(results)
+    return f"{first.target} {'was rejected' if _is_rejected(first) else 'failed'}"

@@ -10,6 +10,7 @@ from shared.messages import (
     GoalEnd,
     OnFailure,
     Outcome,
+    RolloutPhase,
     TargetPlan,
     TargetResult,
 )
@@ -21,6 +22,7 @@ NO = TargetResult(
     target="c",
     deployed=False,
     reason="ada rejected it",
+    phase=RolloutPhase.APPROVAL,
     touched=False,
     approval=Approval(run_id="new", target="c", approved=False, by="ada"),
 )
@@ -55,6 +57,17 @@ def test_the_runs_outcome(results: list[TargetResult], outcome: Outcome, kind: A
     found, said, found_kind = outcome_of(results)
     assert (found, found_kind) == (outcome, kind)
     assert all(result.reason in said for result in results if not result.deployed)
+
+
+def test_a_no_for_one_target_that_keeps_the_model_from_all_is_no_failure() -> None:
+    """Nothing is wrong with the model or the targets, so nothing is tried again."""
+    back = went_back(GOOD, GoalEnd(target="a", reached=True), [GOOD, NO])
+    left = not_begun(TargetPlan(name="d", health_seconds=1), [GOOD, NO])
+
+    assert outcome_of([back, NO, left])[::2] == (Outcome.NOT_PROMOTED, None)
+    assert all("c was rejected" in each.reason for each in (back, left))
+    also_bad = outcome_of([back, NO, BAD])
+    assert also_bad[::2] == (Outcome.ROLLED_BACK, FailureKind.CODE)
 
 
 def test_who_was_left_alone_or_taken_back_is_told_why() -> None:

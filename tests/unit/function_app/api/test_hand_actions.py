@@ -169,6 +169,30 @@ def test_a_request_that_is_repeated_after_its_answer_was_lost_takes_back_nothing
     assert world.serves == {NEW.run_id: 100, newest.run_id: 0}
 
 
+def test_what_was_taken_back_does_not_come_back_unless_it_is_named(world: HandsWorld) -> None:
+    """A script that repeats its request must not bring the bad model back."""
+    client = MemoryClient()
+    rolled_back(world, client)
+    played(world, client)
+    world.ledger.targets.saw(world.target.observe(PIPELINE), at=START)
+
+    assert refusal("roll_back", world, f"{TARGET}/{PIPELINE}").code == "nothing_to_roll_back"
+    again = MemoryClient()
+    rolled_back(world, again, to=NEW.run_id)
+    assert played(world, again).done
+    assert world.serves == {NEW.run_id: 100, OLD.run_id: 0}
+
+
+def test_a_release_whose_record_is_gone_could_not_become_the_champion(world: HandsWorld) -> None:
+    record = world.ledger.runs.run(OLD.run_id)
+    assert record is not None
+    world.ledger.runs.forget(record, requested_by=OLD.requested_by)
+
+    refused = refusal("roll_back", world, f"{TARGET}/{PIPELINE}", to=OLD.run_id)
+
+    assert (refused.status, refused.code) == (404, "unknown_release")
+
+
 def test_another_release_cannot_be_asked_for_while_one_is_brought_back(world: HandsWorld) -> None:
     newest = a_run(3)
     world.promoted(newest, NEW.run_id)
