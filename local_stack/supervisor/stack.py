@@ -136,7 +136,8 @@ class Stack:
         if supervisor is not None:
             supervisor.close()
             self._plan.layout.record.unlink(missing_ok=True)
-            shutil.rmtree(self._plan.layout.runtime, ignore_errors=True)
+            for runtime in (self._plan.layout.runtime, self._plan.layout.cloud_runtime):
+                shutil.rmtree(runtime, ignore_errors=True)
         self._exits.close()
 
     @staticmethod

@@ -60,6 +60,7 @@ def test_ctrl_c_at_any_moment_of_the_demo_leaves_nothing(state: Path, signs: lis
     assert said[-1].startswith("stopped")
     assert "Traceback" not in "".join(said)
     assert what_is_left(state) == []
+    assert runtimes(state) == []
 
 
 def test_a_supervisor_that_is_killed_leaves_nothing_and_the_next_start_works(state: Path) -> None:
@@ -79,6 +80,7 @@ def test_a_supervisor_that_is_killed_leaves_nothing_and_the_next_start_works(sta
     assert call(state, "status") == 0
     assert call(state, "down") == 0
     assert what_is_left(state) == []
+    assert runtimes(state) == []
 
 
 def read_until(lines: Iterable[str], sign: str) -> list[str]:
@@ -95,6 +97,12 @@ def call(state: Path, command: str, *options: str) -> int:
     """The exit status of ``python -m local_stack``."""
     words = [sys.executable, "-m", "local_stack", command, "--state", str(state), *options]
     return subprocess.run(words, cwd=ROOT, capture_output=True, check=False, timeout=120).returncode
+
+
+def runtimes(state: Path) -> list[Path]:
+    """Folders of sockets outside of the state folder, which go with the stack that made them."""
+    layout = Layout.at(state)
+    return [folder for folder in (layout.runtime, layout.cloud_runtime) if folder.exists()]
 
 
 def what_is_left(state: Path) -> list[str]:
