@@ -129,18 +129,18 @@ class Carer:
             raise _OvertakenError from error
 
     def _keep_drift(self, drift: str, state: TargetState, serving: Serving) -> None:
-        if drift == state.drift:
-            return
-        self.services.ledger.targets.note_drift(state.target, state.pipeline, drift)
-        where = f"target {state.target}, pipeline {state.pipeline}"
-        if drift:
-            log.warning("%s: %s", where, drift)
-        else:
-            log.info("%s: runs again what it should", where)
-        if _is_drift(drift) != _is_drift(state.drift):
-            self._announce(
-                TargetEventKind.DRIFTED if _is_drift(drift) else TargetEventKind.MENDED, drift, state, serving
-            )
+        targets = self.services.ledger.targets
+        if drift != state.drift:
+            targets.note_drift(state.target, state.pipeline, drift)
+            where = f"target {state.target}, pipeline {state.pipeline}"
+            if drift:
+                log.warning("%s: %s", where, drift)
+            else:
+                log.info("%s: runs again what it should", where)
+        # What was told is kept apart: on its way back, a target may start, or not answer, for a while.
+        if _is_drift(drift) if not state.told else not drift:
+            self._announce(TargetEventKind.DRIFTED if drift else TargetEventKind.MENDED, drift, state, serving)
+            targets.note_told(state.target, state.pipeline, told=bool(drift))
 
     def _announce(self, kind: TargetEventKind, drift: str, state: TargetState, serving: Serving) -> None:
         wanted = max(state.desired.releases, key=lambda each: each.weight, default=None) if state.desired else None

@@ -100,9 +100,9 @@ class ServingVm:
         """Whether an image is on the VM."""
         return self._engine.has_image(image)
 
-    def remove_image(self, image: str) -> None:
-        """Remove an image that nothing uses; one that is in use, or not there, is left."""
-        self._engine.remove_image(image)
+    def remove_image(self, image: str) -> bool:
+        """Remove an image that nothing uses; whether it is not there any more."""
+        return self._engine.remove_image(image)
 
     def last_log(self, name: str) -> str:
         """The end of a container's log, on one line."""

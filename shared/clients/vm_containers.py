@@ -128,9 +128,9 @@ class ContainerEngine:
         """Start a container that is there and does not run, as after a reboot; False when that does not work."""
         return self._call("start", name, timeout=120.0).status == 0
 
-    def remove_image(self, image: str) -> None:
-        """Remove an image that nothing uses; one that is in use, or not there, is left."""
-        self._call("image", "rm", image)
+    def remove_image(self, image: str) -> bool:
+        """Remove an image that nothing uses; whether it is not there any more. One that is in use is left."""
+        return self._call("image", "rm", image).status == 0 or not self.has_image(image)
 
     def has_image(self, image: str) -> bool:
         """Whether an image is on the VM."""

@@ -65,13 +65,20 @@ class HaproxyRuntime:
 
     def servers(self, pipeline: str) -> dict[Colour, ServerState]:
         """The states of both servers; raises :class:`PermanentError` when HAProxy has no such backend."""
-        answer = self._ask(show_command(pipeline))
-        if "No such proxy" in answer:
+        states = self.servers_seen(pipeline)
+        if states is None:
             reason = (
                 f"{self._session.label}: HAProxy has no backend for pipeline {pipeline}; "
                 f"run: edgetrain prepare-vm --pipeline {pipeline}"
             )
             raise PermanentError(reason, code=Code.TARGET_NOT_PREPARED)
+        return states
+
+    def servers_seen(self, pipeline: str) -> dict[Colour, ServerState] | None:
+        """The states of both servers; None when HAProxy has no such backend, so that nothing gets any traffic."""
+        answer = self._ask(show_command(pipeline))
+        if "No such proxy" in answer:
+            return None
         try:
             return parse_servers(answer)
         except ValueError as error:

@@ -217,7 +217,7 @@ class TargetState:
     it, so the target may be behind. ``before``: the plan that was wanted there, or found there, before ``desired_by``
     wanted its first one: what undoing goes back to; None when nothing is known of that. ``seen``: what it ran when it
     was observed last. ``drift``: in which way the two differ and what is done about it, in words fit for people; empty
-    when they do not.
+    when they do not. ``told``: whether ``drifted`` was announced, and ``mended`` was not since.
     """
 
     target: str
@@ -229,6 +229,7 @@ class TargetState:
     seen: Serving | None = None
     seen_at: datetime | None = None
     drift: str = ""
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

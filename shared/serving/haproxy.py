@@ -99,6 +99,11 @@ class ServerState:
         """Whether it is in maintenance: no traffic, no health checks."""
         return self.status.startswith("MAINT")
 
+    @property
+    def kept_out(self) -> bool:
+        """Whether it was told to take no traffic, however well it is."""
+        return self.out or self.status.startswith("DRAIN")
+
 
 def proxy_name(pipeline: str) -> str:
     """The name of a pipeline's backend.

@@ -6,6 +6,7 @@ here alone, which are pure; :mod:`shared.clients.vm_serving` makes the VM follow
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -155,9 +156,9 @@ class Slot:
         gone = dict.fromkeys((*self.leaving, *(each.image for each in self.kept[most:])))
         return replace(self, kept=kept, leaving=tuple(image for image in gone if image not in needed))
 
-    def cleared(self) -> "Slot":
-        """The slot after the images that nobody needs were removed."""
-        return replace(self, leaving=()) if self.leaving else self
+    def cleared(self, gone: Collection[str]) -> "Slot":
+        """The slot after these images were removed; others that nobody needs are tried again with the next plan."""
+        return replace(self, leaving=tuple(image for image in self.leaving if image not in gone))
 
     def surplus(self) -> list[Colour]:
         """Colours whose release is not wanted any more and has no traffic."""

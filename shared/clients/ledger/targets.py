@@ -73,6 +73,10 @@ class TargetLedger:
         """Record in which way the target differs from what is desired; an empty text when it does not."""
         self._put(target, pipeline, drift=drift)
 
+    def note_told(self, target: str, pipeline: str, *, told: bool) -> None:
+        """Record that a drift was announced, or its end."""
+        self._put(target, pipeline, told="yes" if told else "")
+
     def forget(self, target: str, pipeline: str) -> None:
         """Remove all that is known of a target and a pipeline."""
         self._targets.delete(Row(_PARTITION, digest(target, pipeline), {}))
@@ -93,6 +97,7 @@ def _state(row: Row) -> TargetState:
         seen=from_text(Serving, values["seen"]) if values.get("seen") else None,
         seen_at=_moment(values.get("seen_at")),
         drift=values.get("drift", ""),
+        told=values.get("told") == "yes",
     )
 
 

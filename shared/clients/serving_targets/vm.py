@@ -13,6 +13,8 @@ from shared.messages.serving import ObservedRelease, ReleaseState, Serving, Serv
 from shared.serving.haproxy import ServerState, shares
 from shared.serving.slots import Colour, Slot
 
+_NO_SERVER = ServerState(status="MAINT", sessions=0, weight=0)  # of a backend that HAProxy does not have
+
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
@@ -51,7 +53,7 @@ class VmTarget:
             if not vm.has_slot(pipeline):
                 return Serving(target=self._name, pipeline=pipeline)
             slot = vm.slot(pipeline)
-            states = vm.haproxy.servers(pipeline)
+            states = vm.haproxy.servers_seen(pipeline) or dict.fromkeys(Colour, _NO_SERVER)
             examiner = Examiner(vm, slot, target=self._name, now=self._now)
             found = {colour: examiner.examine(colour) for colour in slot.places}
             return Serving(
@@ -67,10 +69,9 @@ class VmTarget:
 def _observed(
     slot: Slot, states: Mapping[Colour, ServerState], found: Mapping[Colour, Finding]
 ) -> tuple[ObservedRelease, ...]:
-    # While no server is up nothing gets traffic; then the weights are those that it would get.
-    weights = (
-        shares(states) if any(state.up for state in states.values()) else {each: slot.weight(each) for each in Colour}
-    )
+    # While no server is up nothing gets traffic; then the weights are those that each would get once it is well.
+    waiting_for = {each: 0 if states[each].kept_out else slot.weight(each) for each in Colour}
+    weights = shares(states) if any(state.up for state in states.values()) else waiting_for
     there = [
         ObservedRelease(
             run_id=release.run_id,

@@ -166,7 +166,7 @@ class Fulfilment:
                 continue
             if state.weight != weight:
                 haproxy.set_weight(slot.pipeline, colour, weight)
-            if state.out or state.status.startswith("DRAIN"):
+            if state.kept_out:
                 haproxy.admit(slot.pipeline, colour)
 
     def _vacate(self, colour: Colour) -> None:
@@ -184,9 +184,7 @@ class Fulfilment:
 
     def _clear_images(self) -> None:
         self._save(self._slot.keeping(self._keep))
-        for image in self._slot.leaving:
-            self._vm.remove_image(image)
-        self._save(self._slot.cleared())
+        self._save(self._slot.cleared([image for image in self._slot.leaving if self._vm.remove_image(image)]))
 
     def _spec(self, colour: Colour) -> ContainerSpec:
         slot = self._slot

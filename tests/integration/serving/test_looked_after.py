@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from function_app.reconciler.targets import look_at
+from shared.clients.ssh import connected
+from shared.clients.vm_haproxy import HaproxyRuntime
 from shared.messages import (
     Champion,
     Outcome,
@@ -15,7 +17,10 @@ from shared.messages import (
     TargetResult,
     TargetState,
 )
+from shared.serving.haproxy import RELOAD_COMMAND
+from shared.serving.slots import Colour
 from tests.support.reconciler import WatchedWorld
+from tests.support.serving_host import wait_for
 from tests.support.serving_place import Place
 
 
@@ -88,6 +93,32 @@ def test_a_container_that_is_gone_answers_again_after_one_look(kept: Kept) -> No
     assert kept.place.version() == 1
     assert kept.comes_back().drift == ""
     assert [event.kind.value for event in kept.events] == ["drifted", "mended"]
+
+
+def test_a_proxy_that_gives_a_healthy_release_no_traffic_is_seen_and_corrected(kept: Kept) -> None:
+    """Its container is well all the time; its clients are refused."""
+    place = kept.place
+    with connected(place.target._settings) as session:
+        haproxy = HaproxyRuntime(session)
+        for break_it in (_take_out, _forget):
+            break_it(haproxy, place)
+
+            state = kept.looks()
+
+            assert "gets 0 % of the traffic instead of 100 %" in state.drift
+            kept.comes_back()
+            assert place.version() == 1
+
+
+def _take_out(haproxy: HaproxyRuntime, place: Place) -> None:
+    for colour in Colour:
+        haproxy.take_out(place.pipeline, colour, seconds=0)
+
+
+def _forget(haproxy: HaproxyRuntime, place: Place) -> None:
+    haproxy.restore_config(place.pipeline, None)
+    haproxy._session.run([RELOAD_COMMAND])
+    wait_for(lambda: not haproxy.knows(place.pipeline), "the end of the backend")
 
 
 def test_what_another_hand_put_there_is_named_and_goes(kept: Kept) -> None:

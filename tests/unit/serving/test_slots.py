@@ -153,7 +153,7 @@ def test_any_plans(plans: list[tuple[tuple[int, int], ...]], most: int) -> None:
         assert len(slot.kept) <= most
         assert not {each.run_id for each in slot.kept} & {each.run_id for each in slot.places.values()}
         assert parse_slot(slot_text(slot)) == slot
-        slot = slot.cleared()
+        slot = slot.cleared(slot.leaving)
 
 
 @given(st.lists(st.integers(1, 4), max_size=2 * SWITCHES_KEPT))

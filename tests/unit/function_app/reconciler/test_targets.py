@@ -153,6 +153,25 @@ def test_a_lost_release_is_put_back_shown_and_announced_once(kept: Kept) -> None
     assert [(event.kind.value, event.wanted) for event in kept.announced.events] == [("drifted", OLD), ("mended", OLD)]
 
 
+def test_what_was_told_to_be_wrong_is_told_to_be_well_again_whatever_comes_between(kept: Kept) -> None:
+    kept.promoted(OLD)
+    kept.target.loses_its_containers()
+    gone, starting = kept.target.releases, ReleaseState.STARTING
+    kept.passes()
+    kept.target.broken = TransientError("ssh: no route to host")
+    kept.passes()
+    kept.target.broken, kept.target.releases = None, gone
+    kept.passes()
+    kept.target.releases = tuple(replace(each, state=starting, weight=0) for each in gone)
+    kept.passes()
+    assert [event.kind.value for event in kept.announced.events] == ["drifted"]
+
+    kept.target.releases = tuple(replace(each, state=ReleaseState.HEALTHY, weight=100) for each in gone)
+    kept.passes()
+    kept.passes()
+    assert [event.kind.value for event in kept.announced.events] == ["drifted", "mended"]
+
+
 def test_a_target_that_does_not_answer_is_named_and_blamed_for_nothing(kept: Kept) -> None:
     kept.promoted(OLD)
     kept.passes()
