@@ -6,9 +6,11 @@ changes, so a release with other resources is another revision.
 """
 
 import os
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -33,6 +35,9 @@ from shared.clients.entra import EntraCredential, client_secret, managed_identit
 from shared.clients.serving_targets import TargetServices
 from shared.errors import Code, PermanentError
 from shared.messages.serving import ObservedRelease, PlannedRelease, Serving, ServingPlan
+
+_LOOKS_AGAIN: Final = 2
+_PAUSE_SECONDS: Final = 1.0
 
 
 class Settings(BaseModel):
@@ -84,7 +89,7 @@ class ContainerAppsTarget:
         name = app_name(self._settings.name_prefix, plan.pipeline)
         for release in plan.releases:
             size_for(release.resources)
-        app = self._apps.app(name)
+        app = self._app_for(name, plan)
         if app is not None and is_stale(app.revision, plan):
             reason = (
                 f"target {self._name} has taken another plan for {plan.pipeline} ({app.revision}) since this one was "
@@ -129,6 +134,20 @@ class ContainerAppsTarget:
             endpoint=scoring_url(app.address) if app.address and _has_gone_live(app) else None,
             kept=_kept(app, revisions, there),
         )
+
+    def _app_for(self, name: str, plan: ServingPlan) -> App | None:
+        """The app that the plan is for; None when there is none.
+
+        The plan may be based on an app that was seen. Azure Resource Manager can say for a moment that there is no such
+        one, and to make it anew would give all of its traffic to a release that nobody has seen healthy.
+        """
+        app = self._apps.app(name)
+        for _ in range(_LOOKS_AGAIN if plan.based_on else 0):
+            if app is not None:
+                break
+            time.sleep(_PAUSE_SECONDS)
+            app = self._apps.app(name)
+        return app
 
     @cached_property
     def _around(self) -> Surroundings:

@@ -1,5 +1,6 @@
 """Azure Resource Manager away, ill, strange, or its answers lost: our two families of errors, the target whole."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,6 +83,23 @@ def test_a_busy_app_is_tried_again(served: tuple[Place, PlannedRelease], faults:
     faults(path=f"/containerApps/{place.pipeline}$", status=409, count=3)
     with pytest.raises(TransientError):
         place.target.apply(place.plan({first: 100, second: 0}))
+    place.reach({first: 100})
+
+
+def test_an_app_that_is_not_found_for_a_moment_is_not_made_anew(
+    served: tuple[Place, PlannedRelease], faults: Any
+) -> None:
+    """All traffic of a new app is that of its first revision, which here nobody has seen healthy."""
+    place, first = served
+    second = place.release(4)
+    plan = place.plan({first: 0, second: 100}, based_on=place.observe().revision)
+    missing = json.dumps({"error": {"code": "ResourceNotFound", "message": "was not found"}})
+    where = f"/containerApps/{place.pipeline}$"
+    faults(path=where, status=404, text=missing, headers={"Content-Type": "application/json"}, count=1)
+
+    place.target.apply(plan)
+
+    assert place.scores() == [(200, 1)]
     place.reach({first: 100})
 
 
