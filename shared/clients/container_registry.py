@@ -5,12 +5,13 @@ Works the same against Azure Container Registry and Distribution. Why not ``azur
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -28,8 +29,9 @@ from shared.clients.registry_login import (
     managed_identity_token,
 )
 from shared.errors import Code, PermanentError, TransientError
-from shared.oci.media_types import INDEXES, MANIFESTS
+from shared.oci.media_types import INDEXES, MANIFESTS, OCI_INDEX
 from shared.oci.references import digest_of, is_digest
+from shared.oci.referrers import MOST_REFERRERS
 from shared.oci.transfer import StoredManifest
 from shared.settings import ContainerRegistry
 from shared.values.texts import shortened, without_queries
@@ -105,13 +107,22 @@ class ContainerRegistryClient:
         return attached
 
     def get_referrers(self, repository: str, digest: str) -> bytes | None:
-        """The index of what is attached to a manifest; None when the registry does not keep one itself."""
-        with self._ask("GET", f"{repository}/referrers/{digest}", _pull(repository)) as response:
-            if response.status_code == 404:
-                return None
-            self._require(response, {200}, f"list what is attached to {repository}@{digest}")
-            json_object(response.content, f"the registry {self.host}")
-            return response.content
+        """The index of what is attached to a manifest; None when the registry does not keep one itself.
+
+        A registry gives it in pages; of a long one, so many that :data:`MOST_REFERRERS` are in it.
+        """
+        found: list[Any] = []
+        path = f"{repository}/referrers/{digest}"
+        while path and len(found) < MOST_REFERRERS:
+            with self._ask("GET", path, _pull(repository)) as response:
+                if response.status_code == 404:
+                    return None
+                self._require(response, {200}, f"list what is attached to {repository}@{digest}")
+                page = json_object(response.content, f"the registry {self.host}")
+                entries = page.get("manifests")
+                found += entries if isinstance(entries, list) else []
+                path = self._next_page(response) if entries else ""
+        return json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found}).encode()
 
     def delete_manifest(self, repository: str, digest: str) -> None:
         """Remove a manifest with every tag that points at it; nothing when there is none."""
@@ -131,8 +142,7 @@ class ContainerRegistryClient:
                 self._require(response, {200}, f"list the tags of {repository}")
                 page = json_object(response.content, f"the registry {self.host}")
                 found += [str(tag) for tag in page.get("tags") or ()]
-                following = response.links.get("next", {}).get("url")
-                path = self._same_host(response, following) if following else ""
+                path = self._next_page(response)
         return found
 
     def has_blob(self, repository: str, digest: str) -> bool:
@@ -256,6 +266,11 @@ class ContainerRegistryClient:
                 break
             response.close()
         return response
+
+    def _next_page(self, response: requests.Response) -> str:
+        """Where a list goes on; empty at its end."""
+        following = response.links.get("next", {}).get("url")
+        return self._same_host(response, following) if following else ""
 
     def _location(self, response: requests.Response) -> str:
         """Where an upload goes on."""

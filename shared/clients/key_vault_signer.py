@@ -14,8 +14,15 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey, EllipticCurvePublicNumbers
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePublicKey,
+    EllipticCurvePublicNumbers,
+)
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from shared.clients.foreign_answers import foreign, json_object, stranger
 from shared.clients.registry_address import on_loopback
@@ -56,7 +63,12 @@ class KeyVaultSigner:
         if len(raw) != 2 * _HALF:
             raise stranger(f"the key vault {self._host}", f"a signature of {len(raw)} bytes")
         first, second = (int.from_bytes(half, "big") for half in (raw[:_HALF], raw[_HALF:]))
-        return encode_dss_signature(first, second)
+        signature = encode_dss_signature(first, second)
+        try:
+            self.public_key.verify(signature, digest, ECDSA(Prehashed(SHA256())))
+        except InvalidSignature:  # nobody would accept it, and the image would be refused only where it is to serve
+            raise stranger(f"the key vault {self._host}", "a signature by another key") from None
+        return signature
 
     @property
     def _host(self) -> str:

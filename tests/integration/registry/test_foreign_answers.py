@@ -57,6 +57,20 @@ def test_a_web_page_is_no_answer_whatever_its_status(server: Answering, call: st
         CALLS[call](client)
 
 
+def test_what_is_attached_is_read_in_pages(server: Answering) -> None:
+    def answer(method: str, path: str) -> Reply:
+        last = "last=1" in path
+        headers = {} if last else {"Link": f'<{path}?last=1>; rel="next"'}
+        body = {"manifests": [{"digest": OTHER if last else DIGEST}]}
+        return Reply(200, json.dumps(body).encode(), "application/vnd.oci.image.index.v1+json", headers)
+
+    with calling(server, answer) as client:
+        found = client.get_referrers("models/x", DIGEST)
+
+    assert found is not None
+    assert [each["digest"] for each in json.loads(found)["manifests"]] == [DIGEST, OTHER]
+
+
 @pytest.mark.parametrize("call", ["put_manifest", "put_blob", "mount_blob"])
 def test_a_redirection_of_an_upload_is_no_answer(server: Answering, call: str) -> None:
     client = calling(server, lambda *_: Reply(302, headers={"Location": "http://sign-in.invalid/"}))

@@ -113,6 +113,7 @@ def test_signatures_with_leading_zeros_too(shared_vault: Vault, message: bytes) 
         ((200, SIGN_IN), TransientError),
         ((200, {"value": "AAAA"}), TransientError),
         ((200, {}), TransientError),
+        ((200, {"value": text_of(b"\1" * 64)}), TransientError),  # by another key
         ((403, {"error": {"code": "Forbidden"}}), PermanentError),
         ((404, {"error": {"code": "KeyNotFound"}}), PermanentError),
     ],
