@@ -7,20 +7,20 @@ what the image consists of, where it comes from, the model's folder and, last, t
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from shared.errors import Code, PermanentError
 from shared.messages import BuildImage, BuiltImage, FrozenJob, KnownImage
-from shared.oci.images import Image, Layer, append, describe, timestamp
-from shared.oci.layers import folder_entries, model_level, write_layer
+from shared.oci.images import Image, append, describe, timestamp
+from shared.oci.layers import Entry, Packing, folder_entries, model_level
 from shared.oci.references import ImageName
 from shared.oci.removal import RUN_LABEL
-from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, push_image
+from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, provide_layers, tag_image
 from shared.signing.image_signatures import ImageSigner, about_image
-from shared.signing.model_folders import ModelFile, model_digest, model_files, model_statement
+from shared.signing.model_folders import ModelFile, in_order, model_digest, model_statement
 from shared.signing.provenance import provenance
 from shared.signing.sbom import model_bom
 from shared.signing.statements import PROVENANCE, SBOM, Statement
@@ -69,16 +69,19 @@ def build_image(
     """Append the model, push it, tag it with the run id and sign it; a repeat finds the image of the first command."""
     pipeline = command.lineage.pipeline
     parts = scoring_parts(code.of(pipeline, command.job))
-    base = images.find(parts.dependency_image, pipeline=pipeline)
-    facts = _facts(command, parts, base)
     name = ImageName(f"models/{pipeline}", command.lineage.run_id)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        looked = beside.submit(_find, registry, name)
+        base = images.find(parts.dependency_image, pipeline=pipeline)
+    facts, known = _facts(command, parts, base), looked.result()
 
     # A run's outputs never change, so an image with the same labels has the same model.
-    known = _find(registry, name)
-    if known is not None and known.image.annotations == facts and signer.is_signed(name.repository, known.digest):
+    pushed = known is not None and known.image.annotations == facts
+    if known is not None and pushed and signer.is_signed(name.repository, known.digest):
         digest, size = known.digest, known.image.size
     else:
-        image = _made(command, parts, base, facts, artifacts=artifacts, registry=registry, signer=signer)
+        build = _Build(command=command, parts=parts, base=base, registry=registry, pushed=pushed)
+        image = build.make(facts, artifacts=artifacts, signer=signer)
         digest, size = image.digest, image.size
     reference = f"{registry.host}/{name.repository}@{digest}"
     known_as = KnownImage(
@@ -94,27 +97,51 @@ def build_image(
     return BuiltImage(repository=name.repository, digest=digest, reference=reference, size=size)
 
 
-def _made(
-    command: BuildImage,
-    parts: ScoringParts,
-    base: FoundImage,
-    facts: dict[str, str],
-    *,
-    artifacts: ModelArtifacts,
-    registry: ImageRegistry,
-    signer: ImageSigner,
-) -> Image:
-    """Make the image, push it and sign it; what is there already is not sent again."""
-    name = ImageName(f"models/{command.lineage.pipeline}", command.lineage.run_id)
-    with TemporaryDirectory(prefix="edgetrain-image-") as folder:
-        work = Path(folder)
-        layer, file, files = _model_layer(command, parts, artifacts, work)
-        comment = f"model of run {command.lineage.run_id}"
-        image = describe(append(base.image, layer, created=command.created_at, comment=comment), facts)
-        push_image(registry, image, name, Parts(files={layer.descriptor.digest: file}, repository=base.repository))
-    below = signer.sbom(base.repository, base.digest)
-    signer.sign(name.repository, image.descriptor, _statements(command, parts, base, image, files=files, below=below))
-    return image
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Build:
+    """Makes one image. ``pushed``: it is in the registry already, and only not signed."""
+
+    command: BuildImage
+    parts: ScoringParts
+    base: FoundImage
+    registry: ImageRegistry
+    pushed: bool
+
+    def make(self, facts: Mapping[str, str], *, artifacts: ModelArtifacts, signer: ImageSigner) -> Image:
+        """Push the image and sign it."""
+        command, base, registry = self.command, self.base, self.registry
+        name = ImageName(f"models/{command.lineage.pipeline}", command.lineage.run_id)
+        with ThreadPoolExecutor(max_workers=2) as beside:
+            below = beside.submit(signer.sbom, base.repository, base.digest)
+            lower = beside.submit(
+                provide_layers, registry, name.repository, base.image.layers, Parts(repository=base.repository)
+            )
+            packing = self._layer(artifacts, name.repository)
+            lower.result()
+            comment = f"model of run {command.lineage.run_id}"
+            appended = append(base.image, packing.layer, created=command.created_at, comment=comment)
+            image = describe(appended, facts)
+            tag_image(registry, image, name)
+            statements = _statements(
+                command, self.parts, base, image, files=_model_files(packing), below=below.result()
+            )
+        signer.sign(name.repository, image.descriptor, statements)
+        return image
+
+    def _layer(self, artifacts: ModelArtifacts, repository: str) -> Packing:
+        """Bring the layer with model and code there; it is sent while it is packed, and never lies on the disk."""
+        with TemporaryDirectory(prefix="edgetrain-image-") as folder:
+            entries, files = _layer_entries(self.command, self.parts, artifacts, Path(folder))
+            level = model_level(files)
+            packing = Packing(entries, level=level)
+            if self.pushed:
+                for _ in packing:
+                    pass
+                if self.registry.has_blob(repository, packing.layer.descriptor.digest):
+                    return packing
+                packing = Packing(entries, level=level)
+            self.registry.put_pieces(repository, packing, lambda: packing.layer.descriptor.digest)
+            return packing
 
 
 def _statements(
@@ -180,12 +207,12 @@ def _facts(command: BuildImage, parts: ScoringParts, base: FoundImage) -> dict[s
     }
 
 
-def _model_layer(
+def _layer_entries(
     command: BuildImage, parts: ScoringParts, artifacts: ModelArtifacts, work: Path
-) -> tuple[Layer, Path, tuple[ModelFile, ...]]:
-    """The layer, the file that holds it, and the files of the model in it."""
+) -> tuple[list[Entry], list[Path]]:
+    """What the layer consists of, and the files of the model in it."""
     run_id, path = command.lineage.run_id, command.model_path
-    model = work / "model"
+    model, code = work / "model", work / "code"
     model.mkdir()
     artifacts.fetch(run_id, command.lineage.pipeline, path, into=model)
     files = [file for file in model.rglob("*") if file.is_file()]
@@ -193,12 +220,18 @@ def _model_layer(
         raise PermanentError(
             f"run {run_id} left no model below {path}; the training must write its model there", code=Code.MODEL_MISSING
         )
-    packed, code = work / "layer.tar.gz", work / "code"
     for name, content in parts.code.items():
         (code / name).parent.mkdir(parents=True, exist_ok=True)
         (code / name).write_bytes(content)
     entries = [*folder_entries(code, at=APP_ROOT.lstrip("/")), *folder_entries(model, at=MODEL_ROOT.lstrip("/"))]
-    with packed.open("wb") as into, ThreadPoolExecutor(max_workers=1) as beside:
-        listed = beside.submit(model_files, model)  # hashing and packing both leave the other a core
-        layer = write_layer(entries, into, level=model_level(files))
-        return layer, packed, listed.result()
+    return entries, files
+
+
+def _model_files(packing: Packing) -> tuple[ModelFile, ...]:
+    """The files of the model, by what was packed of them."""
+    root = MODEL_ROOT.lstrip("/") + "/"
+    return in_order(
+        ModelFile(path.removeprefix(root), file.sha256, file.size)
+        for path, file in packing.files.items()
+        if path.startswith(root)
+    )

@@ -1,6 +1,8 @@
 """Put one model into an image, in a process of its own, and say how long it took and how much memory the process used.
 
-python -m benchmarks.append_once REGISTRY_URL RUN_ID MODEL_FOLDER
+python -m benchmarks.append_once REGISTRY_URL RUN_ID MODEL_FOLDER KEY_FILE
+
+The dependency image's signature is checked, as the app does; its pin is in memory.
 """
 
 import json
@@ -14,13 +16,16 @@ from pathlib import Path
 from activities.build_image import build_image
 from benchmarks.peaks import peak_megabytes
 from shared.clients.container_registry import ContainerRegistryClient
+from shared.clients.image_trust import ImageTrust
 from shared.clients.ledger.built_images import BuiltImageLedger
+from shared.clients.ledger.image_pins import ImagePinLedger
 from shared.messages import BuildImage, BuiltImage, FrozenJob, Lineage
+from shared.signing.image_signatures import ImageSignatures
+from shared.signing.keys import FileKeySigner, TrustedKeys
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.job_trees import JobTree
-from tests.support.image_registry import pinned_images
+from shared.training_code.pinned_images import PinnedImages
 from tests.support.memory_tables import MemoryTables
-from tests.support.signing import image_signatures
 
 ROOT = Path(__file__).resolve().parents[1]
 PIPELINE = FOLDER = "digits"
@@ -43,7 +48,13 @@ class Deployed:
         return JobFolders(ROOT).read(FOLDER)
 
 
-def append_model(client: ContainerRegistryClient, run_id: str, folder: Path) -> BuiltImage:
+def signatures(client: ContainerRegistryClient, key: Path) -> ImageSignatures:
+    """Signs with the key of the file, and trusts it alone."""
+    signer = FileKeySigner.read(key)
+    return ImageSignatures(client, signer, TrustedKeys((signer.public_key,)))
+
+
+def append_model(client: ContainerRegistryClient, run_id: str, folder: Path, signer: ImageSignatures) -> BuiltImage:
     lineage = Lineage(
         run_id=run_id,
         pipeline=PIPELINE,
@@ -58,17 +69,22 @@ def append_model(client: ContainerRegistryClient, run_id: str, folder: Path) -> 
         artifacts=Folder(folder),
         code=Deployed(),
         registry=client,
-        images=pinned_images(client),
-        signer=image_signatures(client),
+        images=PinnedImages(
+            client,
+            ImagePinLedger(MemoryTables().table("imagepins")),
+            ImageTrust(client, signer.trusted).require_dependency,
+        ),
+        signer=signer,
         built=BuiltImageLedger(MemoryTables().table("targets")),
     )
 
 
 def main() -> None:
-    url, run_id, folder = sys.argv[1:]
+    url, run_id, folder, key = sys.argv[1:]
     with ContainerRegistryClient(url) as client:
+        signer = signatures(client, Path(key))
         start = time.perf_counter()
-        built = append_model(client, run_id, Path(folder))
+        built = append_model(client, run_id, Path(folder), signer)
         seconds = time.perf_counter() - start
     print(json.dumps({"seconds": seconds, "megabytes": peak_megabytes(), "digest": built.digest}))
 

@@ -5,6 +5,9 @@ signs nothing.
 
     python -m benchmarks.containerize
 
+Beside them, the requests alone: the same bytes sent by the least number of requests that this registry lets a signed
+image be made with, from memory and side by side. No program that pushes such an image is faster than that.
+
 Both start from the same dependency image in the same registry, both copy the model into a work folder first (for the
 download that production does), and each repetition has a new model. Needs root, buildah, docker-registry, mmdebstrap.
 """
@@ -23,8 +26,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import peaks
-from benchmarks.append_once import FOLDER, PIPELINE, ROOT
+from benchmarks import bare_push, peaks
+from benchmarks.append_once import FOLDER, PIPELINE, ROOT, signatures
 from benchmarks.peaks import peak_megabytes
 from cli.dependency_image import debian_base, ensure_dependency_image
 from cli.layer_cache import LayerCache
@@ -32,7 +35,7 @@ from local_stack.stack_hub.engine import configure_podman, find
 from shared.training_code.job_folders import JobFolders
 from shared.training_code.scoring_images import ScoringParts, scoring_parts
 from tests.support.registry import RunningRegistry, running_registry
-from tests.support.signing import image_signatures
+from tests.support.signing import a_key, private_pem
 
 SIZES = {"4 kB": 4_000, "20 MB": 20_000_000, "200 MB": 200_000_000}  # random: nothing to gain by compressing
 GOALS = {"4 kB": 0.1, "20 MB": 0.1, "200 MB": 0.4}  # of what buildah takes
@@ -67,14 +70,18 @@ def run() -> list[Row]:
     cache = LayerCache(ROOT / ".local" / "cache")
     parts = scoring_parts(JobFolders(ROOT).read(FOLDER))
     with TemporaryDirectory(prefix="containerize-") as folder, running_registry(Path(folder, "registry")) as registry:
+        key = Path(folder, "key.pem")
+        key.write_text(private_pem(a_key()), encoding="ascii")
         with registry.client() as client:
             base = partial(debian_base, cache, _quiet)
-            ensure_dependency_image(parts, signatures=image_signatures(client), make_base=base, cache=cache, say=_quiet)
+            signer = signatures(client, key)
+            ensure_dependency_image(parts, signatures=signer, make_base=base, cache=cache, say=_quiet)
         work = Path(folder, "work")
         buildah = Buildah(Path(folder, "engine"), registry, parts)
         methods: dict[str, Callable[[str, Path], Measured]] = {
-            "append": partial(_append, registry),
-            "append again": partial(_append, registry),  # the same command: a retry after a lost reply
+            "append": partial(_append, registry, key),
+            "append again": partial(_append, registry, key),  # the same command: a retry after a lost reply
+            "the requests alone": partial(_requests, registry),
             "buildah": buildah.build_and_push,
         }
         buildah.build_and_push("warm-up", _new_model(work, 10))
@@ -100,12 +107,18 @@ def _compare(label: str, size: int, work: Path, methods: Mapping[str, Callable[[
     ]
 
 
-def _append(registry: RunningRegistry, run_id: str, model: Path) -> Measured:
-    command = [sys.executable, "-m", "benchmarks.append_once", registry.url, run_id, str(model)]
+def _append(registry: RunningRegistry, key: Path, run_id: str, model: Path) -> Measured:
+    command = [sys.executable, "-m", "benchmarks.append_once", registry.url, run_id, str(model), str(key)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     answer = json.loads(done.stdout)
     assert answer["digest"].startswith("sha256:"), answer
     return answer["seconds"], answer["megabytes"]
+
+
+def _requests(registry: RunningRegistry, run_id: str, model: Path) -> Measured:
+    del run_id
+    size = (model / "model.joblib").stat().st_size
+    return bare_push.seconds(registry.host, size), 0.0
 
 
 class Buildah:
@@ -178,11 +191,25 @@ def table(rows: list[Row]) -> str:
     lines = ["| model | method | seconds | of buildah's | goal | peak memory |", f"| {' | '.join(['---'] * 6)} |"]
     for row in rows:
         part = row.seconds / baseline[row.model]
-        goal = f"≤ {GOALS[row.model]}" if row.method == "append" else ""
-        lines.append(
-            f"| {row.model} | {row.method} | {row.seconds:.2f} | {part:.2f} | {goal} | {row.megabytes:.0f} MB |"
-        )
-    return "\n".join(lines)
+        goal = f"≤ {GOALS[row.model]}, {_verdict(part, row)}" if row.method == "append" else ""
+        peak = f"{row.megabytes:.0f} MB" if row.megabytes else ""
+        lines.append(f"| {row.model} | {row.method} | {row.seconds:.3f} | {part:.2f} | {goal} | {peak} |")
+    return "\n".join([*lines, "", *_reasons(rows, baseline)])
+
+
+def _verdict(part: float, row: Row) -> str:
+    return "met" if part <= GOALS[row.model] else "missed"
+
+
+def _reasons(rows: list[Row], baseline: Mapping[str, float]) -> list[str]:
+    """Where a goal is missed: what the registry alone takes of it."""
+    least = {row.model: row.seconds for row in rows if row.method == "the requests alone"}
+    return [
+        f"{row.model}: the goal is {GOALS[row.model] * baseline[row.model] * 1000:.0f} ms; the {bare_push.REQUESTS} "
+        f"requests that a signed image needs here, with nothing else, take {least[row.model] * 1000:.0f} ms."
+        for row in rows
+        if row.method == "append" and row.seconds > GOALS[row.model] * baseline[row.model]
+    ]
 
 
 def main() -> None:

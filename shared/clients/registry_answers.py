@@ -1,6 +1,7 @@
 """Parse a container registry's answers (OCI distribution-spec 1.1), and recognise foreign ones."""
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
 
 import requests
 
@@ -54,6 +55,19 @@ def require_digest(response: requests.Response, host: str, digest: str) -> bool:
     if named and named != digest:
         raise unavailable(f"the registry {host} speaks of other bytes than {digest}")
     return bool(named)
+
+
+def checked(pieces: Iterable[bytes], digest: str) -> Iterator[bytes]:
+    """The pieces; raises at their end when they are not the bytes of that digest. Lost bytes the registry reports."""
+    actual = hashlib.sha256()
+    for piece in pieces:
+        actual.update(piece)
+        yield piece
+    if f"sha256:{actual.hexdigest()}" != digest:
+        raise PermanentError(
+            f"blob {digest} was not sent: its content does not match the digest, a fault of the app",
+            code=Code.REGISTRY_REFUSED,
+        )
 
 
 def _said(response: requests.Response) -> str:

@@ -3,6 +3,7 @@
 import tarfile
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Final, Protocol
 
 from shared.errors import Code, PermanentError
@@ -90,13 +91,14 @@ class _Stream:
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
-        self._waiting = b""
+        self._piece = BytesIO()
 
     def read(self, size: int) -> bytes:
-        while len(self._waiting) < size and (piece := next(self._pieces, b"")):
-            self._waiting += piece
-        taken, self._waiting = self._waiting[:size], self._waiting[size:]
-        return taken
+        content = self._piece.read(size)
+        while len(content) < size and (piece := next(self._pieces, b"")):
+            self._piece = BytesIO(piece)
+            content += self._piece.read(size - len(content))
+        return content
 
     def drain(self) -> None:
         for _ in self._pieces:

@@ -1,26 +1,27 @@
 """Layers that depend on nothing but their files: the same files make the same digest, today and on a retry.
 
 Names are sorted, owners are 0:0, times are 0, modes are 0755 or 0644, and the gzip header names no time and no file.
-Everything is streamed in small pieces, so that the size of a model does not matter.
+Everything is made in pieces while it is asked for, so that the size of a model does not matter.
 """
 
 import hashlib
 import os
 import tarfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from shared.oci.images import Descriptor, Layer
-from shared.oci.media_types import OCI_LAYER_GZIP
+from shared.oci.media_types import OCI_LAYER, OCI_LAYER_GZIP
 
 # Fixed, because deflate's output depends on how its input is cut.
 _PIECE = 64 * 1024
 
-STORE, FAST, SMALL = 0, 1, 6  # deflate levels
+STORE, FAST, SMALL = 0, 1, 6  # deflate levels; what is stored is not wrapped in gzip either
 _SAMPLE = 1024 * 1024
+_READ = 1024 * 1024  # bytes of a file at a time
 _GZIP = 16 + zlib.MAX_WBITS  # zlib then writes a gzip header with time 0 and no name
 
 
@@ -62,24 +63,56 @@ def folder_entries(source: Path, *, at: str) -> list[Entry]:
     return entries
 
 
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """What went into a layer as one file: SHA-256 in hex, and bytes."""
+
+    sha256: str
+    size: int
+
+
+class Packing:
+    """A layer of these entries and of the folders above them, as pieces to go through once.
+
+    Afterwards ``layer`` says what it is called, and ``files`` what was read, by path in the image.
+    Raises ``ValueError`` when two entries have the same path.
+    """
+
+    layer: Layer
+
+    def __init__(self, entries: Iterable[Entry], *, level: int = FAST) -> None:
+        self.files: dict[str, FileDigest] = {}
+        self._entries = _with_parents(entries)
+        self._level = level
+
+    def __iter__(self) -> Iterator[bytes]:
+        stream = _LayerStream(self._level)
+        pieces = _tar(self._entries, self.files)
+        for piece in pieces if self._level == STORE else _cut(pieces):
+            yield from stream.pack(piece)
+        yield from stream.end()
+        self.layer = stream.layer
+
+
 def write_layer(entries: Iterable[Entry], into: BinaryIO, *, level: int = FAST) -> Layer:
-    """Write a gzip-compressed layer of these entries and of the folders above them; returns what it is called.
+    """Write a layer of these entries and of the folders above them; returns what it is called.
 
     Raises ``ValueError`` when two entries have the same path.
     """
-    stream = _LayerStream(into, level)
-    with tarfile.open(fileobj=stream, mode="w|", bufsize=_PIECE, format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]  # asks for more than the write() it uses
-        for entry in _with_parents(entries):
-            _add(archive, entry)
-    return stream.finish()
+    packing = Packing(entries, level=level)
+    into.writelines(packing)
+    into.flush()
+    return packing.layer
 
 
 def compress_layer(tar: Readable, into: BinaryIO, *, level: int = SMALL) -> Layer:
     """Make a layer of an existing tar stream, whose bytes are kept as they are."""
-    stream = _LayerStream(into, level)
+    stream = _LayerStream(level)
     while piece := tar.read(_PIECE):
-        stream.write(piece)
-    return stream.finish()
+        into.writelines(stream.pack(piece))
+    into.writelines(stream.end())
+    into.flush()
+    return stream.layer
 
 
 def model_level(files: Iterable[Path]) -> int:
@@ -96,30 +129,41 @@ def model_level(files: Iterable[Path]) -> int:
 
 
 class _LayerStream:
-    """Hashes what is written, compresses it, and hashes and stores that."""
+    """Hashes what comes, compresses it, and hashes that. What is only stored goes through one hash: it is the same."""
 
-    def __init__(self, into: BinaryIO, level: int) -> None:
-        self._into = into
-        self._deflate = zlib.compressobj(level, zlib.DEFLATED, _GZIP)
+    def __init__(self, level: int) -> None:
+        self._deflate = zlib.compressobj(level, zlib.DEFLATED, _GZIP) if level != STORE else None
         self._plain = hashlib.sha256()
         self._packed = hashlib.sha256()
         self._size = 0
 
-    def write(self, piece: bytes) -> int:
+    def pack(self, piece: bytes) -> Iterator[bytes]:
+        """What the layer goes on with after this piece of the tar."""
         self._plain.update(piece)
-        self._store(self._deflate.compress(piece))
-        return len(piece)
+        if self._deflate is None:
+            self._size += len(piece)
+            yield piece
+        else:
+            yield from self._kept(self._deflate.compress(piece))
 
-    def finish(self) -> Layer:
-        self._store(self._deflate.flush())
-        self._into.flush()
-        descriptor = Descriptor(OCI_LAYER_GZIP, f"sha256:{self._packed.hexdigest()}", self._size)
-        return Layer(descriptor, f"sha256:{self._plain.hexdigest()}")
+    def end(self) -> Iterator[bytes]:
+        """The last of the layer."""
+        if self._deflate is not None:
+            yield from self._kept(self._deflate.flush())
 
-    def _store(self, packed: bytes) -> None:
+    @property
+    def layer(self) -> Layer:
+        """What has been made is called."""
+        plain = f"sha256:{self._plain.hexdigest()}"
+        if self._deflate is None:
+            return Layer(Descriptor(OCI_LAYER, plain, self._size), plain)
+        return Layer(Descriptor(OCI_LAYER_GZIP, f"sha256:{self._packed.hexdigest()}", self._size), plain)
+
+    def _kept(self, packed: bytes) -> Iterator[bytes]:
         self._packed.update(packed)
         self._size += len(packed)
-        self._into.write(packed)
+        if packed:
+            yield packed
 
 
 def _with_parents(entries: Iterable[Entry]) -> list[Entry]:
@@ -136,17 +180,54 @@ def _with_parents(entries: Iterable[Entry]) -> list[Entry]:
     return [by_path[path] for path in sorted(by_path)]
 
 
-def _add(archive: tarfile.TarFile, entry: Entry) -> None:
+def _tar(entries: Iterable[Entry], read: dict[str, FileDigest]) -> Iterator[bytes]:
+    """The tar of these entries, as ``tarfile`` writes it into a stream; notes what it has read."""
+    written = 0
+    for entry in entries:
+        for piece in _member(entry, read):
+            written += len(piece)
+            yield piece
+    end = 2 * tarfile.BLOCKSIZE
+    yield bytes(end + -(written + end) % tarfile.RECORDSIZE)
+
+
+def _member(entry: Entry, read: dict[str, FileDigest]) -> Iterator[bytes]:
     info = tarfile.TarInfo(entry.path)  # owner, group and time are 0 unless said
     if entry.source is None:
         info.type, info.mode = tarfile.DIRTYPE, 0o755
-        archive.addfile(info)
+        yield _header(info)
         return
     with entry.source.open("rb") as content:
         status = os.fstat(content.fileno())
         info.size = status.st_size
         info.mode = 0o755 if status.st_mode & 0o100 else 0o644
-        archive.addfile(info, content)
+        yield _header(info)
+        digest, missing = hashlib.sha256(), info.size
+        while missing and (piece := content.read(min(_READ, missing))):
+            digest.update(piece)
+            missing -= len(piece)
+            yield piece
+    if missing:
+        raise OSError(f"{entry.path} lost {missing} bytes while it was read")
+    read[entry.path] = FileDigest(digest.hexdigest(), info.size)
+    yield bytes(-info.size % tarfile.BLOCKSIZE)
+
+
+def _header(info: tarfile.TarInfo) -> bytes:
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of one length, but for the last one."""
+    waiting = b""
+    for piece in pieces:
+        waiting += piece
+        whole = len(waiting) - len(waiting) % _PIECE
+        for start in range(0, whole, _PIECE):
+            yield waiting[start : start + _PIECE]
+        waiting = waiting[whole:]
+    if waiting:
+        yield waiting
 
 
 def _placed(path: Path, source: Path, at: str) -> str:

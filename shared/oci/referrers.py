@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from typing import Any, Final, Protocol
 
@@ -61,13 +62,22 @@ def fallback_tag(digest: str) -> str:
 def attach(
     registry: ReferrersRegistry, repository: str, subject: Descriptor, artifacts: Iterable[Artifact]
 ) -> tuple[str, ...]:
-    """Attach documents to an image of the repository; returns the digests of their manifests. Safe to repeat."""
-    config = Descriptor(EMPTY_CONFIG, digest_of(_EMPTY), len(_EMPTY))
-    _provide(registry, repository, config, _EMPTY)
+    """Attach documents to an image of the repository; returns the digests of their manifests. Safe to repeat.
+
+    The last one is attached when all others are, whether the registry keeps the index itself or not.
+    """
     waiting = list(artifacts)
-    # Side by side: each is three or four small requests, whose time is that of the way to the registry.
-    with ThreadPoolExecutor(max_workers=max(1, min(len(waiting), _SIDE_BY_SIDE))) as workers:
-        pushed = list(workers.map(lambda artifact: _push(registry, repository, subject, artifact, config), waiting))
+    if not waiting:
+        return ()
+    config = Descriptor(EMPTY_CONFIG, digest_of(_EMPTY), len(_EMPTY))
+    push = partial(_push, registry, repository, subject, config)
+    # Side by side: each is a few small requests, whose time is that of the way to the registry.
+    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as workers:
+        documents = workers.map(lambda artifact: _upload(registry, repository, artifact.content), waiting)
+        if not registry.has_blob(repository, config.digest):
+            _upload(registry, repository, _EMPTY)
+        list(documents)
+        pushed = [*workers.map(push, waiting[:-1]), push(waiting[-1])]
     unknown = [entry for entry, known in pushed if not known]
     if unknown:
         _note(registry, repository, subject.digest, unknown)
@@ -75,11 +85,10 @@ def attach(
 
 
 def _push(
-    registry: ReferrersRegistry, repository: str, subject: Descriptor, artifact: Artifact, config: Descriptor
+    registry: ReferrersRegistry, repository: str, subject: Descriptor, config: Descriptor, artifact: Artifact
 ) -> tuple[dict[str, Any], bool]:
     """The artifact's entry for the index, and whether the registry keeps the index itself."""
     layer = Descriptor(artifact.media_type, digest_of(artifact.content), len(artifact.content))
-    _provide(registry, repository, layer, artifact.content)
     annotations = dict(artifact.annotations)
     manifest = _encoded(
         {
@@ -98,9 +107,9 @@ def _push(
     return entry | {"artifactType": artifact.media_type, "annotations": annotations}, known
 
 
-def _provide(registry: ImageRegistry, repository: str, blob: Descriptor, content: bytes) -> None:
-    if not registry.has_blob(repository, blob.digest):
-        registry.put_blob(repository, blob.digest, BytesIO(content))
+def _upload(registry: ImageRegistry, repository: str, content: bytes) -> None:
+    """Not asked for first: a signature is never there already, and asking would take as long as sending."""
+    registry.put_blob(repository, digest_of(content), BytesIO(content))
 
 
 def referrers(registry: ReferrersRegistry, repository: str, digest: str) -> tuple[Referrer, ...]:

@@ -1,7 +1,7 @@
 """Find an image in a registry, and bring one there: only what is missing moves."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -42,6 +42,9 @@ class ImageRegistry(Protocol):
 
     def put_blob(self, repository: str, digest: str, content: BinaryIO) -> None:
         """Upload a blob of any size, in pieces."""
+
+    def put_pieces(self, repository: str, pieces: Iterable[bytes], digest: Callable[[], str]) -> None:
+        """Upload a blob while it is being made; ``digest`` is asked for after its last piece."""
 
     def copy_blob(self, repository: str, digest: str, *, source: str) -> None:
         """Make the repository hold a blob that ``source``, another repository of the registry, holds."""
@@ -97,8 +100,18 @@ def push_image(registry: ImageRegistry, image: Image, name: ImageName, parts: Pa
 
     Safe to repeat: blobs that are there already are not sent again.
     """
-    for layer in image.layers:
-        _provide(registry, name.repository, layer.digest, parts)
+    provide_layers(registry, name.repository, image.layers, parts)
+    tag_image(registry, image, name)
+
+
+def provide_layers(registry: ImageRegistry, repository: str, layers: Iterable[Descriptor], parts: Parts) -> None:
+    """Make a repository hold these layers; those that are there already are not sent again."""
+    for layer in layers:
+        _provide(registry, repository, layer.digest, parts)
+
+
+def tag_image(registry: ImageRegistry, image: Image, name: ImageName) -> None:
+    """Store an image, whose layers the repository holds, under a tag."""
     config = image.config_descriptor
     if not registry.has_blob(name.repository, config.digest):
         registry.put_blob(name.repository, config.digest, BytesIO(image.config_blob))

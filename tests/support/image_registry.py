@@ -1,7 +1,8 @@
 """A registry in memory, and the other collaborators of ``build_image``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,6 +63,10 @@ class InMemoryRegistry:
         assert digest_of(blob) == digest
         self.blobs[repository, digest] = blob
         self.uploaded.append(digest)
+
+    def put_pieces(self, repository: str, pieces: Iterable[bytes], digest: Callable[[], str]) -> None:
+        content = b"".join(pieces)
+        self.put_blob(repository, digest(), BytesIO(content))
 
     def copy_blob(self, repository: str, digest: str, *, source: str) -> None:
         self.blobs[repository, digest] = self.blobs[source, digest]

@@ -53,6 +53,17 @@ def test_a_blob_of_any_size_arrives_whole(
     assert stored.read_bytes() == content
 
 
+def test_a_blob_is_sent_while_it_is_made(open_registry: RunningRegistry, repository: str) -> None:
+    pieces = [random.Random(number).randbytes(1_000_000) for number in range(9)]
+    content = b"".join(pieces)
+    with open_registry.client() as client:
+        client.put_pieces(repository, pieces, lambda: digest_of(content))
+
+        assert b"".join(client.stream_blob(repository, digest_of(content))) == content
+        with pytest.raises(TransientError, match="DIGEST_INVALID"):
+            client.put_pieces(repository, pieces, lambda: NOTHING)
+
+
 def test_an_image_comes_back_as_it_was_pushed(client: ContainerRegistryClient, repository: str, tmp_path: Path) -> None:
     image, parts = a_base_image(tmp_path)
     push_image(client, image, ImageName(repository, "run-1"), parts)

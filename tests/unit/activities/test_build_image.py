@@ -1,4 +1,3 @@
-import gzip
 import io
 import json
 import tarfile
@@ -16,6 +15,7 @@ from shared.errors import Code, PermanentError
 from shared.messages import Actor, ActorKind, BuildImage, BuiltImage, Cancellation, Lineage
 from shared.oci.media_types import OCI_MANIFEST
 from shared.oci.references import ImageName, digest_of
+from shared.oci.referrers import fallback_tag
 from shared.oci.transfer import FoundImage, find_image
 from shared.training_code.pinned_images import PinnedImages
 from tests.support.builders import FINGERPRINT, a_run_request
@@ -71,7 +71,7 @@ class Bench:
 
     def names_in_the_last_layer(self) -> list[str]:
         blob = self.registry.get_blob("models/breast-cancer", self.image().image.layers[-1].digest)
-        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob))) as archive:
+        with tarfile.open(fileobj=io.BytesIO(blob)) as archive:
             return [member.name for member in archive.getmembers() if member.isfile()]
 
 
@@ -159,10 +159,24 @@ def test_a_repeat_finds_the_image_and_moves_nothing(bench: Bench) -> None:
 def test_after_a_kill_before_the_tag_the_same_image_is_made(bench: Bench) -> None:
     first = bench.build(a_command())
     del bench.registry.manifests["models/breast-cancer", RUN]
+
+    assert bench.build(a_command()) == first
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_after_a_kill_before_the_signature_only_a_lost_layer_is_sent_again(bench: Bench, lost: bool) -> None:
+    first = bench.build(a_command())
+    layer = bench.image().image.layers[-1].digest
+    index = bench.registry.get_manifest("models/breast-cancer", fallback_tag(first.digest))
+    assert index is not None
+    bench.registry.delete_manifest("models/breast-cancer", index.digest)
+    if lost:
+        del bench.registry.blobs["models/breast-cancer", layer]
     bench.registry.uploaded.clear()
 
     assert bench.build(a_command()) == first
-    assert bench.registry.uploaded == []
+    assert (layer in bench.registry.uploaded) is lost
+    assert image_signatures(bench.registry).is_signed("models/breast-cancer", first.digest)
 
 
 def test_a_dependency_image_that_was_moved_is_refused_until_it_is_pinned_anew(bench: Bench) -> None:

@@ -12,7 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.oci.images import Layer
-from shared.oci.layers import FAST, SMALL, STORE, Entry, compress_layer, folder_entries, model_level, write_layer
+from shared.oci.layers import (
+    FAST,
+    SMALL,
+    STORE,
+    Entry,
+    FileDigest,
+    Packing,
+    compress_layer,
+    folder_entries,
+    model_level,
+    write_layer,
+)
+from shared.oci.media_types import OCI_LAYER, OCI_LAYER_GZIP
 from tests.support.examples import examples
 
 Files = dict[str, bytes]
@@ -42,7 +54,7 @@ def layer_of(files: Files, *, order: int = 0, level: int = FAST) -> tuple[bytes,
 
 
 def members(blob: bytes) -> list[tarfile.TarInfo]:
-    with tarfile.open(fileobj=io.BytesIO(blob), mode="r:gz") as archive:
+    with tarfile.open(fileobj=io.BytesIO(blob), mode="r:*") as archive:
         return archive.getmembers()
 
 
@@ -55,7 +67,41 @@ def test_a_layer_depends_on_nothing_but_names_and_content(files: Files, order: i
     assert again == first
     assert layer.descriptor.digest == f"sha256:{hashlib.sha256(first).hexdigest()}"
     assert layer.descriptor.size == len(first)
-    assert layer.diff_id == f"sha256:{hashlib.sha256(gzip.decompress(first)).hexdigest()}"
+    plain = first if level == STORE else gzip.decompress(first)
+    assert layer.diff_id == f"sha256:{hashlib.sha256(plain).hexdigest()}"
+    assert layer.descriptor.media_type == (OCI_LAYER if level == STORE else OCI_LAYER_GZIP)
+
+
+@pytest.mark.parametrize("level", [STORE, FAST])
+def test_the_tar_is_the_one_that_tarfile_writes(tmp_path: Path, level: int) -> None:
+    contents = {"a" * 150: b"long name", "empty": b"", "large": random.Random(1).randbytes(3_000_000), "ä": b"x" * 512}
+    expected = io.BytesIO()
+    with tarfile.open(fileobj=expected, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in contents.items():
+            (tmp_path / name).write_bytes(content)
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+
+    packing = Packing([Entry(name, tmp_path / name) for name in contents], level=level)
+    packed = b"".join(packing)
+
+    assert (packed if level == STORE else gzip.decompress(packed)) == expected.getvalue()
+    assert packing.layer.diff_id == f"sha256:{hashlib.sha256(expected.getvalue()).hexdigest()}"
+    assert packing.files == {
+        name: FileDigest(hashlib.sha256(content).hexdigest(), len(content)) for name, content in contents.items()
+    }
+
+
+def test_a_file_that_shrinks_while_it_is_read_makes_no_layer(tmp_path: Path) -> None:
+    file = tmp_path / "model"
+    file.write_bytes(bytes(3_000_000))
+    pieces = iter(Packing([Entry("model", file)], level=STORE))
+    next(pieces)
+    os.truncate(file, 1_500_000)
+
+    with pytest.raises(OSError, match="model lost 1500000 bytes"):
+        list(pieces)
 
 
 @given(files=_FILES)

@@ -35,13 +35,11 @@ def test_what_is_attached_is_found_with_its_annotations() -> None:
 def test_a_repeat_adds_nothing() -> None:
     registry = InMemoryRegistry()
     attach(registry, "models/x", SUBJECT, [NOTE, OTHER])
-    before = dict(registry.manifests)
-    registry.uploaded.clear()
+    before = dict(registry.manifests), dict(registry.blobs)
 
     attach(registry, "models/x", SUBJECT, [NOTE, OTHER])
 
-    assert registry.manifests == before
-    assert registry.uploaded == []
+    assert (registry.manifests, registry.blobs) == before
 
 
 class Knowing(InMemoryRegistry):
@@ -53,6 +51,16 @@ class Knowing(InMemoryRegistry):
 
     def get_referrers(self, repository: str, digest: str) -> bytes | None:
         return json.dumps({"manifests": [{"digest": digest_of(b"x"), "artifactType": "its/own"}]}).encode()
+
+
+def test_the_last_document_is_attached_when_all_others_are() -> None:
+    registry = Knowing()
+    notes = [Artifact(media_type="text/plain", content=b"%d" % number) for number in range(9)]
+
+    digests = attach(registry, "models/x", SUBJECT, notes)
+
+    assert [name for _, name in registry.manifests][-1] == digests[-1]
+    assert len(set(digests)) == len(notes)
 
 
 def test_a_registry_that_knows_referrers_gets_no_tag() -> None:
