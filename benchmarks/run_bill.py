@@ -24,6 +24,7 @@ from shared.messages import (
 )
 from tests.simulation.world import World
 from tests.support.arrivals import a_pipeline
+from tests.support.training import MemoryRegistry
 
 PIPELINE = "breast-cancer"
 TRAINING = timedelta(minutes=10)
@@ -99,6 +100,7 @@ def _world(*pipelines: str, strategy: dict[str, Any] | None = None) -> Iterator[
             (files / f"{name}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
         world = World(files, Path(folder) / "hub.sqlite", answers=_ANSWERS)
         world.driver.takes = TRAINING
+        world.services.__dict__["model_registry"] = MemoryRegistry()
         for name in pipelines:
             world.upload(name, "holdout/holdout.csv")
         try:
@@ -113,7 +115,7 @@ def _by_a_file() -> Bill:
         before = _bill(world)
         world.deliver([event])
         bill = _until_promoted(world) - before
-        _check(bill)
+        _check(bill, world)
         assert bill.bus == 0, "nobody asked by message"
         return bill
 
@@ -124,7 +126,7 @@ def _by_a_message() -> Bill:
         before = _bill(world)
         world.request(PIPELINE, "bus-1", reply=ReplyTo(message_id="message-1"))
         bill = _until_promoted(world) - before
-        _check(bill)
+        _check(bill, world)
         assert bill.bus >= 2, "who asked by message was answered"
         return bill
 
@@ -138,14 +140,16 @@ def _with_a_canary() -> Bill:
         before = _bill(world)
         world.deliver([event])
         bill = _until_promoted(world, runs=2) - before
-        _check(bill)
+        _check(bill, world)
         run = world.ledger.runs.list_runs([PIPELINE]).items[0]
         assert len(run.targets[0].canary) == len(STEPS), f"there was no whole canary: {run.targets}"
         return bill
 
 
-def _check(bill: Bill) -> None:
-    """A whole run cannot have cost less than one of each."""
+def _check(bill: Bill, world: World) -> None:
+    """A whole run cannot have cost less than one of each, and every activity of it was counted."""
+    for activity in (*_ANSWERS, "submit_training", "apply_plan", "observe_target", "record_run"):
+        assert world.executions[activity], f"no {activity} was counted: {sorted(world.executions)}"
     assert min(bill.executions, bill.turns, bill.history_rows, bill.tables, bill.blobs, bill.events) > 0, bill
 
 
