@@ -155,7 +155,9 @@ def _restore_champion(context: CycleContext, carer: Carer, looked: list[TargetSt
         )
         return
     serving = sorted({run_id for state in all_states.values() if (run_id := _serves(state)) is not None})
-    if serving:
+    records = [carer.record(run_id) for run_id in serving]
+    # A pipeline's first model serves, and may be watched for long, before its run is promoted.
+    if serving and not any(record is not None and record.outcome is None for record in records):
         cause = (
             f"the ledger does not know whose model serves: run {', '.join(serving)} does, which it does not know as"
             " promoted there"

@@ -253,6 +253,16 @@ def test_a_lost_champion_is_found_again_by_what_serves_and_its_record(kept: Kept
     assert kept.troubles == []
 
 
+def test_a_first_model_that_its_run_still_watches_is_no_lost_champion(kept: Kept) -> None:
+    kept.world.claims(run_id=NEW, fingerprint="b" * 64, requested_by=NEW)
+    kept.world.ledger.targets.desire(plan(NEW), by=NEW, at=kept.world.now)
+    kept.target.apply(plan(NEW))
+
+    kept.passes()
+
+    assert (kept.serving, kept.troubles) == ({NEW: 100}, [])
+
+
 def test_champion_plan_and_containers_lost_together_come_back_by_the_records(kept: Kept) -> None:
     kept.promoted(OLD)
     kept.world.ledger.targets.forget(TARGET, PIPELINE)
