@@ -216,8 +216,10 @@ def remove_candidate(_: m.CandidateStep, __: Services) -> m.Done:
 @_body_of(c.APPLY_PLAN)
 def apply_plan(command: m.ApplyPlan, s: Services) -> m.Done:
     from activities.apply_plan import apply_plan as body
+    from activities.plan_author import require_known_author
 
     ledger = s.ledger
+    require_known_author(command, runs=ledger.runs, actions=ledger.actions)
     return body(
         command,
         desired=ledger.targets,
