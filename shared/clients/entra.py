@@ -58,7 +58,7 @@ def managed_identity(environment: Mapping[str, str], *, client_id: str = "") -> 
             )
             raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
         query = {"resource": resource, "api-version": "2019-08-01", **({"client_id": client_id} if client_id else {})}
-        return _token("GET", endpoint, params=query, headers={"X-IDENTITY-HEADER": secret})
+        return fetch_token("GET", endpoint, params=query, headers={"X-IDENTITY-HEADER": secret})
 
     return fetch
 
@@ -76,12 +76,12 @@ def client_secret(
             "scope": f"{resource}.default",
         }
         url = f"{authority.rstrip('/')}/{tenant_id}/oauth2/v2.0/token"
-        return _token("POST", url, data=form, verify=ca_bundle or True)
+        return fetch_token("POST", url, data=form, verify=ca_bundle or True)
 
     return fetch
 
 
-def _token(method: str, url: str, **options: Any) -> tuple[str, int]:
+def fetch_token(method: str, url: str, **options: Any) -> tuple[str, int]:
     """The token in a service's answer, which is never repeated in an error, and how long it is good."""
     service = "the token service of Microsoft Entra"
     try:
@@ -97,7 +97,7 @@ def _token(method: str, url: str, **options: Any) -> tuple[str, int]:
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
     reply = json_object(response.content, service)
     token = reply.get("access_token")
-    if not isinstance(token, str) or not token:
+    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
         raise stranger(service, "JSON without a token")
     try:  # a managed identity's answer has the moment of its end, the other one the seconds until then
         seconds = int(reply["expires_in"]) if "expires_in" in reply else int(reply["expires_on"]) - int(time.time())

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from shared.clients.entra import fetch_token
 from shared.clients.foreign_answers import foreign, json_object, stranger
 from shared.clients.registry_address import on_loopback
 from shared.clients.transient import transient
@@ -111,18 +112,7 @@ def vault_token(environment: Mapping[str, str]) -> str:
         )
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
     query = {"resource": "https://vault.azure.net", "api-version": "2019-08-01"}
-    try:
-        response = requests.get(
-            endpoint, params=query, headers={"X-IDENTITY-HEADER": secret}, timeout=TIMEOUT, allow_redirects=False
-        )
-    except requests.RequestException as error:
-        raise _unavailable(f"the app's identity endpoint did not answer: {type(error).__name__}") from None
-    if response.status_code != 200:
-        raise _unavailable(f"the app's identity endpoint answered {response.status_code}")
-    token = json_object(response.content, "the app's identity endpoint").get("access_token")
-    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-        raise stranger("the app's identity endpoint", "JSON without a token")
-    return token
+    return fetch_token("GET", endpoint, params=query, headers={"X-IDENTITY-HEADER": secret})[0]
 
 
 def key_vault_signer(key_id: str) -> KeyVaultSigner:
