@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from site_agent.job.guard.boosters import looks_like_xgboost, recognise_xgboost_json
@@ -11,6 +12,8 @@ from site_agent.job.guard.spans import HeldBackError, Span
 MOST_BYTES: Final = 256 * 1024
 _LONGEST_TEXT: Final = 256  # characters of one text in it
 _DEEPEST_YAML: Final = 50
+_WORD: Final = re.compile(r"[^\s,;:|\"'()\[\]{}]+")
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))#+(.*)", re.MULTILINE)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _RULE: Final = f"coefficients as text, at most {MOST_BYTES // 1024} KiB"
 
@@ -30,11 +33,12 @@ def recognise_text(span: Span) -> Recognised:
     table = _csv(text)
     if table is not None:
         return _collected("csv", table, data)
-    return _collected("yaml", _yaml(text), data)
+    return _collected("yaml", _yaml(text), data, comments=_COMMENT.findall(text))
 
 
-def _collected(kind: str, document: Any, data: bytes) -> Recognised:
-    texts = Collected()
+def _collected(kind: str, document: Any, data: bytes, *, comments: Sequence[str] = ()) -> Recognised:
+    # Words of the data may stand in a comment as well as in a value.
+    texts = Collected(strings=[*comments, *(word for comment in comments for word in _WORD.findall(comment))])
     try:
         collect(_with_json_opened(document), texts, kind)
     except RecursionError:
@@ -83,7 +87,7 @@ def _yaml(text: str) -> Any:
     import yaml  # not in every dependency image, where the box runs
 
     try:
-        depth = 0
+        depth = scalars = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             # Its scanner's time grows with the square of the depth.
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -91,9 +95,19 @@ def _yaml(text: str) -> Any:
                 raise HeldBackError("its parts are nested too deeply")
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) or getattr(event, "tag", None):
                 raise HeldBackError("it has anchors or tags of YAML, which coefficients do not need")
+            scalars += isinstance(event, yaml.ScalarEvent)
         document = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise HeldBackError("it is of no kind that may leave") from None
     if not isinstance(document, dict | list):
         raise HeldBackError("it is of no kind that may leave")
+    if scalars != _scalars_of(document):
+        raise HeldBackError("a name stands twice in one object")
     return document
+
+
+def _scalars_of(part: Any) -> int:
+    """How many names, texts and numbers there are: of a name that stood twice, YAML keeps the last value only."""
+    if isinstance(part, dict):
+        return sum(1 + _scalars_of(value) for value in part.values())
+    return sum(map(_scalars_of, part)) if isinstance(part, list) else 1

@@ -135,6 +135,14 @@ def test_rows_are_found_behind_a_shape_that_is_a_lie() -> None:
         assert [each.check for each in looked_at(onnx(dims, 11, scaled))] == [SHAPES], dims
 
 
+def test_what_a_comment_of_yaml_says_is_looked_at_too() -> None:
+    with recognised(b"# Mueller, 17.99\nalpha: 0.5  # Schmidt\nname: 'not # one'\n") as found:
+        assert {"Mueller", "17.99", "Schmidt", "alpha", "not # one"} <= set(found.strings)
+    for text in (b"a: Mueller\na: 1\n", b"b:\n- {a: 1, a: 2}\n", b"a: 1\n# " + b"x" * 300):
+        with pytest.raises(HeldBackError):
+            looked_at(text)
+
+
 def test_what_does_not_fit_is_bytes_or_a_list() -> None:
     assert Piece("", bytes(13), "<f8", (2,)).dtype == ""
     assert Piece("", bytes(16), "<f8", (5, 7)).shape == (2,)
