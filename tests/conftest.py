@@ -1,12 +1,15 @@
-"""How many examples hypothesis tries, how many threads numpy uses, and which tests keep to one worker."""
+"""Examples of hypothesis, threads of numpy, which tests keep to one worker, and that nothing outlives a run."""
 
 import os
 import signal
-from typing import Any
+import tempfile
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from hypothesis import settings
 
+from tests.support import own_run
 from tests.support.examples import USUAL
 from tests.support.sharing import SharedServers, begins_first
 
@@ -24,6 +27,30 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Started in the background, as by many CI systems, this process and all that it starts would not hear of Ctrl-C.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_RUN: Final = pytest.StashKey[own_run.OwnRun]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What this process begins ends with it; what killed ones have left is removed before it is in the way."""
+    if not hasattr(config, "workerinput"):
+        own_run.tidy_up_after_the_dead(Path(tempfile.gettempdir()))
+    config.stash[_RUN] = own_run.begin()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The folders of ``tmp_path`` stay for whoever looks at them; what runs in them, and is mounted there, does not."""
+    config = session.config
+    if config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput"):
+        return  # nothing runs in the folder of a controller but its workers, each of which tidies up after itself
+    config.stash[_RUN].covers(config._tmp_path_factory.getbasetemp())  # type: ignore[attr-defined]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """All fixtures have ended: whatever is left now is what they forgot."""
+    if (run := config.stash.get(_RUN, None)) is not None:
+        run.end()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
