@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.serving_place import Clients, Place, hammering
+from tests.support.serving_place import Clients, Place, exactly, hammering
 
 # Plans that follow one another, as (weight of the old one, weight of the new one); the release without traffic goes.
 TO_THE_NEW = ((100, 0), (75, 25), (0, 100))
@@ -35,7 +35,19 @@ def test_no_request_fails(place: Place) -> None:
 
 
 @pytest.mark.on_demand
-def test_no_request_fails_in_forty_rounds(place: Place) -> None:
-    clients, version = go_through(place, 40)
+def test_no_request_fails_in_forty_switches(place: Place) -> None:
+    """All traffic to the other release, forty times; before every eighth, the one that is out is replaced."""
+    live, out, newest = place.release(1, 100, seconds=0.005), place.release(2, seconds=0.005), 2
+    place.fulfil(live, out)
+    with hammering(place.url) as clients:
+        for number in range(1, 41):
+            if number % 8 == 0:
+                newest += 1
+                out = place.release(newest, seconds=0.005)
+                place.fulfil(live, out)
+            live, out = replace(out, weight=100), replace(live, weight=0)
+            place.fulfil(live, out)
     assert clients.failed == []
-    assert clients.versions[-10:] == [version] * 10
+    assert clients.versions[-10:] == [int(live.version)] * 10
+    assert len(place.slot.switches) == 41
+    assert exactly(place, live, out)
