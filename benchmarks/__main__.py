@@ -18,6 +18,7 @@ from benchmarks import (
     sealing,
     snapshots,
     switches,
+    three_targets,
 )
 from benchmarks.report import Row, machine, table
 from cli.terminal import heed_interrupts
@@ -35,6 +36,7 @@ MEASUREMENTS = {
     "canaries": canaries.run,
     "sealing": sealing.run,
     "switches": switches.run,
+    "three_targets": three_targets.run,
     "egress_guard": egress_guard.run,
 }
 

@@ -1,18 +1,15 @@
 """Roll-outs by the machine that decides them, on a real VM with sshd, podman, HAProxy and a registry, under load."""
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from shared.clients.serving_vm import ServingVm
 from shared.clients.vm_haproxy import HaproxyRuntime
-from shared.decisions.delivery.roll_out_events import Action, Applied, Apply, Began, Event, Failed, Finish, Look, Looked
-from shared.decisions.delivery.roll_out_steps import advance
-from shared.errors import PermanentError, TransientError
+from shared.decisions.delivery.roll_out_events import Action, Apply, Look
+from shared.errors import TransientError
 from shared.messages import (
     PLANNED_ROLLOUT,
     CanaryVerdict,
@@ -21,13 +18,12 @@ from shared.messages import (
     RolloutPhase,
     RolloutState,
     Strategy,
-    TargetResult,
 )
+from tests.support.driven_roll_out import rolled_out
 from tests.support.serving_place import SMALL, Place, exactly, hammering
 
 STRATEGY = Strategy(steps=(20, 60), soak_seconds=4, least_requests=10, watch_seconds=2)
 GOOD_FOR_ONE = {"request": {"data": [1]}, "response": {"version": 2, "sum": 1}}
-Meanwhile = Callable[[RolloutState, Action], None]
 
 
 def a_rollout(place: Place, release: PlannedRelease, strategy: Strategy = STRATEGY) -> Rollout:
@@ -43,29 +39,6 @@ def a_rollout(place: Place, release: PlannedRelease, strategy: Strategy = STRATE
         model=release.model,
         version=release.version,
     )
-
-
-def rolled_out(place: Place, rollout: Rollout, meanwhile: Meanwhile = lambda _state, _action: None) -> TargetResult:
-    """As the orchestration does it, in real time; errors are not retried between the looks."""
-    state = RolloutState()
-    happened: Event = Began()
-    for _ in range(500):
-        state, action = advance(rollout, state, happened, datetime.now(UTC))
-        meanwhile(state, action)
-        if isinstance(action, Finish):
-            return action.result
-        try:
-            if isinstance(action, Look):
-                time.sleep(min(action.after, 2.0))
-                happened = Looked(place.observe())
-            elif isinstance(action, Apply):
-                place.target.apply(action.plan)
-                happened = Applied()
-        except PermanentError as error:
-            happened = Failed(error.reason, None, error.code)
-        except TransientError as error:
-            happened = Failed(str(error))
-    raise AssertionError(f"it does not end: {state}")
 
 
 def test_a_canary_by_itself_without_failed_requests(place: Place) -> None:
