@@ -19,6 +19,7 @@ ANSWERS = {
     "register_model": RegisteredModel(name="m", version="1"),
     "build_image": BuiltImage(repository="r", digest="sha256:1", reference="r@sha256:1"),
     "issue_passport": Done(),
+    "remove_image": Done(),
 }
 TARGETS = [{"name": "hub-vm"}, {"name": "cloud"}]
 CANARY = {"steps": [10, 50], "soak_seconds": 60, "least_requests": 20, "watch_seconds": 10}

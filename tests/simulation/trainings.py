@@ -77,7 +77,8 @@ class MemoryDriver:
         if named is None:
             return None
         champion = named["run_id"]
-        return ChampionMeasurement(run_id=champion, metrics=self.metrics_of(self._trainings[champion].job))
+        trained = self._trainings.get(champion)  # a run that went on from another has no training of its own
+        return ChampionMeasurement(run_id=champion, metrics=self.metrics_of(trained.job) if trained else METRICS)
 
     def _known(self, training: TrainingRef) -> _Training:
         if training.run_id not in self._trainings:

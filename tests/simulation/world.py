@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from function_app.composition import Services
 from function_app.durable_client import start_once
 from function_app.intake.arrivals import Intake
 from function_app.reconciler.cycle import run_cycle
-from local_stack.functions_host.durable.interfaces import InstanceNotFoundError
+from local_stack.functions_host.durable.interfaces import TERMINAL_STATUSES
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger import Ledger
 from shared.contracts import ACTIVITIES, accepted
@@ -32,6 +32,7 @@ from shared.messages import AdmissionRequest, Cause, KnownImage, Preview, ReplyT
 from shared.pipelines import Pipelines
 from shared.training_driver import TrainingJob
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
+from tests.simulation.hub_client import RUNTIME, HubClient
 from tests.simulation.storage import MemoryBlobs, hubs_over
 from tests.simulation.trainings import MemoryDriver
 from tests.support.arrivals import a_blob_created
@@ -39,42 +40,9 @@ from tests.support.image_registry import AnyImage
 from tests.support.jobs import MemoryJobs
 from tests.support.memory_tables import MemoryTables
 from tests.support.scripted_target import ScriptedTarget
-from tests.unit.functions_host.durable.harness import Clock, Host, SdkInvoker, hosted
+from tests.unit.functions_host.durable.harness import Clock, SdkInvoker, hosted
 
 Answer = TypeVar("Answer")
-RUNTIME = df.OrchestrationRuntimeStatus
-
-
-class HubClient:
-    """The durable client's few operations, on the engine in this process."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
-    async def get_status(self, instance_id: str) -> Any:
-        try:
-            status = await self._host.hub.get(instance_id)
-        except InstanceNotFoundError:
-            return SimpleNamespace(runtime_status=None, message="", custom_status=None, output=None)
-        return SimpleNamespace(
-            runtime_status=RUNTIME(status.runtime_status),
-            custom_status=json.loads(status.custom_status) if status.custom_status else None,
-            output=status.output,
-            last_updated_time=status.last_updated_at,
-        )
-
-    async def start_new(self, name: str, instance_id: str, client_input: Any) -> str:
-        return await self._host.hub.start_new(name, instance_id, json.dumps(json.dumps(client_input)))
-
-    async def terminate(self, instance_id: str, reason: str) -> None:
-        await self._host.hub.terminate(instance_id, reason)
-
-    async def get_status_by(self, start: datetime, end: datetime, statuses: list[Any]) -> list[Any]:
-        """Nothing here grows old."""
-        return []
-
-    async def purge_instance_history(self, instance_id: str) -> None:
-        await self._host.hub.purge(instance_id)
 
 
 class _CountingInvoker(SdkInvoker):
@@ -260,14 +228,21 @@ class World:
         """Whether there is such an orchestration and it has not ended."""
         return self.runner.run(self.client.get_status(instance_id)).runtime_status is RUNTIME.Running
 
+    def living(self) -> list[str]:
+        """The orchestrations that have not ended."""
+        found = self.runner.run(self.host.hub.instances())
+        return [each.instance_id for each in found if each.runtime_status not in TERMINAL_STATUSES]
+
     def close(self) -> None:
         """End everything."""
         self._stop()
         self.runner.close()
 
-    def _know_image(self, lineage: dict[str, Any], reference: str) -> None:
-        run_id, pipeline = lineage["run_id"], lineage["pipeline"]
-        self.ledger.built_images.keep(KnownImage(run_id=run_id, pipeline=pipeline, reference=reference))
+    def _know_image(self, command: dict[str, Any], reference: str) -> None:
+        lineage = command["lineage"]
+        for run_id in filter(None, (lineage["run_id"], command["for_run"])):
+            image = KnownImage(run_id=run_id, pipeline=lineage["pipeline"], reference=reference)
+            self.ledger.built_images.keep(image)
 
     def _is_spoiled(self, job: TrainingJob) -> bool:
         return self.blobs.lists_bad_data(json.loads(job.order)["manifest"])
@@ -292,7 +267,7 @@ class World:
             self.fault(name, "before")
             answer = accepted(self.answers[name]) if name in self.answers else body(command)
             if name == "build_image" and name in self.answers:
-                self._know_image(command["lineage"], answer["value"]["reference"])
+                self._know_image(command, answer["value"]["reference"])
             self.fault(name, "after")
             return answer
 

@@ -1,11 +1,13 @@
 """Records what roll-outs by plans do, on the local host's engine in one process (``tests/simulation``).
 
-    python -m tests.support.roll_out_recorder
+    python -m tests.support.roll_out_recorder [SCENARIO ...]
 
+Without names, every scenario is recorded anew.
 Writes ``tests/replay/histories/by_plans``; see the README beside it for when to do that.
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +20,7 @@ from orchestrations.roll_out import DECIDED
 from shared.messages import Approval, RunRecord
 from shared.pipelines import Pipelines
 from tests.simulation import world as worlds
+from tests.simulation.hands import Hands
 from tests.simulation.test_roll_outs import ANSWERS, CANARY, NAME, deliver
 from tests.simulation.world import World
 from tests.support.host_store import HostStore
@@ -26,26 +29,18 @@ from tests.support.scripted_target import Behaviour
 FOLDER = Path(__file__).resolve().parents[1] / "replay" / "histories" / "by_plans"
 CONTINUE_AS_NEW = 4
 LONG_CANARY = CANARY | {"steps": [5, 25, 50], "soak_seconds": 600}
-OF_INTEREST = {"retrain_model", "roll_out", "reach_goal"}
+OF_INTEREST = {"retrain_model", "roll_out", "reach_goal", "roll_target_back", "retire_from_targets", "wind_up_run"}
 
 
-def main() -> None:
-    """Play every scenario and write its histories."""
+def main(*names: str) -> None:
+    """Play scenarios and write their histories."""
     FOLDER.mkdir(exist_ok=True)
-    for file in FOLDER.glob("*.json"):
-        file.unlink()
-    with _recorder("approved", approval={"hours": 1}) as recorder:
-        recorder.decide(approved=True)
-    with _recorder("rejected", approval={"hours": 1}) as recorder:
-        recorder.decide(approved=False)
-    with _recorder("canary", strategy=LONG_CANARY) as recorder:
-        recorder.run()
-    with _recorder("candidate_failed") as recorder:
-        recorder.newcomers(Behaviour(trouble="it exited with 3", final=True))
-        recorder.run()
-    with _recorder("rolled_back", strategy=CANARY, on_failure="roll_back_all") as recorder:
-        recorder.newcomers(Behaviour(errors=0.4), only="hub-vm")
-        recorder.run()
+    for name in names or SCENARIOS:
+        deliver_with, play = SCENARIOS[name]
+        for file in [*FOLDER.glob(f"{name}.*.json"), *FOLDER.glob(f"{name}_continued_*.json")]:
+            file.unlink()
+        with _recorder(name, **deliver_with) as recorder:
+            play(recorder)
 
 
 class _Recorder:
@@ -95,6 +90,58 @@ class _Recorder:
 
         self.run(meanwhile=once_asked)
 
+    def candidate_fails(self) -> None:
+        """A candidate that never becomes healthy."""
+        self.newcomers(Behaviour(trouble="it exited with 3", final=True))
+        self.run()
+
+    def one_target_goes_back(self) -> None:
+        """A candidate that fails under traffic at one target."""
+        self.newcomers(Behaviour(errors=0.4), only="hub-vm")
+        self.run()
+
+    def taken_back(self) -> None:
+        """A promoted model that an operator takes back."""
+        self.run()
+        self._act(self._hands.roll_back("hub-vm", NAME))
+
+    def retired(self) -> None:
+        """A pipeline that an operator retires."""
+        self.run()
+        self._act(self._hands.retire(NAME))
+
+    def resumed(self) -> None:
+        """A run that is cancelled in its canary, and the attempt that goes on from it."""
+        cancelled: list[str] = []
+
+        def in_its_canary() -> None:
+            weights = self._world.targets.of("hub-vm", NAME).serves
+            if len(weights) == 2 and not cancelled:
+                cancelled.append(min(weights, key=weights.__getitem__))
+                self._hands.cancel(cancelled[0])
+
+        self.run(meanwhile=in_its_canary)
+        self._ended(self._hands.resume(cancelled[0]).view.run_id)
+
+    @property
+    def _hands(self) -> Hands:
+        return Hands(self._world)
+
+    def _act(self, begun: Any) -> None:
+        for _ in range(300):
+            self._world.advance(timedelta(seconds=2))
+            if self._world.ledger.actions.ended(begun.view.action_id) is not None:
+                return
+        raise RuntimeError(f"{self._scenario}: the action has not ended")
+
+    def _ended(self, run_id: str) -> None:
+        for _ in range(5_000):
+            self._world.advance(timedelta(seconds=2))
+            record = self._world.ledger.runs.run(run_id)
+            if record is not None and record.outcome is not None:
+                return
+        raise RuntimeError(f"{self._scenario}: the run has not ended")
+
     def write(self) -> None:
         """Write the last execution of what is of interest, and every one that continued as new."""
         for instance_id, status in self._store.statuses().items():
@@ -110,6 +157,19 @@ class _Recorder:
         file = ".".join([f"{self._scenario}_{parts[0]}", parts[1]] if len(parts) > 1 else [self._scenario, name])
         text = json.dumps(document, indent=1, sort_keys=True)
         (FOLDER / f"{file}.json").write_text(text + "\n", encoding="utf-8")
+
+
+SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[_Recorder], object]]] = {
+    "approved": ({"approval": {"hours": 1}}, lambda recorder: recorder.decide(approved=True)),
+    "rejected": ({"approval": {"hours": 1}}, lambda recorder: recorder.decide(approved=False)),
+    "canary": ({"strategy": LONG_CANARY}, _Recorder.run),
+    "candidate_failed": ({}, _Recorder.candidate_fails),
+    "rolled_back": ({"strategy": CANARY, "on_failure": "roll_back_all"}, _Recorder.one_target_goes_back),
+    "taken_back": ({}, _Recorder.taken_back),
+    "retired": ({}, _Recorder.retired),
+    "resumed": ({"strategy": CANARY}, _Recorder.resumed),
+}
+"""By name: what the pipeline's file says of its delivery, and what happens."""
 
 
 @contextmanager
@@ -156,4 +216,4 @@ def _keep_if_it_continues(
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
