@@ -2,7 +2,6 @@
 
 import json
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any, Final
 
 from shared.clients.ssh import SshSession
@@ -71,10 +70,6 @@ class ServingVm:
     def pull(self, image: str) -> None:
         """Pull an image onto the VM."""
         self._engine.pull(image)
-
-    def start_container(self, spec: ContainerSpec) -> None:
-        """Start a container whose image is on the VM, with the memory that the target's settings give it."""
-        self._engine.start(replace(spec, memory=self._target.memory))
 
     def run_container(self, spec: ContainerSpec) -> None:
         """Start a container in a network of its own; its image must be on the VM."""

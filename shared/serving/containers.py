@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.messages import PlannedRelease, Rollout, ServingResources
+from shared.messages import PlannedRelease, ServingResources
 from shared.serving.slots import Colour
 from shared.training_code.scoring_images import MODEL_ROOT, SCORING_PORT
 
@@ -76,10 +76,6 @@ class Container:
         ended = self.status != "running" and self.exit_code not in _STOPPED
         return ended or self.oom_killed or self.restarts > 0
 
-    def belongs_to(self, rollout: Rollout) -> bool:
-        """Whether it was started for this image of this run."""
-        return self.labels.get(RUN_LABEL) == rollout.run_id and self.labels.get(IMAGE_LABEL) == rollout.image
-
     def holds(self, release: PlannedRelease) -> bool:
         """Whether it is this release. One that an older app started says nothing of its resources, and may stay."""
         resources = self.labels.get(RESOURCES_LABEL, _said(release.resources))
@@ -96,16 +92,6 @@ class Container:
 def container_name(pipeline: str, colour: Colour) -> str:
     """The name of the container that holds a colour of a pipeline."""
     return f"edgetrain-{pipeline}-{colour}"
-
-
-def spec_for(rollout: Rollout, *, colour: Colour, port: int) -> ContainerSpec:
-    """The container of a roll-out's candidate."""
-    return ContainerSpec(
-        name=container_name(rollout.pipeline, colour),
-        image=rollout.image,
-        port=port,
-        labels={PIPELINE_LABEL: rollout.pipeline, RUN_LABEL: rollout.run_id, IMAGE_LABEL: rollout.image},
-    )
 
 
 def container_of(pipeline: str, release: PlannedRelease, *, colour: Colour, port: int, network: str) -> ContainerSpec:

@@ -19,16 +19,11 @@ _SCORE_PY = "correct the pipeline's score.py or its requirements"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """What the VM reports about a candidate. ``exit_code``: of its last end, None when it is not known.
-
-    ``planned``: its memory is from the pipeline's file; else it is from the target's settings.
-    """
+    """What the target reports about a candidate. ``exit_code``: of its last end, None when it is not known."""
 
     container: Container | None
     exit_code: int | None
     log: str
-    target: str
-    planned: bool = False
 
     @property
     def out_of_memory(self) -> bool:
@@ -87,12 +82,10 @@ def why_it_does_not_score(signs: Signs, *, status: int | None) -> str:
 def _out_of_memory(signs: Signs) -> str:
     limit = signs.container.memory if signs.container is not None else 0
     allowed = f"{limit / 2**20:.0f} MiB" if limit else "what the VM has"
-    setting = f"EDGETRAIN_TARGETS__{signs.target.replace('-', '_').upper()}__MEMORY in the app settings"
-    if signs.planned:
-        setting = "deliver.resources.memory in the pipeline's file"
     how = "ran out of memory" if signs.exit_code is None else "was killed, most often because it ran out of memory"
     exit_code = "" if signs.exit_code is None else f" (exit code {signs.exit_code})"
-    return f"{how}{exit_code}: it may use {allowed}; raise {setting} (for example to 2g), or make the model smaller"
+    raise_it = "raise deliver.resources.memory in the pipeline's file (for example to 2g)"
+    return f"{how}{exit_code}: it may use {allowed}; {raise_it}, or make the model smaller"
 
 
 def _with_log(what: str, signs: Signs, remedy: str) -> str:

@@ -92,11 +92,6 @@ class Slot:
         """What has most of the traffic."""
         return None if self.active is None else _deployment(self.places[self.active])
 
-    @property
-    def idle(self) -> Colour:
-        """A colour without traffic, or with less of it."""
-        return Colour.BLUE if self.active is None else self.active.other
-
     def weight(self, colour: Colour) -> int:
         """The percent of the traffic that a colour has; 0 when it holds nothing."""
         return self.places[colour].weight if colour in self.places else 0
@@ -185,25 +180,6 @@ class Slot:
         weights = {out: 0, out.other: 100}
         places = {colour: replace(there, weight=weights[colour]) for colour, there in self.places.items()}
         return replace(self, places=places)
-
-    def serves(self, deployment: Deployment, colour: Colour) -> bool:
-        """Whether this deployment is the live one, at this colour."""
-        return self.active is colour and self.live == deployment
-
-    @property
-    def previous(self) -> Deployment | None:
-        """What was live before; None when nothing was."""
-        before = self.switches[-2] if len(self.switches) > 1 else None
-        return None if before is None else Deployment(run_id=before.run_id, image=before.image)
-
-    def switched(self, deployment: Deployment, colour: Colour, *, at: datetime) -> "Slot":
-        """The slot after all traffic moved to ``deployment``; the same slot when it is live there already."""
-        if self.serves(deployment, colour):
-            return self
-        release = PlannedRelease(run_id=deployment.run_id, image=deployment.image, weight=100)
-        places = {key: replace(each, weight=0) for key, each in self.places.items() if not _same(each, release)}
-        slot = replace(self, wanted=(release,), revision=self.revision + 1, places={**places, colour: release})
-        return _noted(slot, at)
 
 
 def _noted(slot: Slot, at: datetime) -> Slot:

@@ -120,7 +120,7 @@ class Health:
         )
         log = self.apps.last_log(revision, replica) if replica else ""
         exit_code = int(code) if code.isdigit() else None
-        return Signs(container=container, exit_code=exit_code, log=log, target=self.target, planned=True)
+        return Signs(container=container, exit_code=exit_code, log=log)
 
     def _status(self, revision: Revision) -> int | None:
         try:

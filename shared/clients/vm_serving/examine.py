@@ -126,7 +126,7 @@ class Examiner:
         if not container.alive:
             exit_code = container.exit_code if container.status != "running" else self._vm.last_exit(name)
         log = self._vm.last_log(name)
-        return Signs(container=container, exit_code=exit_code, log=log, target=self._target, planned=True)
+        return Signs(container=container, exit_code=exit_code, log=log)
 
     def _sentence(self, colour: Colour, what: str) -> str:
         release = self._slot.places[colour]

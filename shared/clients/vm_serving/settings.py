@@ -8,11 +8,9 @@ from shared.settings import SshHost
 class VmSettings(SshHost):
     """How a VM is reached, and what it pulls images with: best a user that may only read.
 
-    ``keep_releases``: of how many earlier releases the images stay, so that a roll-back to them is quick. ``memory``:
-    what a container may use in a roll-out that began before pipelines said it.
+    ``keep_releases``: of how many earlier releases the images stay, so that a roll-back to them is quick.
     """
 
     pull_username: str = ""
     pull_password: SecretStr = SecretStr("")
     keep_releases: int = Field(3, ge=0, le=20)
-    memory: str = Field("512m", pattern=r"^[1-9][0-9]{0,6}[mg]$")

@@ -15,11 +15,12 @@ from shared.clients.ssh import connected
 from shared.clients.vm_serving.settings import VmSettings
 from shared.errors import Code, PermanentError, TransientError
 from shared.serving.slots import Colour, Deployment, Slot
+from tests.support.slots import switched_to
 from tests.support.sshd import SshServer, running_sshd
 
 PORTS = {Colour.BLUE: 20002, Colour.GREEN: 20003}
 EMPTY = Slot(pipeline="p", bind="127.0.0.1", frontend_port=20001, ports=PORTS)
-SLOT = EMPTY.switched(Deployment(run_id="r", image="i"), Colour.BLUE, at=datetime(2026, 5, 1, tzinfo=UTC))
+SLOT = switched_to(EMPTY, Deployment(run_id="r", image="i"), at=datetime(2026, 5, 1, tzinfo=UTC))
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.messages import PlannedRelease, Rollout, ServingResources
-from shared.serving.containers import Container, container_of, parse_inspect, run_arguments, spec_for
+from shared.messages import PlannedRelease, ServingResources
+from shared.serving.containers import Container, container_of, parse_inspect, run_arguments
 from shared.serving.slots import Colour
 
-ROLLOUT = Rollout(run_id="p-1", pipeline="p", target="vm", image="registry/models/p@sha256:aa")
-SPEC = spec_for(ROLLOUT, colour=Colour.GREEN, port=20002)
+SMALL = PlannedRelease(run_id="p-1", image="registry/models/p@sha256:aa", weight=0)
+SPEC = container_of("p", SMALL, colour=Colour.GREEN, port=20002, network="")
 
 
 def test_the_container_is_confined_and_reachable_from_loopback_only() -> None:
@@ -47,9 +47,9 @@ def inspected(**changes: object) -> str:
 def test_what_an_engine_says() -> None:
     container = parse_inspect(inspected())
     assert container.alive
-    assert container.belongs_to(ROLLOUT)
-    assert not container.belongs_to(Rollout(run_id="p-1", pipeline="p", target="vm", image="other"))
-    assert not container.belongs_to(Rollout(run_id="p-2", pipeline="p", target="vm", image=ROLLOUT.image))
+    assert container.holds(SMALL)
+    assert not container.holds(replace(SMALL, image="other"))
+    assert not container.holds(replace(SMALL, run_id="p-2"))
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_container_that_died(changes: dict[str, object]) -> None:
 def test_a_stranger_without_labels() -> None:
     container = parse_inspect(inspected(Config={"Labels": None}, RestartCount=None))
     assert container == Container(status="running", exit_code=0, restarts=0, labels={})
-    assert not container.belongs_to(ROLLOUT)
+    assert not container.holds(SMALL)
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "[{}]", "nonsense", "null"])

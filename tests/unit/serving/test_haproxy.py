@@ -21,7 +21,7 @@ from shared.serving.haproxy import (
     weight_command,
 )
 from shared.serving.slots import Colour, Deployment
-from tests.support.slots import a_slot
+from tests.support.slots import a_slot, switched_to
 
 # As HAProxy 2.6 answers, with most columns left out.
 HEADER = "# pxname,svname,qcur,qmax,scur,smax,slim,stot,status,weight,"
@@ -67,7 +67,7 @@ def test_what_one_client_may_hold_is_bounded() -> None:
 def test_exactly_the_live_colour_takes_traffic(numbers: list[int]) -> None:
     slot = a_slot()
     for number in numbers:
-        slot = slot.switched(Deployment(run_id=str(number), image="i"), slot.idle, at=NOW)
+        slot = switched_to(slot, Deployment(run_id=str(number), image="i"), at=NOW)
     assert slot.active is not None
     assert disabled(render_config(slot, headers_file=MAP)) == {slot.active.other.value}
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from shared.messages.serving import PlannedRelease, ServingPlan
 from shared.serving.slots import SWITCHES_KEPT, Colour, Deployment, Slot, parse_slot, slot_path, slot_text
-from tests.support.slots import a_slot
+from tests.support.slots import a_slot, switched_to
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -17,13 +17,13 @@ def deployment(number: int) -> Deployment:
 
 
 def released(slot: Slot, number: int) -> Slot:
-    return slot.switched(deployment(number), slot.idle, at=NOW)
+    """The slot after all traffic moved to that release, which takes the colour that has none."""
+    return switched_to(slot, deployment(number), at=NOW)
 
 
 def test_the_first_release() -> None:
     slot = released(a_slot(), 1)
-    assert (slot.active, slot.live, slot.previous) == (Colour.BLUE, deployment(1), None)
-    assert slot.idle is Colour.GREEN
+    assert (slot.active, slot.live) == (Colour.BLUE, deployment(1))
 
 
 def test_the_file_says_what_people_and_tools_look_for() -> None:
@@ -164,12 +164,13 @@ def test_switches(numbers: list[int]) -> None:
         slot = released(slot, number)
         colour = slot.active
         assert colour is not None
-        assert slot.serves(deployment(number), colour)
-        assert slot.switched(deployment(number), colour, at=NOW) is slot
-        assert slot.previous == before.live
+        assert slot.live == deployment(number)
+        assert (slot.switches == before.switches) == (before.live == slot.live)
         assert parse_slot(slot_text(slot)) == slot
-    assert len(slot.switches) == min(len(numbers), SWITCHES_KEPT)
-    assert [switch.number for switch in slot.switches] == list(range(1, len(numbers) + 1))[-SWITCHES_KEPT:]
+    changes = [number for number, before in zip(numbers, [0, *numbers], strict=False) if number != before]
+    assert [(switch.number, switch.run_id) for switch in slot.switches] == [
+        (place, f"r{number}") for place, number in enumerate(changes, start=1)
+    ][-SWITCHES_KEPT:]
 
 
 @pytest.mark.parametrize(

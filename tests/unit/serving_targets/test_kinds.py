@@ -87,7 +87,10 @@ def test_a_target_of_no_kind_is_a_vm(environment: pytest.MonkeyPatch) -> None:
         ({"kind": "_hidden"}, "KIND"),
         ({"kind": "vm.py"}, "KIND"),
         ({"address": "a", "username": "u"}, "EDGETRAIN_TARGETS__LINE_2__PRIVATE_KEY: Field required"),
-        ({"address": "a", "username": "u", "private_key": "s3cret", "memory": "s3cret"}, "LINE_2__MEMORY: "),
+        (
+            {"address": "a", "username": "u", "private_key": "s3cret", "keep_releases": "s3cret"},
+            "LINE_2__KEEP_RELEASES: ",
+        ),
     ],
     ids=["no such kind", "a helper", "a file", "a setting is missing", "a setting is wrong"],
 )

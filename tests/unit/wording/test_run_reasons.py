@@ -223,7 +223,7 @@ def test_orphaned_runs() -> None:
 def test_candidates() -> None:
     def signs(exit_code: int | None = None, *, memory: int = 0, log: str = "Traceback | boom") -> Signs:
         container = Container(status="exited", exit_code=exit_code or 0, restarts=0, labels={}, memory=memory)
-        return Signs(container=container, exit_code=exit_code, log=log, target="hub-vm")
+        return Signs(container=container, exit_code=exit_code, log=log)
 
     sentences = {
         "out of memory": why_it_ended(signs(137, memory=2**29)),

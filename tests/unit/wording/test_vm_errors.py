@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from shared.clients import ssh_login
 from shared.clients.serving_vm import ServingVm
 from shared.clients.ssh import Finished, SshSession
+from shared.clients.vm_containers import ContainerEngine
 from shared.clients.vm_serving.settings import VmSettings
 from shared.serving.containers import ContainerSpec
 from shared.serving.slots import Colour
@@ -89,6 +90,10 @@ TARGET = VmSettings(
 )
 
 
+def an_engine(status: int = 0, stdout: bytes = b"", stderr: str = "") -> ContainerEngine:
+    return ContainerEngine(ScriptedVm(status, stdout, stderr), pull_username="", pull_password="")
+
+
 def a_vm(status: int = 0, stdout: bytes = b"", stderr: str = "") -> ServingVm:
     return ServingVm(ScriptedVm(status, stdout, stderr), TARGET)
 
@@ -131,8 +136,8 @@ def test_the_serving_vm(monkeypatch: pytest.MonkeyPatch) -> None:
         "no such image": error_of(lambda: a_vm(1, stderr="manifest unknown").pull(image)),
         "the registry refuses the VM": error_of(lambda: a_vm(1, stderr="unauthorized").pull(image)),
         "the image cannot be pulled": error_of(lambda: a_vm(**failed).pull(image)),
-        "a port is taken": error_of(lambda: a_vm(1, stderr="address already in use").start_container(spec)),
-        "a container does not start": error_of(lambda: a_vm(**failed).start_container(spec)),
+        "a port is taken": error_of(lambda: an_engine(1, stderr="address already in use").start(spec)),
+        "a container does not start": error_of(lambda: an_engine(**failed).start(spec)),
         "a container cannot be inspected": error_of(lambda: a_vm(stdout=b"[]").container(spec.name)),
         "HAProxy does not answer": error_of(lambda: a_vm(**failed).take_out("pumps", Colour.BLUE)),
         "HAProxy has no backend": error_of(lambda: a_vm(stdout=b"No such proxy.").take_out("pumps", Colour.BLUE)),
