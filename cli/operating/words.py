@@ -12,6 +12,7 @@ SUCCESSES: Final = frozenset({"promoted", "not_promoted"})
 """Outcomes with which a run has done what it should: a model that is no better does not replace one."""
 
 _TONES: Final = {"promoted": Tone.GOOD, "failed": Tone.BAD, "rolled_back": Tone.BAD, "cancelled": Tone.QUIET}
+_APPROVAL: Final = "approval"  # the phase of a roll-out that waits for somebody
 _DIGITS: Final = 4
 _SHORT_DIGEST: Final = 12
 _LONGEST_VALUE: Final = 200
@@ -121,7 +122,10 @@ def doing(run: Run) -> str:
 
 def waits_for_approval(run: Run) -> bool:
     """Whether somebody has to decide before the run goes on."""
-    return not run.ended and "approv" in doing(run).lower()
+    roll_outs = (run.progress or {}).get("roll_outs")
+    if run.ended or not isinstance(roll_outs, dict):
+        return False
+    return any(isinstance(each, dict) and each.get("phase") == _APPROVAL for each in roll_outs.values())
 
 
 def _text(value: Any) -> str:

@@ -110,9 +110,9 @@ def wait_for_question(cast: Cast, step: Step, run_id: str, stages: Stages) -> No
         run = cast.app.run(run_id)
         cast.screen.note(step, stages.see(run))
         expect(run["outcome"] is None, f"run {run_id} ended as {run['outcome']}: {run['reason']}")
-        doing = (run.get("progress") or {}).get("targets")
-        if isinstance(doing, dict) and all("approve" in str(what) for what in doing.values()):
-            cast.screen.say(f"      run {run_id} waits for somebody to approve it for {', '.join(doing)}")
+        roll_outs = (run.get("progress") or {}).get("roll_outs")
+        if roll_outs and all(each.get("phase") == "approval" for each in roll_outs.values()):
+            cast.screen.say(f"      run {run_id} waits for somebody to approve it for {', '.join(roll_outs)}")
             time.sleep(2)  # for whoever watches
             return
 

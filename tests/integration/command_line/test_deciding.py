@@ -109,8 +109,11 @@ def test_retiring_says_what_stops(served: Answering) -> None:
     assert "edgetrain action roll-back-1 --watch" in ended.err
 
 
+ASKED = {"targets": {"hub-vm": "on hold"}, "roll_outs": {"hub-vm": {"phase": "approval"}}}
+
+
 def test_a_run_that_waits_for_a_yes_names_the_command_that_says_it(served: Answering) -> None:
-    waiting = app.running(stage=Stage.ROLLING_OUT, progress={"targets": {"hub-vm": "waiting for approval"}})
+    waiting = app.running(stage=Stage.ROLLING_OUT, progress=ASKED)
     looks = [waiting, waiting, app.running(outcome=Outcome.PROMOTED)]
     served.answer = lambda _method, _path: app.answered(looks[min(len(served.asked), len(looks)) - 1])
 

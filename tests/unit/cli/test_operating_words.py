@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cli.client import ForeignAnswerError
 from cli.client import answers as a
-from cli.operating.words import doing, number, size, took, when, when_short, zone
+from cli.operating.words import doing, number, size, took, waits_for_approval, when, when_short, zone
 
 NOON = datetime(2026, 6, 1, 22, 30, tzinfo=UTC)
 ANY_TIME = st.datetimes(timezones=st.just(UTC))
@@ -74,7 +74,7 @@ def test_every_number_is_written(value: float) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["doing", "phase", "detail", "targets", "position", "reason"]),
+        st.sampled_from(["doing", "phase", "detail", "targets", "roll_outs", "position", "reason"]),
         st.recursive(
             st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
         ),
@@ -84,3 +84,19 @@ def test_whatever_a_run_says_of_its_progress_is_one_line(progress: dict[str, obj
     run = a.read(a.Run, {"run_id": "x", "stage": "training", "progress": progress}, "it")
 
     assert doing(run).isprintable()
+    assert waits_for_approval(run) in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("progress", "waits"),
+    [
+        ({"roll_outs": {"vm-1": {"phase": "watching"}, "vm-2": {"phase": "approval"}}, "doing": "on hold"}, True),
+        ({"roll_outs": {"vm-1": {"phase": "watching", "reason": "Ada approved it"}}, "doing": "as approved"}, False),
+        ({"targets": {"vm-1": "the approved model starts"}}, False),
+        (None, False),
+    ],
+)
+def test_the_phase_says_whether_somebody_has_to_decide_and_no_words_do(progress: object, waits: bool) -> None:
+    run = a.read(a.Run, {"run_id": "x", "stage": "rolling_out", "progress": progress}, "it")
+
+    assert waits_for_approval(run) is waits
