@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from shared.decisions.delivery.action_sentences import retired_meanwhile
 from shared.deployment_target import DeploymentTargets
 from shared.errors import Code, PermanentError
 from shared.messages import (
@@ -12,6 +13,7 @@ from shared.messages import (
     Done,
     KnownImage,
     PlannedRelease,
+    Retirement,
     RunRecord,
     ServingPlan,
     TargetState,
@@ -53,25 +55,36 @@ class Runs(Protocol):
         """Who wants the run to end; None when nobody does."""
 
 
+class Actions(Protocol):
+    """Knows which pipelines are retired."""
+
+    def retired(self, pipeline: str) -> Retirement | None:
+        """The mark of a pipeline whose retirement has begun."""
+
+
 def apply_plan(
     command: ApplyPlan,
     *,
     desired: Targets,
     images: Images,
     runs: Runs,
+    actions: Actions,
     targets: DeploymentTargets,
     now: datetime,
 ) -> Done:
     """Record the plan as desired, then give it to the target; safe to repeat.
 
-    It is recorded first, so that a target that was not reached is brought there by the reconciler. A run that has ended
-    changes nothing any more: its late plan would undo what came after it.
+    It is recorded first, so that a target that was not reached is brought there by the reconciler. A run that has
+    ended, or whose pipeline was retired, changes nothing any more: its late plan would undo what came after it.
     """
     plan = command.plan
     for release in plan.releases:
         _require_known(release, plan, desired, images, runs)
 
     def unless(_: TargetState) -> None:
+        retirement = actions.retired(plan.pipeline) if plan.releases else None
+        if retirement is not None:
+            raise PermanentError(retired_meanwhile(retirement, plan.target, command.by), code=Code.PIPELINE_RETIRED)
         ended = runs.run(command.by)
         if ended is not None and ended.outcome is None and runs.cancellation(command.by) is not None:
             raise PermanentError(

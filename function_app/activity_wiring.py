@@ -225,6 +225,7 @@ def apply_plan(command: m.ApplyPlan, s: Services) -> m.Done:
         desired=ledger.targets,
         images=ledger.built_images,
         runs=ledger.runs,
+        actions=ledger.actions,
         targets=s.targets,
         now=datetime.now(UTC),
     )

@@ -30,7 +30,7 @@ def reinstate_pipeline(name: str, body: m.HandBody, actor: Actor, services: Serv
     retirement = actions.retirement(pipeline)
     if retirement is None:
         raise RefusedError(409, "not_retired", said.not_retired(pipeline))
-    action_id = id_of(retirement)
+    action_id = retirement.action_id
     if any(action.action_id == action_id for action in actions.unfinished()):
         raise RefusedError(409, "being_retired", said.being_retired(pipeline, action_id))
     actions.reinstate(pipeline)
@@ -38,22 +38,17 @@ def reinstate_pipeline(name: str, body: m.HandBody, actor: Actor, services: Serv
     return d.Reinstated(pipeline=pipeline, sentence=said.reinstated(retirement))
 
 
-def id_of(retirement: Retirement) -> str:
-    """The id of the action of a retirement."""
-    return f"retire-{retirement.pipeline}-{retirement.at:%Y%m%dt%H%M%S%f}"
-
-
 def _action(name: str, body: m.RetireBody, actor: Actor, services: Services) -> Action:
     pipeline, ledger = name_of(name, services), services.ledger
     wish = Retirement(pipeline=pipeline, by=actor, reason=body.reason, at=datetime.now(UTC))
     mark = ledger.actions.retire(wish)
     under_way = [found.request.run_id for found in ledger.runs.unfinished(pipeline)]
-    if under_way and ledger.actions.action(id_of(mark)) is None:
+    if under_way and ledger.actions.action(mark.action_id) is None:
         ledger.actions.reinstate(pipeline)
         raise RefusedError(409, "runs_under_way", said.runs_under_way(pipeline, under_way))
     targets = [state.target for state in ledger.targets.all() if state.pipeline == pipeline]
     return Action(
-        action_id=id_of(mark),
+        action_id=mark.action_id,
         kind=ActionKind.RETIRE,
         pipeline=pipeline,
         by=mark.by,

@@ -47,6 +47,11 @@ class Retirement:
     reason: str
     at: datetime
 
+    @property
+    def action_id(self) -> str:
+        """The id of the action that empties its targets."""
+        return f"retire-{self.pipeline}-{self.at:%Y%m%dt%H%M%S%f}"
+
 
 class ActionKind(StrEnum):
     """What is done to what serves, outside of any run."""

@@ -82,6 +82,11 @@ class ActionLedger:
         row = self._actions.get(_STANDING, f"{_RETIRED}{pipeline}")
         return _retirement(row) if row else None
 
+    def retired(self, pipeline: str) -> Retirement | None:
+        """The mark of a pipeline whose retirement has begun; a mark alone may yet be taken back."""
+        mark = self.retirement(pipeline)
+        return mark if mark is not None and self.action(mark.action_id) is not None else None
+
     def standing(self) -> tuple[list[Action], frozenset[str]]:
         """Every action without an end, and the retired pipelines; one query."""
         rows = list(self._actions.rows(_STANDING))

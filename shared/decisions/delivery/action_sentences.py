@@ -1,5 +1,6 @@
 """What is said of a roll-back and of a retirement. Pure."""
 
+from shared.decisions.explanations.actors import actor_text
 from shared.messages import Action, ActionKind, Retirement
 from shared.values.texts import shortened
 
@@ -127,6 +128,14 @@ def not_retired(pipeline: str) -> str:
 def being_retired(pipeline: str, action_id: str) -> str:
     """A retirement under way."""
     return f"pipeline {pipeline} is still being retired; wait for its end: GET /api/actions/{action_id}"
+
+
+def retired_meanwhile(retirement: Retirement, target: str, by: str) -> str:
+    """A plan that came too late for a pipeline."""
+    return (
+        f"pipeline {retirement.pipeline} was retired by {actor_text(retirement.by)}, so {by} brings nothing to {target}"
+        f" any more; to serve again: POST /api/pipelines/{retirement.pipeline}/reinstate, then start a run with force"
+    )
 
 
 def reinstated(retirement: Retirement) -> str:

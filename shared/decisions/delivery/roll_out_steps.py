@@ -82,6 +82,7 @@ MOST_STALE = 5
 """Plans in a row that come too late, because somebody else changes the target."""
 HARD_LIMIT = 4 * 3600.0
 """The longest time of a phase, besides what the pipeline's file says, whatever happens in it."""
+_TAKEN_AWAY = frozenset({Code.RUN_ENDED, Code.RUN_CANCELLED, Code.PIPELINE_RETIRED})
 _AFTER_ERROR = 5.0  # seconds until the next look
 
 
@@ -115,7 +116,7 @@ def _begin(rollout: Rollout, state: RolloutState, now: datetime) -> Step:
 
 
 def _failed(at: Moment, state: RolloutState, failed: Failed) -> Step:
-    if failed.code in {Code.RUN_ENDED, Code.RUN_CANCELLED}:
+    if failed.code in _TAKEN_AWAY:
         return abandoned(at.rollout, state, failed.reason)
     if state.phase is RolloutPhase.APPROVAL:
         return approvals.after_failing(at.rollout, state, failed, at.now)

@@ -6,12 +6,17 @@ import pytest
 from activities.apply_plan import apply_plan
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import (
+    Action,
+    ActionKind,
+    Actor,
+    ActorKind,
     ApplyPlan,
     KnownImage,
     ObservedRelease,
     Outcome,
     PlannedRelease,
     ReleaseState,
+    Retirement,
     Serving,
     ServingPlan,
 )
@@ -52,6 +57,7 @@ class World:
             desired=self.ledger.targets,
             images=self.ledger.built_images,
             runs=self.ledger.runs,
+            actions=self.ledger.actions,
             targets=self,
             now=START,
         )
@@ -124,6 +130,48 @@ def test_a_run_that_has_ended_changes_nothing_any_more(world: World) -> None:
         world.call(a_serving_plan())
     assert refused.value.code is Code.RUN_ENDED
     assert (world.desired, world.applied) == (None, [])
+
+
+def _retire(world: World) -> Retirement:
+    ada = Actor(kind=ActorKind.PERSON, name="ada@example.org")
+    return world.ledger.actions.retire(Retirement(pipeline=PIPELINE, by=ada, reason="a new line", at=START))
+
+
+def _begin(world: World, mark: Retirement) -> None:
+    kind = ActionKind.RETIRE
+    world.ledger.actions.begin(
+        Action(action_id=mark.action_id, kind=kind, pipeline=PIPELINE, by=mark.by, reason=mark.reason, asked_at=mark.at)
+    )
+
+
+def test_a_late_run_of_a_retired_pipeline_brings_nothing_to_its_targets(world: World) -> None:
+    _begin(world, _retire(world))
+    with pytest.raises(PermanentError) as refused:
+        world.call(a_serving_plan())
+    assert refused.value.code is Code.PIPELINE_RETIRED
+    assert "ada@example.org" in refused.value.reason
+    assert (world.desired, world.applied) == (None, [])
+
+
+def test_a_retired_pipeline_is_emptied(world: World) -> None:
+    world.call(a_serving_plan())
+    _begin(world, _retire(world))
+    nothing = ServingPlan(target="hub-vm", pipeline=PIPELINE)
+    world.call(nothing)
+    assert (world.desired, world.applied[-1]) == (nothing, nothing)
+
+
+def test_a_mark_that_may_yet_be_taken_back_stops_no_run(world: World) -> None:
+    _retire(world)
+    world.call(a_serving_plan())
+    assert world.applied == [a_serving_plan()]
+
+
+def test_a_reinstated_pipeline_is_rolled_out_again(world: World) -> None:
+    _begin(world, _retire(world))
+    world.ledger.actions.reinstate(PIPELINE)
+    world.call(a_serving_plan())
+    assert world.applied == [a_serving_plan()]
 
 
 def _ended(**changes: Any) -> Any:

@@ -242,9 +242,10 @@ def test_a_reboot_in_the_canary_is_nobodys_fault() -> None:
     assert (rebooted, story.result.deployed) == ([True], True)
 
 
-def test_a_run_that_has_ended_elsewhere_changes_nothing_more() -> None:
+@pytest.mark.parametrize("code", [Code.RUN_ENDED, Code.RUN_CANCELLED, Code.PIPELINE_RETIRED])
+def test_a_run_whose_targets_are_no_longer_its_own_changes_nothing_more(code: Code) -> None:
     state = RolloutState(phase=RolloutPhase.CANARY, since=START)
-    _, action = advance(a_rollout(), state, Failed("it was cancelled", None, Code.RUN_ENDED), START)
+    _, action = advance(a_rollout(), state, Failed("it was cancelled", None, code), START)
     assert isinstance(action, Finish)
     assert (action.result.deployed, action.result.reason) == (False, "it was cancelled")
 
