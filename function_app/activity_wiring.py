@@ -114,7 +114,8 @@ def acquire_compute(ticket: m.ComputeTicket, s: Services) -> m.ComputeTurn:
     from activities.acquire_compute import acquire_compute as body
 
     slots = 1 if m.is_delivery(ticket.compute) else s.settings.compute(ticket.compute).slots
-    return body(ticket, slots=slots, queues=s.ledger.computes, runs=s.ledger.runs, now=datetime.now(UTC))
+    ledger, now = s.ledger, datetime.now(UTC)
+    return body(ticket, slots=slots, queues=ledger.computes, runs=ledger.runs, approvals=ledger.approvals, now=now)
 
 
 @_body_of(c.RELEASE_COMPUTE)

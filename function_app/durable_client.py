@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from shared.errors import TransientError
-from shared.messages import Stage
+from shared.messages import RolloutPhase, Stage
 from shared.values.texts import shortened
 from shared.values.wire import to_wire
 
@@ -46,6 +46,13 @@ async def start_once(client: DurableClient, name: str, instance_id: str, request
             raise
         return False
     return True
+
+
+def phase_of(custom_status: Any) -> RolloutPhase | None:
+    """The phase in the custom status of a roll-out; None when it says none that this version of the app knows."""
+    progress = custom_status.get("progress") if isinstance(custom_status, dict) else None
+    said = progress.get("phase") if isinstance(progress, dict) else None
+    return RolloutPhase(said) if said in set(RolloutPhase) else None
 
 
 def stage_of(custom_status: Any) -> Stage | None:

@@ -84,7 +84,7 @@ async def decide(wish: Approval, services: Services, client: df.DurableOrchestra
     now = datetime.now(UTC)
     made = [await asyncio.to_thread(services.ledger.approvals.decide, _for(wish, target, now)) for target in open_]
     for target in open_:
-        await _wake(client, roll_out_id(request, target), wish.run_id)
+        await wake(client, roll_out_id(request, target), wish.run_id)
     held = [*(each for each in kept if each.approved is not None), *made]
     lost = next((each for each in made if each.approved is not wish.approved), None)
     if lost is not None:
@@ -121,7 +121,8 @@ def _for(wish: Approval, target: str, now: datetime) -> Approval:
     return Approval(run_id=wish.run_id, target=target, approved=wish.approved, by=wish.by, reason=wish.reason, at=now)
 
 
-async def _wake(client: df.DurableOrchestrationClient, instance_id: str, run_id: str) -> None:
+async def wake(client: df.DurableOrchestrationClient, instance_id: str, run_id: str) -> None:
+    """Hint at a roll-out that somebody has decided."""
     with suppress(Exception):  # the SDK knows no narrower type; it has not begun, or has ended, and reads the ledger
         await client.raise_event(instance_id, DECIDED, {"run_id": run_id})
 

@@ -74,8 +74,11 @@ def start(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
     return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), compute_id(request.run_id))
 
 
-def start_for_delivery(context: df.DurableOrchestrationContext, request: RunRequest) -> Any:
-    """The task that waits until no other run of the pipeline delivers. The caller must give back ``delivery_of`` it."""
+def start_for_delivery(context: df.DurableOrchestrationContext, request: RunRequest, takes_over: str = "") -> Any:
+    """The task that waits until no other run of the pipeline delivers. The caller must give back ``delivery_of`` it.
+
+    ``takes_over``: why a run that only waits for approval gives way; empty: it does not.
+    """
     ticket = ComputeTicket(
         compute=delivery_of(request.pipeline),
         run_id=request.run_id,
@@ -83,6 +86,8 @@ def start_for_delivery(context: df.DurableOrchestrationContext, request: RunRequ
         rule=QueueRule(),
         asked_at=context.current_utc_datetime,
         expected_seconds=_delivery_seconds(request.plan.delivery.strategy),
+        data_at=request.snapshot.taken_at,
+        takes_over=takes_over,
     )
     return context.call_sub_orchestrator(NAME, to_wire(ComputeWait(ticket=ticket)), delivery_id(request.run_id))
 

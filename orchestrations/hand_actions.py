@@ -14,6 +14,7 @@ from orchestrations.failures import failure_of
 from orchestrations.progress import report
 from shared.contracts import CONCLUDE_ACTION, END_ACTION, PLAN_ROLL_BACK
 from shared.decisions.delivery import action_sentences as said
+from shared.decisions.delivery.superseding import why_it_takes_over
 from shared.messages import (
     Action,
     ActionEnd,
@@ -86,6 +87,7 @@ def _wait(context: df.DurableOrchestrationContext, action: Action) -> Any:
         rule=QueueRule(priority=100),  # before runs that wait
         asked_at=action.asked_at,
         expected_seconds=await_compute.DELIVERY_SECONDS,
+        takes_over=why_it_takes_over(action),
     )
     return await_compute.start_with(context, ticket, delivery_id(action.action_id))
 

@@ -1,5 +1,6 @@
 """Build the messages of a run (training order, judgement, lineage, roll-out) from its request and its record. Pure."""
 
+from shared.decisions.delivery.superseding import NEWER_AND_READY, RESUMED
 from shared.decisions.promotion.judgement import Challenger, judge
 from shared.decisions.promotion.judgement_by_record import judge_by_record
 from shared.messages import (
@@ -59,6 +60,19 @@ def judgement_on(
         compared=compared,
     )
     return judge(rule, challenger, champion)
+
+
+def why_it_takes_over(
+    request: RunRequest, record: RunRecord, compared: ChampionMeasurement | None, champion_then: Champion | None
+) -> str:
+    """Why a run that only waits for approval gives way to this one; empty: it does not.
+
+    It should not go for a model that is no better: so only when this one would be promoted over the champion that
+    served when its training began. A run that somebody resumed has none, was judged before, and is wanted.
+    """
+    if champion_then is None:
+        return RESUMED if request.continues else ""
+    return NEWER_AND_READY if judgement_on(request, record, compared, champion_then).promoted else ""
 
 
 def comparison_with(champion: Champion, compared: ChampionMeasurement | None) -> Comparison | None:

@@ -12,7 +12,7 @@ from orchestrations import await_compute, call_safely
 from orchestrations.failures import AttributedError
 from orchestrations.progress import announce, report
 from orchestrations.roll_out_stage import roll_out_to_all
-from orchestrations.run_messages import comparison_with, judgement_on, lineage_of, training_order
+from orchestrations.run_messages import comparison_with, judgement_on, lineage_of, training_order, why_it_takes_over
 from orchestrations.stage_retries import Steps, retry_while_outside
 from shared.contracts import (
     BUILD_IMAGE,
@@ -76,6 +76,7 @@ class Run:
         self.request = request
         self.trained: TrainedModel | None = None
         self.rival: str | None = None
+        self.rival_then: Champion | None = None
         self.compared: ChampionMeasurement | None = None
         self.delivers = False
         self.unkept = ""
@@ -157,7 +158,8 @@ class Run:
         """
         self.enter(Stage.JUDGING, details=delivery_id(self.request.run_id))
         self.delivers = True
-        turn = await_compute.outcome((yield await_compute.start_for_delivery(self.context, self.request)))
+        why = why_it_takes_over(self.request, self.record, self.compared, self.rival_then)
+        turn = await_compute.outcome((yield await_compute.start_for_delivery(self.context, self.request, why)))
         if turn.turn is not Turn.GRANTED:
             raise RunEndedError(Outcome.CANCELLED, f"judging: {turn.reason}")
 
@@ -176,6 +178,7 @@ class Run:
         request = self.request
         self.enter(Stage.TRAINING, details=training_id(request.run_id))
         champion = (yield from self.champion()) if self.is_checked else None
+        self.rival_then = champion
         order = training_order(request, champion)
         poll = TrainingPoll(order=order, limits=request.plan.limits, schema=request.schema)
         reply = yield self.context.call_sub_orchestrator("await_training", to_wire(poll), training_id(request.run_id))

@@ -9,7 +9,10 @@ from shared.messages import ActionKind, Comparison, ObservedRelease, Outcome, Pl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionView:
-    """What was decided about a run's roll-out to a target. ``by`` says who, and how that is known."""
+    """What was decided about a run's roll-out to a target: ``approved``, ``rejected`` or ``superseded``.
+
+    ``by`` says who, and how that is known; of a roll-out that was superseded, the run or the action that came instead.
+    """
 
     target: str
     decision: str

@@ -1,6 +1,7 @@
 """Retire a pipeline, and take that back."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import azure.durable_functions as df
@@ -8,20 +9,28 @@ import azure.durable_functions as df
 from function_app.api import delivery_models as d
 from function_app.api import models as m
 from function_app.api.actions import begin
+from function_app.api.giving_way import give_way, is_waiting
 from function_app.api.handlers import Located
 from function_app.api.known_pipelines import name_of
 from function_app.composition import Services
 from function_app.problems import RefusedError
 from shared.decisions.delivery import action_sentences as said
-from shared.messages import Action, ActionKind, Actor, Retirement
+from shared.messages import Action, ActionKind, Actor, Retirement, RunRequest
 
 
 async def retire_pipeline(
     name: str, body: m.RetireBody, actor: Actor, services: Services, client: df.DurableOrchestrationClient
 ) -> Located[d.ActionView]:
     """Mark the pipeline, so that nothing new is admitted, then empty its targets. A repetition finds the first one."""
-    action = await asyncio.to_thread(_action, name, body, actor, services)
-    return await begin(action, services, client)
+    action, under_way = await asyncio.to_thread(_action, name, body, actor, services)
+    busy = [request.run_id for request in under_way if not await is_waiting(request, client)]
+    if busy:
+        await asyncio.to_thread(services.ledger.actions.reinstate, action.pipeline)
+        raise RefusedError(409, "runs_under_way", said.runs_under_way(action.pipeline, busy))
+    waiting = tuple(request.run_id for request in under_way)
+    begun = await begin(replace(action, superseded=waiting), services, client)
+    await give_way(action, under_way, services, client)
+    return begun
 
 
 def reinstate_pipeline(name: str, body: m.HandBody, actor: Actor, services: Services) -> d.Reinstated:  # noqa: ARG001
@@ -38,16 +47,15 @@ def reinstate_pipeline(name: str, body: m.HandBody, actor: Actor, services: Serv
     return d.Reinstated(pipeline=pipeline, sentence=said.reinstated(retirement))
 
 
-def _action(name: str, body: m.RetireBody, actor: Actor, services: Services) -> Action:
+def _action(name: str, body: m.RetireBody, actor: Actor, services: Services) -> tuple[Action, list[RunRequest]]:
+    """The action, and the runs that are under way; none once it has begun."""
     pipeline, ledger = name_of(name, services), services.ledger
     wish = Retirement(pipeline=pipeline, by=actor, reason=body.reason, at=datetime.now(UTC))
     mark = ledger.actions.retire(wish)
-    under_way = [found.request.run_id for found in ledger.runs.unfinished(pipeline)]
-    if under_way and ledger.actions.action(mark.action_id) is None:
-        ledger.actions.reinstate(pipeline)
-        raise RefusedError(409, "runs_under_way", said.runs_under_way(pipeline, under_way))
+    has_begun = ledger.actions.action(mark.action_id) is not None
+    under_way = [] if has_begun else [found.request for found in ledger.runs.unfinished(pipeline)]
     targets = [state.target for state in ledger.targets.all() if state.pipeline == pipeline]
-    return Action(
+    action = Action(
         action_id=mark.action_id,
         kind=ActionKind.RETIRE,
         pipeline=pipeline,
@@ -56,3 +64,4 @@ def _action(name: str, body: m.RetireBody, actor: Actor, services: Services) -> 
         asked_at=mark.at,
         targets=tuple(targets),
     )
+    return action, under_way

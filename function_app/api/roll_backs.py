@@ -1,6 +1,7 @@
 """Roll a target back to an earlier release."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import azure.durable_functions as df
@@ -9,6 +10,7 @@ from activities.act_by_hand import image_of
 from function_app.api import delivery_models as d
 from function_app.api import models as m
 from function_app.api.actions import begin
+from function_app.api.giving_way import give_way, is_waiting
 from function_app.api.handlers import Located
 from function_app.api.known_pipelines import name_of
 from function_app.composition import Services
@@ -16,7 +18,7 @@ from function_app.problems import RefusedError
 from shared.clients.ledger.keys import digest
 from shared.decisions.delivery import action_sentences as said
 from shared.decisions.delivery.rolling_back import release_before, serving_run
-from shared.messages import Action, ActionKind, Actor, RunRecord, TargetState, delivery_of
+from shared.messages import Action, ActionKind, Actor, RunRecord, RunRequest, TargetState, delivery_of
 
 
 async def roll_back(
@@ -30,7 +32,14 @@ async def roll_back(
 ) -> Located[d.ActionView]:
     """Start the roll-back; the same request while it is under way finds it."""
     action = await asyncio.to_thread(_action, target, name, body, actor, services)
-    return await begin(action, services, client)
+    holders = await asyncio.to_thread(_delivering, action, services)
+    for run_id, request in holders.items():
+        if request is None or not await is_waiting(request, client):
+            raise RefusedError(409, "delivery_under_way", said.under_way(action.pipeline, run_id))
+    waits = [request for request in holders.values() if request is not None]
+    begun = await begin(replace(action, superseded=tuple(holders)), services, client)
+    await give_way(action, waits, services, client)
+    return begun
 
 
 def _action(target: str, name: str, body: m.RollBackBody, actor: Actor, services: Services) -> Action:
@@ -54,7 +63,6 @@ def _action(target: str, name: str, body: m.RollBackBody, actor: Actor, services
     known_run = ledger.runs.run(to)  # without its record it could not become the champion
     if known_run is None or image_of(to, pipeline, images=ledger.built_images, runs=ledger.runs) is None:
         raise RefusedError(404, "unknown_release", said.unknown_release(to, pipeline), field="to")
-    _refuse_while_delivering(pipeline, services)
     now = datetime.now(UTC)
     return Action(
         action_id=f"back-{pipeline}-{now:%Y%m%dt%H%M%S}-{digest(target, to, str(now.microsecond))[:6]}",
@@ -82,10 +90,15 @@ def _was_taken_back(record: RunRecord, services: Services) -> bool:
     return quarantine is not None and quarantine.active and quarantine.rolled_back
 
 
-def _refuse_while_delivering(pipeline: str, services: Services) -> None:
-    """A run that delivers may hold its turn for days, while it waits for an approval."""
+def _delivering(action: Action, services: Services) -> dict[str, RunRequest | None]:
+    """The run that has the pipeline's delivery, unless the action has begun: then it waits for its turn already."""
     ledger = services.ledger
-    for lease in ledger.computes.state(delivery_of(pipeline)).holders:
-        record = ledger.runs.run(lease.run_id)
-        if record is not None and record.outcome is None:
-            raise RefusedError(409, "delivery_under_way", said.under_way(pipeline, lease.run_id))
+    if ledger.actions.action(action.action_id) is not None:
+        return {}
+    holders = [lease.run_id for lease in ledger.computes.state(delivery_of(action.pipeline)).holders]
+    records = {run_id: ledger.runs.run(run_id) for run_id in holders}
+    return {
+        run_id: ledger.runs.request(run_id)
+        for run_id, record in records.items()
+        if record is not None and record.outcome is None
+    }

@@ -43,8 +43,8 @@ def decision_views(approvals: Iterable[Approval]) -> tuple[DecisionView, ...]:
     return tuple(
         DecisionView(
             target=each.target,
-            decision="approved" if each.approved else "rejected",
-            by=each.by or "nobody",
+            decision="approved" if each.approved else "superseded" if each.superseded_by else "rejected",
+            by=each.superseded_by or each.by or "nobody",
             reason=each.reason,
             at=each.at,
         )

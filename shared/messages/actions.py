@@ -66,7 +66,7 @@ class Action:
 
     ``target``, ``to`` and ``bad`` are those of a roll-back: the release of run ``to`` takes the place of ``bad``'s.
     ``targets``: where a retired pipeline serves nothing any more. ``health_seconds``: how long a release may take to
-    become healthy.
+    become healthy. ``superseded``: runs that waited for somebody's approval, and give way.
     """
 
     action_id: str
@@ -80,6 +80,7 @@ class Action:
     bad: str = ""
     targets: tuple[str, ...] = ()
     health_seconds: float = 60.0
+    superseded: tuple[str, ...] = ()
     schema: int = 1
 
 

@@ -33,7 +33,8 @@ class ComputeTicket:
     ``compute``: its name, or that of :func:`delivery_of`.
 
     ``asked_at``: when the run was asked for. ``data_at``: when its data were listed, by the hub's clock; of two runs of
-    one pipeline the later one has the newer data, whichever was asked for first.
+    one pipeline the later one has the newer data, whichever was asked for first. ``takes_over``: why a run that has the
+    delivery and only waits for somebody's approval gives way to this one; empty: it does not.
     """
 
     compute: str
@@ -43,6 +44,7 @@ class ComputeTicket:
     asked_at: datetime
     expected_seconds: float
     data_at: datetime | None = None
+    takes_over: str = ""
 
 
 class Turn(StrEnum):

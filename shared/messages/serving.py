@@ -250,6 +250,8 @@ class Approval:
     """A decision on a run's roll-out to a target; ``approved`` is None while nobody has decided.
 
     ``by``: who decided, in words that say how that is known; empty when nobody did in time. ``reason``: theirs.
+    ``superseded_by``: the run, or the action of an operator, that the roll-out gave way to while it waited; nobody
+    rejected it then.
     """
 
     run_id: str
@@ -258,6 +260,7 @@ class Approval:
     by: str = ""
     reason: str = ""
     at: datetime | None = None
+    superseded_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

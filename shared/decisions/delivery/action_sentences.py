@@ -7,10 +7,12 @@ from shared.values.texts import shortened
 
 def begun(action: Action) -> str:
     """What an action does."""
+    waits = f"; {' and '.join(action.superseded)}, which waited for approval, gives way" if action.superseded else ""
     if action.kind is ActionKind.RETIRE:
-        return f"pipeline {action.pipeline} is being retired: its targets are emptied, and its history stays"
+        return f"pipeline {action.pipeline} is being retired: its targets are emptied, and its history stays{waits}"
     return (
         f"target {action.target} is being brought back from the release of run {action.bad} to that of run {action.to}"
+        f"{waits}"
     )
 
 

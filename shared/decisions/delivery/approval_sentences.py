@@ -15,8 +15,18 @@ def decided(wish: Approval, now: Sequence[str], held: Sequence[str]) -> str:
     return f"run {wish.run_id} is {word} for {', '.join(now)}: its model {then}"
 
 
+def superseded_while_waiting(kept: Approval) -> str:
+    """A roll-out that gave way while it waited for somebody."""
+    return (
+        f"while it waited for approval it was superseded by {kept.superseded_by} ({kept.reason}); nobody rejected it,"
+        " and to have it after all, start a run with force"
+    )
+
+
 def decided_otherwise(kept: Approval) -> str:
     """Somebody decided the other way before."""
+    if kept.superseded_by:
+        return f"run {kept.run_id} is not rolled out to {kept.target}: {superseded_while_waiting(kept)}"
     word = "approved" if kept.approved else "rejected"
     when = f" at {utc_text(kept.at)}" if kept.at else ""
     why = f" ({kept.reason})" if kept.reason else ""

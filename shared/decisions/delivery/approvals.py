@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from shared.decisions.delivery.approval_sentences import superseded_while_waiting
 from shared.decisions.delivery.roll_out_ends import ended, seconds_since
 from shared.decisions.delivery.roll_out_events import Action, AnnounceWish, Decided, Failed, Look, ReadDecision
 from shared.messages import Approval, ApprovalRule, Otherwise, Rollout, RolloutPhase, RolloutState
 
-LOOK_AGAIN = timedelta(minutes=15)
-"""After which a decision is found whose hint was lost."""
+LOOK_AGAIN = timedelta(minutes=5)
+"""After which a decision is found without a hint: because that was lost, or because a newer run has decided."""
 UNREAD_SECONDS = 3600.0
 """How long the ledger may be away."""
 TOO_LATE = "nobody decided in time"
@@ -89,6 +90,8 @@ def _after(state: RolloutState, seconds: float) -> datetime:
 
 
 def _rejected(approval: Approval, rule: ApprovalRule) -> str:
+    if approval.superseded_by:
+        return superseded_while_waiting(approval)
     if not approval.by:
         return (
             f"nobody approved it within {rule.seconds / 3600:g} hours, so it was not rolled out; start a run with force"

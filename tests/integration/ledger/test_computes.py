@@ -29,7 +29,9 @@ def ask(ledger: Ledger, run_id: str, slots: int = 1, priority: int = 0) -> Compu
     ticket = a_ticket(run_id, priority=priority)
     while True:
         try:
-            return acquire_compute(ticket, slots=slots, queues=ledger.computes, runs=ledger.runs, now=START)
+            return acquire_compute(
+                ticket, slots=slots, queues=ledger.computes, runs=ledger.runs, approvals=ledger.approvals, now=START
+            )
         except TransientError:
             continue  # as the durable retry policy does
 

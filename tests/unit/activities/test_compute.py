@@ -1,7 +1,8 @@
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, TypeVar, cast
 
 import pytest
 from hypothesis import given
@@ -13,13 +14,22 @@ from shared.clients.ledger.computes import ComputeLedger
 from shared.clients.ledger.tables import Row, Table
 from shared.errors import TransientError
 from shared.messages import (
+    Approval,
+    ApprovalRule,
+    ComputeTicket,
     ComputeTurn,
+    DeliveryRule,
     Outcome,
     QueuePolicy,
+    QueueRule,
     RunRecord,
+    RunRequest,
+    TargetPlan,
     Turn,
+    delivery_of,
 )
 from tests.support.arrivals import a_run_record
+from tests.support.builders import a_plan, a_run_request, a_snapshot
 from tests.support.computes import COMPUTE, a_ticket
 from tests.support.examples import examples
 from tests.support.memory_tables import MemoryTable, memory_ledger
@@ -34,12 +44,16 @@ class Runs:
 
     ended: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    requests: dict[str, RunRequest] = field(default_factory=dict)
 
     def run(self, run_id: str) -> RunRecord | None:
         self.asked.append(run_id)
         if run_id.startswith("unknown"):
             return None
         return a_run_record(run_id=run_id, outcome=Outcome.FAILED if run_id in self.ended else None)
+
+    def request(self, run_id: str) -> RunRequest | None:
+        return self.requests.get(run_id)
 
 
 @pytest.fixture
@@ -52,6 +66,7 @@ def runs() -> Runs:
     return Runs()
 
 
+NOBODY = memory_ledger().approvals
 Acquire = Callable[..., ComputeTurn]
 
 
@@ -59,7 +74,9 @@ Acquire = Callable[..., ComputeTurn]
 def acquire(ledger: Ledger, runs: Runs) -> Acquire:
     def asking(run_id: str, *, policy: QueuePolicy = QueuePolicy.QUEUE, slots: int = 1) -> ComputeTurn:
         ticket = a_ticket(run_id, policy=policy)
-        return acquire_compute(ticket, slots=slots, queues=ledger.computes, runs=runs, now=START)
+        return acquire_compute(
+            ticket, slots=slots, queues=ledger.computes, runs=runs, approvals=ledger.approvals, now=START
+        )
 
     return asking
 
@@ -89,6 +106,77 @@ def test_a_run_that_gets_it_at_once_checks_no_other(acquire: Acquire, runs: Runs
     acquire("b", slots=2)
 
     assert runs.asked == ["a", "b"]
+
+
+PIPELINE = "breast-cancer"
+HOLDER = a_run_request(
+    run_id="holder",
+    snapshot=a_snapshot(taken_at=START),
+    plan=a_plan(
+        targets=(TargetPlan(name="vm-1", health_seconds=30), TargetPlan(name="vm-2", health_seconds=30)),
+        delivery=DeliveryRule(approval=ApprovalRule()),
+    ),
+)
+
+
+def for_delivery(run_id: str, **changes: Any) -> ComputeTicket:
+    ticket = ComputeTicket(
+        compute=delivery_of(PIPELINE),
+        run_id=run_id,
+        pipeline=PIPELINE,
+        rule=QueueRule(),
+        asked_at=START,
+        expected_seconds=60,
+        data_at=START + timedelta(hours=1),
+        takes_over="it is ready",
+    )
+    return replace(ticket, **changes)
+
+
+def decisions_after(holder: RunRequest, ticket: ComputeTicket, *decided: Approval) -> list[Approval]:
+    """What the ledger holds about the holder once somebody else asked for the delivery."""
+    ledger, runs = memory_ledger(), Runs(requests={holder.run_id: holder})
+    for each in decided:
+        ledger.approvals.decide(each)
+    for asked in (for_delivery(holder.run_id), ticket, ticket):
+        turn = acquire_compute(asked, slots=1, queues=ledger.computes, runs=runs, approvals=ledger.approvals, now=START)
+    assert turn.turn is Turn.WAITING, "who waits for approval has the delivery until its run has ended"
+    return [ledger.approvals.of(holder.run_id, target.name) for target in holder.plan.targets]
+
+
+def test_a_run_that_waits_for_approval_gives_way_to_a_newer_one_that_is_ready() -> None:
+    decisions = decisions_after(HOLDER, for_delivery("newer"))
+
+    assert [each.approved for each in decisions] == [False, False]
+    assert {(each.superseded_by, each.by, each.reason) for each in decisions} == {("newer", "", "it is ready")}
+
+
+def test_what_somebody_approved_is_rolled_out_and_only_what_waits_gives_way() -> None:
+    yes = Approval(run_id="holder", target="vm-1", approved=True, by="ada", at=START)
+
+    first, second = decisions_after(HOLDER, for_delivery("newer"), yes)
+
+    assert first == yes
+    assert second.superseded_by == "newer"
+
+
+@pytest.mark.parametrize(
+    ("holder", "ticket"),
+    [
+        (HOLDER, for_delivery("not ready", takes_over="")),
+        (HOLDER, for_delivery("older", data_at=START - timedelta(hours=1))),
+        (replace(HOLDER, plan=replace(HOLDER.plan, delivery=DeliveryRule())), for_delivery("newer")),
+    ],
+    ids=["one that would not be promoted", "one with older data", "a holder that waits for nobody"],
+)
+def test_nobody_else_gives_way(holder: RunRequest, ticket: ComputeTicket) -> None:
+    assert [each.approved for each in decisions_after(holder, ticket)] == [None, None]
+
+
+def test_an_operator_takes_over_whatever_the_data() -> None:
+    decisions = decisions_after(HOLDER, for_delivery("back-1", data_at=None, takes_over="ada rolls vm-1 back"))
+
+    assert {each.superseded_by for each in decisions} == {"back-1"}
 
 
 def test_a_dead_holder_makes_room_for_the_first_that_asks(acquire: Acquire, runs: Runs) -> None:
@@ -179,7 +267,9 @@ class Site:
     def ask(self, run_id: str) -> Turn:
         ticket = a_ticket(run_id)
         return tried(
-            lambda: acquire_compute(ticket, slots=self.slots, queues=self.queues, runs=self.runs, now=START)
+            lambda: acquire_compute(
+                ticket, slots=self.slots, queues=self.queues, runs=self.runs, approvals=NOBODY, now=START
+            )
         ).turn
 
     def play(self, what: str, run_id: str) -> None:

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+from shared.decisions.delivery.superseding import NEWER_AND_READY
 from shared.errors import Code
 from shared.messages import (
     DELIVERY_SCHEMA,
     PLANNED_ROLLOUT,
     Approval,
     ApprovalRule,
+    ComputeTicket,
     ComputeWait,
     DeliveryRule,
     FailureKind,
@@ -22,11 +24,12 @@ from shared.messages import (
     TargetGoal,
     TargetPlan,
     TargetResult,
+    is_delivery,
 )
 from shared.values.wire import from_wire, to_wire
-from tests.support.builders import a_plan, a_workload
+from tests.support.builders import a_plan, a_snapshot, a_trained_model, a_workload
 from tests.support.retraining import fair_story
-from tests.support.workflow import Played, refusal
+from tests.support.workflow import Played, refusal, value
 
 TARGETS = tuple(TargetPlan(name=name, health_seconds=30) for name in ("a", "b", "c"))
 RULE = DeliveryRule(
@@ -105,6 +108,22 @@ def test_a_model_that_is_rejected_everywhere_is_not_promoted_and_nothing_failed(
     result = to_wire(TargetResult(target="a", deployed=False, reason="ada rejected it", approval=NO, touched=False))
     _, record = delivered(RULE, roll_out=result)
     assert (record.outcome, record.failure_kind, record.job_failed) == (Outcome.NOT_PROMOTED, None, False)
+
+
+def delivery_ticket(run: Played) -> ComputeTicket:
+    tickets = [from_wire(ComputeWait, command["input"]).ticket for command in run.commands["await_compute"]]
+    (ticket,) = [each for each in tickets if is_delivery(each.compute)]
+    return ticket
+
+
+def test_only_a_run_that_would_be_promoted_has_one_that_waits_for_approval_give_way() -> None:
+    good, record = delivered(RULE)
+    bad, worse = delivered(RULE, collect_training=value(a_trained_model(metrics={"accuracy": 0.1})))
+
+    assert (record.outcome, worse.outcome) == (Outcome.PROMOTED, Outcome.NOT_PROMOTED)
+    assert delivery_ticket(good).takes_over == NEWER_AND_READY
+    assert delivery_ticket(bad).takes_over == ""
+    assert delivery_ticket(good).data_at == a_snapshot().taken_at
 
 
 def test_a_model_that_serves_gets_a_passport_and_the_run_ends_well_without_one() -> None:

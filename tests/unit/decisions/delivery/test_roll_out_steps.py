@@ -289,6 +289,14 @@ def test_somebody_who_rejects_keeps_the_target_as_it_is() -> None:
     assert weights(story) == []
 
 
+def test_a_roll_out_that_is_superseded_while_it_waits_touches_nothing_and_was_rejected_by_nobody() -> None:
+    superseded = replace(UNDECIDED, approved=False, superseded_by="run-2", reason="it is ready", at=START)
+    result = rolled_out(a_rollout(approval=RULE), a_target(), decisions=[UNDECIDED, superseded]).result
+    assert (result.deployed, result.touched, result.failure_kind) == (False, False, None)
+    assert result.approval == superseded
+    assert "run-2 (it is ready); nobody rejected it" in result.reason
+
+
 @pytest.mark.parametrize("otherwise", Otherwise)
 def test_when_nobody_decides_the_default_answer_counts(otherwise: Otherwise) -> None:
     target = a_target()

@@ -243,7 +243,9 @@ def _turn(engine: Engine, run: RunRequest) -> Turn:
         expected_seconds=60,
     )
     ledger = engine.world.ledger
-    return acquire_compute(ticket, slots=1, queues=ledger.computes, runs=ledger.runs, now=engine.world.now).turn
+    return acquire_compute(
+        ticket, slots=1, queues=ledger.computes, runs=ledger.runs, approvals=ledger.approvals, now=engine.world.now
+    ).turn
 
 
 class Story:

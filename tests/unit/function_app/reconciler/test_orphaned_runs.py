@@ -272,8 +272,14 @@ def test_a_dead_run_holds_its_compute_until_it_is_wound_up(world: WatchedWorld) 
 
     from activities.acquire_compute import acquire_compute
 
+    ledger = world.ledger
     turn = acquire_compute(
-        _ticket(waiting), slots=1, queues=world.ledger.computes, runs=world.ledger.runs, now=world.now
+        _ticket(waiting),
+        slots=1,
+        queues=ledger.computes,
+        runs=ledger.runs,
+        approvals=ledger.approvals,
+        now=world.now,
     )
     assert turn.turn is Turn.GRANTED
 
