@@ -129,7 +129,8 @@ def release_compute(ref: m.ComputeRef, s: Services) -> m.Done:
 def submit_training(order: m.TrainingOrder, s: Services) -> m.TrainingStatus:
     from activities.submit_training import submit_training as body
 
-    return body(order, driver=s.driver, code=s.run_code, images=s.dependency_images, runs=s.ledger.runs)
+    images, trusted = s.dependency_images, s.trusted
+    return body(order, driver=s.driver, code=s.run_code, images=images, trusted=trusted, runs=s.ledger.runs)
 
 
 @_body_of(c.CHECK_TRAINING)

@@ -39,8 +39,8 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
         if not poll.submitted:
             report(context, Stage.TRAINING, phase="submitting", compute=poll.order.compute)
             submit = START_TRAINING if poll.schema >= FAIR_COMPARISON_SCHEMA else SUBMIT_TRAINING
-            yield from submit.call(context, poll.order)
-            poll = replace(poll, submitted=True)
+            begun = yield from submit.call(context, poll.order)
+            poll = replace(poll, submitted=True, unmeasured=begun.unmeasured)
         outcome = yield from _rounds(context, poll, ref)
     except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
         kind, reason = failure_of(error)
@@ -110,7 +110,14 @@ def _failed(poll: TrainingPoll, reason: str, kind: FailureKind | None) -> Traini
 def _end(poll: TrainingPoll, phase: TrainingPhase, reason: str, kind: FailureKind | None) -> TrainingEnd:
     # A status recorded before there was a failure kind only says that the job failed; that counted against it.
     job_failed = phase is TrainingPhase.FAILED and (kind is None or kind.counts)
-    return TrainingEnd(phase=phase, reason=reason, rounds=poll.rounds, job_failed=job_failed, failure_kind=kind)
+    return TrainingEnd(
+        phase=phase,
+        reason=reason,
+        rounds=poll.rounds,
+        job_failed=job_failed,
+        failure_kind=kind,
+        unmeasured=poll.unmeasured,
+    )
 
 
 def _report(context: df.DurableOrchestrationContext, poll: TrainingPoll, status: TrainingStatus) -> None:

@@ -77,6 +77,7 @@ class Run:
         self.trained: TrainedModel | None = None
         self.rival: str | None = None
         self.rival_then: Champion | None = None
+        self.unmeasured = NOTHING_SAID
         self.compared: ChampionMeasurement | None = None
         self.delivers = False
         self.unkept = ""
@@ -190,7 +191,7 @@ class Run:
             outcome = Outcome.CANCELLED if end.phase is TrainingPhase.CANCELLED else Outcome.FAILED
             reason = f"training: {end.reason or 'it was cancelled in Azure ML'}"
             raise RunEndedError(outcome, reason, end.failure_kind)
-        self.rival = order.champion
+        self.rival, self.unmeasured = order.champion, end.unmeasured or NOTHING_SAID
         if not self.is_checked:
             yield from self.collect()
 
@@ -201,7 +202,7 @@ class Run:
         self.trained = yield from COLLECT_TRAINING.call(self.context, ref)
         self.compared = self.trained.compared
         if self.compared is None and self.rival:
-            self.compared = ChampionMeasurement(run_id=self.rival, trouble=NOTHING_SAID)
+            self.compared = ChampionMeasurement(run_id=self.rival, trouble=self.unmeasured)
         metrics, self.unkept = bounded_metrics(self.trained.metrics, request.plan.rule.metric)
         left_out = self.record.left_out + self.trained.left_out
         self.record = replace(self.record, metrics=metrics, left_out=left_out, receipt=self.trained.receipt)

@@ -55,13 +55,15 @@ class TrainingRef:
 class TrainingStatus:
     """A driver's status of a training. ``detail`` is the driver's own word for the phase, or the reason of a failure.
 
-    ``failure_kind``: None for phases other than failed, and from older apps.
+    ``failure_kind``: None for phases other than failed, and from older apps. ``unmeasured``: of a training that was
+    just submitted, why it does not measure the champion's model; empty when it does, or when there is none.
     """
 
     phase: TrainingPhase
     detail: str = ""
     queue_position: int | None = None
     failure_kind: FailureKind | None = None
+    unmeasured: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,7 @@ class TrainingPoll:
     rounds: int = 0
     cancelling: str = ""
     cancel_asked_at: datetime | None = None
+    unmeasured: str = ""
     schema: int = 1
 
 
@@ -89,7 +92,7 @@ class TrainingEnd:
     """The end of ``await_training``: completed, failed or cancelled, after how many polls, and why.
 
     ``failure_kind``: None for phases other than failed, and from older apps. ``job_failed``: whether the failure counts
-    against data, code or parameters.
+    against data, code or parameters. ``unmeasured``: why it did not measure the champion's model; empty: it did.
     """
 
     phase: TrainingPhase
@@ -97,6 +100,7 @@ class TrainingEnd:
     rounds: int = 0
     job_failed: bool = False
     failure_kind: FailureKind | None = None
+    unmeasured: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from activities.submit_training import submit_training
 from shared.clients.container_registry import SMALL_BLOB, ContainerRegistryClient
 from shared.clients.image_trust import BASE_DIGEST, BASE_NAME, ImageTrust
 from shared.errors import Code, PermanentError
+from shared.messages import BuiltImage, TrainingStatus
 from shared.oci.images import describe
 from shared.oci.references import ImageName
 from shared.oci.referrers import Artifact, attach
@@ -164,7 +165,12 @@ def test_a_dependency_image_with_a_slipped_in_sitecustomize_trains_and_serves_no
 
     def train() -> object:
         return submit_training(
-            world.order(), driver=driver, code=world.code, images=world.images, runs=memory_ledger().runs
+            world.order(),
+            driver=driver,
+            code=world.code,
+            images=world.images,
+            trusted=world.trust.require,
+            runs=memory_ledger().runs,
         )
 
     for attempt in (world.build, train):
@@ -181,9 +187,49 @@ def test_a_pinned_dependency_image_that_lost_its_signature_trains_nothing(world:
     world.forget_attachments(world.code.name.repository, world.dependency.digest)
 
     with pytest.raises(PermanentError) as caught:
-        submit_training(world.order(), driver=driver, code=world.code, images=world.images, runs=memory_ledger().runs)
+        submit_training(
+            world.order(),
+            driver=driver,
+            code=world.code,
+            images=world.images,
+            trusted=world.trust.require,
+            runs=memory_ledger().runs,
+        )
     assert caught.value.code is Code.SIGNATURE_REFUSED
     assert driver.jobs == {}
+
+
+def submitted_beside(world: World, champion: BuiltImage, driver: MemoryDriver) -> TrainingStatus:
+    order = replace(world.order(), champion="champion-1", champion_image=champion.reference)
+    return submit_training(
+        order,
+        driver=driver,
+        code=world.code,
+        images=world.images,
+        trusted=world.trust.require,
+        runs=memory_ledger().runs,
+    )
+
+
+def test_a_champion_that_was_signed_is_measured_in_its_own_image(world: World) -> None:
+    champion, driver = world.build("champion-1"), MemoryDriver()
+
+    status = submitted_beside(world, champion, driver)
+
+    assert status.unmeasured == ""
+    ordered = json.loads(driver.jobs["run-1"].order)["champion"]
+    assert ordered == {"run_id": "champion-1", "image": champion.reference}
+
+
+def test_a_champion_whose_signature_is_gone_runs_nowhere_and_the_training_goes_without_it(world: World) -> None:
+    champion, driver = world.build("champion-1"), MemoryDriver()
+    world.forget_attachments(champion.repository, champion.digest)
+
+    status = submitted_beside(world, champion, driver)
+
+    assert champion.digest in status.unmeasured
+    assert "sign-image" in status.unmeasured
+    assert json.loads(driver.jobs["run-1"].order)["champion"] is None
 
 
 def test_a_signed_model_on_an_unsigned_dependency_image_is_refused(world: World) -> None:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 
 from activities.submit_training import GRACE_SECONDS, submit_training
 from shared.clients.ledger import Ledger
-from shared.errors import Code, PermanentError
+from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Actor, ActorKind, Cancellation, TrainingOrder, TrainingPhase, TrainingStatus
 from shared.pipelines import Pipelines
 from shared.training_code.job_folders import JobFolders
@@ -47,11 +48,43 @@ def registry(tmp_path: Path) -> InMemoryRegistry:
 
 
 def submit(
-    order: TrainingOrder, driver: MemoryDriver, registry: InMemoryRegistry, ledger: Ledger | None = None
+    order: TrainingOrder,
+    driver: MemoryDriver,
+    registry: InMemoryRegistry,
+    ledger: Ledger | None = None,
+    trusted: Callable[[str], None] = lambda image: None,
 ) -> TrainingStatus:
     code = RunCode(kept=KEPT, deployed=JobFolders(ROOT), pipelines=Pipelines(ROOT / "nowhere"))
     runs = (ledger or memory_ledger()).runs
-    return submit_training(order, driver=driver, code=code, images=pinned_images(registry), runs=runs)
+    return submit_training(order, driver=driver, code=code, images=pinned_images(registry), trusted=trusted, runs=runs)
+
+
+def test_a_champion_whose_image_is_refused_is_not_measured_and_the_reason_is_handed_on(
+    registry: InMemoryRegistry,
+) -> None:
+    driver, beside = MemoryDriver(), replace(ORDER, champion="champion-1", champion_image=CHAMPION)
+
+    def refuse(image: str) -> None:
+        raise PermanentError(f"{image} is not used", code=Code.SIGNATURE_REFUSED)
+
+    status = submit(beside, driver, registry, trusted=refuse)
+
+    assert status.unmeasured == f"{CHAMPION} is not used"
+    assert json.loads(driver.jobs[ORDER.run_id].order)["champion"] is None
+    assert submit(ORDER, MemoryDriver(), registry, trusted=refuse).unmeasured == "", "nobody's image is asked for"
+
+
+def test_what_says_nothing_about_a_signature_is_no_reason_to_go_without_the_champion(
+    registry: InMemoryRegistry,
+) -> None:
+    driver, beside = MemoryDriver(), replace(ORDER, champion="champion-1", champion_image=CHAMPION)
+
+    def away(image: str) -> None:
+        raise TransientError("the registry is away")
+
+    with pytest.raises(TransientError):
+        submit(beside, driver, registry, trusted=away)
+    assert driver.jobs == {}
 
 
 def test_the_order_carries_references_commands_and_parameters(registry: InMemoryRegistry) -> None:

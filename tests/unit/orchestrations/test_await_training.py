@@ -35,6 +35,14 @@ def test_submits_once_and_polls_to_the_end() -> None:
     ]
 
 
+def test_why_the_champion_is_not_measured_is_known_when_the_training_ends() -> None:
+    begun = value(TrainingStatus(phase=TrainingPhase.QUEUED, unmeasured="nobody signed it"))
+    first = play(await_training, a_training_poll(), answers={"submit_training": begun, "check_training": RUNNING})
+    second = play(await_training, first.context.continued_with, answers={"check_training": COMPLETED})
+
+    assert from_wire(TrainingEnd, second.output).unmeasured == "nobody signed it"
+
+
 def test_continues_as_new_after_twenty_rounds_and_does_not_submit_again() -> None:
     first = play(await_training, a_training_poll(), answers={"submit_training": QUEUED, "check_training": RUNNING})
 

@@ -85,6 +85,17 @@ def test_a_comparison_with_another_model_is_not_kept() -> None:
     assert (record.champion_run_id, record.comparison) == ("quicker", None)
 
 
+def test_a_champion_that_was_not_measured_for_its_signature_says_so_in_the_runs_reason() -> None:
+    completed = TrainingEnd(phase=TrainingPhase.COMPLETED, rounds=3, unmeasured="the image has no signature")
+
+    _, record = sealed(
+        await_training=to_wire(completed), collect_training=value(a_trained_model(compared=None, receipt=RECEIPT))
+    )
+
+    assert (record.outcome, record.comparable) == (Outcome.NOT_PROMOTED, False)
+    assert "the image has no signature" in record.reason
+
+
 def test_a_failed_training_left_a_receipt_too() -> None:
     run, record = sealed(await_training=to_wire(FAILED))
 
