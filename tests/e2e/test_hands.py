@@ -1,6 +1,7 @@
-"""An operator's hands on the running stack: cancel, resume, roll back, retire; each is seen outside and leaves nothing.
+"""An operator's hands on the running stack: approve, reject, cancel, resume, roll back, retire, reinstate.
 
-One pipeline rolls out at once, one by a canary that takes longer than the test waits.
+Each is seen outside and leaves nothing. What the runbooks of ``docs/delivery.md`` say is typed as it is printed there.
+One pipeline rolls out at once, one once it is approved, by a canary that takes longer than the test waits.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from local_stack.supervisor import Stack
 from tests.support import leftovers
 from tests.support.azure_ml_view import trainings
 from tests.support.changed_app import ChangedApp
+from tests.support.operator import Operator
+from tests.support.runbooks import as_printed
 
 CONTAINER = "hands"
 PLAIN, CANARY = "hands-plain", "hands-canary"
@@ -31,7 +34,7 @@ def client(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     # The same data and another parameter make as good a model: it is promoted.
     judge = {"margin": -0.5}
     app.add_pipeline(PLAIN, data={"container": CONTAINER}, train=train, judge=judge)
-    slow = {"strategy": {"steps": [50], "soak_seconds": 3600}}
+    slow = {"strategy": {"steps": [50], "soak_seconds": 3600}, "approval": {"hours": 1}}
     app.add_pipeline(CANARY, data={"container": CONTAINER}, train=train, judge=judge, deliver=slow)
     app.prepare_serving(stack, PLAIN, CANARY)
     for name, content in {DATA.holdout_name: DATA.holdout, **DATA.first}.items():
@@ -41,11 +44,21 @@ def client(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
 
 
 @pytest.fixture(scope="module")
-def first(client: AppClient) -> dict[str, str]:
+def typed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """An operator of this stack."""
+    return Operator(stack, tmp_path_factory.mktemp("operator"))
+
+
+@pytest.fixture(scope="module")
+def first(client: AppClient, typed: Operator) -> dict[str, str]:
     """The run that serves first, by pipeline."""
     begun = {name: start(client, name) for name in (PLAIN, CANARY)}
-    for run_id in begun.values():
-        ended(client, run_id, "promoted")
+    reach(client, begun[CANARY], lambda run: run["stage"] == "rolling_out")
+    assert begun[CANARY] in {run["run_id"] for run in typed(*as_printed("runs"))["runs"]}
+    approved = typed(*as_printed("approve", RUN=begun[CANARY]), "--yes")
+    assert approved["outcome"] == "promoted"
+    assert [each["reason"] for each in approved["decisions"]] == ["the metrics hold"]
+    ended(client, begun[PLAIN], "promoted")
     return begun
 
 
@@ -68,6 +81,9 @@ def test_a_run_that_trains_is_cancelled_and_its_training_is_gone(
 @pytest.mark.timeout(3000)
 def test_a_canary_is_cancelled_and_the_traffic_is_back(client: AppClient, stack: Stack, first: dict[str, str]) -> None:
     run_id = start(client, CANARY, inverse_regularisation=0.31)
+    reach(client, run_id, lambda run: run["stage"] == "rolling_out")
+    approved = client.post(f"/api/runs/{run_id}/approve")
+    assert approved.status_code == 200, approved.text
     reach(client, run_id, lambda _: serving(client, CANARY).get(run_id, 0) > 0)
 
     cancel(client, run_id)
@@ -81,8 +97,21 @@ def test_a_canary_is_cancelled_and_the_traffic_is_back(client: AppClient, stack:
 
 
 @pytest.mark.timeout(3000)
+def test_a_model_that_is_rejected_never_gets_to_its_target(
+    client: AppClient, typed: Operator, first: dict[str, str]
+) -> None:
+    run_id = start(client, CANARY, inverse_regularisation=0.33)
+    reach(client, run_id, lambda run: run["stage"] == "rolling_out")
+
+    rejected = typed(*as_printed("reject", RUN=run_id), "--yes")
+
+    assert (rejected["run_id"], rejected["outcome"]) == (run_id, "not_promoted")
+    assert serving(client, CANARY) == {first[CANARY]: 100}
+
+
+@pytest.mark.timeout(3000)
 def test_a_run_that_met_no_registry_is_resumed_and_trains_no_second_time(
-    client: AppClient, stack: Stack, first: dict[str, str]
+    client: AppClient, stack: Stack, typed: Operator, first: dict[str, str]
 ) -> None:
     run_id = start(client, PLAIN, inverse_regularisation=0.32, pause_seconds=5.0)
     reach(client, run_id, lambda run: run["stage"] == "training" and bool(leftovers.processes(run_id)))
@@ -94,9 +123,8 @@ def test_a_run_that_met_no_registry_is_resumed_and_trains_no_second_time(
     finally:
         stack.start_service("container_registry")
 
-    answer = client.post(f"/api/runs/{run_id}/resume", {"reason": "the registry is back"})
-    assert answer.status_code == 202, answer.text
-    resumed = ended(client, answer.json()["run_id"], "promoted")
+    resumed = typed(*as_printed("resume", RUN=run_id), "--yes")
+    assert resumed["outcome"] == "promoted"
 
     assert resumed["continues"] == run_id
     assert resumed["run_id"] not in trainings(stack.endpoints)
@@ -108,16 +136,15 @@ def test_a_run_that_met_no_registry_is_resumed_and_trains_no_second_time(
 
 @pytest.mark.timeout(3000)
 def test_a_target_is_rolled_back_and_then_the_pipeline_is_retired(
-    client: AppClient, stack: Stack, first: dict[str, str]
+    client: AppClient, stack: Stack, typed: Operator, first: dict[str, str]
 ) -> None:
     bad = client.get(f"/api/pipelines/{PLAIN}").json()["champion"]["run_id"]
     assert bad != first[PLAIN]
 
-    answer = client.post(
-        f"/api/targets/hub-vm/pipelines/{PLAIN}/roll-back", {"to": first[PLAIN], "reason": "false alarms"}
-    )
-    assert answer.status_code == 202, answer.text
-    assert over(client, answer)["state"] == "done"
+    (target,) = [each["target"] for each in typed(*as_printed("targets"))["targets"] if each["pipeline"] == PLAIN]
+
+    back = typed(*as_printed("roll-back", PIPELINE=PLAIN, TARGET=target), "--yes")
+    assert (back["state"], back["to"]) == ("done", first[PLAIN])
 
     assert serving(client, PLAIN) == {first[PLAIN]: 100, bad: 0}
     assert client.get(f"/api/pipelines/{PLAIN}").json()["champion"]["run_id"] == first[PLAIN]
@@ -127,14 +154,18 @@ def test_a_target_is_rolled_back_and_then_the_pipeline_is_retired(
     refused = client.post(f"/api/pipelines/{PLAIN}/runs", same)
     assert refused.status_code in {200, 409}, "what was taken back does not come back by itself"
 
-    answer = client.post(f"/api/pipelines/{PLAIN}/retire", {"reason": "the test is over"})
-    assert answer.status_code == 202, answer.text
-    action = over(client, answer)
+    assert typed(*as_printed("release", PIPELINE=PLAIN), "--yes")["sentence"]
+
+    action = typed(*as_printed("retire", PIPELINE=PLAIN), "--yes")
     assert (action["state"], action["left"]) == ("done", [])
     assert serving(client, PLAIN) == {}
     assert not leftovers.containers(stack.state, PLAIN)
     assert client.post(f"/api/pipelines/{PLAIN}/runs", {"force": True}).status_code == 409
     assert client.get("/api/runs", pipeline=PLAIN).json()["runs"], "its history stays"
+    run = typed(*as_printed("run", RUN=first[PLAIN]))
+    assert (run["outcome"], bool(run["metrics"])) == ("promoted", True)
+    assert typed(*as_printed("reinstate", PIPELINE=PLAIN), "--yes")["pipeline"] == PLAIN
+    assert client.post(f"/api/pipelines/{PLAIN}/reinstate").json()["type"] == "urn:edgetrain:not_retired"
 
 
 def start(app: AppClient, pipeline: str, **parameters: float) -> str:
@@ -161,15 +192,6 @@ def reach(app: AppClient, run_id: str, there: Any) -> None:
         if there(run):
             return
         assert run.get("outcome") is None, f"{run_id} ended before: {run['outcome']}: {run['reason']}"
-
-
-def over(app: AppClient, begun: requests.Response) -> dict[str, Any]:
-    """The action once it has ended."""
-    for _ in deadline(600, "the end of an action"):
-        action: dict[str, Any] = app.get(begun.headers["Location"]).json()
-        if action["state"] != "running":
-            return action
-    raise AssertionError("unreachable")
 
 
 def target_of(app: AppClient, pipeline: str) -> dict[str, Any]:

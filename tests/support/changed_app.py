@@ -20,6 +20,7 @@ from local_stack.processes.client import REPOSITORY
 from local_stack.stack_hub.site_policy import write_policy
 from local_stack.supervisor import Stack
 from local_stack.supervisor.app_settings import app_settings
+from tests.support.runbooks import as_printed
 
 ROOT_SETTING = "EDGETRAIN_APP_ROOT"
 
@@ -97,8 +98,8 @@ class ChangedApp:
     def prepare_serving(self, stack: Stack, *pipelines: str) -> None:
         """Make the VM's serving slots of these pipelines, as an operator would."""
         environment = {**os.environ, **app_settings(stack.endpoints), ROOT_SETTING: str(self.root)}
-        names = [word for name in pipelines for word in ("--pipeline", name)]
-        tool = [sys.executable, "-m", "cli", "prepare-vm", "--only", "serving", *names]
+        more = [word for name in pipelines[1:] for word in ("--pipeline", name)]
+        tool = [sys.executable, "-m", "cli", *as_printed("prepare-vm", PIPELINE=pipelines[0]), *more]
         done = subprocess.run(
             tool, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=600
         )
