@@ -34,7 +34,8 @@ class Service:
     prepare: Callable[[], None] = lambda: None
     """Writes what the service reads at its start."""
     depends_on: frozenset[str] = field(default_factory=frozenset)
-    start_within: float = 60.0
+    start_within: float = 180.0
+    """Seconds; of a machine with much else to do."""
     grace: float = 5.0
     """Seconds between being asked to end and being made to."""
 
