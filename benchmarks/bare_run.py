@@ -14,21 +14,19 @@ from datetime import UTC, datetime
 
 from function_app import activity_wiring
 from function_app.composition import Services
+from orchestrations.run_messages import judgement_on, lineage_of, rollout_to, training_order
 from shared.decisions.delivery import plans
-from shared.decisions.promotion.judgement import Challenger, judge
 from shared.messages import (
     AdmissionRequest,
     ApplyPlan,
     BuildImage,
     Cause,
     ChampionQuery,
-    Lineage,
     ObserveTarget,
     Outcome,
     RegisterModel,
     Rollout,
     RunRequest,
-    TrainingOrder,
     TrainingPhase,
     TrainingRef,
     first_record,
@@ -58,69 +56,47 @@ def main() -> None:
 
 
 def _run(run: RunRequest, services: Services) -> None:
-    rival = activity_wiring.read_champion(ChampionQuery(pipeline=run.pipeline), services).run_id
-    order = TrainingOrder(
-        run_id=run.run_id,
-        pipeline=run.pipeline,
-        compute=run.plan.compute,
-        snapshot=run.snapshot,
-        parameters=run.parameters,
-        fingerprint=run.fingerprint,
-        job=run.plan.job,
-        running_seconds=run.plan.limits.running_seconds,
-        champion=rival,
-        evaluator=run.evaluator,
-        judged_metric=run.plan.rule.metric,
-        leave_out_faulty=run.plan.leave_out_faulty,
-    )
-    training = TrainingRef(run_id=run.run_id, pipeline=run.pipeline, metrics=(run.plan.rule.metric,))
+    query, record = ChampionQuery(pipeline=run.pipeline), first_record(run, reason="")
+    order = training_order(run, activity_wiring.read_champion(query, services))
     activity_wiring.submit_training(order, services)
+    training = TrainingRef(
+        run_id=run.run_id, pipeline=run.pipeline, metrics=(run.plan.rule.metric,), compute=run.plan.compute
+    )
     while not (status := activity_wiring.check_training(training, services)).phase.terminal:
         time.sleep(POLL_SECONDS)
     assert status.phase is TrainingPhase.COMPLETED, status.detail
     trained = activity_wiring.collect_training(training, services)
     # The same work as the run's: its training measures the champion's model too.
-    assert (trained.compared is None) == (rival is None), trained.compared
+    assert (trained.compared is None) == (order.champion is None), trained.compared
     assert trained.compared is None or not trained.compared.trouble, trained.compared.trouble
-    champion = activity_wiring.read_champion(ChampionQuery(pipeline=run.pipeline), services)
-    challenger = Challenger(
-        run_id=run.run_id,
-        metrics=trained.metrics,
-        holdout=run.snapshot.holdout,
-        evaluator=run.evaluator,
-        compared=trained.compared,
-    )
-    judgement = judge(run.plan.rule, challenger, champion)
+    record = replace(record, metrics=trained.metrics)
+    champion = activity_wiring.read_champion(query, services)
+    judgement = judgement_on(run, record, trained.compared, champion)
     assert judgement.promoted, judgement.reason
-    lineage = Lineage(
-        run_id=run.run_id,
-        pipeline=run.pipeline,
-        fingerprint=run.fingerprint,
-        snapshot_digest=run.snapshot.digest,
-        blobs=run.snapshot.blobs,
-        metrics=trained.metrics,
-    )
+    lineage, path = lineage_of(run, record), trained.model_path
     created = trained.ended_at or run.requested_at
-    target = run.plan.targets[0].name
-    registered = activity_wiring.register_model(RegisterModel(lineage=lineage, model_path=trained.model_path), services)
-    image = activity_wiring.build_image(
-        BuildImage(lineage=lineage, model_path=trained.model_path, created_at=created), services
-    )
-    _roll_out(Rollout(run_id=run.run_id, pipeline=run.pipeline, target=target, image=image.reference), services)
+    register = RegisterModel(lineage=lineage, model_path=path, name=run.plan.model)
+    registered = activity_wiring.register_model(register, services)
+    build = BuildImage(lineage=lineage, model_path=path, created_at=created, job=run.plan.job)
+    image = activity_wiring.build_image(build, services)
     record = replace(
-        first_record(run, reason=judgement.reason),
-        outcome=Outcome.PROMOTED,
-        ended_at=datetime.now(UTC),
-        metrics=trained.metrics,
+        record,
+        reason=judgement.reason,
+        champion_run_id=champion.run_id,
         model=registered.name,
         version=registered.version,
         image=image.reference,
     )
-    activity_wiring.record_run(record, services)
+    for target in run.plan.targets:
+        _roll_out(rollout_to(target, run, record), services)
+    activity_wiring.record_run(replace(record, outcome=Outcome.PROMOTED, ended_at=datetime.now(UTC)), services)
 
 
 def _roll_out(rollout: Rollout, services: Services) -> None:
-    """The plans of a roll-out without steps, each seen to be fulfilled; looked at as often as it can be."""
+    """The plans of a roll-out without steps, each seen to be fulfilled; looked at as often as it can be.
+
+    The new model is watched as long as in a run before it counts as served.
+    """
     query = ObserveTarget(target=rollout.target, pipeline=rollout.pipeline)
     found = activity_wiring.observe_target(query, services)
     before = plans.found(found, run_id=rollout.run_id, champion=None)
@@ -131,6 +107,7 @@ def _roll_out(rollout: Rollout, services: Services) -> None:
             seen = activity_wiring.observe_target(query, services)
             if plans.runs(seen, plan) and plans.is_healthy(seen, rollout.run_id):
                 break
+    time.sleep(rollout.strategy.watch_seconds)
 
 
 if __name__ == "__main__":
