@@ -1,72 +1,27 @@
-"""Roll back and retire, from the request to what the target serves and the ledger says."""
+"""Roll back, from the request to what the target serves and the ledger says."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from activities.admission_evaluation import AdmissionEvaluator
 from function_app.api import delivery_models as d
 from function_app.problems import RefusedError
 from shared.decisions.admission.repeats import Refusal, decide_attempt
-from shared.decisions.training.compute_queue import ask
 from shared.errors import Code, PermanentError
 from shared.messages import (
-    ActionEnd,
-    AdmissionRequest,
-    Approval,
-    ApprovalRule,
-    Cause,
-    ComputeTicket,
-    ComputeWait,
-    DeliveryRule,
-    Outcome,
-    QueueRule,
-    RolloutPhase,
-    Stage,
-    TargetPlan,
     Verdict,
     delivery_of,
 )
-from shared.orchestration_ids import roll_out_id
-from shared.values.wire import from_wire, to_wire
 from tests.support.api import a_request, answer_of
-from tests.support.builders import a_plan
-from tests.support.durable_client import Instance, MemoryClient, RuntimeStatus
-from tests.support.hands import NEW, OLD, PIPELINE, TARGET, HandsWorld, a_run, action_of
+from tests.support.durable_client import MemoryClient
+from tests.support.hands import NEW, OLD, PIPELINE, TARGET, HandsWorld, a_run
 from tests.support.workflow import START
+from tests.unit.function_app.api.hands_by_request import played, refusal, rolled_back, shown
 
 
 @pytest.fixture
 def world() -> HandsWorld:
     return HandsWorld()
-
-
-def ask_for(name: str, world: HandsWorld, client: MemoryClient, path: str, **body: str) -> Any:
-    return answer_of(name, a_request("POST", path=path, body={"reason": "it is wrong", **body}), world, client)
-
-
-def rolled_back(world: HandsWorld, client: MemoryClient | None = None, **body: str) -> Any:
-    return ask_for("roll_back", world, client or MemoryClient(), f"{TARGET}/{PIPELINE}", **body)
-
-
-def refusal(name: str, world: HandsWorld, path: str, **body: str) -> RefusedError:
-    client = MemoryClient()
-    with pytest.raises(RefusedError) as refused:
-        ask_for(name, world, client, path, **body)
-    assert client.started == []
-    return refused.value
-
-
-def played(world: HandsWorld, client: MemoryClient, **answers: Any) -> ActionEnd:
-    """What was started, played to its end."""
-    (started,) = client.started
-    return world.act(action_of(client.instances[started].given), **answers)
-
-
-def shown(world: HandsWorld, action_id: str) -> d.ActionView:
-    view: d.ActionView = answer_of("get_action", a_request(path=action_id), world, MemoryClient())
-    return view
 
 
 def test_a_roll_back_goes_to_the_release_before_and_keeps_the_bad_one_without_traffic(world: HandsWorld) -> None:
@@ -277,210 +232,6 @@ def test_nothing_to_go_back_to_is_said(world: HandsWorld) -> None:
     world.ledger.targets.saw(world.target.observe(PIPELINE), at=START)
 
     assert refusal("roll_back", world, f"{TARGET}/{PIPELINE}").code == "nothing_to_roll_back"
-
-
-def test_a_run_that_delivers_is_named_and_comes_first(world: HandsWorld) -> None:
-    busy = a_run(3)
-    world.ledger.runs.claim_run(busy)
-    ticket = ComputeTicket(
-        compute=delivery_of(PIPELINE),
-        run_id=busy.run_id,
-        pipeline=PIPELINE,
-        rule=QueueRule(),
-        asked_at=START,
-        expected_seconds=1,
-    )
-    world.ledger.computes.change(delivery_of(PIPELINE), lambda state: ask(state, ticket, 1, START))
-
-    refused = refusal("roll_back", world, f"{TARGET}/{PIPELINE}")
-
-    assert refused.code == "delivery_under_way"
-    assert busy.run_id in refused.reason
-
-
-WAITS = replace(
-    a_run(3),
-    plan=a_plan(targets=(TargetPlan(name=TARGET, health_seconds=30),), delivery=DeliveryRule(approval=ApprovalRule())),
-)
-
-
-def delivers(world: HandsWorld, phase: RolloutPhase, *, stage: Stage = Stage.ROLLING_OUT) -> MemoryClient:
-    """A client that shows a run which has the pipeline's delivery, with its roll-out in that phase."""
-    world.ledger.runs.claim_run(WAITS)
-    ticket = ComputeTicket(
-        compute=delivery_of(PIPELINE),
-        run_id=WAITS.run_id,
-        pipeline=PIPELINE,
-        rule=QueueRule(),
-        asked_at=START,
-        expected_seconds=1,
-    )
-    world.ledger.computes.change(delivery_of(PIPELINE), lambda state: ask(state, ticket, 1, START))
-    client = MemoryClient()
-    running, progress = RuntimeStatus.Running, {"progress": {"phase": phase.value}}
-    client.instances[WAITS.run_id] = Instance("retrain_model", None, running, {"stage": stage.value})
-    client.instances[roll_out_id(WAITS, TARGET)] = Instance("roll_out", None, running, progress)
-    return client
-
-
-def decision(world: HandsWorld) -> Approval:
-    return world.ledger.approvals.of(WAITS.run_id, TARGET)
-
-
-HANDS = {"roll_back": f"{TARGET}/{PIPELINE}", "retire_pipeline": PIPELINE}
-
-
-@pytest.mark.parametrize("name", HANDS)
-def test_a_run_that_only_waits_for_approval_gives_way(world: HandsWorld, name: str) -> None:
-    client = delivers(world, RolloutPhase.APPROVAL)
-
-    begun = ask_for(name, world, client, HANDS[name], by="ada")
-
-    assert begun.begun
-    assert WAITS.run_id in begun.view.sentence
-    assert (decision(world).approved, decision(world).superseded_by) == (False, begun.view.action_id)
-    assert "ada" in decision(world).reason
-    assert client.raised == [(roll_out_id(WAITS, TARGET), "decided")], "it is told at once"
-    record = world.ledger.runs.run(WAITS.run_id)
-    assert record is not None
-    world.ledger.runs.record_run(replace(record, outcome=Outcome.NOT_PROMOTED))  # as its orchestration does then
-    assert played(world, client).done
-    assert world.serves == ({OLD.run_id: 100, NEW.run_id: 0} if name == "roll_back" else {})
-
-
-@pytest.mark.parametrize("name", HANDS)
-@pytest.mark.parametrize(
-    ("phase", "stage"),
-    [
-        (RolloutPhase.LOOKING, Stage.ROLLING_OUT),
-        (RolloutPhase.CANARY, Stage.ROLLING_OUT),
-        (RolloutPhase.RETURNING, Stage.ROLLING_OUT),
-        (RolloutPhase.APPROVAL, Stage.DELIVERING),
-    ],
-)
-def test_a_run_that_does_more_than_wait_comes_first(
-    world: HandsWorld, name: str, phase: RolloutPhase, stage: Stage
-) -> None:
-    client = delivers(world, phase, stage=stage)
-
-    with pytest.raises(RefusedError) as refused:
-        ask_for(name, world, client, HANDS[name])
-
-    assert refused.value.code in {"delivery_under_way", "runs_under_way"}
-    assert WAITS.run_id in refused.value.reason
-    assert decision(world).approved is None
-    assert (client.started, client.raised) == ([], [])
-    assert world.ledger.actions.retirement(PIPELINE) is None
-
-
-def test_who_approved_in_the_same_moment_was_first_and_the_roll_back_waits_its_turn(world: HandsWorld) -> None:
-    client = delivers(world, RolloutPhase.APPROVAL)
-    yes = Approval(run_id=WAITS.run_id, target=TARGET, approved=True, by="ada", at=START)
-    world.ledger.approvals.decide(yes)
-
-    begun = rolled_back(world, client)
-
-    assert begun.begun
-    assert decision(world) == yes
-    assert [lease.run_id for lease in world.ledger.computes.state(delivery_of(PIPELINE)).holders] == [WAITS.run_id]
-
-
-def test_should_the_app_die_before_the_run_is_told_the_action_tells_it(world: HandsWorld) -> None:
-    client = delivers(world, RolloutPhase.APPROVAL)
-    begun = rolled_back(world, client)
-    world.ledger.approvals.forget(WAITS.run_id, TARGET)  # as if that had not been written
-
-    action = world.ledger.actions.action(begun.view.action_id)
-    assert action is not None
-    turns: list[str] = []
-
-    def asked_once(call: Any) -> Any:
-        ticket = from_wire(ComputeWait, call["input"]).ticket
-        turns.append(world.answers()["acquire_compute"](to_wire(ticket))["value"]["turn"])
-        return {"failed": "and then no more"}
-
-    world.act(action, await_compute=asked_once)
-
-    assert turns == ["waiting"]
-    assert decision(world).superseded_by == begun.view.action_id
-
-
-def retired(world: HandsWorld, client: MemoryClient | None = None) -> Any:
-    return ask_for("retire_pipeline", world, client or MemoryClient(), PIPELINE)
-
-
-def test_a_retired_pipeline_serves_nothing_trains_nothing_and_keeps_its_history(world: HandsWorld) -> None:
-    client = MemoryClient()
-
-    begun = retired(world, client)
-    end = played(world, client)
-
-    assert (end.done, end.left) == (True, ())
-    assert world.serves == {}
-    assert world.ledger.champions.champion(PIPELINE).run_id is None
-    assert len(world.ledger.runs.list_runs([PIPELINE]).items) == 2
-    assert shown(world, begun.view.action_id).state is d.ActionState.DONE
-    with pytest.raises(PermanentError) as refused:
-        evaluator(world).evaluate(a_wish(), no_snapshot)
-    assert refused.value.code is Code.PIPELINE_RETIRED
-    assert "it is wrong" in refused.value.reason
-
-
-def evaluator(world: HandsWorld) -> AdmissionEvaluator:
-    return world.evaluator
-
-
-def a_wish() -> AdmissionRequest:
-    return AdmissionRequest(pipeline=PIPELINE, cause=Cause.OPERATOR, requested_by="me", requested_at=START)
-
-
-def no_snapshot(*_: Any, **__: Any) -> Any:
-    raise AssertionError("the data of a retired pipeline are not listed")
-
-
-def test_a_retired_pipeline_is_taken_back_when_its_retirement_is_over(world: HandsWorld) -> None:
-    client = MemoryClient()
-    retired(world, client)
-    assert refusal("reinstate_pipeline", world, PIPELINE).code == "being_retired"
-    played(world, client)
-
-    answer_of("reinstate_pipeline", a_request("POST", path=PIPELINE), world)
-
-    assert world.ledger.actions.retirement(PIPELINE) is None
-    assert world.serves == {}
-    assert refusal("reinstate_pipeline", world, PIPELINE).code == "not_retired"
-
-
-def test_retiring_twice_is_once(world: HandsWorld) -> None:
-    client = MemoryClient()
-
-    first, second = retired(world, client), retired(world, client)
-    played(world, client)
-    third = retired(world, client)
-
-    assert first.view.action_id == second.view.action_id == third.view.action_id
-    assert third.view.state is d.ActionState.DONE
-    assert len(client.started) == 1
-
-
-def test_a_pipeline_with_runs_under_way_is_not_retired(world: HandsWorld) -> None:
-    world.ledger.runs.claim_run(a_run(3))
-
-    refused = refusal("retire_pipeline", world, PIPELINE)
-
-    assert refused.code == "runs_under_way"
-    assert world.ledger.actions.retirement(PIPELINE) is None
-
-
-def test_a_target_that_cannot_be_emptied_is_left_to_the_reconciler(world: HandsWorld) -> None:
-    client = MemoryClient()
-    retired(world, client)
-    unreached = {"target": TARGET, "reached": False, "trouble": "no route to host"}
-    end = played(world, client, reach_goal=lambda _: unreached)
-
-    assert not end.done
-    assert "no route to host" in end.left[0]
-    assert world.ledger.champions.champion(PIPELINE).run_id is None
 
 
 def test_an_action_nobody_knows_is_not_found(world: HandsWorld) -> None:
