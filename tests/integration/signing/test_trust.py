@@ -10,7 +10,7 @@ from activities.submit_training import submit_training
 from shared.clients.container_registry import SMALL_BLOB, ContainerRegistryClient
 from shared.clients.image_trust import BASE_DIGEST, BASE_NAME, ImageTrust
 from shared.errors import Code, PermanentError
-from shared.messages import BuiltImage, TrainingStatus
+from shared.messages import BuiltImage, TrainingOrder, TrainingStatus
 from shared.oci.images import describe
 from shared.oci.references import ImageName
 from shared.oci.referrers import Artifact, attach
@@ -163,17 +163,7 @@ def test_a_dependency_image_with_a_slipped_in_sitecustomize_trains_and_serves_no
     )
     driver = MemoryDriver()
 
-    def train() -> object:
-        return submit_training(
-            world.order(),
-            driver=driver,
-            code=world.code,
-            images=world.images,
-            trusted=world.trust.require,
-            runs=memory_ledger().runs,
-        )
-
-    for attempt in (world.build, train):
+    for attempt in (world.build, lambda: submitted(world, world.order(), driver)):
         with pytest.raises(PermanentError) as caught:
             attempt()
         assert caught.value.code is Code.SIGNATURE_REFUSED
@@ -187,20 +177,12 @@ def test_a_pinned_dependency_image_that_lost_its_signature_trains_nothing(world:
     world.forget_attachments(world.code.name.repository, world.dependency.digest)
 
     with pytest.raises(PermanentError) as caught:
-        submit_training(
-            world.order(),
-            driver=driver,
-            code=world.code,
-            images=world.images,
-            trusted=world.trust.require,
-            runs=memory_ledger().runs,
-        )
+        submitted(world, world.order(), driver)
     assert caught.value.code is Code.SIGNATURE_REFUSED
     assert driver.jobs == {}
 
 
-def submitted_beside(world: World, champion: BuiltImage, driver: MemoryDriver) -> TrainingStatus:
-    order = replace(world.order(), champion="champion-1", champion_image=champion.reference)
+def submitted(world: World, order: TrainingOrder, driver: MemoryDriver) -> TrainingStatus:
     return submit_training(
         order,
         driver=driver,
@@ -209,6 +191,11 @@ def submitted_beside(world: World, champion: BuiltImage, driver: MemoryDriver) -
         trusted=world.trust.require,
         runs=memory_ledger().runs,
     )
+
+
+def submitted_beside(world: World, champion: BuiltImage, driver: MemoryDriver) -> TrainingStatus:
+    order = replace(world.order(), champion="champion-1", champion_image=champion.reference)
+    return submitted(world, order, driver)
 
 
 def test_a_champion_that_was_signed_is_measured_in_its_own_image(world: World) -> None:
