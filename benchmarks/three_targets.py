@@ -18,13 +18,13 @@ import requests
 import yaml
 
 from benchmarks.report import Row
-from shared.messages import PLANNED_ROLLOUT, BuiltImage, Done, RegisteredModel, Rollout, Strategy
+from shared.messages import BuiltImage, Done, RegisteredModel, Strategy
 from tests.simulation.world import World
 from tests.support.arrivals import a_pipeline
-from tests.support.driven_roll_out import rolled_out
+from tests.support.driven_roll_out import a_rollout, rolled_out
 from tests.support.scripted_target import Behaviour
 from tests.support.serving_host import running_serving_host
-from tests.support.serving_place import SMALL, Place
+from tests.support.serving_place import Place
 
 TARGETS = ("first", "second", "third")
 GOAL = 1.15
@@ -66,21 +66,7 @@ def _seconds(places: list[Place], version: int) -> float:
             workers.map(
                 rolled_out,
                 places,
-                [
-                    Rollout(
-                        run_id=release.run_id,
-                        pipeline=place.pipeline,
-                        target="vm",
-                        image=release.image,
-                        health_seconds=60,
-                        schema=PLANNED_ROLLOUT,
-                        strategy=REAL,
-                        resources=SMALL,
-                        model=release.model,
-                        version=release.version,
-                    )
-                    for place, release in zip(places, releases, strict=True)
-                ],
+                [a_rollout(place, release, REAL) for place, release in zip(places, releases, strict=True)],
             )
         )
         taken = time.monotonic() - began

@@ -7,10 +7,27 @@ from datetime import UTC, datetime
 from shared.decisions.delivery.roll_out_events import Action, Applied, Apply, Began, Event, Failed, Finish, Look, Looked
 from shared.decisions.delivery.roll_out_steps import advance
 from shared.errors import PermanentError, TransientError
-from shared.messages import Rollout, RolloutState, TargetResult
-from tests.support.serving_place import Place
+from shared.messages import PLANNED_ROLLOUT, Rollout, RolloutState, Strategy, TargetResult
+from shared.messages.serving import PlannedRelease
+from tests.support.serving_place import SMALL, Place
 
 Meanwhile = Callable[[RolloutState, Action], None]
+
+
+def a_rollout(place: Place, release: PlannedRelease, strategy: Strategy) -> Rollout:
+    """Of a small release to the place's VM."""
+    return Rollout(
+        run_id=release.run_id,
+        pipeline=place.pipeline,
+        target="vm",
+        image=release.image,
+        health_seconds=60,
+        schema=PLANNED_ROLLOUT,
+        strategy=strategy,
+        resources=SMALL,
+        model=release.model,
+        version=release.version,
+    )
 
 
 def rolled_out(place: Place, rollout: Rollout, meanwhile: Meanwhile = lambda _state, _action: None) -> TargetResult:

@@ -11,41 +11,23 @@ from shared.clients.vm_haproxy import HaproxyRuntime
 from shared.decisions.delivery.roll_out_events import Action, Apply, Look
 from shared.errors import TransientError
 from shared.messages import (
-    PLANNED_ROLLOUT,
     CanaryVerdict,
-    PlannedRelease,
-    Rollout,
     RolloutPhase,
     RolloutState,
     Strategy,
 )
-from tests.support.driven_roll_out import rolled_out
-from tests.support.serving_place import SMALL, Place, exactly, hammering
+from tests.support.driven_roll_out import a_rollout, rolled_out
+from tests.support.serving_place import Place, exactly, hammering
 
 STRATEGY = Strategy(steps=(20, 60), soak_seconds=4, least_requests=10, watch_seconds=2)
 GOOD_FOR_ONE = {"request": {"data": [1]}, "response": {"version": 2, "sum": 1}}
-
-
-def a_rollout(place: Place, release: PlannedRelease, strategy: Strategy = STRATEGY) -> Rollout:
-    return Rollout(
-        run_id=release.run_id,
-        pipeline=place.pipeline,
-        target="vm",
-        image=release.image,
-        health_seconds=60,
-        schema=PLANNED_ROLLOUT,
-        strategy=strategy,
-        resources=SMALL,
-        model=release.model,
-        version=release.version,
-    )
 
 
 def test_a_canary_by_itself_without_failed_requests(place: Place) -> None:
     place.fulfil(place.release(1, 100))
     second = place.release(2)
     with hammering(place.url) as clients:
-        result = rolled_out(place, a_rollout(place, second))
+        result = rolled_out(place, a_rollout(place, second, STRATEGY))
 
     assert (result.deployed, clients.failed) == (True, [])
     assert [step.verdict for step in result.canary] == [CanaryVerdict.PASSED, CanaryVerdict.PASSED]
@@ -58,7 +40,7 @@ def test_a_model_that_fails_under_traffic_is_taken_back_by_itself(place: Place) 
     place.fulfil(first)
     second = place.release(2, smoke=GOOD_FOR_ONE, most=2)  # good for the sample; the clients' requests are larger
     with hammering(place.url) as clients:
-        result = rolled_out(place, a_rollout(place, second))
+        result = rolled_out(place, a_rollout(place, second, STRATEGY))
 
     assert (result.deployed, result.restored, result.phase) == (False, True, RolloutPhase.CANARY)
     assert result.canary[-1].verdict.against
@@ -78,7 +60,7 @@ def test_a_candidate_that_fails_leaves_the_traffic_where_it_was(
     first = place.release(1, 100)
     place.fulfil(first)
     second = place.release(2, **behaviour)
-    rollout = replace(a_rollout(place, second), health_seconds=8)
+    rollout = replace(a_rollout(place, second, STRATEGY), health_seconds=8)
     with hammering(place.url) as clients:
         result = rolled_out(place, rollout)
 
