@@ -91,7 +91,7 @@ def test_an_app_that_is_not_found_for_a_moment_is_not_made_anew(
 ) -> None:
     """All traffic of a new app is that of its first revision, which here nobody has seen healthy."""
     place, first = served
-    second = place.release(4)
+    second = place.release(4, unhealthy=True)
     plan = place.plan({first: 0, second: 100}, based_on=place.observe().revision)
     missing = json.dumps({"error": {"code": "ResourceNotFound", "message": "was not found"}})
     where = f"/containerApps/{place.pipeline}$"
