@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import requests
 from azure.storage.blob import BlobServiceClient
 
 from local_stack.supervisor.event_grid import storage_account_id, webhook
+from shared.values.texts import shortened
 
 Endpoints = dict[str, Any]
 
@@ -192,14 +194,28 @@ class AppClient:
         answer.raise_for_status()
 
     def wait_for_new_run(self, pipeline: str, known: set[str], *, seconds: float = 300) -> str:
-        """The id of a run that is not among ``known``; raises ``TimeoutError``."""
-        for _ in deadline(seconds, f"a new run of {pipeline}"):
-            fresh = [
-                run["run_id"] for run in self._quietly(lambda: self.runs(pipeline), []) if run["run_id"] not in known
-            ]
-            if fresh:
-                return str(fresh[0])
+        """The id of a run that is not among ``known``; raises ``TimeoutError``, which says what became of the data."""
+        try:
+            for _ in deadline(seconds, f"a new run of {pipeline}"):
+                fresh = [
+                    run["run_id"]
+                    for run in self._quietly(lambda: self.runs(pipeline), [])
+                    if run["run_id"] not in known
+                ]
+                if fresh:
+                    return str(fresh[0])
+        except TimeoutError as late:
+            raise TimeoutError(f"{late}; {self._what_became_of(pipeline)}") from None
         raise AssertionError  # deadline() raises first
+
+    def _what_became_of(self, pipeline: str) -> str:
+        """The verdicts on a pipeline's arrivals, with how many have each; or why the app does not say."""
+        try:
+            arrivals = self.arrivals(pipeline)
+        except requests.RequestException as error:
+            return f"the app does not answer: {shortened(error)}"
+        verdicts = Counter(f"{each['verdict']} {each.get('reason') or ''}".strip() for each in arrivals)
+        return "arrivals: " + ("; ".join(f"{number} {verdict}" for verdict, number in verdicts.items()) or "none")
 
     def wait_for_outcome(
         self,

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cli.terminal import heed_interrupts
 from local_stack.demo.delivery import deliver_with_care
@@ -16,6 +16,9 @@ from local_stack.demo.screen import Screen
 from local_stack.demo.story import Story
 from local_stack.prepare import prepare
 from local_stack.supervisor import Stack
+from local_stack.supervisor.logs import tail
+
+_TROUBLES: Final = 5  # lines of each service
 
 
 def main() -> int:
@@ -33,11 +36,20 @@ def main() -> int:
         return 130
     except Exception as error:  # noqa: BLE001 - the end of the program: whatever went wrong is told, not traced
         screen.say(f"the demo failed: {error}")
-        screen.say(f"logs: {arguments.state}/logs")
+        _show_troubles(screen, arguments.state / "logs")
         summary = {"demo": "failed", "error": str(error).splitlines()[0][:300] if str(error) else type(error).__name__}
     screen.say(f"took {time.monotonic() - began:.0f} s")
     sys.stdout.write(json.dumps(summary) + "\n")
     return 0 if summary["demo"] == "ok" else 1
+
+
+def _show_troubles(screen: Screen, logs: Path) -> None:
+    """What the services wrote last of warnings and errors, since a state folder does not last for ever."""
+    for log in sorted(logs.glob("*.log")):
+        troubles = [line for line in tail(log, 200) if " ERROR " in line or " WARNING " in line]
+        for line in troubles[-_TROUBLES:]:
+            screen.say(f"      {log.stem}: {line}")
+    screen.say(f"logs: {logs}")
 
 
 def _arguments() -> argparse.Namespace:
