@@ -13,6 +13,8 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from shared.pipelines import Pipeline
+from shared.wire_contracts.action_events import SCHEMA as ACTION_EVENT_SCHEMA
+from shared.wire_contracts.action_events import ActionEventData
 from shared.wire_contracts.run_events import SCHEMA as RUN_EVENT_SCHEMA
 from shared.wire_contracts.run_events import RunEventData
 from shared.wire_contracts.target_events import SCHEMA as TARGET_EVENT_SCHEMA
@@ -43,6 +45,7 @@ DOCUMENTS: Final = (
     Document("training-answer.json", "urn:edgetrain:schema:training-answer:1", TrainingAnswer, "serialization"),
     Document("run-event.json", RUN_EVENT_SCHEMA, RunEventData, "serialization"),
     Document("target-event.json", TARGET_EVENT_SCHEMA, TargetEventData, "serialization"),
+    Document("action-event.json", ACTION_EVENT_SCHEMA, ActionEventData, "serialization"),
 )
 
 

@@ -324,3 +324,10 @@ def announce(event: m.RunEvent, s: Services) -> m.Done:
     from activities.announce import announce as body
 
     return body(event, publisher=s.announcements, answers=s.results, subscriptions=s.ledger.outcome_subscriptions)
+
+
+@_body_of(c.ANNOUNCE_ACTION)
+def announce_action(ended: m.EndedAction, s: Services) -> m.Done:
+    """Publish how a roll-back or a retirement ended. Safe to repeat: subscribers recognise the id."""
+    s.announcements.publish_action(ended)
+    return m.Done()

@@ -5,6 +5,7 @@ is seen. Their end is in the ledger, whatever happens.
 """
 
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any
 
 import azure.durable_functions as df
@@ -12,7 +13,7 @@ import azure.durable_functions as df
 from orchestrations import await_compute, reach_goal
 from orchestrations.failures import failure_of
 from orchestrations.progress import report
-from shared.contracts import CONCLUDE_ACTION, END_ACTION, PLAN_ROLL_BACK
+from shared.contracts import ANNOUNCE_ACTION, CONCLUDE_ACTION, END_ACTION, PLAN_ROLL_BACK
 from shared.decisions.delivery import action_sentences as said
 from shared.decisions.delivery.superseding import why_it_takes_over
 from shared.messages import (
@@ -20,6 +21,7 @@ from shared.messages import (
     ActionEnd,
     ActionKind,
     ComputeTicket,
+    EndedAction,
     GoalEnd,
     QueueRule,
     RollBackPlan,
@@ -57,7 +59,7 @@ def retire(context: df.DurableOrchestrationContext) -> Steps:
 
 
 def _in_turn(context: df.DurableOrchestrationContext, action: Action, steps: Any) -> Steps:
-    """Take the delivery, act, record what follows and the end, give the delivery back.
+    """Take the delivery, act, record what follows and the end, give the delivery back, and announce it.
 
     When targets obey and the ledger does not answer, this fails: the reconciler starts it again, and all is repeated.
     """
@@ -75,6 +77,9 @@ def _in_turn(context: df.DurableOrchestrationContext, action: Action, steps: Any
         yield from CONCLUDE_ACTION.call(context, action)
     yield from END_ACTION.call(context, end)
     yield from await_compute.give_back(context, delivery_of(action.pipeline), action.action_id)
+    if action.is_announced:
+        with suppress(Exception):  # an announcement that cannot be sent is no reason to do all of it again
+            yield from ANNOUNCE_ACTION.call(context, EndedAction(action=action, end=end))
     return to_wire(end)
 
 

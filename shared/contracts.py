@@ -94,6 +94,7 @@ REMOVE_IMAGE = Activity("remove_image", m.TrainingRef, m.Done, REGISTRY_BRIEFLY)
 RECORD_RUN = Activity("record_run", m.RunRecord, m.Done, LEDGER)
 ISSUE_PASSPORT = Activity("issue_passport", m.IssuePassport, m.Done, REGISTRY_BRIEFLY)
 ANNOUNCE = Activity("announce", m.RunEvent, m.Done, ANNOUNCEMENT)
+ANNOUNCE_ACTION = Activity("announce_action", m.EndedAction, m.Done, ANNOUNCEMENT)
 
 ACTIVITIES: tuple[Activity[Any, Any], ...] = tuple(row for row in list(globals().values()) if isinstance(row, Activity))
 """Every row above."""

@@ -9,7 +9,7 @@ from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.instances import look_up, start
 from orchestrations.hand_actions import NAMES
 from shared.decisions.delivery.action_recovery import EndAction, decide_orphaned_action
-from shared.messages import ActionEnd, delivery_of
+from shared.messages import ActionEnd, EndedAction, delivery_of
 
 if TYPE_CHECKING:
     from shared.messages import Action
@@ -41,6 +41,10 @@ async def _recover(context: CycleContext, action: Action) -> None:
         await asyncio.to_thread(ledger.actions.end, ended)
         await asyncio.to_thread(ledger.computes.give_back, delivery_of(action.pipeline), action.action_id, context.now)
         context.done["actions ended"] += 1
+        if action.is_announced:
+            await asyncio.to_thread(
+                context.services.announcements.publish_action, EndedAction(action=action, end=ended)
+            )
     else:
         # An app that died between its two rows left one of them.
         await asyncio.to_thread(ledger.actions.begin, action)

@@ -1,4 +1,4 @@
-"""Publishes CloudEvents about runs and targets to the Event Grid topic of the settings."""
+"""Publishes CloudEvents about runs, targets and actions to the Event Grid topic of the settings."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from azure.eventgrid import EventGridPublisherClient
 
 from shared.clients.storage_errors import require_no_page, translated
 from shared.errors import Code, PermanentError
+from shared.wire_contracts.action_events import action_announcement
 from shared.wire_contracts.run_events import announcement
 from shared.wire_contracts.target_events import target_announcement
 
 if TYPE_CHECKING:
     from shared import settings
-    from shared.messages import RunEvent, TargetEvent
+    from shared.messages import EndedAction, RunEvent, TargetEvent
     from shared.wire_contracts.run_events import Announcement
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,10 @@ class RunEventPublisher:
     def publish_target(self, event: TargetEvent) -> None:
         """Publish a moment of a target."""
         self._publish(target_announcement(event))
+
+    def publish_action(self, ended: EndedAction) -> None:
+        """Publish how an operator's action ended."""
+        self._publish(action_announcement(ended))
 
     def _publish(self, announced: Announcement) -> None:
         if self._topic is None:

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from shared.messages.serving import ServingPlan
+
+_ANNOUNCED_FROM: Final = 2  # schema of an action
 
 
 class ActorKind(StrEnum):
@@ -81,7 +84,12 @@ class Action:
     targets: tuple[str, ...] = ()
     health_seconds: float = 60.0
     superseded: tuple[str, ...] = ()
-    schema: int = 1
+    schema: int = 2
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether its end is published; those of schema 1 began before that was so, and go on as they began."""
+        return self.schema >= _ANNOUNCED_FROM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +101,14 @@ class ActionEnd:
     sentence: str
     ended_at: datetime
     left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedAction:
+    """An action and how it ended, to be announced."""
+
+    action: Action
+    end: ActionEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

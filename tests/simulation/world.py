@@ -28,7 +28,7 @@ from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger import Ledger
 from shared.contracts import ACTIVITIES, accepted
 from shared.errors import TransientError
-from shared.messages import AdmissionRequest, Cause, KnownImage, Preview, ReplyTo, RunEvent, RunRecord
+from shared.messages import AdmissionRequest, Cause, EndedAction, KnownImage, Preview, ReplyTo, RunEvent, RunRecord
 from shared.pipelines import Pipelines
 from shared.training_driver import TrainingJob
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
@@ -91,6 +91,9 @@ class Outbox:
 
     def publish(self, event: RunEvent) -> None:
         self.announced.append((event.record.run_id, event.kind.value))
+
+    def publish_action(self, ended: EndedAction) -> None:
+        self.announced.append((ended.action.action_id, ended.action.kind.value))
 
     def outcome(self, reply: ReplyTo, record: RunRecord) -> None:
         self.send(outcome_of(reply, record))

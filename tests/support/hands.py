@@ -15,6 +15,7 @@ from shared.messages import (
     DELIVERY_SCHEMA,
     Action,
     ActionEnd,
+    EndedAction,
     KnownImage,
     Outcome,
     PlannedRelease,
@@ -65,6 +66,8 @@ class HandsWorld(MemoryServices):
         super().__init__()
         self.target = MemoryTarget(TARGET)
         self.__dict__["targets"] = self.target
+        self.announced: list[EndedAction] = []
+        self.__dict__["announcements"] = SimpleNamespace(publish_action=self.announced.append)
         self.__dict__["settings"] = SimpleNamespace(
             app_service_authentication=False, key_names={}, compute=lambda _: SimpleNamespace(slots=1)
         )

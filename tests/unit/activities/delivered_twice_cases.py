@@ -21,6 +21,7 @@ from shared.messages import (
     BuildImage,
     ChampionQuery,
     ComputeRef,
+    EndedAction,
     IssuePassport,
     KnownImage,
     Lineage,
@@ -209,7 +210,13 @@ def rolling_back(world: World) -> Action:
 
 
 def an_end(world: World) -> ActionEnd:
-    return ActionEnd(action_id=rolling_back(world).action_id, done=True, sentence="done", ended_at=START)
+    return an_ended_action(world).end
+
+
+def an_ended_action(world: World) -> EndedAction:
+    action = rolling_back(world)
+    end = ActionEnd(action_id=action.action_id, done=True, sentence="done", ended_at=START)
+    return EndedAction(action=action, end=end)
 
 
 def served(world: World) -> object:
@@ -265,4 +272,5 @@ CASES = [
     Case("record_run", ended, World.rows),
     Case("issue_passport", delivered, passports),
     Case("announce", end_of_a_followed_run, lambda world: (world.outbox.ids, world.rows())),
+    Case("announce_action", an_ended_action, lambda world: world.outbox.ids),
 ]

@@ -16,12 +16,14 @@ from shared.messages import (
     Admission,
     AdmissionRequest,
     Cause,
+    EndedAction,
     ReplyTo,
     RunEvent,
     RunRecord,
     Snapshot,
 )
 from shared.pipelines import Pipeline, Pipelines
+from shared.wire_contracts.action_events import action_announcement
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
 from tests.support.builders import a_snapshot
 from tests.support.image_registry import InMemoryRegistry, OneCode, with_dependency_image
@@ -78,6 +80,9 @@ class Outbox:
 
     def publish(self, event: RunEvent) -> None:
         self.ids.add(f"{event.record.run_id}-{event.kind.value}")
+
+    def publish_action(self, ended: EndedAction) -> None:
+        self.ids.add(action_announcement(ended).id)
 
     def send(self, answer: TrainingAnswer) -> None:
         self.ids.add(message_id(answer))

@@ -1,5 +1,6 @@
 """Roll back, from the request to what the target serves and the ledger says."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from shared.messages import (
 from tests.support.api import a_request, answer_of
 from tests.support.durable_client import MemoryClient
 from tests.support.hands import NEW, OLD, PIPELINE, TARGET, HandsWorld, a_run
-from tests.support.workflow import START
+from tests.support.workflow import START, ActivityError
 from tests.unit.function_app.api.hands_by_request import played, refusal, rolled_back, shown
 
 
@@ -41,6 +42,27 @@ def test_a_roll_back_goes_to_the_release_before_and_keeps_the_bad_one_without_tr
     desired = world.ledger.targets.of(TARGET, PIPELINE)
     assert desired.desired_by == begun.view.action_id
     assert world.ledger.computes.state(delivery_of(PIPELINE)).holders == ()
+    (announced,) = world.announced
+    assert (announced.action.action_id, announced.end) == (begun.view.action_id, end)
+
+
+def test_an_action_that_began_before_actions_were_announced_ends_as_it_did_then(world: HandsWorld) -> None:
+    client = MemoryClient()
+    begun = rolled_back(world, client)
+    kept = world.ledger.actions.action(begun.view.action_id)
+    assert kept is not None
+
+    assert world.act(replace(kept, schema=1)).done
+
+    assert world.announced == []
+
+
+def test_an_announcement_that_cannot_be_sent_is_no_reason_to_do_it_again(world: HandsWorld) -> None:
+    client = MemoryClient()
+    rolled_back(world, client)
+
+    assert played(world, client, announce_action=ActivityError("the topic does not answer")).done
+    assert world.ledger.actions.unfinished() == []
 
 
 def test_the_same_data_do_not_bring_it_back_by_themselves_and_release_lifts_that(world: HandsWorld) -> None:
@@ -72,6 +94,7 @@ def test_a_release_that_does_not_come_up_leaves_the_target_as_it_was(world: Hand
     assert not end.done
     assert "it ran out of memory" in end.sentence
     assert end.left == ()
+    assert [each.end.done for each in world.announced] == [False]
     assert world.serves == {NEW.run_id: 100}
     assert world.ledger.champions.champion(PIPELINE).run_id == NEW.run_id
     assert world.ledger.quarantines.get(PIPELINE, NEW.fingerprint) is None

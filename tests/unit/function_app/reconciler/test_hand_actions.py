@@ -1,6 +1,7 @@
 """Actions whose orchestration is gone, and pipelines that train no more."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from function_app.reconciler.data_changes import detect_data_changes
 from function_app.reconciler.hand_actions import recover_actions
 from shared.decisions.delivery.action_recovery import EndAction, StartAction, decide_orphaned_action
 from shared.decisions.reconciliation.orphans import InstanceStatus, Liveness
-from shared.messages import Action, ActionEnd, ActionKind, Actor, ActorKind, Retirement
+from shared.messages import Action, ActionEnd, ActionKind, Actor, ActorKind, EndedAction, Retirement
 from shared.values.wire import from_wire
 from tests.support.durable_client import RuntimeStatus
 from tests.support.reconciler import WatchedWorld
@@ -67,6 +68,8 @@ def test_an_action_without_an_end_is_started_again_unless_somebody_ended_it(
     world: WatchedWorld, status: RuntimeStatus | None, *, started: bool, ended: bool
 ) -> None:
     ledger = world.services.ledger
+    announced: list[EndedAction] = []
+    world.services.__dict__["announcements"] = SimpleNamespace(publish_action=announced.append)
     ledger.actions.begin(ACTION)
     if status:
         world.has_instance(ACTION.action_id, status)
@@ -78,6 +81,7 @@ def test_an_action_without_an_end_is_started_again_unless_somebody_ended_it(
         assert from_wire(Action, world.client.instances[ACTION.action_id].given) == ACTION
     end = ledger.actions.ended(ACTION.action_id)
     assert (end is not None and not end.done) is ended
+    assert [each.end for each in announced] == ([end] if ended else [])
     assert (ledger.actions.unfinished() == []) is ended
 
 
