@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.authoring import ROOT, AppRoot, new, try_, validate
+from cli.doctor import doctor
 from cli.layer_cache import DEFAULT
 from cli.operating.data import logs, score, upload
 from cli.operating.deciding import action, approve, reinstate, reject, resume, retire, roll_back
@@ -71,6 +72,7 @@ for command, name, panel in (
     (targets, "targets", LOOKING),
     (models, "models", LOOKING),
     (action, "action", LOOKING),
+    (doctor, "doctor", LOOKING),
     (start, "start", HANDS),
     (approve, "approve", HANDS),
     (reject, "reject", HANDS),

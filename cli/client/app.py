@@ -154,6 +154,10 @@ class AppClient(AbstractContextManager["AppClient"]):
         """What each target should serve, and what was seen there."""
         return self._get(d.Targets, "targets")
 
+    def doctor(self, *, site: str = "") -> Reply[d.Doctor]:
+        """Every check, or those of a site."""
+        return self._get(d.Doctor, "doctor", {"site": site} if site else {})
+
     def models(self) -> Reply[d.Models]:
         """Every model, with its newest versions."""
         return self._get(d.Models, "models")

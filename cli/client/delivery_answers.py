@@ -183,3 +183,22 @@ class Compared(Answer):
     comparable: bool = True
     interval: Comparison | None = None
     sentence: Sentence = ""
+
+
+class Finding(Answer):
+    """What a check found about a subject."""
+
+    check: Name
+    subject: Name
+    state: Name
+    found: Sentence = ""
+    wanted: Sentence = ""
+    why: Sentence = ""
+    remedy: Sentence = ""
+
+
+class Doctor(Answer):
+    """The findings of all checks."""
+
+    healthy: bool
+    findings: Some[Finding]

@@ -57,4 +57,5 @@ BlobName = Annotated[
 ]
 PipelineName = Annotated[str, Field(min_length=1, max_length=200, description="the pipeline's name")]
 TargetName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,48}$", description="the serving target's name")]
+SiteName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,48}$", description="the site's name")]
 RunId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,100}$", description="the run's id")]

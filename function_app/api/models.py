@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from function_app.api.delivery_models import Compared, DecisionView
-from function_app.api.fields import BlobName, Continuation, Limit, Moment, PipelineName, RunId, TargetName
+from function_app.api.fields import BlobName, Continuation, Limit, Moment, PipelineName, RunId, SiteName, TargetName
 from shared.messages import Champion, Outcome, Quarantine, RejectedEvent, RunRecord, Scalar, Trouble, Verdict
 from shared.pipelines import Pipeline
 from shared.values.fields import FORCE, OVERRIDES, REASON, GivenReason, Note, ParameterValue
@@ -60,6 +60,12 @@ class WhyQuery(_Asked):
 
     pipeline: PipelineName
     blob: BlobName
+
+
+class DoctorQuery(_Asked):
+    """What to look at."""
+
+    site: SiteName | None = Field(None, description="only this site, its pipelines and what they use")
 
 
 class _Body(_Asked):

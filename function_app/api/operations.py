@@ -232,6 +232,14 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(404,),
     ),
     Operation(
+        name="doctor",
+        method="GET",
+        path="doctor",
+        module="doctor",
+        summary="What is right and what is wrong with everything the app needs, with what mends it",
+        problems=(404,),
+    ),
+    Operation(
         name="openapi",
         method="GET",
         path="openapi.json",

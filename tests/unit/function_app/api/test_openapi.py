@@ -63,6 +63,7 @@ def test_names_routes_and_keys_stay_what_callers_know() -> None:
         Bound("list_strays", "GET", "arrivals", keyed=True),
         Bound("why", "GET", "why", keyed=True),
         Bound("release", "POST", "pipelines/{name}/release", keyed=True),
+        Bound("doctor", "GET", "doctor", keyed=True),
         Bound("openapi", "GET", "openapi.json", keyed=True),
         Bound("health", "GET", "health", keyed=False),
     }
