@@ -23,6 +23,7 @@ from local_stack.app_client import AppClient, app_client, blob_created, deadline
 from local_stack.demo_data import HOLDOUT_BLOB, breast_cancer_story
 from local_stack.prepare import prepare
 from local_stack.supervisor import Stack
+from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger import Ledger
 from tests.support.changed_app import ChangedApp
 from tests.support.functions_host import running_host
@@ -200,7 +201,7 @@ def _watched(pid: int | None) -> Iterator[list[float]]:
 
 def _check_rows(stack: Stack, names: set[str]) -> None:
     """Every event has its row: what was answered without one would be quick for nothing."""
-    ledger = Ledger(stack.endpoints["cloud_storage"]["connection_string"], "edgetrain")
+    ledger = Ledger(StorageAccess.of(stack.endpoints["cloud_storage"]["connection_string"]), "edgetrain")
     try:
         rows: set[str] = set()
         after: str | None = None

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.base_image import BUILD_TIME, SUITE, base_layer
@@ -22,6 +22,8 @@ from cli.image_packages import installed_packages
 from cli.layer_cache import CachedLayer, LayerCache, Say
 from cli.site_layer import SITE, site_layer
 from shared.clients.container_registry import connect
+from shared.clients.host_storage import StorageAccess
+from shared.clients.identity import signed_in
 from shared.clients.ledger import Ledger
 from shared.clients.signers import connect as connect_signer
 from shared.clients.signers import trusted_keys
@@ -31,7 +33,7 @@ from shared.oci.layers import compress_layer
 from shared.oci.references import ImageName, parse_name
 from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, push_image
 from shared.pipelines import Pipelines
-from shared.settings import ContainerRegistry, Signing
+from shared.settings import HOST_STORAGE_SETTING, ContainerRegistry, LedgerSettings, Signing
 from shared.signing.image_signatures import ImageSignatures, about_image
 from shared.signing.sbom import packages_bom
 from shared.signing.statements import SBOM
@@ -61,15 +63,6 @@ class Environment(BaseSettings):
 
     container_registry: ContainerRegistry
     signing: Signing = Signing()
-
-
-class LedgerEnvironment(BaseSettings):
-    """The app settings that name the ledger."""
-
-    model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", frozen=True, extra="ignore")
-
-    ledger_connection_string: SecretStr | None = Field(None, validation_alias="AzureWebJobsStorage")
-    ledger_prefix: str = "edgetrain"
 
 
 class ImagePins(Protocol):
@@ -245,8 +238,8 @@ def make_for(
     pipeline = Pipelines(app_root / "pipelines").get(name)
     parts = scoring_parts(JobFolders(app_root).read(pipeline.train.folder))
     settings = registry_settings()
-    signer, trusted = connect_signer(settings.signing), trusted_keys(settings.signing)
-    with connect(settings.container_registry) as registry:
+    signer, trusted = connect_signer(settings.signing, signed_in), trusted_keys(settings.signing)
+    with connect(settings.container_registry, signed_in) as registry:
 
         def make_base() -> Base:
             if base:
@@ -275,14 +268,14 @@ def make_for(
 
 
 def _keep_pin(name: ImageName, digest: str, *, host: str, pipeline: str, anew: bool, wanted: bool, say: Say) -> None:
-    storage = LedgerEnvironment()
-    if storage.ledger_connection_string is None:
-        reason = "AzureWebJobsStorage is not set, so the image cannot be pinned here"
+    storage = LedgerSettings()
+    if not storage.has_host_storage:
+        reason = f"{HOST_STORAGE_SETTING} is not set, so the image cannot be pinned here"
         if wanted:
             raise PermanentError(f"{reason}; set it as in the app settings", code=Code.BAD_CONFIGURATION)
         say(f"{reason}; the first run that uses it pins it")
         return
-    ledger = Ledger(storage.ledger_connection_string.get_secret_value(), storage.ledger_prefix)
+    ledger = Ledger(StorageAccess(storage.host_storage, signed_in), storage.ledger_prefix)
     try:
         settle_pin(
             ledger.image_pins, name, digest, host=host, pipeline=pipeline, anew=anew, at=datetime.now(UTC), say=say

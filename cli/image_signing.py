@@ -5,6 +5,7 @@ Whoever signs says that the image may be run. So the image is named by its diges
 
 from cli.layer_cache import Say
 from shared.clients.container_registry import connect
+from shared.clients.identity import signed_in
 from shared.clients.signers import connect as connect_signer
 from shared.clients.signers import trusted_keys
 from shared.errors import Code, PermanentError
@@ -16,8 +17,8 @@ from shared.signing.image_signatures import ImageSignatures
 
 def sign(image: str, registry: ContainerRegistry, signing: Signing, *, say: Say) -> None:
     """Sign ``repository@sha256:...`` of this registry, its host before it or not; nothing is done twice."""
-    signer, trusted = connect_signer(signing), trusted_keys(signing)
-    with connect(registry) as client:
+    signer, trusted = connect_signer(signing, signed_in), trusted_keys(signing)
+    with connect(registry, signed_in) as client:
         try:
             name = parse_name(image.removeprefix(f"{client.host}/"))
             found = find_image(client, name) if is_digest(name.reference) else None

@@ -5,8 +5,8 @@ Adapters are imported on first use too, so that a cold start does not wait for S
 """
 
 import os
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from shared.clients.azure_ml import AzureMlRegistry, AzureMlWorkspace
     from shared.clients.container_registry import ContainerRegistryClient
     from shared.clients.frozen_jobs import FrozenJobs
+    from shared.clients.host_storage import StorageAccess
     from shared.clients.hub_storage import Hubs
+    from shared.clients.identity import CheckedCredential
     from shared.clients.image_trust import ImageTrust
     from shared.clients.ledger import Ledger
     from shared.clients.service_bus import TrainingResults
@@ -62,7 +64,7 @@ class Services:
         """The tables of the host's storage account."""
         from shared.clients.ledger import Ledger
 
-        return Ledger(self.settings.ledger_connection_string.get_secret_value(), self.settings.ledger_prefix)
+        return Ledger(self._host_storage, self.settings.ledger_prefix)
 
     @cached_property
     def hubs(self) -> "Hubs":
@@ -102,7 +104,7 @@ class Services:
         """The training code of admitted runs, stored by digest."""
         from shared.clients.frozen_jobs import FrozenJobs
 
-        return FrozenJobs(self.settings.ledger_connection_string.get_secret_value(), self.settings.ledger_prefix)
+        return FrozenJobs(self._host_storage, self.settings.ledger_prefix)
 
     @cached_property
     def run_code(self) -> "RunCode":
@@ -116,7 +118,7 @@ class Services:
         """The container registry that images are pushed to."""
         from shared.clients.container_registry import connect
 
-        return connect(self.settings.container_registry)
+        return connect(self.settings.container_registry, self._identity)
 
     @cached_property
     def dependency_images(self) -> "PinnedImages":
@@ -145,14 +147,15 @@ class Services:
         from shared.clients.signers import connect
         from shared.signing.image_signatures import ImageSignatures
 
-        return ImageSignatures(self.container_registry, connect(self.settings.signing), self.trusted_keys)
+        signer = connect(self.settings.signing, self._identity)
+        return ImageSignatures(self.container_registry, signer, self.trusted_keys)
 
     @cached_property
     def targets(self) -> "DeploymentTargets":
         """Everything that serves, by name."""
         from shared.clients.serving_targets import ServingTargets, TargetServices
 
-        services = TargetServices(trusted=self.trusted, smoke_sample=self.smoke_samples)
+        services = TargetServices(trusted=self.trusted, smoke_sample=self.smoke_samples, identity=self._identity)
         return ServingTargets(self.settings.target, services)
 
     def trusted(self, image: str) -> None:
@@ -171,14 +174,15 @@ class Services:
         """The Event Grid topic of announcements; without the setting, nothing is published."""
         from shared.clients.announcements import RunEventPublisher
 
-        return RunEventPublisher(self.settings.announcements)
+        return RunEventPublisher(self.settings.announcements, self._identity)
 
     @cached_property
     def results(self) -> "TrainingResults":
         """Sends answers to upstream systems by Service Bus."""
         from shared.clients.service_bus import TrainingResults
+        from shared.clients.service_bus_access import BusAccess
 
-        return TrainingResults(self.settings.service_bus_connection_string)
+        return TrainingResults(BusAccess(self.settings.service_bus, self._identity))
 
     @property
     def evaluator(self) -> "AdmissionEvaluator":
@@ -196,7 +200,24 @@ class Services:
         )
 
     @cached_property
+    def _identities(self) -> "Callable[[str], CheckedCredential]":
+        """Client id -> the credential of that identity: one for each in this process, so that tokens are shared."""
+        from shared.clients.identity import managed_identity
+
+        return cache(managed_identity)
+
+    def _identity(self, client_id: str = "") -> "CheckedCredential":
+        """The credential of that identity; without a client id, that of ``AZURE_CLIENT_ID`` or the system's own."""
+        return self._identities(client_id or self.settings.identity_client_id)
+
+    @cached_property
+    def _host_storage(self) -> "StorageAccess":
+        from shared.clients.host_storage import StorageAccess
+
+        return StorageAccess(self.settings.host_storage, self._identity)
+
+    @cached_property
     def _workspace(self) -> "AzureMlWorkspace":
         from shared.clients.azure_ml import AzureMlWorkspace
 
-        return AzureMlWorkspace(self.settings.azure_ml)
+        return AzureMlWorkspace(self.settings.azure_ml, self._identity)

@@ -8,17 +8,23 @@ lower case with ``-`` written as ``_``.
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.errors import Code, PermanentError
 
 Part = TypeVar("Part")
+GivenSecret = Annotated[SecretStr | None, AfterValidator(lambda secret: secret or None)]  # empty: not given
 
 HUB_API_VERSION = "2019-07-07"  # the newest an Azure Stack Hub's storage answers
+HOST_STORAGE_SETTING = "AzureWebJobsStorage"  # the host's own name
+NO_HOST_STORAGE = (
+    f"the host's storage account is not named; set {HOST_STORAGE_SETTING}__accountName, or "
+    f"{HOST_STORAGE_SETTING}__blobServiceUri, __tableServiceUri and __queueServiceUri, or {HOST_STORAGE_SETTING}"
+)
 SERVICE_BUS_SETTING = "ServiceBusConnection"  # the name that the trigger's binding gives it
 
 
@@ -88,16 +94,22 @@ class TargetSettings(_Part):
 
 
 class AzureMl(_Part):
-    """The Azure ML workspace and the service principal that speaks to it."""
+    """The Azure ML workspace, and the service principal that speaks to it. Without its secret: the app's identity."""
 
     metadata_url: str = Field("", description="cloud metadata; empty only for the public Azure cloud")
     cloud: str = "AzureCloud"
-    tenant_id: str
-    client_id: str
-    client_secret: SecretStr
+    tenant_id: str = ""
+    client_id: str = ""
+    client_secret: GivenSecret = None
     subscription_id: str
     resource_group: str
     workspace: str
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.client_secret is not None and not (self.tenant_id and self.client_id):
+            raise ValueError("a service principal needs TENANT_ID and CLIENT_ID beside CLIENT_SECRET; add them")
+        return self
 
 
 class ContainerRegistry(_Part):
@@ -121,10 +133,32 @@ class Signing(_Part):
 
 
 class Announcements(_Part):
-    """The Event Grid topic that runs are announced on, in the CloudEvents schema."""
+    """The Event Grid topic that runs are announced on, as CloudEvents. Without a key: by the app's identity."""
 
     endpoint: str
-    key: SecretStr
+    key: GivenSecret = None
+
+
+class HostStorage(_Part):
+    """The host's storage account: a connection string, or the addresses of its services and the app's identity.
+
+    ``client_id``: of a user-assigned identity; empty: the one that the app's other clients use. The names of the
+    settings are those that the Functions host reads.
+    https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
+    """
+
+    connection_string: SecretStr | None = None
+    blobs: str = ""
+    tables: str = ""
+    client_id: str = ""
+
+
+class ServiceBus(_Part):
+    """A Service Bus namespace: a connection string, or its host name and the app's identity (as in HostStorage)."""
+
+    connection_string: SecretStr | None = None
+    namespace: str = ""
+    client_id: str = ""
 
 
 class Retention(_Part):
@@ -141,13 +175,47 @@ class _Environment(EnvSettingsSource):
         return value if field is None else super().decode_complex_value(field_name, field, value)
 
 
-class Settings(BaseSettings):
+class LedgerSettings(BaseSettings):
+    """Where the ledger is: tables and blobs of the host's storage account, with a prefix to their names."""
+
+    model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", frozen=True, extra="ignore")
+
+    host_storage_connection_string: SecretStr | None = Field(None, validation_alias=HOST_STORAGE_SETTING)
+    host_storage_account: str = Field("", validation_alias=f"{HOST_STORAGE_SETTING}__accountName")
+    host_storage_blobs: str = Field("", validation_alias=f"{HOST_STORAGE_SETTING}__blobServiceUri")
+    host_storage_tables: str = Field("", validation_alias=f"{HOST_STORAGE_SETTING}__tableServiceUri")
+    host_storage_client_id: str = Field("", validation_alias=f"{HOST_STORAGE_SETTING}__clientId")
+    ledger_prefix: str = Field("edgetrain", pattern=r"^[a-z][a-z0-9]{0,20}$")
+    identity_client_id: str = Field(
+        "", validation_alias="AZURE_CLIENT_ID", description="of the user-assigned identity; empty: the system's own"
+    )
+
+    @property
+    def has_host_storage(self) -> bool:
+        """Whether the account is named, by one way or another."""
+        by_address = self.host_storage_blobs and self.host_storage_tables
+        return bool(self.host_storage_connection_string or self.host_storage_account or by_address)
+
+    @property
+    def host_storage(self) -> HostStorage:
+        """How the host's storage account is reached."""
+        blobs, tables = (
+            given or f"https://{self.host_storage_account}.{service}.core.windows.net/"
+            for service, given in (("blob", self.host_storage_blobs), ("table", self.host_storage_tables))
+        )
+        return HostStorage(
+            connection_string=self.host_storage_connection_string or None,
+            blobs=blobs,
+            tables=tables,
+            client_id=self.host_storage_client_id or self.identity_client_id,
+        )
+
+
+class Settings(LedgerSettings):
     """Everything the app reads from its environment."""
 
     model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
-    ledger_connection_string: SecretStr = Field(validation_alias="AzureWebJobsStorage")
-    ledger_prefix: str = Field("edgetrain", pattern=r"^[a-z][a-z0-9]{0,20}$")
     app_root: Path = Path(__file__).resolve().parent.parent
     sites: dict[str, Site]
     computes: dict[str, Compute]
@@ -168,6 +236,23 @@ class Settings(BaseSettings):
         validation_alias=SERVICE_BUS_SETTING,
         description="the namespace of training-requests and training-results; absent: no messages",
     )
+    service_bus_namespace: str = Field("", validation_alias=f"{SERVICE_BUS_SETTING}__fullyQualifiedNamespace")
+    service_bus_client_id: str = Field("", validation_alias=f"{SERVICE_BUS_SETTING}__clientId")
+
+    @model_validator(mode="after")
+    def _has_host_storage(self) -> Self:
+        if not self.has_host_storage:
+            raise ValueError(NO_HOST_STORAGE)
+        return self
+
+    @property
+    def service_bus(self) -> ServiceBus:
+        """How the Service Bus namespace is reached."""
+        return ServiceBus(
+            connection_string=self.service_bus_connection_string or None,
+            namespace=self.service_bus_namespace,
+            client_id=self.service_bus_client_id or self.identity_client_id,
+        )
 
     @classmethod
     def settings_customise_sources(

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from azure.core.credentials import AzureKeyCredential
+from azure.core.credentials import AzureKeyCredential, TokenCredential
 from azure.core.exceptions import ResourceNotFoundError
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridPublisherClient
 
+from shared.clients.identity import managed_identity
 from shared.clients.storage_errors import require_no_page, translated
 from shared.errors import Code, PermanentError
 from shared.wire_contracts.action_events import action_announcement
@@ -40,8 +41,14 @@ _CALL: dict[str, Any] = {
 class RunEventPublisher:
     """Publishes to the topic of the settings; without that setting, does nothing."""
 
-    def __init__(self, topic: settings.Announcements | None) -> None:
+    def __init__(
+        self,
+        topic: settings.Announcements | None,
+        identity: Callable[[], TokenCredential] = managed_identity,
+    ) -> None:
+        """``identity``: makes a credential, where the topic is set without a key."""
         self._topic = topic
+        self._identity = identity
 
     def publish(self, event: RunEvent) -> None:
         """Publish a moment of a run. Subscribers recognise a repeat by its id."""
@@ -80,9 +87,9 @@ class RunEventPublisher:
     @cached_property
     def _publisher(self) -> EventGridPublisherClient:
         assert self._topic is not None  # noqa: S101 - for the type checker: publish() has looked
-        return EventGridPublisherClient(
-            self._topic.endpoint, AzureKeyCredential(self._topic.key.get_secret_value()), **_CALL
-        )
+        key = self._topic.key
+        credential = self._identity() if key is None else AzureKeyCredential(key.get_secret_value())
+        return EventGridPublisherClient(self._topic.endpoint, credential, **_CALL)
 
 
 @contextmanager

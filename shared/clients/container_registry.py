@@ -6,7 +6,6 @@ Works the same against Azure Container Registry and Distribution. Why not ``azur
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
@@ -18,6 +17,7 @@ import requests
 from requests.auth import AuthBase
 
 from shared.clients.foreign_answers import json_object, stranger
+from shared.clients.identity import CheckedCredential, managed_identity
 from shared.clients.registry_address import checked_url, on_loopback
 from shared.clients.registry_answers import checked, require, require_digest, require_own, unavailable
 from shared.clients.registry_login import (
@@ -26,7 +26,7 @@ from shared.clients.registry_login import (
     Login,
     PasswordLogin,
     Scopes,
-    managed_identity_token,
+    identity_token,
 )
 from shared.errors import Code, PermanentError, TransientError
 from shared.oci.media_types import INDEXES, MANIFESTS, OCI_INDEX
@@ -320,8 +320,10 @@ class _Authorization(AuthBase):
         return request
 
 
-def connect(settings: ContainerRegistry) -> ContainerRegistryClient:
-    """The registry of the settings: with a password, anonymous on loopback, else as the app's managed identity."""
+def connect(
+    settings: ContainerRegistry, identity: Callable[[], CheckedCredential] = managed_identity
+) -> ContainerRegistryClient:
+    """The registry of the settings: with a password, anonymous on loopback, else as this identity."""
     url = checked_url(settings.url)
     login: Login
     if settings.username:
@@ -329,7 +331,7 @@ def connect(settings: ContainerRegistry) -> ContainerRegistryClient:
     elif on_loopback(url):
         login = AnonymousLogin()
     else:
-        login = EntraLogin(url, partial(managed_identity_token, os.environ))
+        login = EntraLogin(url, partial(identity_token, identity))
     return ContainerRegistryClient(url, login)
 
 

@@ -5,32 +5,27 @@ from datetime import UTC, datetime, timedelta
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient, ContentSettings, LinearRetry
+from azure.storage.blob import ContentSettings, LinearRetry
 
-from shared.clients.storage_errors import no_connection_string, parsed, require_own, translated, unavailable
+from shared.clients.host_storage import SETTING, StorageAccess
+from shared.clients.storage_errors import parsed, require_own, translated, unavailable
 from shared.errors import Code, PermanentError
 from shared.messages import FrozenJob
 from shared.training_code.job_trees import JobTree, digest_of
-
-SETTING = "AzureWebJobsStorage"
 
 
 class FrozenJobs:
     """Keeps trees in the container ``<prefix>-jobs``, which it makes when it needs it."""
 
-    def __init__(self, connection_string: str, prefix: str) -> None:
+    def __init__(self, access: StorageAccess, prefix: str) -> None:
         self._what = "the storage of admitted code"
-        try:
-            service = BlobServiceClient.from_connection_string(
-                connection_string,
-                # Short: the durable retry policy waits better than a call that blocks a worker's thread.
-                retry_policy=LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
-                connection_timeout=5,
-                read_timeout=30,
-                raw_response_hook=require_own,
-            )
-        except ValueError as error:
-            raise no_connection_string(SETTING) from error
+        service = access.blobs(
+            # Short: the durable retry policy waits better than a call that blocks a worker's thread.
+            retry_policy=LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
+            connection_timeout=5,
+            read_timeout=30,
+            raw_response_hook=require_own,
+        )
         self._container = service.get_container_client(f"{prefix}-jobs")
 
     def keep(self, tree: JobTree) -> FrozenJob:

@@ -6,10 +6,8 @@ app's managed identity needs the role "Key Vault Crypto User" on the key.
 
 import base64
 import binascii
-import os
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from shared.clients.entra import fetch_token
 from shared.clients.foreign_answers import foreign, json_object, stranger
+from shared.clients.identity import CheckedCredential, NoIdentityError
 from shared.clients.registry_address import on_loopback
 from shared.clients.transient import transient
 from shared.errors import Code, PermanentError, TransientError
@@ -33,6 +31,7 @@ from shared.values.texts import shortened
 
 API_VERSION: Final = "7.4"
 TIMEOUT: Final = (10.0, 30.0)
+_SCOPE: Final = "https://vault.azure.net/.default"
 _HALF: Final = 32  # bytes of each of the two numbers of a signature
 
 
@@ -101,23 +100,21 @@ class KeyVaultSigner:
         return json_object(response.content, f"the key vault {self._host}")
 
 
-def vault_token(environment: Mapping[str, str]) -> str:
-    """A token for Key Vault of the identity that the app runs as, from the endpoint that App Service gives each app."""
+def vault_token(identity: Callable[[], CheckedCredential]) -> str:
+    """A token of this identity for Key Vault."""
     try:
-        endpoint, secret = environment["IDENTITY_ENDPOINT"], environment["IDENTITY_HEADER"]
-    except KeyError:
+        return identity().get_token(_SCOPE).token
+    except NoIdentityError:
         reason = (
             "there is no login for the key vault: give the app a managed identity with the role Key Vault Crypto User,"
             " or set EDGETRAIN_SIGNING__PRIVATE_KEY_FILE instead"
         )
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
-    query = {"resource": "https://vault.azure.net", "api-version": "2019-08-01"}
-    return fetch_token("GET", endpoint, params=query, headers={"X-IDENTITY-HEADER": secret})[0]
 
 
-def key_vault_signer(key_id: str) -> KeyVaultSigner:
-    """Signs with this key as the app's managed identity."""
-    return KeyVaultSigner(key_id, partial(vault_token, os.environ))
+def key_vault_signer(key_id: str, identity: Callable[[], CheckedCredential]) -> KeyVaultSigner:
+    """Signs with this key as this identity, which is asked for when it is needed."""
+    return KeyVaultSigner(key_id, lambda: vault_token(identity))
 
 
 def _checked(key_id: str) -> str:

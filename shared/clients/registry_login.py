@@ -17,19 +17,21 @@ import base64
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from shared.clients.foreign_answers import foreign, json_object, stranger
+from shared.clients.identity import CheckedCredential, NoIdentityError
 from shared.clients.registry_answers import unavailable
 from shared.errors import Code, PermanentError
 
 ACCESS_SECONDS = 55.0  # the distribution specification lets a token live 60 s when nothing is said
 REFRESH_SECONDS = 3600.0  # at ACR they live three hours
 TIMEOUT = (10.0, 60.0)  # to connect, to answer; seconds
+_SCOPE = "https://management.azure.com/.default"
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 Scopes = tuple[str, ...]
@@ -159,21 +161,16 @@ class EntraLogin:
         return urlsplit(self._registry).netloc
 
 
-def managed_identity_token(environment: Mapping[str, str]) -> str:
-    """A token for ARM of the identity that the app runs as, from the endpoint that App Service gives each app.
-
-    https://learn.microsoft.com/azure/app-service/overview-managed-identity, "REST endpoint reference".
-    """
+def identity_token(identity: Callable[[], CheckedCredential]) -> str:
+    """A token of this identity for Azure Resource Manager, which is what ACR takes in exchange."""
     try:
-        endpoint, secret = environment["IDENTITY_ENDPOINT"], environment["IDENTITY_HEADER"]
-    except KeyError:
+        return identity().get_token(_SCOPE).token
+    except NoIdentityError:
         reason = (
             "there is no login for the container registry: give the app a managed identity with the role AcrPush, or"
             " set EDGETRAIN_CONTAINER_REGISTRY__USERNAME and __PASSWORD"
         )
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
-    query = [("resource", "https://management.azure.com/"), ("api-version", "2019-08-01")]
-    return _token("GET", endpoint, ("access_token",), params=query, headers={"X-IDENTITY-HEADER": secret})
 
 
 def _token(method: str, url: str, names: tuple[str, ...], **options: Any) -> str:

@@ -14,8 +14,7 @@ from shared.values.wire import to_text
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
+    from shared.clients.service_bus_access import BusAccess
     from shared.messages import ReplyTo, RunRecord
 
 RESULTS: Final = "training-results"
@@ -39,9 +38,9 @@ class TrainingResults:
     Raises :class:`TransientError` when the namespace does not answer, :class:`PermanentError` when it refuses.
     """
 
-    def __init__(self, connection_string: SecretStr | None) -> None:
-        self._results = BusSender(RESULTS, connection_string, ServiceBusClient.get_topic_sender)
-        self._quarantine = BusSender(QUARANTINE, connection_string, ServiceBusClient.get_queue_sender)
+    def __init__(self, access: BusAccess) -> None:
+        self._results = BusSender(RESULTS, access, ServiceBusClient.get_topic_sender)
+        self._quarantine = BusSender(QUARANTINE, access, ServiceBusClient.get_queue_sender)
 
     def send(self, answer: TrainingAnswer) -> None:
         """Send an answer; a repeat is dropped by the topic's duplicate detection."""

@@ -30,7 +30,7 @@ from shared.settings import SERVICE_BUS_SETTING
 from shared.values.texts import shortened
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from shared.clients.service_bus_access import BusAccess
 
 Result = TypeVar("Result")
 
@@ -46,13 +46,13 @@ class BusSender:
     def __init__(
         self,
         entity: str,
-        connection_string: SecretStr | None,
+        access: BusAccess,
         open_sender: Callable[[ServiceBusClient, str], ServiceBusSender],
         *,
         seconds: float = SEND_SECONDS,
     ) -> None:
         self._entity = entity
-        self._connection_string = connection_string
+        self._access = access
         self._open_sender = open_sender
         self._seconds = seconds
         self._sender: ServiceBusSender | None = None
@@ -92,16 +92,7 @@ class BusSender:
             await self._drop()
 
     def _open(self) -> ServiceBusSender:
-        if self._connection_string is None:
-            reason = f"the app settings have no {SERVICE_BUS_SETTING}; add it, so that {self._entity} can be reached"
-            raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
-        try:
-            client = ServiceBusClient.from_connection_string(self._connection_string.get_secret_value(), **_RETRIES)
-            return self._open_sender(client, self._entity)
-        except ValueError:
-            # Its text may hold the key: keep it out of the reason, and the error out of the log.
-            reason = f"{SERVICE_BUS_SETTING} is not a connection string of a Service Bus namespace; copy it again"
-            raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
+        return self._open_sender(self._access.client(**_RETRIES), self._entity)
 
     async def _drop(self) -> None:
         sender, self._sender = self._sender, None

@@ -4,6 +4,7 @@ import pytest
 
 from local_stack.app_client import AppClient, app_client
 from local_stack.supervisor import Stack
+from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger import Ledger
 from tests.support.stack import running_stack
 
@@ -23,6 +24,6 @@ def app(stack: Stack) -> Iterator[AppClient]:
 
 @pytest.fixture(scope="session")
 def ledger(stack: Stack) -> Iterator[Ledger]:
-    opened = Ledger(stack.endpoints["cloud_storage"]["connection_string"], "edgetrain")
+    opened = Ledger(StorageAccess.of(stack.endpoints["cloud_storage"]["connection_string"]), "edgetrain")
     yield opened
     opened.close()

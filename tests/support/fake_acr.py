@@ -1,7 +1,7 @@
 """The login of an Azure Container Registry in front of a real registry, and the ways it differs from one on loopback.
 
 Every request to ``/v2/`` needs a Bearer token for just what it does; tokens come from ``/oauth2/exchange`` and
-``/oauth2/token``. ``/msi/token`` is the endpoint that App Service gives an app with a managed identity.
+``/oauth2/token``.
 """
 
 import json
@@ -19,7 +19,6 @@ import requests
 from requests.auth import _basic_auth_str
 
 ENTRA_TOKEN = "a-token-of-entra"
-IDENTITY_HEADER = "a-secret-of-the-app"
 USERNAME, PASSWORD = "edgetrain-push", "a-password"
 
 
@@ -79,10 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path, query = urlsplit(self.path).path, urlsplit(self.path).query
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if path == "/msi/token":
-            right = self.headers.get("X-IDENTITY-HEADER") == IDENTITY_HEADER
-            self._reply({"access_token": ENTRA_TOKEN} if right else None)
-        elif path == "/oauth2/exchange":
+        if path == "/oauth2/exchange":
             self._reply(self.acr.exchange(parse_qs(body.decode())))
         elif path == "/oauth2/token":
             form = parse_qs(body.decode() or query)

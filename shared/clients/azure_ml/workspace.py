@@ -1,10 +1,14 @@
 """The workspace, opened on first use and kept: opening costs the SDK's import and four requests."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
+
+from azure.core.credentials import TokenCredential
 
 from shared.clients.azure_ml.cloud import configure_environment
 from shared.clients.azure_ml.errors import translated
+from shared.clients.identity import managed_identity
 from shared.errors import Code, PermanentError
 from shared.settings import AzureMl
 
@@ -12,7 +16,9 @@ from shared.settings import AzureMl
 class AzureMlWorkspace:
     """The configured workspace and its experiments. Safe to share among threads."""
 
-    def __init__(self, settings: AzureMl) -> None:
+    def __init__(self, settings: AzureMl, identity: Callable[[str], TokenCredential] = managed_identity) -> None:
+        """``identity``: makes a credential for a client id, where the settings have no client secret."""
+        self._identity = identity
         self._settings = settings
         self._lock = threading.Lock()
         self._workspace: Any = None
@@ -49,19 +55,25 @@ class AzureMlWorkspace:
 
     def _opened(self) -> Any:
         from azureml.core import Workspace
-        from azureml.core.authentication import ServicePrincipalAuthentication
 
         settings = self._settings
         with translated(f"open the workspace {settings.workspace}"):
-            authentication = ServicePrincipalAuthentication(
-                settings.tenant_id,
-                settings.client_id,
-                settings.client_secret.get_secret_value(),
-                cloud=settings.cloud,
-            )
             return Workspace.get(
                 settings.workspace,
-                auth=authentication,
+                auth=self._authentication(),
                 subscription_id=settings.subscription_id,
                 resource_group=settings.resource_group,
             )
+
+    def _authentication(self) -> Any:
+        """How the SDK gets its tokens. Its own class for managed identities knows App Service's older endpoint only."""
+        from azureml.core.authentication import ServicePrincipalAuthentication, TokenAuthentication
+
+        settings = self._settings
+        if settings.client_secret is not None:
+            secret = settings.client_secret.get_secret_value()
+            return ServicePrincipalAuthentication(settings.tenant_id, settings.client_id, secret, cloud=settings.cloud)
+        credential = self._identity(settings.client_id)
+        return TokenAuthentication(
+            lambda audience: credential.get_token(f"{audience.rstrip('/')}/.default").token, cloud=settings.cloud
+        )

@@ -5,6 +5,7 @@ Kept in Azure Tables of the host's storage account. Each module describes the ro
 
 from __future__ import annotations
 
+from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger.actions import ActionLedger
 from shared.clients.ledger.approvals import ApprovalLedger
 from shared.clients.ledger.arrival_entries import RecordedArrival
@@ -53,8 +54,8 @@ __all__ = [
 class Ledger:
     """One client for the whole ledger; safe to share between threads."""
 
-    def __init__(self, connection_string: str, prefix: str) -> None:
-        self._compose(AzureTables(connection_string, prefix))
+    def __init__(self, access: StorageAccess, prefix: str) -> None:
+        self._compose(AzureTables(access, prefix))
 
     @classmethod
     def over(cls, tables: TableSource) -> Ledger:

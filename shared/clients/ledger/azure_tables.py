@@ -10,15 +10,14 @@ from urllib.request import getproxies
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.core.rest import HttpRequest
-from azure.data.tables import TableClient, TableServiceClient, UpdateMode
+from azure.data.tables import TableClient, UpdateMode
 
 from shared.clients.foreign_answers import stranger
+from shared.clients.host_storage import SETTING, StorageAccess
 from shared.clients.ledger.tables import Change, Insert, Row, Update
 from shared.clients.ledger.transactions import content_type, encoded, made, refusal
 from shared.clients.storage_errors import parsed, require_own, translated
-from shared.errors import Code, PermanentError, TransientError
-
-SETTING = "AzureWebJobsStorage"
+from shared.errors import TransientError
 
 # The SDK's default of ten tries sleeps for minutes inside one call; the durable retry policy does that better.
 _CALL = {
@@ -173,16 +172,9 @@ class AzureTable:
 class AzureTables:
     """The ledger's tables in one storage account; their names are ``prefix`` and a word."""
 
-    def __init__(self, connection_string: str, prefix: str) -> None:
-        try:
-            # Reading proxies from the environment is a quarter of the cost of a call, so it is done once.
-            self._service = TableServiceClient.from_connection_string(
-                connection_string, use_env_settings=bool(getproxies()), **_CALL
-            )
-        except ValueError as error:
-            # The text of a bad connection string may hold the key: keep it out of the reason.
-            reason = f"{SETTING} is not a storage connection string with a table endpoint; copy it again"
-            raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error
+    def __init__(self, access: StorageAccess, prefix: str) -> None:
+        # Reading proxies from the environment is a quarter of the cost of a call, so it is done once.
+        self._service = access.tables(use_env_settings=bool(getproxies()), **_CALL)
         self._prefix = prefix
 
     def table(self, word: str) -> AzureTable:

@@ -17,6 +17,7 @@ from typing import Any, Protocol, cast
 
 from pydantic import BaseModel, ValidationError
 
+from shared.clients.identity import CheckedCredential, managed_identity
 from shared.deployment_target import DeploymentTarget
 from shared.errors import Code, PermanentError
 from shared.serving.smoke import SmokeSample
@@ -29,11 +30,12 @@ class TargetServices:
 
     ``trusted``: raises ``PermanentError`` (``SIGNATURE_REFUSED``) unless the image, by digest, is signed by a key that
     is trusted. ``smoke_sample``: the sample inside an image; None when it has none. For targets that cannot look
-    into their containers.
+    into their containers. ``identity``: the credential of a managed identity by its client id; empty: the app's own.
     """
 
     trusted: Callable[[str], None]
     smoke_sample: Callable[[str], SmokeSample | None]
+    identity: Callable[[str], CheckedCredential] = managed_identity
 
 
 class Kind(Protocol):

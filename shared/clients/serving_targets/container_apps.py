@@ -5,7 +5,6 @@ which revisions had all of the traffic. Everything else is read from the app and
 changes, so a release with other resources is another revision.
 """
 
-import os
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ from shared.clients.container_apps.names import (
     size_for,
     suffix_of,
 )
-from shared.clients.entra import EntraCredential, client_secret, managed_identity
+from shared.clients.identity import service_principal
 from shared.clients.serving_targets import TargetServices
 from shared.errors import Code, PermanentError
 from shared.messages.serving import ObservedRelease, PlannedRelease, Serving, ServingPlan
@@ -225,17 +224,20 @@ class ContainerAppsTarget:
 def connect(name: str, settings: Settings, services: TargetServices) -> ContainerAppsTarget:
     """The target of that name; nothing is asked of Azure yet."""
     if settings.client_id and settings.client_secret.get_secret_value():
-        secret = settings.client_secret.get_secret_value()
-        fetch = client_secret(
-            settings.authority, settings.tenant_id, settings.client_id, secret, ca_bundle=settings.ca_bundle
+        credential = service_principal(
+            settings.tenant_id,
+            settings.client_id,
+            settings.client_secret.get_secret_value(),
+            authority=settings.authority,
+            ca_bundle=settings.ca_bundle,
         )
     else:
-        fetch = managed_identity(os.environ, client_id=settings.client_id)
+        credential = services.identity(settings.client_id)
     apps = ContainerApps(
         url=settings.url,
         subscription_id=settings.subscription_id,
         resource_group=settings.resource_group,
-        credential=EntraCredential(fetch),
+        credential=credential,
         ca_bundle=settings.ca_bundle,
     )
     return ContainerAppsTarget(name, settings, services, apps)

@@ -16,6 +16,7 @@ from activities.admit_run import admit_run
 from activities.record_run import record_run
 from function_app.api.previews import preview_run
 from shared.clients.frozen_jobs import FrozenJobs
+from shared.clients.host_storage import StorageAccess
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger
 from shared.messages import (
@@ -120,11 +121,17 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     with running_azurite(tmp_path / "azurite") as connection_strings:
         text = connection_strings["testaccount"]
         # With no more rights than the documentation asks for: to list, and to keep manifests.
-        ledger, hubs = Ledger(text, "test"), Hubs(lambda _: least_rights(text))
+        ledger, hubs = Ledger(StorageAccess.of(text), "test"), Hubs(lambda _: least_rights(text))
         with BlobServiceClient.from_connection_string(text, api_version=HUB_API_VERSION) as owner:
             owner.create_container("breast-cancer").close()
             owner.create_container("edgetrain-manifests").close()
-            yield Stack(ledger, hubs, owner, Pipelines(ROOT / "pipelines"), FrozenJobs(text, "test"))
+            yield Stack(
+                ledger,
+                hubs,
+                owner,
+                Pipelines(ROOT / "pipelines"),
+                FrozenJobs(StorageAccess.of(text), "test"),
+            )
         ledger.close()
         hubs.close()
 

@@ -11,6 +11,7 @@ import pytest
 from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient
 
 from shared.clients.frozen_jobs import FrozenJobs
+from shared.clients.host_storage import StorageAccess
 from shared.errors import Code, PermanentError, TransientError
 from shared.pipelines import Pipelines
 from shared.training_code.environment_key import environment_key
@@ -38,7 +39,7 @@ def storage(tmp_path: Path) -> Iterator[Storage]:
     with running_azurite(tmp_path / "azurite", services=["blob"]) as accounts:
         text = accounts["testaccount"]
         with BlobServiceClient.from_connection_string(text) as owner:
-            jobs = FrozenJobs(text, "test")
+            jobs = FrozenJobs(StorageAccess.of(text), "test")
             yield Storage(text, jobs, owner)
             jobs.close()
 
@@ -51,7 +52,7 @@ def test_a_tree_is_kept_once_and_read_as_it_was(storage: Storage) -> None:
 
     assert set(kept) == {tree.frozen}
     assert storage.names() == [f"{tree.frozen.tree}.tar"]
-    assert FrozenJobs(storage.text, "test").read(tree.frozen) == tree
+    assert FrozenJobs(StorageAccess.of(storage.text), "test").read(tree.frozen) == tree
 
 
 def test_a_run_is_what_it_was_admitted_as_though_another_version_is_deployed(storage: Storage, tmp_path: Path) -> None:
@@ -96,10 +97,10 @@ def test_other_bytes_than_were_kept_are_not_believed(storage: Storage, answer: b
 def test_a_storage_that_is_away_is_transient_and_a_text_that_is_none_is_named() -> None:
     away = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=eA==;BlobEndpoint=http://127.0.0.1:9/a;"
     with pytest.raises(TransientError, match="did not answer"):
-        FrozenJobs(away, "test").keep(a_job_tree())
+        FrozenJobs(StorageAccess.of(away), "test").keep(a_job_tree())
 
     with pytest.raises(PermanentError, match="AzureWebJobsStorage") as refused:
-        FrozenJobs("AccountKey=canary", "test")
+        FrozenJobs(StorageAccess.of("AccountKey=canary"), "test")
     assert "canary" not in str(refused.value)
 
 
@@ -133,7 +134,7 @@ def test_a_tree_that_is_taken_up_again_while_it_is_looked_at_stays(
 
         def get_blob_properties(self) -> BlobProperties:
             properties = self._blob.get_blob_properties()
-            FrozenJobs(storage.text, "test").keep(tree)
+            FrozenJobs(StorageAccess.of(storage.text), "test").keep(tree)
             return properties
 
         def __getattr__(self, name: str) -> object:

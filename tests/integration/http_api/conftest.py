@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from activities.admission_evaluation import AdmissionEvaluator
 from activities.admit_run import admit_run
+from shared.clients.host_storage import StorageAccess
 from shared.clients.hub_storage import Hubs
 from shared.clients.ledger import Ledger
 from shared.messages import (
@@ -91,7 +92,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
             **_NO_TRIGGERS,
             **_ELSEWHERE,
         }
-        ledger = Ledger(texts["cloud"], "edgetrain")
+        ledger = Ledger(StorageAccess.of(texts["cloud"]), "edgetrain")
         hubs = Hubs(lambda _: Site(connection_string=SecretStr(texts["hub"])))
         _fill_hub(texts["hub"])
         run = _fill_ledger(ledger, hubs, root)

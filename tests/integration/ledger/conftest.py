@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger import Ledger
 from tests.support.azurite import running_azurite
 
@@ -26,6 +27,6 @@ def prefix() -> str:
 
 @pytest.fixture
 def ledger(tables: str, prefix: str) -> Iterator[Ledger]:
-    client = Ledger(tables, prefix)
+    client = Ledger(StorageAccess.of(tables), prefix)
     yield client
     client.close()

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger import JoinedWindow, Ledger
 from shared.messages import Arrival, ObservedChange, RejectedEvent, Verdict
 from shared.pipelines import Settle
@@ -21,7 +22,7 @@ HOSTS = 4
 
 @pytest.fixture
 def hosts(tables: str, prefix: str) -> Iterator[list[Ledger]]:
-    ledgers = [Ledger(tables, prefix) for _ in range(HOSTS)]
+    ledgers = [Ledger(StorageAccess.of(tables), prefix) for _ in range(HOSTS)]
     yield ledgers
     for ledger in ledgers:
         ledger.close()

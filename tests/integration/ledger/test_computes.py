@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from activities.acquire_compute import acquire_compute
+from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger import Ledger
 from shared.decisions.training.compute_queue import QueueState
 from shared.errors import TransientError
@@ -19,7 +20,7 @@ from tests.support.workflow import START
 @pytest.fixture
 def ledgers(tables: str, prefix: str) -> Iterator[list[Ledger]]:
     """Clients that know nothing of each other, as in several processes."""
-    clients = [Ledger(tables, prefix) for _ in range(4)]
+    clients = [Ledger(StorageAccess.of(tables), prefix) for _ in range(4)]
     yield clients
     for client in clients:
         client.close()

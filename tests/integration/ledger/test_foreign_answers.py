@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from shared.clients.frozen_jobs import FrozenJobs
+from shared.clients.host_storage import StorageAccess
 from shared.clients.hub_blobs import HubBlobs
 from shared.clients.ledger.azure_tables import AzureTable, AzureTables
 from shared.clients.ledger.tables import Insert, Row
@@ -63,7 +64,8 @@ def asking(server: Answering) -> Iterator[Callable[[str], object]]:
     account = f"DefaultEndpointsProtocol=http;AccountName=acc;AccountKey={KEY}"
     connection = f"{account};BlobEndpoint={server.url}/acc;TableEndpoint={server.url}/acc;"
     hub = HubBlobs("hub", Site(connection_string=SecretStr(connection)))
-    tables, jobs = AzureTables(connection, "x"), FrozenJobs(connection, "x")
+    access = StorageAccess.of(connection)
+    tables, jobs = AzureTables(access, "x"), FrozenJobs(access, "x")
     table = tables.table("claims")
     server.answer = lambda *_: Reply(409, b'{"odata.error": {"code": "TableAlreadyExists"}}', headers=OWN)
     with pytest.raises(TransientError):  # the table is there; the row is asked for, and "409" is no row

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
+from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger import Ledger
 from shared.messages import Outcome, Stage
 from tests.support.arrivals import a_run_record
@@ -15,7 +16,7 @@ PIPELINE = "breast-cancer"
 
 
 def test_of_many_requesters_exactly_one_gets_the_claim(tables: str, prefix: str) -> None:
-    ledgers = [Ledger(tables, prefix) for _ in range(4)]
+    ledgers = [Ledger(StorageAccess.of(tables), prefix) for _ in range(4)]
     requests = [a_run_request(requested_by=f"requester-{n}/#?") for n in range(16)]
     with ThreadPoolExecutor(8) as pool:
         holders = list(pool.map(lambda n: ledgers[n % 4].runs.claim_run(requests[n]), range(16)))
@@ -30,7 +31,7 @@ def test_of_many_requesters_exactly_one_gets_the_claim(tables: str, prefix: str)
 
 
 def test_of_records_that_race_an_outcome_stays(tables: str, prefix: str) -> None:
-    ledgers = [Ledger(tables, prefix) for _ in range(4)]
+    ledgers = [Ledger(StorageAccess.of(tables), prefix) for _ in range(4)]
     request = ledgers[0].runs.claim_run(a_run_request())
     records = [a_run_record(outcome=None, stage=Stage.TRAINING, reason=f"{n}") for n in range(7)]
     records[3] = a_run_record(outcome=Outcome.FAILED)

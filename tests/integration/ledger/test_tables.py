@@ -2,6 +2,7 @@
 
 import pytest
 
+from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger.azure_tables import AzureTable, AzureTables
 from shared.clients.ledger.tables import Insert, Row
 from shared.errors import PermanentError
@@ -10,7 +11,7 @@ from tests.support.table_contract import TableContract
 
 @pytest.fixture
 def table(tables: str, prefix: str) -> AzureTable:
-    return AzureTables(tables, prefix).table("contract")
+    return AzureTables(StorageAccess.of(tables), prefix).table("contract")
 
 
 class TestAzureTable(TableContract):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from azure.data.tables import TableServiceClient
 
+from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger import Ledger
 from shared.clients.ledger.azure_tables import AzureTables
 from shared.clients.ledger.tables import Insert, Row, Table
@@ -22,7 +23,10 @@ def test_an_account_that_does_not_answer_is_transient() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # bound but not listening: refused at once
         port = bound.getsockname()[1]
-        ledger = Ledger(f"AccountName=a;AccountKey=aGk=;TableEndpoint=http://127.0.0.1:{port}/a;", "test")
+        ledger = Ledger(
+            StorageAccess.of(f"AccountName=a;AccountKey=aGk=;TableEndpoint=http://127.0.0.1:{port}/a;"),
+            "test",
+        )
         with pytest.raises(TransientError, match="did not answer"):
             ledger.champions.champion("breast-cancer")
 
@@ -31,7 +35,7 @@ def test_a_wrong_key_is_permanent_and_names_the_setting(tables: str) -> None:
     wrong = ";".join(
         f"AccountKey={a_storage_key()}" if part.startswith("AccountKey") else part for part in tables.split(";")
     )
-    ledger = Ledger(wrong, "test")
+    ledger = Ledger(StorageAccess.of(wrong), "test")
     with pytest.raises(PermanentError, match="AzureWebJobsStorage") as refused:
         ledger.champions.champion("breast-cancer")
     assert refused.value.code is Code.BAD_CONFIGURATION
@@ -41,7 +45,7 @@ def test_a_wrong_key_is_permanent_and_names_the_setting(tables: str) -> None:
 @pytest.mark.parametrize("text", ["", "AccountKey=c2VjcmV0", "nonsense"])
 def test_a_broken_connection_string_is_permanent_and_not_repeated(text: str) -> None:
     with pytest.raises(PermanentError) as refused:
-        Ledger(text, "test")
+        Ledger(StorageAccess.of(text), "test")
     assert refused.value.code is Code.BAD_CONFIGURATION
     assert "c2VjcmV0" not in refused.value.reason
 
@@ -83,7 +87,10 @@ def being_deleted() -> Iterator[Table]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _BeingDeleted) as server:
         threading.Thread(target=server.serve_forever).start()
         address = f"http://127.0.0.1:{server.server_port}/a"
-        tables = AzureTables(f"AccountName=a;AccountKey={a_storage_key()};TableEndpoint={address};", "test")
+        tables = AzureTables(
+            StorageAccess.of(f"AccountName=a;AccountKey={a_storage_key()};TableEndpoint={address};"),
+            "test",
+        )
         yield tables.table("runs")
         tables.close()
         server.shutdown()
@@ -113,7 +120,7 @@ def test_everything_is_still_known_after_a_restart(tmp_path: Path) -> None:
     request = a_run_request()
     for life in range(2):
         with running_azurite(tmp_path, services=["table"], accounts=accounts) as connection_strings:
-            ledger = Ledger(connection_strings["kept"], "test")
+            ledger = Ledger(StorageAccess.of(connection_strings["kept"]), "test")
             if life == 0:
                 ledger.runs.claim_run(request)
             assert ledger.runs.claimed_by(request.pipeline, request.requested_by) == request

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
+from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger import Ledger
 from shared.decisions.training.compute_queue import ask
 from shared.messages import ComputeTicket, ObservedChange, Outcome, QueueRule, RunEnd, RunRequest
@@ -62,7 +63,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         storage = connections["testaccount"]
         with (
             BlobServiceClient.from_connection_string(storage, api_version=HUB_API_VERSION) as service,
-            closing(Ledger(storage, "edgetrain")) as ledger,
+            closing(Ledger(StorageAccess.of(storage), "edgetrain")) as ledger,
             running_host(folder / "state", "--enforce-keys", app=ROOT, settings=_settings(folder, storage)) as host,
         ):
             yield Site(host, ledger, service.create_container("breast-cancer"))

@@ -3,7 +3,6 @@
 import io
 import random
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
@@ -13,11 +12,10 @@ from shared.clients.registry_login import (
     REFRESH_SECONDS,
     EntraLogin,
     PasswordLogin,
-    managed_identity_token,
 )
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import Code, PermanentError
 from shared.oci.references import digest_of
-from tests.support.fake_acr import IDENTITY_HEADER, PASSWORD, USERNAME, FakeAcr, running_acr
+from tests.support.fake_acr import ENTRA_TOKEN, PASSWORD, USERNAME, FakeAcr, running_acr
 from tests.support.registry import RunningRegistry
 
 CONTENT = random.Random(1).randbytes(3 * PIECE)
@@ -38,8 +36,7 @@ def acr(open_registry: RunningRegistry) -> Iterator[FakeAcr]:
 
 
 def entra_client(acr: FakeAcr, clock: Clock | None = None) -> ContainerRegistryClient:
-    environment = {"IDENTITY_ENDPOINT": f"{acr.url}/msi/token", "IDENTITY_HEADER": IDENTITY_HEADER}
-    login = EntraLogin(acr.url, partial(managed_identity_token, environment), clock=clock or Clock())
+    login = EntraLogin(acr.url, lambda: ENTRA_TOKEN, clock=clock or Clock())
     return ContainerRegistryClient(acr.url, login)
 
 
@@ -59,9 +56,9 @@ def test_a_managed_identity_logs_in_once_and_sends_every_piece_once(acr: FakeAcr
     with entra_client(acr) as client:
         client.put_blob(repository, DIGEST, io.BytesIO(CONTENT))
 
-    assert logins(acr) == ["/msi/token", "/oauth2/exchange", "/oauth2/token"]
+    assert logins(acr) == ["/oauth2/exchange", "/oauth2/token"]
     assert refused(acr) == 0
-    assert len(acr.asked) == 3 + len(["POST", "PATCH", "PATCH", "PUT"])
+    assert len(acr.asked) == 2 + len(["POST", "PATCH", "PATCH", "PUT"])
 
 
 def test_a_password_is_shown_to_the_registry_once_and_then_traded_for_tokens(acr: FakeAcr, repository: str) -> None:
@@ -115,10 +112,10 @@ def test_tokens_are_used_for_a_limited_time(acr: FakeAcr, repository: str) -> No
     clock = Clock()
     with entra_client(acr, clock) as client:
         for elapsed, expected in [
-            (0.0, ["/msi/token", "/oauth2/exchange", "/oauth2/token"]),
+            (0.0, ["/oauth2/exchange", "/oauth2/token"]),
             (ACCESS_SECONDS - 1, []),
             (2.0, ["/oauth2/token"]),
-            (REFRESH_SECONDS, ["/msi/token", "/oauth2/exchange", "/oauth2/token"]),
+            (REFRESH_SECONDS, ["/oauth2/exchange", "/oauth2/token"]),
         ]:
             acr.asked.clear()
             clock.now += elapsed
@@ -139,15 +136,3 @@ def test_a_password_is_not_sent_to_another_host(acr: FakeAcr, repository: str) -
     said = r"another host, http://127\.0\.0\.1:1"
     with password_client(acr) as client, pytest.raises(PermanentError, match=said):
         client.get_manifest(repository, "latest")
-
-
-def test_without_any_login_the_reason_says_what_to_set(acr: FakeAcr) -> None:
-    client = ContainerRegistryClient(acr.url, EntraLogin(acr.url, partial(managed_identity_token, {})))
-    with client, pytest.raises(PermanentError, match=r"AcrPush, or set EDGETRAIN_"):
-        client.get_manifest("a", "latest")
-
-
-def test_a_login_service_that_is_down_may_come_back(acr: FakeAcr) -> None:
-    environment = {"IDENTITY_ENDPOINT": "http://127.0.0.1:1/msi/token", "IDENTITY_HEADER": "secret"}
-    with pytest.raises(TransientError, match=r"http://127\.0\.0\.1:1 .*ConnectionError"):
-        managed_identity_token(environment)

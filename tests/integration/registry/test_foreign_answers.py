@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from shared.clients.container_registry import ContainerRegistryClient
-from shared.clients.registry_login import EntraLogin, Login, PasswordLogin, managed_identity_token
+from shared.clients.registry_login import EntraLogin, Login, PasswordLogin
 from shared.errors import PermanentError, TransientError
 from shared.oci.media_types import OCI_MANIFEST
 from shared.oci.references import digest_of
@@ -180,18 +180,16 @@ def test_an_error_of_another_shape_is_still_a_refusal(server: Answering) -> None
         (Reply(body=b'{"token": "a\\nb", "access_token": "a b", "refresh_token": 7}'), "JSON without a token"),
     ],
 )
-@pytest.mark.parametrize("way", ["password", "entra", "identity"])
+@pytest.mark.parametrize("way", ["password", "entra"])
 def test_a_login_without_a_token_is_no_login(server: Answering, reply: Reply, said: str, way: str) -> None:
     def answer(_: str, path: str) -> Reply:
         challenge = {"WWW-Authenticate": f'Bearer realm="{server.url}/token",service="r"'}
         return Reply(401, headers=challenge) if path.startswith("/v2/") else reply
 
     server.answer = answer
-    identity = {"IDENTITY_ENDPOINT": f"{server.url}/msi", "IDENTITY_HEADER": "secret"}
     logins: dict[str, Login] = {
         "password": PasswordLogin(server.url, "user", "password"),
         "entra": EntraLogin(server.url, lambda: "entra-token"),
-        "identity": EntraLogin(server.url, lambda: managed_identity_token(identity)),
     }
 
     with (

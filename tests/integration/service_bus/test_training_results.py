@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver
 from azure.servicebus.aio import ServiceBusClient as AsyncClient
-from pydantic import SecretStr
 
 from cli.schemas import FOLDER
 from shared.clients.service_bus import QUARANTINE, RESULTS, RejectedMessage, TrainingResults
+from shared.clients.service_bus_access import BusAccess
 from shared.clients.service_bus_sender import BusSender
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import ReplyTo, Stage
+from shared.settings import ServiceBus
 from shared.wire_contracts.training_answers import TrainingAnswer, rejection
 from tests.integration.service_bus.clients import receive
 from tests.support.arrivals import a_run_record
@@ -37,7 +38,7 @@ def namespace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProces
 
 @pytest.fixture(scope="module")
 def results(namespace: BrokerProcess) -> Iterator[TrainingResults]:
-    made = TrainingResults(SecretStr(namespace.connection_string))
+    made = TrainingResults(BusAccess.of(namespace.connection_string))
     yield made
     made.close()
 
@@ -132,7 +133,7 @@ def test_threads_share_it(results: TrainingResults, upstream: ServiceBusReceiver
 
 def test_a_broker_that_is_away_is_trouble_that_passes(tmp_path: Path) -> None:
     with running_broker(tmp_path / "state") as first:
-        results = TrainingResults(SecretStr(first.connection_string))
+        results = TrainingResults(BusAccess.of(first.connection_string))
         results.send(an_answer("before"))
         first.kill()
 
@@ -156,7 +157,7 @@ def test_a_broker_that_is_away_is_trouble_that_passes(tmp_path: Path) -> None:
 
 
 def an_outlet(connection_string: str, *, seconds: float = 20) -> BusSender:
-    return BusSender(RESULTS, SecretStr(connection_string), AsyncClient.get_topic_sender, seconds=seconds)
+    return BusSender(RESULTS, BusAccess.of(connection_string), AsyncClient.get_topic_sender, seconds=seconds)
 
 
 def test_a_broker_that_says_nothing_is_not_waited_for_for_ever(tmp_path: Path) -> None:
@@ -195,24 +196,24 @@ def refusal(results: TrainingResults) -> str:
 def test_a_topic_that_is_missing_is_to_be_created(tmp_path: Path) -> None:
     entities = write_entities(tmp_path / "entities.json", a_queue("training-requests"))
     with running_broker(tmp_path / "state", entities) as broker:
-        assert refusal(TrainingResults(SecretStr(broker.connection_string))).endswith("; create training-results")
+        assert refusal(TrainingResults(BusAccess.of(broker.connection_string))).endswith("; create training-results")
 
 
 def test_a_wrong_key_is_named_by_its_setting_and_never_shown(namespace: BrokerProcess) -> None:
     wrong = namespace.connection_string.replace("SharedAccessKey=", "SharedAccessKey=AAAAAAAA")
 
-    reason = refusal(TrainingResults(SecretStr(wrong)))
+    reason = refusal(TrainingResults(BusAccess.of(wrong)))
 
     assert "key in ServiceBusConnection" in reason
     assert "AAAAAAAA" not in reason
 
 
 def test_without_a_connection_string_the_setting_is_named() -> None:
-    assert "ServiceBusConnection" in refusal(TrainingResults(None))
+    assert "ServiceBusConnection" in refusal(TrainingResults(BusAccess(ServiceBus())))
 
 
 @pytest.mark.parametrize("text", ["", "c2VjcmV0", "Endpoint=sb://lab;SharedAccessKey=c2VjcmV0", "a;c2VjcmV0"])
 def test_what_is_no_connection_string_is_not_repeated(text: str) -> None:
-    reason = refusal(TrainingResults(SecretStr(text)))
+    reason = refusal(TrainingResults(BusAccess.of(text)))
 
     assert reason.startswith("ServiceBusConnection ")

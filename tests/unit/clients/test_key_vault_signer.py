@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.clients.key_vault_signer import KeyVaultSigner, vault_token
+from shared.clients.key_vault_signer import KeyVaultSigner
 from shared.clients.signers import connect
 from shared.errors import Code, PermanentError, TransientError
 from shared.settings import Signing
@@ -42,7 +43,7 @@ class Vault:
         if self.answers:
             return self.answers.pop(0)
         if path.startswith("/msi"):
-            return 200, {"access_token": "a-token"}
+            return 200, {"access_token": "a-token", "expires_on": str(int(time.time()) + 3600)}
         if authorization != "Bearer a-token":
             return 401, {"error": {"code": "Unauthorized"}}
         if method == "GET":
@@ -157,15 +158,6 @@ def test_an_identifier_without_version_or_security_is_refused(url: str) -> None:
     with pytest.raises(PermanentError) as caught:
         KeyVaultSigner(url, lambda: "")
     assert caught.value.code is Code.BAD_CONFIGURATION
-
-
-def test_the_token_is_that_of_the_apps_identity(vault: Vault) -> None:
-    identity = {"IDENTITY_ENDPOINT": f"{vault.url}/msi", "IDENTITY_HEADER": "secret"}
-
-    assert vault_token(identity) == "a-token"
-    with pytest.raises(PermanentError) as caught:
-        vault_token({})
-    assert "EDGETRAIN_SIGNING__PRIVATE_KEY_FILE" in caught.value.reason
 
 
 def test_the_settings_choose_the_vault_and_its_key_must_be_trusted(

@@ -154,7 +154,8 @@ def test_the_app_reads_exactly_what_the_stack_sets(
 
     settings = Settings()
 
-    assert settings.ledger_connection_string.get_secret_value() == "cloud"
+    assert settings.host_storage.connection_string is not None
+    assert settings.host_storage.connection_string.get_secret_value() == "cloud"
     assert settings.site("factory").connection_string.get_secret_value() == "hub"
     assert settings.site("factory").sas["edgetrain_manifests"].get_secret_value() == "sv=1&sig=2"
     assert settings.compute("hub-vm").private_key.get_secret_value() == "-----BEGIN\nabc\n-----END\n"
@@ -175,6 +176,7 @@ def test_the_app_reads_exactly_what_the_stack_sets(
     assert settings.service_bus_connection_string.get_secret_value() == "Endpoint=sb://127.0.0.1:5672"
     assert settings.announcements is not None
     assert settings.announcements.endpoint == "http://127.0.0.1:7075/topics/announcements/api/events"
+    assert settings.announcements.key is not None
     assert settings.announcements.key.get_secret_value() == "a-key"
     assert given["REQUESTS_CA_BUNDLE"] == "/ca.pem"
     assert "not for the app" not in given.values()

@@ -51,3 +51,64 @@ def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, settings: S
 
     with pytest.raises(ValueError, match=r"azure_ml\.workspace"):
         Settings()
+
+
+SECRETS = (
+    "AzureWebJobsStorage",
+    "ServiceBusConnection",
+    "EDGETRAIN_ANNOUNCEMENTS__KEY",
+    "EDGETRAIN_AZURE_ML__CLIENT_SECRET",
+    "EDGETRAIN_AZURE_ML__TENANT_ID",
+    "EDGETRAIN_AZURE_ML__CLIENT_ID",
+)
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_without_secrets_the_identity_is_used(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, *, empty: bool
+) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "") if empty else monkeypatch.delenv(name)
+    monkeypatch.setenv("AzureWebJobsStorage__accountName", "account")
+    monkeypatch.setenv("ServiceBusConnection__fullyQualifiedNamespace", "bus.example")
+    monkeypatch.setenv("ServiceBusConnection__clientId", "of-the-bus")
+    monkeypatch.setenv("AZURE_CLIENT_ID", "of-the-app")
+
+    found = Settings()
+
+    assert found.host_storage.connection_string is None
+    assert found.host_storage.blobs == "https://account.blob.core.windows.net/"
+    assert found.host_storage.tables == "https://account.table.core.windows.net/"
+    assert found.host_storage.client_id == "of-the-app"
+    assert (found.service_bus.connection_string, found.service_bus.namespace) == (None, "bus.example")
+    assert found.service_bus.client_id == "of-the-bus"
+    assert found.azure_ml.client_secret is None
+    assert found.announcements is not None
+    assert found.announcements.key is None
+
+
+def test_addresses_of_another_cloud_go_before_the_name(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AzureWebJobsStorage__accountName", "account")
+    monkeypatch.setenv("AzureWebJobsStorage__tableServiceUri", "https://account.table.example/")
+
+    storage = Settings().host_storage
+
+    assert (storage.blobs, storage.tables) == (
+        "https://account.blob.core.windows.net/",
+        "https://account.table.example/",
+    )
+
+
+def test_host_storage_must_be_named_by_one_way_or_another(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AzureWebJobsStorage")
+    monkeypatch.setenv("AzureWebJobsStorage__blobServiceUri", "https://account.blob.example/")
+
+    with pytest.raises(ValueError, match="AzureWebJobsStorage__accountName"):
+        Settings()
+
+
+def test_a_principal_without_its_tenant_is_refused(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGETRAIN_AZURE_ML__TENANT_ID")
+
+    with pytest.raises(ValueError, match="TENANT_ID"):
+        Settings()

@@ -8,7 +8,9 @@ import requests
 
 from shared.clients import registry_login
 from shared.clients.container_registry import ContainerRegistryClient
+from shared.clients.identity import CheckedCredential, NoIdentityError
 from shared.clients.registry_address import checked_url
+from shared.errors import Code
 from tests.support.golden import compare
 from tests.unit.wording.canned import an_answer, error_of, raising
 
@@ -55,8 +57,10 @@ def test_the_container_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     def log_in(answer: requests.Response | Exception) -> str:
         respond = raising(answer) if isinstance(answer, Exception) else lambda *_, **__: answer
         monkeypatch.setattr(requests, "request", respond)
-        address = {"IDENTITY_ENDPOINT": "http://localhost:1/token", "IDENTITY_HEADER": "x"}
-        return error_of(lambda: registry_login.managed_identity_token(address))
+        return error_of(lambda: registry_login.EntraLogin("http://localhost:1", lambda: "a-token").header(()))
+
+    def alone() -> CheckedCredential:
+        raise NoIdentityError("there is none", code=Code.BAD_CONFIGURATION)
 
     password = registry_login.PasswordLogin(URL, "user", "password")
     cases = {
@@ -78,7 +82,7 @@ def test_the_container_registry(monkeypatch: pytest.MonkeyPatch) -> None:
         "the content does not match": push(opened, content=b"y"),
         "a url with a path": error_of(lambda: checked_url("https://registry.example/path")),
         "a url without https": error_of(lambda: checked_url("http://registry.example")),
-        "no login at all": error_of(lambda: registry_login.managed_identity_token({})),
+        "no login at all": error_of(lambda: registry_login.identity_token(alone)),
         "the login service does not answer": log_in(requests.ConnectionError()),
         "the login service answers 500": log_in(an_answer(500)),
         "the login service refuses": log_in(an_answer(400)),

@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from cli.dependency_image import _unsigned
+from shared.clients.identity import CheckedCredential, NoIdentityError
 from shared.clients.image_trust import ImageTrust
 from shared.clients.key_vault_signer import KeyVaultSigner, vault_token
 from shared.clients.signers import connect, trusted_keys
+from shared.errors import Code
 from shared.oci.images import Image, describe
 from shared.oci.references import ImageName
 from shared.oci.transfer import push_image
@@ -73,8 +73,11 @@ def test_images_that_are_not_used(tmp_path: Path) -> None:
     )
 
 
-def test_keys_and_passports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("IDENTITY_ENDPOINT", raising=False)
+def alone() -> CheckedCredential:
+    raise NoIdentityError("there is none", code=Code.BAD_CONFIGURATION)
+
+
+def test_keys_and_passports(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text("nonsense")
     wrong = {"key_vault_key": "https://vault.example/keys/images", "private_key_file": str(tmp_path / "key.pem")}
     other = Statement(subjects=(), predicate_type=IMAGE, predicate=DOCUMENT)
@@ -89,7 +92,7 @@ def test_keys_and_passports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         {
             "no key": error_of(lambda: connect(Signing())),
             "no key of Key Vault": error_of(lambda: KeyVaultSigner(wrong["key_vault_key"], lambda: "")),
-            "no login at Key Vault": error_of(lambda: vault_token({})),
+            "no login at Key Vault": error_of(lambda: vault_token(alone)),
             "no private key": error_of(lambda: connect(Signing(private_key_file=wrong["private_key_file"]))),
             "no public keys": error_of(lambda: trusted_keys(Signing(trusted_keys="nonsense"))),
             "passport: another value": findings(passport_file(changed(("metrics", "accuracy"), 0.99), BUNDLE)),

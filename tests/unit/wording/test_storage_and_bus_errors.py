@@ -16,9 +16,10 @@ from pydantic import SecretStr
 from shared.clients import service_bus_sender
 from shared.clients.hub_blobs import HubBlobs
 from shared.clients.hub_storage import HubStorage
+from shared.clients.service_bus_access import BusAccess
 from shared.clients.storage_errors import ForeignAnswerError, parsed, translated
 from shared.formats.manifest import BlobEntry
-from shared.settings import Site
+from shared.settings import ServiceBus, Site
 from tests.support.arrivals import a_pipeline
 from tests.support.golden import compare
 from tests.support.workflow import START
@@ -92,8 +93,8 @@ def test_service_bus() -> None:
         return error_of(raising(service_bus_sender._translated(error, "training-results")))
 
     def sent(connection: str | None) -> str:
-        secret = SecretStr(connection) if connection is not None else None
-        sender = service_bus_sender.BusSender("training-results", secret, lambda *_: None)  # type: ignore[arg-type]
+        access = BusAccess.of(connection) if connection is not None else BusAccess(ServiceBus())
+        sender = service_bus_sender.BusSender("training-results", access, lambda *_: None)  # type: ignore[arg-type]
         return error_of(sender._open)
 
     cases = {
