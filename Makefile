@@ -12,7 +12,7 @@ SOURCES := function_app orchestrations activities shared cli site_agent local_st
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks schemas golden bench lock
+.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks schemas golden bench bench-peers lock
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -93,6 +93,9 @@ bench: setup ## Measure, side by side with a baseline; writes benchmarks/results
 	@$(PY) -m local_stack.setup --benchmarks
 	@$(PY) -m benchmarks
 
+bench-peers: setup ## Side by side with Dagster and Prefect, about an hour; PEERS="--files 500 --idle-seconds 20": a short one
+	@$(PY) -m benchmarks.peers $(PEERS)
+
 COMPILE := .venv/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url --no-annotate --generate-hashes \
   --custom-compile-command "make lock"
 
@@ -102,6 +105,9 @@ lock: .venv/.installed ## Write the pinned requirement files anew from the *.in 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) site_agent/requirements.in -c requirements.txt -o site_agent/requirements.txt
 	@for folder in $(filter-out training/common,$(JOBS)) tests/support/autolog tests/support/model_signing; do \
 	  $(COMPILE) $(if $(UPGRADE),--upgrade) $$folder/requirements.in -o $$folder/requirements.txt || exit 1; done
+	@for peer in dagster prefect; do folder=benchmarks/peers/with_$$peer; \
+	  $(COMPILE) --no-strip-extras $(if $(UPGRADE),--upgrade) $$folder/requirements.in -o $$folder/requirements.txt \
+	  || exit 1; done
 	@for kind in tabular files empty; do \
 	  work=training/.lock-$$kind && rm -rf $$work && mkdir $$work && template=cli/templates/$$kind/requirements && \
 	  cp $$template.in.template $$work/requirements.in && cp $$template.txt.template $$work/requirements.txt && \

@@ -4,15 +4,11 @@
 because its pins are not ours; it is kept in the cache.
 """
 
-import fcntl
-import hashlib
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from local_stack.setup import node
+from tests.support.locked_environments import locked_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE = ROOT / "tests/support/node"
@@ -36,19 +32,7 @@ def model_signing(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def model_signing_environment() -> Path:
     """The environment of OpenSSF's tool, made now when it is missing; one process at a time."""
-    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
-    place = ENVIRONMENTS / f"model-signing-{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]}"
-    with (ENVIRONMENTS / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (place / "complete").exists():
-            return place
-        shutil.rmtree(place, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-        pip = [str(place / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-        subprocess.run([*pip, "--require-hashes", "-r", str(REQUIREMENTS)], check=True, env=environment)
-        (place / "complete").touch()
-    return place
+    return locked_environment("model-signing", REQUIREMENTS, ENVIRONMENTS)
 
 
 if __name__ == "__main__":

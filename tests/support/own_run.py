@@ -1,4 +1,4 @@
-"""What one process of pytest begins outside of itself ends with it, however it ends, and nothing of any other.
+"""What one process of pytest, or a benchmark, begins outside of itself ends with it, however it ends, and no more.
 
 pytest ends no fixture of a process that is killed, as pytest-xdist does to its workers on Ctrl-C, and none on SIGTERM.
 So everything temporary lies in one folder of the run, and a guardian, a process of a session of its own, waits for the
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -72,6 +72,17 @@ def begin() -> OwnRun:
         start_new_session=True,
     )
     return OwnRun(folder, guardian)
+
+
+@contextmanager
+def held() -> Iterator[OwnRun]:
+    """A run for as long as the block takes, for programs other than pytest; what killed ones have left is removed."""
+    tidy_up_after_the_dead(Path(tempfile.gettempdir()))
+    run = begin()
+    try:
+        yield run
+    finally:
+        run.end()
 
 
 def tidy_up_after_the_dead(within: Path) -> None:

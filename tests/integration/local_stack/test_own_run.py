@@ -51,6 +51,21 @@ def test_that_takes_long(tmp_path):
 """
 
 
+_BENCHMARK = """
+import subprocess, sys, tempfile, time
+from benchmarks import __main__ as benchmarks
+
+def measure():
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    print("began", child.pid, tempfile.gettempdir(), flush=True)
+    time.sleep(600)
+
+benchmarks.MEASUREMENTS = {"imports": measure}
+sys.argv = ["benchmarks", "--only", "imports"]
+benchmarks.main()
+"""
+
+
 @dataclass
 class Begun:
     """A process with a run of its own. ``outside``: a folder that its run covers."""
@@ -105,6 +120,27 @@ def test_what_a_killed_run_began_ends(tmp_path: Path) -> None:
             if not run.left():
                 break
     assert run.outside.is_dir()
+
+
+def test_a_benchmark_that_is_ended_leaves_nothing(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != own_run.MARK}
+    with subprocess.Popen(
+        [sys.executable, "-c", _BENCHMARK],
+        cwd=own_run.ROOT,
+        env=environment | {"PYTEST_DEBUG_TEMPROOT": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as benchmark:
+        assert benchmark.stdout is not None
+        began = next(line.split() for line in benchmark.stdout if line.startswith("began"))
+        child = int(began[1])
+        assert _is_sleeping(child)
+        assert Path(began[2]).is_relative_to(tmp_path)
+        benchmark.terminate()
+        benchmark.wait(timeout=30)
+        for _ in deadline(60, "the end of what a benchmark began"):
+            if not (_is_sleeping(child) or Path(began[2]).exists()):
+                break
 
 
 def test_the_next_run_removes_what_even_the_guardian_could_not_and_nothing_of_a_live_run(tmp_path: Path) -> None:
