@@ -35,6 +35,8 @@ _CALL: dict[str, Any] = {
     "retry_backoff_max": 2,
     "connection_timeout": 5,
     "read_timeout": 30,
+    # Here and not at each call, where the SDK takes it for a field of the event too and warns of it.
+    "raw_response_hook": require_no_page,
 }
 
 
@@ -77,7 +79,7 @@ class RunEventPublisher:
             data=announced.data,
         )
         with translated("the Event Grid topic", SETTING), _endpoint_is_checked():
-            self._publisher.send(message, raw_response_hook=require_no_page)
+            self._publisher.send(message)
 
     def close(self) -> None:
         """Close the connection."""

@@ -41,12 +41,17 @@ def announcements(grid: StandIn) -> Iterator[RunEventPublisher]:
 
 
 def test_a_subscriber_gets_a_cloud_event_with_the_run_as_it_was(
-    grid: StandIn, endpoint: Receiver, name: str, announcements: RunEventPublisher
+    grid: StandIn,
+    endpoint: Receiver,
+    name: str,
+    announcements: RunEventPublisher,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     grid.subscribe(name, endpoint.url, CLOUD_TOPIC, eventDeliverySchema="CloudEventSchemaV1_0")
 
     announcements.publish(EVENT)
 
+    assert caplog.text == "", "nothing to warn of"
     received: CloudEvent[Any] = CloudEvent.from_dict(endpoint.wait_for(1)[0].event)
     assert received.id == f"{RECORD.run_id}-not_promoted"
     assert (received.specversion, received.type) == ("1.0", "io.edgetrain.run.not_promoted")
