@@ -1,0 +1,1 @@
+"""Infrastructure as code, and the checks that it is held to."""

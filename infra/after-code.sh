@@ -1,0 +1,21 @@
+#!/bin/sh
+# What can only be done when the code is there: event subscriptions, and with Azure SQL the app as a user of its database.
+# azd runs it after each deployment with the outputs of main.bicep as variables; elsewhere: docs/deploy.md. May be repeated.
+set -eu
+here=$(dirname "$0")
+
+az deployment group create --only-show-errors --output none --name after-code \
+  --resource-group "$AZURE_RESOURCE_GROUP" --template-file "$here/after-code.bicep" --parameters \
+  environmentName="$AZURE_ENV_NAME" appName="$EDGETRAIN_APP_NAME" arrivalsTopicName="$EDGETRAIN_ARRIVALS_TOPIC" \
+  workspaceName="$EDGETRAIN_AZURE_ML__WORKSPACE" storageName="$EDGETRAIN_STORAGE_NAME" \
+  deadLetterContainer="$EDGETRAIN_DEAD_LETTERS" eventsIdentityName="$EDGETRAIN_EVENTS_IDENTITY"
+
+if [ "${EDGETRAIN_DURABLE_BACKEND:-storage}" = mssql ]; then
+  # db_ddladmin: the extension makes its own tables when it first starts.
+  sqlcmd -S "$EDGETRAIN_SQL_HOST" -d edgetrain --authentication-method ActiveDirectoryDefault -b -Q "
+    IF USER_ID('$EDGETRAIN_APP_IDENTITY') IS NULL CREATE USER [$EDGETRAIN_APP_IDENTITY] FROM EXTERNAL PROVIDER;
+    ALTER ROLE db_datareader ADD MEMBER [$EDGETRAIN_APP_IDENTITY];
+    ALTER ROLE db_datawriter ADD MEMBER [$EDGETRAIN_APP_IDENTITY];
+    ALTER ROLE db_ddladmin ADD MEMBER [$EDGETRAIN_APP_IDENTITY];
+    GRANT EXECUTE TO [$EDGETRAIN_APP_IDENTITY];"
+fi

@@ -1,0 +1,200 @@
+// What somebody must hear of without looking: a run failed, a message is in the quarantine, a site is silent, money runs out.
+param name string
+param location string
+param tags object
+param alertAddresses array
+param appInsightsId string
+param serviceBusId string
+param arrivalsId string
+param monthlyBudget int
+param budgetStart string
+
+resource people 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: 'ag-${name}'
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'edgetrain'
+    enabled: true
+    emailReceivers: [for (address, number) in alertAddresses: {
+      name: 'mail-${number}'
+      emailAddress: address
+      useCommonAlertSchema: true
+    }]
+  }
+}
+
+var queries = [
+  {
+    name: 'run-failed'
+    what: 'A training run failed, or a model was rolled back'
+    severity: 1
+    query: 'customMetrics | where name == "edgetrain.runs" | where tostring(customDimensions.outcome) in ("failed", "rolled_back")'
+    window: 'PT15M'
+  }
+  {
+    name: 'site-silent'
+    what: 'The reconciler could not list the data of a site for an hour'
+    severity: 2
+    query: 'customMetrics | where name == "edgetrain.site.silent_seconds" | where value > 3600'
+    window: 'PT1H'
+  }
+  {
+    name: 'function-failed'
+    what: 'Functions of the app fail again and again'
+    severity: 2
+    query: 'requests | where success == false | summarize failures = count() by operation_Name | where failures > 20'
+    window: 'PT1H'
+  }
+]
+
+resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for each in queries: {
+  name: 'alert-${name}-${each.name}'
+  location: location
+  tags: tags
+  properties: {
+    displayName: each.what
+    description: each.what
+    severity: each.severity
+    enabled: true
+    scopes: [
+      appInsightsId
+    ]
+    evaluationFrequency: 'PT15M'
+    windowSize: each.window
+    criteria: {
+      allOf: [
+        {
+          query: each.query
+          timeAggregation: 'Count'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+      ]
+    }
+    actions: {
+      actionGroups: [
+        people.id
+      ]
+    }
+  }
+}]
+
+var queueAlerts = [
+  {
+    name: 'quarantine'
+    what: 'A message that is not understood lies in the quarantine'
+    metric: 'ActiveMessages'
+    queue: 'training-requests-quarantine'
+  }
+  {
+    name: 'poison'
+    what: 'A request could not be handled at ten deliveries'
+    metric: 'DeadletteredMessages'
+    queue: 'training-requests'
+  }
+]
+
+resource messageAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [for each in queueAlerts: {
+  name: 'alert-${name}-${each.name}'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: each.what
+    severity: 2
+    enabled: true
+    scopes: [
+      serviceBusId
+    ]
+    evaluationFrequency: 'PT5M'
+    windowSize: 'PT15M'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: each.name
+          metricName: each.metric
+          metricNamespace: 'Microsoft.ServiceBus/namespaces'
+          timeAggregation: 'Maximum'
+          operator: 'GreaterThan'
+          threshold: 0
+          dimensions: [
+            {
+              name: 'EntityName'
+              operator: 'Include'
+              values: [
+                each.queue
+              ]
+            }
+          ]
+        }
+      ]
+    }
+    actions: [
+      {
+        actionGroupId: people.id
+      }
+    ]
+  }
+}]
+
+// The reconciler finds the files of lost events by listing, so that this costs minutes, not data.
+resource eventsLost 'Microsoft.Insights/metricAlerts@2018-03-01' = {
+  name: 'alert-${name}-events-lost'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Events about new files could not be delivered to the app'
+    severity: 3
+    enabled: true
+    scopes: [
+      arrivalsId
+    ]
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT1H'
+    criteria: {
+      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+      allOf: [
+        {
+          criterionType: 'StaticThresholdCriterion'
+          name: 'dropped'
+          metricName: 'DroppedEventCount'
+          metricNamespace: 'Microsoft.EventGrid/topics'
+          timeAggregation: 'Total'
+          operator: 'GreaterThan'
+          threshold: 0
+        }
+      ]
+    }
+    actions: [
+      {
+        actionGroupId: people.id
+      }
+    ]
+  }
+}
+
+resource budget 'Microsoft.Consumption/budgets@2024-08-01' = if (monthlyBudget > 0) {
+  name: 'budget-${name}'
+  properties: {
+    category: 'Cost'
+    amount: monthlyBudget
+    timeGrain: 'Monthly'
+    timePeriod: {
+      startDate: budgetStart
+    }
+    notifications: {
+      atEightyPercent: {
+        enabled: true
+        operator: 'GreaterThan'
+        threshold: 80
+        thresholdType: 'Actual'
+        contactEmails: alertAddresses
+        contactGroups: [
+          people.id
+        ]
+      }
+    }
+  }
+}
