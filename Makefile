@@ -6,7 +6,7 @@ PYTEST := $(PY) -m pytest
 # Tests that share servers stay together (tests/support/sharing.py); the first folder named begins first.
 SHARING := --dist loadscope --no-loadscope-reorder
 JOBS := training/common $(patsubst %/train.py,%,$(wildcard training/*/train.py))
-SOURCES := function_app orchestrations activities shared cli site_agent local_stack training benchmarks tests function_app.py
+SOURCES := function_app orchestrations activities shared cli site_agent local_stack training benchmarks infra tests function_app.py
 
 # What pytest has compiled is a third of a quick run; it keeps it.
 unexport PYTHONDONTWRITEBYTECODE
@@ -68,13 +68,14 @@ test-integration: setup .local/cache/.filled ## Adapters and stand-ins against r
 test-e2e: setup .local/cache/.filled ## The whole stack
 	@$(PYTEST) -n 2 $(SHARING) tests/e2e
 
-check: .venv/.installed ## ruff, mypy --strict, import-linter
+check: .venv/.installed ## ruff, mypy --strict, import-linter, the infrastructure against Azure's types and rules
 	@.venv/bin/ruff check $(SOURCES)
 	@.venv/bin/ruff format --check --quiet $(SOURCES)
 	@.venv/bin/mypy
 	@for folder in $(JOBS); do MYPYPATH=training/common:$$folder .venv/bin/mypy --config-file training/mypy.ini \
 	  --cache-dir .mypy_cache/$$folder $$folder/*.py || exit 1; done
 	@.venv/bin/lint-imports --no-cache
+	@$(PY) -m infra.checks
 
 format: .venv/.installed ## Format the code
 	@.venv/bin/ruff check --fix $(SOURCES)
@@ -103,6 +104,8 @@ lock: .venv/.installed ## Write the pinned requirement files anew from the *.in 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) site_agent/requirements.in -c requirements.txt -o site_agent/requirements.txt
+	@for tool in checkov azmcp; do \
+	  $(COMPILE) $(if $(UPGRADE),--upgrade) infra/checks/locks/$$tool.in -o infra/checks/locks/$$tool.txt || exit 1; done
 	@for folder in $(filter-out training/common,$(JOBS)) tests/support/autolog tests/support/model_signing; do \
 	  $(COMPILE) $(if $(UPGRADE),--upgrade) $$folder/requirements.in -o $$folder/requirements.txt || exit 1; done
 	@for peer in dagster prefect; do folder=benchmarks/peers/with_$$peer; \

@@ -1,0 +1,84 @@
+"""What resources of a type owe: no keys beside identities, tags, a record of what happens to them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from infra.checks.azure_types import known
+from infra.checks.bicep import Resource
+from infra.checks.findings import Finding
+
+REQUIRED: Mapping[str, Mapping[str, object]] = {
+    "Microsoft.ContainerRegistry/registries": {
+        "properties.adminUserEnabled": False,
+        "properties.anonymousPullEnabled": False,
+    },
+    "Microsoft.EventGrid/topics": {"properties.disableLocalAuth": True},
+    "Microsoft.Insights/components": {"properties.DisableLocalAuth": True},
+    "Microsoft.KeyVault/vaults": {
+        "properties.enableRbacAuthorization": True,
+        "properties.enablePurgeProtection": True,
+    },
+    "Microsoft.OperationalInsights/workspaces": {"properties.features.disableLocalAuth": True},
+    "Microsoft.ServiceBus/namespaces": {"properties.disableLocalAuth": True},
+    "Microsoft.Sql/servers": {"properties.administrators.azureADOnlyAuthentication": True},
+    "Microsoft.Storage/storageAccounts": {
+        "properties.allowSharedKeyAccess": False,
+        "properties.allowBlobPublicAccess": False,
+    },
+    "Microsoft.Web/sites": {"properties.httpsOnly": True},
+    "Microsoft.Web/sites/basicPublishingCredentialsPolicies": {"properties.allow": False},
+}
+"""By type: properties that keep keys, passwords and anonymous callers out."""
+
+EXCUSED = {
+    ("modules/machine-learning.bicep: artefacts", "properties.allowSharedKeyAccess"): (
+        "SDK v1 uploads snapshots and outputs by signatures that the workspace makes with the key"
+    ),
+    ("modules/monitoring.bicep: logs", "properties.features.disableLocalAuth"): (
+        "a Container Apps environment writes its logs with the workspace's key only"
+    ),
+}
+"""Where a property has another value, and why."""
+
+RECORDED = frozenset(
+    {
+        "Microsoft.ContainerRegistry/registries",
+        "Microsoft.EventGrid/topics",
+        "Microsoft.KeyVault/vaults",
+        "Microsoft.MachineLearningServices/workspaces",
+        "Microsoft.ServiceBus/namespaces",
+        "Microsoft.Storage/storageAccounts/blobServices",
+        "Microsoft.Sql/servers/databases",
+        "Microsoft.Web/sites",
+    }
+)
+"""Types whose resources send a record of what happens to them to the workspace of logs."""
+
+DIAGNOSTICS = "Microsoft.Insights/diagnosticSettings"
+
+
+def check(resources: Iterable[Resource]) -> Iterator[Finding]:
+    """``resources``: of all files."""
+    made = [each for each in resources if not each.existing]
+    recorded = {(each.file, each.scope) for each in made if each.type == DIAGNOSTICS}
+    for each in made:
+        yield from _without_keys(each)
+        if each.type in RECORDED and (each.file, each.name) not in recorded:
+            yield Finding(each.where, f"has no diagnostics; add {DIAGNOSTICS} with scope: {each.name}")
+        described = known(each.type)
+        if described is not None and "tags" in described.body.get("properties", {}) and "tags" not in each.body:
+            yield Finding(each.where, "has no tags; set them")
+
+
+def _without_keys(resource: Resource) -> Iterator[Finding]:
+    for path, wanted in REQUIRED.get(resource.type, {}).items():
+        if (resource.where, path) not in EXCUSED and _at(resource.body, path) is not wanted:
+            yield Finding(
+                resource.where, f"{path} must be {str(wanted).lower()}; set it, or say in {__name__} why it is not"
+            )
+
+
+def _at(body: Any, path: str) -> Any:
+    for name in path.split("."):
+        body = body.get(name) if isinstance(body, Mapping) else None
+    return body

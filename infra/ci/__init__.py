@@ -1,0 +1,1 @@
+"""For the CI of those who deploy edgetrain."""

@@ -1,0 +1,54 @@
+"""The workflow that users copy: it takes every parameter's variable, and its commands name files that are there."""
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.checks.tools import ROOT
+from infra.ci.parameters import filled
+
+WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / "infra/ci/github-workflow.yml").read_text(encoding="utf-8"))
+PARAMETERS = (ROOT / "infra/main.parameters.json").read_text(encoding="utf-8")
+STEPS = [step["run"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step]
+
+
+def test_every_variable_of_the_parameters_is_set_by_the_workflow() -> None:
+    assert set(re.findall(r"\$\{(\w+)", PARAMETERS)) <= set(WORKFLOW["env"])
+
+
+def test_files_that_steps_name_are_there() -> None:
+    named = {found for step in STEPS for found in re.findall(r"\binfra/[\w./-]+", step)}
+
+    assert named >= {"infra/main.bicep", "infra/after-code.bicep", "infra/after-code.sh"}
+    assert [each for each in named if not (ROOT / each).is_file()] == []
+
+
+def test_it_compiles_plans_and_signs_in_without_a_secret() -> None:
+    text = "\n".join(STEPS)
+
+    assert "az bicep build --file infra/main.bicep" in text
+    assert "az deployment sub what-if" in text
+    assert "secrets." not in (ROOT / "infra/ci/github-workflow.yml").read_text(encoding="utf-8")
+    assert all(job["permissions"]["id-token"] == "write" for name, job in WORKFLOW["jobs"].items() if name != "compile")
+
+
+def test_parameters_are_filled_from_the_environment() -> None:
+    given = {"AZURE_ENV_NAME": 'with "quotes"', "AZURE_LOCATION": "westeurope", "AZURE_PRINCIPAL_ID": "id"}
+
+    values = {name: each["value"] for name, each in json.loads(filled(PARAMETERS, given))["parameters"].items()}
+
+    assert values["environmentName"] == 'with "quotes"'
+    assert values["durableBackend"] == "storage"
+    assert values["trustedKeys"] == ""
+    with pytest.raises(KeyError, match="AZURE_LOCATION"):
+        filled(PARAMETERS, {"AZURE_ENV_NAME": "x"})
+
+
+def test_a_shell_understands_the_script() -> None:
+    assert subprocess.run(["sh", "-n", ROOT / "infra/after-code.sh"], check=False).returncode == 0
+    hooks = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))["hooks"]
+    assert (ROOT / hooks["postdeploy"]["run"]).stat().st_mode & 0o111

@@ -1,0 +1,263 @@
+"""One mistake at a time, each of another kind, is planted into a copy of the infrastructure: each is named."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.unit.infra.conftest import Planted
+
+
+@dataclass(frozen=True)
+class Mistake:
+    kind: str
+    file: str
+    old: str
+    new: str
+    where: str
+    what: str
+
+
+MESSAGING, APP, SECRETS = "modules/messaging.bicep", "modules/app.bicep", "modules/secrets.bicep"
+REGISTRY, MAIN = "modules/registry.bicep", "main.bicep"
+
+MISTAKES = [
+    Mistake(
+        "a renamed property",
+        MESSAGING,
+        "requiresDuplicateDetection: true",
+        "requireDuplicateDetection: true",
+        f"{MESSAGING}: results",
+        "properties.requireDuplicateDetection: there is no such property",
+    ),
+    Mistake(
+        "a property of another type",
+        REGISTRY,
+        "    adminUserEnabled: false",
+        "    adminUserEnabled: false\n    disableLocalAuth: true",
+        f"{REGISTRY}: registry",
+        "properties.disableLocalAuth: there is no such property",
+    ),
+    Mistake(
+        "a property without what it requires",
+        SECRETS,
+        "    tenantId: subscription().tenantId\n",
+        "",
+        f"{SECRETS}: vault",
+        "properties.tenantId: is required",
+    ),
+    Mistake(
+        "a value of the wrong kind",
+        MESSAGING,
+        "maxDeliveryCount: 10",
+        "maxDeliveryCount: true",
+        f"{MESSAGING}: requests",
+        "properties.maxDeliveryCount: must be int, and is True",
+    ),
+    Mistake(
+        "a value that is none of the choices",
+        "modules/alerts.bicep",
+        "operator: 'GreaterThan'",
+        "operator: 'MoreThan'",
+        "modules/alerts.bicep: logAlerts",
+        "'MoreThan' is none of",
+    ),
+    Mistake(
+        "a wrong API version",
+        MESSAGING,
+        "namespaces/topics@2024-01-01",
+        "namespaces/topics@2024-02-30",
+        f"{MESSAGING}: results",
+        "use 2024-01-01",
+    ),
+    Mistake(
+        "a type that does not exist",
+        MESSAGING,
+        "Microsoft.ServiceBus/namespaces/queues@",
+        "Microsoft.ServiceBus/namespaces/queue@",
+        f"{MESSAGING}: requests",
+        "there is no description of the type",
+    ),
+    Mistake(
+        "an app setting is missing",
+        APP,
+        "  {\n    name: 'EDGETRAIN_SIGNING__TRUSTED_KEYS'\n    value: trustedKeys\n  }\n",
+        "",
+        APP,
+        "does not set EDGETRAIN_SIGNING__TRUSTED_KEYS",
+    ),
+    Mistake(
+        "an app setting that nothing reads",
+        APP,
+        "EDGETRAIN_SIGNING__TRUSTED_KEYS",
+        "EDGETRAIN_SIGNING__TRUSTED_KEY",
+        APP,
+        "sets EDGETRAIN_SIGNING__TRUSTED_KEY, which nothing reads",
+    ),
+    Mistake(
+        "a role is missing",
+        REGISTRY,
+        "'c2f4ef07-c644-48eb-af81-4b1b4947fb11')\n    principalId: appPrincipalId",
+        "'c2f4ef07-c644-48eb-af81-4b1b4947fb11')\n    principalId: pullPrincipalId",
+        "modules",
+        "nothing assigns AcrDelete for the app on registry: registry",
+    ),
+    Mistake(
+        "a role too many",
+        REGISTRY,
+        "'7f951dda-4ed3-4680-a7ca-43fe172d538d')\n    principalId: pullPrincipalId",
+        "'8311e382-0749-4cb8-b61a-304f252e45ec')\n    principalId: pullPrincipalId",
+        f"{REGISTRY}: servingPulls",
+        "nothing is known to need AcrPush for Container Apps",
+    ),
+    Mistake(
+        "a role on too much",
+        MESSAGING,
+        "scope: requests\n",
+        "scope: bus\n",
+        f"{MESSAGING}: appReceives",
+        "nothing is known to need Azure Service Bus Data Receiver for the app on messaging: bus",
+    ),
+    Mistake(
+        "a role without its reason",
+        REGISTRY,
+        "description: 'AcrPull: pulls the images that Container Apps run'",
+        "description: 'because'",
+        f"{REGISTRY}: servingPulls",
+        "must begin with 'AcrPull: '",
+    ),
+    Mistake(
+        "a secret in clear",
+        APP,
+        "var appSettings = [\n",
+        "var appSettings = [\n  {\n    name: 'EDGETRAIN_CONTAINER_REGISTRY__PASSWORD'\n    value: registryHost\n  }\n",
+        APP,
+        "EDGETRAIN_CONTAINER_REGISTRY__PASSWORD is a secret; set it to @Microsoft.KeyVault(",
+    ),
+    Mistake(
+        "an account key in a text",
+        APP,
+        "value: storageName",
+        "value: 'AccountName=x;AccountKey=${storageName}'",
+        APP,
+        "'AccountKey=' looks like a secret in clear",
+    ),
+    Mistake(
+        "an output that hands out keys",
+        SECRETS,
+        "output vaultName string = vault.name",
+        "output vaultName string = vault.listKeys().value",
+        SECRETS,
+        "listKeys() reads a key",
+    ),
+    Mistake(
+        "a secret among the parameters",
+        "main.parameters.json",
+        '"siteSettings": { "value": {} }',
+        '"siteSettings": { "value": { "EDGETRAIN_COMPUTES__VM__PRIVATE_KEY": "x" } }',
+        "main.parameters.json",
+        "EDGETRAIN_COMPUTES__VM__PRIVATE_KEY is a secret; name it in siteSecrets",
+    ),
+    Mistake(
+        "shared keys are on",
+        "modules/storage.bicep",
+        "allowSharedKeyAccess: false",
+        "allowSharedKeyAccess: true",
+        "modules/storage.bicep: account",
+        "properties.allowSharedKeyAccess must be false",
+    ),
+    Mistake(
+        "keys of a topic are on, by leaving a line out",
+        MESSAGING,
+        "    disableLocalAuth: true\n    minimumTlsVersionAllowed",
+        "    minimumTlsVersionAllowed",
+        f"{MESSAGING}: announcements",
+        "properties.disableLocalAuth must be true",
+    ),
+    Mistake(
+        "no diagnostics",
+        SECRETS,
+        "scope: vault\n  properties: {\n    workspaceId",
+        "scope: signingKey\n  properties: {\n    workspaceId",
+        f"{SECRETS}: vault",
+        "has no diagnostics",
+    ),
+    Mistake("no tags", REGISTRY, "  tags: tags\n", "", f"{REGISTRY}: registry", "has no tags"),
+    Mistake("a file that is no Bicep", REGISTRY, "properties: {", "properties: {{", REGISTRY, "cannot be parsed"),
+    Mistake(
+        "a parameter that nobody uses",
+        MESSAGING,
+        "param name string\n",
+        "param name string\nparam region string = ''\n",
+        MESSAGING,
+        "nothing uses region",
+    ),
+    Mistake(
+        "a name that is nothing",
+        MESSAGING,
+        "location: location",
+        "location: locaton",
+        MESSAGING,
+        "locaton is the name of nothing",
+    ),
+    Mistake(
+        "an output that does not exist",
+        MAIN,
+        "messaging.outputs.serviceBusHost",
+        "messaging.outputs.busHost",
+        MAIN,
+        "messaging.outputs.busHost: modules/messaging.bicep has no such output",
+    ),
+    Mistake(
+        "an argument that does not exist",
+        MAIN,
+        "    workspaceName: machineLearning",
+        "    workspace: machineLearning",
+        f"{MAIN}: app",
+        "has no parameter workspace;",
+    ),
+    Mistake(
+        "a required argument is missing",
+        MAIN,
+        "    vaultUri: secrets.outputs.vaultUri\n",
+        "",
+        f"{MAIN}: app",
+        "needs the parameter vaultUri",
+    ),
+    Mistake(
+        "a parameter of the deployment that does not exist",
+        "main.parameters.json",
+        '"monthlyBudget"',
+        '"budget"',
+        "main.parameters.json",
+        "budget is no parameter",
+    ),
+    Mistake(
+        "a script that asks for what is no output",
+        "after-code.sh",
+        "$EDGETRAIN_STORAGE_NAME",
+        "$EDGETRAIN_STORAGE",
+        "after-code.sh",
+        "$EDGETRAIN_STORAGE is no output of main.bicep",
+    ),
+]
+
+
+def test_as_it_is_nothing_is_found(planted: Planted) -> None:
+    assert planted.found() == []
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda each: each.kind.replace(" ", "-"))
+def test_a_mistake_is_named(mistake: Mistake, planted: Planted) -> None:
+    planted.change(mistake.file, mistake.old, mistake.new)
+
+    found = [(each.where, each.what) for each in planted.found()]
+
+    assert any(where == mistake.where and mistake.what in what for where, what in found), found
+
+
+def test_a_module_that_nothing_uses_is_named(planted: Planted) -> None:
+    planted.write("modules/spare.bicep", "param name string\n\noutput name string = name\n")
+
+    assert ("modules/spare.bicep", "is used by nothing; delete it, or use it in main.bicep") in [
+        (each.where, each.what) for each in planted.found()
+    ]
