@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from cli.authoring import ROOT, AppRoot, new, try_, validate
+from cli.deploy_check.command import deploy_check
 from cli.doctor import doctor
 from cli.layer_cache import DEFAULT
+from cli.ledger_copy.command import backup, restore
 from cli.operating.data import logs, score, upload
 from cli.operating.deciding import action, approve, reinstate, reject, resume, retire, roll_back
 from cli.operating.hands import cancel, release, start
@@ -87,6 +89,9 @@ for command, name, panel in (
     (logs, "logs", DATA),
     (login, "login", LOOKING),
     (logout, "logout", LOOKING),
+    (deploy_check, "deploy-check", PREPARING),
+    (backup, "backup", PREPARING),
+    (restore, "restore", PREPARING),
 ):
     app.command(name, rich_help_panel=panel)(command)
 app.add_typer(

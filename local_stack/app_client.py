@@ -193,6 +193,15 @@ class AppClient:
         )
         answer.raise_for_status()
 
+    def workers(self) -> list[dict[str, int]]:
+        """The host's worker processes, with the calls that each was given."""
+        answer = requests.get(
+            f"{self._url}/admin/host/processes", headers={"x-functions-key": self._master_key}, timeout=30
+        )
+        answer.raise_for_status()
+        found: list[dict[str, int]] = answer.json()["workers"]
+        return found
+
     def wait_for_new_run(self, pipeline: str, known: set[str], *, seconds: float = 300) -> str:
         """The id of a run that is not among ``known``; raises ``TimeoutError``, which says what became of the data."""
         try:

@@ -13,13 +13,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-import local_stack
 from local_stack.functions_host.app_loader import AppLoadError
 from local_stack.functions_host.binding_checks import FunctionLoadError
 from local_stack.functions_host.config import HostConfigError
 from local_stack.functions_host.durable.interfaces import HubInUseError
 from local_stack.functions_host.keys import KeyFileError
 from local_stack.functions_host.routing import RouteError
+from local_stack.functions_host.search_path import become_worker
 from local_stack.functions_host.server import FunctionsHost, HostOptions
 from local_stack.functions_host.triggers.schedule import ScheduleError
 from local_stack.logs import log_to
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the host; exit code 2 when the app, its configuration or the ports do not allow it to start."""
     options, level = _options(arguments)
     log_to(sys.stderr, level)
-    _become_worker(options.app_root)
+    become_worker(options.app_root)
     try:
         asyncio.run(_serve(options))
     except _REFUSALS as error:
@@ -92,19 +92,6 @@ def _options(arguments: Sequence[str] | None) -> tuple[HostOptions, str]:
         grace=timedelta(seconds=given.grace),
     )
     return options, given.log_level
-
-
-def _become_worker(app_root: Path) -> None:
-    """Take on a worker's working folder and module search path.
-
-    The folder this host was imported from leaves the path, for it may hold a ``function_app`` of its own; the loader
-    then adds the app root at the end, where the worker puts it. Imports of this package go on to work.
-    """
-    own = Path(next(iter(local_stack.__path__))).resolve().parent
-    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != own]
-    os.environ["AzureWebJobsScriptRoot"] = str(app_root)  # noqa: SIM112 - the host's own spelling
-    if app_root.is_dir():
-        os.chdir(app_root)
 
 
 def _leave(code: int) -> None:

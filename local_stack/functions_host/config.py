@@ -16,12 +16,16 @@ from typing import Any, Final
 
 log = logging.getLogger("functions_host.config")
 
+ONE_CORE_THREADS: Final = 5
+"""Of a Python worker on one core without ``PYTHON_THREADPOOL_THREAD_COUNT``: Python's own default, cores + 4."""
+
 _OVERRIDE_PREFIX: Final = "azurefunctionsjobhost__"
 _HUB_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{2,44}")
 _TIME_SPAN: Final = re.compile(r"(?:(?P<days>\d+)\.)?(?P<hours>\d{1,2}):(?P<minutes>\d{2}):(?P<seconds>\d{2})")
 _PLACEHOLDER: Final = re.compile(r"%([^%]+)%")
 _DEFAULT_TIMEOUT: Final = timedelta(minutes=30)
 _PER_CORE: Final = 10
+_MOST_WORKERS: Final = 10
 _KNOWN: Final = frozenset({"version", "extensions", "functiontimeout", "logging", "extensionbundle"})
 _DURABLE_IGNORED: Final = {
     "extendedSessionsEnabled": "is forced off for Python",
@@ -115,6 +119,14 @@ def thread_count(settings: Mapping[str, str]) -> int | None:
         return None
     if not (text.isdecimal() and int(text) > 0):
         raise HostConfigError(f"PYTHON_THREADPOOL_THREAD_COUNT must be a positive number, got {text!r}")
+    return int(text)
+
+
+def worker_count(settings: Mapping[str, str]) -> int:
+    """``FUNCTIONS_WORKER_PROCESS_COUNT``, one without it, ten at most. Raises :class:`HostConfigError`."""
+    text = settings.get("FUNCTIONS_WORKER_PROCESS_COUNT") or "1"
+    if not (text.isdecimal() and 1 <= int(text) <= _MOST_WORKERS):
+        raise HostConfigError(f"FUNCTIONS_WORKER_PROCESS_COUNT must be 1 to {_MOST_WORKERS}, got {text!r}")
     return int(text)
 
 

@@ -168,6 +168,17 @@ class AppInvoker:
             text = f"unable to encode outgoing TypedData: unsupported type {type(value).__name__!r}"
             raise FunctionFailedError(f"TypeError: {text}") from error
 
+    def processes(self) -> list[dict[str, int]]:
+        """Worker processes besides this one, each with its ``pid`` and the number of ``calls`` it was given."""
+        return []
+
+    async def start(self) -> None:
+        """Get ready to be called. Here, in one process, nothing is to be done."""
+
+    async def stop(self) -> None:
+        """The end: as :meth:`close`, and nothing of it is left running."""
+        self.close()
+
     def close(self) -> None:
         """Take no more calls; threads still inside a function are left alone."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -18,14 +18,16 @@ from local_stack.files import write_private
 from local_stack.functions_host.addresses import RPC_PATH, WEBHOOK_PATH, Addresses
 from local_stack.functions_host.app_loader import DEFAULT_SCRIPT, load_app
 from local_stack.functions_host.config import (
+    ONE_CORE_THREADS,
     HostConfig,
     is_disabled,
     load_host_config,
     load_settings,
     thread_count,
+    worker_count,
 )
 from local_stack.functions_host.durable.task_hub import HubOptions, TaskHub
-from local_stack.functions_host.functions import HTTP_TRIGGER
+from local_stack.functions_host.functions import HTTP_TRIGGER, HostedFunction
 from local_stack.functions_host.invoker import AppInvoker
 from local_stack.functions_host.keys import DURABLE_KEY, Access, KeyRing, Level
 from local_stack.functions_host.listener import HttpListener, base_url, bind
@@ -35,13 +37,12 @@ from local_stack.functions_host.routes.event_grid import EventGridWebhook
 from local_stack.functions_host.routes.http_triggers import add_http_triggers, presented_key
 from local_stack.functions_host.routing import RouteTable, RouteValues
 from local_stack.functions_host.triggers.listeners import Surroundings, build_listeners
+from local_stack.functions_host.workers.pool import ScaledInvoker, WorkerPlan
 
 log = logging.getLogger("functions_host")
 
 ENDPOINTS_FILE: Final = "endpoints.json"
 KEYS_FILE: Final = "keys.json"
-ONE_CORE_THREADS: Final = 5
-"""Of a Python worker on one core without ``PYTHON_THREADPOOL_THREAD_COUNT``: Python's own default, cores + 4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,7 @@ class FunctionsHost:
         self._sockets = bind(options.port), bind(options.rpc_port)
         public_url, rpc_url = (base_url(bound) for bound in self._sockets)
         self._addresses = Addresses(public_url, rpc_url, config.hub_name, self._keys.system[DURABLE_KEY])
-        self._invoker = AppInvoker(
-            functions,
-            client_binding=self._addresses.client_binding,
-            timeout=config.function_timeout,
-            threads=thread_count(settings) or (ONE_CORE_THREADS if options.one_pool else None),
-            one_pool=options.one_pool,
-        )
+        self._invoker = self._make_invoker(functions, config, settings)
         self._hub = TaskHub(
             options.state / f"{config.hub_name.lower()}.sqlite3",
             self._invoker,
@@ -107,6 +102,7 @@ class FunctionsHost:
 
     async def start(self) -> None:
         """Take the store, resume what was unfinished, listen, write the endpoints file. Raises what the hub does."""
+        await self._invoker.start()
         await self._hub.start()
         await self._rpc.start()
         await self._public.start()
@@ -127,9 +123,24 @@ class FunctionsHost:
         await self._rpc.stop()
         # The SDK keeps one client session per process and has no public way to close it.
         await http_utils._close_session()  # noqa: SLF001
-        self._invoker.close()
+        await self._invoker.stop()
         (self._options.state / ENDPOINTS_FILE).unlink(missing_ok=True)
         log.info("stopped unfinished_calls=%d", self._invoker.running)
+
+    def _make_invoker(
+        self, functions: Sequence[HostedFunction], config: HostConfig, settings: Mapping[str, str]
+    ) -> AppInvoker:
+        options, count = self._options, worker_count(settings)
+        if count > 1:
+            plan = WorkerPlan(count, options.app_root, one_pool=options.one_pool)
+            return ScaledInvoker(functions, client_binding=self._addresses.client_binding, plan=plan)
+        return AppInvoker(
+            functions,
+            client_binding=self._addresses.client_binding,
+            timeout=config.function_timeout,
+            threads=thread_count(settings) or (ONE_CORE_THREADS if options.one_pool else None),
+            one_pool=options.one_pool,
+        )
 
     def _http_listeners(self, config: HostConfig) -> tuple[HttpListener, HttpListener]:
         public, rpc = RouteTable(), RouteTable()

@@ -1,7 +1,7 @@
 """Two hundred drops of data; the events that tell of them come twice, in disorder, and a third of them not at all.
 
-However they come, and however often the host dies on the way: what lies in each container at the end is trained, each
-snapshot was trained once, and every event that came has its verdict.
+However they come, and however often the host, with its three worker processes, dies on the way: what lies in each
+container at the end is trained, each snapshot was trained once, and every event that came has its verdict.
 """
 
 import random
@@ -31,6 +31,8 @@ RETRY_SCALE: Final = 0.01
 PIPELINES: Final = ("drops-1", "drops-2")
 NEVER: Final = -1.0
 """A floor that no log loss reaches: the trainings are real, and nothing is rolled out."""
+WORKERS: Final = 3
+"""Processes that the app runs in, as when it is scaled out: none knows what another remembers."""
 
 Run = dict[str, Any]
 
@@ -58,7 +60,8 @@ def changed(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 judge={"floor": NEVER},
             )
             land(stack.endpoints, f"{kind}-{name}", HOLDOUT_BLOB, breast_cancer_story().holdout)
-    with app.deployed(stack, EDGETRAIN_COMPUTES__HUB_VM__SLOTS="2"):
+    settings = {"EDGETRAIN_COMPUTES__HUB_VM__SLOTS": "2", "FUNCTIONS_WORKER_PROCESS_COUNT": str(WORKERS)}
+    with app.deployed(stack, **settings):
         yield app
 
 
@@ -95,6 +98,10 @@ def test_what_lies_there_is_trained_once_whatever_happens_to_the_events(
     assert len(arrivals) == came, "one row for each event that came"
     assert {arrival["verdict"] for arrival in arrivals} <= {"trained", "unchanged"}
     assert all(arrival["reason"] for arrival in arrivals)
+    with app_client(stack.endpoints) as app:
+        workers = app.workers()
+    assert len(workers) == WORKERS
+    assert all(each["calls"] > 0 for each in workers), "each of them has worked"
 
 
 def drop_everything(stack: Stack, agent: SiteAgent, kind: str, deaths: int) -> Dropped:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local_stack.functions_host.server import ONE_CORE_THREADS
+from local_stack.functions_host.config import ONE_CORE_THREADS
 from tests.support.functions_host import HostProcess, running_host
 from tests.support.service_process import ROOT, eventually
 

@@ -26,6 +26,7 @@ class Operator:
         surroundings |= {
             "EDGETRAIN_URL": endpoints["functions_host"]["url"],
             "EDGETRAIN_KEY": endpoints["functions_host"]["function_key"],
+            "EDGETRAIN_DURABLE_KEY": endpoints["functions_host"]["master_key"],
             "HUB_STORAGE": endpoints["hub_storage"]["connection_string"],
             "PYTHONPATH": str(ROOT),
             "HOME": str(self.folder),

@@ -36,6 +36,7 @@ class AdminApi:
     def add_to(self, table: RouteTable) -> None:
         """Add all routes."""
         table.add("GET", "admin/host/status", self.host_status, MASTER_ONLY)
+        table.add("GET", "admin/host/processes", self.processes, MASTER_ONLY)
         table.add("GET", "admin/functions/{name}/status", self.function_status, MASTER_ONLY)
         table.add("POST", "admin/functions/{name}", self.run_by_hand, MASTER_ONLY)
 
@@ -45,6 +46,10 @@ class AdminApi:
         details = "local stand-in"
         body = {"id": self._host_id, "state": "Running", "version": HOST_VERSION, "versionDetails": details}
         return web.json_response({**body, "processUptime": uptime, "extensionBundle": None})
+
+    async def processes(self, _request: web.Request, _values: RouteValues) -> web.Response:
+        """The worker processes, with the calls that each was given; none when the host runs the app by itself."""
+        return web.json_response({"workers": self._invoker.processes()})
 
     async def function_status(self, _request: web.Request, values: RouteValues) -> web.Response:
         """Errors of one function; a function with errors stops the host, so there are none."""

@@ -85,6 +85,17 @@ class AzureTable:
                 return
             yield _row(entity)
 
+    def all_rows(self) -> Iterator[Row]:
+        """Every row there is, in order of partitions and keys. For copies; nothing else reads a whole table."""
+        with translated(self._what, SETTING):
+            entities = iter(self._client.list_entities())
+        while True:
+            with translated(self._what, SETTING), parsed(self._what):
+                entity = next(entities, None)
+            if entity is None:
+                return
+            yield _row(entity)
+
     def insert(self, *rows: Row) -> bool:
         """Add all rows, or none and say False because one of them was there already."""
         if len(rows) > 1:
@@ -181,6 +192,12 @@ class AzureTables:
         """The table of that name."""
         name = f"{self._prefix}{word}"
         return AzureTable(self._service.get_table_client(name), name)
+
+    def words(self) -> list[str]:
+        """The tables that there are, without the prefix."""
+        with translated("the ledger", SETTING), parsed("the ledger"):
+            names = [table.name for table in self._service.list_tables()]
+        return sorted(name.removeprefix(self._prefix) for name in names if name.startswith(self._prefix))
 
     def close(self) -> None:
         """Close the connections."""

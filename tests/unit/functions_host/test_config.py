@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from local_stack.functions_host.config import (
+    ONE_CORE_THREADS,
     HostConfigError,
     is_disabled,
     load_host_config,
     load_settings,
     resolve,
     thread_count,
+    worker_count,
 )
-from local_stack.functions_host.server import ONE_CORE_THREADS
 
 
 def host_json(root: Path, **content: Any) -> Path:
@@ -149,3 +150,14 @@ def test_activities_leave_a_thread_of_the_smallest_worker_to_orchestrations() ->
 
     assert config.max_activities < ONE_CORE_THREADS
     assert config.max_activities + config.max_orchestrators <= (thread_count(example) or 0)
+
+
+def test_one_worker_process_unless_the_setting_says_more() -> None:
+    assert worker_count({}) == 1
+    assert worker_count({"FUNCTIONS_WORKER_PROCESS_COUNT": "3"}) == 3
+
+
+@pytest.mark.parametrize("text", ["0", "11", "many"])
+def test_a_count_of_workers_that_the_host_would_not_take(text: str) -> None:
+    with pytest.raises(HostConfigError, match="FUNCTIONS_WORKER_PROCESS_COUNT"):
+        worker_count({"FUNCTIONS_WORKER_PROCESS_COUNT": text})

@@ -1,0 +1,1 @@
+"""``edgetrain backup`` and ``restore``: a copy of the ledger's tables in a file."""
