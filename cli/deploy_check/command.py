@@ -1,5 +1,6 @@
 """``edgetrain deploy-check``: whether everything that is under way would go on under the code of this folder."""
 
+import logging
 import os
 from collections import Counter
 from pathlib import Path
@@ -32,6 +33,8 @@ def deploy_check(
     """
     from cli.deploy_check.fetching import InstancesUnderWay
     from cli.deploy_check.histories import read_history
+
+    logging.disable(logging.WARNING)  # of the SDK, about functions of the app, to whom has none to do with it
     from cli.deploy_check.replaying import this_version, what_would_break
 
     place = Place(session.place.url, _key(session, durable_key_file), KEY)

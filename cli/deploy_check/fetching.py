@@ -15,7 +15,7 @@ from cli.client.transport import Answer, exchange, session_for
 _INSTANCES: Final = "/runtime/webhooks/durabletask/instances"
 _TOKEN: Final = "x-ms-continuation-token"  # noqa: S105 - the name of a header
 _UNDER_WAY: Final = ("Pending", "Running", "ContinuedAsNew", "Suspended")
-_PAGE: Final = "100"
+_PAGE: Final = 100
 _WHOLE: Final = {"showHistory": "true", "showHistoryOutput": "true", "showInput": "true"}
 KEY_REMEDY: Final = (
     "put the system key durabletask_extension into EDGETRAIN_DURABLE_KEY: az functionapp keys list"
@@ -26,9 +26,10 @@ KEY_REMEDY: Final = (
 class InstancesUnderWay:
     """Instances of one app's task hub that have not ended. Close it at the end."""
 
-    def __init__(self, place: Place, *, seconds: float) -> None:
+    def __init__(self, place: Place, *, seconds: float, page: int = _PAGE) -> None:
         self._place = place
         self._seconds = seconds
+        self._page = str(page)
         self._session = session_for(place.url)
         self._session.headers["x-functions-key"] = place.key
 
@@ -47,7 +48,7 @@ class InstancesUnderWay:
                 yield document
 
     def _ids(self) -> Iterator[str]:
-        query = {"runtimeStatus": ",".join(_UNDER_WAY[:3]), "top": _PAGE, "showInput": "false"}
+        query = {"runtimeStatus": ",".join(_UNDER_WAY[:3]), "top": self._page, "showInput": "false"}
         headers: dict[str, str] = {}
         while True:
             answer = self._get(f"{_INSTANCES}?{urlencode(query)}", headers)

@@ -55,6 +55,9 @@ def first(client: AppClient, typed: Operator) -> dict[str, str]:
     begun = {name: start(client, name) for name in (PLAIN, CANARY)}
     reach(client, begun[CANARY], lambda run: run["stage"] == "rolling_out")
     assert begun[CANARY] in {run["run_id"] for run in typed(*as_printed("runs"))["runs"]}
+    check = typed("deploy-check")
+    assert (check["safe"], check["would_break"]) == (True, [])
+    assert check["under_way"]["retrain_model"] >= 1
     approved = typed(*as_printed("approve", RUN=begun[CANARY]), "--yes")
     assert approved["outcome"] == "promoted"
     assert [each["reason"] for each in approved["decisions"]] == ["the metrics hold"]

@@ -5,6 +5,7 @@ The keyless one on its own loopback port is what the SDK's client calls (``rpcBa
 extension's ``HttpApiHandler``.
 """
 
+import base64
 import json
 import logging
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from local_stack.functions_host.durable.interfaces import (
     InstanceConflictError,
     InstanceGoneError,
     InstanceNotFoundError,
+    InstanceStatus,
     InvalidInstanceIdError,
     UnknownFunctionError,
 )
@@ -31,7 +33,8 @@ log = logging.getLogger("functions_host.durable_api")
 
 _NOT_SERVED: Final = "suspend, resume, rewind, restart, purge by filter and entities"
 _STATUSES: Final = TERMINAL_STATUSES | {"Pending", "Running", "Suspended", "ContinuedAsNew"}
-_UNSERVED_FILTERS: Final = frozenset({"instanceIdPrefix", "top"})
+_UNSERVED_FILTERS: Final = frozenset({"instanceIdPrefix"})
+_CONTINUATION: Final = "x-ms-continuation-token"
 
 
 class DurableApi:
@@ -84,7 +87,7 @@ class DurableApi:
         )
 
     async def list_instances(self, request: web.Request, _values: RouteValues) -> web.Response:
-        """All instances, or those of some runtime statuses, or created between two moments."""
+        """All instances, or those of some runtime statuses, or created between two moments; in pages when asked so."""
         if unserved := sorted(_UNSERVED_FILTERS & set(request.query)):
             return _refusal(f"the filters {', '.join(unserved)}")
         wanted = {name.strip() for name in request.query.get("runtimeStatus", "").split(",") if name.strip()}
@@ -101,7 +104,9 @@ class DurableApi:
             and (start is None or item.created_at >= start)
             and (end is None or item.created_at <= end)
         ]
-        return web.json_response([status_body(item) for item in found])
+        found, following = _page(found, request.query.get("top"), request.headers.get(_CONTINUATION))
+        headers = {_CONTINUATION: following} if following else {}
+        return web.json_response([status_body(item) for item in found], headers=headers)
 
     async def purge(self, _request: web.Request, values: RouteValues) -> web.Response:
         """Remove an instance that has ended; the extension refuses, with the same answer as for none, one that runs."""
@@ -149,6 +154,17 @@ def _answering_errors(handler: Handler) -> Handler:
             return _exception(500, "System.InvalidOperationException", str(error))
 
     return handle
+
+
+def _page(found: list[InstanceStatus], top: str | None, after: str | None) -> tuple[list[InstanceStatus], str]:
+    """The next ``top`` instances, and the token that asks for those after them; empty when there are none."""
+    if not (top or "").isdecimal():
+        return found, ""
+    last = base64.urlsafe_b64decode(after.encode("ascii")).decode() if after else ""
+    left = sorted((item for item in found if item.instance_id > last), key=lambda item: item.instance_id)
+    page = left[: int(top or "0")]
+    more = len(left) > len(page) > 0
+    return page, base64.urlsafe_b64encode(page[-1].instance_id.encode()).decode("ascii") if more else ""
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from cli.client.places import Place
+from cli.deploy_check.fetching import InstancesUnderWay
 from tests.support.functions_host import HostProcess, running_host
 from tests.support.service_process import ROOT, eventually
 
@@ -82,6 +84,10 @@ def test_what_would_break_is_named_with_its_step(host: HostProcess) -> None:
     reasons = {each["instance"]: each["reason"] for each in said["would_break"]}
     assert reasons["of_before"] == "this version has no orchestration of_before"
     assert reasons["await_training"]
+    key_of_all = Place(host.url, str(host.endpoints["master_key"]))
+    by_pages = InstancesUnderWay(key_of_all, seconds=30, page=1)
+    assert {each["instanceId"] for each in by_pages.histories()} == {"await_training", "of_before"}
+    by_pages.close()
     refused = check(host, "another-key", status=1)
     assert (refused["error"], refused["status"]) == ("unauthorized", 401)
     assert "durabletask_extension" in refused["remedy"]

@@ -85,7 +85,7 @@ def test_a_failed_instance_is_200_unless_asked_otherwise(host: HostProcess) -> N
         ("DELETE", "instances?createdTimeFrom=2099-01-01T00:00:00Z", 501),
         ("GET", "instances?runtimeStatus=Finished", 400),
         ("GET", "instances?createdTimeFrom=yesterday", 400),
-        ("GET", "instances?top=5", 501),
+        ("GET", "instances?instanceIdPrefix=a", 501),
         ("POST", "instances/never-started/rewind?reason=x", 501),
         ("POST", "instances/never-started/restart", 501),
         ("POST", "entities/counter/k?op=add", 501),
