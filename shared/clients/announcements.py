@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from azure.core.credentials import AzureKeyCredential, TokenCredential
 from azure.core.exceptions import ResourceNotFoundError
@@ -29,15 +29,17 @@ log = logging.getLogger(__name__)
 
 SETTING = "EDGETRAIN_ANNOUNCEMENTS__ENDPOINT and __KEY"
 # Few tries of its own: the durable retry policy waits better than a blocked call.
-_CALL: dict[str, Any] = {
+_CALL: Final[dict[str, Any]] = {
     "retry_total": 2,
     "retry_backoff_factor": 0.2,
     "retry_backoff_max": 2,
     "connection_timeout": 5,
     "read_timeout": 30,
-    # Here and not at each call, where the SDK takes it for a field of the event too and warns of it.
     "raw_response_hook": require_no_page,
 }
+"""Given with each call: the SDK's client passes on nothing of what it is made with."""
+_SDK_WARNS: Final = "azure.eventgrid._legacy._generated._serialization"
+"""It takes the options of a call for fields of the event too, and warns of each."""
 
 
 class RunEventPublisher:
@@ -79,7 +81,7 @@ class RunEventPublisher:
             data=announced.data,
         )
         with translated("the Event Grid topic", SETTING), _endpoint_is_checked():
-            self._publisher.send(message)
+            self._publisher.send(message, **_CALL)
 
     def close(self) -> None:
         """Close the connection."""
@@ -91,7 +93,8 @@ class RunEventPublisher:
         assert self._topic is not None  # noqa: S101 - for the type checker: publish() has looked
         key = self._topic.key
         credential = self._identity() if key is None else AzureKeyCredential(key.get_secret_value())
-        return EventGridPublisherClient(self._topic.endpoint, credential, **_CALL)
+        logging.getLogger(_SDK_WARNS).setLevel(logging.ERROR)
+        return EventGridPublisherClient(self._topic.endpoint, credential)
 
 
 @contextmanager

@@ -156,3 +156,20 @@ def test_what_a_web_page_took_was_not_announced(status: int) -> None:
 
         with pytest.raises(TransientError, match="a web page"):
             client.publish(EVENT)
+
+
+def test_a_topic_that_is_ill_is_asked_three_times_and_then_left_to_the_orchestration() -> None:
+    asked = 0
+
+    def ill(*_: object) -> Reply:
+        nonlocal asked
+        asked += 1
+        return Reply(503, b"", "text/plain")
+
+    with answering() as proxy, announcing(f"{proxy.url}/api/events", "key") as client:
+        proxy.answer = ill
+
+        with pytest.raises(TransientError, match="503"):
+            client.publish(EVENT)
+
+    assert asked == 3
