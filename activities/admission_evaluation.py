@@ -17,7 +17,7 @@ from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.messages import (
-    DELIVERY_SCHEMA,
+    PREFLIGHT_SCHEMA,
     AdmissionRequest,
     Champion,
     Quarantine,
@@ -211,6 +211,6 @@ class AdmissionEvaluator:
             note=request.note,
             own_parameters=bool(request.parameters),
             evaluator=evaluator_digest(job.code, job.pins, workload=workload, parameters=parameters),
-            schema=DELIVERY_SCHEMA,
+            schema=PREFLIGHT_SCHEMA,
         )
         return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=run)

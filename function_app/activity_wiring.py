@@ -125,6 +125,13 @@ def release_compute(ref: m.ComputeRef, s: Services) -> m.Done:
     return m.Done()
 
 
+@_body_of(c.PREFLIGHT_RUN)
+def preflight(order: m.Preflight, s: Services) -> m.Done:
+    from function_app.doctor.preflight import preflight as body
+
+    return body(order, s)
+
+
 @_body_of(c.SUBMIT_TRAINING)
 def submit_training(order: m.TrainingOrder, s: Services) -> m.TrainingStatus:
     from activities.submit_training import submit_training as body

@@ -1,4 +1,4 @@
-"""The retraining flow of one run: acquire compute, train, judge, register and build image, roll out, record, announce.
+"""The retraining flow of one run: preflight, acquire compute, train, judge, register and build image, roll out, end.
 
 A run ends with exactly one outcome in the ledger, whatever fails outside; ``not_promoted`` is a success. Requests of
 schema 1 come from before compute queue and announcements, and their runs keep that behaviour; for schema 3 see
@@ -21,6 +21,7 @@ def retrain_model(context: df.DurableOrchestrationContext) -> Steps:
     try:
         yield from run.announce(RunEventKind.ACCEPTED)
         if not request.continues:  # else the training of that run is taken over
+            yield from run.preflight()
             yield from (run.train_in_turn() if run.queues else run.train())
         if run.is_checked:
             yield from run.retry_while_outside(run.collect)

@@ -10,6 +10,7 @@ import azure.durable_functions as df
 
 from orchestrations import await_compute, call_safely
 from orchestrations.failures import AttributedError
+from orchestrations.preflight import preflight
 from orchestrations.progress import announce, report
 from orchestrations.roll_out_stage import roll_out_to_all
 from orchestrations.run_messages import comparison_with, judgement_on, lineage_of, training_order, why_it_takes_over
@@ -129,6 +130,12 @@ class Run:
         """Announce the outcome."""
         if self.record.outcome is not None:
             yield from self.announce(RunEventKind.ending(self.record.outcome))
+
+    def preflight(self) -> Steps:
+        """End the run when something is wrong that its training needs."""
+        wrong = yield from preflight(self.context, self.request)
+        if wrong:
+            raise RunEndedError(Outcome.FAILED, f"preflight: {wrong}", FailureKind.OUTSIDE)
 
     def train_in_turn(self) -> Steps:
         """Acquire the compute, train, and give the compute back however the training ends."""

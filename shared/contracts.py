@@ -17,6 +17,7 @@ from shared.retries import (
     AZURE_ML,
     LEDGER,
     MESSAGING,
+    PREFLIGHT,
     REGISTRY,
     REGISTRY_BRIEFLY,
     STACK_HUB,
@@ -62,6 +63,8 @@ CLOSE_WINDOW = Activity("close_window", m.ArrivalWindow, m.Done, LEDGER)
 ADMIT_RUN = Activity("admit_run", m.AdmissionRequest, m.Admission, LEDGER)
 RECORD_VERDICT = Activity("record_verdict", m.WindowVerdict, m.Done, LEDGER)
 ANSWER_REQUEST = Activity("answer_request", m.AnswerRequest, m.Done, MESSAGING)
+
+PREFLIGHT_RUN = Activity("preflight", m.Preflight, m.Done, PREFLIGHT)
 
 ACQUIRE_COMPUTE = Activity("acquire_compute", m.ComputeTicket, m.ComputeTurn, LEDGER)
 RELEASE_COMPUTE = Activity("release_compute", m.ComputeRef, m.Done, LEDGER)

@@ -39,6 +39,7 @@ class Code(StrEnum):
     STALE_PLAN = "stale_plan"
     SIGNATURE_REFUSED = "signature_refused"
     UNKNOWN_RELEASE = "unknown_release"
+    NOT_READY = "not_ready"
     RUN_CANCELLED = "run_cancelled"
     PIPELINE_RETIRED = "pipeline_retired"
     RUN_ENDED = "run_ended"

@@ -23,6 +23,7 @@ class RetryPolicy:
 
 
 LEDGER = RetryPolicy(timedelta(seconds=5), attempts=12)  # tables and blobs: rides out a minute
+PREFLIGHT = RetryPolicy(timedelta(seconds=5), attempts=2)  # what it cannot find out does not stop a run
 AZURE_ML = RetryPolicy(timedelta(seconds=15), attempts=6)  # the SDK adds 0.5 to 4 minutes of its own to each
 TRAINING_START = RetryPolicy(timedelta(seconds=15), attempts=24)  # also rides out six minutes of attaching a VM
 REGISTRY = RetryPolicy(timedelta(seconds=10), attempts=12)  # rides out two minutes of a registry restart

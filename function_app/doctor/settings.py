@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -15,8 +16,6 @@ from shared.settings import Settings, SshHost, TargetSettings
 from shared.values.texts import counted
 
 PREFIX: Final = "EDGETRAIN_"
-OTHERS: Final = frozenset({"EDGETRAIN_LIBRARY_LOG_LEVEL", "EDGETRAIN_URL", "EDGETRAIN_KEY"})
-"""Names with our prefix that are read elsewhere: by the log, and by the command line."""
 _PLACEHOLDER: Final = re.compile(r"\s*<[^<>]+>\s*")
 _REFERENCE: Final = re.compile(r"\s*@Microsoft\.KeyVault\(")
 _MOST: Final = 8
@@ -24,7 +23,7 @@ _MOST: Final = 8
 
 def of_app(environment: Mapping[str, str]) -> dict[str, str]:
     """The settings in an environment that are the app's, with their values."""
-    bindings = ("AzureWebJobs", "ServiceBusConnection")
+    bindings = ("AzureWebJobs", "ServiceBusConnection", "AZURE_CLIENT_ID")
     return {name: value for name, value in environment.items() if name.startswith((PREFIX, *bindings))}
 
 
@@ -57,9 +56,14 @@ def _references(_: Services, __: str) -> Seen:
 
 
 def _known(_: Services, __: str) -> Seen:
-    given = (name for name in os.environ if name.startswith(PREFIX) and name not in OTHERS)
-    strange = sorted(name for name in given if not _is_read(name.removeprefix(PREFIX).lower().split("__"), Settings))
+    given = {name: name.removeprefix(PREFIX).lower().split("__") for name in os.environ if name.startswith(PREFIX)}
+    strange = sorted(name for name, path in given.items() if _is_ours(path) and not _is_read(path, Settings))
     return wrong(f"nothing reads {_some(strange)}") if strange else ok("each is read")
+
+
+def _is_ours(path: list[str]) -> bool:
+    """Whether a name is meant for the settings: others of one part are read elsewhere, such as by the log."""
+    return len(path) > 1 or bool(get_close_matches(path[0], Settings.model_fields, cutoff=0.85))
 
 
 def _is_read(path: list[str], model: type[BaseModel]) -> bool:
@@ -71,12 +75,12 @@ def _is_read(path: list[str], model: type[BaseModel]) -> bool:
         return False
     inner, rest = _inner(field.annotation), path[1:]
     if isinstance(inner, type) and issubclass(inner, BaseModel):
-        return bool(rest) and _is_read(rest, inner)
+        return not rest or _is_read(rest, inner)  # without a rest it is given as JSON
     if isinstance(inner, tuple):  # a mapping by name
         [value] = inner
         if isinstance(value, type) and issubclass(value, BaseModel):
-            return len(rest) > 1 and _is_read(rest[1:], value)
-        return len(rest) == 1
+            return len(rest) < 2 or _is_read(rest[1:], value)
+        return len(rest) < 2
     return not rest
 
 

@@ -78,6 +78,7 @@ from shared.messages.delivery import (
     RuleResult,
     TargetResult,
 )
+from shared.messages.preflight import PREFLIGHT_SCHEMA, Preflight
 from shared.messages.roll_out_states import (
     Reading,
     RolloutPhase,
@@ -176,6 +177,7 @@ __all__ = [
     "FAIR_COMPARISON_SCHEMA",
     "MOST_RELEASES",
     "PLANNED_ROLLOUT",
+    "PREFLIGHT_SCHEMA",
     "QUEUE_SCHEMA",
     "RUN_ID",
     "SEALED_SCHEMA",
@@ -242,6 +244,7 @@ __all__ = [
     "Parameters",
     "Plan",
     "PlannedRelease",
+    "Preflight",
     "Preview",
     "PromotionRule",
     "Quarantine",

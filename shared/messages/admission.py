@@ -172,7 +172,8 @@ class RunRequest:
     :data:`FAIR_COMPARISON_SCHEMA`: their roll-outs have ids that no other child of the run can have, their models are
     compared with the champion on the same rows, and runs of one pipeline deliver one after the other;
     :data:`shared.messages.SEALED_SCHEMA`: they train by commands in containers without a network;
-    :data:`shared.messages.DELIVERY_SCHEMA`: they are rolled out by plans, with approval, canary and roll-back.
+    :data:`shared.messages.DELIVERY_SCHEMA`: they are rolled out by plans, with approval, canary and roll-back;
+    :data:`shared.messages.PREFLIGHT_SCHEMA`: they ask first whether what they need is there.
     ``own_parameters``: the request gave some of its own. ``resumed``: the run was trained before, and its orchestration
     died since. ``evaluator``: digest of the code that measures its model. ``continues``: the run that it goes on from,
     without training; ``trained_by``: the run whose training it takes over. Both empty for a run that trains itself.

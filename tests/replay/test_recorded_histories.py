@@ -20,6 +20,7 @@ from shared.messages import (
     DELIVERY_SCHEMA,
     FAIR_COMPARISON_SCHEMA,
     PLANNED_ROLLOUT,
+    PREFLIGHT_SCHEMA,
     QUEUE_SCHEMA,
     SEALED_SCHEMA,
 )
@@ -62,7 +63,7 @@ def test_runs_of_every_schema_are_among_them() -> None:
     """It is what the flow branches on; while runs of older ones may be under way, these must replay."""
     requests = [started_with(read(path)) for path in HISTORIES if path.name.split(".")[1] == "retrain_model"]
 
-    every = {1, QUEUE_SCHEMA, FAIR_COMPARISON_SCHEMA, SEALED_SCHEMA, DELIVERY_SCHEMA}
+    every = {1, QUEUE_SCHEMA, FAIR_COMPARISON_SCHEMA, SEALED_SCHEMA, DELIVERY_SCHEMA, PREFLIGHT_SCHEMA}
     assert {request["schema"] for request in requests} == every
 
 

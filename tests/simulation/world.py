@@ -28,7 +28,17 @@ from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger import Ledger
 from shared.contracts import ACTIVITIES, accepted
 from shared.errors import TransientError
-from shared.messages import AdmissionRequest, Cause, EndedAction, KnownImage, Preview, ReplyTo, RunEvent, RunRecord
+from shared.messages import (
+    AdmissionRequest,
+    Cause,
+    Done,
+    EndedAction,
+    KnownImage,
+    Preview,
+    ReplyTo,
+    RunEvent,
+    RunRecord,
+)
 from shared.pipelines import Pipelines
 from shared.training_driver import TrainingJob
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
@@ -141,6 +151,7 @@ class World:
         self.driver = MemoryDriver(self.clock, spoiled=self._is_spoiled)
         self.targets = Targets(self.clock)
         self.services = WorldServices(self.folder, self.tables, self.blobs, self.driver, self.targets)
+        self.answers = {"preflight": Done(), **self.answers}  # there is nothing to look at
         self._events = 0
         self._start()
 

@@ -167,6 +167,7 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[_Recorder], object]]] = {
     "rolled_back": ({"strategy": CANARY, "on_failure": "roll_back_all"}, _Recorder.one_target_goes_back),
     "taken_back": ({}, _Recorder.taken_back),
     "retired": ({}, _Recorder.retired),
+    "preflighted": ({}, _Recorder.run),
     "resumed": ({"strategy": CANARY}, _Recorder.resumed),
 }
 """By name: what the pipeline's file says of its delivery, and what happens."""

@@ -80,6 +80,7 @@ _OUTSIDE = frozenset(
         Code.DEPENDENCY_IMAGE_MISSING,
         Code.IMAGE_MOVED,
         Code.ADMITTED_BEFORE,
+        Code.NOT_READY,
     }
 )
 

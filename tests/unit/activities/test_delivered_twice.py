@@ -17,9 +17,12 @@ from shared.contracts import ACTIVITIES
 from tests.unit.activities.delivered_twice_cases import CASES, ENDED, Case
 from tests.unit.activities.delivered_twice_world import World
 
+LOOKS = "preflight"
+"""It has no effect, and needs what cannot be here."""
+
 
 def test_every_activity_is_delivered_twice() -> None:
-    assert {case.activity for case in CASES} == {activity.name for activity in ACTIVITIES} - ENDED
+    assert {case.activity for case in CASES} == {activity.name for activity in ACTIVITIES} - ENDED - {LOOKS}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.activity}-{case.command.__name__.strip('<>')}")
