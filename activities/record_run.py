@@ -1,9 +1,11 @@
 """Record a run's outcome, and what follows from it: champion, trained snapshot, quarantine, run retry."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from shared.alert_lines import RUN_ENDED_BADLY
 from shared.decisions.admission.quarantine import failed_in_training, quarantine_for
 from shared.decisions.admission.repeats import came_to_a_verdict
 from shared.decisions.promotion.crowning import champion_of, promoted_at
@@ -13,6 +15,8 @@ from shared.decisions.training.retry_schedule import is_tried_again, next_attemp
 from shared.errors import Code, PermanentError
 from shared.formats.size_limits import bounded_record
 from shared.messages import Best, Cancellation, Champion, Done, Outcome, Quarantine, RunRecord, RunRequest
+
+log = logging.getLogger(__name__)
 
 
 class Runs(Protocol):
@@ -114,7 +118,13 @@ def record_run(
         champions.uncrown(record.pipeline, record.run_id, at=record.ended_at or record.requested_at)
     if ended is not None and ended.outcome is not record.outcome:
         raise _ended_before(record, ended)
+    _tell(record)
     return Done()
+
+
+def _tell(record: RunRecord) -> None:
+    if record.outcome in {Outcome.FAILED, Outcome.ROLLED_BACK}:
+        log.warning("%s run %s of pipeline %s: %s", RUN_ENDED_BADLY, record.run_id, record.pipeline, record.outcome)
 
 
 def _ended_before(record: RunRecord, kept: RunRecord) -> PermanentError:

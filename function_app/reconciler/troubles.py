@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection, Iterable
 
 from function_app.reconciler.cycle_context import CycleContext
+from shared.alert_lines import SILENT_AFTER, SITE_SILENT
 from shared.decisions.reconciliation.troubles import GONE, Aspect, Finding, changes, merge_findings
 from shared.messages import Trouble, TroubleKind
 from shared.pipelines import Pipelines
@@ -45,6 +46,10 @@ def _keep(context: CycleContext) -> None:
         if after != before:
             context.services.ledger.troubles.keep(name, after)
             _tell(name, before, after)
+        for trouble in after:
+            if trouble.kind in _SILENT and context.now - trouble.since >= SILENT_AFTER:
+                since = trouble.since.isoformat(timespec="minutes")
+                log.warning("%s pipeline %s, since %s: %s", SITE_SILENT, name, since, trouble.cause)
 
 
 def _findings_by_aspect(context: CycleContext, name: str, good: Collection[str]) -> dict[Aspect, list[Finding]]:
@@ -68,4 +73,5 @@ def _tell(name: str, before: Iterable[Trouble], after: Iterable[Trouble]) -> Non
         log.info("pipeline %s: resolved: %s", name, trouble.cause)
 
 
+_SILENT = frozenset({TroubleKind.UNREACHABLE, TroubleKind.REFUSED})
 _MAY_BE_MEANT = frozenset({TroubleKind.OVERLAP, TroubleKind.REMOVED})

@@ -5,13 +5,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.checks import app_settings, bodies, duties, hub, package, policy, roles, secrets, source, wiring
+from infra.checks import alerts, app_settings, bodies, duties, hub, package, policy, roles, secrets, source, wiring
 from infra.checks.bicep import BicepFile, parse
 from infra.checks.findings import Finding
 from infra.checks.tools import ROOT, ToolMissingError
 
 INFRA = ROOT / "infra"
-APP = "modules/app.bicep"
+APP, ALERTS, MESSAGING = "modules/app.bicep", "modules/alerts.bicep", "modules/messaging.bicep"
 
 
 def findings(infra: Path, root: Path = ROOT) -> Iterator[Finding]:
@@ -45,6 +45,8 @@ def _deployment(infra: Path, files: dict[str, BicepFile]) -> Iterator[Finding]:
         yield from secrets.check_parameters(parameters)
         if "after-code.bicep" in files:
             yield from wiring.check_script(infra / "after-code.sh", files["main.bicep"], files["after-code.bicep"])
+    if ALERTS in files and MESSAGING in files:
+        yield from alerts.check(files[ALERTS], files[MESSAGING], ROOT)
     if APP in files:
         yield from app_settings.check(files[APP])
         yield from secrets.check_settings(files[APP])

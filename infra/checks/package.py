@@ -64,5 +64,7 @@ def _hidden(name: str, rule: str) -> bool:
 
 
 def _tracked(root: Path) -> list[str]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True)
+    # In a container the files may belong to another user than the one who asks; git would refuse to look at them.
+    command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     return [each for each in listed.stdout.split("\0") if each]

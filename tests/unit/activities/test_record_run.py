@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from activities.record_run import record_run
+from shared.alert_lines import RUN_ENDED_BADLY
 from shared.clients.ledger import Ledger
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.errors import Code, PermanentError
@@ -331,3 +333,17 @@ def test_a_record_that_is_longer_than_a_row_takes_is_kept_all_the_same(ledger: L
     assert kept.metrics.items() < metrics.items()
     champion = ledger.champions.champion(NAME)
     assert (champion.run_id == record.run_id) is (outcome is Outcome.PROMOTED)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_an_outcome_that_calls_for_somebody_is_a_line_that_an_alert_finds(
+    ledger: Ledger, outcome: Outcome, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = _of(1, outcome)
+
+    with caplog.at_level(logging.INFO):
+        _record(ledger, record)
+
+    lines = [each.getMessage() for each in caplog.records if each.getMessage().startswith(RUN_ENDED_BADLY)]
+    bad = outcome in {Outcome.FAILED, Outcome.ROLLED_BACK}
+    assert lines == [f"{RUN_ENDED_BADLY} run {record.run_id} of pipeline {NAME}: {outcome}"] * bad

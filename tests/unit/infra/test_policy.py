@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infra.checks.policy import ACCEPTED, check
+from infra.checks.policy import ACCEPTED, ON_A_HUB, check
 
 ROWS = [{"file": "main.bicep", "resource": "x", "rule": rule, "what": "Ensure"} for rule in ACCEPTED]
 
@@ -28,6 +28,13 @@ def test_a_rule_without_an_excuse_is_named() -> None:
 
     assert found.where == "modules/app.bicep: app"
     assert "CKV_AZURE_4711: Ensure that" in found.what
+
+
+def test_a_hub_has_excuses_of_its_own() -> None:
+    rules = (*ON_A_HUB, "CKV_AZURE_17")
+    on_hub = [{"file": "hub/a.json", "resource": "x", "rule": rule, "what": "y"} for rule in rules]
+
+    assert [each.what[:12] for each in check(report(failed=[*ROWS, *on_hub]), set())] == ["CKV_AZURE_17"]
 
 
 def test_an_excuse_that_nobody_needs_is_named() -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from function_app.reconciler.cycle import run_cycle
+from shared.alert_lines import SILENT_AFTER, SITE_SILENT
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Trouble, TroubleKind
 from shared.messages.listings import Listing
@@ -71,6 +72,24 @@ def test_it_is_kept_with_its_date_logged_once_and_forgotten(
 
     assert kept(world) == []
     assert said(log)[1:] == [f"pipeline {PIPELINE}: resolved: {trouble.cause}"]
+
+
+def test_a_site_that_is_silent_for_an_hour_is_told_of_in_every_cycle_until_it_answers(
+    world: WatchedWorld, hub: PagedHub, log: pytest.LogCaptureFixture
+) -> None:
+    hub.lands("a.csv")
+    hub.trouble = TransientError("the blob storage of site factory did not answer")
+
+    cycle(world, round(SILENT_AFTER / CYCLE))
+
+    assert not any(line.startswith(SITE_SILENT) for line in said(log))
+    cycle(world, 2)
+    alerts = [line for line in said(log) if line.startswith(SITE_SILENT)]
+    assert len(alerts) == 2
+    assert f"pipeline {PIPELINE}, since " in alerts[0]
+    hub.trouble = None
+    cycle(world, 2)
+    assert [line for line in said(log) if line.startswith(SITE_SILENT)] == alerts
 
 
 def test_a_hub_whose_listing_breaks_off_was_reached(world: WatchedWorld, hub: PagedHub) -> None:
