@@ -44,7 +44,7 @@ _ENGINE_VARIABLES: Final = (
 
 # $1 folder of the job, $2 key, $3 Python's version, $4 folder with wheels or empty; the sources as tar on stdin.
 # It is built under another name, so that a folder with the right name is complete.
-_INSTALL: Final = """\
+INSTALL_SCRIPT: Final = """\
 set -e
 umask 077
 mkdir -p "$1"
@@ -72,7 +72,7 @@ echo installed
 """
 
 # $1 folder of the job, $2 key. Runs hold a lock on the folder of their version.
-_SWITCH: Final = """\
+SWITCH_SCRIPT: Final = """\
 set -e
 cd "$1"
 ln -sfn "$2" .current.new
@@ -169,7 +169,7 @@ def install_job(
     _check_runroot(session)
     _install(session, source, wheels, say)
     _configure(session, source.key, registries, environment or {})
-    session.expect(session.script(_SWITCH, FOLDER, source.key), "switching to the installed job")
+    session.expect(session.script(SWITCH_SCRIPT, FOLDER, source.key), "switching to the installed job")
     public_key = _public_key(session)
     say(f"{session.label}: job {source.key} is in use; receipts of this site are verified with:\n{public_key}")
     if session.read_text(POLICY) is None:
@@ -202,7 +202,7 @@ def _install(session: SshSession, source: JobSource, wheels: Path | None, say: C
     say(f"{session.label}: installing job {key}; pip writes ~/{FOLDER}/{key}.log")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     place = ".wheels" if wheels is not None else ""
-    built = session.script(_INSTALL, FOLDER, key, version, place, stdin=source.tar(), timeout=INSTALL_SECONDS)
+    built = session.script(INSTALL_SCRIPT, FOLDER, key, version, place, stdin=source.tar(), timeout=INSTALL_SECONDS)
     if built.status != 0:
         raise _refused(session, f"job {key} cannot be installed: {built.said}")
     say(f"{session.label}: job {key} is installed")
@@ -221,7 +221,18 @@ def _configure(session: SshSession, key: str, registries: tuple[Registry, ...], 
     asked = session.expect(session.script(_FACTS, *_ENGINE_VARIABLES), "asking for podman's surroundings")
     home, path, *values = asked.stdout.decode().split("\n")
     surroundings = {name: value for name, value in zip(_ENGINE_VARIABLES, values, strict=False) if value}
-    described: dict[str, Any] = {
+    described = describe_installation(key, home=home, path=path, surroundings=surroundings, environment=environment)
+    if registries:
+        session.write_text(_REGISTRIES, _credentials(registries))
+        described["registry_auth"] = f"~/{_REGISTRIES}"
+    session.write_text(f"{FOLDER}/installation.json", json.dumps(described, indent=2, sort_keys=True) + "\n")
+
+
+def describe_installation(
+    key: str, *, home: str, path: str, surroundings: Mapping[str, str], environment: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The content of ``installation.json``. ``surroundings``: what podman goes by; ``environment``: for the job."""
+    return {
         "version": key,
         "home": home,
         "policy": f"~/{POLICY}",
@@ -230,13 +241,9 @@ def _configure(session: SshSession, key: str, registries: tuple[Registry, ...], 
         "signing_key": f"~/{_KEYS}/site.pem",
         "path": path,
         "engine": "podman",
-        "engine_environment": surroundings,
-        "environment": dict(environment),
+        "engine_environment": dict(surroundings),
+        "environment": dict(environment or {}),
     }
-    if registries:
-        session.write_text(_REGISTRIES, _credentials(registries))
-        described["registry_auth"] = f"~/{_REGISTRIES}"
-    session.write_text(f"{FOLDER}/installation.json", json.dumps(described, indent=2, sort_keys=True) + "\n")
 
 
 def _credentials(registries: tuple[Registry, ...]) -> str:

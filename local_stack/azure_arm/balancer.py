@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from infra.hub.vm.reload_haproxy import reload
 from local_stack.azure_arm.state import App, Revision
 from local_stack.files import private_folder, write_private
-from local_stack.stack_hub.haproxy_reload import reload
 from shared.serving.haproxy import BUFFER_BYTES
 
 _HOST: Final = "127.0.0.1"

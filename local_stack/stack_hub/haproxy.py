@@ -7,17 +7,18 @@ runs as master and worker, so a reload starts a new worker on the same sockets a
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from local_stack.files import private_folder, write_private
-from shared.serving.haproxy import BUFFER_BYTES
 
 HOST: Final = "127.0.0.1"
 HEALTH_PATH: Final = "/healthz"
 RELOAD_COMMAND: Final = "reload-haproxy"
-_RELOAD_PROGRAM: Final = Path(__file__).with_name("haproxy_reload.py")
+_VM_FILES: Final = Path(__file__).resolve().parents[2] / "infra" / "hub" / "vm"
+"""What the VM on a hub is prepared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,7 @@ class HaProxy:
 
     def command(self) -> list[str]:
         """Master and worker in the foreground."""
-        program = shutil.which("haproxy") or "/usr/sbin/haproxy"
-        return [program, "-W", "-db", "-S", f"{self.master_socket},mode,600", *self._files()]
+        return [_program(), "-W", "-db", "-S", f"{self.master_socket},mode,600", *self._files()]
 
     def configure(self) -> None:
         """Write the machine's part of the configuration and the reload command."""
@@ -68,12 +68,7 @@ class HaProxy:
         private_folder(self.runtime)
         self._link_admin_socket()
         write_private(self.main_file, self._main())
-        check = [shutil.which("haproxy") or "/usr/sbin/haproxy", "-c", *self._files()]
-        reload = [sys.executable, "-I", str(_RELOAD_PROGRAM), str(self.master_socket), "--", *check]
-        comment = "# Checks HAProxy's configuration, then loads it without losing a request."
-        write_private(
-            self.home / "bin" / RELOAD_COMMAND, f"#!/bin/sh\n{comment}\nexec {shlex.join(reload)}\n", mode=0o700
-        )
+        write_private(self.home / "bin" / RELOAD_COMMAND, self._reload(), mode=0o700)
 
     def _link_admin_socket(self) -> None:
         link = self.home / "serving" / "haproxy.sock"
@@ -85,28 +80,28 @@ class HaProxy:
         return ["-f", str(self.main_file), "-f", str(self.pipelines)]
 
     def _main(self) -> str:
-        return "\n".join(
-            [
-                "global",
-                "  log stderr format raw daemon notice",
-                f'  stats socket "{self.admin_socket}" level admin mode 600 expose-fd listeners',
-                "  hard-stop-after 30s",
-                "  maxconn 1000",
-                # Requests are taken in whole before a model sees them.
-                f"  tune.bufsize {BUFFER_BYTES}",
-                "",
-                "defaults",
-                "  mode http",
-                "  log global",
-                "  option dontlognull",
-                "  timeout connect 2s",
-                "  timeout http-request 10s",
-                "  timeout client 60s",
-                "  timeout server 60s",
-                "",
-                "frontend edgetrain_health",
-                f"  bind {HOST}:{self.health_port}",
-                f"  monitor-uri {HEALTH_PATH}",
-                "",
-            ]
-        )
+        places = {"@ADMIN_SOCKET@": str(self.admin_socket), "@HEALTH@": f"{HOST}:{self.health_port}"}
+        return _filled("haproxy.cfg", places)
+
+    def _reload(self) -> str:
+        places = {
+            "@PYTHON@": sys.executable,
+            "@PROGRAM@": str(_VM_FILES / "reload_haproxy.py"),
+            "@MASTER_SOCKET@": str(self.master_socket),
+            "@HAPROXY@": _program(),
+            "@MAIN@": str(self.main_file),
+            "@PIPELINES@": str(self.pipelines),
+        }
+        return _filled(RELOAD_COMMAND, {place: shlex.quote(value) for place, value in places.items()})
+
+
+def _program() -> str:
+    return shutil.which("haproxy") or "/usr/sbin/haproxy"
+
+
+def _filled(name: str, places: Mapping[str, str]) -> str:
+    """A file of the hub's VM with its places filled in."""
+    text = (_VM_FILES / name).read_text(encoding="utf-8")
+    for place, value in places.items():
+        text = text.replace(place, value)
+    return text

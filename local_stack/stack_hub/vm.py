@@ -18,6 +18,7 @@ HOST: Final = "127.0.0.1"
 HUB_API_VERSION: Final = "2019-07-07"
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _HERE: Final = Path(__file__).parent
+_VM_FILES: Final = _HERE.resolve().parents[1] / "infra" / "hub" / "vm"
 _SFTP_SERVERS: Final = ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/lib/ssh/sftp-server")
 _PRIVILEGE_SEPARATION: Final = Path("/run/sshd")
 
@@ -137,27 +138,13 @@ class Vm:
             f"HostKey {_quoted(self.folder / 'keys' / 'host')}",
             f"AuthorizedKeysFile {_quoted(self.etc / 'authorized_keys')}",
             f"AllowUsers {self.username}",
-            "AuthenticationMethods publickey",
-            "PubkeyAuthentication yes",
-            "PasswordAuthentication no",
-            "KbdInteractiveAuthentication no",
             "PermitRootLogin prohibit-password",
             "UsePAM no",
             # The files are ours with mode 0600; where the checkout lies, and who may write above it, is not our matter.
             "StrictModes no",
             "PidFile none",
             "LogLevel INFO",
-            "MaxStartups 100",
-            "MaxSessions 100",
-            "UseDNS no",
-            "X11Forwarding no",
-            "AllowAgentForwarding no",
-            # The app reaches candidates on the VM's loopback through its connection; nobody gets further than that.
-            "AllowTcpForwarding local",
-            "PermitOpen 127.0.0.1:*",
-            "PermitListen none",
-            "AllowStreamLocalForwarding no",
-            "PermitTunnel no",
+            *(_VM_FILES / "sshd_common.conf").read_text(encoding="utf-8").splitlines(),
             f"SetEnv {' '.join(_assignment(name, value) for name, value in variables.items())}",
             f"ForceCommand {shlex.quote(str(self.etc / 'session'))}",
             f"Subsystem sftp {sftp}",

@@ -13,6 +13,7 @@ COPIED = (
     "cli",
     "docs",
     "function_app",
+    "infra",
     "local_stack",
     "orchestrations",
     "pipelines",

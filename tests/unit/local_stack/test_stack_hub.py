@@ -3,8 +3,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from infra.hub.vm.reload_haproxy import Master, ReloadError, complaints, parse
 from local_stack.stack_hub.guard_rules import refusal
-from local_stack.stack_hub.haproxy_reload import Master, ReloadError, complaints, parse
 from local_stack.stack_hub.ssh_keys import known_hosts_line
 from local_stack.storage.azurite import Account, connection_string
 

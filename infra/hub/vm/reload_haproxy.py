@@ -1,6 +1,6 @@
 """Reload a running HAProxy and wait until the new configuration serves; standard library only, it runs on the VM.
 
-Usage: ``haproxy_reload.py MASTER_SOCKET -- CHECK COMMAND...``. Exit status 0: every new connection meets the new
+Usage: ``reload_haproxy.py MASTER_SOCKET -- CHECK COMMAND...``. Exit status 0: every new connection meets the new
 configuration. 1: the check refused it, or HAProxy did; the old configuration still serves, stderr says why.
 """
 
