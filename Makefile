@@ -88,7 +88,7 @@ schemas: .venv/.installed ## Write docs/schemas/ anew from the models
 	@$(PY) -m cli schemas
 
 golden: .venv/.installed ## Write tests/golden/ anew: what users read, for whoever reviews the wording
-	@WRITE_GOLDEN=1 $(PYTEST) -q tests/unit/wording tests/unit/shared/test_stored_names.py
+	@WRITE_GOLDEN=1 $(PYTEST) -q tests/unit/wording tests/unit/infra/test_roles_page.py tests/unit/shared/test_stored_names.py
 
 bench: setup ## Measure, side by side with a baseline; writes benchmarks/results.md
 	@$(PY) -m local_stack.setup --benchmarks

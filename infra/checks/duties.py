@@ -30,6 +30,12 @@ REQUIRED: Mapping[str, Mapping[str, object]] = {
 }
 """By type: properties that keep keys, passwords and anonymous callers out."""
 
+NAMED: Mapping[str, Mapping[str, object]] = {
+    "training-requests-quarantine": {"properties.requiresDuplicateDetection": True},
+    "training-results": {"properties.requiresDuplicateDetection": True},
+}
+"""By name: what the code relies on; shared/clients/service_bus.py sends the same id again, and lets the bus drop it."""
+
 EXCUSED = {
     ("modules/machine-learning.bicep: artefacts", "properties.allowSharedKeyAccess"): (
         "SDK v1 uploads snapshots and outputs by signatures that the workspace makes with the key"
@@ -71,7 +77,8 @@ def check(resources: Iterable[Resource]) -> Iterator[Finding]:
 
 
 def _without_keys(resource: Resource) -> Iterator[Finding]:
-    for path, wanted in REQUIRED.get(resource.type, {}).items():
+    named = NAMED.get(str(resource.body.get("name")), {})
+    for path, wanted in {**REQUIRED.get(resource.type, {}), **named}.items():
         if (resource.where, path) not in EXCUSED and _at(resource.body, path) is not wanted:
             yield Finding(
                 resource.where, f"{path} must be {str(wanted).lower()}; set it, or say in {__name__} why it is not"

@@ -117,25 +117,28 @@ NEEDED: Mapping[Grant, Words] = {
 
 def check(resources: Iterable[Resource], root: Path, needed: Mapping[Grant, Words] = NEEDED) -> Iterator[Finding]:
     """``resources``: of all files; ``root``: of the project."""
-    granted: dict[Grant, str] = {}
-    for each in resources:
-        if each.type != ASSIGNMENT:
-            continue
-        grant = _grant(each)
-        if grant is None:
+    granted = grants(made := list(resources))
+    for each in made:
+        if each.type == ASSIGNMENT and _grant(each) is None:
             yield Finding(each.where, f"assigns a role, or to somebody, that is not in {__name__}; add it there")
-            continue
-        granted[grant] = each.where
+    for grant, each in granted.items():
         if not str(each.body["properties"].get("description", "")).startswith(f"{grant.role}: "):
             yield Finding(each.where, f"its description must begin with '{grant.role}: ' and say why")
     for grant in sorted(set(granted) - set(needed)):
-        yield Finding(granted[grant], f"nothing is known to need {grant}; remove it, or say in {__name__} what does")
+        where = granted[grant].where
+        yield Finding(where, f"nothing is known to need {grant}; remove it, or say in {__name__} what does")
     for grant in sorted(set(needed) - set(granted)):
         yield Finding("modules", f"nothing assigns {grant}, which is needed; assign it, or remove it from {__name__}")
     for grant, words in needed.items():
         for file, word in words:
             if not (root / file).exists() or word not in (root / file).read_text(encoding="utf-8"):
                 yield Finding(file, f"does not say {word!r} any more; is {grant} still needed?")
+
+
+def grants(resources: Iterable[Resource]) -> dict[Grant, Resource]:
+    """What is granted, and by which resource; without what is not understood."""
+    made = ((_grant(each), each) for each in resources if each.type == ASSIGNMENT)
+    return {grant: each for grant, each in made if grant is not None}
 
 
 def _grant(resource: Resource) -> Grant | None:

@@ -35,6 +35,8 @@ resource quarantine 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = {
   parent: bus
   name: 'training-requests-quarantine'
   properties: {
+    requiresDuplicateDetection: true // a message that is delivered twice is put here twice, with the same id
+    duplicateDetectionHistoryTimeWindow: 'P1D'
     maxDeliveryCount: 10
   }
 }

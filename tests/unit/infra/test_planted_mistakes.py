@@ -26,7 +26,7 @@ MISTAKES = [
         MESSAGING,
         "requiresDuplicateDetection: true",
         "requireDuplicateDetection: true",
-        f"{MESSAGING}: results",
+        f"{MESSAGING}: quarantine",
         "properties.requireDuplicateDetection: there is no such property",
     ),
     Mistake(
@@ -44,6 +44,14 @@ MISTAKES = [
         "",
         f"{SECRETS}: vault",
         "properties.tenantId: is required",
+    ),
+    Mistake(
+        "no duplicate detection where the code relies on it",
+        MESSAGING,
+        "    requiresDuplicateDetection: true // a message",
+        "    requiresDuplicateDetection: false // a message",
+        f"{MESSAGING}: quarantine",
+        "properties.requiresDuplicateDetection must be true",
     ),
     Mistake(
         "a value of the wrong kind",
