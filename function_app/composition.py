@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from shared.clients.image_trust import ImageTrust
     from shared.clients.ledger import Ledger
     from shared.clients.service_bus import TrainingResults
+    from shared.clients.service_bus_access import BusAccess
     from shared.clients.smoke_samples import SmokeSamples
     from shared.deployment_target import DeploymentTargets
     from shared.pipelines import Pipelines
@@ -180,9 +181,8 @@ class Services:
     def results(self) -> "TrainingResults":
         """Sends answers to upstream systems by Service Bus."""
         from shared.clients.service_bus import TrainingResults
-        from shared.clients.service_bus_access import BusAccess
 
-        return TrainingResults(BusAccess(self.settings.service_bus, self._identity))
+        return TrainingResults(self.bus)
 
     @property
     def evaluator(self) -> "AdmissionEvaluator":
@@ -215,6 +215,18 @@ class Services:
         from shared.clients.host_storage import StorageAccess
 
         return StorageAccess(self.settings.host_storage, self._identity)
+
+    @property
+    def bus(self) -> "BusAccess":
+        """How the Service Bus namespace is reached."""
+        from shared.clients.service_bus_access import BusAccess
+
+        return BusAccess(self.settings.service_bus, self._identity)
+
+    @property
+    def workspace(self) -> "AzureMlWorkspace":
+        """The Azure ML workspace."""
+        return self._workspace
 
     @cached_property
     def _workspace(self) -> "AzureMlWorkspace":

@@ -41,6 +41,7 @@ class Site(_Part):
     connection_string: SecretStr
     sas: dict[str, SecretStr] = Field(default_factory=dict)
     api_version: str = HUB_API_VERSION
+    ca_bundle: str = Field("", description="a file (PEM) with the authorities of the hub; empty: the usual ones")
 
 
 class SshHost(_Part):

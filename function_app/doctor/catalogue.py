@@ -1,7 +1,8 @@
 """Every check there is, by the module that has it.
 
-A new check is a :class:`shared.doctor.Check` in the ``CHECKS`` of a module here. Modules are imported when a doctor is
-asked for, so that a cold start does not wait for them.
+A new check is a :class:`shared.doctor.Check` in the ``CHECKS`` of a module here, or in what its ``checks()`` makes
+where checks share what they look at. Modules are imported when a doctor is asked for, so that a cold start does not
+wait for them.
 """
 
 from importlib import import_module
@@ -13,10 +14,22 @@ from shared.doctor import Check
 MODULES: Final = (
     "settings",
     "pipelines",
+    "endpoints",
+    "host_storage",
+    "messages",
+    "azure_ml",
+    "orphans",
 )
-"""Modules of this package, in the order of the report. Each has ``CHECKS``, a tuple."""
+"""Modules of this package, in the order of the report. Each has ``CHECKS``, a tuple, or ``checks``, which makes one."""
 
 
 def every_check() -> tuple[Check[Services], ...]:
-    """All checks, in the order of the report."""
-    return tuple(check for name in MODULES for check in import_module(f"function_app.doctor.{name}").CHECKS)
+    """All checks, in the order of the report, for one examination."""
+    return tuple(check for name in MODULES for check in checks_of(name))
+
+
+def checks_of(name: str) -> tuple[Check[Services], ...]:
+    """The checks of one module, for one examination."""
+    module = import_module(f"function_app.doctor.{name}")
+    found: tuple[Check[Services], ...] = module.checks() if hasattr(module, "checks") else module.CHECKS
+    return found

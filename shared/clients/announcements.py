@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from azure.core.credentials import AzureKeyCredential, TokenCredential
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridPublisherClient
 
@@ -65,6 +66,17 @@ class RunEventPublisher:
     def publish_action(self, ended: EndedAction) -> None:
         """Publish how an operator's action ended."""
         self._publish(action_announcement(ended))
+
+    def require_access(self) -> None:
+        """Ask the topic to take what is no event: it refuses that, but first it looks at the credentials."""
+        if self._topic is None:
+            return
+        with translated("the Event Grid topic", SETTING), _endpoint_is_checked():
+            try:
+                self._publisher.send([{}], **_CALL)
+            except HttpResponseError as error:
+                if error.status_code != HTTPStatus.BAD_REQUEST:
+                    raise
 
     def _publish(self, announced: Announcement) -> None:
         if self._topic is None:

@@ -28,6 +28,17 @@ class FrozenJobs:
         )
         self._container = service.get_container_client(f"{prefix}-jobs")
 
+    def require_access(self) -> None:
+        """Write, read and remove a blob that is nobody's; raises our errors when one of it is refused."""
+        blob = self._container.get_blob_client("doctor")
+        with translated(self._what, SETTING), parsed(self._what):
+            with suppress(ResourceExistsError):
+                self._container.create_container()
+            blob.upload_blob(b"doctor", overwrite=True)
+            with suppress(ResourceNotFoundError):  # another one looks at the same time
+                blob.download_blob().readall()
+                blob.delete_blob()
+
     def keep(self, tree: JobTree) -> FrozenJob:
         """Store a tree under its digest; nothing happens when it is stored already."""
         packed = tree.pack()

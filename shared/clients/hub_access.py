@@ -5,6 +5,7 @@ that, an account key cannot.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +14,7 @@ from azure.storage.blob import BlobServiceClient
 from shared.clients.storage_errors import no_connection_string
 from shared.errors import Code, PermanentError
 from shared.settings import Site
+from shared.values.texts import shortened
 
 
 class HubAccess:
@@ -65,6 +67,15 @@ class HubAccess:
                 "make one with the hub's own tools (an API profile of the hub)"
             )
             raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+
+
+def authorities_of(name: str, site: Site) -> str:
+    """The file with the authorities of a site; raises :class:`PermanentError` when there is no such file."""
+    if site.ca_bundle and not Path(site.ca_bundle).is_file():
+        setting = f"EDGETRAIN_SITES__{name.replace('-', '_').upper()}__CA_BUNDLE"
+        reason = f"{setting} names {shortened(site.ca_bundle, 200)}, which is no file; deploy it with the app"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
+    return site.ca_bundle
 
 
 def _key(container: str) -> str:

@@ -18,7 +18,7 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobClient, BlobProperties, BlobType, ContainerClient, ContentSettings, LinearRetry
 
-from shared.clients.hub_access import HubAccess
+from shared.clients.hub_access import HubAccess, authorities_of
 from shared.clients.hub_listing import ListingTransport, Page, where_it_breaks
 from shared.clients.storage_errors import parsed, require_own, translated
 from shared.decisions.arrivals.blob_names import can_be_had, spelt
@@ -50,11 +50,13 @@ class HubBlobs:
         self._block = block
         self._what = f"the blob storage of site {name}"
 
+        bundle = authorities_of(name, site)
+
         def options() -> dict[str, Any]:
             return {
                 # Short: the durable retry policy waits better than a call that blocks a worker's thread.
                 "retry_policy": LinearRetry(backoff=1, retry_total=2, random_jitter_range=1),
-                "transport": ListingTransport(connection_timeout=10, read_timeout=60),
+                "transport": ListingTransport(connection_timeout=10, read_timeout=60, connection_verify=bundle or True),
                 "raw_response_hook": require_own,
                 "max_single_put_size": block,
                 "max_block_size": block,

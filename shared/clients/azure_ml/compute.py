@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final, Protocol
 
@@ -26,6 +27,15 @@ _TURN_SECONDS: Final = 600.0  # the SDK's own retries of two look-ups and a PUT
 _POLL_SECONDS: Final = 1.0
 _READY: Final = "Succeeded"
 _UNDER_WAY: Final = frozenset({"Creating", "Updating", "Deleting"})
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedCompute:
+    """A compute target as the workspace knows it; ``state``: the service's word."""
+
+    address: str
+    port: int
+    state: str
 
 
 class Turns(Protocol):
@@ -66,6 +76,15 @@ def attach_compute(
             _attach(workspace, name, compute)
     if not is_ready():
         raise unavailable(f"Azure ML did not attach the compute target {name}")
+
+
+def attached(workspace: Any, name: str) -> AttachedCompute | None:
+    """The compute target of that name; None when the workspace has none."""
+    known = _known(workspace, name)
+    if known is None:
+        return None
+    address, port = getattr(known, "address", None), getattr(known, "ssh_port", None)
+    return AttachedCompute(str(address or ""), int(port or 0), str(known.provisioning_state or ""))
 
 
 def job_interpreter(compute: Compute) -> str:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials import TokenCredential
 
@@ -11,6 +11,9 @@ from shared.clients.azure_ml.errors import translated
 from shared.clients.identity import managed_identity
 from shared.errors import Code, PermanentError
 from shared.settings import AzureMl
+
+if TYPE_CHECKING:
+    from shared.clients.azure_ml.compute import AttachedCompute
 
 
 class AzureMlWorkspace:
@@ -31,6 +34,18 @@ class AzureMlWorkspace:
                 configure_environment(self._settings)
                 self._workspace = self._opened()
             return self._workspace
+
+    def require_access(self) -> None:
+        """One small request, so that what has been refused since it was opened shows."""
+        workspace = self.open()
+        with translated(f"list the computes of {self._settings.workspace}"):
+            _ = workspace.compute_targets
+
+    def attached(self, compute: str) -> "AttachedCompute | None":
+        """The compute target of that name as the workspace knows it; None when it has none."""
+        from shared.clients.azure_ml.compute import attached
+
+        return attached(self.open(), compute)
 
     def experiment(self, name: str) -> Any:
         """The SDK's ``Experiment`` of that name, made if it is new. Raises our errors only."""

@@ -1,0 +1,99 @@
+"""What may be done in a Service Bus namespace, and whether its entities drop repeats. Nothing is sent or received."""
+
+import asyncio
+from typing import Any, Final
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.servicebus.exceptions import (
+    MessagingEntityNotFoundError,
+    ServiceBusAuthenticationError,
+    ServiceBusAuthorizationError,
+    ServiceBusError,
+)
+
+from shared.clients.service_bus_access import BusAccess
+from shared.clients.transient import transient
+from shared.errors import Code, PermanentError
+from shared.settings import SERVICE_BUS_SETTING
+from shared.values.texts import shortened
+
+SECONDS: Final = 12.0
+_FEW_TRIES: Final[dict[str, Any]] = {"retry_total": 0}
+
+
+def may_listen(access: BusAccess, queue: str) -> None:
+    """Look at the head of a queue without taking anything; raises our errors when that is refused."""
+
+    async def peek() -> None:
+        async with access.client(**_FEW_TRIES) as client, client.get_queue_receiver(queue) as receiver:
+            await receiver.peek_messages(max_message_count=1)
+
+    _run(peek(), queue, "listen")
+
+
+def may_send(access: BusAccess, *, queue: str = "", topic: str = "") -> None:
+    """Open a link for sending, and send nothing; raises our errors when that is refused."""
+
+    async def attach() -> None:
+        async with access.client(**_FEW_TRIES) as client:
+            sender = client.get_queue_sender(queue) if queue else client.get_topic_sender(topic)
+            async with sender:  # entered only when the link is open
+                pass
+
+    _run(attach(), queue or topic, "send")
+
+
+def drops_repeats(administration: Any, *, queue: str = "", topic: str = "") -> bool | None:
+    """Whether an entity has duplicate detection; None when only others may ask."""
+    name = queue or topic
+    try:
+        found = administration.get_queue(queue) if queue else administration.get_topic(topic)
+    except ClientAuthenticationError:
+        return None
+    except HttpResponseError as error:
+        if error.status_code in {401, 403}:
+            return None
+        if error.status_code == 404:
+            raise _missing(name) from None
+        raise _no_answer(f"answered {error.status_code}") from None
+    except AzureError as error:
+        raise _no_answer(f"did not answer ({type(error).__name__})") from None
+    return bool(found.requires_duplicate_detection)
+
+
+def administration_of(access: BusAccess) -> Any:
+    """The SDK's client that asks about entities; None for an emulator, which has none."""
+    from azure.servicebus.management import ServiceBusAdministrationClient
+
+    options: dict[str, Any] = {"retry_total": 1, "connection_timeout": 5, "read_timeout": 10}
+    if (text := access.bus.connection_string) is None:
+        return ServiceBusAdministrationClient(access.bus.namespace, access.identity(access.bus.client_id), **options)
+    if "UseDevelopmentEmulator=true" in text.get_secret_value():
+        return None
+    return ServiceBusAdministrationClient.from_connection_string(text.get_secret_value(), **options)
+
+
+def _run(work: Any, entity: str, right: str) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(SECONDS):
+            await work
+
+    try:
+        asyncio.run(bounded())
+    except MessagingEntityNotFoundError:
+        raise _missing(entity) from None
+    except (ServiceBusAuthenticationError, ServiceBusAuthorizationError):
+        reason = f"the namespace refuses to let the app {right} at {entity}"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
+    except TimeoutError:
+        raise _no_answer(f"gave no answer about {entity} within {SECONDS:g} s") from None
+    except ServiceBusError as error:
+        raise _no_answer(f"did not answer about {entity}: {shortened(error)}") from None
+
+
+def _missing(entity: str) -> PermanentError:
+    return PermanentError(f"the namespace has no {entity}; create it", code=Code.BAD_CONFIGURATION)
+
+
+def _no_answer(what: str) -> Exception:
+    return transient(f"Service Bus {what}", check=f"the health of the namespace and {SERVICE_BUS_SETTING}")
