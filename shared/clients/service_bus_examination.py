@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from azure.servicebus.exceptions import (
     MessagingEntityNotFoundError,
     ServiceBusAuthenticationError,
@@ -50,11 +50,11 @@ def drops_repeats(administration: Any, *, queue: str = "", topic: str = "") -> b
         found = administration.get_queue(queue) if queue else administration.get_topic(topic)
     except ClientAuthenticationError:
         return None
+    except ResourceNotFoundError:
+        raise _missing(name) from None
     except HttpResponseError as error:
         if error.status_code in {401, 403}:
             return None
-        if error.status_code == 404:
-            raise _missing(name) from None
         raise _no_answer(f"answered {error.status_code}") from None
     except AzureError as error:
         raise _no_answer(f"did not answer ({type(error).__name__})") from None

@@ -1,0 +1,152 @@
+"""What answers at an address: names, ports, certificates and clocks, against small servers on loopback."""
+
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from shared.clients.endpoints import Endpoint, reach
+from shared.errors import PermanentError
+
+NOW = dt.datetime.now(dt.UTC)
+DAY = dt.timedelta(days=1)
+
+
+def certificate(folder: Path, *, until: dt.datetime = NOW + 90 * DAY, name: str = "127.0.0.1") -> Path:
+    """A certificate that is its own authority, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a server")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(until - 100 * DAY)
+        .not_valid_after(until)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    file = folder / "server.pem"
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file.write_bytes(made.public_bytes(pem) + private)
+    return file
+
+
+@contextmanager
+def served(answer: bytes, chain: Path | None = None) -> Iterator[int]:
+    """One port that answers every connection with this."""
+    context = None
+    if chain:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    try:
+                        stream = context.wrap_socket(connection, server_side=True) if context else connection
+                        if stream.recv(1000):
+                            stream.sendall(answer)
+                    except OSError:
+                        pass
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+
+
+def dated(moment: dt.datetime) -> bytes:
+    return f"HTTP/1.1 400 No\r\nDate: {format_datetime(moment, usegmt=True)}\r\n\r\n".encode()
+
+
+def refused(look: Callable[[], object]) -> str:
+    with pytest.raises(PermanentError) as caught:
+        look()
+    return caught.value.reason
+
+
+def test_a_trusted_server_is_reached_with_the_end_of_its_certificate(tmp_path: Path) -> None:
+    chain = certificate(tmp_path)
+    with served(dated(NOW), chain) as port:
+        found = reach(Endpoint(url=f"https://127.0.0.1:{port}/a", ca_bundle=str(chain)))
+
+    assert found.valid_until == (NOW + 90 * DAY).replace(microsecond=0)
+    assert found.ahead is not None
+    assert abs(found.ahead) < 60
+
+
+@pytest.mark.parametrize(
+    ("until", "name", "trusted", "said"),
+    [
+        (NOW - DAY, "127.0.0.1", True, "expired"),
+        (NOW + 90 * DAY, "127.0.0.2", True, "mismatch"),
+        (NOW + 90 * DAY, "127.0.0.1", False, "self-signed certificate"),
+    ],
+)
+def test_a_certificate_that_is_not_accepted_is_named(
+    tmp_path: Path, until: dt.datetime, name: str, *, trusted: bool, said: str
+) -> None:
+    chain = certificate(tmp_path, until=until, name=name)
+    with served(dated(NOW), chain) as port:
+        reason = refused(
+            lambda: reach(Endpoint(url=f"https://127.0.0.1:{port}", ca_bundle=str(chain) if trusted else ""))
+        )
+
+    assert f"the certificate of 127.0.0.1:{port} is not accepted" in reason
+    assert said in reason
+
+
+def test_a_file_with_authorities_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with served(b"", certificate(tmp_path)) as port:
+        reason = refused(lambda: reach(Endpoint(url=f"https://127.0.0.1:{port}", ca_bundle=str(tmp_path / "no"))))
+
+    assert "there is no file" in reason
+
+
+def test_what_speaks_no_tls_is_named() -> None:
+    with served(b"SSH-2.0-x\r\n") as port:
+        assert "does not speak TLS" in refused(lambda: reach(Endpoint(url=f"sb://127.0.0.1:{port}")))
+
+
+def test_a_port_where_nothing_answers_and_a_name_that_does_not_resolve() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    assert f"nothing answers at 127.0.0.1:{port}" in refused(lambda: reach(Endpoint(url=f"http://127.0.0.1:{port}")))
+    assert "does not resolve" in refused(lambda: reach(Endpoint(url="https://nobody.invalid/x")))
+    assert "does not resolve" in refused(lambda: reach(Endpoint(url="https://")))
+
+
+@pytest.mark.parametrize(("off", "least"), [(600, 590), (-600, -602), (0, 0)])
+def test_a_clock_that_differs_is_measured(off: int, least: int) -> None:
+    with served(dated(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=off))) as port:
+        ahead = reach(Endpoint(url=f"http://127.0.0.1:{port}")).ahead
+
+    assert ahead is not None
+    assert abs(ahead - least) <= 12
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 No\r\nDate: yesterday\r\n\r\n", b"no http", b""])
+def test_a_server_that_tells_no_time_is_reached_all_the_same(answer: bytes) -> None:
+    with served(answer) as port:
+        assert reach(Endpoint(url=f"http://127.0.0.1:{port}")).ahead is None
