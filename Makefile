@@ -102,6 +102,7 @@ COMPILE := .venv/bin/uv pip compile -q --python-version 3.11 --no-emit-index-url
 
 lock: .venv/.installed ## Write the pinned requirement files anew from the *.in files; UPGRADE=1 takes newer versions
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-telemetry.in -c requirements.txt -o requirements-telemetry.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements-dev.in -c requirements.txt -o requirements-dev.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) site_agent/requirements.in -c requirements.txt -o site_agent/requirements.txt
 	@for tool in checkov azmcp; do \

@@ -29,6 +29,7 @@ from shared.messages import (
 )
 from shared.pipelines import Pipeline
 from shared.training_code.job_trees import JobTree
+from shared.values.traces import own_trace, read_trace
 
 
 class PipelineCatalogue(Protocol):
@@ -195,8 +196,10 @@ class AdmissionEvaluator:
         if isinstance(decision, Refusal):
             decision = replace(decision, reason=decision.reason + described(snapshot.left_out))
             return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=decision)
+        new_id = run_id(pipeline.name, identity, decision.attempt)
+        trace = read_trace(request.traceparent) or own_trace(new_id, request.requested_by, request.requested_at)
         run = RunRequest(
-            run_id=run_id(pipeline.name, identity, decision.attempt),
+            run_id=new_id,
             pipeline=pipeline.name,
             attempt=decision.attempt,
             fingerprint=identity,
@@ -211,6 +214,7 @@ class AdmissionEvaluator:
             note=request.note,
             own_parameters=bool(request.parameters),
             evaluator=evaluator_digest(job.code, job.pins, workload=workload, parameters=parameters),
+            traceparent=trace.text,
             schema=PREFLIGHT_SCHEMA,
         )
         return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=run)

@@ -10,6 +10,7 @@ from shared.oci.references import ImageName
 from shared.training_code.job_trees import JobTree
 from shared.training_code.scoring_images import scoring_parts
 from shared.training_driver import TrainingDriver, TrainingJob
+from shared.values.traces import FIELD
 from shared.wire_contracts.job_order import order_text
 
 Trusted = Callable[[str], None]
@@ -75,7 +76,9 @@ def submit_training(
             "snapshot": order.snapshot.digest,
             "holdout": order.snapshot.holdout,
             "evaluator": order.evaluator,
+            **({FIELD: order.traceparent} if order.traceparent else {}),
         },
+        traceparent=order.traceparent,
     )
     status = replace(driver.submit(job), unmeasured=unmeasured)
     try:

@@ -3,7 +3,7 @@
 import azure.durable_functions as df
 import azure.functions as func
 
-from function_app import activity_wiring, logs, workflows
+from function_app import activity_wiring, logs, telemetry_export, workflows
 from function_app.composition import Services
 from function_app.triggers import data_arrival, operations, training_requests, training_status, watch
 
@@ -25,4 +25,5 @@ def build_app(services: Services) -> df.DFApp:
 
 
 logs.set_up()
+telemetry_export.set_up()
 app = build_app(Services())

@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import azure.durable_functions as df
+import azure.functions as func
 
 from function_app.composition import Services
+from function_app.tracing import traced_activity
 from shared import contracts as c
 from shared import messages as m
 from shared.errors import Code, PermanentError
@@ -31,16 +33,26 @@ def blueprint(services: Services) -> df.Blueprint:
     """One activity function per row of ``ACTIVITIES``."""
     bp = df.Blueprint()
     for activity in c.ACTIVITIES:
-        bp.activity_trigger(input_name="command")(activity_function(activity, BODIES[activity.name], services))
+        bp.activity_trigger(input_name="command")(_hosted(activity, services))
     return bp
+
+
+def _hosted(activity: c.Activity[Any, Any], services: Services) -> Callable[..., dict[str, Any]]:
+    traced = traced_activity(activity.name, activity_function(activity, BODIES[activity.name], services))
+
+    def run(command: dict, context: func.Context) -> dict:  # type: ignore[type-arg]  # the worker takes plain types only
+        return traced(command, context)
+
+    run.__name__ = run.__qualname__ = activity.name
+    return run
 
 
 def activity_function(
     activity: c.Activity[Any, Any], body: Body[Any, Any], services: Services
 ) -> Callable[[Any], dict[str, Any]]:
-    """The function that the host calls: plain JSON in and out; a permanent error becomes a rejected reply."""
+    """What is done when the host calls: plain JSON in and out; a permanent error becomes a rejected reply."""
 
-    def run(command: dict) -> dict:  # type: ignore[type-arg]  # the worker takes plain types only
+    def run(command: dict[str, Any]) -> dict[str, Any]:
         try:
             return c.accepted(body(from_wire(activity.accepts, command), services))
         except PermanentError as error:

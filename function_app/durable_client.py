@@ -4,7 +4,9 @@ from typing import Any, Protocol
 
 from shared.errors import TransientError
 from shared.messages import RolloutPhase, Stage
+from shared.telemetry import current_trace
 from shared.values.texts import shortened
+from shared.values.traces import FIELD, own_trace
 from shared.values.wire import to_wire
 
 
@@ -39,13 +41,21 @@ async def start_once(client: DurableClient, name: str, instance_id: str, request
     if await status_of(client, instance_id) is not None:
         return False
     try:
-        await client.start_new(name, instance_id, to_wire(request))
+        await client.start_new(name, instance_id, started_with(name, instance_id, request))
     except Exception:  # the SDK knows no narrower type
         # The host refuses to start a running instance again: a redelivery of the same message may have started it.
         if await status_of(client, instance_id) is None:
             raise
         return False
     return True
+
+
+def started_with(name: str, instance_id: str, request: object) -> Any:
+    """The input of an orchestration: the request, in the trace of the span around this, or else in one of its own."""
+    given = to_wire(request)
+    if isinstance(given, dict) and given.get(FIELD) == "":
+        given[FIELD] = (current_trace() or own_trace(name, instance_id)).text
+    return given
 
 
 def phase_of(custom_status: Any) -> RolloutPhase | None:

@@ -1,12 +1,16 @@
 """Log hygiene: every record on one line, without control characters; the libraries' own chatter is silenced.
 
 Blob names, event subjects and reasons come from outside: a line break in one could forge a log line, an escape sequence
-could act on a reader's terminal. Handlers belong to the worker, so records are cleaned where they are created.
+could act on a reader's terminal. Handlers belong to the worker, so records are cleaned where they are created. There,
+too, they get what the work is about that logs them: run, pipeline, target and trace, before the text and as fields.
 """
 
 import logging
 import os
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
 from shared.values.texts import shortened
@@ -14,12 +18,25 @@ from shared.values.texts import shortened
 LEVEL_SETTING: Final = "EDGETRAIN_LIBRARY_LOG_LEVEL"
 LONGEST_LINE: Final = 2000
 # A request and its answer are some twenty lines each at INFO, of which an idle hour has hundreds.
-LIBRARIES: Final = ("azure", "azureml", "paramiko", "msrest", "msal", "adal", "urllib3")
+LIBRARIES: Final = ("azure", "azureml", "paramiko", "msrest", "msal", "adal", "urllib3", "opentelemetry")
 _OURS: Final = frozenset({"function_app", "activities", "orchestrations", "shared", *LIBRARIES})
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _TRACEBACK_PREFIX: Final = "  | "
 
+_NO_FACTS: Final[Mapping[str, str]] = {}
+_about: ContextVar[Mapping[str, str]] = ContextVar("edgetrain_log_facts", default=_NO_FACTS)
+
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def about(facts: Mapping[str, str]) -> Iterator[None]:
+    """What is logged within the block is about these; their values must be names of ours."""
+    token = _about.set({**_about.get(), **facts})
+    try:
+        yield
+    finally:
+        _about.reset(token)
 
 
 def set_up() -> None:
@@ -49,10 +66,17 @@ class _CleanRecords:
             message = record.getMessage()
         except (TypeError, ValueError, KeyError):  # arguments that do not match the format; logging reports that itself
             return record
-        record.msg, record.args = shortened(message, LONGEST_LINE), ()
+        facts = _about.get()
+        record.msg, record.args = _prefix(facts) + shortened(message, LONGEST_LINE), ()
+        for name, value in facts.items():
+            setattr(record, f"edgetrain_{name}", value)  # exporters of logs send them as fields
         if record.exc_info and record.exc_info[0] is not None:
             record.exc_text = _shown(traceback.format_exception(*record.exc_info))
         return record
+
+
+def _prefix(facts: Mapping[str, str]) -> str:
+    return f"[{' '.join(f'{name}={value}' for name, value in facts.items())}] " if facts else ""
 
 
 def _shown(blocks: list[str]) -> str:

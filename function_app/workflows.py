@@ -5,6 +5,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from function_app.tracing import traced_orchestration
 from orchestrations import call_safely, finalize_orphaned_run, hand_actions, reach_goal
 from orchestrations.await_compute import await_compute
 from orchestrations.await_training import await_training
@@ -32,5 +33,6 @@ def blueprint() -> df.Blueprint:
     """All orchestrations, each under its registered name."""
     bp = df.Blueprint()
     for name, orchestration in ORCHESTRATIONS.items():
-        bp.function_name(name)(bp.orchestration_trigger(context_name="context")(orchestration))
+        traced = traced_orchestration(name, orchestration)
+        bp.function_name(name)(bp.orchestration_trigger(context_name="context")(traced))
     return bp

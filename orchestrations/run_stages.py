@@ -102,7 +102,9 @@ class Run:
 
     def enter(self, stage: Stage, **progress: Any) -> None:
         """Begin a stage: set it in the record and in the custom status."""
-        self.record = replace(self.record, stage=stage)
+        reached = {**self.record.reached}
+        reached.setdefault(stage.value, self.context.current_utc_datetime)
+        self.record = replace(self.record, stage=stage, reached=reached)
         report(self.context, stage, **progress)
 
     def end(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:

@@ -29,7 +29,7 @@ class TrainingJob:
     ``code``: the files to run; ``order``: what the job that is installed on the compute target is asked, see
     :mod:`shared.wire_contracts.job_order`.
     After ``most_seconds`` of running the driver's side should end it by itself: a backstop for the case that nobody
-    polls any more.
+    polls any more. ``traceparent``: the span that it belongs to; empty where that is not known.
     """
 
     run_id: str
@@ -39,6 +39,7 @@ class TrainingJob:
     order: str
     most_seconds: int
     tags: dict[str, str] = field(default_factory=dict)
+    traceparent: str = ""
 
 
 class TrainingDriver(Protocol):

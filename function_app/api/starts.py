@@ -13,14 +13,14 @@ from function_app.api import models as m
 from function_app.api.handlers import Located
 from function_app.api.previews import preview_run
 from function_app.composition import Services
-from function_app.durable_client import start_once
+from function_app.durable_client import start_once, started_with
 from function_app.problems import TRY_AGAIN_LATER, RefusedError
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger.keys import digest
 from shared.decisions.admission.repeats import effective_parameters
 from shared.errors import Code, PermanentError
 from shared.messages import AdmissionRequest, Cause, Preview, Verdict
-from shared.values.wire import to_text, to_wire
+from shared.values.wire import to_text
 
 ADMISSION_SECONDS = 200.0  # the platform cuts answers at 230 s
 ADMISSION_POLL_SECONDS = 0.1
@@ -101,7 +101,7 @@ async def start_unless_answered(client: df.DurableOrchestrationClient, request: 
     status = await client.get_status(instance_id)
     if status.runtime_status in _ENDED and may_try_again(status.custom_status):
         try:
-            await client.start_new(REQUEST_RUN, instance_id, to_wire(request))
+            await client.start_new(REQUEST_RUN, instance_id, started_with(REQUEST_RUN, instance_id, request))
         except Exception:  # the SDK knows no narrower type
             # A simultaneous repeat of the request may have started it first; any other error is raised.
             if (await client.get_status(instance_id)).runtime_status in _ENDED:

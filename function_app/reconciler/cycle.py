@@ -15,6 +15,7 @@ from function_app.reconciler.data_changes import detect_data_changes
 from function_app.reconciler.due_schedules import start_due
 from function_app.reconciler.hand_actions import recover_actions
 from function_app.reconciler.instances import DurableClient
+from function_app.reconciler.metrics import tell_metrics
 from function_app.reconciler.model_tags import keep_model_tags
 from function_app.reconciler.orphaned_runs import recover_runs
 from function_app.reconciler.orphaned_windows import recover_windows
@@ -43,6 +44,7 @@ async def run_cycle(services: Services, client: DurableClient, now: datetime) ->
     await keep_model_tags(context)
     await record_troubles(context)
     await keep_bounded(context)
+    await tell_metrics(context)
     await send_due_outcomes(context)  # last, because a broker that does not answer takes long
     log.info(
         "cycle over %s in %.1f s: %s",

@@ -9,6 +9,8 @@ import azure.functions as func
 from function_app.api.operations import OPERATIONS, Operation
 from function_app.composition import Services
 from function_app.problems import answers_problems
+from shared.telemetry import span, trace_from_host
+from shared.values.traces import FIELD, trace_from_outside
 
 
 def blueprint(services: Services) -> df.Blueprint:
@@ -31,10 +33,14 @@ def _function(operation: Operation, services: Services) -> Callable[..., Any]:
 
         return await respond(operation, req, services, None)
 
-    async def durable(req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+    async def durable(
+        req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
+    ) -> func.HttpResponse:
         from function_app.api.handlers import respond
 
-        return await respond(operation, req, services, client)
+        parent = trace_from_outside(req.headers.get(FIELD)) or trace_from_host(context)
+        with span(operation.name, parent):
+            return await respond(operation, req, services, client)
 
     chosen = durable if operation.durable else plain
     chosen.__name__ = chosen.__qualname__ = operation.name

@@ -26,7 +26,7 @@ _PLACEHOLDER: Final = re.compile(r"%([^%]+)%")
 _DEFAULT_TIMEOUT: Final = timedelta(minutes=30)
 _PER_CORE: Final = 10
 _MOST_WORKERS: Final = 10
-_KNOWN: Final = frozenset({"version", "extensions", "functiontimeout", "logging", "extensionbundle"})
+_KNOWN: Final = frozenset({"version", "extensions", "functiontimeout", "logging", "extensionbundle", "telemetrymode"})
 _DURABLE_IGNORED: Final = {
     "extendedSessionsEnabled": "is forced off for Python",
     "storageProvider": "is accepted; this host keeps its own store",

@@ -14,6 +14,7 @@ from shared.clients.ssh_frames import printable
 from shared.clients.ssh_login import trouble_on_vm
 from shared.errors import Code, PermanentError, TransientError
 from shared.serving.containers import SMOKE_PATH, Container, ContainerSpec, parse_inspect, run_arguments
+from shared.telemetry import trace_headers
 
 PULL_SECONDS: Final = 600.0  # a first dependency layer is some hundred megabytes
 _REPLY_LIMIT: Final = 1024 * 1024
@@ -196,7 +197,7 @@ class LoopbackHttp:
         return self._exchange(port, "POST", path, body, timeout)
 
     def _exchange(self, port: int, method: str, path: str, body: bytes | None, timeout: float) -> tuple[int, bytes]:
-        headers = {"Host": "localhost", "Connection": "close"}
+        headers = {"Host": "localhost", "Connection": "close", **trace_headers()}
         if body is not None:
             headers["Content-Type"] = "application/json"
         with closing(self._session.open_tcp(port, timeout=timeout)) as channel:

@@ -28,7 +28,7 @@ class AdmissionRequest:
     """Ask for a training of what lies in a pipeline's container now. ``requested_by`` owns the claim it leads to.
 
     ``force``: make a new attempt even if exactly this was trained already. ``note``: why, in the requester's words.
-    ``reply``: where the answers go, for requests that came as a message.
+    ``reply``: where the answers go, for requests that came as a message. ``traceparent``: the trace it belongs to.
     """
 
     pipeline: str
@@ -40,6 +40,7 @@ class AdmissionRequest:
     force: bool = False
     note: str = ""
     reply: ReplyTo | None = None
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +178,7 @@ class RunRequest:
     ``own_parameters``: the request gave some of its own. ``resumed``: the run was trained before, and its orchestration
     died since. ``evaluator``: digest of the code that measures its model. ``continues``: the run that it goes on from,
     without training; ``trained_by``: the run whose training it takes over. Both empty for a run that trains itself.
+    ``traceparent``: the trace that it belongs to, as what asked for it, or of its own; empty in requests from before.
     """
 
     run_id: str
@@ -197,6 +199,7 @@ class RunRequest:
     evaluator: str = ""
     continues: str = ""
     trained_by: str = ""
+    traceparent: str = ""
     schema: int = 1
 
     @property

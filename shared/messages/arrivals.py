@@ -48,11 +48,13 @@ class ArrivalWindow:
     """The input of ``settle_arrivals``: one claimed window of one pipeline.
 
     ``schema`` 1: windows from before the done-marker, whose settling waits for time only; 2: for the marker too.
+    ``traceparent``: the trace of the arrival that opened it; empty where it is not known.
     """
 
     window_id: str
     pipeline: str
     opened_at: datetime
+    traceparent: str = ""
     schema: int = 1
 
 

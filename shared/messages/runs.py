@@ -8,6 +8,7 @@ from shared.messages.admission import LeftOut, RunRequest
 from shared.messages.delivery import JudgedRule, TargetResult
 from shared.messages.sealing import Comparison, ReceiptSummary
 from shared.messages.vocabulary import Cause, FailureKind, Outcome, Stage
+from shared.values.traces import read_trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +22,8 @@ class RunRecord:
     ``comparable`` is False when there was no comparison, ``overtaken`` is True when that was because another run became
     the champion while this one trained. ``rules``: the rules that its judgement looked at. ``comparison``: with the
     champion, row by row. ``receipt``: what left the site. ``continues``: the run that it goes on from; empty for a run
-    that trained itself.
+    that trained itself. ``trace``: the id of the trace that it belongs to. ``newest``: when the newest of its files was
+    written. ``reached``: when it first came to a stage, by stage.
     """
 
     run_id: str
@@ -58,6 +60,9 @@ class RunRecord:
     comparison: Comparison | None = None
     receipt: ReceiptSummary | None = None
     continues: str = ""
+    trace: str = ""
+    newest: datetime | None = None
+    reached: dict[str, datetime] = field(default_factory=dict)
 
 
 CLAIMED = "claimed"
@@ -84,6 +89,8 @@ def first_record(request: RunRequest, *, reason: str = "") -> RunRecord:
         evaluator=request.evaluator,
         left_out=request.snapshot.left_out,
         continues=request.continues,
+        trace=found.trace_id if (found := read_trace(request.traceparent)) else "",
+        newest=request.snapshot.newest,
     )
 
 

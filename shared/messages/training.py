@@ -18,7 +18,7 @@ class TrainingOrder:
     its image by digest. ``evaluator``: digest of the code that measures both.
     ``judged_metric``: the one that must be a number. ``leave_out_faulty``: files with a fault do not fail the training.
     ``workload`` is None in orders of schemas before :data:`shared.messages.SEALED_SCHEMA`. ``level``: of the interval
-    that both models are compared with, row by row.
+    that both models are compared with, row by row. ``traceparent``: the span that the training belongs to.
     """
 
     run_id: str
@@ -36,6 +36,7 @@ class TrainingOrder:
     workload: Workload | None = None
     champion_image: str = ""
     level: float = 0.95
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from shared.errors import Code, PermanentError
 from shared.values.json_text import NotJsonError, read_json
+from shared.values.traces import TraceContext, trace_of_event
 
 
 def payload_of(text: str) -> dict[str, Any]:
@@ -27,3 +28,12 @@ def payload_of(text: str) -> dict[str, Any]:
         "time": event.get("time" if cloud else "eventTime"),
         "data": event.get("data"),
     }
+
+
+def trace_of(text: str) -> TraceContext | None:
+    """The trace that an event belongs to; None for one that says none, and for what is no event."""
+    try:
+        event = read_json(text)
+    except NotJsonError:
+        return None
+    return trace_of_event(event) if isinstance(event, Mapping) else None

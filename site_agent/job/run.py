@@ -46,11 +46,13 @@ from site_agent.job.policy import Policy, load_policy
 from site_agent.job.run_folder import RunFolder
 from site_agent.job.stages import Stages
 from site_agent.job.statistics import compare
+from site_agent.job.step_times import StepTimes
 from site_agent.job.sweep import Guardian, clean, job_lock, sweep
 from site_agent.job.vitals import Network
 
 OUTPUTS: Final = "outputs"
 CODE_FOLDER: Final = "code"
+TRACE: Final = "TRACEPARENT"  # of the environment: the trace that the run belongs to, for whoever reads this log
 _LONGEST_TROUBLE: Final = 300
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -69,6 +71,7 @@ class Job:
     started: float = field(default_factory=time.monotonic)
     policy: Policy | None = None
     stages: Stages | None = None
+    times: StepTimes = field(default_factory=StepTimes)
 
     @property
     def outputs(self) -> Path:
@@ -77,6 +80,7 @@ class Job:
 
     def do(self) -> int:
         """Do the run; the exit status is 0 only if everything was done and told."""
+        self.output.note(f"trace: {os.environ.get(TRACE) or 'none'}")
         try:
             _empty(self.outputs)
             self._run()
@@ -97,9 +101,10 @@ class Job:
             folder.take_code(self.submitted / CODE_FOLDER)
             folder.take_tools()
             cache = Cache(installation.cache, policy.limits.cache)
-            inputs = fetch_inputs(
-                self.order, policy, sites=installation.sites, cache=cache, into=folder.root, say=self.output.note
-            )
+            with self.times.step("data"):
+                inputs = fetch_inputs(
+                    self.order, policy, sites=installation.sites, cache=cache, into=folder.root, say=self.output.note
+                )
             self.output.say(f"data: {len(inputs.files)} files, {inputs.bytes_moved} of {inputs.bytes_total} bytes came")
             run = self.opening.run()
             _tag(run, left_out_tag(inputs.left_out))
@@ -111,12 +116,15 @@ class Job:
         stages.evaluate(inputs)
         champion = self._champion(stages, inputs)
         began = time.monotonic()
-        receipt = self._release(stages, inputs, champion, smoke)
+        with self.times.step("guard"):
+            receipt = self._release(stages, inputs, champion, smoke)
         self.output.say(f"egress guard: done in {time.monotonic() - began:.1f} s")
         report_metrics(
             run, _metrics(self.outputs / "metrics.json"), _metrics(self.outputs / "champion.json", "metrics")
         )
         self.output.say(receipt.sentence)
+        with contextlib.suppress(Exception):  # when its steps were is nothing that a run fails for
+            run.set_tags(self.times.tag)
 
     @contextlib.contextmanager
     def _own_folder(self) -> Iterator[RunFolder]:
@@ -145,6 +153,7 @@ class Job:
             folder=folder,
             deadline=self.started + self.order.seconds,
             say=self.output.say,
+            times=self.times,
             where=self._shown_log,
         )
         return self.stages
@@ -222,7 +231,7 @@ class Job:
                 key = load_key(self.installation.signing_key)
                 release_reason(reason, self.policy, self.order, self.outputs, facts=self._facts(), key=key)
         try:
-            self.opening.run().set_tags({FAILURE_TAG: reason, KIND_TAG: kind})
+            self.opening.run().set_tags({FAILURE_TAG: reason, KIND_TAG: kind, **self.times.tag})
         except BaseException as trouble:  # noqa: BLE001 - reporting itself has failed
             self.output.note_error(trouble)
             self.output.say(f"the failure could not be reported to Azure ML ({type(trouble).__name__})")

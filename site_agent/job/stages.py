@@ -23,6 +23,7 @@ from site_agent.job.order import Order
 from site_agent.job.policy import Policy
 from site_agent.job.reasons import CODE_FOLDER, failure_of
 from site_agent.job.run_folder import SAMPLE, SCORE, RunFolder
+from site_agent.job.step_times import StepTimes
 
 ROOT: Final = "/edgetrain"
 DATA, HOLDOUT, MODEL, EVALUATION = f"{ROOT}/data", f"{ROOT}/holdout", f"{ROOT}/model", f"{ROOT}/evaluation"
@@ -80,6 +81,7 @@ class Stages:
     say: Callable[[str], None]
     where: Callable[[Path], str]
     results: dict[str, ContainerResult] = field(default_factory=dict)
+    times: StepTimes = field(default_factory=StepTimes)
     images: set[str] = field(default_factory=set)
 
     def check_commands(self) -> None:
@@ -139,13 +141,16 @@ class Stages:
         ``writable``: folders of the VM that it may fill, where they are for it, and how many bytes. ``seconds``: at
         most, if the run has as many left.
         """
-        self._ensure_image(program.image)
+        if program.image not in self.images:
+            with self.times.step("image"):
+                self._ensure_image(program.image)
         for folder, _, _ in writable:
             give(self.engine, folder, self.policy.container_user)
         spec = self._spec(program, writable, seconds)
         started = time.monotonic()
         try:
-            result = run_container(self.engine, spec)
+            with self.times.step(program.role):
+                result = run_container(self.engine, spec)
         finally:
             take(self.engine, [folder for folder, _, _ in writable])
         self.results[program.role] = result

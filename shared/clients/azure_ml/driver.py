@@ -17,7 +17,7 @@ from shared.clients.azure_ml.errors import translated
 from shared.clients.azure_ml.metrics import read_metrics
 from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.receipts import read_receipt
-from shared.clients.azure_ml.reports import left_out_in
+from shared.clients.azure_ml.reports import left_out_in, tell_steps
 from shared.clients.azure_ml.statuses import error_of, phase_of
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.decisions.training.failure_causes import FailureTrace, failure_cause, why_cancelled
@@ -80,6 +80,7 @@ class AzureMlDriver:
         metrics = read_metrics(run, outputs, training.metrics)
         with translated(f"read the outcome of run {training.run_id}"):
             details, tags = run.get_details(), run.get_tags()
+        tell_steps(tags, training.run_id, training.pipeline)
         return TrainedModel(
             run_id=training.run_id,
             pipeline=training.pipeline,
@@ -141,7 +142,9 @@ class AzureMlDriver:
             environment=environment,
             max_run_duration_seconds=job.most_seconds,
         )
-        configuration.run_config.environment_variables = {"PYTHONUNBUFFERED": "1"}  # progress shows while it happens
+        # Progress shows while it happens; the trace is for whoever reads the job's own log on the VM.
+        trace = {"TRACEPARENT": job.traceparent} if job.traceparent else {}
+        configuration.run_config.environment_variables = {"PYTHONUNBUFFERED": "1", **trace}
         return configuration
 
 
@@ -167,6 +170,7 @@ def _status(run: Any) -> TrainingStatus:
 def _trace(run: Any) -> FailureTrace:
     """What is known about a failure. The log is never read: its lines may quote the data."""
     tags = run.get_tags()
+    tell_steps(tags, run.id, run.experiment.name)
     code, text = error_of(run.get_details().get("error"))
     return FailureTrace(
         run_id=run.id,

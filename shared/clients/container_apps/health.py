@@ -14,6 +14,7 @@ from shared.messages.serving import ObservedRelease, ReleaseState
 from shared.serving.containers import Container
 from shared.serving.endings import Signs, why_it_does_not_score, why_it_ended, why_it_is_not_healthy
 from shared.serving.smoke import SmokeSample, difference
+from shared.telemetry import trace_headers
 
 _HEALTH_TIMEOUT: Final = (3.0, 5.0)
 _SCORE_TIMEOUT: Final = (5.0, 60.0)
@@ -125,14 +126,18 @@ class Health:
     def _status(self, revision: Revision) -> int | None:
         try:
             url = f"{scoring_url(revision.address)}/"
-            return requests.get(url, timeout=_HEALTH_TIMEOUT, allow_redirects=False).status_code
+            return requests.get(
+                url, timeout=_HEALTH_TIMEOUT, allow_redirects=False, headers=trace_headers()
+            ).status_code
         except requests.RequestException:
             return None
 
     def _score(self, revision: Revision, request: Any) -> tuple[int | None, Any]:
         try:
             url = f"{scoring_url(revision.address)}/score"
-            response = requests.post(url, json=request, timeout=_SCORE_TIMEOUT, allow_redirects=False)
+            response = requests.post(
+                url, json=request, timeout=_SCORE_TIMEOUT, allow_redirects=False, headers=trace_headers()
+            )
             return response.status_code, response.json()
         except (requests.JSONDecodeError, RecursionError):
             return response.status_code, None
