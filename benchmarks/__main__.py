@@ -17,6 +17,7 @@ from benchmarks import (
     run_time,
     sealing,
     snapshots,
+    spans,
     switches,
     three_targets,
 )
@@ -27,6 +28,7 @@ from tests.support import own_run
 RESULTS = Path(__file__).parent / "results.md"
 MEASUREMENTS = {
     "imports": imports.run,
+    "spans": spans.run,
     "polling": polling.run,
     "run_bill": run_bill.run,
     "run_time": run_time.run,

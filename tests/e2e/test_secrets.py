@@ -2,16 +2,19 @@
 
 Canaries are planted in the data; the credentials are those of the running stack. After a run that went well and one
 that the data broke, every place outside the hub and the VM is searched, and each search proves that it finds what is
-there.
+there. The app tells a collector what it does meanwhile, and so one trace is followed too, from the event to the
+endpoint.
 """
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+import requests
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 
@@ -19,6 +22,7 @@ from local_stack.app_client import AppClient, app_client, blob_created, land
 from local_stack.demo_data import breast_cancer_story
 from local_stack.files import read_object
 from local_stack.supervisor import Stack
+from shared.values.traces import TraceContext
 from tests.support.azure_ml_view import models
 from tests.support.canaries import (
     Needles,
@@ -31,6 +35,7 @@ from tests.support.canaries import (
     secret,
 )
 from tests.support.changed_app import ChangedApp
+from tests.support.otlp import Collector, collecting
 
 PIPELINE = "canaries"
 NUMBERS = (1234.5678901234, 987.6543210987, 1357.2468013579)
@@ -38,15 +43,23 @@ PATIENT = "canary-patient-{:04d}"
 BROKEN_CELL = "canary-cell-not-a-number"
 BROKEN_LABEL = 773190544028617  # long, so that no digest or time holds it by chance
 
+EVENT = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+
 Run = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def client(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack, tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[AppClient]:
     app = ChangedApp.copied_to(tmp_path_factory.mktemp("canaries") / "app")
     app.add_pipeline(PIPELINE, data={"container": PIPELINE})
     app.prepare_serving(stack, PIPELINE)
-    with app.deployed(stack), app_client(stack.endpoints) as client:
+    with app.deployed(stack, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), app_client(stack.endpoints) as client:
         yield client
 
 
@@ -58,7 +71,7 @@ def run(stack: Stack, client: AppClient) -> Run:
     known = {run["run_id"] for run in client.runs(PIPELINE)}
     for name, content in data.first.items():
         blob = land(stack.endpoints, PIPELINE, name, marked(content))
-        assert client.deliver(blob_created(stack.endpoints, blob)) in {200, 202}
+        assert client.deliver(as_cloud_event(blob_created(stack.endpoints, blob))) in {200, 202}
     ended = client.wait_for_outcome(client.wait_for_new_run(PIPELINE, known))
     assert ended["outcome"] == "promoted", ended["reason"]
     return ended
@@ -230,6 +243,50 @@ def test_no_process_shows_a_secret_on_its_command_line(stack: Stack, credentials
 
     assert str(stack.state).encode() in lines
     assert found_in_text("a command line", lines, credentials) == []
+
+
+def test_one_trace_leads_from_the_event_to_the_endpoint(stack: Stack, run: Run, collector: Collector) -> None:
+    """The event's own; the run, its stages, its activities and the steps on the VM are in it, each in its place."""
+    assert run["trace"] == EVENT.trace_id
+    collector.wait_for(lambda: "settle_arrivals" in collector.trace(EVENT.trace_id))
+    told = collector.trace(EVENT.trace_id)
+
+    (arrival,), (settling,), (whole,) = told["on_data_arrival"], told["settle_arrivals"], told["retrain_model"]
+    (training,), (rolling_out,) = told["retrain_model training"], told["retrain_model rolling_out"]
+    (polled,), (job,) = told["await_training"], told["job train"]
+    assert [arrival.parent, settling.parent] == [EVENT.span_id, arrival.span_id]
+    assert [training.parent, rolling_out.parent] == [whole.span_id] * 2
+    assert [polled.parent, told["submit_training"][0].parent] == [training.span_id, polled.span_id]
+    assert job.parent == polled.span_id
+    assert training.began <= job.began < job.ended <= training.ended
+    assert {span.parent for span in told["roll_out"]} == {rolling_out.span_id}
+    assert told.keys() >= {"job data", "job evaluate", "job guard", "register_model", "build_image", "apply_plan"}
+    for span in (whole, training, job, told["record_run"][0]):
+        assert span.attributes["edgetrain.run_id"] == run["run_id"]
+    known = {span.span_id for spans in told.values() for span in spans}
+    assert {span.parent for spans in told.values() for span in spans} - known == {EVENT.span_id}, "no loose ends"
+
+    workspace = stack.state / "azure_ml" / "workspace.sqlite"
+    assert found_in_database(workspace, {"tag": f"00-{EVENT.trace_id}-{polled.span_id}-01".encode()})
+    answer = requests.post(f"{run['targets'][0]['endpoint']}/score", json={"rows": []}, timeout=10)
+    assert answer.headers["x-edgetrain-run"] == run["run_id"], "and so the endpoint leads back to the trace"
+
+
+def test_no_span_holds_a_secret_or_a_row(
+    run: Run, failed_runs: list[Run], collector: Collector, forbidden: Needles
+) -> None:
+    for failed in failed_runs:
+        collector.wait_for(lambda: bool(collector.trace(failed["trace"]).get("retrain_model")))  # noqa: B023 - at once
+
+    assert found_in_text("telemetry", b"".join(collector.raw), {"control": run["run_id"].encode()})
+    assert found_in_text("telemetry", b"".join(collector.raw), forbidden) == []
+
+
+def as_cloud_event(event: dict[str, Any]) -> dict[str, Any]:
+    """As Event Grid delivers it in the other schema; its sender is in a trace, and records none of it itself."""
+    cloud = {name: event[name] for name in ("id", "subject", "data")}
+    cloud |= {"source": event["topic"], "type": event["eventType"], "time": event["eventTime"]}
+    return {**cloud, "specversion": "1.0", "traceparent": replace(EVENT, sampled=False).text}
 
 
 def command_lines() -> Iterator[bytes]:
