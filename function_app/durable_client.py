@@ -53,7 +53,7 @@ async def start_once(client: DurableClient, name: str, instance_id: str, request
 def started_with(name: str, instance_id: str, request: object) -> Any:
     """The input of an orchestration: the request, in the trace of the span around this, or else in one of its own."""
     given = to_wire(request)
-    if isinstance(given, dict) and given.get(FIELD) == "":
+    if isinstance(given, dict) and not given.get(FIELD):
         given[FIELD] = (current_trace() or own_trace(name, instance_id)).text
     return given
 

@@ -17,6 +17,7 @@ from azure.eventgrid import EventGridPublisherClient
 from shared.clients.identity import managed_identity
 from shared.clients.storage_errors import require_no_page, translated
 from shared.errors import Code, PermanentError
+from shared.telemetry import trace_headers
 from shared.wire_contracts.action_events import action_announcement
 from shared.wire_contracts.run_events import announcement
 from shared.wire_contracts.target_events import target_announcement
@@ -91,6 +92,7 @@ class RunEventPublisher:
             dataschema=announced.dataschema,
             datacontenttype="application/json",
             data=announced.data,
+            extensions=trace_headers() or None,
         )
         with translated("the Event Grid topic", SETTING), _endpoint_is_checked():
             self._publisher.send(message, **_CALL)

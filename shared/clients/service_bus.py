@@ -9,6 +9,7 @@ from azure.servicebus import ServiceBusMessage
 from azure.servicebus.aio import ServiceBusClient
 
 from shared.clients.service_bus_sender import BusSender
+from shared.telemetry import trace_headers
 from shared.values.texts import shortened
 from shared.values.wire import to_text
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
@@ -56,6 +57,7 @@ class TrainingResults:
                     "kind": answer.kind.value,
                     "pipeline": answer.pipeline,
                     "reply_to": answer.reply_to,
+                    **_trace(),
                 },
             )
         )
@@ -86,3 +88,8 @@ class TrainingResults:
         """Close the connections."""
         self._results.close()
         self._quarantine.close()
+
+
+def _trace() -> dict[str | bytes, str]:
+    """The property that says which trace a message belongs to."""
+    return dict(trace_headers().items())

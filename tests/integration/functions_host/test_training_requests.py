@@ -20,6 +20,7 @@ from function_app.composition import Services
 from local_stack.upstream_client import QUARANTINE, REQUESTS, RESULTS, SUBSCRIPTION, UpstreamClient, upstream_client
 from shared.messages import AdmissionRequest, Cause, Outcome, ReplyTo
 from shared.settings import HUB_API_VERSION, Settings
+from shared.values.traces import TraceContext, read_trace
 from shared.wire_contracts.training_requests import Envelope, key_of
 from tests.support.azurite import running_azurite
 from tests.support.functions_host import HostProcess, running_host
@@ -166,11 +167,15 @@ def test_a_request_is_answered_when_it_is_accepted_and_when_its_run_has_ended(up
 
 
 def test_what_was_trained_already_is_answered_with_the_run_that_did(upstream: UpstreamClient, trained: str) -> None:
-    message_id = upstream.ask(body(TRAINED))
+    sender = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
+    message_id = upstream.ask(body(TRAINED), application_properties={"Diagnostic-Id": sender.text})
 
     answer = upstream.wait_for_answer(message_id)
 
     assert (answer["kind"], answer["run_id"], answer["outcome"]) == ("already_trained", trained, "not_promoted")
+    trace = read_trace(answer["properties"].pop("traceparent"))
+    assert trace is not None
+    assert trace.trace_id == sender.trace_id
     assert answer["properties"] == {"kind": "already_trained", "pipeline": TRAINED, "reply_to": ""}
 
 
