@@ -36,6 +36,16 @@ def documents() -> list[Path]:
     return sorted(kept, key=lambda path: (path != ROOT / "README.md", path))
 
 
+def code_in(document: str, language: str) -> str:
+    """The one block of a language in a document, by its path below the root."""
+    (found,) = [
+        each["body"]
+        for each in _FENCE.finditer((ROOT / document).read_text(encoding="utf-8"))
+        if each["language"] == language
+    ]
+    return found
+
+
 def blocks(document: Path) -> Iterator[Block]:
     """Its shell blocks, from top to bottom."""
     text = document.read_text(encoding="utf-8")

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from local_stack.supervisor import Stack
+from tests.support.documents import code_in
 from tests.support.serving_host import free_port
 
 
@@ -168,9 +169,13 @@ def test_haproxy_takes_a_pipelines_file_on_reload_and_refuses_a_broken_one(stack
         assert "conf.d/iris.cfg:2" in error
         assert requests.get(f"http://127.0.0.1:{front}", timeout=5).content == b"one"
 
-        file.write_text(f"{text}{two}\n")
+        metrics = free_port()
+        exporter = code_in("docs/telemetry.md", "haproxy").replace("8405", str(metrics))
+        file.write_text(f"{text}{two}\n{exporter}")
         assert run(client, "reload-haproxy")[0] == 0
         assert requests.get(f"http://127.0.0.1:{front}", timeout=5).content == b"two"
+        told = requests.get(f"http://127.0.0.1:{metrics}/metrics", timeout=5).text
+        assert 'haproxy_backend_http_responses_total{proxy="iris",code="2xx"}' in told
 
         file.unlink()
         assert run(client, "reload-haproxy")[0] == 0
