@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shared.clients.ssh import SshSession
+from shared.clients.vm_containers import LONGEST_RUNROOT
 from shared.errors import Code, PermanentError
 
 FOLDER: Final = "edgetrain/job"
@@ -85,8 +86,6 @@ rm -rf .locks .wheels
 _FACTS: Final = 'printf "%s\\n" "$HOME" "$PATH"; for name in "$@"; do eval "printf \'%s\\n\' \\"\\${$name-}\\""; done'
 _ENGINE: Final = 'command -v podman >/dev/null || { echo "podman is not installed" >&2; exit 1; }'
 _RUNROOT: Final = "podman info --format '{{.Store.RunRoot}}'"
-_LONGEST_RUNROOT: Final = 50
-"""Characters; with more, podman does not hear of a container's end and waits 20 s for it (podman 4.3 warns of it)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,8 +182,8 @@ def _check_runroot(session: SshSession) -> None:
     if asked.status != 0:
         raise _refused(session, f"podman does not work there: {asked.said}; try: podman info")
     runroot = asked.stdout.decode().strip()
-    if len(runroot) > _LONGEST_RUNROOT:
-        why = f"podman's runroot, {runroot}, has more than {_LONGEST_RUNROOT} characters, with which it waits 20 s"
+    if len(runroot) > LONGEST_RUNROOT:
+        why = f"podman's runroot, {runroot}, has more than {LONGEST_RUNROOT} characters, with which it waits 20 s"
         remedy = (
             "set a shorter one in containers/storage.conf, such as /run/user/UID/containers; then: podman system reset"
         )

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cli.job_installation import JobSource, Registry, install_job, job_source
-from cli.vm_reboot import tell_what_a_reboot_takes
 from cli.vm_slot import ensure_slot
 from shared.clients.registry_address import registry_host
 from shared.clients.serving_targets import settings_of
 from shared.clients.ssh import connected
+from shared.clients.vm_reboot import tell_what_a_reboot_takes
 from shared.errors import EdgetrainError, PermanentError
 from shared.pipelines import Pipeline, Pipelines
 from shared.settings import Compute, Settings, settings

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from shared.pipelines import Pipelines
     from shared.settings import Settings
     from shared.signing.image_signatures import ImageSignatures
-    from shared.signing.keys import TrustedKeys
+    from shared.signing.keys import Signer, TrustedKeys
     from shared.training_code.job_folders import JobFolders
     from shared.training_code.pinned_images import PinnedImages
     from shared.training_code.run_code import RunCode
@@ -121,6 +121,12 @@ class Services:
 
         return connect(self.settings.container_registry, self._identity)
 
+    def own_registry(self, timeout: tuple[float, float]) -> "ContainerRegistryClient":
+        """A client of the registry for somebody who waits no longer than that, and closes it."""
+        from shared.clients.container_registry import connect
+
+        return connect(self.settings.container_registry, self._identity, timeout=timeout)
+
     @cached_property
     def dependency_images(self) -> "PinnedImages":
         """The images that runs train in and models are put on, as they were pinned."""
@@ -143,13 +149,18 @@ class Services:
         return trusted_keys(self.settings.signing)
 
     @cached_property
+    def signer(self) -> "Signer":
+        """Signs with the key of the settings."""
+        from shared.clients.signers import connect
+
+        return connect(self.settings.signing, self._identity)
+
+    @cached_property
     def image_signatures(self) -> "ImageSignatures":
         """Signs images with the key of the settings."""
-        from shared.clients.signers import connect
         from shared.signing.image_signatures import ImageSignatures
 
-        signer = connect(self.settings.signing, self._identity)
-        return ImageSignatures(self.container_registry, signer, self.trusted_keys)
+        return ImageSignatures(self.container_registry, self.signer, self.trusted_keys)
 
     @cached_property
     def targets(self) -> "DeploymentTargets":

@@ -34,7 +34,7 @@ class _Workspace:
         return ok(f"attached at {here}")
 
 
-def checks() -> tuple[Check[Services], ...]:
+def checks(_: frozenset[str] | None = None) -> tuple[Check[Services], ...]:
     """The checks, for one examination."""
     workspace = _Workspace()
     return (

@@ -19,17 +19,25 @@ MODULES: Final = (
     "messages",
     "azure_ml",
     "orphans",
+    "hub",
+    "compute",
+    "targets",
+    "registry",
+    "images",
 )
 """Modules of this package, in the order of the report. Each has ``CHECKS``, a tuple, or ``checks``, which makes one."""
 
 
-def every_check() -> tuple[Check[Services], ...]:
-    """All checks, in the order of the report, for one examination."""
-    return tuple(check for name in MODULES for check in checks_of(name))
+def every_check(only: frozenset[str] | None = None) -> tuple[Check[Services], ...]:
+    """All checks, in the order of the report, for one examination.
+
+    ``only``: the pipelines that sites and VMs are looked at for; None for all.
+    """
+    return tuple(check for name in MODULES for check in checks_of(name, only))
 
 
-def checks_of(name: str) -> tuple[Check[Services], ...]:
+def checks_of(name: str, only: frozenset[str] | None = None) -> tuple[Check[Services], ...]:
     """The checks of one module, for one examination."""
     module = import_module(f"function_app.doctor.{name}")
-    found: tuple[Check[Services], ...] = module.checks() if hasattr(module, "checks") else module.CHECKS
+    found: tuple[Check[Services], ...] = module.checks(only) if hasattr(module, "checks") else module.CHECKS
     return found

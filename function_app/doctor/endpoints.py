@@ -135,7 +135,7 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
         yield name.strip().lower(), value.strip()
 
 
-def checks() -> tuple[Check[Services], ...]:
+def checks(_: frozenset[str] | None = None) -> tuple[Check[Services], ...]:
     """The checks, for one examination."""
     looked = _Looks()
 

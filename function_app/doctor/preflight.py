@@ -24,7 +24,8 @@ def preflight(order: Preflight, services: Services) -> Done:
         Kind.COMPUTE: [order.compute],
         Kind.PIPELINE: [order.pipeline] if _is_deployed(order, services) else [],
     }
-    checks = [_quick(check) for check in every_check() if check.for_runs]
+    only = frozenset(subjects[Kind.PIPELINE])
+    checks = [_quick(check) for check in every_check(only) if check.for_runs]
     findings = run(looks(checks, services, subjects), within=WITHIN, hidden=hidden(services.settings))
     wrong = [finding for finding in findings if finding.state is State.WRONG]
     if wrong:

@@ -23,6 +23,7 @@ log = logging.getLogger("azure_arm")
 
 AUDIENCE: Final = "https://management.azure.com/"
 _GRACE_SECONDS: Final = 2
+_OPEN: Final = ("/openid-configuration", "/oauth2/v2.0/token", "/logstream")  # no token wanted
 
 
 class Server:
@@ -78,6 +79,7 @@ class Server:
         app.add_routes(faults.routes())
         app.add_routes(
             [
+                web.get("/{tenant}/v2.0/.well-known/openid-configuration", self._openid),
                 web.post("/{tenant}/oauth2/v2.0/token", self._client_credentials),
                 web.get("/msi/token", self._managed_identity),
                 web.get("/_stats", self._stats),
@@ -87,8 +89,8 @@ class Server:
 
     def _authorise(self, request: web.Request) -> None:
         path = request.path
-        if path.startswith(("/_", "/msi/")) or path.endswith(("/oauth2/v2.0/token", "/logstream")):
-            return  # these look for themselves
+        if path.startswith(("/_", "/msi/")) or path.endswith(_OPEN):
+            return
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not self._account.admits(token, AUDIENCE):
             raise ServiceError(401, "InvalidAuthenticationToken", "The access token is missing, expired or not ours.")
@@ -100,6 +102,16 @@ class Server:
             raise ServiceError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
         if "api-version" not in request.query:
             raise ServiceError(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
+
+    async def _openid(self, request: web.Request) -> web.Response:
+        place = f"{self._account.url}/{request.match_info['tenant']}"
+        return web.json_response(
+            {
+                "issuer": f"{place}/v2.0",
+                "authorization_endpoint": f"{place}/oauth2/v2.0/authorize",
+                "token_endpoint": f"{place}/oauth2/v2.0/token",
+            }
+        )
 
     async def _client_credentials(self, request: web.Request) -> web.Response:
         form, who = await request.post(), self._account.identity

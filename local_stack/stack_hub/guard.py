@@ -10,7 +10,8 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Final
 
 import aiohttp
@@ -19,7 +20,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from local_stack.logs import log_to
-from local_stack.stack_hub.guard_rules import Refusal, new_request_id, refusal
+from local_stack.stack_hub.guard_rules import NEWEST, Refusal, new_request_id, refusal
 
 HOST: Final = "127.0.0.1"
 _CHUNK: Final = 256 * 1024
@@ -36,13 +37,20 @@ _HOP_BY_HOP: Final = (
 )
 _BACKEND: Final = web.AppKey("backend", URL)
 _SESSION: Final = web.AppKey("session", aiohttp.ClientSession)
+_NEWEST: Final = web.AppKey("newest", str)
+_CLOCK: Final = web.AppKey("clock", timedelta)
 _log = logging.getLogger("guard")
 
 
-def create_app(backend: URL) -> web.Application:
-    """The guard in front of the blob service at ``backend`` (scheme, host and port)."""
+def create_app(backend: URL, *, newest: str = NEWEST, clock: timedelta = timedelta()) -> web.Application:
+    """The guard in front of the blob service at ``backend`` (scheme, host and port).
+
+    ``newest``: the newest version that the hub knows. ``clock``: by how much its clock is ahead.
+    """
     app = web.Application(client_max_size=0)
     app[_BACKEND] = backend
+    app[_NEWEST] = newest
+    app[_CLOCK] = clock
     app.cleanup_ctx.append(_session)
     app.router.add_route("*", "/{path:.*}", _handle)
     return app
@@ -56,7 +64,7 @@ async def _session(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _handle(request: web.Request) -> web.StreamResponse:
-    reason = refusal(request.headers, request.query)
+    reason = refusal(request.headers, request.query, request.app[_NEWEST])
     if reason is not None:
         _log.warning("refused %s %s: %s", request.method, request.path, reason.code)
         return _refuse(reason)
@@ -88,6 +96,8 @@ async def _pass(request: web.Request) -> web.StreamResponse:
         allow_redirects=False,
     ) as answer:
         response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=_end_to_end(answer.headers))
+        if request.app[_CLOCK]:
+            response.headers["Date"] = format_datetime(datetime.now(UTC) + request.app[_CLOCK], usegmt=True)
         await response.prepare(request)
         if request.method != "HEAD":
             async for chunk in answer.content.iter_chunked(_CHUNK):

@@ -44,10 +44,10 @@ def new_request_id() -> str:
     return str(uuid.uuid4())
 
 
-def refusal(headers: Mapping[str, str], query: Mapping[str, str]) -> Refusal | None:
-    """Why the hub would not take this request; ``None`` when it would."""
+def refusal(headers: Mapping[str, str], query: Mapping[str, str], newest: str = NEWEST) -> Refusal | None:
+    """Why a hub that knows no version after ``newest`` would not take this request; ``None`` when it would."""
     version = headers.get("x-ms-version")
-    if version is not None and not _known(version):
+    if version is not None and not _known(version, newest):
         return Refusal(
             400,
             "InvalidHeaderValue",
@@ -55,7 +55,7 @@ def refusal(headers: Mapping[str, str], query: Mapping[str, str]) -> Refusal | N
             {"HeaderName": "x-ms-version", "HeaderValue": version},
         )
     signed = query.get("sv")
-    if signed is not None and "sig" in query and not _known(signed):
+    if signed is not None and "sig" in query and not _known(signed, newest):
         return Refusal(
             403,
             "AuthenticationFailed",
@@ -70,6 +70,6 @@ def refusal(headers: Mapping[str, str], query: Mapping[str, str]) -> Refusal | N
     return None
 
 
-def _known(version: str) -> bool:
+def _known(version: str, newest: str) -> bool:
     # Versions are dates, and dates in this form sort as text.
-    return _VERSION.fullmatch(version) is not None and version <= NEWEST
+    return _VERSION.fullmatch(version) is not None and version <= newest

@@ -50,8 +50,9 @@ class ContainerRegistryClient:
     sent, by the digest that the registry then names.
     """
 
-    def __init__(self, url: str, login: Login | None = None) -> None:
+    def __init__(self, url: str, login: Login | None = None, *, timeout: tuple[float, float] = TIMEOUT) -> None:
         self._url = checked_url(url)
+        self._timeout = timeout
         self._login = login or AnonymousLogin()
         self._session = requests.Session()
         # Nothing of one request may reach another: activities share this client between threads.
@@ -258,7 +259,7 @@ class ContainerRegistryClient:
                     data=data,
                     headers=headers,
                     auth=_Authorization(self._login.header(scopes)),
-                    timeout=TIMEOUT,
+                    timeout=self._timeout,
                     stream=stream,
                     allow_redirects=method == "GET",  # a blob's bytes may lie elsewhere; requests drops the login then
                 )
@@ -321,9 +322,15 @@ class _Authorization(AuthBase):
 
 
 def connect(
-    settings: ContainerRegistry, identity: Callable[[], CheckedCredential] = managed_identity
+    settings: ContainerRegistry,
+    identity: Callable[[], CheckedCredential] = managed_identity,
+    *,
+    timeout: tuple[float, float] = TIMEOUT,
 ) -> ContainerRegistryClient:
-    """The registry of the settings: with a password, anonymous on loopback, else as this identity."""
+    """The registry of the settings: with a password, anonymous on loopback, else as this identity.
+
+    ``timeout``: seconds to connect, and to answer.
+    """
     url = checked_url(settings.url)
     login: Login
     if settings.username:
@@ -332,7 +339,7 @@ def connect(
         login = AnonymousLogin()
     else:
         login = EntraLogin(url, partial(identity_token, identity))
-    return ContainerRegistryClient(url, login)
+    return ContainerRegistryClient(url, login, timeout=timeout)
 
 
 def _pull(repository: str) -> Scopes:

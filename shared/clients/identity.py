@@ -62,7 +62,7 @@ class CheckedCredential:
         try:
             answer = call()
         except _OUTSIDE as error:
-            raise _translated(error, self._environment) from None
+            raise _said_before(error) or _translated(error, self._environment) from None
         if not isinstance(answer.token, str) or not _TOKEN.fullmatch(answer.token):  # it goes into a header
             raise stranger(_SERVICE, "JSON without a token")
         return answer
@@ -108,6 +108,13 @@ def _require_consent(answer: Any) -> None:
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
     if status == 200:  # azure-identity would write what it cannot read into the log, and a token may be in it
         json_object(response.body(), _SERVICE)
+
+
+def _said_before(error: BaseException | None) -> EdgetrainError | None:
+    """What our hook said of an answer, where azure-identity wraps what comes from MSAL into an error of its own."""
+    while error is not None and not isinstance(error, EdgetrainError):
+        error = error.__cause__
+    return error
 
 
 def _translated(error: Exception, environment: Mapping[str, str]) -> EdgetrainError:

@@ -6,6 +6,7 @@ What a login shell prints by itself is never taken for an answer (:mod:`shared.c
 """
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -50,11 +51,12 @@ exec flock -E {_LOCKED} -w "$2" "$1" timeout "$3" sh -c 'echo held; exec cat >/d
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A command that ended: its exit status and output."""
+    """A command that ended: its exit status and output; ``noise`` is what the login shell printed before it."""
 
     status: int
     stdout: bytes
     stderr: str
+    noise: str = ""
 
     @property
     def said(self) -> str:
@@ -176,7 +178,7 @@ class SshSession:
             written, own_status = frame.answer(stdout)
         except NotBegunError as error:
             raise self._no_shell(error.said or printable(stderr), status) from error
-        return Finished(own_status, written, frame.complaints(stderr))
+        return Finished(own_status, written, frame.complaints(stderr), frame.noise(stdout))
 
     def _await_lock(self, frame: Frame, channel: paramiko.Channel, path: str, deadline: float) -> None:
         read = b""
@@ -219,19 +221,42 @@ class SshSession:
 
 
 @contextmanager
-def connected(host: SshHost, *, timeout: float = CONNECT_SECONDS) -> Iterator[SshSession]:
+def connected(host: SshHost, *, timeout: float = CONNECT_SECONDS, within: float | None = None) -> Iterator[SshSession]:
     """A session with a VM for the time of a ``with`` block.
+
+    ``timeout``: for each step of the login. ``within``: seconds after which the connection is cut, whatever the VM
+    does until then.
 
     Raises :class:`TransientError` when the VM does not answer, :class:`PermanentError` when it is not the one that is
     pinned, refuses the key, or the settings hold no usable key.
     """
     label = f"SSH to {host.address}:{host.port}"
     client = paramiko.SSHClient()
+    with _cut_after(client, within):
+        try:
+            log_in(client, host, label, timeout)
+            yield SshSession(client, label)
+        finally:
+            client.close()
+
+
+@contextmanager
+def _cut_after(client: paramiko.SSHClient, seconds: float | None) -> Iterator[None]:
+    """A VM that sends a little of everything, always just in time, would never exceed the limit of a step."""
+    over = threading.Event()
+
+    def cut() -> None:
+        pause = seconds
+        while not over.wait(pause):
+            client.close()
+            pause = 0.2  # there may have been no connection to close yet
+
+    if seconds is not None:
+        threading.Thread(target=cut, name="ssh-cut", daemon=True).start()
     try:
-        log_in(client, host, label, timeout)
-        yield SshSession(client, label)
+        yield
     finally:
-        client.close()
+        over.set()
 
 
 def _feed(channel: paramiko.Channel, data: bytes) -> None:

@@ -59,6 +59,10 @@ class Frame:
             raise EOFError("the answer was cut before its end")
         return written, int(status)
 
+    def noise(self, stdout: bytes) -> str:
+        """What the login shell printed before the command, on one line."""
+        return printable(stdout.partition(f"{self.mark}\n".encode())[0])
+
     def complaints(self, stderr: bytes) -> str:
         """What the command wrote to stderr, without what the login shell wrote before it."""
         _, begun, complaints = stderr.partition(f"{self.mark}\n".encode())

@@ -52,7 +52,7 @@ def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, labe
     except paramiko.BadHostKeyException as error:
         raise _wrong_host(label) from error
     except paramiko.AuthenticationException as error:
-        if "timeout" in str(error).lower():
+        if any(word in str(error).lower() for word in ("timeout", "saw eof")):  # paramiko's words for a link that broke
             raise link_trouble(f"{label}: {cause_of(error)}") from error
         reason = f"{label}: the VM refuses the key of user {host.username}; add its public half to authorized_keys"
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from error

@@ -17,6 +17,8 @@ from shared.serving.containers import SMOKE_PATH, Container, ContainerSpec, pars
 from shared.telemetry import trace_headers
 
 PULL_SECONDS: Final = 600.0  # a first dependency layer is some hundred megabytes
+LONGEST_RUNROOT: Final = 50
+"""Characters; with more, podman does not hear of a container's end and waits 20 s for it (podman 4.3 warns of it)."""
 _REPLY_LIMIT: Final = 1024 * 1024
 _LOG_LIMIT: Final = 4_000
 

@@ -63,6 +63,11 @@ class HaproxyRuntime:
         """Whether the running HAProxy has the pipeline's backend."""
         return "No such proxy" not in self._ask(show_command(pipeline))
 
+    def version(self) -> str:
+        """The version of the running HAProxy, such as ``2.6.12``; empty when it does not say."""
+        lines = (line.partition(":") for line in self._ask("show info").splitlines())
+        return next((value.strip()[:60] for name, _, value in lines if name == "Version"), "")
+
     def servers(self, pipeline: str) -> dict[Colour, ServerState]:
         """The states of both servers; raises :class:`PermanentError` when HAProxy has no such backend."""
         states = self.servers_seen(pipeline)

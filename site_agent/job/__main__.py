@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_job(options.order, installation, azure_ml_run)
     if options.command == "key":
         return _show_key(installation)
+    if options.command == "check":
+        return _check(installation)
     from site_agent.job import sweep
 
     if options.command == "guard":
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="do one run", allow_abbrev=False)
     run.add_argument("--order", required=True, help="what to do, as one JSON text; references only")
     commands.add_parser("key", help="show the site's public key; makes the key pair the first time")
+    commands.add_parser("check", help="whether the runs of some pipelines could work here; asked by edgetrain doctor")
     commands.add_parser("sweep", help="remove what runs left whose job was killed")
     guard = commands.add_parser("guard", help="clean up after a run when its job ends; started by the job itself")
     guard.add_argument("run_id")
@@ -107,6 +110,17 @@ def _show_key(installation: Installation) -> int:
         print(public_pem(load_key(path)).decode("ascii"), end="")
     except (JobError, OSError) as error:
         print(f"failed: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check(installation: Installation) -> int:
+    from site_agent.job.self_check import self_check
+
+    try:
+        print(self_check(sys.stdin.buffer, installation))
+    except (ValueError, RecursionError) as error:
+        print(f"failed: the question is not understood: {error}", file=sys.stderr)
         return 1
     return 0
 

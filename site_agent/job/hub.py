@@ -95,12 +95,15 @@ def load_site(name: str, sites: Path) -> Site:
 
 
 class HubReader:
-    """The blobs of one hub, read-only."""
+    """The blobs of one hub, read-only. ``seconds``: for an answer, without a second try; 0 for the SDK's own limits."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, *, seconds: int = 0) -> None:
+        limits: dict[str, Any] = (
+            {"connection_timeout": seconds, "read_timeout": seconds, "retry_total": 0} if seconds else {}
+        )
         try:
             self._service = BlobServiceClient.from_connection_string(
-                site.connection_string, api_version=site.api_version, max_single_get_size=CHUNK
+                site.connection_string, api_version=site.api_version, max_single_get_size=CHUNK, **limits
             )
         except (ValueError, TypeError, AttributeError):
             raise HubError("the connection string of this site on the VM is malformed") from None
@@ -129,6 +132,15 @@ class HubReader:
         if len({manifest.holdout.name, *(blob.name for blob in manifest.blobs)}) <= len(manifest.blobs):
             raise HubError(f"manifest {name}: a file stands twice in it, or the hold-out among the files to train on")
         return manifest
+
+    def require_access(self, container: str, name: str) -> None:
+        """Raise :class:`HubError` unless this VM may read a blob, or may learn that there is none; it is not read."""
+        with _said_plainly(name):
+            try:
+                self._service.get_blob_client(container, name).get_blob_properties()
+            except ResourceNotFoundError as error:
+                if not getattr(error, "error_code", None):
+                    raise
 
     def chunks(self, container: str, blob: BlobRef) -> Iterator[bytes]:
         """Stream a blob once. It is only known to be complete when it was read to the end.

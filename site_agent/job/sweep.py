@@ -85,7 +85,7 @@ def _held(runs: Path, run_id: str, descriptor: int | None) -> Iterator[None]:
 def sweep(runs: Path, engines: Engines) -> list[str]:
     """Remove what dead jobs left; returns the ids of their runs. What cannot be removed is tried again by the next."""
     swept: list[str] = []
-    for run_id in sorted(_known_runs(runs) | set(engines("").containers().values())):
+    for run_id in sorted(known_runs(runs) | set(engines("").containers().values())):
         with contextlib.suppress(JobError, OSError), locked_run(runs, run_id):
             clean(runs, run_id, engines(run_id))
             swept.append(run_id)
@@ -108,7 +108,8 @@ def remove_folder(folder: Path, engine: Engine) -> None:
     folders.remove(folder)
 
 
-def _known_runs(runs: Path) -> set[str]:
+def known_runs(runs: Path) -> set[str]:
+    """The ids of runs that have a folder or a lock."""
     if not runs.is_dir():
         return set()
     return {path.name.removesuffix(_LOCK) for path in runs.iterdir()}

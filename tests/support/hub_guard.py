@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from aiohttp import web
 from yarl import URL
@@ -12,13 +13,13 @@ from local_stack.stack_hub.guard import create_app
 
 
 @contextmanager
-def running_hub_guard(backend_port: int) -> Iterator[int]:
-    """Run the guard in a thread of its own; yields the port it got on the loopback."""
+def running_hub_guard(backend_port: int, **limits: Any) -> Iterator[int]:
+    """Run the guard in a thread of its own; yields its port on the loopback. ``limits`` as ``create_app`` has."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="hub-guard")
     thread.start()
     runner = web.AppRunner(
-        create_app(URL(f"http://127.0.0.1:{backend_port}")),
+        create_app(URL(f"http://127.0.0.1:{backend_port}"), **limits),
         access_log=None,
         shutdown_timeout=1,
         auto_decompress=False,

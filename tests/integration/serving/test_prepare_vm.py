@@ -14,9 +14,9 @@ import pytest
 
 from cli.job_installation import JobSource
 from cli.prepare_vm import NotPreparedError, prepare
-from cli.vm_reboot import tell_what_a_reboot_takes
 from cli.vm_slot import ensure_slot
 from shared.clients.ssh import connected
+from shared.clients.vm_reboot import tell_what_a_reboot_takes
 from shared.errors import Code, PermanentError
 from shared.pipelines import Pipeline, Train
 from shared.serving.slots import parse_slot
@@ -223,9 +223,9 @@ def test_a_configuration_that_haproxy_refuses_does_not_stay(host: ServingHost) -
         assert ensure_slot(session, "refused", say=lambda line: None) == slot
 
 
-def test_what_a_reboot_takes_is_said(host: ServingHost, tmp_path: Path) -> None:
+def test_what_a_reboot_takes_is_said(host: ServingHost) -> None:
     programs = {
-        "systemctl": 'case "$*" in *restart*) echo disabled; exit 1 ;; *haproxy*) echo "haproxy.service" ;; esac',
+        "systemctl": 'case "$*" in *running*) echo running ;; *restart*) echo disabled ;; *) echo haproxy ;; esac',
         "loginctl": "echo no",
     }
     for name, text in programs.items():
@@ -235,8 +235,9 @@ def test_what_a_reboot_takes_is_said(host: ServingHost, tmp_path: Path) -> None:
     said: list[str] = []
     try:
         with connected(host.target) as session:
-            tell_what_a_reboot_takes(session, say=said.append, systemd=str(tmp_path))
-            tell_what_a_reboot_takes(session, say=said.append, systemd=str(tmp_path / "none"))
+            tell_what_a_reboot_takes(session, say=said.append)
+            (host.home / "bin/systemctl").write_text("#!/bin/sh\necho offline; exit 1\n", encoding="utf-8")
+            tell_what_a_reboot_takes(session, say=said.append)
     finally:
         for name in programs:
             (host.home / "bin" / name).unlink()

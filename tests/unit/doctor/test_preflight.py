@@ -39,7 +39,7 @@ def asked(
         Check(name=f"{kind.value}.x", about=kind, wanted="w", why="y", remedy="mend it", look=look, for_runs=for_runs)
         for kind in Kind
     ]
-    monkeypatch.setattr(module, "every_check", lambda: checks)
+    monkeypatch.setattr(module, "every_check", lambda only: checks)
     assert preflight(order, SERVICES) == Done()
     return sorted(names)
 

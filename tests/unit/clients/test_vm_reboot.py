@@ -1,6 +1,6 @@
 import pytest
 
-from cli.vm_reboot import after_a_reboot
+from shared.clients.vm_reboot import after_a_reboot
 
 ROOTFUL = "systemd=yes\nuser=root\nrestart=enabled\nhaproxy=haproxy.service enabled enabled\n"
 ROOTLESS = "systemd=yes\nuser=edge\nrootless=yes\nrestart=enabled\nlinger=yes\nhaproxy=haproxy-edge.service enabled\n"
@@ -31,4 +31,4 @@ def test_nothing_is_missing(facts: str) -> None:
 def test_what_is_missing_has_a_remedy(facts: str, engine: str, remedies: list[str]) -> None:
     found = after_a_reboot(facts, engine=engine)
     assert len(found) == len(remedies)
-    assert all(remedy in sentence for remedy, sentence in zip(remedies, found, strict=True))
+    assert all(remedy in str(sentence) for remedy, sentence in zip(remedies, found, strict=True))
