@@ -32,7 +32,7 @@ MOST_EXECUTIONS, MOST_WITH_CANARY, MOST_IDLE = 43, 70, 60
 STEPS = [5, 25, 50]
 WATCH_EVERY = timedelta(minutes=2)
 IMAGE = "registry.example/models/breast-cancer@sha256:" + "ab" * 32
-_ANSWERS = {
+ANSWERS = {
     "register_model": RegisteredModel(name=PIPELINE, version="1"),
     "build_image": BuiltImage(repository="models/breast-cancer", digest="sha256:" + "ab" * 32, reference=IMAGE),
     "issue_passport": Done(),
@@ -98,7 +98,7 @@ def _world(*pipelines: str, strategy: dict[str, Any] | None = None) -> Iterator[
                 values["deliver"]["strategy"] = strategy
                 values["judge"]["margin"] = -0.01  # as good as the model before is enough
             (files / f"{name}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-        world = World(files, Path(folder) / "hub.sqlite", answers=_ANSWERS)
+        world = World(files, Path(folder) / "hub.sqlite", answers=ANSWERS)
         world.driver.takes = TRAINING
         world.services.__dict__["model_registry"] = MemoryRegistry()
         for name in pipelines:
@@ -112,7 +112,7 @@ def _world(*pipelines: str, strategy: dict[str, Any] | None = None) -> Iterator[
 def _by_a_file() -> Bill:
     with _world(PIPELINE) as world:
         event = world.upload(PIPELINE, "landing/part-1.csv")
-        before = _bill(world)
+        before = bill_of(world)
         world.deliver([event])
         bill = _until_promoted(world) - before
         _check(bill, world)
@@ -123,7 +123,7 @@ def _by_a_file() -> Bill:
 def _by_a_message() -> Bill:
     with _world(PIPELINE) as world:
         world.upload(PIPELINE, "landing/part-1.csv")
-        before = _bill(world)
+        before = bill_of(world)
         world.request(PIPELINE, "bus-1", reply=ReplyTo(message_id="message-1"))
         bill = _until_promoted(world) - before
         _check(bill, world)
@@ -137,7 +137,7 @@ def _with_a_canary() -> Bill:
         world.deliver([world.upload(PIPELINE, "landing/part-1.csv")])
         _until_promoted(world)
         event = world.upload(PIPELINE, "landing/part-2.csv")
-        before = _bill(world)
+        before = bill_of(world)
         world.deliver([event])
         bill = _until_promoted(world, runs=2) - before
         _check(bill, world)
@@ -148,7 +148,7 @@ def _with_a_canary() -> Bill:
 
 def _check(bill: Bill, world: World) -> None:
     """A whole run cannot have cost less than one of each, and every activity of it was counted."""
-    for activity in (*_ANSWERS, "submit_training", "apply_plan", "observe_target", "record_run"):
+    for activity in (*ANSWERS, "submit_training", "apply_plan", "observe_target", "record_run"):
         assert world.executions[activity], f"no {activity} was counted: {sorted(world.executions)}"
     assert min(bill.executions, bill.turns, bill.history_rows, bill.tables, bill.blobs, bill.events) > 0, bill
 
@@ -163,11 +163,11 @@ def _idle_hour() -> Bill:
         for name in ("one", "two"):
             runs = world.ledger.runs.list_runs([name]).items
             assert [run.outcome for run in runs] == ["promoted"], f"{name} is not at rest: {runs}"
-        before = _bill(world)
+        before = bill_of(world)
         for _ in range(cycles := int(timedelta(hours=1) / WATCH_EVERY)):
             world.advance(WATCH_EVERY)
             world.watch()
-        bill = _bill(world) - before
+        bill = bill_of(world) - before
         assert bill.executions >= cycles, f"{bill.executions} executions in {cycles} cycles: they were not counted"
         assert bill.blobs >= cycles, f"{bill.blobs} requests to the hub in {cycles} cycles: nobody looked"
         return bill
@@ -181,11 +181,12 @@ def _until_promoted(world: World, runs: int = 1) -> Bill:
         if len(found) == runs and found[0].outcome is not None:
             assert found[0].outcome == "promoted", found[0].reason
             world.advance(timedelta(seconds=1))
-            return _bill(world)
+            return bill_of(world)
     raise AssertionError("the run has not ended")
 
 
-def _bill(world: World) -> Bill:
+def bill_of(world: World) -> Bill:
+    """What everything so far has cost."""
     turns = sum(count for name, count in world.executions.items() if name.startswith("turn of "))
     answered = len(world.services.outbox.answered)
     return Bill(

@@ -15,6 +15,7 @@ from function_app.reconciler.code_changes import code_now, request_for_other_cod
 from function_app.reconciler.cycle_context import CycleContext
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.decisions.reconciliation.change_detection import (
+    FULL_LISTING_EVERY,
     QuickScan,
     after_notification,
     full_listing_is_due,
@@ -23,8 +24,9 @@ from shared.decisions.reconciliation.change_detection import (
     scan_state,
 )
 from shared.decisions.reconciliation.code_changes import with_other_code
+from shared.decisions.reconciliation.spreading import earlier
 from shared.decisions.reconciliation.troubles import Aspect, Finding
-from shared.errors import Code, PermanentError
+from shared.errors import Code, PermanentError, TransientError
 from shared.messages import AdmissionRequest, ArrivalWindow, TroubleKind
 
 if TYPE_CHECKING:
@@ -58,11 +60,19 @@ async def detect_data_changes(context: CycleContext, unfinished: Collection[Unfi
     # Their listing is being decided on right now; what remains is detected in the next cycle.
     being_decided = {found.window.pipeline for found in unfinished if found.closed}
     room = asyncio.Semaphore(AT_ONCE)
+    silent: dict[str, str] = {}  # by site: why it is not asked about its other pipelines in this cycle
 
     async def detect(pipeline: Pipeline) -> None:
+        site = pipeline.data.site
         async with room:
             with context.scanning_data(pipeline.name):
-                await _act_on_change(context, pipeline)
+                if site in silent:
+                    raise TransientError(silent[site])
+                try:
+                    await _act_on_change(context, pipeline)
+                except TransientError as error:
+                    silent[site] = str(error)
+                    raise
 
     left_alone = being_decided | context.retired
     await asyncio.gather(*(detect(each) for each in context.services.pipelines.all if each.name not in left_alone))
@@ -102,7 +112,8 @@ def detect_change(services: Services, pipeline: Pipeline, now: datetime) -> Data
     code = code_now(services, pipeline)
     before, decided = with_other_code(listings.last_scan(pipeline.name), code), listings.last_decided(pipeline.name)
     scan = quick_scan(hub, pipeline, before)
-    if before is not None and not full_listing_is_due(before, scan, decided, now):
+    ahead = earlier(pipeline.name, FULL_LISTING_EVERY)
+    if before is not None and not full_listing_is_due(before, scan, decided, now, earlier=ahead):
         request = request_for_other_code(services, pipeline, code, decided=decided, scan=before, now=now)
         return DataChange(unreadable=before.unreadable, request=request)
     try:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from function_app.composition import Services
 from function_app.reconciler.cycle_context import CycleContext
 from shared.decisions.delivery.model_stages import stage_changes
+from shared.decisions.reconciliation.spreading import room
 from shared.errors import EdgetrainError, TransientError
 
 log = logging.getLogger(__name__)
@@ -21,11 +22,12 @@ EVERY = timedelta(minutes=10)
 
 async def keep_model_tags(context: CycleContext) -> None:
     """Look at a pipeline's versions when its champion has changed, and at most every ten minutes."""
+    left = room(len(context.had_runs or ()))  # whose ten minutes are over; a new champion's tags do not wait
     for pipeline in context.had_runs or ():
         answers = True
         with context.guard(f"bring the tags of pipeline {pipeline}'s registered models in line"):
             try:
-                await _keep(context, pipeline)
+                left -= await _keep(context, pipeline, in_turn=left > 0)
             except TransientError:
                 answers = False
                 raise
@@ -33,15 +35,17 @@ async def keep_model_tags(context: CycleContext) -> None:
             return
 
 
-async def _keep(context: CycleContext, pipeline: str) -> None:
+async def _keep(context: CycleContext, pipeline: str, *, in_turn: bool) -> bool:
+    """Whether the versions were looked at because their time had come."""
     services = context.services
     ledger, what = services.ledger, f"model tags of {pipeline}"
     last = await asyncio.to_thread(ledger.upkeep.last, what)
     champion = await asyncio.to_thread(ledger.champions.champion, pipeline)
     seen = json.loads(last.seen) if last and last.seen else {"champion": None, "names": []}
     since = abs(context.now - last.at) if last else EVERY
-    if since < EVERY and seen["champion"] == champion.run_id:
-        return
+    is_new = seen["champion"] != champion.run_id
+    if not is_new and (since < EVERY or not in_turn):
+        return False
     names = _names(services, pipeline, champion.model, seen["names"])
     await asyncio.to_thread(ledger.upkeep.note, what, context.now, json.dumps(seen | {"names": names}))
     unfinished = {found.request.training for found in await asyncio.to_thread(ledger.runs.unfinished, pipeline)}
@@ -53,6 +57,7 @@ async def _keep(context: CycleContext, pipeline: str) -> None:
             context.done["models tagged"] += changed
     now_seen = json.dumps({"champion": champion.run_id, "names": names})
     await asyncio.to_thread(ledger.upkeep.note, what, context.now, now_seen)
+    return not is_new
 
 
 def _tag(services: Services, pipeline: str, name: str, champion: str | None, unfinished: set[str]) -> int:

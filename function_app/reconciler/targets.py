@@ -12,7 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from function_app.composition import Services
 from function_app.reconciler.cycle_context import CycleContext
@@ -20,6 +20,7 @@ from function_app.reconciler.target_care import NOT_REACHED, REFUSED, Carer
 from shared.decisions.delivery.drift import Step, lost_champion
 from shared.decisions.explanations.status_text import utc_text
 from shared.decisions.promotion.crowning import promoted_at
+from shared.decisions.reconciliation.spreading import room
 from shared.decisions.reconciliation.troubles import Aspect, Finding
 from shared.errors import PermanentError, TransientError
 from shared.messages import (
@@ -43,7 +44,7 @@ async def look_after_targets(context: CycleContext) -> None:
         return
     with context.guard("look after the targets"):
         states = await asyncio.to_thread(_states, context)
-        due = [state for state in states.values() if is_due(state, context.now)]
+        due = _in_turn([state for state in states.values() if is_due(state, context.now)], len(states))
         seen = await _look(context, due)
         by_pipeline = defaultdict(list)
         for (_, pipeline), serving in seen.items():
@@ -57,6 +58,13 @@ async def look_after_targets(context: CycleContext) -> None:
 def is_due(state: TargetState, now: datetime) -> bool:
     """Whether to look at the target now: it is ten minutes ago, or something was wrong."""
     return state.seen_at is None or bool(state.drift) or abs(now - state.seen_at) >= EVERY
+
+
+def _in_turn(due: list[TargetState], known: int) -> list[TargetState]:
+    """Those that are new or were not well, and of the others those that were not looked at for longest."""
+    usual = [state for state in due if state.seen_at is not None and not state.drift]
+    longest = sorted(usual, key=lambda state: state.seen_at or datetime.min.replace(tzinfo=UTC))
+    return [state for state in due if state not in usual] + longest[: room(known)]
 
 
 def look_at(services: Services, target: str, pipeline: str, now: datetime) -> TargetState:
@@ -81,13 +89,13 @@ def _states(context: CycleContext) -> _States:
 
 async def _look(context: CycleContext, due: Iterable[TargetState]) -> dict[_Pair, Serving]:
     """What the targets run. One that does not answer is not asked about its other pipelines in this cycle."""
-    room, by_target = asyncio.Semaphore(AT_ONCE), defaultdict(list)
+    at_once, by_target = asyncio.Semaphore(AT_ONCE), defaultdict(list)
     for state in due:
         by_target[state.target].append(state)
     seen: dict[_Pair, Serving] = {}
 
     async def look(states: list[TargetState]) -> None:
-        async with room:
+        async with at_once:
             trouble = ""
             for state in states:
                 pair = (state.target, state.pipeline)

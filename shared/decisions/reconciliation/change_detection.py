@@ -29,10 +29,15 @@ class QuickScan:
 
 
 def full_listing_is_due(
-    before: ScanState | None, scan: QuickScan, decided: DecidedListing | None, now: datetime
+    before: ScanState | None,
+    scan: QuickScan,
+    decided: DecidedListing | None,
+    now: datetime,
+    *,
+    earlier: timedelta = timedelta(0),
 ) -> bool:
-    """Whether all data are to be listed now."""
-    if before is None or _scan(before) != scan or abs(now - before.swept_at) >= FULL_LISTING_EVERY:
+    """Whether all data are to be listed now. ``earlier``: than the usual time, so that not all are at once."""
+    if before is None or _scan(before) != scan or abs(now - before.swept_at) >= FULL_LISTING_EVERY - earlier:
         return True
     return not _decided_on(before.listing, decided) and not _notified_lately(before, before.listing, now)
 

@@ -80,10 +80,12 @@ class Host:
     invoker: SdkInvoker
     clock: Clock
     path: Path
+    patience: float = 20
+    """Seconds for everything that happens without time passing."""
 
     async def settle(self) -> None:
         """Wait until the hub has nothing to do but to wait for timers and callers."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(self.patience):
             while self._busy() or await self._stirs():  # noqa: ASYNC110 - the hub has no event for idleness
                 await asyncio.sleep(0.001)  # a loop that spins keeps the hub's threads from their work
 
