@@ -61,10 +61,17 @@ class _Walk:
             yield path, f"{value!r} is none of {', '.join(options)}"
 
     def object(self, described: Mapping[str, Any], value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
-        """The findings in an object; of one that may have several shapes, those of the shape that it fits best."""
+        """The findings in an object; of one that may have several shapes, those of the shape that it says it has."""
         shapes = [_joined(described, each) for each in described.get("elements", ())]
-        found = [list(self._shape(each, value, path)) for each in shapes or [dict(described)]]
-        yield from min(found, key=len)
+        name, by_word = _told_apart(shapes)
+        word = value.get(name)
+        if isinstance(word, str) and word in by_word:
+            yield from self._shape(by_word[word], value, path)
+        elif isinstance(word, str) and word not in self._names and "$" not in word:
+            yield f"{path}.{name}", f"{word!r} is none of {', '.join(sorted(by_word))}"
+        else:
+            found = [list(self._shape(each, value, path)) for each in shapes or [dict(described)]]
+            yield from min(found, key=len)
 
     def _shape(self, described: Mapping[str, Any], value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
         properties = described.get("properties", {})
@@ -97,6 +104,15 @@ def _joined(described: Mapping[str, Any], shape: Mapping[str, Any]) -> dict[str,
         "required": [*described.get("required", ()), *shape.get("required", ())],
         "read_only": [*described.get("read_only", ()), *shape.get("read_only", ())],
     }
+
+
+def _told_apart(shapes: list[dict[str, Any]]) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The property whose one word says which shape it is, and the shapes by that word."""
+    for name in shapes[0]["required"] if shapes else ():
+        by_word = {each["properties"].get(name): each for each in shapes}
+        if len(by_word) == len(shapes) and all(isinstance(word, str) for word in by_word):
+            return name, by_word
+    return "", {}
 
 
 def _fits(kind: str, value: Any) -> bool:

@@ -70,6 +70,14 @@ MISTAKES = [
         "'StaticCriterion' is none of",
     ),
     Mistake(
+        "a shape that does not exist",
+        "after-code.bicep",
+        "endpointType: 'AzureFunction'",
+        "endpointType: 'AzureFunctions'",
+        "after-code.bicep: runChanged",
+        "properties.destination.endpointType: 'AzureFunctions' is none of AzureFunction, ",
+    ),
+    Mistake(
         "an alert on a line that nothing writes",
         "modules/alerts.bicep",
         "alert site-silent:",
