@@ -5,9 +5,10 @@ Adapters are imported on first use too, so that a cold start does not wait for S
 """
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 if TYPE_CHECKING:
     from activities.admission_evaluation import AdmissionEvaluator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from shared.clients.identity import CheckedCredential
     from shared.clients.image_trust import ImageTrust
     from shared.clients.ledger import Ledger
+    from shared.clients.secret_settings import SecretSettings
     from shared.clients.service_bus import TrainingResults
     from shared.clients.service_bus_access import BusAccess
     from shared.clients.smoke_samples import SmokeSamples
@@ -34,15 +36,57 @@ if TYPE_CHECKING:
     from shared.training_driver import TrainingDriver
 
 
+_RENEWING = threading.Lock()
+Made = TypeVar("Made")
+
+
+class per_secrets(Generic[Made]):  # noqa: N801 - it is used as a decorator, like cached_property
+    """A property that is made on first use, and anew when the secrets have changed. Those who have the old one keep it.
+
+    What is made while the secrets change counts as made before.
+    """
+
+    def __init__(self, make: Callable[[Any], Made]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self._making = threading.RLock()
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, services: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, services: "Services", owner: type) -> Made: ...
+    def __get__(self, services: "Services | None", owner: type) -> "Made | Self":
+        if services is None:
+            return self
+        known: dict[str, tuple[int, Made]] = services.__dict__.setdefault("_made", {})
+        with self._making:
+            generation = services.generation
+            found = known.get(self._name)
+            if found is None or found[0] != generation:
+                found = known[self._name] = (generation, self._make(services))
+            return found[1]
+
+
 class Services:
     """All services of the app. Creating it reads nothing: a bad setting is reported when it is first needed."""
 
-    @cached_property
-    def settings(self) -> "Settings":
-        """The settings, read from the environment once."""
-        from shared.settings import settings
+    generation = 0
+    """How often secrets were seen to have changed. What is :class:`per_secrets` is made anew then."""
 
-        return settings()
+    @per_secrets
+    def settings(self) -> "Settings":
+        """The settings: the environment, with secrets from where it says that they are."""
+        from shared.settings import read_settings
+
+        return read_settings(self._secrets.value)
+
+    def renewed(self, since: int) -> bool:
+        """Ask, after a refusal, whether secrets have changed since that generation; clients are made anew if so."""
+        with _RENEWING:
+            if self.generation == since and self._secrets.changed():
+                self.generation += 1
+            return self.generation != since
 
     @cached_property
     def pipelines(self) -> "Pipelines":
@@ -67,7 +111,7 @@ class Services:
 
         return Ledger(self._host_storage, self.settings.ledger_prefix)
 
-    @cached_property
+    @per_secrets
     def hubs(self) -> "Hubs":
         """The blob storage of every site."""
         from shared.clients.hub_storage import Hubs
@@ -79,14 +123,14 @@ class Services:
         """Site -> name of its storage account."""
         return self.hubs.accounts({pipeline.data.site for pipeline in self.pipelines.all})
 
-    @cached_property
+    @per_secrets
     def driver(self) -> "TrainingDriver":
         """The training driver."""
         from shared.clients.azure_ml import AzureMlDriver
 
         return AzureMlDriver(self._workspace, self.settings.compute, self.ledger.turns)
 
-    @cached_property
+    @per_secrets
     def model_registry(self) -> "AzureMlRegistry":
         """The model registry."""
         from shared.clients.azure_ml import AzureMlRegistry
@@ -114,7 +158,7 @@ class Services:
 
         return RunCode(kept=self.frozen_jobs, deployed=self.job_folders, pipelines=self.pipelines)
 
-    @cached_property
+    @per_secrets
     def container_registry(self) -> "ContainerRegistryClient":
         """The container registry that images are pushed to."""
         from shared.clients.container_registry import connect
@@ -127,42 +171,42 @@ class Services:
 
         return connect(self.settings.container_registry, self._identity, timeout=timeout)
 
-    @cached_property
+    @per_secrets
     def dependency_images(self) -> "PinnedImages":
         """The images that runs train in and models are put on, as they were pinned."""
         from shared.training_code.pinned_images import PinnedImages
 
         return PinnedImages(self.container_registry, self.ledger.image_pins, self.image_trust.require_dependency)
 
-    @cached_property
+    @per_secrets
     def image_trust(self) -> "ImageTrust":
         """Decides which images may be run."""
         from shared.clients.image_trust import ImageTrust
 
         return ImageTrust(self.container_registry, self.trusted_keys)
 
-    @cached_property
+    @per_secrets
     def trusted_keys(self) -> "TrustedKeys":
         """The keys whose signatures count."""
         from shared.clients.signers import trusted_keys
 
         return trusted_keys(self.settings.signing)
 
-    @cached_property
+    @per_secrets
     def signer(self) -> "Signer":
         """Signs with the key of the settings."""
         from shared.clients.signers import connect
 
         return connect(self.settings.signing, self._identity)
 
-    @cached_property
+    @per_secrets
     def image_signatures(self) -> "ImageSignatures":
         """Signs images with the key of the settings."""
         from shared.signing.image_signatures import ImageSignatures
 
         return ImageSignatures(self.container_registry, self.signer, self.trusted_keys)
 
-    @cached_property
+    @per_secrets
     def targets(self) -> "DeploymentTargets":
         """Everything that serves, by name."""
         from shared.clients.serving_targets import ServingTargets, TargetServices
@@ -174,14 +218,14 @@ class Services:
         """Refuse an image that nobody signed whose key is trusted."""
         self.image_trust.require(image)
 
-    @cached_property
+    @per_secrets
     def smoke_samples(self) -> "SmokeSamples":
         """The smoke samples inside images of the registry."""
         from shared.clients.smoke_samples import SmokeSamples
 
         return SmokeSamples(self.container_registry)
 
-    @cached_property
+    @per_secrets
     def announcements(self) -> "RunEventPublisher":
         """The Event Grid topic of announcements; without the setting, nothing is published."""
         from shared.clients.announcements import RunEventPublisher
@@ -209,6 +253,13 @@ class Services:
             champions=self.ledger.champions,
             retirements=self.ledger.actions,
         )
+
+    @cached_property
+    def _secrets(self) -> "SecretSettings":
+        from shared.clients.secret_settings import SecretSettings
+
+        # Which identity cannot be asked of the settings here: they are being read.
+        return SecretSettings(lambda: self._identities(os.environ.get("AZURE_CLIENT_ID", "")))
 
     @cached_property
     def _identities(self) -> "Callable[[str], CheckedCredential]":
@@ -239,7 +290,7 @@ class Services:
         """The Azure ML workspace."""
         return self._workspace
 
-    @cached_property
+    @per_secrets
     def _workspace(self) -> "AzureMlWorkspace":
         from shared.clients.azure_ml import AzureMlWorkspace
 

@@ -5,7 +5,8 @@ Sites and targets are maps by name; their fields are separate variables, so that
 lower case with ``-`` written as ``_``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
@@ -17,6 +18,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from shared.errors import Code, PermanentError
 
 Part = TypeVar("Part")
+_MEANING: ContextVar[Callable[[str, str], str]] = ContextVar("meaning", default=lambda _, value: value)
 GivenSecret = Annotated[SecretStr | None, AfterValidator(lambda secret: secret or None)]  # empty: not given
 
 HUB_API_VERSION = "2019-07-07"  # the newest an Azure Stack Hub's storage answers
@@ -170,7 +172,18 @@ class Retention(_Part):
 
 
 class _Environment(EnvSettingsSource):
-    """The environment, whose values are texts where no field says otherwise: a password of digits stays as it is."""
+    """The environment, whose values are texts where no field says otherwise: a password of digits stays as it is.
+
+    Values of our own settings may stand for others; those that the host reads too may not.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        meaning = _MEANING.get()
+        self.env_vars = {
+            name: meaning(name.upper(), value) if value and name.startswith("edgetrain_") else value
+            for name, value in self.env_vars.items()
+        }
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
         return value if field is None else super().decode_complex_value(field_name, field, value)
@@ -293,7 +306,16 @@ def _named(parts: dict[str, Part], name: str, variable: str) -> Part:
     return parts[key]
 
 
+def read_settings(meaning: Callable[[str, str], str]) -> Settings:
+    """The settings as they are now. ``meaning``: of a setting's name and value, such as the secret at an address."""
+    token = _MEANING.set(meaning)
+    try:
+        return Settings()
+    finally:
+        _MEANING.reset(token)
+
+
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once."""
+    """The settings of this process, read once, each for what it says."""
     return Settings()

@@ -5,6 +5,7 @@ longer, unsent outcomes. It acts only after a grace period, and each step can be
 pipeline, window or run does not stop the others.
 """
 
+import asyncio
 import logging
 import time
 from datetime import datetime
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 async def run_cycle(services: Services, client: DurableClient, now: datetime) -> CycleContext:
     """Run one cycle; a summary is logged on one line."""
     began = time.monotonic()
+    await asyncio.to_thread(services.renewed, services.generation)  # what this process was refused may work again
     context = CycleContext(services, client, now)
     await check_pipeline_files(context)
     unfinished = await recover_windows(context)

@@ -73,20 +73,33 @@ def managed_identity(client_id: str = "") -> CheckedCredential:
     from azure.identity import ManagedIdentityCredential
 
     return CheckedCredential(
-        ManagedIdentityCredential(client_id=client_id or None, raw_response_hook=_require_consent, **_CALL)
+        ManagedIdentityCredential(
+            client_id=client_id or None,
+            raw_response_hook=_hook("AZURE_CLIENT_ID, and that the app has this identity"),
+            **_CALL,
+        )
     )
 
 
 def service_principal(
-    tenant_id: str, client_id: str, secret: str, *, authority: str = "", ca_bundle: str = ""
+    tenant_id: str, client_id: str, secret: str, *, setting: str, authority: str = "", ca_bundle: str = ""
 ) -> CheckedCredential:
-    """A service principal; ``authority``: of another cloud than the public one, with scheme."""
+    """A service principal; ``authority``: of another cloud than the public one, with scheme.
+
+    ``setting``: where the secret is from, for whoever reads that it was refused.
+    """
     from azure.identity import ClientSecretCredential
 
     elsewhere = {"authority": authority, "disable_instance_discovery": True} if authority else {}
     options: dict[str, Any] = {**_CALL, **elsewhere, "connection_verify": ca_bundle or True}
     return CheckedCredential(
-        ClientSecretCredential(tenant_id, client_id, secret, raw_response_hook=_require_consent, **options)
+        ClientSecretCredential(
+            tenant_id,
+            client_id,
+            secret,
+            raw_response_hook=_hook(f"{setting}, which may have run out, and the tenant and client id beside it"),
+            **options,
+        )
     )
 
 
@@ -97,14 +110,18 @@ def signed_in(client_id: str = "") -> CheckedCredential:  # noqa: ARG001 - a per
     return CheckedCredential(ChainedTokenCredential(AzureCliCredential(), AzureDeveloperCliCredential()))
 
 
-def _require_consent(answer: Any) -> None:
+def _hook(check: str) -> Callable[[Any], None]:
     """A hook for ``azure-identity``, whose errors do not tell a refusal from a service that is down or another one."""
+    return lambda answer: _require_consent(answer, check)
+
+
+def _require_consent(answer: Any, check: str) -> None:
     response = answer.http_response
     status = response.status_code
     if instead := foreign(status, response.headers.get("Content-Type")):
         raise stranger(_SERVICE, instead)
     if 400 <= status < 500 and status not in {408, 429}:
-        reason = f"{_SERVICE} refused us with {status}; check AZURE_CLIENT_ID, or the client secret in the settings"
+        reason = f"{_SERVICE} refused us with {status}; check {check}"
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
     if status == 200:  # azure-identity would write what it cannot read into the log, and a token may be in it
         json_object(response.body(), _SERVICE)
@@ -119,6 +136,8 @@ def _said_before(error: BaseException | None) -> EdgetrainError | None:
 
 def _translated(error: Exception, environment: Mapping[str, str]) -> EdgetrainError:
     """What is wrong with the identity; the texts of ``azure-identity`` name the wrong cause, so none is quoted."""
+    if isinstance(error.__cause__, EdgetrainError):  # what the hook said, in an error of azure-identity's
+        return error.__cause__
     if _is_alone(error, environment):
         reason = (
             "the app has no identity to speak to Azure with: turn on its managed identity, or set a key or a client "

@@ -22,16 +22,13 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from shared.clients.foreign_answers import foreign, json_object, stranger
+from shared.clients.foreign_answers import stranger
 from shared.clients.identity import CheckedCredential, NoIdentityError
+from shared.clients.key_vault import SCOPE, ask_vault
 from shared.clients.registry_address import on_loopback
-from shared.clients.transient import transient
-from shared.errors import Code, PermanentError, TransientError
-from shared.values.texts import shortened
+from shared.errors import Code, PermanentError
 
-API_VERSION: Final = "7.4"
-TIMEOUT: Final = (10.0, 30.0)
-_SCOPE: Final = "https://vault.azure.net/.default"
+_REMEDY: Final = "EDGETRAIN_SIGNING__KEY_VAULT_KEY, that the key is enabled, and the app's role Key Vault Crypto User"
 _HALF: Final = 32  # bytes of each of the two numbers of a signature
 
 
@@ -75,35 +72,13 @@ class KeyVaultSigner:
         return urlsplit(self._url).netloc
 
     def _ask(self, method: str, path: str, body: Mapping[str, str] | None) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._token()}"}
-        try:
-            response = self._session.request(
-                method,
-                f"{self._url}{path}?api-version={API_VERSION}",
-                json=body,
-                headers=headers,
-                timeout=TIMEOUT,
-                allow_redirects=False,
-            )
-        except requests.RequestException as error:
-            raise _unavailable(f"the key vault {self._host} did not answer: {type(error).__name__}") from None
-        if instead := foreign(response.status_code, response.headers.get("Content-Type")):
-            raise stranger(f"the key vault {self._host}", instead)
-        if response.status_code in {408, 429} or response.status_code >= 500:
-            raise _unavailable(f"the key vault {self._host} answered {response.status_code}")
-        if response.status_code != 200:
-            reason = (
-                f"the key vault {self._host} refused with {response.status_code} {_said(response)}; check"
-                " EDGETRAIN_SIGNING__KEY_VAULT_KEY, that the key is enabled, and the app's role Key Vault Crypto User"
-            )
-            raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
-        return json_object(response.content, f"the key vault {self._host}")
+        return ask_vault(self._session, method, f"{self._url}{path}", self._token(), body=body, remedy=_REMEDY)
 
 
 def vault_token(identity: Callable[[], CheckedCredential]) -> str:
     """A token of this identity for Key Vault."""
     try:
-        return identity().get_token(_SCOPE).token
+        return identity().get_token(SCOPE).token
     except NoIdentityError:
         reason = (
             "there is no login for the key vault: give the app a managed identity with the role Key Vault Crypto User,"
@@ -151,14 +126,3 @@ def _decoded(value: object) -> bytes:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (ValueError, binascii.Error):
         return b""
-
-
-def _said(response: requests.Response) -> str:
-    try:
-        return shortened(str(response.json()["error"]["code"]))
-    except (ValueError, KeyError, TypeError):
-        return ""
-
-
-def _unavailable(cause: str) -> TransientError:
-    return transient(cause, check="the key vault's health and the network between the app and it")

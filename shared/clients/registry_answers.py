@@ -11,6 +11,8 @@ from shared.errors import Code, PermanentError, TransientError
 
 DIGEST = "Docker-Content-Digest"
 _REASON_LENGTH = 500
+_CREDENTIALS = "EDGETRAIN_CONTAINER_REGISTRY__USERNAME and __PASSWORD, or the app's identity, and that they may push"
+
 # The registry received other bytes than we sent, or lost them: the next attempt sends them anew.
 _LOST_ON_THE_WAY = ("BLOB_UNKNOWN", "DIGEST_INVALID", "SIZE_INVALID")
 
@@ -33,7 +35,7 @@ def require(response: requests.Response, host: str, good: Collection[int], doing
     lost = response.request.method == "PUT" and said.partition(" ")[0].endswith(_LOST_ON_THE_WAY)
     if status in {408, 429} or status >= 500 or lost:
         raise unavailable(reason)
-    check = "the registry's credentials and that they may push" if status in {401, 403} else "what the registry allows"
+    check = _CREDENTIALS if status in {401, 403} else "what the registry allows"
     raise PermanentError(f"{reason}; check {check}", code=Code.REGISTRY_REFUSED)
 
 

@@ -32,6 +32,7 @@ ACCESS_SECONDS = 55.0  # the distribution specification lets a token live 60 s w
 REFRESH_SECONDS = 3600.0  # at ACR they live three hours
 TIMEOUT = (10.0, 60.0)  # to connect, to answer; seconds
 _SCOPE = "https://management.azure.com/.default"
+_CHECK = "check EDGETRAIN_CONTAINER_REGISTRY__USERNAME and __PASSWORD, or the roles of the app's identity"
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 Scopes = tuple[str, ...]
@@ -195,7 +196,7 @@ def _ask(method: str, url: str, **options: Any) -> bytes:
     if status in {408, 429} or status >= 500:
         raise unavailable(f"the login service {_origin(url)} answered {status}")
     if status != 200:
-        reason = f"the login service {_origin(url)} refused us with {status}; check the registry's credentials and role"
+        reason = f"the login service {_origin(url)} refused us with {status}; {_CHECK}"
         raise PermanentError(reason, code=Code.REGISTRY_REFUSED)
     return response.content
 

@@ -34,6 +34,7 @@ from shared.clients.identity import service_principal
 from shared.clients.serving_targets import TargetServices
 from shared.errors import Code, PermanentError
 from shared.messages.serving import ObservedRelease, PlannedRelease, Serving, ServingPlan
+from shared.settings import setting_of
 
 _LOOKS_AGAIN: Final = 2
 _PAUSE_SECONDS: Final = 1.0
@@ -228,6 +229,7 @@ def connect(name: str, settings: Settings, services: TargetServices) -> Containe
             settings.tenant_id,
             settings.client_id,
             settings.client_secret.get_secret_value(),
+            setting=setting_of(name, "CLIENT_SECRET"),
             authority=settings.authority,
             ca_bundle=settings.ca_bundle,
         )

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from local_stack.azure_ml.tls import ensure_certificates
 from shared.clients.identity import CheckedCredential, NoIdentityError, managed_identity, service_principal
 from shared.clients.key_vault_signer import vault_token
 from shared.clients.registry_login import identity_token
@@ -152,10 +154,44 @@ def test_without_an_identity_each_client_says_what_to_set_instead() -> None:
         alone.get_token(SCOPE)
 
 
-def test_a_service_principal_whose_secret_is_refused_names_the_setting(service: Answering) -> None:
-    service.answer = lambda *_: says({"error": "invalid_client", "error_description": f"{CANARY} expired"}, 401)
-    credential = service_principal("t", "c", "zq-secret-zq", authority=service.url.replace("http:", "https:"))
+@pytest.fixture(scope="module")
+def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Answering, str]]:
+    """The token service of a tenant by TLS, and whom to trust for it."""
+    chain, key, bundle = ensure_certificates(tmp_path_factory.mktemp("tls"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    with answering(context) as served:
+        yield served, str(bundle)
 
-    with pytest.raises(TransientError) as caught:  # nobody speaks TLS there
+
+def test_a_service_principal_whose_secret_is_refused_names_the_setting(
+    tenant: tuple[Answering, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    service, bundle = tenant
+    refusal = says({"error": "invalid_client", "error_description": f"{CANARY} expired"}, 401)
+    places = {name: f"{service.url}/{name}" for name in ("authorization_endpoint", "token_endpoint", "issuer")}
+    service.answer = lambda method, _: refusal if method == "POST" else says(places)
+    credential = service_principal(
+        "t", "c", "zq-secret-zq", setting="EDGETRAIN_X__CLIENT_SECRET", authority=service.url, ca_bundle=bundle
+    )
+
+    for _ in range(2):
+        with pytest.raises(PermanentError) as caught:
+            credential.get_token(SCOPE)
+        assert "EDGETRAIN_X__CLIENT_SECRET" in caught.value.reason
+        assert "zq-secret-zq" not in f"{caught.value} {caplog.text}"
+        assert CANARY not in f"{caught.value} {caplog.text}"
+    service.answer = lambda method, _: says(
+        {"access_token": CANARY, "expires_in": 3600} if method == "POST" else places
+    )
+    assert credential.get_token(SCOPE).token == CANARY
+
+
+def test_a_token_service_whose_authority_is_not_trusted_is_not_believed(tenant: tuple[Answering, str]) -> None:
+    service, _ = tenant
+    service.sent.clear()
+    credential = service_principal("t", "c", "zq-secret-zq", setting="X", authority=service.url)
+
+    with pytest.raises(TransientError):
         credential.get_token(SCOPE)
-    assert "zq-secret-zq" not in str(caught.value)
+    assert service.sent == []
