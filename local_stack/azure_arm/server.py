@@ -128,7 +128,7 @@ class Server:
         header = request.headers.get("X-IDENTITY-HEADER", "")
         if not hmac.compare_digest(header, self._account.identity["identity_header"]):
             return web.json_response({"statusCode": 401, "message": "Unauthorized"}, status=401)
-        if request.query.get("resource") != AUDIENCE:
+        if request.query.get("resource", "").rstrip("/") != AUDIENCE.rstrip("/"):
             return web.json_response({"statusCode": 400, "message": "no such resource"}, status=400)
         expires = str(int(time.time()) + TOKEN_SECONDS)
         access = self._account.token(AUDIENCE)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local_stack.event_grid.models import Config, ConfigError
 from local_stack.event_grid.server import EventGrid
+from local_stack.identity.tokens import Issuer
 from local_stack.logs import log_to
 from local_stack.sqlite_files import StateFileError
 
@@ -24,11 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 chooses a free one")
     parser.add_argument("--config", type=Path, help="topics and subscriptions, see README.md")
     parser.add_argument("--retry-scale", type=_scale, default=1.0, help="part of the service's waits, e.g. 0.01")
+    parser.add_argument("--issuer", type=Path, help="of local_stack.identity: take its tokens too, and speak TLS")
     given = parser.parse_args(arguments)
     log_to(sys.stderr)
     try:
         config = Config.read(given.config) if given.config else Config()
-        asyncio.run(_serve(EventGrid(given.state, config, scale=given.retry_scale), given.port))
+        issuer = Issuer.open(given.issuer) if given.issuer else None
+        asyncio.run(_serve(EventGrid(given.state, config, scale=given.retry_scale, issuer=issuer), given.port))
     except (ConfigError, StateFileError, OSError) as error:
         log.error("cannot start: %s", error)
         return 2

@@ -1,4 +1,4 @@
-"""Who may publish: the topic's key, or a signature made with it.
+"""Who may publish: the topic's key, a signature made with it, or an identity's token where an issuer is known.
 
 Source of the forms: ``azure-eventgrid`` (``generate_sas``) and the service's page on authenticating publishers.
 """
@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from local_stack.identity.tokens import EVENT_GRID, Issuer, RefusedTokenError, bearer
+
 _SCHEME: Final = "SharedAccessSignature "
 
 
@@ -26,8 +28,12 @@ def same(presented: str, key: str) -> bool:
     return hmac.compare_digest(presented.encode("utf-8", "surrogateescape"), key.encode())
 
 
-def may_publish(headers: Mapping[str, str], *, key: str, endpoint: str, now: float) -> bool:
-    """Whether the headers hold the key of the topic at ``endpoint``, or a signature for it that is still good."""
+def may_publish(
+    headers: Mapping[str, str], *, key: str, endpoint: str, now: float, issuer: Issuer | None = None
+) -> bool:
+    """Whether the headers hold the key of the topic at ``endpoint``, or a signature or a token that is still good."""
+    if issuer is not None and (token := bearer(headers.get("Authorization", ""))):
+        return _is_issued(token, issuer, now)
     if presented := headers.get("aeg-sas-key"):
         return same(presented, key)
     token = headers.get("aeg-sas-token", "")
@@ -35,6 +41,14 @@ def may_publish(headers: Mapping[str, str], *, key: str, endpoint: str, now: flo
     if not token and authorization.startswith(_SCHEME):
         token = authorization.removeprefix(_SCHEME)
     return bool(token) and _is_signed(token, key=key, endpoint=endpoint, now=now)
+
+
+def _is_issued(token: str, issuer: Issuer, now: float) -> bool:
+    try:
+        issuer.check(token, EVENT_GRID, now=now)
+    except RefusedTokenError:
+        return False
+    return True
 
 
 def _is_signed(token: str, *, key: str, endpoint: str, now: float) -> bool:

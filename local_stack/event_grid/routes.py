@@ -12,6 +12,7 @@ from local_stack.event_grid.delivery import Couriers
 from local_stack.event_grid.events import MOST_BYTES, InvalidEventError, published
 from local_stack.event_grid.grid import Grid
 from local_stack.event_grid.models import ConfigError, check, subscription_from
+from local_stack.identity.tokens import Issuer
 
 log = logging.getLogger("event_grid")
 
@@ -41,9 +42,11 @@ class RefusedError(Exception):
         return web.json_response({"error": {**text, "details": [text]}}, status=self.status)
 
 
-def application(grid: Grid, couriers: Couriers, *, base_url: str, control_key: str) -> web.Application:
+def application(
+    grid: Grid, couriers: Couriers, *, base_url: str, control_key: str, issuer: Issuer | None = None
+) -> web.Application:
     """The whole HTTP surface."""
-    publishing, control = _Publishing(grid, base_url), _Control(grid, couriers, control_key)
+    publishing, control = _Publishing(grid, base_url, issuer), _Control(grid, couriers, control_key)
     app = web.Application(middlewares=[_answer_errors], client_max_size=MOST_BYTES)
     app.add_routes(
         [
@@ -62,8 +65,8 @@ def endpoint_of(base_url: str, topic: str) -> str:
 
 
 class _Publishing:
-    def __init__(self, grid: Grid, base_url: str) -> None:
-        self._grid, self._base_url = grid, base_url
+    def __init__(self, grid: Grid, base_url: str, issuer: Issuer | None) -> None:
+        self._grid, self._base_url, self._issuer = grid, base_url, issuer
 
     async def publish(self, request: web.Request) -> web.Response:
         """Take events; when this answers 200 they are durably queued."""
@@ -71,7 +74,8 @@ class _Publishing:
         if topic is None:
             raise RefusedError(404, "there is no such topic")
         key, endpoint = self._grid.topic_key(topic.name), endpoint_of(self._base_url, topic.name)
-        if not access.may_publish(request.headers, key=key, endpoint=endpoint, now=self._grid.clock()):
+        now, issuer = self._grid.clock(), self._issuer
+        if not access.may_publish(request.headers, key=key, endpoint=endpoint, now=now, issuer=issuer):
             raise RefusedError(401, f"the request is not authorized for topic {topic.name}")
         if request.query.get(_API_VERSION) not in _API_VERSIONS:
             known = ", ".join(sorted(_API_VERSIONS))

@@ -3,17 +3,20 @@
 import os
 import secrets
 import socket
+import ssl
 from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
 
+from local_stack.azure_ml.tls import ensure_certificates
 from local_stack.event_grid import routes
 from local_stack.event_grid.delivery import Couriers
 from local_stack.event_grid.grid import Grid
 from local_stack.event_grid.models import Config
 from local_stack.event_grid.store import Store
 from local_stack.files import private_folder, write_object
+from local_stack.identity.tokens import Issuer
 
 HOST: Final = "127.0.0.1"
 _GRACE: Final = 3.0  # seconds that deliveries under way get when the stand-in stops
@@ -22,22 +25,26 @@ _GRACE: Final = 3.0  # seconds that deliveries under way get when the stand-in s
 class EventGrid:
     """The running stand-in on a state folder."""
 
-    def __init__(self, state: Path, config: Config, *, scale: float = 1.0) -> None:
+    def __init__(self, state: Path, config: Config, *, scale: float = 1.0, issuer: Issuer | None = None) -> None:
+        """``issuer``: whose tokens are taken besides keys; then it speaks TLS, as clients with tokens insist on."""
         self._state = private_folder(state)
         self._store = Store(state / "event_grid.sqlite3")
         self._grid = Grid(self._store, config, scale=scale)
+        self._issuer = issuer
         self._control_key = self._store.key("control", lambda: secrets.token_urlsafe(32))
 
     async def start(self, port: int) -> str:
         """Listen, on a free port if ``port`` is 0, go on with what was under way, write ``endpoints.json``; the URL."""
         listener = socket.create_server((HOST, port))
-        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        tls, extra = self._tls() if self._issuer else (None, {})
+        url = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
         self._couriers = Couriers(self._grid)
-        app = routes.application(self._grid, self._couriers, base_url=url, control_key=self._control_key)
+        key, issuer = self._control_key, self._issuer
+        app = routes.application(self._grid, self._couriers, base_url=url, control_key=key, issuer=issuer)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.SockSite(self._runner, listener).start()
-        write_object(self._state / "endpoints.json", self._endpoints(url))
+        await web.SockSite(self._runner, listener, ssl_context=tls).start()
+        write_object(self._state / "endpoints.json", self._endpoints(url) | extra)
         return url
 
     async def stop(self) -> None:
@@ -46,6 +53,12 @@ class EventGrid:
         await self._runner.cleanup()
         await self._couriers.stop(_GRACE)
         self._store.close()
+
+    def _tls(self) -> tuple[ssl.SSLContext, dict[str, str]]:
+        chain, key, bundle = ensure_certificates(self._state)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, key)
+        return context, {"ca_bundle": str(bundle.resolve())}
 
     def _endpoints(self, url: str) -> dict[str, Any]:
         return {

@@ -32,19 +32,23 @@ def running_azurite(
     *,
     services: Sequence[Service] = ("blob", "table"),
     accounts: Mapping[str, str] | None = None,
+    tls: tuple[Path, Path] | None = None,
 ) -> Iterator[dict[str, str]]:
     """Run Azurite with its files below ``directory``; yields account name -> connection string.
 
-    ``accounts`` maps names to keys; by default one account ``testaccount`` with a fresh key.
+    ``accounts`` maps names to keys; by default one account ``testaccount`` with a fresh key. ``tls``: certificates and
+    key; then it takes tokens too (``--oauth basic``: audience, issuer and time are checked, not the signature).
     """
     keys = dict(accounts) if accounts is not None else {"testaccount": a_storage_key()}
     with ExitStack() as stack:
-        addresses = {service: stack.enter_context(_running(service, directory, keys)) for service in services}
+        addresses = {service: stack.enter_context(_running(service, directory, keys, tls)) for service in services}
         yield {name: _connection_string(name, key, addresses) for name, key in keys.items()}
 
 
 @contextmanager
-def _running(service: Service, directory: Path, keys: Mapping[str, str]) -> Iterator[str]:
+def _running(
+    service: Service, directory: Path, keys: Mapping[str, str], tls: tuple[Path, Path] | None
+) -> Iterator[str]:
     program = PACKAGE / "dist" / "src" / service / "main.js"
     if not program.is_file():
         raise FileNotFoundError("Azurite is not installed: run `npm ci` in local_stack/")
@@ -55,13 +59,14 @@ def _running(service: Service, directory: Path, keys: Mapping[str, str]) -> Iter
         port = _free_port()  # given port 0, the table service never says which one it got
         command = ["node", str(program), "--location", str(directory / service), f"--{service}Host", "127.0.0.1"]
         command += [f"--{service}Port", str(port), "--disableTelemetry", "--skipApiVersionCheck"]
+        command += ["--oauth", "basic", "--cert", str(tls[0]), "--key", str(tls[1])] if tls else []
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
         if not _lost_its_port(process, log):
             break
     try:
         _wait_until_ready(process, log)  # at once, unless every port was lost
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)  # on SIGTERM, some of its programs end without saving
         try:
@@ -107,4 +112,5 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
 
 def _connection_string(account: str, key: str, addresses: Mapping[Service, str]) -> str:
     endpoints = ";".join(f"{_ENDPOINT_NAMES[service]}={url}/{account}" for service, url in addresses.items())
-    return f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};{endpoints};"
+    scheme = next(iter(addresses.values())).partition(":")[0]
+    return f"DefaultEndpointsProtocol={scheme};AccountName={account};AccountKey={key};{endpoints};"

@@ -1,5 +1,6 @@
 """The ledger's tables in Azure Table storage, created on first use."""
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -184,8 +185,10 @@ class AzureTables:
     """The ledger's tables in one storage account; their names are ``prefix`` and a word."""
 
     def __init__(self, access: StorageAccess, prefix: str) -> None:
-        # Reading proxies from the environment is a quarter of the cost of a call, so it is done once.
-        self._service = access.tables(use_env_settings=bool(getproxies()), **_CALL)
+        # Reading proxies from the environment is a quarter of the cost of a call, so it is done once; then the SDK no
+        # longer looks for the authorities to trust either.
+        trusted = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+        self._service = access.tables(use_env_settings=bool(getproxies()), connection_verify=trusted, **_CALL)
         self._prefix = prefix
 
     def table(self, word: str) -> AzureTable:

@@ -10,8 +10,8 @@ from tests.support.table_contract import TableContract
 
 
 @pytest.fixture
-def table(tables: str, prefix: str) -> AzureTable:
-    return AzureTables(StorageAccess.of(tables), prefix).table("contract")
+def table(access: StorageAccess, prefix: str) -> AzureTable:
+    return AzureTables(access, prefix).table("contract")
 
 
 class TestAzureTable(TableContract):

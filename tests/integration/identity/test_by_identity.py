@@ -1,0 +1,143 @@
+"""Storage and Event Grid by the app's identity, and what happens when its tokens are no good."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.core.credentials import AccessToken, AccessTokenInfo
+
+from local_stack.identity.tokens import EVENT_GRID, MANAGEMENT, STORAGE, Issuer
+from shared.clients.announcements import RunEventPublisher
+from shared.clients.frozen_jobs import FrozenJobs
+from shared.clients.host_storage import StorageAccess
+from shared.clients.identity import CheckedCredential, managed_identity
+from shared.clients.ledger.azure_tables import AzureTables
+from shared.clients.ledger.tables import Insert, Row
+from shared.errors import Code, PermanentError, TransientError
+from shared.messages import RunEvent, RunEventKind
+from shared.settings import Announcements
+from tests.integration.event_grid.stand_in import CLOUD_TOPIC, StandIn, running
+from tests.support.arrivals import a_run_record
+from tests.support.identity import Storage, TokenService, give_identity
+from tests.support.jobs import a_job_tree
+from tests.support.workflow import START
+
+EVENT = RunEvent(kind=RunEventKind.FAILED, occurred_at=START, record=a_run_record())
+
+
+class Given:
+    """A credential that gives one token, whatever is asked for."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def get_token(self, *_: str, **__: Any) -> AccessToken:
+        return AccessToken(self.token, int(time.time()) + 3600)
+
+    def get_token_info(self, *_: str, **__: Any) -> AccessTokenInfo:
+        return AccessTokenInfo(self.token, int(time.time()) + 3600)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory, tokens: TokenService) -> Iterator[StandIn]:
+    folder = tmp_path_factory.mktemp("grid")
+    with running(folder, arguments=("--issuer", str(tokens.state / "issuer.json"))) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def bundle(storage: Storage, grid: StandIn, tmp_path: Path) -> Path:
+    """Authorities of both."""
+    both = tmp_path / "both.pem"
+    both.write_bytes(storage.ca_bundle.read_bytes() + Path(grid.endpoints["ca_bundle"]).read_bytes())
+    return both
+
+
+@pytest.fixture(autouse=True)
+def an_app(tokens: TokenService, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    give_identity(monkeypatch, tokens, bundle)
+
+
+Use = Callable[[Callable[[str], CheckedCredential]], object]
+
+
+@pytest.fixture(params=["tables", "blobs", "event_grid"])
+def service(request: pytest.FixtureRequest, storage: Storage, grid: StandIn) -> tuple[str, str, Use]:
+    """Its resource, what an error names, and a use of it by an identity."""
+
+    def tables(identity: Callable[[str], CheckedCredential]) -> object:
+        client = AzureTables(StorageAccess(storage.by_identity.storage, identity), "byidentity")
+        table = client.table("t")
+        key = str(time.time_ns())
+        assert table.transact(Insert(Row("p", key, {})), Insert(Row("p", f"{key}b", {}))) is None
+        return table.get("p", key)
+
+    def blobs(identity: Callable[[str], CheckedCredential]) -> object:
+        jobs = FrozenJobs(StorageAccess(storage.by_identity.storage, identity), "byidentity")
+        return jobs.keep(a_job_tree())
+
+    def event_grid(identity: Callable[[str], CheckedCredential]) -> object:
+        topic = Announcements(endpoint=grid.endpoints["topics"][CLOUD_TOPIC]["endpoint"])
+        RunEventPublisher(topic, lambda: identity("")).publish(EVENT)
+        return True
+
+    found: dict[str, tuple[str, str, Use]] = {
+        "tables": (STORAGE, "AzureWebJobsStorage", tables),
+        "blobs": (STORAGE, "AzureWebJobsStorage", blobs),
+        "event_grid": (EVENT_GRID, "EDGETRAIN_ANNOUNCEMENTS__ENDPOINT", event_grid),
+    }
+    return found[request.param]
+
+
+def test_the_identity_alone_opens_it(service: tuple[str, str, Use]) -> None:
+    assert service[2](managed_identity)
+
+
+@pytest.mark.parametrize("wrong", ["audience", "expired", "not yet", "nonsense"])
+def test_a_token_that_is_no_good_is_refused_for_good_and_names_the_setting(
+    service: tuple[str, str, Use], tokens: TokenService, wrong: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    resource, setting, use = service
+    issuer, client_id, now = Issuer.open(tokens.state / "issuer.json"), tokens.client_ids[0], int(time.time())
+    tokens_that_are_wrong: dict[str, Callable[[], str]] = {
+        "audience": lambda: issuer.issue(MANAGEMENT, client_id, now=now, seconds=3600),
+        "expired": lambda: issuer.issue(resource, client_id, now=now - 7200, seconds=3600),
+        "not yet": lambda: issuer.issue(resource, client_id, now=now + 3600, seconds=3600),
+        "nonsense": lambda: "zq-no-token-zq",
+    }
+    token = tokens_that_are_wrong[wrong]()
+
+    with caplog.at_level(logging.INFO), pytest.raises(PermanentError) as caught:
+        use(lambda _: CheckedCredential(Given(token)))
+
+    assert caught.value.code is Code.BAD_CONFIGURATION
+    assert setting in caught.value.reason
+    assert token not in f"{caught.value} {caplog.text}"
+    assert token.split(".")[-1] not in f"{caught.value} {caplog.text}"
+
+
+def test_without_its_authority_nobody_is_given_a_token(
+    service: tuple[str, str, Use], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+
+    with pytest.raises(TransientError):
+        service[2](managed_identity)
+
+
+def test_a_token_service_that_refuses_is_no_matter_of_the_store(service: tuple[str, str, Use]) -> None:
+    with pytest.raises(PermanentError, match="AZURE_CLIENT_ID"):
+        service[2](lambda _: managed_identity("nobody"))
+
+
+def test_keys_are_taken_as_before(storage: Storage, grid: StandIn) -> None:
+    table = AzureTables(StorageAccess.of(storage.connection_string), "bykey").table("t")
+    assert table.insert(Row("p", "k", {}))
+    topic = grid.endpoints["topics"][CLOUD_TOPIC]
+    RunEventPublisher(Announcements(endpoint=topic["endpoint"], key=topic["key"])).publish(EVENT)
