@@ -196,6 +196,9 @@ def _may_do_nothing_more(facts: HubFacts, *_: object) -> Seen:
         each: [right for right in _NEEDED if facts.rights[each][right].answer is Answer.MAY] for each in _data(facts)
     }
     too_much = [container for container, rights in may.items() if rights]
+    unclear = [each for each in may if any(facts.rights[each][right].answer is Answer.OTHER for right in _NEEDED)]
+    if not too_much and unclear:
+        return unknown(f"of {_named(unclear)} it is not known")
     if not too_much:
         return ok("it may not")
     first = too_much[0]

@@ -8,6 +8,7 @@ none, and "not found" or "condition not met" that there is one.
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,6 +31,8 @@ WITHIN: Final = 20.0
 """Seconds after which no further request is made."""
 _CONNECT, _ANSWER = 4.0, 6.0
 _OLDER: Final = ("2019-02-02", "2018-11-09", "2018-03-28", "2017-11-09", "2017-07-29", "2017-04-17", "2016-05-31")
+_AT_A_TIME: Final = 8
+_ASKED: Final = "edgetrain_asked"
 _NO_CONTAINER: Final = ("ContainerNotFound", "ContainerBeingDeleted")
 _NEVER: Final = '"0xNEVER"'
 
@@ -109,14 +112,13 @@ class _Examination:
         there: dict[tuple[str, str], bool] = {}
         rights: dict[str, dict[Right, Told]] = {}
         try:
-            for container, name in holdouts:
-                told, found = self._list(container, name)
-                rights.setdefault(container, {})[Right.LIST] = told
-                there[container, name] = found
-            if all_rights:
-                for container in rights:
-                    rights[container] |= self._rights(container, writing=False)
-                rights[MANIFESTS] = self._rights(MANIFESTS, writing=True)
+            with ThreadPoolExecutor(_AT_A_TIME) as pool:
+                for place, (told, found) in zip(holdouts, pool.map(self._list, holdouts), strict=True):
+                    rights.setdefault(place[0], {})[Right.LIST] = told
+                    there[place] = found
+                asked = (*rights, MANIFESTS) if all_rights else ()
+                for container, seen in zip(asked, pool.map(self._rights, asked), strict=True):
+                    rights.setdefault(container, {}).update(seen)
         except _VersionRefusedError:
             return HubFacts(version=version, refused=True, newest=self._newest())
         except EdgetrainError as error:
@@ -124,7 +126,8 @@ class _Examination:
         settings = {container: self._access.setting(container) for container in rights}
         return HubFacts(version=version, skew=self._clocks.skew, rights=rights, settings=settings, holdouts=there)
 
-    def _list(self, container: str, name: str) -> tuple[Told, bool]:
+    def _list(self, place: tuple[str, str]) -> tuple[Told, bool]:
+        container, name = place
         client = self._access.client(container).get_container_client(container)
         found: list[str] = []
 
@@ -135,8 +138,9 @@ class _Examination:
         told = self._told(container, ask)
         return (Told(answer=Answer.MAY) if told is None else told), name in found
 
-    def _rights(self, container: str, *, writing: bool) -> dict[Right, Told]:
+    def _rights(self, container: str) -> dict[Right, Told]:
         """Only where the app writes itself is a write tried; elsewhere a change of what is not there says the same."""
+        writing = container == MANIFESTS
         blob = self._access.client(container).get_blob_client(container, f"edgetrain-doctor/{secrets.token_hex(16)}")
         asks: dict[Right, Callable[[], object]] = {
             Right.READ: lambda: blob.download_blob(offset=0, length=1),
@@ -173,17 +177,16 @@ class _Clocks:
 
     def __init__(self) -> None:
         self.skew = 0.0
-        self._asked = datetime.now(UTC)
 
-    def asking(self, _: Any) -> None:
-        self._asked = datetime.now(UTC)
+    def asking(self, request: Any) -> None:
+        request.context[_ASKED] = datetime.now(UTC)
 
     def answered(self, answer: Any) -> None:
         require_own(answer)
         try:
             moment = parsedate_to_datetime(str(answer.http_response.headers["Date"]))
             ahead = (moment - datetime.now(UTC)).total_seconds()
-            behind = (self._asked - moment).total_seconds() - 1  # it is given in whole seconds
+            behind = (answer.context[_ASKED] - moment).total_seconds() - 1  # it is given in whole seconds
         except (KeyError, TypeError, ValueError, OverflowError):
             return
         skew = ahead if ahead > 0 else -behind if behind > 0 else 0.0
