@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.auth import AuthBase
 
+from shared.clients.bounded_http import BoundedSession
 from shared.clients.foreign_answers import json_object, stranger
 from shared.clients.identity import CheckedCredential, managed_identity
 from shared.clients.registry_address import checked_url, on_loopback
@@ -54,7 +55,7 @@ class ContainerRegistryClient:
         self._url = checked_url(url)
         self._timeout = timeout
         self._login = login or AnonymousLogin()
-        self._session = requests.Session()
+        self._session = BoundedSession()
         # Nothing of one request may reach another: activities share this client between threads.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 

@@ -20,6 +20,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobClient, LinearRetry
 
+from shared.clients.bounded_http import BoundedSession
 from shared.clients.hub_access import HubAccess
 from shared.clients.hub_listing import ListingTransport
 from shared.clients.storage_errors import require_own, translated
@@ -197,7 +198,7 @@ class _Clocks:
 def _options(clocks: _Clocks) -> dict[str, Any]:
     return {
         "retry_policy": LinearRetry(retry_total=0),
-        "transport": ListingTransport(connection_timeout=_CONNECT, read_timeout=_ANSWER),
+        "transport": ListingTransport(session=BoundedSession(), connection_timeout=_CONNECT, read_timeout=_ANSWER),
         "raw_request_hook": clocks.asking,
         "raw_response_hook": clocks.answered,
     }

@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from function_app.doctor import registry
 from shared.clients import hub_examination, vm_examination
 from shared.doctor import State
 from tests.integration.doctor.hub_faults import at_port, saying
@@ -18,6 +19,7 @@ from tests.support.serving_host import wait_for
 pytestmark = pytest.mark.long
 
 BANNER = b"SSH-2.0-"
+ENDLESS = b"HTTP/1.1 200 OK\r\nx-ms-request-id: 1\r\nContent-Type: application/xml\r\n\r\n" + b"<a>" * 100_000
 LONG_BANNER = b"Welcome to the factory\r\n"
 
 
@@ -27,6 +29,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(vm_examination, "WITHIN", 4.0)
     monkeypatch.setattr(vm_examination, "_STEP", 2.0)
     monkeypatch.setattr(hub_examination, "_ANSWER", 1.0)
+    monkeypatch.setattr(registry, "DOCTOR_TIMEOUT", (1.0, 1.0))
     before = set(threading.enumerate())
     yield
     wait_for(lambda: not [each for each in set(threading.enumerate()) - before if _is_ours(each)], "the end of all", 20)
@@ -53,24 +56,14 @@ def look(lab: Lab, module: str, check: str, plant: Any) -> tuple[State, str]:
     ids=["says nothing", "a name without end", "a greeting without end"],
 )
 def test_who_answers_at_the_port_of_ssh(lab: Lab, listens: Any) -> None:
-    class Plant:
-        def __call__(self, lab: Lab) -> AbstractContextManager[Any]:
-            return _at(listens)
-
-    state, _ = look(lab, "compute", "compute.login", Plant())
-
-    assert state is State.UNKNOWN
-
-
-def _at(listens: Any) -> AbstractContextManager[Any]:
-    from contextlib import contextmanager
-
     @contextmanager
-    def changed() -> Iterator[dict[str, str]]:
+    def plant(lab: Lab) -> Iterator[dict[str, str]]:
         with listens() as port:
             yield {f"{COMPUTE}PORT": str(port)}
 
-    return changed()
+    state, _ = look(lab, "compute", "compute.login", plant)
+
+    assert state is State.UNKNOWN
 
 
 @pytest.mark.parametrize("text", ["yes welcome\n", "exec sleep 12\n"], ids=["prints without end", "never comes back"])
@@ -88,8 +81,24 @@ def test_a_machine_that_says_what_no_machine_says(lab: Lab) -> None:
     assert (state, said) == (State.UNKNOWN, "the VM does not tell its time")
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n", b"\0" * 4096], ids=["nothing", "headers", "zeros"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"HTTP/1.1 200 OK\r\n", b"\0" * 4096, ENDLESS],
+    ids=["nothing", "headers", "zeros", "a listing without end"],
+)
 def test_a_hub_that_is_none(lab: Lab, answer: bytes) -> None:
     state, _ = look(lab, "hub", "hub.answers", at_port(lambda: saying(answer, again=bool(answer))))
+
+    assert state is State.UNKNOWN
+
+
+@pytest.mark.parametrize("answer", [b"", ENDLESS.replace(b"x-ms", b"x-any")], ids=["nothing", "an answer without end"])
+def test_a_registry_that_is_none(lab: Lab, answer: bytes) -> None:
+    @contextmanager
+    def plant(lab: Lab) -> Iterator[dict[str, str]]:
+        with saying(answer, again=bool(answer)) as port:
+            yield {"EDGETRAIN_CONTAINER_REGISTRY__URL": f"http://127.0.0.1:{port}"}
+
+    state, _ = look(lab, "registry", "registry.rights", plant)
 
     assert state is State.UNKNOWN
