@@ -9,6 +9,8 @@ from shared.errors import Code, EdgetrainError, PermanentError
 from shared.serving.slots import Colour, Slot, parse_slot, slot_path, slot_text
 
 # Ports below the range that the kernel gives to outgoing connections, so that nothing takes them while the VM is down.
+# A port can be free and lead elsewhere all the same: a container that was killed with its engine leaves a rule in the
+# firewall that sends what comes for its port to an address where nobody is any more. So each port is tried.
 # $1 address of the frontend. Prints three ports that are free, and in no other slot.
 _FREE_PORTS: Final = """\
 import glob, json, random, socket, sys
@@ -18,14 +20,20 @@ for path in glob.glob("serving/*.json"):
         slot = json.load(stream)
     taken |= {slot["frontend_port"], *slot["ports"].values()}
 def free(port, address):
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as listener, socket.socket(family) as caller:
+        listener.settimeout(2)
+        caller.settimeout(2)
         try:
-            probe.bind((address, port))
+            listener.bind((address, port))
+            listener.listen()
+            caller.connect((address, port))
+            listener.accept()[0].close()
         except OSError:
             return False
     return True
 found = []
-for port in random.sample(range(20000, 30000), 10000):
+for port in random.sample(range(20000, 30000), 50):
     if port not in taken and free(port, "127.0.0.1") and free(port, sys.argv[1]):
         found.append(port)
     if len(found) == 3:

@@ -8,11 +8,12 @@ import argparse
 import json
 import logging
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from local_stack.files import private_folder
@@ -20,6 +21,7 @@ from local_stack.logs import log_to
 from local_stack.stack_hub.engine import OWNER_LABEL, networks_folder
 
 _STOP_SECONDS = 5
+_ID_LENGTH = 64  # of a container, in hexadecimal digits
 _log = logging.getLogger("containers")
 
 
@@ -51,6 +53,7 @@ class Podman:
         """Stop every container; their storage stays."""
         self._run("stop", "--all", "--ignore", "--time", str(_STOP_SECONDS))
         self._run("container", "cleanup", "--all")
+        forget_forwards(containers_in(self._storage))
         forget_bridges(networks_folder(Path(self._environment["CONTAINERS_CONF"]).parent))
 
     def _has_containers(self) -> bool:
@@ -91,6 +94,33 @@ def forget_bridges(networks: Path) -> None:
             while subprocess.run([firewall, "-w", "-D", *rule], capture_output=True, check=False).returncode == 0:
                 pass
         subprocess.run(["ip", "link", "delete", bridge], capture_output=True, check=False)
+
+
+def containers_in(storage: Path) -> set[str]:
+    """The ids of the containers that podman has in a storage."""
+    kept = storage / "overlay-containers"
+    folders = kept.iterdir() if kept.is_dir() else ()
+    return {folder.name for folder in folders if len(folder.name) == _ID_LENGTH}
+
+
+def forget_forwards(containers: Collection[str]) -> None:
+    """Take back the firewall's rules that send what comes for a port to one of these containers.
+
+    Podman does that itself, but for containers whose engine was killed: their rules would stay until the machine goes
+    down, and whoever gets such a port later would never be reached.
+    """
+    if not containers or shutil.which("iptables") is None:
+        return
+    table = ["iptables", "-w", "-t", "nat"]
+    listed = subprocess.run([*table, "-S"], capture_output=True, text=True, check=False).stdout
+    for line in listed.splitlines():
+        words = shlex.split(line)
+        if words[0] != "-A" or not any(each in line for each in containers):
+            continue
+        subprocess.run([*table, "-D", *words[1:]], capture_output=True, check=False)
+        chain = words[-1]  # one of the container's own, which only this rule leads to
+        for forget in ("-F", "-X"):
+            subprocess.run([*table, forget, chain], capture_output=True, check=False)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from local_stack.files import read_object, write_object
-from local_stack.supervisor import catalog, lifecycle, record
+from local_stack.supervisor import catalog, lifecycle, ports, record
 from local_stack.supervisor.blueprint import Blueprint
 from local_stack.supervisor.endpoints import Endpoints, collect
 from local_stack.supervisor.layout import Layout
@@ -62,6 +62,7 @@ class Stack:
             exits.enter_context(layout.held())
             if left := record.end_leftovers(layout):
                 say(f"ended {left} processes that an earlier run left behind")
+            exits.callback(ports.give_back, layout.ports)
             plan = Blueprint.draw(layout, (cache or layout.root / "cache").resolve())
             plan.app_settings.update(app_settings or {})
             stack = cls(plan, progress=say, only=only)

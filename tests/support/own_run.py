@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from typing import Final
 from local_stack.processes import identities
 from local_stack.processes.identities import Identity
 from local_stack.stack_hub import engine
-from local_stack.stack_hub.containers import forget_bridges, mounts_below
+from local_stack.stack_hub.containers import containers_in, forget_bridges, forget_forwards, mounts_below
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 MARK: Final = "EDGETRAIN_TEST_RUN"
@@ -148,10 +149,17 @@ def _stop_stacks(folders: Sequence[Path]) -> None:
 def _remove_containers(folders: Sequence[Path]) -> None:
     for configuration in list(_found("storage.conf", folders)):
         environment = {**os.environ, **engine.find(configuration).environment}
+        known = containers_in(_storage_of(configuration))
         command = ["podman", "rm", "--all", "--force", "--time", "0"]
         with suppress(subprocess.TimeoutExpired):
             subprocess.run(command, env=environment, check=False, capture_output=True, timeout=120)
+        forget_forwards(known)
         _whatever_happens(lambda those: forget_bridges(engine.networks_folder(those[0])), [configuration])
+
+
+def _storage_of(configuration: Path) -> Path:
+    with (configuration / "storage.conf").open("rb") as stream:
+        return Path(tomllib.load(stream)["storage"]["graphroot"])
 
 
 def _end_processes(run: Path, folders: Sequence[Path]) -> None:

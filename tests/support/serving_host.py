@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from local_stack.registry import distribution
 from local_stack.stack_hub import engine
-from local_stack.stack_hub.containers import Podman, forget_bridges
+from local_stack.stack_hub.containers import Podman, containers_in, forget_bridges, forget_forwards
 from local_stack.stack_hub.haproxy import HaProxy
 from local_stack.stack_hub.vm import Vm
 from shared.clients.vm_serving.settings import VmSettings
@@ -145,7 +145,9 @@ def running_registry(folder: Path) -> Iterator[ImageRegistry]:
 
 
 def _forget_containers(host: ServingHost) -> None:
+    known = containers_in(host.vm.storage)
     host.podman("rm", "--all", "--force", "--time", "0")
+    forget_forwards(known)
     forget_bridges(engine.networks_folder(host.vm.engine_configuration))
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
     for mount in sorted((mount for mount in mounts if mount.startswith(f"{host.vm.folder.parent}/")), reverse=True):
