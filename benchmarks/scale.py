@@ -44,7 +44,7 @@ class Weighed:
 
 def run() -> list[Row]:
     """Pipelines first, then blobs."""
-    few, many = _pipelines(FEW, 1), _pipelines(MANY, SITES)
+    few, many = pipelines(FEW, 1), pipelines(MANY, SITES)
     times = MANY / FEW
     seconds = many.longest_pass.tables * TABLE_SECONDS + many.longest_pass.blobs * HUB_SECONDS
     rows = [
@@ -65,7 +65,7 @@ def run() -> list[Row]:
 
 def _per(what: str, few: Bill, many: Bill, times: float) -> Row:
     """Requests and executions of many against few; a ratio of 1 is linear where ``times`` is that of the pipelines."""
-    ours, baseline = _work(many), _work(few)
+    ours, baseline = work(many), work(few)
     return Row(
         what=f"requests and executions of {what}: {MANY} pipelines on {SITES} sites against {FEW} on one",
         ours=f"{ours:,}",
@@ -76,7 +76,8 @@ def _per(what: str, few: Bill, many: Bill, times: float) -> Row:
     )
 
 
-def _work(bill: Bill) -> int:
+def work(bill: Bill) -> int:
+    """Executions, turns and requests."""
     return bill.executions + bill.tables + bill.blobs + bill.turns
 
 
@@ -106,7 +107,8 @@ def _world(names: list[str], sites: int) -> Iterator[World]:
             world.close()
 
 
-def _pipelines(count: int, sites: int) -> Weighed:
+def pipelines(count: int, sites: int) -> Weighed:
+    """What so many pipelines on so many sites cost, once all of them are trained."""
     names = [f"pipeline-{number:03}" for number in range(count)]
     with _world(names, sites) as world:
         for start in range(0, count, AT_A_TIME):
@@ -123,7 +125,7 @@ def _pipelines(count: int, sites: int) -> Weighed:
             before = after
         world.deliver([world.upload(names[0], "landing/part-2.csv")])
         _let_run(world, minutes=8)
-        return Weighed(before - began, max(passes, key=_work), bill_of(world) - before)
+        return Weighed(before - began, max(passes, key=work), bill_of(world) - before)
 
 
 def _let_run(world: World, *, minutes: int) -> None:
