@@ -36,12 +36,12 @@ INTO_THE_TRAINING: Final = 3.0
 def measure(name: str, job: Job, say: Callable[[str], None]) -> Figures:
     """One side by itself, on a stack of its own."""
     with TemporaryDirectory(prefix=f"{name[:4]}-") as folder, _side(name, Path(folder), job.settings) as found:
-        side, endpoints = found
+        side, endpoints, lines = found
         with ExitStack() as exits:
             models = Models(endpoints["container_registry"], side.repository)
             exits.callback(models.close)
             container = exits.enter_context(_container(endpoints, side.container))
-            return _Story(side, job, models=models, container=container, say=say).tell()
+            return _Story(side, job, models=models, container=container, lines=lines, say=say).tell()
 
 
 class _Story:
@@ -52,9 +52,10 @@ class _Story:
         *,
         models: Models,
         container: ContainerClient,
+        lines: int,
         say: Callable[[str], None],
     ) -> None:
-        self._side, self._job, self._models, self._say = side, job, models, say
+        self._side, self._job, self._models, self._lines, self._say = side, job, models, lines, say
         self._container = container
         self._upload: Upload = _uploader(container)
         self._deliver = side.deliver if side.takes_events else None
@@ -85,7 +86,7 @@ class _Story:
             idle_cpu=total.cpu_seconds_an_hour,
             idle_megabytes=total.megabytes,
             idle_parts=_told(parts),
-            lines=lines_of_code(self._side.user_files),
+            lines=self._lines,
             model=hashlib.sha256(self._models.file(tag)).hexdigest(),
             killed=killed,
         )
@@ -187,10 +188,10 @@ def _container(endpoints: Endpoints, name: str) -> Iterator[ContainerClient]:
 
 
 @contextmanager
-def _side(name: str, folder: Path, settings: Settings) -> Iterator[tuple[Side, Endpoints]]:
+def _side(name: str, folder: Path, settings: Settings) -> Iterator[tuple[Side, Endpoints, int]]:
     """A side on a stack of its own; the peers need the hub's storage and the registry only."""
     changed = ChangedApp.copied_to(folder / "app")
-    Edgetrain.add_pipeline(changed, settings)
+    pipeline = Edgetrain.add_pipeline(changed, settings)
     state = folder / "s"
     needs = None if name == "edgetrain" else ["hub_storage", "registry_gate"]
     try:
@@ -199,7 +200,7 @@ def _side(name: str, folder: Path, settings: Settings) -> Iterator[tuple[Side, E
                 prepare(stack.endpoints, ["breast-cancer"], cache=CACHE, progress=lambda _: None)
                 changed.prepare_serving(stack, name)
                 with changed.deployed(stack), app_client(stack.endpoints) as app:
-                    yield Edgetrain(stack, app, settings), stack.endpoints
+                    yield Edgetrain(stack, app, settings), stack.endpoints, lines_of_code([pipeline])
                 return
             training = changed.root / "training" / "breast_cancer"
             home = folder / "peer"
@@ -207,7 +208,7 @@ def _side(name: str, folder: Path, settings: Settings) -> Iterator[tuple[Side, E
             peer = Dagster if name == "dagster" else Prefect
             side = peer(home, training, stack.endpoints, settings)
             try:
-                yield side, stack.endpoints
+                yield side, stack.endpoints, lines_of_code(side.user_files)
             finally:
                 side.kill()
     finally:

@@ -67,14 +67,13 @@ class Models:
 
 def rows_trained_on(model: bytes) -> int:
     """How many rows the scaler has seen; the model itself says so."""
-    loader = model_files()
+    loader = _loader()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / _FILE).write_bytes(model)
         return int(loader.load(Path(folder)).steps[0][1].n_samples_seen_)
 
 
-def model_files() -> Any:
-    """The module by which trainings of this project write and read models."""
+def _loader() -> Any:
     common = str(ROOT / "training" / "common")
     if common not in sys.path:
         sys.path.append(common)

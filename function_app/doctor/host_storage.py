@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from function_app.composition import Services
 from function_app.doctor.endpoints import host_storage, hub
 from shared.doctor import Check, Kind, Seen, ok, skipped, wrong
-from shared.errors import PermanentError
+from shared.errors import EdgetrainError, PermanentError
 
 NOTE: Final = "doctor"
 WATCHED: Final = "retention"
@@ -57,7 +57,10 @@ def _place(url: str) -> str:
 
 
 def _watch(services: Services, _: str) -> Seen:
-    last = services.ledger.upkeep.last(WATCHED)
+    try:
+        last = services.ledger.upkeep.last(WATCHED)
+    except EdgetrainError:
+        return skipped("the ledger cannot be read, see host_storage.tables")
     if last is None:
         return skipped("it has not looked yet; it does so within an hour of the first start")
     ago = datetime.now(UTC) - last.at

@@ -21,7 +21,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobClient, LinearRetry
 
 from shared.clients.bounded_http import BoundedSession
-from shared.clients.hub_access import HubAccess
+from shared.clients.hub_access import HubAccess, authorities_of
 from shared.clients.hub_listing import ListingTransport
 from shared.clients.storage_errors import require_own, translated
 from shared.errors import EdgetrainError
@@ -93,7 +93,8 @@ def examine_hub(
     Raises :class:`PermanentError` when the settings of the site cannot be used at all.
     """
     clocks = _Clocks()
-    access = HubAccess(name, site, lambda: _options(clocks))
+    bundle = authorities_of(name, site)
+    access = HubAccess(name, site, lambda: _options(clocks, bundle))
     try:
         return _Examination(name, site, access, clocks, within).of(holdouts, all_rights=rights)
     finally:
@@ -166,7 +167,8 @@ class _Examination:
         """The newest version that the storage takes, older than the one of the settings; empty when it takes none."""
         client = self._access.client(MANIFESTS)
         address = f"{client.scheme}://{client.primary_hostname}"
-        return next((each for each in _OLDER if each < self._site.api_version and _takes(address, each)), "")
+        older = (each for each in _OLDER if each < self._site.api_version)
+        return next((each for each in older if _takes(address, each, self._site.ca_bundle)), "")
 
 
 class _VersionRefusedError(Exception):
@@ -195,10 +197,15 @@ class _Clocks:
             self.skew = skew
 
 
-def _options(clocks: _Clocks) -> dict[str, Any]:
+def _options(clocks: _Clocks, bundle: str) -> dict[str, Any]:
     return {
         "retry_policy": LinearRetry(retry_total=0),
-        "transport": ListingTransport(session=BoundedSession(), connection_timeout=_CONNECT, read_timeout=_ANSWER),
+        "transport": ListingTransport(
+            session=BoundedSession(),
+            connection_timeout=_CONNECT,
+            read_timeout=_ANSWER,
+            connection_verify=bundle or True,
+        ),
         "raw_request_hook": clocks.asking,
         "raw_response_hook": clocks.answered,
     }
@@ -228,7 +235,7 @@ def _of(error: HttpResponseError) -> Told | None:
     return Told(answer=Answer.OTHER, said=said)
 
 
-def _takes(address: str, version: str) -> bool:
+def _takes(address: str, version: str, bundle: str) -> bool:
     """Whether a storage knows a version: to an anonymous request it then says something else than that it does not."""
     try:
         with requests.get(
@@ -237,6 +244,7 @@ def _takes(address: str, version: str) -> bool:
             timeout=(_CONNECT, _ANSWER),
             allow_redirects=False,
             stream=True,
+            verify=bundle or True,
         ) as answer:
             return answer.headers.get("x-ms-error-code") != "InvalidHeaderValue" and "x-ms-request-id" in answer.headers
     except requests.RequestException:

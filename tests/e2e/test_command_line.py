@@ -49,6 +49,17 @@ def test_the_same_again_is_nothing_new(typed: Operator) -> None:
     assert typed("cancel", again["run_id"], "--yes")["sentence"]
 
 
+def test_the_doctor_finds_what_was_used_as_it_should_be(typed: Operator) -> None:
+    site = typed.stack.endpoints["hub_storage"].get("site", "factory")
+    findings = typed("doctor", "--site", site, "--all", status=None)["findings"]
+
+    others = {"digits", "scans", "breast-cancer"}  # they may have no data here
+    alarms = [each for each in findings if each["state"] in {"wrong", "unknown"}]
+    assert [each for each in alarms if each["subject"] not in {f"pipeline {name}" for name in others}] == []
+    assert {each["subject"] for each in findings} >= {"app", f"site {site}", "compute hub-vm", f"pipeline {PIPELINE}"}
+    assert typed("doctor", "--site", "nowhere", status=1)["error"] == "unknown_site"
+
+
 def test_what_is_refused_ends_with_status_1(typed: Operator) -> None:
     assert typed("run", "no-such-run", status=1)["error"] == "unknown_run"
     assert typed("start", "no-such-pipeline", "--yes", status=1)["error"] == "unknown_pipeline"

@@ -13,7 +13,7 @@ import yaml
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from function_app.composition import Services
-from function_app.doctor import scope
+from function_app.doctor import catalogue, scope
 from function_app.doctor.catalogue import checks_of
 from function_app.doctor.examination import hidden
 from local_stack.app_client import land_all
@@ -27,7 +27,8 @@ from tests.support.stack import CACHE, ROOT, state_folder
 
 PIPELINE = "breast-cancer"
 HOLDOUT = "holdout/holdout.csv"
-MODULES = ("hub", "compute", "targets", "registry", "images")
+MODULES = catalogue.MODULES
+_AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _WITHOUT_THE_HOST = (
     "azure_arm",
     "azure_ml",
@@ -118,7 +119,9 @@ def running_lab(folder: Path) -> Iterator[Lab]:
         list(land_all(stack.endpoints, PIPELINE, {HOLDOUT: b"x\n1\n", "landing/one.csv": b"x\n2\n"}))
         with lab.hub("edgetrain-manifests") as manifests:
             manifests.create_container()
-        yield lab
+        # The stand-in of Azure ML has an authority of its own, which the app is told of in its environment.
+        with patch.dict(os.environ, {name: lab.settings[name] for name in _AUTHORITIES}):
+            yield lab
 
 
 def _app_root(folder: Path) -> Path:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import pytest
 
 from shared.doctor import Finding, State
-from tests.integration.doctor import hub_faults, image_faults, vm_faults
+from tests.integration.doctor import cloud_faults, hub_faults, image_faults, vm_faults
 from tests.integration.doctor.lab import MODULES, Fault, Lab, planted
 
 pytestmark = pytest.mark.long
 
-ALONE = [(fault,) for fault in (*hub_faults.FAULTS, *image_faults.FAULTS)]
+ALONE = [(fault,) for fault in (*cloud_faults.FAULTS, *hub_faults.FAULTS, *image_faults.FAULTS)]
 # A look at a VM takes a second or two, so that faults of one which do not touch each other are planted together.
 PLANTED = [*ALONE, *vm_faults.TOGETHER]
 

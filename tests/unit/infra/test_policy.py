@@ -4,11 +4,7 @@ from typing import Any
 
 from infra.checks.policy import ACCEPTED, ON_A_HUB, check
 
-ROWS = [
-    {"file": file, "resource": "x", "rule": rule, "what": "Ensure"}
-    for file, excuses in (("main.bicep", ACCEPTED), ("hub/a.json", ON_A_HUB))
-    for rule in excuses
-]
+ROWS = [{"file": "main.bicep", "resource": "x", "rule": rule, "what": "Ensure"} for rule in ACCEPTED]
 
 
 def report(**parts: Any) -> dict[str, Any]:
@@ -35,10 +31,10 @@ def test_a_rule_without_an_excuse_is_named() -> None:
 
 
 def test_a_hub_has_excuses_of_its_own() -> None:
-    row = {"file": "hub/a.json", "resource": "x", "rule": "CKV_AZURE_17", "what": "y"}
+    rules = (*ON_A_HUB, "CKV_AZURE_17")
+    on_hub = [{"file": "hub/a.json", "resource": "x", "rule": rule, "what": "y"} for rule in rules]
 
-    assert "CKV_AZURE_17" in ACCEPTED
-    assert [each.what[:12] for each in check(report(failed=[*ROWS, row]), set())] == ["CKV_AZURE_17"]
+    assert [each.what[:12] for each in check(report(failed=[*ROWS, *on_hub]), set())] == ["CKV_AZURE_17"]
 
 
 def test_an_excuse_that_nobody_needs_is_named() -> None:
