@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cli.attach import attach
 from cli.authoring import ROOT, AppRoot, new, try_, validate
 from cli.deploy_check.command import deploy_check
 from cli.doctor import doctor
@@ -94,6 +95,7 @@ for command, name, panel in (
     (restore, "restore", PREPARING),
 ):
     app.command(name, rich_help_panel=panel)(command)
+app.command("attach", rich_help_panel=PREPARING)(attach)
 app.add_typer(
     passports, name="passport", rich_help_panel=LOOKING, help="Show and verify the passports of deployed versions."
 )

@@ -171,7 +171,7 @@ class Retention(_Part):
     keep_days: int = Field(90, ge=1, le=3650)
 
 
-class _Environment(EnvSettingsSource):
+class AppEnvironment(EnvSettingsSource):
     """The environment, whose values are texts where no field says otherwise: a password of digits stays as it is.
 
     Values of our own settings may stand for others; those that the host reads too may not.
@@ -186,6 +186,7 @@ class _Environment(EnvSettingsSource):
         }
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
+        """The value of a field that holds others; as it is where no field is known."""
         return value if field is None else super().decode_complex_value(field_name, field, value)
 
 
@@ -278,7 +279,7 @@ class Settings(LedgerSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor these
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given in code, then the environment."""
-        return init_settings, _Environment(settings_cls)
+        return init_settings, AppEnvironment(settings_cls)
 
     def site(self, name: str) -> Site:
         """The hub of that name; raises :class:`PermanentError` naming the missing setting."""

@@ -219,7 +219,7 @@ containers() {
 python() {
     command -v python3.11 >/dev/null && return 0
     [ -n "$PYTHON_URL" ] || fail "$(python3 --version 2>&1) is here, and the job needs Python 3.11; take an image with Debian 12, \
-or write PYTHON_URL and PYTHON_SHA256 of a build of it into $ETC/hub.env (docs/deploy-hub.md names one)"
+or write PYTHON_URL and PYTHON_SHA256 of a build of it into $ETC/hub.env (docs/deploy-hub.md says where)"
     fetched=$(mktemp)
     rubbish="$rubbish $fetched"
     fetch "$PYTHON_URL" "$PYTHON_SHA256" "$fetched"

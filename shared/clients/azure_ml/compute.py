@@ -87,6 +87,15 @@ def attached(workspace: Any, name: str) -> AttachedCompute | None:
     return AttachedCompute(str(address or ""), int(port or 0), str(known.provisioning_state or ""))
 
 
+def renew_compute(workspace: Any, name: str, compute: Compute, turns: Turns) -> None:
+    """Attach the VM over what is there, as after its key was replaced, which the service shows nobody.
+
+    Afterwards it is under way, see :func:`attach_compute`.
+    """
+    with turns.alone(f"attach the compute target {name}", seconds=_TURN_SECONDS):
+        _attach(workspace, name, compute)
+
+
 def job_interpreter(compute: Compute) -> str:
     """The absolute path of the Python that the operator installed the job with."""
     home = PurePosixPath(compute.home) if compute.home else _usual_home(compute.username)
