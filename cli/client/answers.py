@@ -117,6 +117,7 @@ class Run(Answer):
     seconds: float = 0.0
     attempt: int = 1
     continues: Name = ""
+    trace: Name = ""
     forced: bool = False
     note: Sentence = ""
     blobs: int = 0

@@ -91,6 +91,7 @@ def _facts(run: Run) -> Block:
     facts.add("model", f"{run.model} version {run.version}" if run.model and run.version else run.model)
     facts.add("image", run.image)
     facts.add("left the site", _receipt(run))
+    facts.add("trace", run.trace)
     return facts.block()
 
 

@@ -38,6 +38,8 @@ def _function(operation: Operation, services: Services) -> Callable[..., Any]:
     ) -> func.HttpResponse:
         from function_app.api.handlers import respond
 
+        if operation.method == "GET":  # people and programs that watch a run ask often, and start nothing
+            return await respond(operation, req, services, client)
         parent = trace_from_outside(req.headers.get(FIELD)) or trace_from_host(context)
         with span(operation.name, parent):
             return await respond(operation, req, services, client)
