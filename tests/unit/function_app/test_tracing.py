@@ -1,5 +1,6 @@
 """Spans of activities and orchestrations: in one trace, with names only, and none in a replay."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ from typing import Any
 import pytest
 
 from function_app import logs
+from function_app.api.operations import OPERATIONS
 from function_app.durable_client import started_with
 from function_app.tracing import facts_in, traced_activity, traced_orchestration
+from function_app.triggers import operations
 from function_app.workflows import ORCHESTRATIONS
 from shared.messages import AdmissionRequest, ArrivalWindow, Cause
-from shared.telemetry import span, trace_headers
+from shared.telemetry import current_trace, span, trace_headers
 from shared.values.traces import FIELD, TraceContext, read_trace
+from tests.support.api import MemoryServices
 from tests.support.telemetry import Told, ids, telling
 from tests.support.workflow import START, ScriptedContext
 
@@ -279,3 +283,29 @@ def test_what_carries_a_trace_keeps_it() -> None:
 @pytest.mark.parametrize("value", ["a b", "", "x" * 300, "a\nb", None, 7, "../up", "Müller", ["r-1"]])
 def test_what_is_no_name_is_no_fact(value: object) -> None:
     assert facts_in({"run_id": value, "plan": {"target": value}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "header", "trace"),
+    [
+        ("POST", EVENT.text, EVENT.trace_id),
+        ("POST", f"{EVENT.text}\r\nforged: yes", "one of its own"),
+        ("POST", None, "one of its own"),
+        ("GET", EVENT.text, "none"),
+    ],
+)
+def test_a_request_that_acts_is_in_the_trace_of_its_header(
+    told: Told, monkeypatch: pytest.MonkeyPatch, method: str, header: str | None, trace: str
+) -> None:
+    async def respond(*_: object) -> str:
+        found = current_trace()
+        known = found is not None and found.trace_id == EVENT.trace_id
+        return EVENT.trace_id if known else "none" if found is None else "one of its own"
+
+    monkeypatch.setattr("function_app.api.handlers.respond", respond)
+    operation = next(each for each in OPERATIONS if each.durable and each.method == method)
+    request = SimpleNamespace(headers={"traceparent": header} if header else {})
+
+    function = operations._function(operation, MemoryServices())
+    assert asyncio.run(function(request, None, SimpleNamespace(trace_context=None))) == trace
+    assert told.names == ([operation.name] if method == "POST" else [])
