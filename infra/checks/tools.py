@@ -52,10 +52,13 @@ class Tool:
             return
         print(f"infra: {self.name} into {home.relative_to(ROOT)} (once, some seconds)", file=sys.stderr)
         shutil.rmtree(home, ignore_errors=True)
-        uv = str(Path(sys.executable).parent / "uv")
-        python = str(home / "bin" / "python")
-        self._run([uv, "venv", "--quiet", "--python", sys.executable, str(home)])
-        self._run([uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", str(self._lock)])
+        uv, python = str(Path(sys.executable).parent / "uv"), str(home / "bin" / "python")
+        wanted = ["--quiet", "--require-hashes", "-r", str(self._lock)]
+        self._run([sys.executable, "-m", "venv", str(home)])
+        try:
+            self._run([uv, "pip", "install", "--python", python, *wanted])
+        except ToolMissingError:  # uv reads no pip.conf, and everything else here was installed by pip
+            self._run([python, "-m", "pip", "install", "--disable-pip-version-check", *wanted])
         mark.touch()
 
     @property
@@ -69,8 +72,14 @@ class Tool:
             text=True,
             check=False,
             timeout=_SECONDS,
-            env={**os.environ, "VIRTUAL_ENV": ""},
+            env={**_index(), **os.environ, "VIRTUAL_ENV": ""},
         )
         if ended.returncode:
             said = " ".join(ended.stderr.split())[-300:]
             raise ToolMissingError(f"{self.name} could not be installed: {said}; is the package index reachable?")
+
+
+def _index() -> dict[str, str]:
+    """The index that pip is told of by its variable, for uv, which has a name of its own for it."""
+    index = os.environ.get("PIP_INDEX_URL", "")
+    return {"UV_DEFAULT_INDEX": index} if index else {}
