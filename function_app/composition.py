@@ -295,3 +295,13 @@ class Services:
         from shared.clients.azure_ml import AzureMlWorkspace
 
         return AzureMlWorkspace(self.settings.azure_ml, self._identity)
+
+
+class SignedIn(Services):
+    """The same for programs that people run: by who signed in, where the settings have no key."""
+
+    @cached_property
+    def _identities(self) -> "Callable[[str], CheckedCredential]":
+        from shared.clients.identity import signed_in
+
+        return cache(signed_in)

@@ -1,6 +1,11 @@
-"""The doctor without an app: the same checks, in this process, with the settings of a file."""
+"""The doctor without an app: the same checks, in this process, with the settings of a file.
+
+Where the settings have no key, it asks as whoever signed in with ``az login``: what the identity of the app may do
+shows once there is an app.
+"""
 
 import json
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -23,11 +28,12 @@ def examined(file: Path, *, site: str = "") -> tuple[Doctor, Any]:
     for name in [name for name in os.environ if name.startswith(_OURS)]:
         del os.environ[name]
     os.environ.update(values)
+    logging.getLogger("azure").setLevel(logging.CRITICAL)  # what it says is in the findings
     from function_app.api.doctor import report_of
-    from function_app.composition import Services
+    from function_app.composition import SignedIn
     from function_app.doctor.examination import Wanted, examine
 
-    document = to_wire(report_of(examine(Services(), Wanted(site=site, deployed=False))))
+    document = to_wire(report_of(examine(SignedIn(), Wanted(site=site, deployed=False))))
     return Doctor.model_validate(document), document
 
 

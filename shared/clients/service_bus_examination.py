@@ -70,7 +70,11 @@ def administration_of(access: BusAccess) -> Any:
         return ServiceBusAdministrationClient(access.bus.namespace, access.identity(access.bus.client_id), **options)
     if "UseDevelopmentEmulator=true" in text.get_secret_value():
         return None
-    return ServiceBusAdministrationClient.from_connection_string(text.get_secret_value(), **options)
+    try:
+        return ServiceBusAdministrationClient.from_connection_string(text.get_secret_value(), **options)
+    except ValueError:  # its text may hold the key
+        reason = f"{SERVICE_BUS_SETTING} is not a connection string of a Service Bus namespace; copy it again"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
 
 
 def _run(work: Any, entity: str, right: str) -> None:

@@ -1,8 +1,10 @@
 """The examination: which subjects, with which settings; slips of the pen in settings are named; nothing leaks."""
 
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from pydantic import ValidationError
@@ -10,11 +12,12 @@ from pydantic import ValidationError
 from cli.client.delivery_answers import Doctor
 from cli.client.delivery_answers import Finding as Shown
 from cli.client.errors import WrongUseError
-from cli.doctor.beforehand import settings_in
+from cli.doctor.beforehand import examined, settings_in
 from cli.doctor.views import doctor_blocks
 from function_app.api.doctor import report_of
 from function_app.composition import Services
-from function_app.doctor.catalogue import every_check
+from function_app.doctor import examination
+from function_app.doctor.catalogue import checks_of, every_check
 from function_app.doctor.examination import hidden
 from function_app.doctor.scope import everything, of_site
 from shared.doctor import Check, Finding, Kind, Seen, State, looks, run, wrong
@@ -159,6 +162,23 @@ def test_a_file_without_settings_is_refused(tmp_path: Path, text: str) -> None:
         settings_in(file)
     with pytest.raises(WrongUseError):
         settings_in(tmp_path / "absent")
+
+
+def test_before_a_deployment_the_settings_of_a_file_count_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps({"Values": EXAMPLE | {"EDGETRAIN_COMPUTES__HUB_VM__PORT": "22"}}), encoding="utf-8")
+    monkeypatch.setattr(examination, "every_check", lambda: checks_of("settings"))
+    settings.cache_clear()
+    with patch.dict(os.environ, {"EDGETRAIN_SITES__ELSEWHERE__CONNECTION_STRING": "x"}):
+        view, document = examined(file)
+    settings.cache_clear()
+
+    states = {each.check: each.state for each in view.findings}
+    assert states["settings.placeholders"] == "wrong"
+    assert "settings.key_vault" not in states  # which only a deployed app can know
+    assert not any("elsewhere" in str(each) for each in document["findings"])
 
 
 def test_people_see_what_is_wrong_in_full_and_the_sums() -> None:
