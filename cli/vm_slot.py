@@ -13,7 +13,7 @@ from shared.serving.slots import Colour, Slot, parse_slot, slot_path, slot_text
 # firewall that sends what comes for its port to an address where nobody is any more. So each port is tried.
 # $1 address of the frontend. Prints three ports that are free, and in no other slot.
 _FREE_PORTS: Final = """\
-import glob, json, random, socket, sys
+import glob, json, random, socket, struct, sys
 taken = set()
 for path in glob.glob("serving/*.json"):
     with open(path, encoding="utf-8") as stream:
@@ -26,11 +26,15 @@ def free(port, address):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.settimeout(2)
         caller.settimeout(2)
+        # Ends with a reset, so that the port is not kept busy for a minute by a connection that is over.
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         try:
             listener.bind((address, port))
             listener.listen()
             caller.connect((address, port))
-            listener.accept()[0].close()
+            accepted, _ = listener.accept()
+            caller.close()
+            accepted.close()
         except OSError:
             return False
     return True

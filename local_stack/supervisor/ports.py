@@ -7,6 +7,7 @@ ends with its process, however that ends.
 
 import random
 import socket
+import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -56,11 +57,15 @@ def _is_reachable(port: int) -> bool:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         caller.settimeout(_LOOPBACK_SECONDS)
         listener.settimeout(_LOOPBACK_SECONDS)
+        # Ends with a reset, so that the port is not kept busy for a minute by a connection that is over.
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         try:
             listener.bind((HOST, port))
             listener.listen()
             caller.connect((HOST, port))
-            listener.accept()[0].close()
+            accepted, _ = listener.accept()
+            caller.close()
+            accepted.close()
         except OSError:
             return False
         return True
