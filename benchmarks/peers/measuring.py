@@ -28,6 +28,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = ROOT / ".local" / "cache"
 SIDES: Final = ("edgetrain", "dagster", "prefect")
 MODEL_SECONDS: Final = 900.0
+TELL_EVERY: Final = 60.0
 AT_LEAST_AT_REST: Final = 15.0
 INTO_THE_TRAINING: Final = 3.0
 """How long the training runs before everything is killed: a fifth of what it takes at least."""
@@ -36,12 +37,12 @@ INTO_THE_TRAINING: Final = 3.0
 def measure(name: str, job: Job, say: Callable[[str], None]) -> Figures:
     """One side by itself, on a stack of its own."""
     with TemporaryDirectory(prefix=f"{name[:4]}-") as folder, _side(name, Path(folder), job.settings) as found:
-        side, endpoints, lines = found
+        side, endpoints = found
         with ExitStack() as exits:
             models = Models(endpoints["container_registry"], side.repository)
             exits.callback(models.close)
             container = exits.enter_context(_container(endpoints, side.container))
-            return _Story(side, job, models=models, container=container, lines=lines, say=say).tell()
+            return _Story(side, job, models=models, container=container, say=say).tell()
 
 
 class _Story:
@@ -52,10 +53,9 @@ class _Story:
         *,
         models: Models,
         container: ContainerClient,
-        lines: int,
         say: Callable[[str], None],
     ) -> None:
-        self._side, self._job, self._models, self._lines, self._say = side, job, models, lines, say
+        self._side, self._job, self._models, self._say = side, job, models, say
         self._container = container
         self._upload: Upload = _uploader(container)
         self._deliver = side.deliver if side.takes_events else None
@@ -86,7 +86,7 @@ class _Story:
             idle_cpu=total.cpu_seconds_an_hour,
             idle_megabytes=total.megabytes,
             idle_parts=_told(parts),
-            lines=self._lines,
+            lines=lines_of_code(self._side.user_files),
             model=hashlib.sha256(self._models.file(tag)).hexdigest(),
             killed=killed,
         )
@@ -107,7 +107,10 @@ class _Story:
         """The first model that was trained on all files; models of fewer may come before it."""
         known: set[str] = set()
         ends = time.monotonic() + MODEL_SECONDS
-        while found := self._models.wait_for_new(known, ends - time.monotonic()):
+        while time.monotonic() < ends:
+            if (found := self._models.wait_for_new(known, TELL_EVERY)) is None:
+                self._say(f"no model of all files yet; its runs: {self._side.account() or 'none'}")
+                continue
             read = rows_trained_on(self._models.file(found[0]))
             if read == rows:
                 return found
@@ -188,10 +191,10 @@ def _container(endpoints: Endpoints, name: str) -> Iterator[ContainerClient]:
 
 
 @contextmanager
-def _side(name: str, folder: Path, settings: Settings) -> Iterator[tuple[Side, Endpoints, int]]:
+def _side(name: str, folder: Path, settings: Settings) -> Iterator[tuple[Side, Endpoints]]:
     """A side on a stack of its own; the peers need the hub's storage and the registry only."""
     changed = ChangedApp.copied_to(folder / "app")
-    pipeline = Edgetrain.add_pipeline(changed, settings)
+    Edgetrain.add_pipeline(changed, settings)
     state = folder / "s"
     needs = None if name == "edgetrain" else ["hub_storage", "registry_gate"]
     try:
@@ -200,7 +203,7 @@ def _side(name: str, folder: Path, settings: Settings) -> Iterator[tuple[Side, E
                 prepare(stack.endpoints, ["breast-cancer"], cache=CACHE, progress=lambda _: None)
                 changed.prepare_serving(stack, name)
                 with changed.deployed(stack), app_client(stack.endpoints) as app:
-                    yield Edgetrain(stack, app, settings), stack.endpoints, lines_of_code([pipeline])
+                    yield Edgetrain(stack, app, settings), stack.endpoints
                 return
             training = changed.root / "training" / "breast_cancer"
             home = folder / "peer"
@@ -208,7 +211,7 @@ def _side(name: str, folder: Path, settings: Settings) -> Iterator[tuple[Side, E
             peer = Dagster if name == "dagster" else Prefect
             side = peer(home, training, stack.endpoints, settings)
             try:
-                yield side, stack.endpoints, lines_of_code(side.user_files)
+                yield side, stack.endpoints
             finally:
                 side.kill()
     finally:

@@ -67,13 +67,14 @@ class Models:
 
 def rows_trained_on(model: bytes) -> int:
     """How many rows the scaler has seen; the model itself says so."""
-    loader = _loader()
+    loader = model_files()
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / _FILE).write_bytes(model)
         return int(loader.load(Path(folder)).steps[0][1].n_samples_seen_)
 
 
-def _loader() -> Any:
+def model_files() -> Any:
+    """The module by which trainings of this project write and read models."""
     common = str(ROOT / "training" / "common")
     if common not in sys.path:
         sys.path.append(common)

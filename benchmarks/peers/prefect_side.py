@@ -13,7 +13,7 @@ from benchmarks.peers.sides import Peer, Settings, free_ports, latest
 from local_stack.app_client import Endpoints, Landed
 
 FLOW: Final = HERE / "with_prefect" / "flow.py"
-_AUTOMATIONS: Final = 3  # the trigger of the deployment, and two for runs that were killed
+_AUTOMATIONS: Final = 2  # the trigger of the deployment, and that for runs that were killed
 
 
 class Prefect(Peer):

@@ -19,6 +19,7 @@ PREFIX, HOLDOUT = "landing/", "holdout/holdout.csv"
 FLOOR = 0.2
 AT_ONCE = 8
 EMPTY = b"{}"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 def listing() -> dict[str, str]:
@@ -45,7 +46,7 @@ def retrain(files: dict[str, str], version: str) -> dict[str, float]:
         metrics: dict[str, float] = json.loads((work / "evaluation/metrics.json").read_text(encoding="utf-8"))
         if metrics["log_loss"] > FLOOR:
             raise ValueError(f"log_loss {metrics['log_loss']:.3f} is above {FLOOR}: the model is not delivered")
-        _deliver((work / "model/model.skops").read_bytes(), version[:12])
+        deliver((work / "model/model.skops").read_bytes(), version[:12])
     return metrics
 
 
@@ -71,7 +72,7 @@ def _program(name: str, *arguments: str | Path) -> None:
     subprocess.run([sys.executable, name, *arguments], cwd=code, env=environment, check=True)
 
 
-def _deliver(model: bytes, tag: str) -> None:
+def deliver(model: bytes, tag: str, *, media_type: str = "application/octet-stream") -> None:
     """Push the model as an OCI artifact of one layer."""
     registry = f"{os.environ['REGISTRY']}/v2/{os.environ['REPOSITORY']}"
     with requests.Session() as session:
@@ -82,15 +83,14 @@ def _deliver(model: bytes, tag: str) -> None:
             address = requests.compat.urljoin(registry, opened.headers["Location"])
             done = session.put(address, params={"digest": _digest(content)}, data=content, timeout=600)
             done.raise_for_status()
-        media_type = "application/vnd.oci.image.manifest.v1+json"
         manifest = {
             "schemaVersion": 2,
-            "mediaType": media_type,
+            "mediaType": MANIFEST,
             "artifactType": "application/vnd.example.model",
             "config": _descriptor("application/vnd.oci.empty.v1+json", EMPTY),
-            "layers": [_descriptor("application/octet-stream", model)],
+            "layers": [_descriptor(media_type, model)],
         }
-        headers = {"Content-Type": media_type}
+        headers = {"Content-Type": MANIFEST}
         body = json.dumps(manifest).encode()
         session.put(f"{registry}/manifests/{tag}", data=body, headers=headers, timeout=60).raise_for_status()
 

@@ -1,4 +1,4 @@
-"""Retraining with Prefect: a trigger that debounces the hub's events, and automations against runs that were killed."""
+"""Retraining with Prefect: a trigger that debounces the hub's events, and an automation for runs that were killed."""
 
 import os
 import sys
@@ -18,7 +18,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from retraining import digest_of, listing, retrain
 
 WINDOW = timedelta(seconds=int(os.environ["WINDOW_SECONDS"]))
-RUNS = ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]})
 ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
 
 
@@ -36,20 +35,21 @@ def retraining() -> None:
 
 
 def watch_over_runs() -> None:
-    """A run without a heartbeat has crashed, and one that has crashed is started again."""
+    """A run without a heartbeat has crashed, and is started again."""
     silent = EventTrigger(
         after={"prefect.flow-run.heartbeat"},
         expect={"prefect.flow-run.heartbeat", *ENDS},
-        match=RUNS,
+        match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
         within=timedelta(seconds=90),
     )
+    # Both are actions of one automation: one that waits for the run's event "Crashed" would get it a quarter of an hour
+    # late when the server was killed too, for the server keeps in memory which events it has seen before.
     crash = ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat")
-    Automation(name="Crash zombie flows", trigger=silent, actions=[crash]).create()
-    crashed = EventTrigger(expect={"prefect.flow-run.Crashed"}, match=RUNS, posture=Posture.Reactive, threshold=1)
-    Automation(name="Start crashed flows again", trigger=crashed, actions=[RunDeployment(source="inferred")]).create()
+    actions = [crash, RunDeployment(source="inferred")]
+    Automation(name="Start zombie flows again", trigger=silent, actions=actions).create()
 
 
 if __name__ == "__main__":
