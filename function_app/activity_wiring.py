@@ -15,15 +15,14 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from function_app.composition import Services
+from function_app.refusals import of_old_secrets
 from function_app.tracing import traced_activity
 from shared import contracts as c
 from shared import messages as m
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import Code, PermanentError
 from shared.values.wire import from_wire
 
 log = logging.getLogger(__name__)
-
-_MAY_BE_OF_OLD_SECRETS = frozenset({Code.BAD_CONFIGURATION, Code.REGISTRY_REFUSED})
 
 Body = Callable[[c.Command, Services], c.Result]
 
@@ -59,8 +58,8 @@ def activity_function(
         try:
             return c.accepted(body(from_wire(activity.accepts, command), services))
         except PermanentError as error:
-            if error.code in _MAY_BE_OF_OLD_SECRETS and services.renewed(generation):
-                raise TransientError(f"{error.reason}; secrets have changed meanwhile, so it is tried again") from None
+            if (changed := of_old_secrets(error, services, generation)) is not None:
+                raise changed from None
             log.warning("%s is rejected: %s: %s", activity.name, error.code.value, error.reason)
             return c.rejected(error)
 

@@ -1,5 +1,6 @@
 """The HTTP API's bindings, one a row of ``function_app.api.operations``."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ import azure.functions as func
 from function_app.api.operations import OPERATIONS, Operation
 from function_app.composition import Services
 from function_app.problems import answers_problems
+from function_app.refusals import of_old_secrets
+from shared.errors import PermanentError
 from shared.telemetry import span, trace_from_host
 from shared.values.traces import FIELD, trace_from_outside
 
@@ -29,21 +32,30 @@ def _function(operation: Operation, services: Services) -> Callable[..., Any]:
     """The function that the host calls; the worker takes its bindings from its name and its parameters."""
 
     async def plain(req: func.HttpRequest) -> func.HttpResponse:
-        from function_app.api.handlers import respond
-
-        return await respond(operation, req, services, None)
+        return await _respond(operation, req, services, None)
 
     async def durable(
         req: func.HttpRequest, client: df.DurableOrchestrationClient, context: func.Context
     ) -> func.HttpResponse:
-        from function_app.api.handlers import respond
-
         if operation.method == "GET":  # people and programs that watch a run ask often, and start nothing
-            return await respond(operation, req, services, client)
+            return await _respond(operation, req, services, client)
         parent = trace_from_outside(req.headers.get(FIELD)) or trace_from_host(context)
         with span(operation.name, parent):
-            return await respond(operation, req, services, client)
+            return await _respond(operation, req, services, client)
 
     chosen = durable if operation.durable else plain
     chosen.__name__ = chosen.__qualname__ = operation.name
     return chosen
+
+
+async def _respond(
+    operation: Operation, req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient | None
+) -> func.HttpResponse:
+    from function_app.api.handlers import respond
+
+    generation = services.generation
+    try:
+        return await respond(operation, req, services, client)
+    except PermanentError as error:
+        changed = await asyncio.to_thread(of_old_secrets, error, services, generation)
+        raise (changed or error) from None

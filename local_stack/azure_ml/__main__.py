@@ -10,6 +10,7 @@ from pathlib import Path
 from local_stack.azure_ml.execution import Execution
 from local_stack.azure_ml.server import Server
 from local_stack.azure_ml.workspace import StateInUseError, Workspace
+from local_stack.identity.tokens import Issuer
 from local_stack.logs import log_to
 
 log = logging.getLogger("azure_ml")
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--vm-patience", type=float, default=20.0, help="seconds a VM may be out of reach")
     parser.add_argument("--pace", type=float, default=0.5, help="seconds between two looks at a training")
     parser.add_argument("--attach-seconds", type=float, default=1.5, help="until an attached compute is ready")
+    parser.add_argument("--issuer", type=Path, help="of local_stack.identity: take its tokens too")
     arguments = parser.parse_args()
     log_to(sys.stderr)
     logging.getLogger("paramiko").setLevel(logging.WARNING)
@@ -38,6 +40,7 @@ def main() -> int:
 async def _serve(arguments: argparse.Namespace) -> None:
     workspace = Workspace.open(arguments.state)
     workspace.attach_seconds = arguments.attach_seconds
+    workspace.issuer = Issuer.open(arguments.issuer) if arguments.issuer else None
     execution = Execution(
         workspace,
         known_hosts=arguments.known_hosts,

@@ -15,6 +15,7 @@ import jwt
 
 from local_stack.azure_ml.store import Store
 from local_stack.files import write_object
+from local_stack.identity.tokens import AZURE_ML, Issuer, RefusedTokenError
 
 TENANT = "adfs"  # with any other tenant MSAL first asks Microsoft's discovery host
 CLOUD = "EdgetrainLocal"
@@ -35,6 +36,7 @@ class Workspace:
     url: str = ""
     ca_bundle: Path = Path()
     requests_seen: dict[str, int] = field(default_factory=dict)
+    issuer: Issuer | None = None  # of tokens of managed identities, which are taken besides our own
     attach_seconds: float = 0.0  # for which a compute that was attached is Creating
 
     @classmethod
@@ -88,8 +90,16 @@ class Workspace:
         try:
             claims: dict[str, Any] = jwt.decode(token, self.identity["signing_key"], algorithms=["HS256"])
         except jwt.InvalidTokenError:
-            return None
+            return self._issued(token)
         return claims
+
+    def _issued(self, token: str) -> dict[str, Any] | None:
+        for resource in (self.url, AZURE_ML) if self.issuer else ():
+            try:
+                return self.issuer.check(token, resource, now=time.time()) if self.issuer else None
+            except RefusedTokenError:
+                continue
+        return None
 
     def endpoints(self) -> dict[str, Any]:
         """What a client needs to know."""

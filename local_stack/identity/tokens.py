@@ -20,7 +20,8 @@ SERVICE_BUS: Final = "https://servicebus.azure.net"
 EVENT_GRID: Final = "https://eventgrid.azure.net"
 KEY_VAULT: Final = "https://vault.azure.net"
 MANAGEMENT: Final = "https://management.azure.com"
-RESOURCES: Final = frozenset({STORAGE, SERVICE_BUS, EVENT_GRID, KEY_VAULT, MANAGEMENT})
+AZURE_ML: Final = "https://ml.azure.com"
+RESOURCES: Final = frozenset({STORAGE, SERVICE_BUS, EVENT_GRID, KEY_VAULT, MANAGEMENT, AZURE_ML})
 """What tokens are issued for; Entra refuses what no tenant has."""
 _SKEW: Final = 300  # seconds that a token begins before it is issued, as at Entra
 _AHEAD: Final = 30  # seconds that a checker's clock may be behind

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from local_stack.identity.tokens import Issuer
 from local_stack.logs import log_to
 from local_stack.service_bus.config import ConfigError, Entities
 from local_stack.service_bus.server import HOST, ServiceBus
@@ -27,21 +28,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, default=_DEFAULT_ENTITIES, help="entities, in the emulator's shape")
     parser.add_argument("--port", type=int, default=5672, help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+    parser.add_argument("--issuer", type=Path, help="of local_stack.identity: take its tokens too")
     given = parser.parse_args(arguments)
     log_to(sys.stderr, given.log_level)
     try:
-        asyncio.run(_serve(given.state, given.config, given.port))
+        asyncio.run(_serve(given.state, given.config, given.port, Issuer.open(given.issuer) if given.issuer else None))
     except (ConfigError, StateFileError, OSError) as error:
         log.error("cannot start: %s", error)
         return 2
     return 0
 
 
-async def _serve(state: Path, config: Path, port: int) -> None:
+async def _serve(state: Path, config: Path, port: int, issuer: Issuer | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    broker = ServiceBus(state, Entities.read(config))
+    broker = ServiceBus(state, Entities.read(config), issuer=issuer)
     bound = await broker.start(port)
     print(f"ready url=sb://{HOST}:{bound} pid={os.getpid()}", flush=True)
     await stop.wait()

@@ -25,7 +25,8 @@ def put_token(request: Sections, key: AccessKey, now: float) -> tuple[str | None
     if request.application.get("operation") != "put-token" or not isinstance(request.value, str):
         return None, _token_reply(request, 400, "Only put-token with a token is served.")
     try:
-        return key.check(request.value, now), _token_reply(request, 202, "Accepted")
+        opened = key.admit(request.value, str(request.application.get("name", "")), now)
+        return opened, _token_reply(request, 202, "Accepted")
     except UnauthorizedError as error:
         return None, _token_reply(request, 401, str(error))
 

@@ -5,10 +5,12 @@ import logging
 import os
 import secrets
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from local_stack.files import private_folder, read_object, write_object
+from local_stack.identity.tokens import Issuer
 from local_stack.service_bus.config import Entities
 from local_stack.service_bus.connection import Connection
 from local_stack.service_bus.core import Broker
@@ -25,9 +27,10 @@ _TICK: Final = 0.05  # seconds between looks at locks
 class ServiceBus:
     """A running namespace."""
 
-    def __init__(self, state: Path, entities: Entities) -> None:
+    def __init__(self, state: Path, entities: Entities, *, issuer: Issuer | None = None) -> None:
+        """``issuer``: whose tokens are taken besides the key."""
         self._state = private_folder(state)
-        self._key = _key(state / "key.json")
+        self._key = replace(_key(state / "key.json"), issuer=issuer)
         self._journal = SqliteJournal(state / "journal.sqlite3")
         self._journal.forget_before(time.time())
         self._broker: Broker = entities.broker(self._journal, time.time)

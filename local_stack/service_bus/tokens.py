@@ -10,6 +10,8 @@ import urllib.parse
 from dataclasses import dataclass, field
 from typing import Final
 
+from local_stack.identity.tokens import SERVICE_BUS, Issuer, RefusedTokenError
+
 KEY_NAME: Final = "RootManageSharedAccessKey"
 _PREFIX: Final = "SharedAccessSignature "
 
@@ -20,10 +22,24 @@ class UnauthorizedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """The namespace's one key."""
+    """The namespace's one key; and whose tokens of identities are taken besides."""
 
     value: str = field(repr=False)
     name: str = KEY_NAME
+    issuer: Issuer | None = None
+
+    def admit(self, token: str, name: str, now: float) -> str:
+        """The path that a signature, or a token sent for the address ``name``, opens, in lower case.
+
+        Raises :class:`UnauthorizedError`.
+        """
+        if self.issuer is None or token.startswith(_PREFIX):
+            return self.check(token, now)
+        try:
+            self.issuer.check(token, SERVICE_BUS, now=now)
+        except RefusedTokenError as error:
+            raise UnauthorizedError(f"Unauthorized access: {error}.") from None
+        return path_of(urllib.parse.unquote(name)).lower()
 
     def check(self, token: str, now: float) -> str:
         """The path a token is good for, in lower case. Raises :class:`UnauthorizedError`."""

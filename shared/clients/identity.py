@@ -25,7 +25,7 @@ _CALL: Final[dict[str, Any]] = {
     "retry_backoff_factor": 0.2,
     "retry_backoff_max": 2,
     "connection_timeout": 5,
-    "read_timeout": 30,
+    "read_timeout": 10,
 }
 _OUTSIDE = (AzureError, ValueError, KeyError, TypeError, AttributeError)  # azure-identity lets errors of MSAL through
 

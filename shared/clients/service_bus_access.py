@@ -1,6 +1,7 @@
 """How a Service Bus namespace is reached: by connection string, or by the app's identity, as the settings say."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
@@ -29,9 +30,12 @@ class BusAccess:
 
     def client(self, **options: Any) -> ServiceBusClient:
         """A client of the namespace; raises :class:`PermanentError` when none is set, or by what is no setting."""
+        # AMQP's own client does not look for the authorities to trust, as those of HTTP do.
+        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        trusted: dict[str, Any] = {"connection_verify": bundle} if bundle else {}
         if (text := self.bus.connection_string) is not None:
             try:
-                return ServiceBusClient.from_connection_string(text.get_secret_value(), **options)
+                return ServiceBusClient.from_connection_string(text.get_secret_value(), **trusted, **options)
             except ValueError:
                 # Its text may hold the key: keep it out of the reason, and the error out of the log.
                 reason = f"{SERVICE_BUS_SETTING} is not a connection string of a Service Bus namespace; copy it again"
@@ -42,7 +46,8 @@ class BusAccess:
                 " add one of them, so that upstream systems get their answers"
             )
             raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
-        return ServiceBusClient(self.bus.namespace, _Asynchronous(self.identity(self.bus.client_id)), **options)
+        credential = _Asynchronous(self.identity(self.bus.client_id))
+        return ServiceBusClient(self.bus.namespace, credential, **trusted, **options)
 
 
 class _Asynchronous:

@@ -25,7 +25,7 @@ from azure.servicebus.exceptions import (
 )
 
 from shared.clients.transient import transient
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import Code, EdgetrainError, PermanentError, TransientError
 from shared.settings import SERVICE_BUS_SETTING
 from shared.values.texts import shortened
 
@@ -70,7 +70,7 @@ class BusSender:
             reason = f"Service Bus did not take the message to {self._entity} within {self._seconds:g} s"
             raise _unavailable(reason) from error
         except ServiceBusError as error:
-            raise _translated(error, self._entity) from error
+            raise _own(error) or _translated(error, self._entity) from error
 
     def close(self) -> None:
         """Close the connection, for good."""
@@ -131,6 +131,14 @@ class _LoopThread:
 def _unavailable(cause: str) -> TransientError:
     check = f"the health of the namespace, the network between the app and it, and {SERVICE_BUS_SETTING}"
     return transient(cause, check=check)
+
+
+def _own(error: BaseException) -> EdgetrainError | None:
+    """Our own error, of the identity, that the SDK has wrapped in one of its own."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, EdgetrainError):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def _translated(error: ServiceBusError, entity: str) -> PermanentError | TransientError:

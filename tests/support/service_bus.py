@@ -47,9 +47,12 @@ def start_broker(state: Path, *arguments: str) -> "subprocess.Popen[bytes]":
 
 
 @contextmanager
-def running_broker(state: Path, entities: Path | None = None, *, port: int = 0) -> Iterator[BrokerProcess]:
+def running_broker(
+    state: Path, entities: Path | None = None, *, port: int = 0, issuer: Path | None = None
+) -> Iterator[BrokerProcess]:
     """Run a broker with its files below ``state``, and stop it at the end if it still runs."""
     config = ["--config", str(entities)] if entities else []
+    config += ["--issuer", str(issuer)] if issuer else []
     process = start_broker(state, "--port", str(port), *config)
     log = state.with_name(f"{state.name}.log")
     with ended_afterwards(process):

@@ -8,6 +8,8 @@ import pytest
 import requests
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
+from shared.clients.container_apps.arm import ContainerApps
+from shared.clients.identity import managed_identity
 from tests.integration.azure_arm.conftest import Body, template
 from tests.support.azure_arm import AzureArm
 from tests.support.service_process import eventually
@@ -277,12 +279,19 @@ def test_nobody_comes_in_without_a_token_of_ours(arm: AzureArm, quiet: str) -> N
         assert requests.get(url, headers=headers, verify=arm.endpoints["ca_bundle"], timeout=30).status_code == 401
 
 
-def test_a_managed_identity_gets_the_same_token(arm: AzureArm) -> None:
-    reply = requests.get(
-        arm.endpoints["identity_endpoint"],
-        params={"resource": "https://management.azure.com/", "api-version": "2019-08-01"},
-        headers={"X-IDENTITY-HEADER": arm.endpoints["identity_header"]},
-        verify=arm.endpoints["ca_bundle"],
-        timeout=30,
+def test_a_managed_identity_shows_its_apps(arm: AzureArm, quiet: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDENTITY_ENDPOINT", arm.endpoints["identity_endpoint"])
+    monkeypatch.setenv("IDENTITY_HEADER", arm.endpoints["identity_header"])
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", arm.endpoints["ca_bundle"])
+    apps = ContainerApps(
+        url=arm.endpoints["url"],
+        subscription_id=arm.endpoints["subscription_id"],
+        resource_group=GROUP,
+        credential=managed_identity(),
+        ca_bundle=arm.endpoints["ca_bundle"],
     )
-    assert reply.json()["token_type"] == "Bearer"
+
+    found = apps.app(quiet)
+
+    assert found is not None
+    assert found.name == quiet

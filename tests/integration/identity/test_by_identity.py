@@ -8,23 +8,28 @@ from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
+from azure.servicebus.aio import ServiceBusClient
 
-from local_stack.identity.tokens import EVENT_GRID, MANAGEMENT, STORAGE, Issuer
+from local_stack.identity.tokens import EVENT_GRID, MANAGEMENT, SERVICE_BUS, STORAGE, Issuer
 from shared.clients.announcements import RunEventPublisher
 from shared.clients.frozen_jobs import FrozenJobs
 from shared.clients.host_storage import StorageAccess
 from shared.clients.identity import CheckedCredential, managed_identity
 from shared.clients.ledger.azure_tables import AzureTables
 from shared.clients.ledger.tables import Insert, Row
+from shared.clients.service_bus import RejectedMessage, TrainingResults
+from shared.clients.service_bus_access import BusAccess
 from shared.errors import Code, PermanentError, TransientError
-from shared.messages import RunEvent, RunEventKind
-from shared.settings import Announcements
+from shared.messages import ReplyTo, RunEvent, RunEventKind
+from shared.settings import Announcements, ServiceBus
 from tests.integration.event_grid.stand_in import CLOUD_TOPIC, StandIn, running
 from tests.support.arrivals import a_run_record
 from tests.support.identity import Storage, TokenService, give_identity
 from tests.support.jobs import a_job_tree
+from tests.support.service_bus import BrokerProcess, running_broker
 from tests.support.workflow import START
 
+REJECTED = RejectedMessage(body=b"{", reason="no JSON", reply=ReplyTo(message_id="message-1"))
 EVENT = RunEvent(kind=RunEventKind.FAILED, occurred_at=START, record=a_run_record())
 
 
@@ -53,9 +58,10 @@ def grid(tmp_path_factory: pytest.TempPathFactory, tokens: TokenService) -> Iter
 
 @pytest.fixture
 def bundle(storage: Storage, grid: StandIn, tmp_path: Path) -> Path:
-    """Authorities of both."""
+    """The authorities of both."""
     both = tmp_path / "both.pem"
-    both.write_bytes(storage.ca_bundle.read_bytes() + Path(grid.endpoints["ca_bundle"]).read_bytes())
+    bundles = (storage.ca_bundle, Path(grid.endpoints["ca_bundle"]))
+    both.write_bytes(b"".join(each.read_bytes() for each in bundles))
     return both
 
 
@@ -64,11 +70,26 @@ def an_app(tokens: TokenService, bundle: Path, monkeypatch: pytest.MonkeyPatch) 
     give_identity(monkeypatch, tokens, bundle)
 
 
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory, tokens: TokenService) -> Iterator[BrokerProcess]:
+    with running_broker(tmp_path_factory.mktemp("bus") / "state", issuer=tokens.state / "issuer.json") as process:
+        yield process
+
+
+class AtAPort(BusAccess):
+    """Where the stand-in listens: with TLS, the SDK takes the port out of a namespace's name."""
+
+    def client(self, **options: Any) -> ServiceBusClient:
+        return super().client(use_tls=False, **options)
+
+
 Use = Callable[[Callable[[str], CheckedCredential]], object]
 
 
-@pytest.fixture(params=["tables", "blobs", "event_grid"])
-def service(request: pytest.FixtureRequest, storage: Storage, grid: StandIn) -> tuple[str, str, Use]:
+@pytest.fixture(params=["tables", "blobs", "event_grid", "service_bus"])
+def service(
+    request: pytest.FixtureRequest, storage: Storage, grid: StandIn, broker: BrokerProcess
+) -> tuple[str, str, Use]:
     """Its resource, what an error names, and a use of it by an identity."""
 
     def tables(identity: Callable[[str], CheckedCredential]) -> object:
@@ -87,7 +108,16 @@ def service(request: pytest.FixtureRequest, storage: Storage, grid: StandIn) -> 
         RunEventPublisher(topic, lambda: identity("")).publish(EVENT)
         return True
 
+    def service_bus(identity: Callable[[str], CheckedCredential]) -> object:
+        results = TrainingResults(AtAPort(ServiceBus(namespace=f"127.0.0.1:{broker.port}"), identity))
+        try:
+            results.quarantine(REJECTED)
+        finally:
+            results.close()
+        return True
+
     found: dict[str, tuple[str, str, Use]] = {
+        "service_bus": (SERVICE_BUS, "ServiceBusConnection", service_bus),
         "tables": (STORAGE, "AzureWebJobsStorage", tables),
         "blobs": (STORAGE, "AzureWebJobsStorage", blobs),
         "event_grid": (EVENT_GRID, "EDGETRAIN_ANNOUNCEMENTS__ENDPOINT", event_grid),
@@ -125,6 +155,8 @@ def test_a_token_that_is_no_good_is_refused_for_good_and_names_the_setting(
 def test_without_its_authority_nobody_is_given_a_token(
     service: tuple[str, str, Use], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if service[0] == SERVICE_BUS:
+        pytest.skip("reached without TLS here")
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
 
     with pytest.raises(TransientError):

@@ -19,6 +19,7 @@ from tests.integration.training_driver import hub as hubs
 from tests.integration.training_driver.client import APP_ROOT, Client
 from tests.integration.training_driver.site import Site
 from tests.support.azurite import running_azurite
+from tests.support.identity import TokenService, token_service
 from tests.support.job_installation import InstalledJob, install_for_tests
 from tests.support.job_vm import push
 from tests.support.podman import BASE, TestPodman, missing_podman, running_podman
@@ -38,9 +39,13 @@ class AzureMlStandIn:
     """A running stand-in, its faults and its counters."""
 
     endpoints: dict[str, Any]
+    tokens: TokenService | None = None
 
     def settings(self, **changes: Any) -> AzureMl:
-        return AzureMl.model_validate(self.endpoints | changes)
+        """Without a secret where tokens are issued: by the app's identity. ``changes`` may name a service principal."""
+        by_identity = self.tokens is not None and "client_secret" not in changes
+        without = {"client_secret": None, "client_id": ""} if by_identity else {}
+        return AzureMl.model_validate(self.endpoints | without | changes)
 
     def fault(self, path: str, **how: Any) -> None:
         self._post("POST", {"path": path, **how})
@@ -84,13 +89,15 @@ class AzureMlStandIn:
 
 @pytest.fixture(scope="session")
 def azure_ml(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureMlStandIn]:
-    folder = tmp_path_factory.mktemp("azure-ml")
+    folder, identity = tmp_path_factory.mktemp("azure-ml"), tmp_path_factory.mktemp("identity")
     state = folder / "state"
     command = [sys.executable, "-m", "local_stack.azure_ml", "--state", str(state)]
-    with running(command, folder / "log", cwd=APP_ROOT):
+    with running([*command, "--issuer", str(identity / "state" / "issuer.json")], folder / "log", cwd=APP_ROOT):
         path = state / "endpoints.json"
         wait_for(path.is_file, "the Azure ML stand-in")
-        yield AzureMlStandIn(json.loads(path.read_text(encoding="utf-8")))
+        endpoints = json.loads(path.read_text(encoding="utf-8"))
+        with token_service(identity, "--resource", endpoints["url"]) as tokens:
+            yield AzureMlStandIn(endpoints, tokens)
 
 
 @dataclass
@@ -152,6 +159,7 @@ def new_client(azure_ml: AzureMlStandIn, vm: TrainingVm, home: Path, **changes: 
         "HOME": str(home),
         "REQUESTS_CA_BUNDLE": bundle,
         "SSL_CERT_FILE": bundle,
+        **(azure_ml.tokens.environment if azure_ml.tokens else {}),
         # The SDK retries a failing call for up to four minutes otherwise.
         "AZUREML_DEFAULT_BACKOFF": "1",
         "AZUREML_DEFAULT_500_BACKOFF": "1",

@@ -1,5 +1,6 @@
 """Secrets that are rotated while the app runs: what was refused is read anew, and works without a restart."""
 
+import asyncio
 import base64
 import json
 import time
@@ -8,10 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import azure.functions as func
 import pytest
 
 from function_app.activity_wiring import activity_function
+from function_app.api import handlers
+from function_app.api.operations import OPERATIONS
 from function_app.composition import Services
+from function_app.problems import answers_problems
+from function_app.triggers.operations import _function
 from shared.clients import secret_settings
 from shared.clients.identity import managed_identity
 from shared.clients.secret_settings import SecretSettings
@@ -265,3 +271,22 @@ def test_what_the_host_reads_too_is_not_an_address(world: World, monkeypatch: py
     assert found is not None
     assert found.get_secret_value() == world.address
     assert world.reads == 0
+
+
+def test_a_request_that_was_refused_is_to_be_sent_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    event_grid(world, monkeypatch)
+    services = Services()
+    services.announcements.publish(EVENT)
+
+    async def respond(*_: object) -> func.HttpResponse:
+        services.announcements.publish(EVENT)
+        return func.HttpResponse(status_code=204)
+
+    monkeypatch.setattr(handlers, "respond", respond)
+    ask = answers_problems(_function(next(each for each in OPERATIONS if not each.durable), services))
+    request = func.HttpRequest("GET", "https://app.example/api", body=b"")
+    world.stored = world.right = NEW
+
+    assert [asyncio.run(ask(request)).status_code for _ in range(2)] == [503, 204]
+    world.right = OTHER
+    assert [asyncio.run(ask(request)).status_code for _ in range(2)] == [500, 500]
