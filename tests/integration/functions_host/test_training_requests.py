@@ -162,7 +162,7 @@ def test_a_request_is_answered_when_it_is_accepted_and_when_its_run_has_ended(up
     assert accepted["run_id"] in accepted["reason"]
     assert accepted["to"] == "lab"
     assert (outcome["run_id"], outcome["outcome"], outcome["to"]) == (accepted["run_id"], "failed", "lab")
-    assert "the registry's url" in outcome["reason"]
+    assert "EDGETRAIN_AZURE_ML__METADATA_URL" in outcome["reason"], "what a run asks first names the setting"
     assert upstream.answers("assay-17") == [accepted, outcome]
 
 
