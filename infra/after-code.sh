@@ -11,11 +11,8 @@ az deployment group create --only-show-errors --output none --name after-code \
   deadLetterContainer="$EDGETRAIN_DEAD_LETTERS" eventsIdentityName="$EDGETRAIN_EVENTS_IDENTITY"
 
 if [ "${EDGETRAIN_DURABLE_BACKEND:-storage}" = mssql ]; then
-  # db_ddladmin: the extension makes its own tables when it first starts.
+  # db_owner of this database, which holds nothing else: when it first starts, the extension makes a schema with tables and a role.
   sqlcmd -S "$EDGETRAIN_SQL_HOST" -d edgetrain --authentication-method ActiveDirectoryDefault -b -Q "
     IF USER_ID('$EDGETRAIN_APP_IDENTITY') IS NULL CREATE USER [$EDGETRAIN_APP_IDENTITY] FROM EXTERNAL PROVIDER;
-    ALTER ROLE db_datareader ADD MEMBER [$EDGETRAIN_APP_IDENTITY];
-    ALTER ROLE db_datawriter ADD MEMBER [$EDGETRAIN_APP_IDENTITY];
-    ALTER ROLE db_ddladmin ADD MEMBER [$EDGETRAIN_APP_IDENTITY];
-    GRANT EXECUTE TO [$EDGETRAIN_APP_IDENTITY];"
+    ALTER ROLE db_owner ADD MEMBER [$EDGETRAIN_APP_IDENTITY];"
 fi

@@ -5,7 +5,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.checks import alerts, app_settings, bodies, duties, hub, package, policy, roles, secrets, source, wiring
+from infra.checks import (
+    alerts,
+    app_settings,
+    bodies,
+    duties,
+    hub,
+    meeting,
+    package,
+    policy,
+    roles,
+    secrets,
+    source,
+    wiring,
+)
 from infra.checks.bicep import BicepFile, parse
 from infra.checks.findings import Finding
 from infra.checks.tools import ROOT, ToolMissingError
@@ -33,6 +46,7 @@ def findings(infra: Path, root: Path = ROOT) -> Iterator[Finding]:
     yield from duties.check(resources)
     yield from wiring.check(files)
     yield from roles.check(resources, root)
+    yield from meeting.check(files, root)
     yield from _deployment(infra, files)
     for path in sorted((infra / "hub").rglob("*.json")):
         yield from hub.check(path, path.relative_to(infra).as_posix())

@@ -18,9 +18,9 @@ from site_agent.job.fields import FieldError, Fields, choice, parse_json, text, 
 
 SCHEMA: Final = 1
 FILE: Final = "installation.json"
-_KEPT: Final = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+_KEPT: Final = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "TRACEPARENT")
 _AZURE_ML: Final = "AZUREML_"
-"""Variables from which Azure ML's SDK knows which run this process is; with those it goes by, see :data:`_KEPT`."""
+"""Variables from which Azure ML's SDK knows which run this process is; with those of :data:`_KEPT`, and the trace."""
 
 
 class InstallationError(OutsideError):

@@ -46,13 +46,12 @@ from site_agent.job.policy import Policy, load_policy
 from site_agent.job.run_folder import RunFolder
 from site_agent.job.stages import Stages
 from site_agent.job.statistics import compare
-from site_agent.job.step_times import StepTimes
+from site_agent.job.step_times import StepTimes, trace_of
 from site_agent.job.sweep import Guardian, clean, job_lock, sweep
 from site_agent.job.vitals import Network
 
 OUTPUTS: Final = "outputs"
 CODE_FOLDER: Final = "code"
-TRACE: Final = "TRACEPARENT"  # of the environment: the trace that the run belongs to, for whoever reads this log
 _LONGEST_TROUBLE: Final = 300
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -80,7 +79,7 @@ class Job:
 
     def do(self) -> int:
         """Do the run; the exit status is 0 only if everything was done and told."""
-        self.output.note(f"trace: {os.environ.get(TRACE) or 'none'}")
+        self.output.note(f"trace: {trace_of(os.environ)}")
         try:
             _empty(self.outputs)
             self._run()

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from azure.storage.blob import BlobServiceClient
 
+from site_agent.job.step_times import STEPS_TAG
 from tests.integration.training_driver import hub as hubs
 from tests.support.azurite import running_azurite
 from tests.support.job_installation import InstalledJob, install_for_tests
@@ -53,12 +54,13 @@ sys.exit(run_job(order, installation, Run))
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that has ended, and what it told Azure ML."""
+    """A job that has ended, and what it told Azure ML; ``steps``: those of which it told the times."""
 
     status: int
     printed: str
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
+    steps: Sequence[str] = ()
 
     @property
     def reason(self) -> str:
@@ -128,7 +130,8 @@ class Vm:
         printed, _ = process.communicate(timeout=self.patience)
         told_file = self.folder / "told.json"
         told = json.loads(told_file.read_text()) if told_file.exists() else {"tags": {}, "metrics": {}}
-        return Ended(process.returncode, printed.decode(), told["tags"], told["metrics"])
+        steps = [name for name, _, _ in json.loads(told["tags"].pop(STEPS_TAG, "[]"))]
+        return Ended(process.returncode, printed.decode(), told["tags"], told["metrics"], steps)
 
     def run(self, order: str | None = None, **changes: Any) -> Ended:
         """Do a whole run; nothing of it may be left, however it ends."""

@@ -17,6 +17,7 @@ def test_a_run_leaves_a_model_its_metrics_and_a_signed_receipt(vm: Vm) -> None:
     ended = vm.run()
 
     assert (ended.status, ended.tags) == (0, {}), ended.printed
+    assert {"data", "train", "smoke", "evaluate", "guard"} <= set(ended.steps)
     assert vm.left() == {
         "model/model.json",
         "model/smoke.json",

@@ -9,7 +9,7 @@ import pytest
 from shared.clients.azure_ml.reports import STEPS, STEPS_TAG, steps_in, tell_steps
 from shared.values.traces import FIELD, TraceContext
 from site_agent.job import step_times
-from site_agent.job.step_times import StepTimes
+from site_agent.job.step_times import StepTimes, trace_of
 from tests.support.telemetry import Told, ids, telling
 
 PARENT = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
@@ -84,3 +84,10 @@ def test_a_run_without_a_trace_has_no_spans(told: Told, traceparent: Any) -> Non
 def test_a_job_cannot_report_without_end() -> None:
     assert len(steps_in({STEPS_TAG: json.dumps([["train", 1, 2]] * 10_000)})) <= 20
     assert "train" in STEPS
+
+
+@pytest.mark.parametrize(
+    ("said", "noted"), [(PARENT.text, PARENT.text), ("", "none"), (f"{PARENT.text}\nforged", "none"), (CANARY, "none")]
+)
+def test_the_log_on_the_vm_names_the_trace(said: str, noted: str) -> None:
+    assert trace_of({"TRACEPARENT": said}) == noted

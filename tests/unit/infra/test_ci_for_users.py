@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.checks.bicep import BicepFile, parse
 from infra.checks.tools import ROOT
 from infra.ci.parameters import filled
 
@@ -20,11 +21,23 @@ def test_every_variable_of_the_parameters_is_set_by_the_workflow() -> None:
     assert set(re.findall(r"\$\{(\w+)", PARAMETERS)) <= set(WORKFLOW["env"])
 
 
+def test_the_example_of_the_snapshot_has_parameters_of_main_and_nothing_that_changes_by_itself() -> None:
+    example = (ROOT / "infra/ci/example.bicepparam").read_text(encoding="utf-8")
+    main = parse(ROOT / "infra/main.bicep", "main.bicep")
+    assert isinstance(main, BicepFile)
+
+    given = set(re.findall(r"^param (\w+) =", example, re.MULTILINE))
+
+    assert main.required <= given <= main.parameters
+    assert "budgetStart" in given, "its default is the month in which it is deployed"
+
+
 def test_files_that_steps_name_are_there() -> None:
     named = {found for step in STEPS for found in re.findall(r"\binfra/[\w./-]+", step)}
 
     assert named >= {"infra/main.bicep", "infra/after-code.bicep", "infra/after-code.sh"}
-    assert [each for each in named if not (ROOT / each).is_file()] == []
+    made = {"infra/ci/example.snapshot.json"}
+    assert [each for each in named - made if not (ROOT / each).is_file()] == []
 
 
 def test_it_compiles_plans_and_signs_in_without_a_secret() -> None:

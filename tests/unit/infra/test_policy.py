@@ -4,7 +4,11 @@ from typing import Any
 
 from infra.checks.policy import ACCEPTED, ON_A_HUB, check
 
-ROWS = [{"file": "main.bicep", "resource": "x", "rule": rule, "what": "Ensure"} for rule in ACCEPTED]
+ROWS = [
+    {"file": file, "resource": "x", "rule": rule, "what": "Ensure"}
+    for file, excuses in (("main.bicep", ACCEPTED), ("hub/a.json", ON_A_HUB))
+    for rule in excuses
+]
 
 
 def report(**parts: Any) -> dict[str, Any]:
@@ -31,10 +35,10 @@ def test_a_rule_without_an_excuse_is_named() -> None:
 
 
 def test_a_hub_has_excuses_of_its_own() -> None:
-    rules = (*ON_A_HUB, "CKV_AZURE_17")
-    on_hub = [{"file": "hub/a.json", "resource": "x", "rule": rule, "what": "y"} for rule in rules]
+    row = {"file": "hub/a.json", "resource": "x", "rule": "CKV_AZURE_17", "what": "y"}
 
-    assert [each.what[:12] for each in check(report(failed=[*ROWS, *on_hub]), set())] == ["CKV_AZURE_17"]
+    assert "CKV_AZURE_17" in ACCEPTED
+    assert [each.what[:12] for each in check(report(failed=[*ROWS, row]), set())] == ["CKV_AZURE_17"]
 
 
 def test_an_excuse_that_nobody_needs_is_named() -> None:

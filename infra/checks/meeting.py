@@ -1,0 +1,42 @@
+"""Names by which Azure and the app meet: queues, topics, functions that events go to, the hub of orchestrations."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from infra.checks.bicep import BicepFile, texts
+from infra.checks.findings import Finding
+
+MESSAGING, SCHEDULER, EVENTS = "modules/messaging.bicep", "modules/scheduler.bicep", "after-code.bicep"
+ENTITIES = ("Microsoft.ServiceBus/namespaces/queues", "Microsoft.ServiceBus/namespaces/topics")
+
+_ENTITY = re.compile(r"^(?:QUEUE|RESULTS|QUARANTINE)(?:: Final)? = \"([^\"]+)\"", re.MULTILINE)
+_EVENT_TRIGGER = re.compile(r"type=EVENT_GRID_TRIGGER\)(?:\s+@[^\n]+)*\s+async def (\w+)\(")
+_FUNCTION = re.compile(r"/functions/(\w+)$")
+
+
+def check(files: Mapping[str, BicepFile], root: Path) -> Iterator[Finding]:
+    """``files``: by their names below ``infra/``; ``root``: of the project."""
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in (*(root / "function_app/triggers").glob("*.py"), root / "shared/clients/service_bus.py")
+    )
+    if MESSAGING in files:
+        there = {str(each.body["name"]) for each in files[MESSAGING].resources if each.type in ENTITIES}
+        yield from _both_ways(MESSAGING, there, set(_ENTITY.findall(code)), "the queue or topic")
+    if EVENTS in files:
+        bodies = [text for each in files[EVENTS].resources for text in texts(each.body)]
+        told = {found[1] for text in bodies if (found := _FUNCTION.search(text))}
+        yield from _both_ways(EVENTS, told, set(_EVENT_TRIGGER.findall(code)), "a subscription for")
+    if SCHEDULER in files:
+        hub = json.loads((root / "host.json").read_text(encoding="utf-8"))["extensions"]["durableTask"]["hubName"]
+        made = {str(each.body["name"]) for each in files[SCHEDULER].resources if each.type.endswith("/taskHubs")}
+        yield from _both_ways(SCHEDULER, made, {hub}, "the task hub")
+
+
+def _both_ways(file: str, there: set[str], wanted: set[str], what: str) -> Iterator[Finding]:
+    for name in sorted(there - wanted):
+        yield Finding(file, f"makes {what} {name}, which the app does not know; remove it, or correct its name")
+    for name in sorted(wanted - there):
+        yield Finding(file, f"does not make {what} {name}, which the app needs; add it")
