@@ -56,7 +56,7 @@ packages() {
     done
     [ -z "$missing" ] && return 0
     # The package would start a HAProxy of its own.
-    [ -e /etc/systemd/system/haproxy.service ] || systemctl mask haproxy.service >/dev/null 2>&1 || true
+    systemctl mask haproxy.service >/dev/null 2>&1 || true
     export DEBIAN_FRONTEND=noninteractive
     options="-o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold"
     dpkg --configure -a >/dev/null 2>&1 || true # an earlier try was interrupted
@@ -173,6 +173,11 @@ filled() { # FILE SOCKET-FOLDER: the file with its places filled in
 serving() {
     home=$(home_of "$SERVING_USER") sockets=/run/edgetrain-haproxy own=$SERVING_USER:$SERVING_USER
     before=$changes
+    if [ "$(systemctl is-enabled haproxy.service 2>/dev/null)" != masked ]; then # the image had it
+        systemctl stop haproxy.service >/dev/null 2>&1 || true
+        systemctl mask haproxy.service >/dev/null 2>&1 || fail "haproxy.service cannot be masked"
+        changed "masked the system's own HAProxy"
+    fi
     folder 700 "$own" "$home/serving"
     folder 700 "$own" "$home/serving/conf.d"
     filled "$LIB/haproxy.cfg" "$sockets" | put 644 root:root /etc/edgetrain/haproxy.cfg
