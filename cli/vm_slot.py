@@ -22,7 +22,7 @@ for path in glob.glob("serving/*.json"):
 def free(port, address):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as listener, socket.socket(family) as caller:
-        # Each port is tried at two addresses, which may be the same one: the first try leaves it in TIME_WAIT.
+        # As servers do: what is left of connections of before, in TIME_WAIT, is no obstacle.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.settimeout(2)
         caller.settimeout(2)
