@@ -118,9 +118,14 @@ class Slot:
         return sorted(missing, key=lambda release: -release.weight)
 
     def free(self) -> Colour | None:
-        """A colour that a wanted release may take: without traffic, holding nothing that is wanted. None: none is."""
-        wanted = {self.colour_of(release) for release in self.wanted}
+        """A colour that a wanted release may take: without traffic, holding nothing that is wanted. None: none is.
+
+        What is wanted without traffic gives way to a release that is wanted with some, and has its turn after it.
+        """
+        wanted = {self.colour_of(release): release for release in self.wanted}
         able = [colour for colour in Colour if colour not in wanted and self.weight(colour) == 0]
+        if not able and any(release.weight for release in self.unplaced()):
+            able = [colour for colour in Colour if self.weight(colour) == 0 and not wanted[colour].weight]
         return min(able, key=lambda colour: colour in self.places, default=None)  # an empty one first
 
     def placed(self, release: PlannedRelease, colour: Colour) -> "Slot":
