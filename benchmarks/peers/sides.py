@@ -18,6 +18,7 @@ START_SECONDS: Final = 180.0
 PAUSE_SECONDS: Final = 15.0
 """How long the training waits before it fits, on every side, so that it can be killed in the middle."""
 HOLDOUT: Final = HOLDOUT_BLOB
+_CLOCKS: Final = 1.0  # what is told of one moment may differ by this much
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +149,7 @@ def free_ports(count: int) -> list[int]:
 
 def latest(times: Sequence[float], before: float) -> float:
     """The run that a training belongs to: the last one that was there when it began."""
-    found = [each for each in times if each <= before]
+    found = [each for each in times if each <= before + _CLOCKS]
     assert found, "a training began, and there is no run that it could belong to"
     return max(found)
 

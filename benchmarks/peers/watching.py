@@ -19,9 +19,13 @@ MARKER: Final = "--most-iterations"
 
 @dataclass(slots=True)
 class Training:
-    """A run of the training program. Times of the wall clock; ``ended`` is 0 while it runs."""
+    """A run of the training program. Times of the wall clock; ``ended`` is 0 while it runs.
+
+    ``created``: as psutil tells it, from a boot time in whole seconds: good to know the process again, not to measure.
+    """
 
     pid: int
+    created: float
     started: float
     ended: float = 0.0
 
@@ -51,14 +55,14 @@ class TrainingWatch:
         for training in self.seen:
             if not training.ended and not _is_there(training):
                 training.ended = time.time()
-        known = {(training.pid, training.started) for training in self.seen}
+        known = {(training.pid, training.created) for training in self.seen}
         for pid in psutil.pids():
             with suppress(OSError, psutil.Error):
                 words = Path("/proc", str(pid), "cmdline").read_bytes().decode(errors="replace").split("\0")
                 if is_training(words, self._marker):
-                    started = psutil.Process(pid).create_time()
-                    if (pid, started) not in known:
-                        self.seen.append(Training(pid, started))
+                    created = psutil.Process(pid).create_time()
+                    if (pid, created) not in known:
+                        self.seen.append(Training(pid, created, time.time() - _age(pid)))
 
     def running(self) -> list[Training]:
         """Those that have begun and not ended."""
@@ -141,9 +145,16 @@ def _is_alive(process: psutil.Process) -> bool:
 def _is_there(training: Training) -> bool:
     try:
         process = psutil.Process(training.pid)
-        return process.create_time() == training.started and process.status() != psutil.STATUS_ZOMBIE
+        return process.create_time() == training.created and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def _age(pid: int) -> float:
+    """Seconds since a process began."""
+    stat = Path("/proc", str(pid), "stat").read_text(encoding="utf-8", errors="replace")
+    ticks = int(stat.rpartition(")")[2].split()[19])  # the 22nd field, counted from behind the name; see proc(5)
+    return float(Path("/proc/uptime").read_text(encoding="ascii").split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu(root: int) -> float:
