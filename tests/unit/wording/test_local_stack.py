@@ -186,7 +186,13 @@ def out(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     return written
 
 
-def test_the_demo(out: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo(out: io.StringIO, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # where no demo has left anything
+    logs = Path(".local/demo/logs")
+    logs.mkdir(parents=True)
+    lines = [f"2026-03-01 12:30:05,123 {level} app what happened" for level in ("INFO", "WARNING", "ERROR")]
+    (logs / "functions_host.log").write_text("\n".join(lines), encoding="utf-8")
+
     def shown(show: Callable[[Screen], object]) -> str:
         out.truncate(out.seek(0))
         show(Screen(console=Console(file=out, width=100)))
