@@ -26,7 +26,8 @@ systemd() { [ -d /run/systemd/system ]; }
 as() { user=$1; shift; runuser -u "$user" -- env -i HOME="$(home_of "$user")" PATH="$PATH" LANG=C.UTF-8 "$@"; }
 home_of() { getent passwd "$1" | cut -d: -f6; }
 
-# put MODE OWNER FILE: the input becomes the file, in one step, unless it is that already.
+# put MODE OWNER FILE: the input becomes the file, in one step, unless it is that already. Never the end of a pipeline,
+# which is a process of its own: what it counts would be lost, so that nobody reloads.
 put() {
     new=$(mktemp "$(dirname "$3")/.edgetrain.XXXXXX")
     cat > "$new"
@@ -42,6 +43,8 @@ put() {
 
 # folder MODE OWNER PATH
 folder() {
+    # A link that a user put there would give that user what it leads to.
+    case $2 in root:*) ;; *) [ ! -L "$3" ] || fail "$3 is a link, and must be a folder; remove the link" ;; esac
     [ "$(stat -c '%a %U:%G' "$3" 2>/dev/null)" = "$1 $2" ] && return 0
     mkdir -p "$3"
     chown "$2" "$3"
@@ -154,7 +157,8 @@ ssh_server() {
             echo "    AuthorizedKeysFile $SSH_KEYS/%u"
         done
         echo "Match all"
-    } | put 644 root:root /etc/ssh/sshd_config.d/10-edgetrain.conf
+    } > "$draft"
+    put 644 root:root /etc/ssh/sshd_config.d/10-edgetrain.conf < "$draft"
     mkdir -p /run/sshd
     problem=$(sshd -t 2>&1) || fail "sshd refuses its configuration: $problem"
     grep -Eq '^Include /etc/ssh/sshd_config\.d/' /etc/ssh/sshd_config ||
@@ -163,11 +167,11 @@ ssh_server() {
     ! systemd || systemctl try-reload-or-restart ssh.service
 }
 
-filled() { # FILE SOCKET-FOLDER: the file with its places filled in
+draft() { # FILE SOCKET-FOLDER: the file with its places filled in becomes the draft
     sed -e "s|@ADMIN_SOCKET@|$2/admin.sock|" -e "s|@HEALTH@|127.0.0.1:18080|" -e "s|@MASTER_SOCKET@|$2/master.sock|" \
         -e "s|@PYTHON@|/usr/bin/python3|" -e "s|@PROGRAM@|$LIB/reload_haproxy.py|" -e "s|@HAPROXY@|/usr/sbin/haproxy|" \
         -e "s|@MAIN@|/etc/edgetrain/haproxy.cfg|" -e "s|@PIPELINES@|$home/serving/conf.d|" \
-        -e "s|@HOME@|$home|" -e "s|@USER@|$SERVING_USER|" "$1"
+        -e "s|@HOME@|$home|" -e "s|@USER@|$SERVING_USER|" "$1" > "$draft"
 }
 
 serving() {
@@ -180,9 +184,12 @@ serving() {
     fi
     folder 700 "$own" "$home/serving"
     folder 700 "$own" "$home/serving/conf.d"
-    filled "$LIB/haproxy.cfg" "$sockets" | put 644 root:root /etc/edgetrain/haproxy.cfg
-    filled "$LIB/reload-haproxy" "$sockets" | put 755 root:root "$home/bin/reload-haproxy"
-    filled "$LIB/haproxy-edgetrain.service" "$sockets" | put 644 root:root /etc/systemd/system/haproxy-edgetrain.service
+    draft "$LIB/haproxy.cfg" "$sockets"
+    put 644 root:root /etc/edgetrain/haproxy.cfg < "$draft"
+    draft "$LIB/reload-haproxy" "$sockets"
+    put 755 root:root "$home/bin/reload-haproxy" < "$draft"
+    draft "$LIB/haproxy-edgetrain.service" "$sockets"
+    put 644 root:root /etc/systemd/system/haproxy-edgetrain.service < "$draft"
     if [ "$(readlink "$home/serving/haproxy.sock")" != "$sockets/admin.sock" ]; then
         ln -sfn "$sockets/admin.sock" "$home/serving/haproxy.sock"
         chown -h "$own" "$home/serving/haproxy.sock"
@@ -282,9 +289,11 @@ job() {
     as "$TRAINING_USER" sh "$work/switch.sh" "$place" "$key"
     uid=$(id -u "$TRAINING_USER")
     # `edgetrain prepare-vm` adds the registry's credentials.
-    [ -e "$place/installation.json" ] ||
+    [ -e "$place/installation.json" ] || {
         sed -e "s|@HOME@|$home|g" -e "s|@PATH@|/usr/local/bin:/usr/bin:/bin|" -e "s|@RUNTIME@|/run/user/$uid|" \
-            "$work/installation.json" | put 600 "$TRAINING_USER:$TRAINING_USER" "$place/installation.json"
+            "$work/installation.json" > "$draft"
+        put 600 "$TRAINING_USER:$TRAINING_USER" "$place/installation.json" < "$draft"
+    }
     as "$TRAINING_USER" "$place/current/bin/python" -I -m site_agent.job key >/dev/null || fail "the job does not run"
     changed "installed the job $key"
 }
@@ -298,6 +307,8 @@ main() {
     . "$ETC/hub.env"
     exec 8<>"$ETC/.provision.lock"
     flock -w 1800 8 || fail "another edgetrain-provision does not end"
+    draft=$(mktemp)
+    rubbish="$rubbish $draft"
     step=packages; packages
     step=podman; engine
     step="data disk"; data_disk
