@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -12,10 +12,11 @@ from cli.client.errors import NotReachableError
 from shared.clients.azure_ml import AzureMlWorkspace
 from shared.clients.azure_ml.compute import Turns, attach_compute, attached, renew_compute
 from shared.clients.identity import signed_in
-from shared.errors import TransientError
+from shared.errors import PermanentError, TransientError
 from shared.settings import Compute
 
 _PAUSE: Final = 2.0
+_NOBODY_ELSE: Final = "while this runs, let no training begin, which would attach too"
 
 
 class Outcome(StrEnum):
@@ -44,11 +45,28 @@ class _OneProcess:
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class _TurnsAsFarAsAllowed:
+    """The turns of a ledger that whoever is signed in may perhaps only read."""
+
+    turns: Turns
+    say: Callable[[str], None]
+
+    @contextmanager
+    def alone(self, what: str, *, seconds: float) -> Iterator[None]:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.turns.alone(what, seconds=seconds))
+            except PermanentError:
+                self.say(f"you may not write into the ledger: {_NOBODY_ELSE}")
+            yield
+
+
 @contextmanager
 def turns_of(settings: AttachSettings, say: Callable[[str], None]) -> Iterator[Turns]:
     """The turns that the app's processes take, too."""
     if not settings.has_host_storage:
-        say("AzureWebJobsStorage is not set: while this runs, let no training begin, which would attach too")
+        say(f"AzureWebJobsStorage is not set: {_NOBODY_ELSE}")
         yield _OneProcess()
         return
     from shared.clients.host_storage import StorageAccess
@@ -56,7 +74,7 @@ def turns_of(settings: AttachSettings, say: Callable[[str], None]) -> Iterator[T
 
     ledger = Ledger(StorageAccess(settings.host_storage, signed_in), settings.ledger_prefix)
     try:
-        yield ledger.turns
+        yield _TurnsAsFarAsAllowed(ledger.turns, say)
     finally:
         ledger.close()
 

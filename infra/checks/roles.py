@@ -30,6 +30,7 @@ IDS: Mapping[str, str] = {
     "d5a91429-5739-47e2-a06b-3470a27159e7": "EventGrid Data Sender",
     "f6c7c914-8db3-469d-8ca1-694a8f32e121": "AzureML Data Scientist",
     "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815": "AzureML Compute Operator",
+    "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
     "8311e382-0749-4cb8-b61a-304f252e45ec": "AcrPush",
     "c2f4ef07-c644-48eb-af81-4b1b4947fb11": "AcrDelete",
     "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
@@ -100,6 +101,7 @@ NEEDED: Mapping[Grant, Words] = {
     Grant(OPERATORS, "Key Vault Crypto User", "secrets: signingKey"): (("cli/dependency_image.py", "sign"),),
     Grant(OPERATORS, "AcrPush", "registry: registry"): (("cli/dependency_image.py", "push"),),
     Grant(OPERATORS, "AzureML Compute Operator", "machine-learning: workspace"): (),
+    Grant(OPERATORS, "Reader", "machine-learning: workspace"): (("cli/attach/attaching.py", "AzureMlWorkspace"),),
     Grant(APP, "Container Apps Contributor", "serving"): (
         ("shared/clients/container_apps/arm.py", "begin_create_or_update"),
     ),

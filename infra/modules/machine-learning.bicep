@@ -107,6 +107,18 @@ resource operatorAttaches 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 }
 
+// Reader: the role before lets its owner see computes, and not the workspace that they are of.
+resource operatorFinds 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(workspace.id, operatorPrincipalId, 'acdd72a7-3385-48ef-bd42-f606fba81ae7')
+  scope: workspace
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'acdd72a7-3385-48ef-bd42-f606fba81ae7')
+    principalId: operatorPrincipalId
+    principalType: operatorPrincipalType
+    description: 'Reader: opens the workspace to attach VMs to it'
+  }
+}
+
 resource vaultAudit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-logs'
   scope: vault

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from cli.attach import attaching, work
-from cli.attach.attaching import Outcome, attach_one
+from cli.attach.attaching import Outcome, attach_one, turns_of
 from cli.attach.computes import attach_settings, compute_of, outputs_in
 from cli.attach.work import Files, How
 from cli.client.errors import NotReachableError, WrongUseError
 from shared.clients.azure_ml.compute import AttachedCompute
-from shared.errors import PermanentError, TransientError
+from shared.errors import Code, PermanentError, TransientError
 from shared.settings import Compute
 
 COMPUTE = Compute.model_validate({"address": "192.0.2.7", "username": "edgetrain", "private_key": "canary-key"})
@@ -62,6 +62,37 @@ def test_what_takes_longer_than_allowed_is_not_reachable(monkeypatch: pytest.Mon
         attached(monkeypatch, "", 1_000_000, seconds=0.01)
     assert late.value.exit_status == 3
     assert "run this again" in late.value.remedy
+
+
+def test_whoever_may_only_read_the_ledger_attaches_without_a_turn_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ReadOnly:
+        def __init__(self, *_: Any) -> None:
+            self.turns = self
+
+        @contextmanager
+        def alone(self, what: str, *, seconds: float) -> Iterator[None]:
+            if refused:
+                raise PermanentError("the ledger refused the credentials (403)", code=Code.BAD_CONFIGURATION)
+            yield
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("shared.clients.ledger.Ledger", ReadOnly)
+    monkeypatch.setenv("AzureWebJobsStorage__accountName", "account")
+    for name in ("SUBSCRIPTION_ID", "RESOURCE_GROUP", "WORKSPACE"):
+        monkeypatch.setenv(f"EDGETRAIN_AZURE_ML__{name}", "x")
+    for refused in (True, False):
+        said: list[str] = []
+        with turns_of(attach_settings(), said.append) as turns, turns.alone("attach", seconds=1):
+            assert ["may not write into the ledger" in each for each in said] == [True] * refused
+    # What goes wrong within a turn is not taken for a turn that is refused.
+    with (
+        pytest.raises(PermanentError, match="no key"),
+        turns_of(attach_settings(), said.append) as turns,
+        turns.alone("attach", seconds=1),
+    ):
+        raise PermanentError("no key", code=Code.BAD_CONFIGURATION)
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
