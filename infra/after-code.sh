@@ -5,7 +5,7 @@ set -eu
 here=$(dirname "$0")
 
 az deployment group create --only-show-errors --output none --name after-code \
-  --resource-group "$AZURE_RESOURCE_GROUP" --template-file "$here/after-code.bicep" --parameters \
+  --subscription "$EDGETRAIN_AZURE_ML__SUBSCRIPTION_ID" --resource-group "$AZURE_RESOURCE_GROUP" --template-file "$here/after-code.bicep" --parameters \
   environmentName="$AZURE_ENV_NAME" appName="$EDGETRAIN_APP_NAME" arrivalsTopicName="$EDGETRAIN_ARRIVALS_TOPIC" \
   workspaceName="$EDGETRAIN_AZURE_ML__WORKSPACE" storageName="$EDGETRAIN_STORAGE_NAME" \
   deadLetterContainer="$EDGETRAIN_DEAD_LETTERS" eventsIdentityName="$EDGETRAIN_EVENTS_IDENTITY"

@@ -1,6 +1,5 @@
-// Everything that edgetrain needs in Azure, from one command: `azd up`, or
-// `az deployment sub create --location westeurope --template-file infra/main.bicep --parameters infra/main.parameters.json`.
-// What runs on the hub is in infra/hub. Explained in docs/deploy.md.
+// Everything that edgetrain needs in Azure: `azd provision`, or `az deployment sub create` with the parameters that
+// `python -m infra.ci.parameters` prints. What runs on the hub is in infra/hub. Explained in docs/deploy.md.
 targetScope = 'subscription'
 
 @description('Name of this installation; part of the names of all resources.')
@@ -47,7 +46,7 @@ param serveInAzure bool = true
 @maxValue(100)
 param maximumInstances int = 10
 
-@description('Public keys (PEM, line breaks as \\n) whose images may run, that of the vault among them: docs/deploy.md, step 4.')
+@description('Public keys (PEM, line breaks as \\n) whose images may run, that of the vault among them: docs/deploy.md, step 5.')
 param trustedKeys string = ''
 
 @description('Further settings, names and values that are no secrets: EDGETRAIN_SITES__..., EDGETRAIN_COMPUTES__..., EDGETRAIN_TARGETS__....')

@@ -12,7 +12,7 @@ from infra.checks.source import without_texts
 ROOTS = ("main.bicep", "after-code.bicep")
 """What is deployed by itself."""
 
-OF_AZD = frozenset({"AZURE_ENV_NAME", "AZURE_LOCATION", "AZURE_PRINCIPAL_ID"})
+OF_AZD = frozenset({"AZURE_ENV_NAME", "AZURE_LOCATION"})
 """Variables that azd sets besides the outputs of main.bicep."""
 
 _OUTPUT = re.compile(r"(?<![\w.])(\w+)\.outputs\.(\w+)")

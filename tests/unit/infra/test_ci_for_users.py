@@ -50,7 +50,7 @@ def test_it_compiles_plans_and_signs_in_without_a_secret() -> None:
 
 
 def test_parameters_are_filled_from_the_environment() -> None:
-    given = {"AZURE_ENV_NAME": 'with "quotes"', "AZURE_LOCATION": "westeurope", "AZURE_PRINCIPAL_ID": "id"}
+    given = {"AZURE_ENV_NAME": 'with "quotes"', "AZURE_LOCATION": "westeurope", "EDGETRAIN_OPERATOR_ID": "id"}
 
     values = {name: each["value"] for name, each in json.loads(filled(PARAMETERS, given))["parameters"].items()}
 
@@ -59,6 +59,11 @@ def test_parameters_are_filled_from_the_environment() -> None:
     assert values["trustedKeys"] == ""
     with pytest.raises(KeyError, match="AZURE_LOCATION"):
         filled(PARAMETERS, {"AZURE_ENV_NAME": "x"})
+
+
+def test_operators_are_not_whoever_deploys() -> None:
+    """For AZURE_PRINCIPAL_ID azd puts in whoever is signed in, whatever the environment says."""
+    assert "AZURE_PRINCIPAL_ID" not in PARAMETERS
 
 
 def test_a_shell_understands_the_script() -> None:
