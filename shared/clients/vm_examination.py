@@ -29,7 +29,8 @@ _LISTED: Final = "listed"
 _NO_SUCH_COMMAND: Final = 2  # argparse's exit status
 
 # $1 HAProxy's socket, $2 what podman is asked, $3: not empty where containers and images are listed. One fact a line;
-# each program has a limit of its own, so that one that hangs hides no other.
+# each program has a limit of its own, so that one that hangs hides no other. An engine that works may warn before it
+# answers; one that does not is not asked for its lists, which it would hang at too.
 _FACTS: Final = """\
 export LC_ALL=C
 say() { printf '%s=%s\\n' "$1" "$(printf %s "$2" | tr '\\n\\t' '  ' | head -c 1000)"; }
@@ -41,23 +42,24 @@ say memory "$(grep MemTotal: /proc/meminfo | tr -dc 0-9)"
 engine=$(command -v podman || command -v docker)
 engine=${engine##*/}
 say engine "$engine"
-if [ "$engine" = podman ]; then
-    info=$(ask 8 podman info --format "$2")
-    say engine-status $?
-    say engine-info "$info"
-    graph=$(printf %s "$info" | cut -d '|' -f 4)
-elif [ "$engine" = docker ]; then
-    info=$(ask 8 docker info --format '{{.ServerVersion}}|false|||||')
-    say engine-status $?
+case "$engine" in
+    podman) info=$(ask 8 podman info --format "$2") ;;
+    docker) info=$(ask 8 docker info --format '{{.ServerVersion}}|false|||||') ;;
+esac
+status=$?
+[ "$status" = 0 ] && info=$(printf '%s\\n' "$info" | grep -F '|' | tail -n 1)
+if [ -n "$engine" ]; then
+    say engine-status "$status"
     say engine-info "$info"
 fi
+[ "$engine" = podman ] && graph=$(printf %s "$info" | cut -d '|' -f 4)
 for place in . edgetrain/state "${graph:-/nowhere}"; do
     [ -e "$place" ] && say free "$(df -k --output=avail -- "$place" | tail -n 1 | tr -dc 0-9) $place"
 done
 say job "$([ -x edgetrain/job/current/bin/python ] && echo yes)"
 say socket "$(stat -L -c '%F|%a|%u' -- "$1" 2>/dev/null)"
 for slot in serving/*.json; do [ -f "$slot" ] && say slot "$slot"; done
-if [ -n "$engine" ] && [ -n "$3" ]; then
+if [ -n "$engine" ] && [ "$status" = 0 ] && [ -n "$3" ]; then
     ask 8 "$engine" ps --all --format 'container={{.Names}}' | head -n 1000
     ask 8 "$engine" images --digests --format 'image={{.Repository}}@{{.Digest}}' | head -n 1000
 fi
