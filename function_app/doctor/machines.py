@@ -52,6 +52,8 @@ class Machines:
                 facts = self.compute(services, name)
             except EdgetrainError:
                 return skipped("the VM was not seen, see compute.login")
+            if not facts.whole:
+                return skipped("the VM was not seen to the end, see compute.login")
             return judge(facts, services, name)
 
         return look
@@ -66,6 +68,8 @@ class Machines:
                 facts = self.target(services, name)
             except EdgetrainError:
                 return skipped("the VM was not seen, see target.reached")
+            if not facts.whole:
+                return skipped("the VM was not seen to the end, see target.reached")
             return judge(facts, services, name)
 
         return look

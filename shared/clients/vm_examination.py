@@ -23,7 +23,7 @@ _STEP: Final = 8.0
 _SCRIPT_SECONDS: Final = 18.0
 _JOB: Final = "edgetrain/job/current/bin/python"
 _LONGEST: Final = 400
-_MOST_LINES: Final = 2_000
+_MOST_LINES: Final = 3_000  # twice a thousand are listed, and the rest is few
 _SAYS_WHY: Final = "failed: "
 _LISTED: Final = "listed"
 _NO_SUCH_COMMAND: Final = 2  # argparse's exit status
@@ -93,8 +93,8 @@ class VmFacts:
     """What was seen. A part that could not be had is the error that says why.
 
     ``asked`` and ``answered``: by the app's clock, around ``clock`` and ``ended`` by the VM's. ``free``: bytes, by
-    place. ``socket``: kind, mode and owner of HAProxy's. ``job``: what the installed job says, see
-    ``site_agent/job/self_check.py``.
+    place. ``whole``: the script came to its end, so that what it did not find is not there. ``socket``: kind, mode and
+    owner of HAProxy's. ``job``: what the installed job says, see ``site_agent/job/self_check.py``.
     """
 
     label: str
@@ -114,6 +114,7 @@ class VmFacts:
     containers: tuple[str, ...]
     images: frozenset[str]
     reboot: tuple[Missing, ...] | EdgetrainError
+    whole: bool = True
     haproxy: str | EdgetrainError = ""
     job: dict[str, Any] | EdgetrainError = field(default_factory=dict)
 
@@ -146,6 +147,7 @@ def examine_vm(
             answered=answered,
             clock=facts.number("clock"),
             ended=facts.number("ended"),
+            whole=bool(facts.all("ended")),
             user=facts.text("user"),
             uid=facts.number("uid"),
             memory=facts.number("memory") * 1024,

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from function_app.doctor import vm_judgements as judged
+from function_app.doctor.machines import VM, Machines
 from shared.clients.vm_examination import EngineFacts, VmFacts
 from shared.clients.vm_reboot import HAPROXY, LINGER, RESTART, SYSTEMD, Missing
 from shared.doctor import Seen, State
@@ -81,6 +83,7 @@ def of(name: str) -> Missing:
     ("facts", "matter", "state"),
     [
         (replace(WELL, user="", clock=-1), "login", State.UNKNOWN),
+        (replace(WELL, whole=False), "login", State.UNKNOWN),
         (replace(WELL, noise="Welcome"), "silent", State.WRONG),
         (replace(WELL, clock=WELL.clock + 600, ended=WELL.ended + 600), "clock", State.WRONG),
         (replace(WELL, clock=WELL.clock - 600, ended=WELL.ended - 600), "clock", State.WRONG),
@@ -134,3 +137,16 @@ def test_a_missing_slot_names_the_command() -> None:
     seen = judged.slots(replace(WELL, slots=frozenset({"other"})), ["digits", "scans"])
 
     assert seen.remedy == "run: edgetrain prepare-vm --pipeline digits --pipeline scans"
+
+
+def test_nothing_is_missing_on_a_vm_that_was_not_seen_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut = replace(engine(name=""), whole=False, has_job=False, socket=("", "", ""))
+    services: Any = SimpleNamespace(settings=SimpleNamespace(target=lambda _: SimpleNamespace(kind=VM)))
+    machines = Machines(None)
+    monkeypatch.setattr(machines, "compute", lambda *_: cut)
+    monkeypatch.setattr(machines, "target", lambda *_: cut)
+
+    looks = [machines.on_compute(lambda facts, *_: judged.training_engine(facts))]
+    looks += [machines.on_target(lambda facts, *_: judged.haproxy(facts))]
+
+    assert [look(services, "hub-vm").state for look in looks] == [State.SKIPPED, State.SKIPPED]
