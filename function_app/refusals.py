@@ -5,7 +5,7 @@ from typing import Final
 from function_app.composition import Services
 from shared.errors import Code, PermanentError, TransientError
 
-_MAY_BE_OF_OLD_SECRETS: Final = frozenset({Code.BAD_CONFIGURATION, Code.REGISTRY_REFUSED})
+_MAY_BE_OF_OLD_SECRETS: Final = frozenset({Code.BAD_CONFIGURATION, Code.REGISTRY_REFUSED, Code.NOT_READY})
 
 
 def of_old_secrets(error: PermanentError, services: Services, since: int) -> TransientError | None:

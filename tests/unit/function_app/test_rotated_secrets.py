@@ -209,6 +209,29 @@ def test_a_vault_that_does_not_answer_changes_nothing(
     assert activity()["value"]["run_id"] == "r-1"
 
 
+def test_a_run_that_is_not_ready_by_an_old_secret_asks_once_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    event_grid(world, monkeypatch)
+
+    def body(_: object, services: Services) -> object:
+        topic = services.settings.announcements
+        if topic is None or topic.key is None or topic.key.get_secret_value() != world.right:
+            raise PermanentError("registry.rights of app: refused", code=Code.NOT_READY)
+        return CHAMPION
+
+    services = Services()
+    ask = activity_function(READ_CHAMPION, body, services)
+    command = to_wire(ChampionQuery(pipeline="p"))
+    assert "value" in ask(command)
+    world.stored = world.right = NEW
+
+    with pytest.raises(TransientError):
+        ask(command)
+    assert "value" in ask(command)
+
+    world.right = OTHER
+    assert ask(command)["rejected"] == Code.NOT_READY
+
+
 def test_whoever_began_before_the_change_is_told_of_it_without_another_look(world: World) -> None:
     monkey = pytest.MonkeyPatch()
     with monkey.context() as patch:
