@@ -18,7 +18,7 @@ from shared.clients.foreign_answers import stranger
 from shared.clients.identity import CheckedCredential, NoIdentityError
 from shared.clients.key_vault import SCOPE, ask_vault
 from shared.clients.registry_address import on_loopback
-from shared.errors import Code, EdgetrainError, PermanentError
+from shared.errors import Code, EdgetrainError, PermanentError, TransientError
 
 log = logging.getLogger(__name__)
 
@@ -57,21 +57,29 @@ class SecretSettings:
             return self._known[given][1]
 
     def changed(self) -> bool:
-        """Read all of them again; whether one is another now. A vault that does not answer has changed nothing."""
+        """Read all of them again; whether one is another now. A secret that cannot be read counts as it was."""
         with self._lock:
             if not self._known or self._clock() - self._asked < PAUSE_SECONDS:
                 return False
             self._asked = self._clock()
-            try:
-                now = {address: (name, self._read(name, address)) for address, (name, _) in self._known.items()}
-            except EdgetrainError as error:
-                log.warning("secrets could not be read again: %s", error)
-                return False
-            before, self._known = self._known, now
+            before, now = self._known, self._read_again()
+            self._known = now
             names = sorted(now[address][0] for address in now if now[address] != before[address])
             if names:
                 log.warning("read anew from Key Vault: %s", ", ".join(names))
             return bool(names)
+
+    def _read_again(self) -> dict[str, tuple[str, str]]:
+        """What is known, with what the vault says now; one that does not answer is not asked for the others."""
+        now = dict(self._known)
+        for address, (name, _) in self._known.items():
+            try:
+                now[address] = (name, self._read(name, address))
+            except EdgetrainError as error:
+                log.warning("a secret could not be read again: %s", error)
+                if isinstance(error, TransientError):
+                    break
+        return now
 
     def _read(self, setting: str, address: str) -> str:
         try:

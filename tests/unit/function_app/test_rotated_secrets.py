@@ -262,6 +262,20 @@ def test_after_a_refusal_the_vault_is_left_in_peace(world: World, monkeypatch: p
     assert secrets.value("X", world.address) == OTHER
 
 
+def test_a_secret_that_is_gone_keeps_none_of_the_others_from_being_read_anew(world: World) -> None:
+    secrets = SecretSettings(managed_identity)
+    gone = f"{world.served.url}/secrets/gone"
+    assert (secrets.value("GONE", gone), secrets.value("X", world.address)) == (OLD, OLD)
+    answer = world.answer
+    world.served.answer = lambda method, path: (
+        Reply(404, b'{"error": {"code": "SecretNotFound"}}') if "/secrets/gone" in path else answer(method, path)
+    )
+    world.stored = NEW
+
+    assert secrets.changed()
+    assert (secrets.value("GONE", gone), secrets.value("X", world.address)) == (OLD, NEW)
+
+
 @pytest.mark.parametrize(
     "value",
     [
