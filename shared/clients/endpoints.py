@@ -3,6 +3,7 @@
 import os
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -49,15 +50,14 @@ def reach(endpoint: Endpoint, *, seconds: float = SECONDS) -> Reached:
     """
     parts = urlsplit(endpoint.url)
     name, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443)
-    address = _resolved(name, port)
-    connection = _connected(endpoint, address, seconds)
+    connection, address = _connected(endpoint, _resolved(name, port), seconds)
     with connection:
         if parts.scheme not in _ENCRYPTED:
             ahead = _ahead(connection, name) if parts.scheme == "http" else None
-            return Reached(address=address[0], ahead=ahead)
+            return Reached(address=address, ahead=ahead)
         with _secured(endpoint, connection, name) as secured:
             ahead = _ahead(secured, name) if parts.scheme == "https" else None
-            return Reached(address=address[0], valid_until=_end_of(secured), ahead=ahead)
+            return Reached(address=address, valid_until=_end_of(secured), ahead=ahead)
 
 
 def authorities(ca_bundle: str = "") -> str:
@@ -69,24 +69,28 @@ def authorities(ca_bundle: str = "") -> str:
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
 
 
-def _resolved(name: str, port: int) -> tuple[str, int]:
+def _resolved(name: str, port: int) -> list[tuple[str, int]]:
     try:
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         said = getattr(error, "strerror", None) or "it is no name"
         raise _wrong(f"the name {shortened(name, 100) or '(none)'} does not resolve: {said}") from None
-    first = found[0][4]
-    return str(first[0]), int(first[1])
+    return [(str(each[4][0]), int(each[4][1])) for each in found]
 
 
-def _connected(endpoint: Endpoint, address: tuple[str, int], seconds: float) -> socket.socket:
-    try:
-        connection = socket.create_connection(address, timeout=seconds)
-    except OSError as error:
-        said = "no answer" if isinstance(error, TimeoutError) else error.strerror
-        raise _wrong(f"nothing answers at {endpoint.host} ({address[0]}): {said}") from None
-    connection.settimeout(seconds)
-    return connection
+def _connected(endpoint: Endpoint, addresses: list[tuple[str, int]], seconds: float) -> tuple[socket.socket, str]:
+    """A connection to the first address that takes one, and which that is; clients try one after the other too."""
+    ends, trouble = time.monotonic() + 2 * seconds, ""
+    for address in addresses:
+        try:
+            connection = socket.create_connection(address, timeout=min(seconds, max(0.1, ends - time.monotonic())))
+        except OSError as error:
+            said = "no answer" if isinstance(error, TimeoutError) else error.strerror
+            trouble = trouble or f"nothing answers at {endpoint.host} ({address[0]}): {said}"
+        else:
+            connection.settimeout(seconds)
+            return connection, address[0]
+    raise _wrong(trouble)
 
 
 def _secured(endpoint: Endpoint, connection: socket.socket, name: str) -> ssl.SSLSocket:

@@ -4,6 +4,7 @@ import datetime as dt
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,20 @@ def test_a_port_where_nothing_answers_and_a_name_that_does_not_resolve() -> None
     assert f"nothing answers at 127.0.0.1:{port}" in refused(lambda: reach(Endpoint(url=f"http://127.0.0.1:{port}")))
     assert "does not resolve" in refused(lambda: reach(Endpoint(url="https://nobody.invalid/x")))
     assert "does not resolve" in refused(lambda: reach(Endpoint(url="https://")))
+
+
+def test_a_server_at_the_second_address_of_its_name_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(dated(NOW)) as port:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in ("127.0.0.9", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", resolving({"two.example": found}))
+
+        assert reach(Endpoint(url=f"http://two.example:{port}")).address == "127.0.0.1"
+
+
+def resolving(names: dict[str, Any]) -> Callable[..., Any]:
+    """``getaddrinfo`` that knows these names besides."""
+    real = socket.getaddrinfo
+    return lambda host, *rest, **options: names.get(host) or real(host, *rest, **options)
 
 
 @pytest.mark.parametrize(("off", "least"), [(600, 590), (-600, -602), (0, 0)])
