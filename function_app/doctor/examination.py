@@ -69,12 +69,5 @@ def _secrets(value: Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, dict):
         for key, part in value.items():
             yield from _secrets(part, str(key))
-    elif isinstance(value, str) and name in {
-        "private_key",
-        "pull_password",
-        "client_secret",
-        "password",
-        "secret",
-        "key",
-    }:
+    elif isinstance(value, str) and name in _OF_KINDS:
         yield value

@@ -201,9 +201,8 @@ def orphans(facts: VmFacts, pipelines: Iterable[str], registry: str) -> Seen:
     known = {*pipelines, *facts.slots}
     containers = [name for name in facts.containers if (of := _served(name)) and of not in known]
     prefix = f"{registry}/models/"
-    images = [
-        each for each in facts.images if each.startswith(prefix) and each[len(prefix) :].partition("@")[0] not in known
-    ]
+    ours = re.compile(rf"{re.escape(prefix)}([a-z0-9._/-]+)@[a-z0-9:<>]+")  # it goes into a command below
+    images = sorted(each for each in facts.images if (found := ours.fullmatch(each)) and found[1] not in known)
     if not containers and not images:
         return ok("there are none")
     parts = [f"containers {named(containers)}"] if containers else []

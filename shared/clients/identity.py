@@ -136,8 +136,6 @@ def _said_before(error: BaseException | None) -> EdgetrainError | None:
 
 def _translated(error: Exception, environment: Mapping[str, str]) -> EdgetrainError:
     """What is wrong with the identity; the texts of ``azure-identity`` name the wrong cause, so none is quoted."""
-    if isinstance(error.__cause__, EdgetrainError):  # what the hook said, in an error of azure-identity's
-        return error.__cause__
     if _is_alone(error, environment):
         reason = (
             "the app has no identity to speak to Azure with: turn on its managed identity, or set a key or a client "

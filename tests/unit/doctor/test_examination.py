@@ -125,16 +125,17 @@ def test_every_subject_of_settings_and_pipelines_is_looked_at_and_a_site_has_its
 def test_no_secret_of_the_settings_is_shown(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
     monkeypatch.setenv("EDGETRAIN_COMPUTES__HUB_VM__PRIVATE_KEY", KEY)
     monkeypatch.setenv("EDGETRAIN_TARGETS__HUB_VM__PULL_PASSWORD", "zzz-of-the-target")
+    monkeypatch.setenv("EDGETRAIN_TARGETS__HUB_VM__TOKEN", "zzz-of-a-token")
     monkeypatch.setenv("EDGETRAIN_CONTAINER_REGISTRY__PASSWORD", "zzz-of-the-registry")
     services = fresh()
 
     def tell(_: Services, __: str) -> Seen:
-        return wrong("b3BlbnNzaC1rZXktdjEAAAAABG5vbmU zzz-of-the-target zzz-of-the-registry")
+        return wrong("b3BlbnNzaC1rZXktdjEAAAAABG5vbmU zzz-of-the-target zzz-of-a-token zzz-of-the-registry")
 
     check = Check(name="a.b", about=Kind.APP, wanted="w", why="y", remedy="r", look=tell)
     [finding] = run(looks([check], services, {Kind.APP: [""]}), hidden=hidden(services.settings))
 
-    assert finding.found == "[hidden] [hidden] [hidden]"
+    assert finding.found == "[hidden] [hidden] [hidden] [hidden]"
 
 
 @pytest.mark.parametrize(
