@@ -8,6 +8,7 @@ mends that as it does after a crash.
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -108,8 +109,10 @@ def _lines(file: Path) -> Iterator[dict[str, Any]]:
     try:
         with gzip.open(file, "rt", encoding="utf-8") as opened:
             for line in opened:
-                yield json.loads(line)
-    except (OSError, EOFError, ValueError) as error:
+                if not isinstance(found := json.loads(line), dict):
+                    raise ValueError("a line is no object of JSON")
+                yield found
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         reason = f"{file} cannot be read as a copy of a ledger: {shortened(str(error), 200)}"
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
 
