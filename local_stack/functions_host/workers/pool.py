@@ -198,7 +198,8 @@ class ScaledInvoker(AppInvoker):
         raise AssertionError  # the loop returns or raises
 
     async def _next(self) -> WorkerProcess:
-        await self._someone.wait()
+        while not self._ready:  # the last one may end between its being ready and this
+            await self._someone.wait()
         return self._ready[next(self._turn) % len(self._ready)]
 
     async def _keep(self) -> None:
