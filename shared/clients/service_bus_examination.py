@@ -12,6 +12,7 @@ from azure.servicebus.exceptions import (
 )
 
 from shared.clients.service_bus_access import BusAccess
+from shared.clients.service_bus_sender import own_error
 from shared.clients.transient import transient
 from shared.errors import Code, PermanentError
 from shared.settings import SERVICE_BUS_SETTING
@@ -92,7 +93,7 @@ def _run(work: Any, entity: str, right: str) -> None:
     except TimeoutError:
         raise _no_answer(f"gave no answer about {entity} within {SECONDS:g} s") from None
     except ServiceBusError as error:
-        raise _no_answer(f"did not answer about {entity}: {shortened(error)}") from None
+        raise own_error(error) or _no_answer(f"did not answer about {entity}: {shortened(error)}") from None
 
 
 def _missing(entity: str) -> PermanentError:

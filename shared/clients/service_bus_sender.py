@@ -70,7 +70,7 @@ class BusSender:
             reason = f"Service Bus did not take the message to {self._entity} within {self._seconds:g} s"
             raise _unavailable(reason) from error
         except ServiceBusError as error:
-            raise _own(error) or _translated(error, self._entity) from error
+            raise own_error(error) or _translated(error, self._entity) from error
 
     def close(self) -> None:
         """Close the connection, for good."""
@@ -133,7 +133,7 @@ def _unavailable(cause: str) -> TransientError:
     return transient(cause, check=check)
 
 
-def _own(error: BaseException) -> EdgetrainError | None:
+def own_error(error: BaseException) -> EdgetrainError | None:
     """Our own error, of the identity, that the SDK has wrapped in one of its own."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, EdgetrainError):

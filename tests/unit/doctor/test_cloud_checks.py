@@ -13,14 +13,16 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
     ServiceRequestError,
 )
+from azure.servicebus.exceptions import ServiceBusError
 
 from function_app.doctor import messages
 from function_app.doctor.azure_ml import checks as azure_ml_checks
 from function_app.doctor.catalogue import every_check
 from function_app.doctor.host_storage import NOTE, WATCHED
 from shared.clients.azure_ml.compute import AttachedCompute
+from shared.clients.identity import NoIdentityError
 from shared.clients.ledger import Ledger
-from shared.clients.service_bus_examination import drops_repeats
+from shared.clients.service_bus_examination import drops_repeats, may_send
 from shared.doctor import Finding, Kind, State, looks, run
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Outcome
@@ -42,6 +44,26 @@ def status(code: int) -> HttpResponseError:
     error = HttpResponseError(message="no")
     error.status_code = code
     return error
+
+
+class Unidentified:
+    """A client of a namespace whose SDK wraps what the identity said."""
+
+    async def __aenter__(self) -> Any:
+        try:
+            raise NoIdentityError("turn on its managed identity", code=Code.BAD_CONFIGURATION)
+        except PermanentError as error:
+            raise ServiceBusError("Handler failed", error=error) from error
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+def test_an_app_without_an_identity_is_told_so_and_not_that_the_bus_is_silent() -> None:
+    access: Any = SimpleNamespace(client=lambda **_: Unidentified())
+
+    with pytest.raises(PermanentError, match="turn on its managed identity"):
+        may_send(access, queue="q")
 
 
 def an_administration(drops: bool | Exception) -> Any:
