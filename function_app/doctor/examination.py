@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,11 +12,13 @@ from function_app.composition import Services
 from function_app.doctor import scope
 from function_app.doctor.catalogue import every_check
 from shared.doctor import Check, Finding, Hidden, Kind, State, looks, run
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.settings import Settings
 
 _TURN: Final = threading.Lock()
 """One examination at a time in a process: each may use as many threads as the runner allows."""
+WAITS: Final = 60.0
+"""Seconds for one's turn: whoever waits holds a thread, and with the examination itself it stays below a request's."""
 
 _OF_KINDS: Final = frozenset({"private_key", "pull_password", "client_secret", "password", "secret", "key", "token"})
 """Settings of targets that are secrets; a target's settings are plain until the model of its kind reads them."""
@@ -30,15 +33,28 @@ class Wanted:
 
 
 def examine(services: Services, wanted: Wanted | None = None) -> tuple[Finding, ...]:
-    """One finding for each check and subject; never raises for what is wrong."""
+    """One finding for each check and subject; never raises for what is wrong.
+
+    Raises :class:`TransientError` when another examination takes too long.
+    """
     asked = wanted or Wanted()
     checks = [check for check in every_check() if asked.deployed or check.before_deployment]
-    with _TURN:
+    with _turn():
         try:
             subjects = scope.of_site(services, asked.site) if asked.site else scope.everything(services)
         except (ValidationError, PermanentError):
             return _without_settings(checks, services)
         return run(looks(checks, services, subjects), hidden=hidden(services.settings))
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _TURN.acquire(timeout=WAITS):
+        raise TransientError("the doctor examines already for somebody else; ask again in two minutes")
+    try:
+        yield
+    finally:
+        _TURN.release()
 
 
 def hidden(settings: Settings) -> Hidden:

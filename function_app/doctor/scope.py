@@ -1,4 +1,4 @@
-"""What there is to look at: everything the settings and pipelines name, or what belongs to a site or a pipeline."""
+"""What there is to look at: everything the settings and pipelines name, or what belongs to a site."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -28,11 +28,6 @@ def of_site(services: Services, site: str) -> Subjects:
     return {**_of(pipeline for pipeline in services.pipelines.all if pipeline.data.site == site), Kind.APP: [""]} | {
         Kind.SITE: [site]
     }
-
-
-def of_pipeline(pipeline: Pipeline) -> Subjects:
-    """What a run of the pipeline needs in order to train."""
-    return {**_of([pipeline]), Kind.APP: [""]}
 
 
 def _of(pipelines: Iterable[Pipeline]) -> dict[Kind, list[str]]:

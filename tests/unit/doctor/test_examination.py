@@ -21,6 +21,7 @@ from function_app.doctor.catalogue import checks_of, every_check
 from function_app.doctor.examination import hidden
 from function_app.doctor.scope import everything, of_site
 from shared.doctor import Check, Finding, Kind, Seen, State, looks, run, wrong
+from shared.errors import TransientError
 from shared.settings import Settings, settings
 from tests.support.service_process import ROOT
 
@@ -120,6 +121,15 @@ def test_every_subject_of_settings_and_pipelines_is_looked_at_and_a_site_has_its
     assert set(everything(services)[Kind.PIPELINE]) >= {"breast-cancer", "digits"}
     assert of_site(services, "other_place")[Kind.PIPELINE] == []
     assert "breast-cancer" in of_site(services, "factory")[Kind.PIPELINE]
+
+
+def test_whoever_waits_for_another_examination_does_not_wait_for_ever(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "WAITS", 0.01)
+
+    with examination._TURN, pytest.raises(TransientError, match="ask again"):
+        examination.examine(services)
 
 
 def test_no_secret_of_the_settings_is_shown(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
