@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shared.clients.announcements import RunEventPublisher
     from shared.clients.azure_ml import AzureMlRegistry, AzureMlWorkspace
     from shared.clients.container_registry import ContainerRegistryClient
+    from shared.clients.event_subscriptions import EventSubscriptions
     from shared.clients.frozen_jobs import FrozenJobs
     from shared.clients.host_storage import StorageAccess
     from shared.clients.hub_storage import Hubs
@@ -231,6 +232,13 @@ class Services:
         from shared.clients.announcements import RunEventPublisher
 
         return RunEventPublisher(self.settings.announcements, self._identity)
+
+    @per_secrets
+    def event_subscriptions(self) -> "EventSubscriptions":
+        """Reads the subscriptions of Event Grid topics."""
+        from shared.clients.event_subscriptions import EventSubscriptions
+
+        return EventSubscriptions(self.settings.azure_ml, self._identity)
 
     @cached_property
     def results(self) -> "TrainingResults":

@@ -108,8 +108,9 @@ resource runChanged 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02
   }
 }
 
-resource blobWritten 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = {
-  parent: arrivals
+// An extension of the topic, and no child: so the role EventGrid EventSubscription Reader may read it, which the app has.
+resource blobWritten 'Microsoft.EventGrid/eventSubscriptions@2025-02-15' = {
+  scope: arrivals
   name: 'on-data-arrival'
   properties: {
     eventDeliverySchema: 'CloudEventSchemaV1_0'

@@ -207,6 +207,7 @@ module app 'modules/app.bicep' = {
     packagesContainer: storage.outputs.packagesContainer
     serviceBusHost: messaging.outputs.serviceBusHost
     announcementsEndpoint: messaging.outputs.announcementsEndpoint
+    arrivalsId: messaging.outputs.arrivalsId
     workspaceName: machineLearning.outputs.name
     registryHost: registry.outputs.host
     vaultUri: secrets.outputs.vaultUri

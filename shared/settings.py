@@ -27,6 +27,7 @@ NO_HOST_STORAGE = (
     f"the host's storage account is not named; set {HOST_STORAGE_SETTING}__accountName, or "
     f"{HOST_STORAGE_SETTING}__blobServiceUri, __tableServiceUri and __queueServiceUri, or {HOST_STORAGE_SETTING}"
 )
+ARRIVALS_TOPIC_SETTING = "EDGETRAIN_ARRIVALS__TOPIC_ID"
 SERVICE_BUS_SETTING = "ServiceBusConnection"  # the name that the trigger's binding gives it
 
 
@@ -142,6 +143,12 @@ class Announcements(_Part):
     key: GivenSecret = None
 
 
+class Arrivals(_Part):
+    """The Event Grid topic that sites tell of new blobs on. Only the doctor asks for it."""
+
+    topic_id: str = Field("", description="its resource id; empty: its subscriptions are not looked at")
+
+
 class HostStorage(_Part):
     """The host's storage account: a connection string, or the addresses of its services and the app's identity.
 
@@ -240,6 +247,7 @@ class Settings(LedgerSettings):
     signing: Signing = Field(Signing(), description="without a key, no image is made and none is run")
     retention: Retention = Retention()
     announcements: Announcements | None = Field(None, description="absent: runs are not announced")
+    arrivals: Arrivals = Arrivals()
     app_service_authentication: bool = Field(
         default=False, description="App Service authentication is on, and refuses or strips what does not pass it"
     )

@@ -17,6 +17,7 @@ MODULES: Final = (
     "endpoints",
     "host_storage",
     "messages",
+    "arrivals",
     "azure_ml",
     "orphans",
     "hub",

@@ -28,6 +28,7 @@ IDS: Mapping[str, str] = {
     "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0": "Azure Service Bus Data Receiver",
     "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39": "Azure Service Bus Data Sender",
     "d5a91429-5739-47e2-a06b-3470a27159e7": "EventGrid Data Sender",
+    "2414bbcf-6497-4faf-8c65-045460748405": "EventGrid EventSubscription Reader",
     "f6c7c914-8db3-469d-8ca1-694a8f32e121": "AzureML Data Scientist",
     "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815": "AzureML Compute Operator",
     "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
@@ -83,6 +84,9 @@ NEEDED: Mapping[Grant, Words] = {
     ),
     Grant(APP, "EventGrid Data Sender", "messaging: announcements"): (
         ("shared/clients/announcements.py", "EventGridPublisherClient"),
+    ),
+    Grant(APP, "EventGrid EventSubscription Reader", "messaging: arrivals"): (
+        ("shared/clients/event_subscriptions.py", "/providers/Microsoft.EventGrid/eventSubscriptions"),
     ),
     Grant(APP, "AzureML Data Scientist", "machine-learning: workspace"): (
         ("shared/clients/azure_ml/driver.py", "submit"),

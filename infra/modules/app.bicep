@@ -10,6 +10,7 @@ param storageName string
 param packagesContainer string
 param serviceBusHost string
 param announcementsEndpoint string
+param arrivalsId string
 param workspaceName string
 param registryHost string
 param vaultUri string
@@ -116,6 +117,10 @@ var appSettings = [
   {
     name: 'EDGETRAIN_ANNOUNCEMENTS__ENDPOINT'
     value: announcementsEndpoint
+  }
+  {
+    name: 'EDGETRAIN_ARRIVALS__TOPIC_ID'
+    value: arrivalsId
   }
 ]
 var servingSettings = empty(servingEnvironmentId) ? [] : [

@@ -132,6 +132,18 @@ resource appAnnounces 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+// EventGrid EventSubscription Reader: the doctor looks whether a subscription brings the events of new data to the app.
+resource appReadsSubscriptions 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(arrivals.id, appPrincipalId, '2414bbcf-6497-4faf-8c65-045460748405')
+  scope: arrivals
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '2414bbcf-6497-4faf-8c65-045460748405')
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+    description: 'EventGrid EventSubscription Reader: looks whether events of new data are brought to it'
+  }
+}
+
 resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-logs'
   scope: bus

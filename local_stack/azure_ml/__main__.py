@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--pace", type=float, default=0.5, help="seconds between two looks at a training")
     parser.add_argument("--attach-seconds", type=float, default=1.5, help="until an attached compute is ready")
     parser.add_argument("--issuer", type=Path, help="of local_stack.identity: take its tokens too")
+    parser.add_argument("--event-grid", type=Path, help="endpoints.json of local_stack.event_grid: show its topics")
     arguments = parser.parse_args()
     log_to(sys.stderr)
     logging.getLogger("paramiko").setLevel(logging.WARNING)
@@ -47,7 +48,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         patience=arguments.vm_patience,
         pace=arguments.pace,
     )
-    server = Server(workspace, execution, arguments.port)
+    server = Server(workspace, execution, arguments.port, event_grid=arguments.event_grid)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)

@@ -3,11 +3,12 @@
 import logging
 import ssl
 import time
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from local_stack.azure_ml import artifacts, blobs, computes, identity, metrics, runs, snapshots
+from local_stack.azure_ml import artifacts, blobs, computes, event_subscriptions, identity, metrics, runs, snapshots
 from local_stack.azure_ml.answers import ServiceError
 from local_stack.azure_ml.execution import Execution
 from local_stack.azure_ml.faults import Faults, InsteadError
@@ -28,8 +29,11 @@ _MOST_BYTES = 1 << 26  # of a JSON body; files are streamed
 class Server:
     """The stand-in: opened on a folder, listening until stopped."""
 
-    def __init__(self, workspace: Workspace, execution: Execution, port: int) -> None:
-        self.workspace, self._execution, self._port = workspace, execution, port
+    def __init__(
+        self, workspace: Workspace, execution: Execution, port: int, *, event_grid: Path | None = None
+    ) -> None:
+        """``event_grid``: the ``endpoints.json`` of the stand-in whose topics Azure Resource Manager knows here."""
+        self.workspace, self._execution, self._port, self._event_grid = workspace, execution, port, event_grid
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
@@ -77,6 +81,7 @@ class Server:
         app = web.Application(middlewares=[guard], client_max_size=_MOST_BYTES)
         for service in (identity, computes, metrics, artifacts, blobs, snapshots):
             app.add_routes(service.routes(self.workspace))
+        app.add_routes(event_subscriptions.routes(self.workspace, self._event_grid))
         app.add_routes(History(self.workspace).routes())
         app.add_routes(Models(self.workspace).routes())
         app.add_routes(self._execution.routes())

@@ -52,6 +52,7 @@ def application(
         [
             web.post("/topics/{name}/api/events", publishing.publish),
             web.get("/control/stats", control.guarded(control.stats)),
+            web.get("/control/subscriptions", control.guarded(control.subscriptions)),
             web.put("/control/subscriptions/{name}", control.guarded(control.put)),
             web.delete("/control/subscriptions/{name}", control.guarded(control.delete)),
         ]
@@ -105,6 +106,12 @@ class _Control:
     async def stats(self, _request: web.Request) -> web.Response:
         """What became of every subscription's events."""
         return web.json_response({"subscriptions": self._grid.stats()})
+
+    async def subscriptions(self, _request: web.Request) -> web.Response:
+        """Every subscription without what is secret, and whether its endpoint has agreed."""
+        grid = self._grid
+        known = [{**each.public(), "agreed": name in grid.agreed} for name, each in sorted(grid.subscriptions.items())]
+        return web.json_response({"subscriptions": known})
 
     async def put(self, request: web.Request) -> web.Response:
         """Make or replace a subscription, once its endpoint has agreed; 400 and nothing changed when it has not."""

@@ -15,6 +15,7 @@ _AZURE_ML: Final = "EDGETRAIN_AZURE_ML__"
 _REGISTRY: Final = "EDGETRAIN_CONTAINER_REGISTRY__"
 _SIGNING: Final = "EDGETRAIN_SIGNING__"
 _ANNOUNCEMENTS: Final = "EDGETRAIN_ANNOUNCEMENTS__"
+_ARRIVALS: Final = "EDGETRAIN_ARRIVALS__"
 _AZURE_ML_FIELDS: Final = (
     "metadata_url",
     "cloud",
@@ -60,6 +61,7 @@ def app_settings(endpoints: dict[str, Any]) -> dict[str, str]:
         f"{_SIGNING}TRUSTED_KEYS": endpoints["signing"]["public_key"].replace("\n", "\\n"),
         "ServiceBusConnection": endpoints["service_bus"]["connection_string"],
         **_announcements(endpoints["event_grid"]),
+        **_arrivals(endpoints["event_grid"], endpoints["azure_ml"]),
     }
 
 
@@ -101,6 +103,14 @@ def _cloud(azure_arm: dict[str, Any], registry: dict[str, Any]) -> dict[str, str
 def _announcements(event_grid: dict[str, Any]) -> dict[str, str]:
     topic = event_grid.get("topics", {}).get("announcements")
     return {f"{_ANNOUNCEMENTS}ENDPOINT": topic["endpoint"], f"{_ANNOUNCEMENTS}KEY": topic["key"]} if topic else {}
+
+
+def _arrivals(event_grid: dict[str, Any], azure_ml: dict[str, Any]) -> dict[str, str]:
+    """The topic is in the resource group of the workspace, as in Azure."""
+    if "arrivals" not in event_grid.get("topics", {}):
+        return {}
+    group = f"/subscriptions/{azure_ml['subscription_id']}/resourceGroups/{azure_ml['resource_group']}"
+    return {f"{_ARRIVALS}TOPIC_ID": f"{group}/providers/Microsoft.EventGrid/topics/arrivals"}
 
 
 def _azure_ml(azure_ml: dict[str, Any]) -> dict[str, str]:

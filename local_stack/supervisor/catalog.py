@@ -213,6 +213,7 @@ def _haproxy(plan: Blueprint) -> Service:
 def _azure_ml(plan: Blueprint) -> Service:
     folder, port = plan.layout.folder("azure_ml"), plan.ports["azure_ml"]
     arguments = ["--state", str(folder), "--port", str(port), "--known-hosts", str(plan.vm.known_hosts)]
+    arguments += ["--event-grid", str(plan.layout.folder("event_grid") / "endpoints.json")]
     return Service(
         name="azure_ml",
         command=_module("local_stack.azure_ml", *arguments),

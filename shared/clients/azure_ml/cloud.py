@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,16 @@ from shared.settings import AzureMl
 
 FETCH_SECONDS = 15.0
 _SETTING = "EDGETRAIN_AZURE_ML__METADATA_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceManager:
+    """Azure Resource Manager of a cloud. ``scope``: of tokens; ``login``: where these are from; empty: as usual."""
+
+    url: str = "https://management.azure.com"
+    scope: str = "https://management.azure.com/.default"
+    login: str = ""
+
 
 _lock = threading.Lock()
 _configured: tuple[str, str] | None = None  # metadata URL and cloud of this process
@@ -51,6 +62,19 @@ def configure_environment(settings: AzureMl) -> None:
         if settings.metadata_url:
             _prepare(settings)
         _configured = wanted
+
+
+def resource_manager(settings: AzureMl) -> ResourceManager:
+    """That of the configured cloud. Raises as :func:`configure_environment`, which it leaves alone."""
+    if not settings.metadata_url:
+        return ResourceManager()
+    cloud = _require_cloud(_fetch(settings.metadata_url), settings)
+    url, login = str(cloud["resourceManager"]).rstrip("/"), cloud["authentication"]
+    if not url.startswith("https://"):
+        raise _refusal(f"the resourceManager of cloud {settings.cloud!r} must be an https:// URL")
+    audiences = login.get("audiences")
+    audience = str(audiences[0]).rstrip("/") if isinstance(audiences, list) and audiences else url
+    return ResourceManager(url, f"{audience}/.default", str(login["loginEndpoint"]))
 
 
 def _prepare(settings: AzureMl) -> None:
@@ -80,7 +104,7 @@ def _fetch(url: str) -> Any:
         raise stranger(f"the Azure ML cloud metadata at {url}", "no JSON") from None
 
 
-def _require_cloud(clouds: Any, settings: AzureMl) -> None:
+def _require_cloud(clouds: Any, settings: AzureMl) -> dict[str, Any]:
     if not isinstance(clouds, list) and settings.metadata_url.startswith("https://"):
         raise stranger(f"the Azure ML cloud metadata at {settings.metadata_url}", "JSON of another shape")
     entries = [entry for entry in clouds if isinstance(entry, dict)] if isinstance(clouds, list) else []
@@ -91,6 +115,7 @@ def _require_cloud(clouds: Any, settings: AzureMl) -> None:
     login = named[0].get("authentication")
     if not named[0].get("resourceManager") or not (isinstance(login, dict) and login.get("loginEndpoint")):
         raise _refusal(f"{settings.metadata_url}: cloud {settings.cloud!r} lacks resourceManager or loginEndpoint")
+    return named[0]
 
 
 def _refusal(reason: str) -> PermanentError:

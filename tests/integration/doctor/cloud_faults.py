@@ -9,8 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import requests
+
+from local_stack.supervisor.event_grid import data_arrival
 from shared.doctor import State
+from shared.settings import ARRIVALS_TOPIC_SETTING
 from tests.integration.doctor.lab import HOLDOUT, PIPELINE, Fault, Lab
+from tests.integration.event_grid.stand_in import receiving
 from tests.support.small_servers import DAY, NOW, certificate, dated, served
 
 Changes = Mapping[str, str]
@@ -115,6 +120,49 @@ def file_with(lab: Lab, text: str, instead: str) -> Iterator[None]:
         file.write_text(before, encoding="utf-8")
 
 
+def subscribed(**instead: Any) -> Any:
+    """The subscription that brings new data is another one."""
+
+    @contextmanager
+    def plant(lab: Lab) -> Iterator[Changes]:
+        usual = data_arrival(lab.webhook)
+        lab.event_grid("PUT", json={**usual, **instead})
+        try:
+            yield {}
+        finally:
+            lab.event_grid("PUT", json=usual)
+
+    return plant
+
+
+@contextmanager
+def no_subscription(lab: Lab) -> Iterator[Changes]:
+    lab.event_grid("DELETE")
+    try:
+        yield {}
+    finally:
+        lab.event_grid("PUT", json=data_arrival(lab.webhook))
+
+
+@contextmanager
+def leads_elsewhere(lab: Lab) -> Iterator[Changes]:
+    with receiving() as other, subscribed(endpoint=other.url)(lab):
+        yield {}
+
+
+@contextmanager
+def may_not_read(lab: Lab) -> Iterator[Changes]:
+    """The right to read subscriptions is missing."""
+    known = lab.stack.endpoints["azure_ml"]
+    url, how = f"{known['url']}/_faults", {"x-faults-key": known["faults_key"]}
+    fault = {"path": "eventSubscriptions", "status": 403}
+    requests.post(url, headers=how, json=fault, verify=known["ca_bundle"], timeout=30).raise_for_status()
+    try:
+        yield {}
+    finally:
+        requests.delete(url, headers=how, verify=known["ca_bundle"], timeout=30).raise_for_status()
+
+
 @contextmanager
 def lost_holdout(lab: Lab) -> Iterator[Changes]:
     with lab.hub() as container:
@@ -187,6 +235,27 @@ FAULTS = (
         "messages",
         {"announcements.rights": WRONG},
         with_another(f"{TOPIC}ENDPOINT", r"/topics/[^/]+/", "/topics/none-such/"),
+    ),
+    Fault(
+        "a subscription that leaves out what is written",
+        "arrivals",
+        {"arrivals.subscription": WRONG},
+        subscribed(filter={"includedEventTypes": ["Microsoft.Storage.BlobDeleted"]}),
+    ),
+    Fault(
+        "a subscription to another container",
+        "arrivals",
+        {"arrivals.subscription": WRONG},
+        subscribed(filter={"subjectBeginsWith": "/blobServices/default/containers/others/"}),
+    ),
+    Fault("no subscription", "arrivals", {"arrivals.subscription": WRONG}, no_subscription),
+    Fault("a subscription that leads elsewhere", "arrivals", {"arrivals.subscription": WRONG}, leads_elsewhere),
+    Fault("no right to read subscriptions", "arrivals", {"arrivals.subscription": UNKNOWN}, may_not_read),
+    Fault(
+        "a topic of arrivals that does not exist",
+        "arrivals",
+        {"arrivals.subscription": WRONG},
+        with_another(ARRIVALS_TOPIC_SETTING, "/topics/.*", "/topics/none-such"),
     ),
     Fault(
         "a wrong secret of Azure ML",

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from unittest.mock import patch
 
+import requests
 import yaml
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
@@ -20,9 +21,11 @@ from local_stack.app_client import land_all
 from local_stack.prepare import prepare
 from local_stack.supervisor import Stack
 from local_stack.supervisor.app_settings import app_settings
+from local_stack.supervisor.event_grid import SUBSCRIPTION, data_arrival
 from shared.clients.container_registry import ContainerRegistryClient, connect
 from shared.doctor import Finding, State, looks, run
 from shared.settings import HUB_API_VERSION, Settings
+from tests.integration.event_grid.stand_in import receiving
 from tests.support.stack import CACHE, ROOT, state_folder
 
 PIPELINE = "breast-cancer"
@@ -49,6 +52,7 @@ class Lab:
     stack: Stack
     app_root: Path
     settings: dict[str, str] = field(default_factory=dict)
+    webhook: str = ""
 
     @property
     def home(self) -> Path:
@@ -59,6 +63,12 @@ class Lab:
     def registry(self) -> ContainerRegistryClient:
         """As the app."""
         return connect(self.read_settings({}).container_registry)
+
+    def event_grid(self, method: str, **how: Any) -> None:
+        """Change the subscription that brings new data to the app."""
+        known = self.stack.endpoints["event_grid"]
+        headers, url = {"x-control-key": known["control_key"]}, f"{known['control_url']}/subscriptions/{SUBSCRIPTION}"
+        requests.request(method, url, headers=headers, timeout=30, **how).raise_for_status()
 
     @contextmanager
     def hub(self, container: str = PIPELINE) -> Iterator[ContainerClient]:
@@ -112,10 +122,15 @@ def planted(lab: Lab, faults: Sequence[Fault]) -> Iterator[dict[str, str]]:
 @contextmanager
 def running_lab(folder: Path) -> Iterator[Lab]:
     """The stack without the app's host, prepared for one pipeline that is served on the VM and in the cloud."""
-    with state_folder() as state, Stack.start(state, cache=CACHE, only=_WITHOUT_THE_HOST) as stack:
+    with (
+        state_folder() as state,
+        Stack.start(state, cache=CACHE, only=_WITHOUT_THE_HOST) as stack,
+        receiving(path="/runtime/webhooks/eventgrid") as host,  # it agrees to the subscription, as the host would
+    ):
         prepare(stack.endpoints, [PIPELINE], cache=CACHE, progress=lambda _: None)
         root = _app_root(folder)
-        lab = Lab(stack, root, {**app_settings(stack.endpoints), "EDGETRAIN_APP_ROOT": str(root)})
+        lab = Lab(stack, root, {**app_settings(stack.endpoints), "EDGETRAIN_APP_ROOT": str(root)}, host.url)
+        lab.event_grid("PUT", json=data_arrival(host.url))
         list(land_all(stack.endpoints, PIPELINE, {HOLDOUT: b"x\n1\n", "landing/one.csv": b"x\n2\n"}))
         with lab.hub("edgetrain-manifests") as manifests:
             manifests.create_container()

@@ -144,7 +144,7 @@ class Receiver:
 
 
 @contextmanager
-def receiving(port: int = 0) -> Iterator[Receiver]:
+def receiving(port: int = 0, path: str = "/hook") -> Iterator[Receiver]:
     """A receiver on a loopback port, in a thread of its own."""
     receiver, ready = Receiver(), threading.Event()
     stops: list[Callable[[], object]] = []
@@ -152,11 +152,11 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
     async def serve() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         app = web.Application()
-        app.router.add_route("*", "/hook", receiver.handle)
+        app.router.add_route("*", path, receiver.handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
-        receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook?code=endpoint-secret"
+        receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}{path}?code=endpoint-secret"
         stops.append(lambda: loop.call_soon_threadsafe(stop.set))
         ready.set()
         await stop.wait()

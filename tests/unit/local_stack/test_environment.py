@@ -178,6 +178,8 @@ def test_the_app_reads_exactly_what_the_stack_sets(
     assert settings.announcements.endpoint == "http://127.0.0.1:7075/topics/announcements/api/events"
     assert settings.announcements.key is not None
     assert settings.announcements.key.get_secret_value() == "a-key"
+    group = "/subscriptions/sub/resourceGroups/rg"
+    assert settings.arrivals.topic_id == f"{group}/providers/Microsoft.EventGrid/topics/arrivals"
     assert given["REQUESTS_CA_BUNDLE"] == "/ca.pem"
     assert "not for the app" not in given.values()
 

@@ -113,3 +113,17 @@ def test_an_sdk_that_was_imported_too_early_is_refused(tmp_path: Path, monkeypat
 
     with pytest.raises(PermanentError, match="imported before its cloud was configured"):
         cloud.configure_environment(settings(published(tmp_path, [ENTRY])))
+
+
+def test_azure_resource_manager_is_that_of_the_cloud(tmp_path: Path) -> None:
+    login = {"loginEndpoint": "https://login.example", "audiences": ["https://arm.example/"]}
+    named = {**ENTRY, "resourceManager": "https://arm.example/", "authentication": login}
+
+    assert cloud.resource_manager(settings("")).url == "https://management.azure.com"
+    found = cloud.resource_manager(settings(published(tmp_path, [named])))
+    assert (found.url, found.scope) == ("https://arm.example", "https://arm.example/.default")
+    assert found.login == "https://login.example"
+    bare = cloud.resource_manager(settings(published(tmp_path, [ENTRY])))
+    assert bare.scope == "https://127.0.0.1:1/.default"
+    with pytest.raises(PermanentError, match="https"):
+        cloud.resource_manager(settings(published(tmp_path, [{**ENTRY, "resourceManager": "http://arm.example"}])))
