@@ -7,6 +7,9 @@ VM needs podman, Python 3.11 with venv and a package index in reach; what a serv
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Self
+
+from pydantic import ValidationError, model_validator
 
 from cli.job_installation import JobSource, Registry, install_job, job_source
 from cli.vm_slot import ensure_slot
@@ -14,13 +17,32 @@ from shared.clients.registry_address import registry_host
 from shared.clients.serving_targets import settings_of
 from shared.clients.ssh import connected
 from shared.clients.vm_reboot import tell_what_a_reboot_takes
-from shared.errors import EdgetrainError, PermanentError
+from shared.errors import Code, EdgetrainError, PermanentError
 from shared.pipelines import Pipeline, Pipelines
-from shared.settings import Compute, Settings, settings
+from shared.settings import Compute, Settings
 
 Say = Callable[[str], None]
 
 _ROOT = Path(__file__).resolve().parent.parent
+
+
+class _VmSettings(Settings):
+    """The app's settings; the host's storage is not asked here, and need not be named."""
+
+    @model_validator(mode="after")
+    def _has_host_storage(self) -> Self:
+        return self
+
+
+def vm_settings() -> Settings:
+    """The settings of the environment; raises :class:`PermanentError` naming what is missing, and no value."""
+    try:
+        return _VmSettings()
+    except ValidationError as error:
+        fields = sorted({"__".join(map(str, each["loc"])).upper() for each in error.errors()})
+        named = ", ".join(f"EDGETRAIN_{field}" for field in fields)
+        reason = f"the settings in this shell lack, or have wrongly: {named}; set them as in the app settings"
+        raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
 
 
 class NotPreparedError(EdgetrainError):
@@ -101,7 +123,7 @@ def _chosen(folder: Path, names: list[str]) -> tuple[list[Pipeline], dict[str, E
 
 def prepare_chosen(names: list[str], *, compute: bool, serving: bool, say: Say) -> None:
     """Prepare the VMs of the named pipelines of the app's settings, or of all; raises as :func:`prepare` does."""
-    current = settings()
+    current = vm_settings()
     pipelines, broken = _chosen(current.app_root / "pipelines", names)
     prepare(pipelines, current, compute=compute, serving=serving, say=say, broken=broken)
     say("prepared")
