@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
 
 from function_app.composition import Services
 from function_app.doctor import scope
@@ -19,6 +20,9 @@ _TURN: Final = threading.Lock()
 """One examination at a time in a process: each may use as many threads as the runner allows."""
 WAITS: Final = 60.0
 """Seconds for one's turn: whoever waits holds a thread, and with the examination itself it stays below a request's."""
+
+_UNREADABLE: Final = (ValidationError, SettingsError, PermanentError)
+"""What reading the settings raises when they are not as they should be."""
 
 _OF_KINDS: Final = frozenset({"private_key", "pull_password", "client_secret", "password", "secret", "key", "token"})
 """Settings of targets that are secrets; a target's settings are plain until the model of its kind reads them."""
@@ -42,7 +46,7 @@ def examine(services: Services, wanted: Wanted | None = None) -> tuple[Finding, 
     with _turn():
         try:
             subjects = scope.of_site(services, asked.site) if asked.site else scope.everything(services)
-        except (ValidationError, PermanentError):
+        except _UNREADABLE:
             return _without_settings(checks, services)
         return run(looks(checks, services, subjects), hidden=hidden(services.settings))
 
@@ -66,16 +70,15 @@ def known_sites(services: Services) -> list[str]:
     """The sites that may be asked about; none when the settings cannot be read."""
     try:
         return list(scope.everything(services)[Kind.SITE])
-    except (ValidationError, PermanentError):
+    except _UNREADABLE:
         return []
 
 
 def _without_settings(checks: list[Check[Services]], services: Services) -> tuple[Finding, ...]:
     """What can be said while the settings cannot be read: only that."""
     of_settings = [check for check in checks if check.about is Kind.APP and check.name.startswith("settings.")]
-    return tuple(
-        each for each in run(looks(of_settings, services, {Kind.APP: [""]})) if each.state is not State.UNKNOWN
-    )
+    found = run(looks(of_settings, services, {Kind.APP: [""]}))
+    return tuple(each for each in found if each.check == "settings.complete" or each.state is not State.UNKNOWN)
 
 
 def _secrets(value: Any, name: str = "") -> Iterator[str]:

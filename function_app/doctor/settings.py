@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_settings import SettingsError
 
 from function_app.composition import Services
 from shared.clients.serving_targets import kind_of, settings_of
@@ -32,13 +33,24 @@ def _complete(services: Services, _: str) -> Seen:
         settings = services.settings
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        said = "; ".join(f"{_name_of(each['loc'])}: {each['msg'].lower()}" for each in found[:_MOST])
-        return wrong(said, remedy=f"set {', '.join(_name_of(each['loc']) for each in found[:_MOST])}")
+        named = [name for each in found[:_MOST] if (name := _name_of(each["loc"]))]
+        said = "; ".join(_sentence(_name_of(each["loc"]), each["msg"]) for each in found[:_MOST])
+        return wrong(said, remedy=f"set {', '.join(named)}" if named else "")
+    except SettingsError as error:
+        return wrong(str(error), remedy="set its parts one by one, or give a text of JSON")
     names = f"{counted(len(settings.sites), 'site')}, {counted(len(settings.computes), 'compute')}"
     return ok(f"{names}, {counted(len(settings.targets), 'target')}")
 
 
+def _sentence(name: str, said: str) -> str:
+    """What pydantic says of a setting, or of all of them together, which have no name."""
+    plain = said.removeprefix("Value error, ")
+    return f"{name}: {plain[:1].lower()}{plain[1:]}" if name else plain
+
+
 def _name_of(where: tuple[int | str, ...]) -> str:
+    if not where:
+        return ""
     first = str(where[0])
     if first not in Settings.model_fields:  # named after its alias: a setting of the host's
         return first

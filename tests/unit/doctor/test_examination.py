@@ -101,6 +101,32 @@ def test_a_missing_and_a_bad_setting_are_named_without_their_values(
     assert "the-secret-of-nobody" not in f"{finding}"
 
 
+def test_settings_without_the_hosts_storage_are_not_healthy(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AzureWebJobsStorage")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(examination, "every_check", lambda: checks_of("settings"))
+
+    report = report_of(examination.examine(Services()))
+
+    assert not report.healthy
+    assert "AzureWebJobsStorage__accountName" in report.findings[0].found
+
+
+def test_a_setting_of_many_parts_that_is_no_json_is_named_without_its_value(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGETRAIN_SITES", "zzz-not-json")
+    monkeypatch.setattr(examination, "every_check", lambda: checks_of("settings"))
+
+    report = report_of(examination.examine(Services()))
+
+    assert not report.healthy
+    assert '"sites"' in report.findings[0].found
+    assert "zzz-not-json" not in f"{report}"
+
+
 def test_keys_that_are_none_are_named(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found(services, "settings.compute", "hub-vm").state is State.WRONG
     monkeypatch.setenv("EDGETRAIN_TARGETS__HUB_VM__PULL_USER", "somebody")
