@@ -53,10 +53,10 @@ def reach(endpoint: Endpoint, *, seconds: float = SECONDS) -> Reached:
     connection, address = _connected(endpoint, _resolved(name, port), seconds)
     with connection:
         if parts.scheme not in _ENCRYPTED:
-            ahead = _ahead(connection, name) if parts.scheme == "http" else None
+            ahead = _ahead(connection, name, seconds) if parts.scheme == "http" else None
             return Reached(address=address, ahead=ahead)
         with _secured(endpoint, connection, name) as secured:
-            ahead = _ahead(secured, name) if parts.scheme == "https" else None
+            ahead = _ahead(secured, name, seconds) if parts.scheme == "https" else None
             return Reached(address=address, valid_until=_end_of(secured), ahead=ahead)
 
 
@@ -112,14 +112,17 @@ def _end_of(secured: ssl.SSLSocket) -> datetime | None:
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(end)), UTC) if end else None
 
 
-def _ahead(connection: socket.socket, name: str) -> float | None:
-    """By its Date header, which has whole seconds; None when it sends none."""
+def _ahead(connection: socket.socket, name: str, seconds: float) -> float | None:
+    """By its Date header, which has whole seconds; None when it sends none, or not so soon."""
+    ends = time.monotonic() + seconds
     asked = datetime.now(UTC)
     try:
         connection.sendall(f"HEAD / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode("ascii"))
         head = b""
         while b"\r\n\r\n" not in head and len(head) < _LONGEST_HEAD and (part := connection.recv(4096)):
             head += part
+            if time.monotonic() > ends:
+                return None
     except (OSError, UnicodeError):
         return None
     for line in head.decode("latin-1").split("\r\n"):

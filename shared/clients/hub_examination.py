@@ -116,7 +116,9 @@ class _Examination:
         try:
             with ThreadPoolExecutor(_AT_A_TIME) as pool:
                 for place, (told, found) in zip(holdouts, pool.map(self._list, holdouts), strict=True):
-                    rights.setdefault(place[0], {})[Right.LIST] = told
+                    listed = rights.setdefault(place[0], {}).setdefault(Right.LIST, told)
+                    if listed.answer is Answer.MAY:  # of several looks at a container, one that says less counts
+                        rights[place[0]][Right.LIST] = told
                     there[place] = found
                 asked = (*rights, MANIFESTS) if all_rights else ()
                 for container, seen in zip(asked, pool.map(self._rights, asked), strict=True):

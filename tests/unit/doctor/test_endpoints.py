@@ -2,13 +2,15 @@
 
 import datetime as dt
 import socket
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shared.clients.endpoints import Endpoint, reach
+from shared.clients.endpoints import Endpoint, _ahead, reach
 from shared.errors import PermanentError
 from tests.support.small_servers import DAY, NOW, certificate, dated, served
 
@@ -98,3 +100,25 @@ def test_a_clock_that_differs_is_measured(off: int, least: int) -> None:
 def test_a_server_that_tells_no_time_is_reached_all_the_same(answer: bytes) -> None:
     with served(answer) as port:
         assert reach(Endpoint(url=f"http://127.0.0.1:{port}")).ahead is None
+
+
+def test_a_server_that_sends_a_little_again_and_again_is_not_listened_to_for_long() -> None:
+    ours, theirs = socket.socketpair()
+    over = threading.Event()
+
+    def drip() -> None:
+        while not over.wait(0.02):
+            theirs.send(b"x")
+
+    with ours, theirs:
+        ours.settimeout(5)
+        thread = threading.Thread(target=drip)
+        thread.start()
+        began = time.monotonic()
+        ahead = _ahead(ours, "a", 0.1)
+        took = time.monotonic() - began
+        over.set()
+        thread.join()
+
+    assert ahead is None
+    assert took < 3
