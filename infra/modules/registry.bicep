@@ -1,5 +1,5 @@
 // The container registry. Nobody has its admin password: the app pushes and Container Apps pull as identities; a VM pulls with
-// a token of the scope map below, whose password an operator makes (docs/deploy.md) and puts into the site's policy.
+// a token of the scope map below, whose password an operator makes and puts into the key vault (docs/deploy.md).
 param suffix string
 param location string
 param tags object
