@@ -34,7 +34,7 @@ ACCEPTED: Mapping[str, str] = {
     "CKV_AZURE_166": "quarantine is a preview; what runs is verified by its signature at the target",
     "CKV_AZURE_189": "as CKV_AZURE_35",
     "CKV_AZURE_191": "the topic sends to a function of its own subscription",
-    "CKV_AZURE_193": "sites publish arrivals from outside, by identity or key of the topic",
+    "CKV_AZURE_193": "sites publish arrivals from outside, by identity; the topic takes no key",
     "CKV_AZURE_206": "the workspace's account keeps what can be trained again; the host's account is zone-redundant",
     "CKV_AZURE_212": "Flex Consumption has no fixed number of instances",
     "CKV_AZURE_213": "Flex Consumption checks its instances itself",
