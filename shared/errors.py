@@ -4,6 +4,7 @@
 
     EdgetrainError
     ├── TransientError      the outside world may recover: raised, and retried by the durable retry policy
+    │   └── UnansweredError nobody answered at all
     └── PermanentError      trying again cannot help: becomes the reply {"rejected": code, "reason": text}
 
 Durable Functions hands an activity's exception to the orchestration as a bare ``Exception`` with text, so a
@@ -51,6 +52,10 @@ class EdgetrainError(Exception):
 
 class TransientError(EdgetrainError):
     """The outside world did not answer as it should, and may do so later."""
+
+
+class UnansweredError(TransientError):
+    """Nobody answered at all: refused, reset, timed out, no such name. Whoever else asks there would wait as long."""
 
 
 class PermanentError(EdgetrainError):

@@ -26,7 +26,7 @@ from shared.decisions.reconciliation.change_detection import (
 from shared.decisions.reconciliation.code_changes import with_other_code
 from shared.decisions.reconciliation.spreading import earlier
 from shared.decisions.reconciliation.troubles import Aspect, Finding
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import Code, PermanentError, UnansweredError
 from shared.messages import AdmissionRequest, ArrivalWindow, TroubleKind
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ async def detect_data_changes(context: CycleContext, unfinished: Collection[Unfi
         async with room:
             with context.scanning_data(pipeline.name):
                 if site in silent:
-                    raise TransientError(silent[site])
+                    raise UnansweredError(silent[site])
                 try:
                     await _act_on_change(context, pipeline)
-                except TransientError as error:
+                except UnansweredError as error:  # what one pipeline's data meet otherwise is no matter of the others
                     silent[site] = str(error)
                     raise
 

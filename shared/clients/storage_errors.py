@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponse
 
 from shared.clients.foreign_answers import foreign, stranger
 from shared.clients.transient import transient
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import Code, PermanentError, TransientError, UnansweredError
 from shared.values.texts import shortened, without_queries
 
 _MAY_RECOVER = {408, 409, 429}  # 409: what is asked for is being deleted, or changed by another request
@@ -79,7 +79,8 @@ def translated(store: str, setting: str) -> Iterator[None]:
         raise unavailable(f"{store} sent an incomplete answer", setting) from error
     except AzureError as error:  # no answer: refused, reset, timed out, name not found
         # Its text, and that of its causes, holds the address, which may hold a signature: none of them goes further.
-        raise unavailable(f"{store} did not answer: {shortened(without_queries(error))}", setting) from None
+        cause = f"{store} did not answer: {shortened(without_queries(error))}"
+        raise UnansweredError(str(unavailable(cause, setting))) from None
 
 
 def _of_status(error: HttpResponseError, store: str, setting: str) -> TransientError | PermanentError:

@@ -12,7 +12,7 @@ import yaml
 
 from function_app.reconciler.data_changes import AT_ONCE
 from shared.decisions.reconciliation.spreading import AT_LEAST, earlier, room
-from shared.errors import TransientError
+from shared.errors import TransientError, UnansweredError
 from shared.messages import TroubleKind
 from tests.simulation.world import World
 from tests.support.arrivals import a_pipeline
@@ -59,7 +59,7 @@ def test_a_site_that_does_not_answer_is_not_asked_about_all_of_its_pipelines(wor
     def hub(site: str) -> Any:
         asked[site] += 1
         if site == SILENT:
-            raise TransientError(f"the blob storage of site {site} does not answer")
+            raise UnansweredError(f"the blob storage of site {site} does not answer")
         return real.hub(site)
 
     world.services.__dict__["hubs"] = SimpleNamespace(hub=hub)
@@ -77,3 +77,17 @@ def test_a_site_that_does_not_answer_is_not_asked_about_all_of_its_pipelines(wor
     assert all(found[f"pipeline-{number:02}"] == {TroubleKind.UNREACHABLE} for number in range(MANY))
     world.watch()
     assert asked[SILENT] > 1, "it is asked again in the next cycle"
+
+
+def test_trouble_of_one_pipeline_keeps_no_other_of_its_site_from_being_looked_at(world: World) -> None:
+    asked: Counter[str] = Counter()
+
+    def hub(site: str) -> Any:
+        asked[site] += 1
+        raise TransientError(f"the blob storage of site {site} answered 500")
+
+    world.services.__dict__["hubs"] = SimpleNamespace(hub=hub)
+
+    world.watch()
+
+    assert asked[SILENT] >= MANY
