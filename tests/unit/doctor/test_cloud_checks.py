@@ -30,7 +30,6 @@ from shared.settings import HostStorage, ServiceBus, Site
 from tests.support.builders import a_run_request
 from tests.support.memory_tables import MemoryTables
 
-NOW = datetime.now(UTC)
 VM = SimpleNamespace(address="10.0.0.4", port=22)
 
 
@@ -191,7 +190,7 @@ def test_the_host_storage_by_identity_and_by_address_is_compared_too() -> None:
 def test_a_watch_that_stands_still_is_named(ago: timedelta | None, state: State) -> None:
     ledger = Ledger.over(MemoryTables())
     if ago is not None:
-        ledger.upkeep.note(WATCHED, NOW - ago)
+        ledger.upkeep.note(WATCHED, datetime.now(UTC) - ago)
 
     assert found("watch.alive", SimpleNamespace(ledger=ledger)).state is state
     assert found("host_storage.tables", SimpleNamespace(ledger=ledger)).state is State.OK
@@ -204,7 +203,7 @@ def test_a_run_that_has_ended_and_holds_its_compute_is_named() -> None:
     ledger = services.ledger
 
     def held_since(ago: timedelta) -> Finding:
-        lease = SimpleNamespace(run_id=request.run_id, granted_at=NOW - ago)
+        lease = SimpleNamespace(run_id=request.run_id, granted_at=datetime.now(UTC) - ago)
         ledger.computes.state = lambda _: SimpleNamespace(holders=(lease,), waiting=())
         return found("orphans.leases", services, "hub-vm")
 
@@ -214,13 +213,13 @@ def test_a_run_that_has_ended_and_holds_its_compute_is_named() -> None:
     record = ledger.runs.run(request.run_id)
     assert record is not None
     assert held_since(timedelta(hours=2)).state is State.OK  # it may take days
-    ledger.runs.record_run(replace(record, outcome=Outcome.FAILED, ended_at=NOW - timedelta(hours=2)))
+    ledger.runs.record_run(replace(record, outcome=Outcome.FAILED, ended_at=datetime.now(UTC) - timedelta(hours=2)))
     assert "has ended as failed" in held_since(timedelta(hours=3)).found
 
 
 def test_a_window_that_nobody_decides_on_is_named() -> None:
     settle = SimpleNamespace(longest_wait_seconds=900.0)
-    opened = [NOW - timedelta(minutes=70)]
+    opened = [datetime.now(UTC) - timedelta(minutes=70)]
     windows = [SimpleNamespace(window=SimpleNamespace(pipeline="p"), opened_at=opened[0])]
     services = SimpleNamespace(
         pipelines=SimpleNamespace(all=[SimpleNamespace(name="p", settle=settle)]),
@@ -228,6 +227,6 @@ def test_a_window_that_nobody_decides_on_is_named() -> None:
     )
 
     assert found("orphans.windows", services, "p").state is State.OK
-    windows[0].opened_at = NOW - timedelta(minutes=80)
+    windows[0].opened_at = datetime.now(UTC) - timedelta(minutes=80)
     assert found("orphans.windows", services, "p").state is State.WRONG
     assert found("orphans.windows", services, "another").state is State.OK

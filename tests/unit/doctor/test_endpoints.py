@@ -23,7 +23,7 @@ def refused(look: Callable[[], object]) -> str:
 
 def test_a_trusted_server_is_reached_with_the_end_of_its_certificate(tmp_path: Path) -> None:
     chain = certificate(tmp_path)
-    with served(dated(NOW), chain) as port:
+    with served(dated(dt.datetime.now(dt.UTC)), chain) as port:
         found = reach(Endpoint(url=f"https://127.0.0.1:{port}/a", ca_bundle=str(chain)))
 
     assert found.valid_until == (NOW + 90 * DAY).replace(microsecond=0)
@@ -43,7 +43,7 @@ def test_a_certificate_that_is_not_accepted_is_named(
     tmp_path: Path, until: dt.datetime, name: str, *, trusted: bool, said: str
 ) -> None:
     chain = certificate(tmp_path, until=until, name=name)
-    with served(dated(NOW), chain) as port:
+    with served(dated(dt.datetime.now(dt.UTC)), chain) as port:
         reason = refused(
             lambda: reach(Endpoint(url=f"https://127.0.0.1:{port}", ca_bundle=str(chain) if trusted else ""))
         )
@@ -74,7 +74,7 @@ def test_a_port_where_nothing_answers_and_a_name_that_does_not_resolve() -> None
 
 
 def test_a_server_at_the_second_address_of_its_name_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
-    with served(dated(NOW)) as port:
+    with served(dated(dt.datetime.now(dt.UTC))) as port:
         found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in ("127.0.0.9", "127.0.0.1")]
         monkeypatch.setattr(socket, "getaddrinfo", resolving({"two.example": found}))
 
