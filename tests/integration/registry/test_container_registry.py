@@ -117,7 +117,7 @@ def test_a_blob_too_large_for_memory_is_refused(open_registry: RunningRegistry, 
 
 def test_a_wrong_password_is_refused_without_saying_it(closed_registry: RunningRegistry, repository: str) -> None:
     login = PasswordLogin(closed_registry.url, "edgetrain", "wrong-password")
-    said = r"401 UNAUTHORIZED.*check the registry's credentials"
+    said = r"401 UNAUTHORIZED.*check EDGETRAIN_CONTAINER_REGISTRY__USERNAME and __PASSWORD"
     with (
         ContainerRegistryClient(closed_registry.url, login) as client,
         pytest.raises(PermanentError, match=said) as caught,
