@@ -53,7 +53,7 @@ def test_a_run_that_is_killed_leaves_nothing_and_can_be_repeated(slow: Vm, point
     else:
         process.communicate()
         if what == "job":
-            wait_for(lambda: is_clean(slow), "what the guardian does", seconds=90)
+            wait_for(lambda: is_clean(slow), "what the guardian does", seconds=300)
     again = slow.run(order)
     assert [pid for pid, began in first.items() if began and started_at(pid) == began] == []
     assert again.status == 0, again.printed
