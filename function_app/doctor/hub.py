@@ -14,6 +14,7 @@ from shared.pipelines import Pipeline
 
 _SECONDS: Final = 30.0
 _NEEDED: Final = (Right.READ, Right.WRITE, Right.DELETE)
+_TOO_MUCH: Final = (Right.READ, Right.WRITE, Right.CREATE, Right.ADD, Right.DELETE)
 _RIGHTS: Final = "docs/rights.md says how to make the signature"
 
 
@@ -118,7 +119,7 @@ def checks(only: frozenset[str] | None = None) -> tuple[Check[Services], ...]:
         Check(
             name="hub.nothing_more",
             about=Kind.SITE,
-            wanted="the app may neither read nor write nor delete where data lies",
+            wanted="the app may neither read nor write, create, add or delete where data lies",
             why="rows are for the site alone: an app that cannot read them cannot lose them",
             remedy=f"give the app signatures with the right to list only, and never the account's key; {_RIGHTS}",
             look=hubs.after_it_answers(_may_do_nothing_more),
@@ -193,10 +194,10 @@ def _may_keep_manifests(facts: HubFacts, *_: object) -> Seen:
 
 def _may_do_nothing_more(facts: HubFacts, *_: object) -> Seen:
     may = {
-        each: [right for right in _NEEDED if facts.rights[each][right].answer is Answer.MAY] for each in _data(facts)
+        each: [right for right in _TOO_MUCH if facts.rights[each][right].answer is Answer.MAY] for each in _data(facts)
     }
     too_much = [container for container, rights in may.items() if rights]
-    unclear = [each for each in may if any(facts.rights[each][right].answer is Answer.OTHER for right in _NEEDED)]
+    unclear = [each for each in may if any(facts.rights[each][right].answer is Answer.OTHER for right in _TOO_MUCH)]
     if not too_much and unclear:
         return unknown(f"of {_named(unclear)} it is not known")
     if not too_much:

@@ -16,7 +16,12 @@ EXPIRY = "2099-01-01T00:00:00Z"
 
 def listing_sas(account: Account) -> str:
     """A signature with which one may list what lies in containers, and nothing else."""
-    fields = {"sp": "l", "ss": "b", "srt": "c", "st": "", "se": EXPIRY, "sip": "", "spr": "", "sv": VERSION}
+    return account_sas(account, "l", "c")
+
+
+def account_sas(account: Account, permissions: str, kinds: str) -> str:
+    """A signature for all blobs; ``kinds``: what it opens, as the reference writes it, such as ``co``."""
+    fields = {"sp": permissions, "ss": "b", "srt": kinds, "st": "", "se": EXPIRY, "sip": "", "spr": "", "sv": VERSION}
     return _signed(account, fields, "\n".join([account.name, *fields.values(), ""]))
 
 

@@ -2,7 +2,7 @@
 
 A right is asked for with an operation that cannot succeed: reading, changing and removing a blob that does not exist,
 and writing one under a condition that never holds. The storage looks at the rights first, so 403 means that there is
-none, and "not found" or "condition not met" that there is one.
+none, and "no such blob" or "condition not met" that there is one. Anything else says nothing of the right.
 """
 
 import secrets
@@ -35,6 +35,8 @@ _OLDER: Final = ("2019-02-02", "2018-11-09", "2018-03-28", "2017-11-09", "2017-0
 _AT_A_TIME: Final = 8
 _ASKED: Final = "edgetrain_asked"
 _NO_CONTAINER: Final = ("ContainerNotFound", "ContainerBeingDeleted")
+_ASKED_IN_VAIN: Final = {(404, "BlobNotFound"), (412, "ConditionNotMet")}
+"""How a storage refuses for another reason than a missing right."""
 _NEVER: Final = '"0xNEVER"'
 
 
@@ -44,6 +46,8 @@ class Right(StrEnum):
     LIST = "list"
     READ = "read"
     WRITE = "write"
+    CREATE = "create"
+    ADD = "add"
     DELETE = "delete"
 
 
@@ -143,7 +147,10 @@ class _Examination:
         return (Told(answer=Answer.MAY) if told is None else told), name in found
 
     def _rights(self, container: str) -> dict[Right, Told]:
-        """Only where the app writes itself is a write tried; elsewhere a change of what is not there says the same."""
+        """Only where the app writes itself is a write tried; elsewhere a change of what is not there says the same.
+
+        With the right to write one may create and add too, and with each of these alone a part of it.
+        """
         writing = container == MANIFESTS
         blob = self._access.client(container).get_blob_client(container, f"edgetrain-doctor/{secrets.token_hex(16)}")
         asks: dict[Right, Callable[[], object]] = {
@@ -151,6 +158,8 @@ class _Examination:
             Right.WRITE: (lambda: _write(blob)) if writing else (lambda: blob.set_blob_metadata({})),
             Right.DELETE: blob.delete_blob,
         }
+        if not writing:
+            asks |= {Right.CREATE: blob.create_snapshot, Right.ADD: lambda: blob.append_block(b"-")}
         found = {right: self._told(container, ask) for right, ask in asks.items()}
         return {right: told or Told(answer=Answer.MAY) for right, told in found.items()}
 
@@ -228,9 +237,7 @@ def _of(error: HttpResponseError) -> Told | None:
         return Told(answer=Answer.MAY_NOT, said=said)
     if code in _NO_CONTAINER:
         return Told(answer=Answer.MISSING, said=said)
-    if status == 404:
-        return None
-    if status == 412:
+    if (status, code) in _ASKED_IN_VAIN:
         return None
     if status >= 500 or status < 400 or status in {408, 429}:
         raise error  # it says nothing now

@@ -67,6 +67,17 @@ def accounts_key(lab: Lab) -> Iterator[Changes]:
     yield {f"{SITE}CONNECTION_STRING": lab.stack.endpoints["hub_storage"]["connection_string"]}
 
 
+def also(right: str) -> Any:
+    """The signature for the account has a right besides the one to list."""
+
+    @contextmanager
+    def plant(lab: Lab) -> Iterator[Changes]:
+        site = least_rights(lab.stack.endpoints["hub_storage"]["connection_string"], data=right)
+        yield {f"{SITE}CONNECTION_STRING": site.connection_string.get_secret_value()}
+
+    return plant
+
+
 @contextmanager
 def lost_holdout(lab: Lab) -> Iterator[Changes]:
     with lab.hub() as container:
@@ -168,6 +179,8 @@ FAULTS = (
     Fault("manifests cannot be written", "hub", {"hub.manifests": WRONG}, manifests_by("r")),
     Fault("there is no place for manifests", "hub", {"hub.manifests": WRONG}, no_manifests),
     Fault("the app has the account's key", "hub", {"hub.nothing_more": WRONG}, accounts_key),
+    Fault("the app may create among data", "hub", {"hub.nothing_more": WRONG}, also("c")),
+    Fault("the app may append to data", "hub", {"hub.nothing_more": WRONG}, also("a")),
     Fault("the hold-out is lost", "hub", {"data.holdout": WRONG}, lost_holdout),
     Fault("the container is gone", "hub", {"data.container": WRONG}, no_container),
     Fault("the hub is down", "hub", {"hub.answers": UNKNOWN}, at_port(nothing)),
