@@ -8,9 +8,18 @@ from function_app.composition import Services
 from shared.clients.announcements import SETTING as TOPIC_SETTING
 from shared.clients.service_bus import QUARANTINE, RESULTS
 from shared.clients.service_bus_access import BusAccess
-from shared.clients.service_bus_examination import administration_of, drops_repeats, may_listen, may_send
+from shared.clients.service_bus_examination import (
+    MOST_DEAD,
+    administration_of,
+    dead_letters,
+    drops_repeats,
+    may_listen,
+    may_send,
+)
 from shared.doctor import Check, Kind, Seen, ok, skipped, unknown, wrong
+from shared.errors import PermanentError
 from shared.settings import SERVICE_BUS_SETTING
+from shared.values.texts import counted
 
 REQUESTS: Final = "training-requests"
 DISABLED: Final = "AzureWebJobs.on_training_request.Disabled"
@@ -39,6 +48,20 @@ def _without_namespace() -> Seen:
 def _listens(access: BusAccess) -> Seen:
     may_listen(access, REQUESTS)
     return ok(f"{REQUESTS} lets it listen")
+
+
+def _gave_up(services: Services, _: str) -> Seen:
+    bus = services.settings.service_bus
+    if bus.connection_string is None and not bus.namespace:
+        return skipped("there is no namespace")
+    try:
+        dead = dead_letters(services.bus, REQUESTS)
+    except PermanentError:
+        return skipped("they were not looked at, see service_bus.requests")
+    if dead:
+        more = " or more" if dead >= MOST_DEAD else ""
+        return wrong(f"{counted(dead, 'message')}{more} in the dead letters of {REQUESTS}")
+    return ok("there are none")
 
 
 def _sends(access: BusAccess) -> Seen:
@@ -86,6 +109,16 @@ CHECKS: Final = (
         remedy="create the queue, and give the app's identity Azure Service Bus Data Receiver, or check"
         f" {SERVICE_BUS_SETTING}",
         look=_of_bus(_listens),
+        seconds=_SECONDS,
+    ),
+    Check(
+        name="service_bus.dead_letters",
+        about=Kind.APP,
+        wanted=f"no message in the dead letters of {REQUESTS}",
+        why="each is a request that was tried again and again, and that nobody has answered",
+        remedy="read in the log what they failed for, mend it, send them again and remove them from the dead letters;"
+        " docs/runbooks/my-data-did-not-train.md",
+        look=_gave_up,
         seconds=_SECONDS,
     ),
     Check(

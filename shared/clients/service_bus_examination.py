@@ -1,9 +1,11 @@
 """What may be done in a Service Bus namespace, and whether its entities drop repeats. Nothing is sent or received."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
+from azure.servicebus import ServiceBusSubQueue
 from azure.servicebus.exceptions import (
     MessagingEntityNotFoundError,
     ServiceBusAuthenticationError,
@@ -19,7 +21,11 @@ from shared.settings import SERVICE_BUS_SETTING
 from shared.values.texts import shortened
 
 SECONDS: Final = 12.0
+MOST_DEAD: Final = 50
+"""Dead letters that are counted; a message may be large, and all of it comes."""
 _FEW_TRIES: Final[dict[str, Any]] = {"retry_total": 0}
+
+Answer = TypeVar("Answer")
 
 
 def may_listen(access: BusAccess, queue: str) -> None:
@@ -30,6 +36,22 @@ def may_listen(access: BusAccess, queue: str) -> None:
             await receiver.peek_messages(max_message_count=1)
 
     _run(peek(), queue, "listen")
+
+
+def dead_letters(access: BusAccess, queue: str) -> int:
+    """How many messages at least lie in a queue's dead letters, :data:`MOST_DEAD` at the most. None is taken.
+
+    They are looked at, because whoever may listen may do that; the service's own count is for who may manage it.
+    """
+
+    async def peek() -> int:
+        async with (
+            access.client(**_FEW_TRIES) as client,
+            client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver,
+        ):
+            return len(await receiver.peek_messages(max_message_count=MOST_DEAD))
+
+    return _run(peek(), queue, "listen")
 
 
 def may_send(access: BusAccess, *, queue: str = "", topic: str = "") -> None:
@@ -78,13 +100,13 @@ def administration_of(access: BusAccess) -> Any:
         raise PermanentError(reason, code=Code.BAD_CONFIGURATION) from None
 
 
-def _run(work: Any, entity: str, right: str) -> None:
-    async def bounded() -> None:
+def _run(work: Coroutine[Any, Any, Answer], entity: str, right: str) -> Answer:
+    async def bounded() -> Answer:
         async with asyncio.timeout(SECONDS):
-            await work
+            return await work
 
     try:
-        asyncio.run(bounded())
+        return asyncio.run(bounded())
     except MessagingEntityNotFoundError:
         raise _missing(entity) from None
     except (ServiceBusAuthenticationError, ServiceBusAuthorizationError):

@@ -10,7 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
+from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQueue
 
+from function_app.doctor.messages import REQUESTS
 from local_stack.supervisor.event_grid import data_arrival
 from shared.doctor import State
 from shared.settings import ARRIVALS_TOPIC_SETTING
@@ -59,6 +61,23 @@ def registry_at(scheme: str, *, until: dt.datetime = NOW + 90 * DAY) -> Any:
             yield {"EDGETRAIN_CONTAINER_REGISTRY__URL": f"{scheme}://127.0.0.1:{port}"}
 
     return plant
+
+
+@contextmanager
+def dead_letter(lab: Lab) -> Iterator[Changes]:
+    """A request was given up after too many tries."""
+    with ServiceBusClient.from_connection_string(lab.settings[BUS]) as client:
+        with client.get_queue_sender(REQUESTS) as sender:
+            sender.send_messages(ServiceBusMessage("{}"))
+        with client.get_queue_receiver(REQUESTS) as receiver:
+            [message] = receiver.receive_messages(1, max_wait_time=10)
+            receiver.dead_letter_message(message, reason="MaxDeliveryCountExceeded")
+        try:
+            yield {}
+        finally:
+            with client.get_queue_receiver(REQUESTS, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as buried:
+                [message] = buried.receive_messages(1, max_wait_time=10)
+                buried.complete_message(message)
 
 
 @contextmanager
@@ -224,6 +243,7 @@ FAULTS = (
         {"service_bus.requests": WRONG, "service_bus.answers": WRONG, "service_bus.repeats": WRONG},
         changed(ServiceBusConnection=""),
     ),
+    Fault("a request that was given up", "messages", {"service_bus.dead_letters": WRONG}, dead_letter),
     Fault(
         "a wrong key of the topic",
         "messages",

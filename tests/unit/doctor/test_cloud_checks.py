@@ -22,7 +22,7 @@ from function_app.doctor.host_storage import NOTE, WATCHED
 from shared.clients.azure_ml.compute import AttachedCompute
 from shared.clients.identity import NoIdentityError
 from shared.clients.ledger import Ledger
-from shared.clients.service_bus_examination import drops_repeats, may_send
+from shared.clients.service_bus_examination import MOST_DEAD, drops_repeats, may_send
 from shared.doctor import Finding, Kind, State, looks, run
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Outcome
@@ -119,6 +119,34 @@ def test_without_a_namespace_the_trigger_must_be_off(
     services = SimpleNamespace(settings=SimpleNamespace(service_bus=ServiceBus()))
 
     assert found("service_bus.requests", services).state is state
+
+
+@pytest.mark.parametrize(
+    ("dead", "state", "said"),
+    [
+        (0, State.OK, "none"),
+        (1, State.WRONG, "1 message in"),
+        (MOST_DEAD, State.WRONG, "or more"),
+        (PermanentError("no right", code=Code.BAD_CONFIGURATION), State.SKIPPED, "service_bus.requests"),
+        (TransientError("busy"), State.UNKNOWN, "busy"),
+    ],
+)
+def test_requests_that_were_given_up_are_named(
+    monkeypatch: pytest.MonkeyPatch, dead: int | Exception, state: State, said: str
+) -> None:
+    def count(*_: object) -> int:
+        if isinstance(dead, Exception):
+            raise dead
+        return dead
+
+    monkeypatch.setattr(messages, "dead_letters", count)
+    settings = SimpleNamespace(service_bus=ServiceBus(namespace="sb-x.servicebus.windows.net"))
+    finding = found("service_bus.dead_letters", SimpleNamespace(settings=settings, bus=None))
+
+    assert finding.state is state
+    assert said in finding.found
+    without = SimpleNamespace(settings=SimpleNamespace(service_bus=ServiceBus()))
+    assert found("service_bus.dead_letters", without).state is State.SKIPPED
 
 
 @pytest.mark.parametrize(
