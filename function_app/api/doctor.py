@@ -19,9 +19,13 @@ class Doctor:
 
 
 def doctor(services: Services, query: DoctorQuery) -> Doctor:
-    """Run every check, or those of a site."""
+    """Run every check, or those of a site, with the secrets as they are now.
+
+    A check that is refused says so and is not tried again, so that rotated secrets are read anew before the first.
+    """
     from function_app.doctor.examination import Wanted, examine, known_sites
 
+    services.renewed(services.generation)
     if query.site and (known := known_sites(services)) and query.site not in known:
         detail = f"there is no site {query.site!r}; known: {', '.join(known)}"
         raise RefusedError(404, "unknown_site", detail)

@@ -14,14 +14,19 @@ import pytest
 
 from function_app.activity_wiring import activity_function
 from function_app.api import handlers
+from function_app.api.doctor import doctor
+from function_app.api.models import DoctorQuery
 from function_app.api.operations import OPERATIONS
 from function_app.composition import Services
+from function_app.doctor import examination
+from function_app.doctor.catalogue import checks_of
 from function_app.problems import answers_problems
 from function_app.triggers.operations import _function
 from shared.clients import secret_settings
 from shared.clients.identity import managed_identity
 from shared.clients.secret_settings import SecretSettings
 from shared.contracts import READ_CHAMPION
+from shared.doctor import State
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Champion, ChampionQuery, RunEvent, RunEventKind
 from shared.values.wire import to_wire
@@ -230,6 +235,23 @@ def test_a_run_that_is_not_ready_by_an_old_secret_asks_once_more(world: World, m
 
     world.right = OTHER
     assert ask(command)["rejected"] == Code.NOT_READY
+
+
+def test_the_doctor_asks_with_the_secrets_as_they_are_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    event_grid(world, monkeypatch)
+    checks = [each for each in checks_of("messages") if each.name == "announcements.rights"]
+    monkeypatch.setattr(examination, "every_check", lambda: checks)
+    services = Services()
+
+    def seen() -> State:
+        [finding] = doctor(services, DoctorQuery()).findings
+        return finding.state
+
+    assert seen() is State.OK
+    world.stored = world.right = NEW
+    assert seen() is State.OK
+    world.right = OTHER
+    assert seen() is State.WRONG
 
 
 def test_whoever_began_before_the_change_is_told_of_it_without_another_look(world: World) -> None:
