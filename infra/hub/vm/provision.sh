@@ -15,40 +15,82 @@ LEAST_PODMAN=4.3
 changes=0
 step=settings
 rubbish=
-# shellcheck disable=SC2086
-trap 'rm -rf $rubbish' EXIT
+recorded=
+trap 'ended $?' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 say() { echo "edgetrain: $*"; }
 changed() { changes=$((changes + 1)); say "$*"; }
 fail() { echo "edgetrain: $step: $*" >&2; record "failed: $step: $*"; exit 1; }
-record() { printf '%s\n' "$*" > "$STATUS.new" && mv -f "$STATUS.new" "$STATUS"; }
+record() { recorded=yes; printf '%s\n' "$*" > "$STATUS.new" && mv -f "$STATUS.new" "$STATUS"; }
+# ended STATUS: whatever it died of, nobody finds an earlier run's "ready".
+ended() {
+    # shellcheck disable=SC2086
+    rm -rf $rubbish
+    [ "$1" = 0 ] || [ -n "$recorded" ] || record "failed: $step: it ended with status $1; see: journalctl -u edgetrain-provision"
+}
 systemd() { [ -d /run/systemd/system ]; }
 as() { user=$1; shift; runuser -u "$user" -- env -i HOME="$(home_of "$user")" PATH="$PATH" LANG=C.UTF-8 "$@"; }
 home_of() { getent passwd "$1" | cut -d: -f6; }
 
-# put MODE OWNER FILE: the input becomes the file, in one step, unless it is that already. Never the end of a pipeline,
-# which is a process of its own: what it counts would be lost, so that nobody reloads.
+owner() { stat -L -c %u "$1"; }
+
+# base FOLDER: the deepest of it and its parents that only root can change, all of its own parents included.
+base() {
+    deepest=$1 place=$1
+    while [ "$place" != / ]; do
+        case $(owner "$place") in 0 | "$(id -u)") ;; *) deepest=$(dirname "$place") ;; esac
+        place=$(dirname "$place")
+    done
+    echo "$deepest"
+}
+
+# put MODE OWNER FILE: the input becomes the file, in one step, unless it is that already. Users own some of the folders,
+# and would set links there: so it is written where only root can, and moved into a folder that is held and was looked at.
+# Never the end of a pipeline, which is a process of its own: what it counts would be lost, so that nobody reloads.
 put() {
-    new=$(mktemp "$(dirname "$3")/.edgetrain.XXXXXX")
+    parent=$(dirname "$3")
+    safe=$(base "$parent")
+    new=$(mktemp "$safe/.edgetrain.XXXXXX")
+    rubbish="$rubbish $new"
     cat > "$new"
     chmod "$1" "$new"
     chown "$2" "$new"
-    if [ -f "$3" ] && cmp -s "$new" "$3" && [ "$(stat -c '%a %U:%G' "$new")" = "$(stat -c '%a %U:%G' "$3")" ]; then
-        rm -f "$new"
-        return 0
-    fi
-    mv -f "$new" "$3"
-    changed "wrote $3"
+    told=0
+    ( moved "$safe" "${parent#"$safe"}" "$(basename "$3")" "$new" ) || told=$?
+    rm -f "$new"
+    case $told in
+        0) changed "wrote $3" ;;
+        3) ;;
+        4) fail "$parent leads to another place; remove the link that is in it" ;;
+        *) fail "$3 cannot be written" ;;
+    esac
 }
 
-# folder MODE OWNER PATH
+# moved BASE BELOW NAME NEW: 3: it was there already; 4: the folder is elsewhere.
+moved() {
+    { cd -P "$1" && there=$(pwd -P) && cd -P "./$2"; } || return 1
+    [ "$(pwd -P)" = "$there$2" ] || return 4
+    if [ "$(stat -c '%F %a %U:%G' "$3" 2>/dev/null)" = "$(stat -c '%F %a %U:%G' "$4")" ] && cmp -s "$4" "./$3"; then
+        return 3
+    fi
+    mv -fT "$4" "./$3"
+}
+
+# folder MODE OWNER PATH: a user's, below the home, is made by that user, so that a link leads root nowhere.
 folder() {
     # A link that a user put there would give that user what it leads to.
     case $2 in root:*) ;; *) [ ! -L "$3" ] || fail "$3 is a link, and must be a folder; remove the link" ;; esac
     [ "$(stat -c '%a %U:%G' "$3" 2>/dev/null)" = "$1 $2" ] && return 0
-    mkdir -p "$3"
-    chown "$2" "$3"
-    chmod "$1" "$3"
+    if [ "$(base "$(dirname "$3")")" = "$(dirname "$3")" ]; then
+        mkdir -p "$3"
+        chown "$2" "$3"
+        chmod "$1" "$3"
+    else
+        as "${2%:*}" sh -c 'mkdir -p "$2" && chmod "$1" "$2"' sh "$1" "$3" || fail "$3 is not a folder of ${2%:*}; remove it"
+    fi
     changed "made $3"
 }
 
@@ -191,11 +233,11 @@ serving() {
     draft "$LIB/haproxy-edgetrain.service" "$sockets"
     put 644 root:root /etc/systemd/system/haproxy-edgetrain.service < "$draft"
     if [ "$(readlink "$home/serving/haproxy.sock")" != "$sockets/admin.sock" ]; then
-        ln -sfn "$sockets/admin.sock" "$home/serving/haproxy.sock"
-        chown -h "$own" "$home/serving/haproxy.sock"
+        as "$SERVING_USER" ln -sfn "$sockets/admin.sock" "$home/serving/haproxy.sock"
         changed "linked $home/serving/haproxy.sock"
     fi
-    problem=$(/usr/sbin/haproxy -c -f /etc/edgetrain/haproxy.cfg -f "$home/serving/conf.d" 2>&1) ||
+    # As the user whose files these are: they may name programs (Lua) that run when they are read.
+    problem=$(as "$SERVING_USER" /usr/sbin/haproxy -c -f /etc/edgetrain/haproxy.cfg -f "$home/serving/conf.d" 2>&1) ||
         fail "HAProxy refuses its configuration: $problem"
     # What `systemctl --user enable` does, for a user who may never have logged in.
     wants=$home/.config/systemd/user/default.target.wants
@@ -299,7 +341,7 @@ job() {
 }
 
 main() {
-    [ "$(id -u)" = 0 ] || { echo "edgetrain: run it as root: sudo edgetrain-provision" >&2; exit 2; }
+    [ "$(id -u)" = 0 ] || { recorded=no; echo "edgetrain: run it as root: sudo edgetrain-provision" >&2; exit 2; }
     DATA_DISK=/dev/disk/azure/scsi1/lun0 DATA_DISK_SECONDS=120 DATA_FOLDER=/srv/edgetrain
     TRAINING_USER=edgetrain SERVING_USER=edgetrain-serving
     JOB_URL='' JOB_SHA256='' JOB_KEY='' PYTHON_URL='' PYTHON_SHA256=''

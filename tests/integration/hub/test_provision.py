@@ -242,3 +242,21 @@ def test_credentials_of_a_site_are_the_training_users_alone(vm: PreparedVm) -> N
     for site, stdin in (("../x", text), ("factory", "two\nlines=1"), ("factory", "")):
         assert vm.root.run("edgetrain-grant-site", site, stdin=stdin).returncode != 0
     assert vm.root.shell(f"ls -A {home_of(TRAINING)}/.config/edgetrain/sites").split() == ["factory.json"]
+
+
+def test_links_that_a_user_plants_lead_root_nowhere(vm: PreparedVm) -> None:
+    sites, program = f"{home_of(TRAINING)}/.config/edgetrain/sites", f"{home_of(SERVING)}/bin/reload-haproxy"
+    vm.root.shell(f"echo precious > /etc/victim; ln -s /etc/victim {sites}/planted.json")
+    vm.root.shell(f"mv {program} {program}.kept; ln -s /etc/victim {program}")
+    vm.root.shell(f"mv {sites} {sites}.kept; ln -s /etc {sites}")
+    try:
+        assert vm.root.run("edgetrain-grant-site", "planted", stdin="BlobEndpoint=https://hub.example/").returncode != 0
+        vm.root.shell(f"rm {sites}; mv {sites}.kept {sites}")
+        assert vm.root.run("edgetrain-grant-site", "planted", stdin="BlobEndpoint=https://hub.example/").returncode == 0
+        assert "ready, 1 changes" in vm.root.provision().stdout
+        assert vm.root.shell(f"stat -c '%a %U' /etc/victim; cat /etc/victim; cmp {program} {program}.kept") == (
+            "644 root\nprecious\n"
+        )
+        assert vm.root.shell("ls -A /etc | grep -c planted || true") == "0\n"
+    finally:
+        vm.root.shell(f"mv {program}.kept {program}; rm -f /etc/victim {sites}/planted.json")

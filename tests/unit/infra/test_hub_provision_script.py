@@ -7,6 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from infra.hub.custom_data import VM_FILES
 
 SCRIPT = (VM_FILES / "provision.sh").read_text(encoding="utf-8")
@@ -49,3 +51,76 @@ def test_a_link_in_the_place_of_a_users_folder_is_refused(tmp_path: Path) -> Non
     assert "is a link, and must be a folder" in refused.stderr
     assert elsewhere.stat().st_mode & 0o777 == 0o755
     assert "is a link" in (tmp_path / "provision.status").read_text()
+
+
+USERS_HOME = f"""
+owner() {{ case $1 in */home*) echo 12345 ;; *) id -u ;; esac; }}
+plant() {{
+    for each in "$HOME_OF_USER"/.edgetrain.* "$HOME_OF_USER"/*/.edgetrain.*; do
+        [ ! -f "$each" ] || ln -sf "$VICTIM" "$each"
+    done
+}}
+cat() {{ plant; command cat "$@"; }}
+chmod() {{ plant; command chmod "$@"; }}
+chown() {{ plant; command chown "$@"; }}
+mv() {{ plant; command mv "$@"; }}
+put 644 {ME} "$HOME_OF_USER/bin/reload" < "$DRAFT"
+"""
+"""Whoever owns the home sets a link in the place of whatever root makes there, before each step."""
+
+
+def put_into_a_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> subprocess.CompletedProcess[str]:
+    (draft := tmp_path / "draft").write_text("written by root")
+    (victim := tmp_path / "victim").write_text("precious")
+    victim.chmod(0o600)
+    for name, path in (("DRAFT", draft), ("VICTIM", victim), ("HOME_OF_USER", tmp_path / "home")):
+        monkeypatch.setenv(name, str(path))
+    return run(tmp_path, USERS_HOME)
+
+
+def test_a_user_who_plants_links_gets_nothing_of_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home := tmp_path / "home" / "bin").mkdir(parents=True)
+    (home / "reload").symlink_to(tmp_path / "victim")
+
+    done = put_into_a_users_home(tmp_path, monkeypatch)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert (tmp_path / "victim").stat().st_mode & 0o777 == 0o600
+    assert not (home / "reload").is_symlink()
+    assert (home / "reload").read_text() == "written by root"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["draft", "home", "victim"]
+
+
+def test_a_folder_that_leads_elsewhere_gets_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (home := tmp_path / "home").mkdir()
+    (home / "bin").symlink_to(elsewhere)
+
+    done = put_into_a_users_home(tmp_path, monkeypatch)
+
+    assert done.returncode == 1
+    assert "leads to another place" in done.stderr
+    assert list(elsewhere.iterdir()) == []
+    assert not list(tmp_path.glob(".edgetrain.*"))
+
+
+def test_a_folder_in_a_users_home_is_made_by_the_user(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    owned = "owner() { case $1 in */home*) echo 12345 ;; *) id -u ;; esac; }"
+    steps = f'{owned}; as() {{ echo "as $1"; }}; chown() {{ echo no; }}'
+
+    done = run(tmp_path, f'{steps}; folder 700 somebody:somebody "$1"', str(tmp_path / "home" / "bin"))
+
+    assert done.stdout.splitlines()[0] == "as somebody"
+    assert "no" not in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(("dies", "status"), [("false", 1), ("cat < /nowhere", 2), ("kill -TERM $$", 143)])
+def test_what_dies_on_its_way_is_not_taken_for_ready(tmp_path: Path, dies: str, status: int) -> None:
+    (tmp_path / "provision.status").write_text("ready\n")
+
+    assert run(tmp_path, f"step=users; {dies}; say never").returncode == status
+
+    said = (tmp_path / "provision.status").read_text()
+    assert said == f"failed: users: it ended with status {status}; see: journalctl -u edgetrain-provision\n"
