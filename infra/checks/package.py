@@ -1,7 +1,8 @@
-"""What is deployed as the app: what ``.funcignore`` leaves of the files under version control."""
+"""What is deployed as the app: what ``.funcignore`` leaves of the project's files."""
 
 import subprocess
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -32,8 +33,8 @@ MOST_BYTES = 5_000_000
 
 
 def check(root: Path, files: Iterable[str] | None = None) -> Iterator[Finding]:
-    """``files``: of the project, by default those under version control."""
-    packed = package(root, _tracked(root) if files is None else files)
+    """``files``: of the project, by default those under version control, or all that are there."""
+    packed = package(root, _files(root) if files is None else files)
     for name in NEEDED:
         if not any(each == name or each.startswith(name) for each in packed):
             yield Finding(".funcignore", f"{name} is not in the package, and the app needs it")
@@ -50,9 +51,13 @@ def check(root: Path, files: Iterable[str] | None = None) -> Iterator[Finding]:
 
 def package(root: Path, files: Iterable[str]) -> list[str]:
     """Those of the files that are deployed."""
-    rules = [each.strip() for each in (root / ".funcignore").read_text(encoding="utf-8").splitlines()]
-    rules = [each for each in rules if each and not each.startswith("#")]
+    rules = _rules(root)
     return sorted(each for each in files if not any(_hidden(each, rule) for rule in rules) and (root / each).is_file())
+
+
+def _rules(root: Path) -> list[str]:
+    rules = [each.strip() for each in (root / ".funcignore").read_text(encoding="utf-8").splitlines()]
+    return [each for each in rules if each and not each.startswith("#")]
 
 
 def _hidden(name: str, rule: str) -> bool:
@@ -63,8 +68,21 @@ def _hidden(name: str, rule: str) -> bool:
     return any(fnmatch(each, rule) for each in parts)
 
 
-def _tracked(root: Path) -> list[str]:
+def _files(root: Path) -> list[str]:
+    """Those under version control; without it, as in an unpacked archive, all that are there and are not hidden."""
     # In a container the files may belong to another user than the one who asks; git would refuse to look at them.
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
-    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    return [each for each in listed.stdout.split("\0") if each]
+    with suppress(OSError):  # no git
+        listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        if listed.returncode == 0 and listed.stdout:
+            return [each for each in listed.stdout.split("\0") if each]
+    return list(_found(root, "", _rules(root)))
+
+
+def _found(root: Path, below: str, rules: list[str]) -> Iterator[str]:
+    for path in sorted((root / below).iterdir()):
+        name = f"{below}{path.name}"
+        if not path.is_dir():
+            yield name
+        elif not any(_hidden(f"{name}/", rule) for rule in rules):
+            yield from _found(root, f"{name}/", rules)

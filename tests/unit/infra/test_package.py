@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from infra.checks.package import MOST_BYTES, check, package
 from infra.checks.tools import ROOT
 
@@ -47,3 +49,21 @@ def test_what_is_missing_too_much_or_too_large_is_named(tmp_path: Path) -> None:
     assert any("tests/ is in the package" in each for each in texts)
     assert any("the largest file: shared/a.py" in each for each in texts)
     assert "requirements.txt: has no hashes; make lock" in texts
+
+
+@pytest.mark.parametrize("git", ["there", "missing"])
+def test_outside_of_a_checkout_what_is_there_is_looked_at(
+    git: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an unpacked archive."""
+    project(tmp_path, f"{RULES}.venv/\n")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").write_bytes(b"0" * (MOST_BYTES + 1))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    if git == "missing":
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert list(check(tmp_path)) == []
+
+    (tmp_path / "host.json").unlink()
+    assert [each.what for each in check(tmp_path)] == ["host.json is not in the package, and the app needs it"]
