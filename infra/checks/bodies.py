@@ -90,11 +90,13 @@ class _Walk:
 
 
 def _branches(value: Mapping[str, Any]) -> list[Any]:
-    """What ``condition ? one : other`` may be."""
+    """What ``condition ? one : other`` may be; ``null`` there leaves the property out."""
     operator = value.get("operator")
     if not isinstance(operator, Mapping) or operator.get("type") != "conditional":
         return []
-    return [operator["operands"]["true_value"], operator["operands"]["false_value"]]
+    return [
+        each for each in (operator["operands"]["true_value"], operator["operands"]["false_value"]) if each is not None
+    ]
 
 
 def _joined(described: Mapping[str, Any], shape: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ ACCEPTED: Mapping[str, str] = {
     "CKV_AZURE_40": "the key is replaced by hand; one that expires by itself would stop every run",
     "CKV_AZURE_43": "the name is computed from the subscription, and is lower case letters and digits",
     "CKV_AZURE_59": "as CKV_AZURE_35; nobody gets in without an identity",
+    "CKV_AZURE_78": "Flex Consumption knows no FTP; where the plan always runs, infra.checks.flex wants it off",
     "CKV_AZURE_109": "as CKV_AZURE_35",
     "CKV_AZURE_112": "an HSM is the premium tier; a parameter of the vault for those who need it",
     "CKV_AZURE_113": "as CKV_AZURE_35; the server lets in services of Azure only, and knows no passwords",

@@ -255,9 +255,10 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     }
     siteConfig: {
       minTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
-      alwaysOn: alwaysRuns
+      // Flex Consumption knows no FTP, and refuses a site that says anything of these three.
+      ftpsState: alwaysRuns ? 'Disabled' : null
+      alwaysOn: alwaysRuns ? true : null
       linuxFxVersion: alwaysRuns ? 'PYTHON|3.11' : null
       appSettings: concat(hostSettings, appSettings, servingSettings, schedulerSettings, sqlSettings, alwaysRunningSettings, ofSites, secretsOfSites)
     }

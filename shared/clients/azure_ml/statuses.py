@@ -21,6 +21,9 @@ _PHASES = {
     "Canceled": TrainingPhase.CANCELLED,
 }
 
+ENDS = frozenset(state for state, phase in _PHASES.items() if phase.terminal)
+"""The states in which a run has ended."""
+
 
 def phase_of(status: str) -> TrainingPhase:
     """Our phase for a state; an unknown one counts as running, so that the time limits still end it."""
