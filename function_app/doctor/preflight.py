@@ -6,6 +6,7 @@ from typing import Any, Final
 from function_app.composition import Services
 from function_app.doctor.catalogue import every_check
 from function_app.doctor.examination import hidden
+from shared.decisions.admission.run_plan import needs_the_same
 from shared.doctor import Check, Finding, Kind, State, looks, run
 from shared.errors import Code, PermanentError
 from shared.messages import Done, Preflight
@@ -35,11 +36,13 @@ def preflight(order: Preflight, services: Services) -> Done:
 
 def _is_deployed(order: Preflight, services: Services) -> bool:
     """Whether pipeline and code are still those of the run; checks of a pipeline look at what is deployed."""
+    run = services.ledger.runs.request(order.run_id)
     try:
-        folder = services.pipelines.get(order.pipeline).train.folder
-        return services.job_folders.read(folder).frozen == order.job
+        pipeline = services.pipelines.get(order.pipeline)
+        code = services.job_folders.read(pipeline.train.folder).frozen
     except PermanentError:
         return False
+    return run is not None and code == order.job and needs_the_same(pipeline, run)
 
 
 def _quick(check: Check[Any]) -> Check[Any]:

@@ -148,7 +148,8 @@ class Plan:
     ``leave_out_faulty``: files with a fault are left out of the training. ``job`` and ``model`` (its name in the
     registry) are missing for runs from before they were kept; these use what is deployed when a step needs it.
     ``workload`` is None for runs of schemas before :data:`shared.messages.SEALED_SCHEMA`. ``delivery``: how its model
-    is rolled out, for runs of :data:`shared.messages.DELIVERY_SCHEMA` and later.
+    is rolled out, for runs of :data:`shared.messages.DELIVERY_SCHEMA` and later. ``prefix`` and ``holdout``: where in
+    the snapshot's container its data lay; ``holdout`` is empty for runs from before.
     """
 
     compute: str
@@ -162,6 +163,8 @@ class Plan:
     leave_out_faulty: bool = False
     workload: Workload | None = None
     delivery: DeliveryRule = field(default_factory=DeliveryRule)
+    prefix: str = ""
+    holdout: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

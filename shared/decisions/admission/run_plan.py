@@ -60,6 +60,22 @@ def plan_of(pipeline: Pipeline, job: FrozenJob) -> Plan:
         leave_out_faulty=pipeline.data.leaves_out_faulty,
         workload=workload_of(pipeline),
         delivery=delivery_rule_of(pipeline),
+        prefix=pipeline.data.prefix,
+        holdout=pipeline.data.holdout,
+    )
+
+
+def needs_the_same(pipeline: Pipeline, run: RunRequest) -> bool:
+    """Whether a training of the pipeline, as its file is now, needs what that of the run does: data, compute, limits.
+
+    Not its code. Of runs from before, the hold-out's name is not known, and counts as the same.
+    """
+    data, train, plan = pipeline.data, pipeline.train, run.plan
+    return (
+        (data.site, data.container) == (run.snapshot.site, run.snapshot.container)
+        and (not plan.holdout or (data.prefix, data.holdout) == (plan.prefix, plan.holdout))
+        and (train.compute, train.running_limit_seconds) == (plan.compute, plan.limits.running_seconds)
+        and workload_of(pipeline) == plan.workload
     )
 
 
