@@ -11,6 +11,7 @@ from shared.messages import AdmissionRequest, Cause
 from shared.values.texts import counted
 
 _LISTING_SECONDS: Final = 60.0
+_OF_THE_SITE: Final = {Code.NO_DATA, Code.BAD_CONFIGURATION}
 _NOTHING_TO_DO: Final = {Code.NO_DATA, Code.PIPELINE_RETIRED}
 
 
@@ -29,11 +30,16 @@ def _dry_run(services: Services, name: str) -> Seen:
     request = AdmissionRequest(
         pipeline=name, cause=Cause.OPERATOR, requested_by="doctor", requested_at=datetime.now(UTC)
     )
-    hub = services.hubs.hub(pipeline.data.site)
-    if hub.holdout(pipeline) is None:
-        data = pipeline.data
-        return wrong(f"site {data.site} has no hold-out {data.container}/{data.holdout}", remedy="upload the hold-out")
-    hub.page(pipeline)  # raises when there is no container
+    try:
+        hub = services.hubs.hub(pipeline.data.site)
+        hub.page(pipeline)  # raises when there is no container
+        holdout = hub.holdout(pipeline)
+    except PermanentError as error:
+        if error.code not in _OF_THE_SITE:
+            raise
+        return skipped("its data cannot be listed, see data.container, hub.answers and hub.list")
+    if holdout is None:
+        return skipped("its hold-out is not there, see data.holdout")
     try:
         evaluation = services.evaluator.evaluate(request, services.hubs.preview_snapshot)
     except PermanentError as error:

@@ -30,7 +30,8 @@ _NO_SUCH_COMMAND: Final = 2  # argparse's exit status
 
 # $1 HAProxy's socket, $2 what podman is asked, $3: not empty where containers and images are listed. One fact a line;
 # each program has a limit of its own, so that one that hangs hides no other. An engine that works may warn before it
-# answers; one that does not is not asked for its lists, which it would hang at too.
+# answers, and may fail once, as while something else removes what it looks at. One that fails twice does not work, and
+# is not asked for its lists, which it would hang at too.
 _FACTS: Final = """\
 export LC_ALL=C
 say() { printf '%s=%s\\n' "$1" "$(printf %s "$2" | tr '\\n\\t' '  ' | head -c 1000)"; }
@@ -42,11 +43,18 @@ say memory "$(grep MemTotal: /proc/meminfo | tr -dc 0-9)"
 engine=$(command -v podman || command -v docker)
 engine=${engine##*/}
 say engine "$engine"
-case "$engine" in
-    podman) info=$(ask 8 podman info --format "$2") ;;
-    docker) info=$(ask 8 docker info --format '{{.ServerVersion}}|false|||||') ;;
-esac
+info() {
+    case "$engine" in
+        podman) ask "$1" podman info --format "$2" ;;
+        docker) ask "$1" docker info --format '{{.ServerVersion}}|false|||||' ;;
+    esac
+}
+info=$(info 8 "$2")
 status=$?
+case "$status" in
+    0 | 124 | 137) ;;
+    *) sleep 1; info=$(info 4 "$2"); status=$? ;;
+esac
 [ "$status" = 0 ] && info=$(printf '%s\\n' "$info" | grep -F '|' | tail -n 1)
 if [ -n "$engine" ]; then
     say engine-status "$status"

@@ -16,7 +16,7 @@ from function_app.doctor.messages import REQUESTS
 from local_stack.supervisor.event_grid import data_arrival
 from shared.doctor import State
 from shared.settings import ARRIVALS_TOPIC_SETTING
-from tests.integration.doctor.lab import HOLDOUT, PIPELINE, Fault, Lab
+from tests.integration.doctor.lab import PIPELINE, Fault, Lab
 from tests.integration.event_grid.stand_in import receiving
 from tests.support.small_servers import DAY, NOW, certificate, dated, served
 
@@ -182,18 +182,6 @@ def may_not_read(lab: Lab) -> Iterator[Changes]:
         requests.delete(url, headers=how, verify=known["ca_bundle"], timeout=30).raise_for_status()
 
 
-@contextmanager
-def lost_holdout(lab: Lab) -> Iterator[Changes]:
-    with lab.hub() as container:
-        blob = container.get_blob_client(HOLDOUT)
-        content = blob.download_blob().readall()
-        blob.delete_blob()
-        try:
-            yield {}
-        finally:
-            blob.upload_blob(content)
-
-
 FAULTS = (
     Fault(
         "a registry whose certificate is not trusted", "endpoints", {"registry.reached": WRONG}, registry_at("https")
@@ -289,8 +277,7 @@ FAULTS = (
         {"azure_ml.workspace": UNKNOWN, "azure_ml.compute": UNKNOWN},
         changed(EDGETRAIN_AZURE_ML__WORKSPACE="none-such"),
     ),
-    Fault("a container that does not exist", "pipelines", {"pipeline.dry_run": WRONG}, no_container),
-    Fault("a lost hold-out", "pipelines", {"pipeline.dry_run": WRONG}, lost_holdout),
+    Fault("a container that does not exist", "hub", {"data.container": WRONG}, no_container, ("pipelines",)),
     Fault("a pipeline with an unknown compute", "pipelines", {"pipeline.file": WRONG}, unknown_compute),
     Fault(
         "a private key that is none",

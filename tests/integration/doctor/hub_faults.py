@@ -169,7 +169,7 @@ def _made_again(container: Any) -> None:
 PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<p>sign in</p>"
 
 FAULTS = (
-    Fault("the storage does not take the signature", "hub", {"hub.list": WRONG}, wrong_signature),
+    Fault("the storage does not take the signature", "hub", {"hub.list": WRONG}, wrong_signature, ("pipelines",)),
     Fault("the hub knows older versions only", "hub", {"hub.answers": WRONG}, through_guard(newest="2017-11-09")),
     Fault(
         "the hub's clock is ten minutes ahead", "hub", {"hub.clock": WRONG}, through_guard(clock=timedelta(minutes=10))
@@ -181,8 +181,8 @@ FAULTS = (
     Fault("the app has the account's key", "hub", {"hub.nothing_more": WRONG}, accounts_key),
     Fault("the app may create among data", "hub", {"hub.nothing_more": WRONG}, also("c")),
     Fault("the app may append to data", "hub", {"hub.nothing_more": WRONG}, also("a")),
-    Fault("the hold-out is lost", "hub", {"data.holdout": WRONG}, lost_holdout),
-    Fault("the container is gone", "hub", {"data.container": WRONG}, no_container),
+    Fault("the hold-out is lost", "hub", {"data.holdout": WRONG}, lost_holdout, ("pipelines",)),
+    Fault("the container is gone", "hub", {"data.container": WRONG}, no_container, ("pipelines",)),
     Fault("the hub is down", "hub", {"hub.answers": UNKNOWN}, at_port(nothing)),
     Fault("a sign-in page answers for the hub", "hub", {"hub.answers": UNKNOWN}, at_port(lambda: saying(PAGE))),
 )

@@ -101,12 +101,13 @@ class Plant(Protocol):
 
 @dataclass(frozen=True)
 class Fault:
-    """``named``: the checks that name it, with their state; every other one of ``modules`` stays well."""
+    """``named``: the checks that name it, with their state; every other one of ``module`` and ``beside`` stays well."""
 
     name: str
     module: str
     named: Mapping[str, State]
     plant: Plant
+    beside: tuple[str, ...] = ()
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def test_there_are_as_many_kinds_as_was_promised() -> None:
 @pytest.mark.parametrize("faults", PLANTED, ids=lambda faults: " and ".join(each.name for each in faults))
 def test_a_fault_is_named_and_nothing_else_is(lab: Lab, faults: Sequence[Fault]) -> None:
     with planted(lab, faults) as changes:
-        findings = lab.ask(sorted({fault.module for fault in faults}), changes)
+        findings = lab.ask(sorted({module for fault in faults for module in (fault.module, *fault.beside)}), changes)
 
     expected = {check: state for fault in faults for check, state in fault.named.items()}
     assert alarms(findings) == expected, [each for each in findings if each.state.needs_remedy]

@@ -67,6 +67,14 @@ def test_what_podman_warns_of_is_no_part_of_its_answer(tmp_path: Path, warning: 
     assert facts.all("container") == ["a"]
 
 
+def test_a_podman_that_fails_once_works(tmp_path: Path) -> None:
+    fails = "[ -e asked ] || { : > asked; echo 'layer not known' >&2; exit 125; }; "
+
+    facts = said_with(tmp_path, f"{fails}case $1 in info) echo '{INFO.format(graph=tmp_path)}' ;; esac")
+
+    assert (_engine(facts).status, _engine(facts).version) == (0, "4.9.3")
+
+
 def test_a_podman_that_does_not_work_says_why_and_is_not_asked_for_its_lists(tmp_path: Path) -> None:
     facts = said_with(tmp_path, "[ $1 = info ] || echo container=a\necho 'cannot open its database' >&2; exit 125")
 

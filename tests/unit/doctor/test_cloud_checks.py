@@ -170,6 +170,33 @@ def test_a_compute_is_attached_where_the_settings_say(attached: Any, state: Stat
     assert said in finding.found
 
 
+@pytest.mark.parametrize(
+    ("raised", "state", "see"),
+    [
+        (None, State.SKIPPED, "data.holdout"),
+        (PermanentError("no container", code=Code.NO_DATA), State.SKIPPED, "data.container"),
+        (PermanentError("refused", code=Code.BAD_CONFIGURATION), State.SKIPPED, "hub.list"),
+        (PermanentError("too many", code=Code.BAD_PIPELINE), State.WRONG, "too many"),
+        (TransientError("busy"), State.UNKNOWN, "busy"),
+    ],
+)
+def test_what_checks_of_the_site_name_is_not_named_again(raised: Exception | None, state: State, see: str) -> None:
+    def page(_: Any) -> None:
+        if raised:
+            raise raised
+
+    pipeline = SimpleNamespace(data=SimpleNamespace(site="factory"))
+    hub = SimpleNamespace(page=page, holdout=lambda _: None)
+    services = SimpleNamespace(
+        pipelines=SimpleNamespace(broken={}, get=lambda _: pipeline), hubs=SimpleNamespace(hub=lambda _: hub)
+    )
+
+    finding = found("pipeline.dry_run", services, "p")
+
+    assert finding.state is state
+    assert see in finding.found
+
+
 def test_a_workspace_that_refuses_is_asked_once() -> None:
     asked: list[int] = []
 
