@@ -47,7 +47,7 @@ from site_agent.job.run_folder import RunFolder
 from site_agent.job.stages import Stages
 from site_agent.job.statistics import compare
 from site_agent.job.step_times import StepTimes, trace_of
-from site_agent.job.sweep import Guardian, clean, job_lock, sweep
+from site_agent.job.sweep import own_run, sweep
 from site_agent.job.vitals import Network
 
 OUTPUTS: Final = "outputs"
@@ -130,19 +130,14 @@ class Job:
         """The run's folder for a ``with`` block, with its lock held and a guardian beside."""
         installation, run_id = self.installation, self.order.run_id
         engine = installation.engine_for(run_id)
-        with job_lock(installation.runs, run_id):
-            guardian = Guardian(run_id) if self.guarded else None
-            clean(installation.runs, run_id, engine)  # an earlier attempt of this run may have been killed
+        with own_run(installation.runs, run_id, engine, guarded=self.guarded):
             folder = RunFolder(installation.runs / run_id)
+            folder.make()
             try:
-                folder.make()
                 yield folder
             finally:
                 most = 0 if self.policy is None else self.policy.keep_runs
                 keep(folder, installation.kept, run_id, most=most, engine=engine)
-                clean(installation.runs, run_id, engine)
-                if guardian is not None:
-                    guardian.dismiss()
 
     def _new_stages(self, policy: Policy, folder: RunFolder) -> Stages:
         self.stages = Stages(

@@ -4,7 +4,8 @@ A run holds a lock for as long as its job lives; the kernel frees it with the pr
 knows that its job is dead: it ends the run's containers and calls of the engine, and removes its folder. Who does it:
 
 - the job itself, when it ends in any way that it notices, a SIGTERM among them;
-- a guardian, a process of a session of its own that waits for the job's end, when it was killed;
+- a guardian, a process of a session of its own that waits for the job's end, when it was killed. It is there before the
+  lock and goes after it, so that there is no moment at which something is on the disk and nobody looks after it;
 - the next job, or ``python -m site_agent.job sweep``, when the whole machine went down.
 
 ``runs/<run id>/`` is a run's folder, ``runs/<run id>.lock`` its lock.
@@ -104,7 +105,8 @@ def remove_folder(folder: Path, engine: Engine) -> None:
     """Remove a run's folder, also what containers of a rootless engine own in it."""
     if engine.rootless and folder.exists():
         command = [*engine.inside(), sys.executable, "-I", "-m", "site_agent.job", "folder", "remove", str(folder)]
-        subprocess.run(command, env=dict(engine.environment), check=False, capture_output=True, timeout=600)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # what is still there is told by the next line
+            subprocess.run(command, env=dict(engine.environment), check=False, capture_output=True, timeout=600)
     folders.remove(folder)
 
 
@@ -159,7 +161,7 @@ def _lock(runs: Path, run_id: str, doing: bytes) -> int | None:
 
 
 class Guardian:
-    """A process that cleans up after this one, should it be killed. Start it when the run's lock is held."""
+    """A process that cleans up after this one, should it be killed. Start it before the run's lock is taken."""
 
     def __init__(self, run_id: str) -> None:
         self._process = subprocess.Popen(
@@ -182,6 +184,30 @@ class Guardian:
             self._process.communicate(_DONE, timeout=20)
 
 
+@contextmanager
+def own_run(runs: Path, run_id: str, engine: Engine, *, guarded: bool = True) -> Iterator[None]:
+    """Hold a run's lock to do the run. Nothing of it is left when the block ends, or when this process is killed.
+
+    Raises :class:`UnderWayError` as :func:`job_lock` does. ``guarded``: whether a guardian is beside it.
+    """
+    guardian = Guardian(run_id) if guarded else None
+    refused = cleaned = False
+    try:
+        with job_lock(runs, run_id):
+            clean(runs, run_id, engine)  # an earlier attempt of this run may have been killed
+            try:
+                yield
+            finally:
+                clean(runs, run_id, engine)
+                cleaned = True
+    except UnderWayError:
+        refused = True
+        raise
+    finally:
+        if guardian is not None and (refused or (cleaned and run_id not in known_runs(runs))):
+            guardian.dismiss()
+
+
 def guard(run_id: str, job: IO[bytes], runs: Path, engine: Engine, note: Callable[[str], None]) -> None:
     """What the guardian does: wait for the end of the job, whose end of a pipe ``job`` is read from; then clean up.
 
@@ -196,8 +222,8 @@ def guard(run_id: str, job: IO[bytes], runs: Path, engine: Engine, note: Callabl
             with locked_run(runs, run_id, patience=_MOMENT):
                 clean(runs, run_id, engine)
             return
-        except UnderWayError:  # a new job of the same run, or a sweep, was faster: it is theirs
-            return
+        except UnderWayError:  # a new job of the same run, or a sweep, was faster; it may fail, or be killed too
+            time.sleep(pause)
         except (JobError, OSError) as error:
             note(f"what run {run_id} left cannot be removed yet: {error}")
             time.sleep(pause)

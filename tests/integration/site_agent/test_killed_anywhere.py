@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from site_agent.job.engine import calls_under_way
-from site_agent.job.sweep import _GUARD_PAUSES
+from site_agent.job.sweep import _CALL_SECONDS
 from tests.support.job_vm import Vm
 from tests.support.serving_host import wait_for
 from tests.support.tiny_training import RUN, TRAIN
@@ -54,7 +54,7 @@ def test_a_run_that_is_killed_leaves_nothing_and_can_be_repeated(slow: Vm, point
     else:
         process.communicate()
         if what == "job":
-            wait_for(lambda: is_clean(slow), "what the guardian does", seconds=sum(_GUARD_PAUSES))
+            wait_for(lambda: is_clean(slow), "what the guardian does", seconds=_CALL_SECONDS + 30)
     again = slow.run(order)
     assert [pid for pid, began in first.items() if began and started_at(pid) == began] == []
     assert again.status == 0, again.printed

@@ -1,5 +1,6 @@
 """What killed jobs leave is removed: by a guardian at once, or by the next job."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -19,26 +20,69 @@ from tests.support.serving_host import wait_for
 
 RUN = "run-1"
 
-# A job in miniature: it takes the lock, starts its guardian and a container, and waits to be killed.
+# A job in miniature: it starts its guardian, takes the lock, runs a container, and waits to be killed.
 _JOB = """
-import sys, time
+import sys
 from site_agent.job.containers import ContainerSpec, run_container
 from site_agent.job.installation import installed, load_installation
 from site_agent.job.run_folder import RunFolder
-from site_agent.job.sweep import Guardian, job_lock
+from site_agent.job.sweep import own_run
 
 installation = load_installation(installed())
 run_id, guarded = sys.argv[1], sys.argv[2] == "guarded"
-with job_lock(installation.runs, run_id):
-    guardian = Guardian(run_id) if guarded else None
+engine = installation.engine_for(run_id)
+with own_run(installation.runs, run_id, engine, guarded=guarded):
     folder = RunFolder(installation.runs / run_id)
     folder.make()
     print("started", flush=True)
-    run_container(installation.engine_for(run_id), ContainerSpec(
+    run_container(engine, ContainerSpec(
         name="edgetrain-job-run-1-train", image="localhost/base:1", mounts=[], folder="/", user=65532,
         command=["python3", "-c", "import time; time.sleep(600)"], memory=100 << 20, cpus=1, pids=20, seconds=600,
         log=folder.logs / "train.log", most_log=1 << 20,
     ))
+"""
+
+# A job that does nothing, and is killed right before its n-th step that changes something outside of it; n is told.
+_SHORT_JOB = """
+import os, signal, sys
+from site_agent.job.installation import installed, load_installation
+from site_agent.job.run_folder import RunFolder
+from site_agent.job.sweep import own_run
+
+installation = load_installation(installed())
+run_id, last, steps = sys.argv[1], int(sys.argv[2]), 0
+STEPS = {"subprocess.Popen", "fcntl.flock", "os.mkdir", "os.truncate", "os.remove", "os.rmdir"}
+
+
+def step(event, arguments):
+    global steps
+    if event in STEPS:
+        steps += 1
+        if steps == last:
+            print(event, *map(str, arguments[:1]), flush=True)
+            os.killpg(0, signal.SIGKILL)
+
+
+sys.addaudithook(step)
+with own_run(installation.runs, run_id, installation.engine_for(run_id)):
+    RunFolder(installation.runs / run_id).make()
+"""
+
+# A guardian whose job is dead, and that tells when it has tried once. It has no long pauses.
+_IMPATIENT_GUARDIAN = """
+import sys
+from site_agent.job import __main__, sweep
+
+
+def pauses():
+    yield 0.0
+    print("tried once", flush=True)
+    while True:
+        yield 0.05
+
+
+sweep._MOMENT, sweep._GUARD_PAUSES = 0.1, pauses()
+sys.exit(__main__.main(["guard", sys.argv[1]]))
 """
 
 
@@ -68,8 +112,12 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def nothing_is_left(installed: InstalledJob, podman: TestPodman) -> bool:
+    return podman.names() == [] and on_disk(installed) == [] and calls_under_way(RUN) == {}
+
+
+def on_disk(installed: InstalledJob) -> list[str]:
     runs = installed.installation.runs
-    return podman.names() == [] and list(runs.iterdir()) == [] and calls_under_way(RUN) == {}
+    return [path.name for path in runs.iterdir()] if runs.exists() else []
 
 
 def test_a_guardian_ends_what_a_killed_job_left(
@@ -94,6 +142,40 @@ def test_a_guardian_waits_for_a_call_of_the_engine_that_outlives_the_job(
 
     wait_for(lambda: guardians() == [], "the end of the guardian")
     assert nothing_is_left(installed, podman)
+
+
+def test_a_job_that_is_killed_before_any_of_its_steps_leaves_nothing(
+    installed: InstalledJob, podman: TestPodman
+) -> None:
+    killed_before = []
+    for number in itertools.count(1):
+        command = [str(installed.python), "-I", "-c", _SHORT_JOB, RUN, str(number)]
+        job = subprocess.run(command, stdout=subprocess.PIPE, start_new_session=True, check=False)
+        wait_for(lambda: not on_disk(installed) and guardians() == [], f"the end of {job.stdout!r}", seconds=60)
+        if job.returncode == 0:
+            break
+        assert job.returncode == -signal.SIGKILL
+        killed_before.append(job.stdout.split()[0].decode())
+    assert podman.names() == []
+    assert killed_before[0] == "subprocess.Popen"  # the guardian is there before anything is on the disk
+    assert {"fcntl.flock", "os.mkdir", "os.rmdir"} < set(killed_before)
+    assert killed_before[-1] == "os.remove"  # and is told that there is nothing to do when the lock is gone
+
+
+def test_a_guardian_does_not_rely_on_whoever_has_the_lock(installed: InstalledJob) -> None:
+    runs = installed.installation.runs
+    (runs / RUN).mkdir(parents=True)
+    with locked_run(runs, RUN):  # a sweep that gives up, as when podman fails
+        guardian = subprocess.Popen(
+            [installed.python, "-I", "-c", _IMPATIENT_GUARDIAN, RUN], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+        assert guardian.stdout is not None
+        assert guardian.stdout.readline() == b"tried once\n"
+        assert (runs / RUN).exists()
+
+    guardian.communicate(timeout=60)
+    assert guardian.returncode == 0
+    assert on_disk(installed) == []
 
 
 def test_the_next_job_removes_what_is_left_when_the_guardian_was_killed_too(
