@@ -48,7 +48,7 @@ class InstancesUnderWay:
                 yield document
 
     def _ids(self) -> Iterator[str]:
-        query = {"runtimeStatus": ",".join(_UNDER_WAY[:3]), "top": self._page, "showInput": "false"}
+        query = {"runtimeStatus": ",".join(_UNDER_WAY), "top": self._page, "showInput": "false"}
         headers: dict[str, str] = {}
         while True:
             answer = self._get(f"{_INSTANCES}?{urlencode(query)}", headers)

@@ -167,8 +167,17 @@ def _read(answer: Mapping[str, Any]) -> History:
             fields = {"Name": event["Name"], "Input": _as_json(event.get("Input"))}
             events.append(Happened(_RAISED, moment(event["Timestamp"]), fields))
     steps.sort(key=lambda step: step.at)
+    if answer["runtimeStatus"] == "Suspended":
+        events = _until_suspended(answer, events)
     begun = bool(steps or events) or answer["runtimeStatus"] != "Pending"
     return History(str(answer["name"]), str(answer["instanceId"]), begun_at, answer["input"], begun, steps, events)
+
+
+def _until_suspended(answer: Mapping[str, Any], events: list[Happened]) -> list[Happened]:
+    """What came while an instance is suspended waits, and has not reached its code."""
+    told = answer.get("historyEvents") or ()
+    since = [moment(event["Timestamp"]) for event in told if event["EventType"] == "ExecutionSuspended"]
+    return [each for each in events if each.at <= since[-1]] if since else events
 
 
 def _ended(event: Mapping[str, Any], number: int, kind: str, events: list[Happened]) -> Step:

@@ -5,15 +5,19 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from cli.client.errors import ForeignAnswerError
+from cli.client.places import Place
+from cli.deploy_check.fetching import InstancesUnderWay
 from cli.deploy_check.histories import read_history
 from cli.deploy_check.replaying import Version, this_version, what_would_break
 from local_stack.functions_host.durable.history import EventType, from_stamp, to_stamp
 from local_stack.functions_host.routes.durable_views import fold
 from tests.replay.test_recorded_histories import HISTORIES, SCHEDULES, first, name_of, read, scheduled_in, turns_of
+from tests.support.answering import Reply, answering
 
 VERSION = this_version()
 
@@ -130,3 +134,32 @@ def test_an_answer_that_is_no_history_is_refused() -> None:
 
     with pytest.raises(ForeignAnswerError, match="not understood"):
         read_history(answer)
+
+
+def test_what_came_while_it_is_suspended_has_not_reached_the_code() -> None:
+    document = a_run()
+    turns = turns_of({"history": as_by_a_real_clock(document["history"])})
+    came = [event for event in turns[1] if event["EventType"] == EventType.TASK_COMPLETED]
+    answer = shown(document, [*turns[0], *came])
+    suspended = {"EventType": "ExecutionSuspended", "Timestamp": turns[0][-1]["Timestamp"]}
+    answer["historyEvents"].insert(1, suspended)
+
+    assert what_would_break(read_history({**answer, "runtimeStatus": "Suspended"}), VERSION) == ""
+    assert "passed already" in what_would_break(read_history(answer), VERSION), "without that it has"
+
+
+def test_what_is_suspended_is_asked_for_too() -> None:
+    def answer(_: str, path: str) -> Reply:
+        query = parse_qs(urlsplit(path).query)
+        if "runtimeStatus" not in query:
+            return Reply(200, b'{"runtimeStatus": "Suspended"}')
+        wanted = query["runtimeStatus"][0].split(",")
+        return Reply(200, json.dumps([{"instanceId": "a"}] if "Suspended" in wanted else []).encode())
+
+    with answering() as host:
+        host.answer = answer
+        instances = InstancesUnderWay(Place(host.url), seconds=5)
+        found = list(instances.histories())
+        instances.close()
+
+    assert [each["runtimeStatus"] for each in found] == ["Suspended"]
