@@ -15,6 +15,7 @@ from function_app.api.known_pipelines import has_history, removal
 from function_app.api.lists import active_quarantines, arrival_views, open_window
 from function_app.api.run_views import run_view
 from function_app.composition import Services
+from function_app.refusals import of_old_secrets
 from shared.clients.ledger import RecordedArrival
 from shared.decisions.explanations.blob_verdict import explain
 from shared.decisions.explanations.evidence import Evidence, Explanation, ListedIn
@@ -141,14 +142,20 @@ def search(storage: SiteStorage, pipeline: str, blob: str, runs: Sequence[RunRec
 def _ask_the_hub(
     pipeline: Pipeline, blob: str, runs: Sequence[RunRecord], services: Services
 ) -> tuple[BlobEntry | None, Search, str]:
-    """The blob now, and in snapshots. When the site does not answer, the evidence is the ledger's alone."""
+    """The blob now, and in snapshots. When the site does not answer, the evidence is the ledger's alone.
+
+    Raises :class:`TransientError` when it was refused with a secret that has been rotated since.
+    """
     # HTTP resolves "." and "..", and no storage takes a NUL in a name: such a name cannot be requested.
     if "\0" in blob or not {".", ".."}.isdisjoint(blob.split("/")):
         return None, Search(None, frozenset()), ""
+    generation = services.generation
     try:
         storage: SiteStorage = services.hubs.hub(pipeline.data.site)
         return storage.blob(pipeline, blob), search(storage, pipeline.name, blob, runs), ""
     except PermanentError as error:
+        if (changed := of_old_secrets(error, services, generation)) is not None:
+            raise changed from None
         return None, Search(None, frozenset()), error.reason
     except TransientError as error:
         return None, Search(None, frozenset()), str(error)

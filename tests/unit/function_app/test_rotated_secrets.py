@@ -13,7 +13,7 @@ import azure.functions as func
 import pytest
 
 from function_app.activity_wiring import activity_function
-from function_app.api import handlers
+from function_app.api import explanations, handlers
 from function_app.api.doctor import doctor
 from function_app.api.models import DoctorQuery
 from function_app.api.operations import OPERATIONS
@@ -252,6 +252,22 @@ def test_the_doctor_asks_with_the_secrets_as_they_are_now(world: World, monkeypa
     assert seen() is State.OK
     world.right = OTHER
     assert seen() is State.WRONG
+
+
+def test_what_is_said_of_a_blob_does_not_rest_on_an_old_secret(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub(world, monkeypatch)
+    services = Services()
+
+    def trouble() -> str:
+        return explanations._ask_the_hub(a_pipeline(), "landing/a.csv", (), services)[2]
+
+    assert trouble() == ""
+    world.stored = world.right = NEW
+    with pytest.raises(TransientError):
+        trouble()
+    assert trouble() == ""
+    world.right = OTHER
+    assert "CONNECTION_STRING" in trouble()
 
 
 def test_whoever_began_before_the_change_is_told_of_it_without_another_look(world: World) -> None:
