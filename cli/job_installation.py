@@ -56,6 +56,7 @@ flock 9
 rm -rf .building-*
 new=.building-$key; log=$key.log
 trap 'rm -rf "$new"' EXIT
+trap 'exit 143' HUP INT TERM
 python=$(command -v "python$version" || command -v python3) || { echo "there is no python$version" >&2; exit 1; }
 "$python" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$version')" || {
     echo "$python is not Python $version" >&2; exit 1

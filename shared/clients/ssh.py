@@ -37,6 +37,7 @@ umask 077
 mkdir -p "$(dirname "$1")"
 new=$(mktemp "$1.XXXXXX")
 trap 'rm -f "$new"' EXIT
+trap 'exit 143' HUP INT TERM
 cat > "$new"
 [ "$(wc -c < "$new")" -eq "$2" ] || { echo "the text did not arrive whole" >&2; exit 1; }
 sync "$new"

@@ -31,11 +31,13 @@ exit 1
 """
 
 # The password comes on stdin, and goes into a folder that is gone when the script ends: it is never an argument, and
-# nobody who logs in to the VM later can pull with it. $1 engine, $2 image, $3 registry, $4 user (empty: no login).
+# nobody who logs in to the VM later can pull with it. The second trap is for shells such as dash, which a signal, as of
+# a pull that takes too long, ends without the first. $1 engine, $2 image, $3 registry, $4 user (empty: no login).
 _PULL: Final = """\
 umask 077
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
+trap 'exit 143' HUP INT TERM
 printf '{}' > "$folder/auth.json"
 export REGISTRY_AUTH_FILE="$folder/auth.json" DOCKER_CONFIG="$folder"
 if [ -n "$4" ]; then

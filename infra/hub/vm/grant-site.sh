@@ -24,6 +24,7 @@ umask 077
 cd "$1"
 new=$(mktemp .new.XXXXXX)
 trap "rm -f \"$new\"" EXIT
+trap "exit 143" HUP INT TERM
 cat > "$new"
 mv -fT "$new" "$2.json"
 ' sh "$home/.config/edgetrain/sites" "$1"
