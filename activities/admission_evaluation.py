@@ -17,7 +17,7 @@ from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.decisions.snapshots.omissions import described
 from shared.errors import Code, PermanentError
 from shared.messages import (
-    PREFLIGHT_SCHEMA,
+    FEWER_STEPS_SCHEMA,
     AdmissionRequest,
     Champion,
     Quarantine,
@@ -215,6 +215,6 @@ class AdmissionEvaluator:
             own_parameters=bool(request.parameters),
             evaluator=evaluator_digest(job.code, job.pins, workload=workload, parameters=parameters),
             traceparent=trace.text,
-            schema=PREFLIGHT_SCHEMA,
+            schema=FEWER_STEPS_SCHEMA,
         )
         return Evaluation(snapshot=snapshot, job=job, recipe=recipe, fingerprint=identity, decision=run)

@@ -1,4 +1,6 @@
-"""What poll 1,000 of one training costs against poll 10: history rows and CPU, in the local host's engine.
+"""What poll 1,000 of one training costs against poll 10, and how long a training that has ended waits for the next one.
+
+Costs are history rows and CPU, in the local host's engine.
 
 The real ``await_training`` over the real SDK's replay; only the activity's answer ("still running") is made up, and the
 clock is moved instead of waited for.
@@ -13,14 +15,18 @@ from typing import Any
 from benchmarks.report import Row
 from orchestrations.await_training import await_training
 from shared.contracts import accepted
-from shared.decisions.training.polling import LONGEST, ROUNDS_PER_EXECUTION
+from shared.decisions.training.polling import LONGEST, ROUNDS_PER_EXECUTION, interval
 from shared.messages import TrainingLimits, TrainingPhase, TrainingPoll, TrainingStatus
 from shared.values.wire import to_wire
 from tests.support.builders import a_training_poll
+from tests.support.workflow import START
 from tests.unit.functions_host.durable.harness import Host, Stage
 
 POLLS = 1_000
 COMPARED = 10  # blocks at either end; the best of them, which other work on the machine disturbs least
+SHORT = range(20, 41)
+EXPECTED = 600
+MOST_WAIT, MOST_POLLS = 10, 13
 RUNNING = accepted(TrainingStatus(phase=TrainingPhase.RUNNING, detail="Running"))
 
 
@@ -50,7 +56,42 @@ def run() -> list[Row]:
             goal=1.0,
             remark="nothing grows with the number of polls; what differs from 1 is noise",
         ),
+        *_waits(),
     ]
+
+
+def _waits() -> list[Row]:
+    """Of trainings that nobody tells the end of; the app is told by Event Grid, and polls in case it is not."""
+    short = [_noticed(seconds, EXPECTED) for seconds in SHORT]
+    waits = [noticed - seconds for seconds, (noticed, _) in zip(SHORT, short, strict=True)]
+    _, polls = _noticed(EXPECTED, EXPECTED)
+    return [
+        Row(
+            what="seconds until a training of 20 to 40 s is known to have ended, where ten minutes were expected",
+            ours=f"{max(waits):.0f} s at the most",
+            baseline=f"at most {MOST_WAIT} s",
+            ratio=max(waits) / MOST_WAIT,
+            goal=1.0,
+            remark=f"{sum(waits) / len(waits):.1f} s on average",
+        ),
+        Row(
+            what="polls of a ten-minute training that takes as long as expected",
+            ours=str(polls),
+            baseline=f"at most {MOST_POLLS}",
+            ratio=polls / MOST_POLLS,
+            goal=1.0,
+        ),
+    ]
+
+
+def _noticed(seconds: float, expected: float) -> tuple[float, int]:
+    """When the training is known to have ended, and after how many polls."""
+    limits = TrainingLimits(queued_seconds=1e9, running_seconds=1e9, expected_seconds=expected)
+    poll, at, polls = a_training_poll(limits=limits, running_since=START), 0.0, 0
+    while at < seconds:
+        at += interval(poll, START + timedelta(seconds=at)).total_seconds()
+        polls += 1
+    return at, polls
 
 
 def _poll(path: Path) -> list[tuple[int, float]]:

@@ -21,6 +21,7 @@ from shared.messages import (
     Done,
     RegisteredModel,
     ReplyTo,
+    delivery_of,
 )
 from tests.simulation.world import World
 from tests.support.arrivals import a_pipeline
@@ -28,7 +29,8 @@ from tests.support.training import MemoryRegistry
 
 PIPELINE = "breast-cancer"
 TRAINING = timedelta(minutes=10)
-MOST_EXECUTIONS, MOST_WITH_CANARY, MOST_IDLE = 43, 70, 60
+MOST_BY_A_FILE, MOST_BY_A_MESSAGE, MOST_WITH_CANARY, MOST_IDLE = 40, 38, 70, 60
+"""The goals. They do not follow what is counted: a run that costs more misses its goal."""
 STEPS = [5, 25, 50]
 WATCH_EVERY = timedelta(minutes=2)
 IMAGE = "registry.example/models/breast-cancer@sha256:" + "ab" * 32
@@ -66,8 +68,8 @@ class Bill:
 def run() -> list[Row]:
     """A run that a file started, one that a message asked for, and an hour in which nothing happens."""
     return [
-        _row("a run with a ten-minute training, started by a file", _by_a_file(), MOST_EXECUTIONS),
-        _row("a run with a ten-minute training, asked for by a message", _by_a_message(), MOST_EXECUTIONS),
+        _row("a run with a ten-minute training, started by a file", _by_a_file(), MOST_BY_A_FILE),
+        _row("a run with a ten-minute training, asked for by a message", _by_a_message(), MOST_BY_A_MESSAGE),
         _row("a run with a canary of three steps of five minutes", _with_a_canary(), MOST_WITH_CANARY),
         _row("an idle hour, two pipelines", _idle_hour(), MOST_IDLE),
     ]
@@ -150,6 +152,8 @@ def _check(bill: Bill, world: World) -> None:
     """A whole run cannot have cost less than one of each, and every activity of it was counted."""
     for activity in (*ANSWERS, "submit_training", "apply_plan", "observe_target", "record_run"):
         assert world.executions[activity], f"no {activity} was counted: {sorted(world.executions)}"
+    queues = [world.ledger.computes.state(queue) for queue in (a_pipeline().train.compute, delivery_of(PIPELINE))]
+    assert not any(queue.holders for queue in queues), f"not given back: {queues}"
     assert min(bill.executions, bill.turns, bill.history_rows, bill.tables, bill.blobs, bill.events) > 0, bill
 
 

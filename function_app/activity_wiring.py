@@ -8,6 +8,8 @@ body against its row, and a row without a body stops the start.
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +27,9 @@ from shared.values.wire import from_wire
 log = logging.getLogger(__name__)
 
 Body = Callable[[c.Command, Services], c.Result]
+
+_DELIVERY_STAGES = frozenset({m.Stage.JUDGING, m.Stage.DELIVERING, m.Stage.ROLLING_OUT})
+"""In which a run may hold the delivery of its pipeline."""
 
 BODIES: dict[str, Body[Any, Any]] = {}
 """Activity -> what does it, filled by the functions below."""
@@ -98,9 +103,11 @@ def close_window(window: m.ArrivalWindow, s: Services) -> m.Done:
 
 @_body_of(c.ADMIT_RUN)
 def admit_run(request: m.AdmissionRequest, s: Services) -> m.Admission:
-    """The one admission for windows, messages and HTTP requests."""
+    """The one admission for windows, messages and HTTP requests. A window is closed first: see ``close_window``."""
     from activities.admit_run import admit_run as body
 
+    if request.closes is not None:
+        s.ledger.arrivals.close_window(request.closes)
     return body(
         request,
         evaluator=s.evaluator,
@@ -131,7 +138,11 @@ def acquire_compute(ticket: m.ComputeTicket, s: Services) -> m.ComputeTurn:
 
     slots = 1 if m.is_delivery(ticket.compute) else s.settings.compute(ticket.compute).slots
     ledger, now = s.ledger, datetime.now(UTC)
-    return body(ticket, slots=slots, queues=ledger.computes, runs=ledger.runs, approvals=ledger.approvals, now=now)
+    turn = body(ticket, slots=slots, queues=ledger.computes, runs=ledger.runs, approvals=ledger.approvals, now=now)
+    if turn.turn is not m.Turn.GRANTED:
+        return turn
+    # After the grant: whoever held the delivery before has crowned its model by then.
+    return replace(turn, champion=ledger.champions.champion(ticket.pipeline))
 
 
 @_body_of(c.RELEASE_COMPUTE)
@@ -317,9 +328,10 @@ def read_approval(query: m.ApprovalQuery, s: Services) -> m.Approval:
 
 @_body_of(c.RECORD_RUN)
 def record_run(record: m.RunRecord, s: Services) -> m.Done:
+    """Record the outcome, and then let the next run of the pipeline deliver."""
     from activities.record_run import record_run as body
 
-    return body(
+    done = body(
         record,
         runs=s.ledger.runs,
         champions=s.ledger.champions,
@@ -327,6 +339,10 @@ def record_run(record: m.RunRecord, s: Services) -> m.Done:
         quarantines=s.ledger.quarantines,
         retries=s.ledger.retries,
     )
+    if record.stage in _DELIVERY_STAGES:
+        with suppress(Exception):  # a run whose outcome is recorded loses its place anyway
+            s.ledger.computes.give_back(m.delivery_of(record.pipeline), record.run_id, datetime.now(UTC))
+    return done
 
 
 @_body_of(c.ISSUE_PASSPORT)

@@ -18,6 +18,7 @@ from shared.decisions.training.polling import ROUNDS_PER_EXECUTION, Cancel, Ende
 from shared.errors import Code, PermanentError
 from shared.messages import (
     FAIR_COMPARISON_SCHEMA,
+    FEWER_STEPS_SCHEMA,
     FailureKind,
     Stage,
     TrainingEnd,
@@ -35,13 +36,15 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
     """Output: a ``TrainingEnd``. Never raises for errors of outside services; those become a ``TrainingEnd`` too."""
     poll = from_wire(TrainingPoll, context.get_input())
     ref = TrainingRef(run_id=poll.order.run_id, pipeline=poll.order.pipeline)
+    known: TrainingStatus | None = None
     try:
         if not poll.submitted:
             report(context, Stage.TRAINING, phase="submitting", compute=poll.order.compute)
             submit = START_TRAINING if poll.schema >= FAIR_COMPARISON_SCHEMA else SUBMIT_TRAINING
             begun = yield from submit.call(context, poll.order)
             poll = replace(poll, submitted=True, unmeasured=begun.unmeasured)
-        outcome = yield from _rounds(context, poll, ref)
+            known = begun if poll.schema >= FEWER_STEPS_SCHEMA else None
+        outcome = yield from _rounds(context, poll, ref, known)
     except Exception as error:  # noqa: BLE001 - refused for good, or retries ran out; the SDK knows no narrower type
         kind, reason = failure_of(error)
         if isinstance(error, PermanentError) and not poll.submitted:
@@ -55,13 +58,13 @@ def await_training(context: df.DurableOrchestrationContext) -> Generator[Any, An
 
 
 def _rounds(
-    context: df.DurableOrchestrationContext, poll: TrainingPoll, ref: TrainingRef
+    context: df.DurableOrchestrationContext, poll: TrainingPoll, ref: TrainingRef, known: TrainingStatus | None
 ) -> Generator[Any, Any, TrainingPoll | TrainingEnd]:
-    """Poll until the training ends, or return the state to continue as new with."""
+    """Poll until the training ends, or return the state to continue as new with. ``known``: the status as of now."""
     event = context.wait_for_external_event(WAKE_UP)
     woken = False
     for _ in range(ROUNDS_PER_EXECUTION):
-        status = yield from CHECK_TRAINING.call(context, ref)
+        status, known = known or (yield from CHECK_TRAINING.call(context, ref)), None
         now = context.current_utc_datetime
         poll = observe(poll, status, now)
         step = next_poll(poll, status, now)

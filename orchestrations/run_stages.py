@@ -31,6 +31,7 @@ from shared.formats.size_limits import bounded_metrics, bounded_record, bounded_
 from shared.messages import (
     DELIVERY_SCHEMA,
     FAIR_COMPARISON_SCHEMA,
+    FEWER_STEPS_SCHEMA,
     QUEUE_SCHEMA,
     SEALED_SCHEMA,
     BuildImage,
@@ -78,6 +79,7 @@ class Run:
         self.trained: TrainedModel | None = None
         self.rival: str | None = None
         self.rival_then: Champion | None = None
+        self.crowned: Champion | None = None
         self.unmeasured = NOTHING_SAID
         self.compared: ChampionMeasurement | None = None
         self.delivers = False
@@ -156,6 +158,7 @@ class Run:
         turn = await_compute.outcome((yield await_compute.start(self.context, self.request)))
         if turn.turn is not Turn.GRANTED:
             raise RunEndedError(Outcome.CANCELLED, f"waiting: {turn.reason}")
+        self.crowned = turn.champion if self.is_checked else None  # judged by what it finds when it trains no more
 
     def give_back(self) -> Steps:
         """Give the compute back to the queue."""
@@ -172,14 +175,18 @@ class Run:
         turn = await_compute.outcome((yield await_compute.start_for_delivery(self.context, self.request, why)))
         if turn.turn is not Turn.GRANTED:
             raise RunEndedError(Outcome.CANCELLED, f"judging: {turn.reason}")
+        self.crowned = turn.champion
 
     def let_others_deliver(self) -> Steps:
         """Give the delivery back to the queue."""
-        if self.delivers:
+        if self.delivers and self.request.schema < FEWER_STEPS_SCHEMA:  # else recording the run has done it
             yield from await_compute.give_back(self.context, delivery_of(self.request.pipeline), self.request.run_id)
 
     def champion(self) -> Generator[Any, Any, Champion]:
-        """The current champion."""
+        """The current champion: as it came with the turn that was just granted, or else asked for."""
+        known, self.crowned = self.crowned, None
+        if known is not None:
+            return known
         champion = yield from READ_CHAMPION.call(self.context, ChampionQuery(pipeline=self.request.pipeline))
         return champion
 

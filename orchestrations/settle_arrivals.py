@@ -13,7 +13,15 @@ from orchestrations.progress import show
 from shared.contracts import ADMIT_RUN, CLOSE_WINDOW, READ_WINDOW, RECORD_VERDICT
 from shared.decisions.arrivals.window_closing import next_check_at
 from shared.errors import PermanentError
-from shared.messages import Admission, AdmissionRequest, ArrivalWindow, Cause, Verdict, WindowVerdict
+from shared.messages import (
+    CLOSED_BY_ADMISSION,
+    Admission,
+    AdmissionRequest,
+    ArrivalWindow,
+    Cause,
+    Verdict,
+    WindowVerdict,
+)
 from shared.values.wire import from_wire, to_wire
 
 DONE_MARKER = "done_marker"
@@ -36,7 +44,8 @@ def settle_arrivals(context: df.DurableOrchestrationContext) -> Generator[Any, A
             context.continue_as_new(to_wire(window))
             return None
         _show(context, "admitting")
-        yield from CLOSE_WINDOW.call(context, window)
+        if window.schema < CLOSED_BY_ADMISSION:
+            yield from CLOSE_WINDOW.call(context, window)
         admission = yield from _admit(context, window)
     yield from RECORD_VERDICT.call(
         context,
@@ -91,6 +100,7 @@ def _admit(context: df.DurableOrchestrationContext, window: ArrivalWindow) -> Ge
         requested_by=window.window_id,
         requested_at=context.current_utc_datetime,
         window_id=window.window_id,
+        closes=window if window.schema >= CLOSED_BY_ADMISSION else None,
     )
     try:
         admission = yield from ADMIT_RUN.call(context, request)

@@ -38,6 +38,7 @@ from shared.messages.admission import (
     TrainingLimits,
 )
 from shared.messages.arrivals import (
+    CLOSED_BY_ADMISSION,
     Arrival,
     ArrivalWindow,
     ObservedChange,
@@ -78,7 +79,7 @@ from shared.messages.delivery import (
     RuleResult,
     TargetResult,
 )
-from shared.messages.preflight import PREFLIGHT_SCHEMA, Preflight
+from shared.messages.preflight import FEWER_STEPS_SCHEMA, PREFLIGHT_SCHEMA, Preflight
 from shared.messages.roll_out_states import (
     Reading,
     RolloutPhase,
@@ -173,8 +174,10 @@ from shared.messages.vocabulary import (
 
 __all__ = [
     "CLAIMED",
+    "CLOSED_BY_ADMISSION",
     "DELIVERY_SCHEMA",
     "FAIR_COMPARISON_SCHEMA",
+    "FEWER_STEPS_SCHEMA",
     "MOST_RELEASES",
     "PLANNED_ROLLOUT",
     "PREFLIGHT_SCHEMA",

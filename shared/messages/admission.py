@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from shared.messages.arrivals import ArrivalWindow
 from shared.messages.sealing import Certainty, Workload
 from shared.messages.serving import DeliveryRule
 from shared.messages.vocabulary import RUN_ID, Cause, Parameters, QueuePolicy, Verdict, WithoutComparison
@@ -29,6 +30,7 @@ class AdmissionRequest:
 
     ``force``: make a new attempt even if exactly this was trained already. ``note``: why, in the requester's words.
     ``reply``: where the answers go, for requests that came as a message. ``traceparent``: the trace it belongs to.
+    ``closes``: the window to close before anything is listed; None where that has been done, or there is none.
     """
 
     pipeline: str
@@ -41,6 +43,7 @@ class AdmissionRequest:
     note: str = ""
     reply: ReplyTo | None = None
     traceparent: str = ""
+    closes: ArrivalWindow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +180,8 @@ class RunRequest:
     compared with the champion on the same rows, and runs of one pipeline deliver one after the other;
     :data:`shared.messages.SEALED_SCHEMA`: they train by commands in containers without a network;
     :data:`shared.messages.DELIVERY_SCHEMA`: they are rolled out by plans, with approval, canary and roll-back;
-    :data:`shared.messages.PREFLIGHT_SCHEMA`: they ask first whether what they need is there.
+    :data:`shared.messages.PREFLIGHT_SCHEMA`: they ask first whether what they need is there;
+    :data:`shared.messages.FEWER_STEPS_SCHEMA`: they take no step for what an earlier one has told already.
     ``own_parameters``: the request gave some of its own. ``resumed``: the run was trained before, and its orchestration
     died since. ``evaluator``: digest of the code that measures its model. ``continues``: the run that it goes on from,
     without training; ``trained_by``: the run whose training it takes over. Both empty for a run that trains itself.

@@ -43,11 +43,16 @@ class ObservedChange:
     marked: bool = False
 
 
+CLOSED_BY_ADMISSION = 3
+"""Windows of this schema and later are closed by the admission that they lead to, before it lists anything."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivalWindow:
     """The input of ``settle_arrivals``: one claimed window of one pipeline.
 
-    ``schema`` 1: windows from before the done-marker, whose settling waits for time only; 2: for the marker too.
+    ``schema`` 1: windows from before the done-marker, whose settling waits for time only; 2: for the marker too;
+    :data:`CLOSED_BY_ADMISSION`: the admission closes it, so that this takes no step of its own.
     ``traceparent``: the trace of the arrival that opened it; empty where it is not known.
     """
 

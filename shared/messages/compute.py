@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shared.messages.admission import QueueRule
+from shared.messages.delivery import Champion
 
 _DELIVERY = "delivery_"  # no compute's name has an underscore
 
@@ -59,13 +60,15 @@ class Turn(StrEnum):
 class ComputeTurn:
     """The queue's answer. ``position`` counts from 1 while waiting; ``reason`` is a sentence for people.
 
-    ``free_at``: when the compute is expected to be free for this ticket; None when that is unknown.
+    ``free_at``: when the compute is expected to be free for this ticket; None when that is unknown. ``champion``: of a
+    granted turn, the pipeline's champion, read once the turn was granted; None in answers from before.
     """
 
     turn: Turn
     position: int = 0
     reason: str = ""
     free_at: datetime | None = None
+    champion: Champion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,8 @@ class TrainingStatus:
 class TrainingPoll:
     """The input of ``await_training``, carried across continue-as-new. Rounds count from 0 over all executions.
 
-    ``schema``: the run request's; since 3 the start of a training is tried for longer, while its VM is being attached.
+    ``schema``: the run request's; since 3 the start of a training is tried for longer, while its VM is being attached;
+    since 7 the answer to the submission is the first look at the training.
     """
 
     order: TrainingOrder

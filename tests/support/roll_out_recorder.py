@@ -29,6 +29,7 @@ from tests.support.scripted_target import Behaviour
 FOLDER = Path(__file__).resolve().parents[1] / "replay" / "histories" / "by_plans"
 CONTINUE_AS_NEW = 4
 LONG_CANARY = CANARY | {"steps": [5, 25, 50], "soak_seconds": 600}
+WHOLE_RUN = {"settle_arrivals", "await_compute", "await_training"}
 OF_INTEREST = {"retrain_model", "roll_out", "reach_goal", "roll_target_back", "retire_from_targets", "wind_up_run"}
 
 
@@ -51,6 +52,7 @@ class _Recorder:
         self._world = world
         self._store = store
         self._continued = continued
+        self._also: set[str] = set()
 
     def newcomers(self, behaviour: Behaviour, *, only: str = "") -> None:
         """How releases behave that are started from now on, at one target or at both."""
@@ -68,6 +70,17 @@ class _Recorder:
             runs = self._world.ledger.runs.list_runs([NAME]).items
             if len(runs) > begun and runs[0].outcome is not None:
                 return runs[0]
+        raise RuntimeError(f"{self._scenario}: the run has not ended")
+
+    def by_a_file(self) -> None:
+        """A run that the event of a file leads to, with all of its orchestrations."""
+        self._also = WHOLE_RUN
+        self._world.deliver([self._world.upload(NAME, "landing/part-of-a-file.csv")])
+        for _ in range(5_000):
+            self._world.advance(timedelta(seconds=2))
+            runs = self._world.ledger.runs.list_runs([NAME]).items
+            if len(runs) > 1 and runs[0].outcome is not None:
+                return
         raise RuntimeError(f"{self._scenario}: the run has not ended")
 
     def decide(self, *, approved: bool) -> None:
@@ -147,7 +160,7 @@ class _Recorder:
         for instance_id, status in self._store.statuses().items():
             history = self._store.history(instance_id)
             name = next(each["Name"] for each in history if each["EventType"] == EventType.EXECUTION_STARTED)
-            if name in OF_INTEREST and status == "Completed" and not instance_id.endswith("-target-cloud"):
+            if name in OF_INTEREST | self._also and status == "Completed" and not instance_id.endswith("-target-cloud"):
                 self._write(name, {"orchestrator": name, "instance_id": instance_id, "history": history})
         for number, document in enumerate(self._continued[:1]):
             self._write(f"continued_{number + 1}.{document['orchestrator']}", document)
@@ -168,6 +181,7 @@ SCENARIOS: dict[str, tuple[dict[str, Any], Callable[[_Recorder], object]]] = {
     "taken_back": ({}, _Recorder.taken_back),
     "retired": ({}, _Recorder.retired),
     "preflighted": ({}, _Recorder.run),
+    "fewer_steps": ({}, _Recorder.by_a_file),
     "resumed": ({"strategy": CANARY}, _Recorder.resumed),
 }
 """By name: what the pipeline's file says of its delivery, and what happens."""

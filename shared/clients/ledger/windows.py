@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from shared.clients.ledger.keys import stamp
 from shared.clients.ledger.tables import MOST_RACES, Delete, Insert, Row, Table
 from shared.errors import TransientError
-from shared.messages import ArrivalWindow, ObservedChange
+from shared.messages import CLOSED_BY_ADMISSION, ArrivalWindow, ObservedChange
 from shared.values.wire import from_text, to_text
 
 STARTUP_GRACE = timedelta(seconds=10)  # an opener that has not started its window by then counts as dead
@@ -158,7 +158,7 @@ def _open_window(row: Row) -> OpenWindow:
 def _new_window(pipeline: str, opened_at: datetime) -> ArrivalWindow:
     # The random end tells our claim from one that another process inserts in the same microsecond.
     window_id = f"{pipeline}-{window_stamp(opened_at)}-{secrets.token_hex(4)}"
-    return ArrivalWindow(window_id=window_id, pipeline=pipeline, opened_at=opened_at, schema=2)
+    return ArrivalWindow(window_id=window_id, pipeline=pipeline, opened_at=opened_at, schema=CLOSED_BY_ADMISSION)
 
 
 def window_stamp(opened_at: datetime) -> str:

@@ -1,8 +1,9 @@
 """Polling of a training: the interval, the limits, and the next step. Pure.
 
 The interval follows the expected duration: long while nothing can have happened yet, short around the expected end,
-growing again when the training takes longer. The limits for being queued (and prepared) and for running are separate,
-since a busy VM is not the training's fault.
+growing again when the training takes longer. The expectation may be wrong, so until then the interval is at most
+:data:`EARLY`, or about as long as the training has run: a short one that has ended must not wait for a guess. The
+limits for being queued (and prepared) and for running are separate, since a busy VM is not the training's fault.
 """
 
 from dataclasses import dataclass, replace
@@ -12,9 +13,12 @@ from shared.messages import FailureKind, TrainingPhase, TrainingPoll, TrainingSt
 
 ROUNDS_PER_EXECUTION = 20  # then continue as new: a replay's cost grows with the history
 SHORTEST = timedelta(seconds=1)
-LONGEST = timedelta(seconds=60)
+LONGEST = timedelta(minutes=3)
+EARLY = timedelta(seconds=10)  # the longest interval while the training has run for half a minute or less
+_TAKEN_OFF = timedelta(seconds=25)  # later it may be as long as the training has run, less this
 CANCEL_GRACE = timedelta(minutes=10)  # how long a cancelled training may take to stop before we say so and go on
 
+_LONGEST_IDLE = timedelta(minutes=1)  # while it waits for compute, or stops
 _WAITING = {TrainingPhase.QUEUED, TrainingPhase.PREPARING}
 
 
@@ -71,10 +75,10 @@ def next_poll(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Ende
                 _kind_of_limit(poll),
             )
         return Wait(now + interval(poll, now))
-    over = _limit_passed(poll, now)
+    over = _limit_most_after(poll, now)
     if over:
         return Cancel(over)
-    return Wait(now + interval(poll, now))
+    return Wait(min(now + interval(poll, now), max(_limit_at(poll, now), now) + SHORTEST))
 
 
 def _ended(poll: TrainingPoll, status: TrainingStatus) -> Ended:
@@ -88,7 +92,7 @@ def _kind_of_limit(poll: TrainingPoll) -> FailureKind:
     return FailureKind.OUTSIDE if poll.running_since is None else FailureKind.UNKNOWN
 
 
-def _limit_passed(poll: TrainingPoll, now: datetime) -> str:
+def _limit_most_after(poll: TrainingPoll, now: datetime) -> str:
     limits = poll.limits
     if poll.running_since is not None:
         if now - poll.running_since > timedelta(seconds=limits.running_seconds):
@@ -105,17 +109,27 @@ def _limit_passed(poll: TrainingPoll, now: datetime) -> str:
     return ""
 
 
+def _limit_at(poll: TrainingPoll, now: datetime) -> datetime:
+    if poll.running_since is not None:
+        return poll.running_since + timedelta(seconds=poll.limits.running_seconds)
+    return (poll.queued_since or now) + timedelta(seconds=poll.limits.queued_seconds)
+
+
 def interval(poll: TrainingPoll, now: datetime) -> timedelta:
     """How long to wait before the next check, between :data:`SHORTEST` and :data:`LONGEST`."""
     expected = timedelta(seconds=poll.limits.expected_seconds)
     if poll.cancelling:
-        return _clamp(expected / 20)
+        return _clamp(min(expected / 20, _LONGEST_IDLE))
+    elapsed = now - (poll.running_since or poll.queued_since or now)
     if poll.running_since is None:
-        return _clamp(expected / 10)
-    elapsed = now - poll.running_since
+        return _clamp(min(expected / 10, _LONGEST_IDLE, _most_after(elapsed)))
     if elapsed < expected:
-        return _clamp(max((expected - elapsed) / 3, expected / 20))
-    return _clamp((elapsed - expected) / 4 + expected / 20)
+        return _clamp(min(max((expected - elapsed) / 1.8, expected / 30), _most_after(elapsed)))
+    return _clamp((elapsed - expected) / 4 + expected / 30)
+
+
+def _most_after(elapsed: timedelta) -> timedelta:
+    return max(elapsed - _TAKEN_OFF, EARLY)
 
 
 def _clamp(value: timedelta) -> timedelta:

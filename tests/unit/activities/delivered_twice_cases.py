@@ -42,6 +42,7 @@ from shared.messages import (
     TrainingStatus,
     Verdict,
     WindowVerdict,
+    delivery_of,
 )
 from tests.support.arrivals import an_arrival
 from tests.support.builders import a_trained_model
@@ -73,6 +74,11 @@ def verdict(world: World) -> WindowVerdict:
 
 def under_way(_: World) -> AdmissionRequest:
     return asked_by("window-1")
+
+
+def with_its_window(world: World) -> AdmissionRequest:
+    """The admission closes the window that it comes from."""
+    return replace(asked_by("window-1"), closes=window(world))
 
 
 def next_attempt(world: World) -> AdmissionRequest:
@@ -122,6 +128,13 @@ def ended(world: World, outcome: Outcome = Outcome.PROMOTED) -> RunRecord:
     record = world.ledger.runs.run(world.run.run_id)
     assert record is not None
     return replace(record, outcome=outcome, stage=Stage.DONE, ended_at=START, metrics={"log_loss": 0.1})
+
+
+def delivering(world: World) -> RunRecord:
+    """A run that has the delivery of its pipeline, which it gives back with its record."""
+    ticket = replace(a_ticket(world.run.run_id), compute=delivery_of(NAME), pipeline=NAME)
+    activity_wiring.acquire_compute(ticket, world)
+    return replace(ended(world), stage=Stage.ROLLING_OUT)
 
 
 def delivered(world: World) -> IssuePassport:
@@ -186,6 +199,10 @@ def decided(world: World) -> object:
     return len(open_runs(world.ledger.runs, NAME)), decided.listing == mine.snapshot.listing
 
 
+def closed(world: World) -> list[bool]:
+    return [each.closed for each in world.ledger.arrivals.unfinished_windows()]
+
+
 def verdicts(world: World) -> list[Verdict]:
     return [each.verdict for each in world.ledger.arrivals.list_arrivals(NAME).items]
 
@@ -235,9 +252,10 @@ ENDED = {"start_candidate", "verify_candidate", "switch_traffic", "remove_candid
 
 CASES = [
     Case("read_window", window, lambda world: len(world.rows())),
-    Case("close_window", window, lambda world: [each.closed for each in world.ledger.arrivals.unfinished_windows()]),
+    Case("close_window", window, closed),
     Case("admit_run", under_way, World.rows),
     Case("admit_run", next_attempt, World.rows),
+    Case("admit_run", with_its_window, lambda world: (closed(world), len(open_runs(world.ledger.runs, NAME)))),
     Case("admit_run", data_that_change_with_every_listing, decided),
     Case("record_verdict", verdict, verdicts),
     Case("answer_request", answer, lambda world: (world.outbox.ids, world.rows())),
@@ -270,6 +288,7 @@ CASES = [
     Case("end_action", an_end, lambda world: world.ledger.actions.unfinished()),
     Case("remove_image", built, images_left),
     Case("record_run", ended, World.rows),
+    Case("record_run", delivering, World.rows),
     Case("issue_passport", delivered, passports),
     Case("announce", end_of_a_followed_run, lambda world: (world.outbox.ids, world.rows())),
     Case("announce_action", an_ended_action, lambda world: world.outbox.ids),

@@ -6,7 +6,7 @@ import pytest
 from shared.decisions.admission.run_plan import plan_of
 from shared.decisions.snapshots.incremental_selection import LastTraining
 from shared.errors import Code, PermanentError
-from shared.messages import PREFLIGHT_SCHEMA, Admission, Cause, Outcome, RunRequest, Stage, Verdict
+from shared.messages import FEWER_STEPS_SCHEMA, Admission, Cause, Outcome, RunRequest, Stage, Verdict
 from tests.support.arrivals import a_pipeline
 from tests.support.builders import a_snapshot
 from tests.support.jobs import a_job_tree
@@ -32,7 +32,7 @@ def test_new_data_is_granted_a_run_that_carries_everything_it_needs() -> None:
         {"depth": 3, "rate": 0.5},
     )
     assert (run.cause, run.requested_by, run.window_id) == (Cause.NEW_DATA, "window-1", "window-1")
-    assert (run.forced, run.note, run.schema) == (False, "why not", PREFLIGHT_SCHEMA)
+    assert (run.forced, run.note, run.schema) == (False, "why not", FEWER_STEPS_SCHEMA)
     assert (admission.verdict, admission.reason) == (Verdict.TRAINED, f"run {run.run_id} trains on 3 files")
 
 

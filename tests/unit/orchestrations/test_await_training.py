@@ -6,7 +6,16 @@ import pytest
 from orchestrations.await_training import await_training
 from orchestrations.progress import gave_up
 from shared.errors import Code
-from shared.messages import Done, FailureKind, TrainingEnd, TrainingLimits, TrainingPhase, TrainingPoll, TrainingStatus
+from shared.messages import (
+    FEWER_STEPS_SCHEMA,
+    Done,
+    FailureKind,
+    TrainingEnd,
+    TrainingLimits,
+    TrainingPhase,
+    TrainingPoll,
+    TrainingStatus,
+)
 from shared.values.wire import from_wire
 from tests.support.builders import a_training_poll
 from tests.support.workflow import START, Answer, play, refusal, value
@@ -33,6 +42,34 @@ def test_submits_once_and_polls_to_the_end() -> None:
         "running",
         "running",
     ]
+
+
+def test_the_answer_to_the_submission_is_the_first_look() -> None:
+    run = play(
+        await_training,
+        a_training_poll(schema=FEWER_STEPS_SCHEMA),
+        answers={"submit_training": QUEUED, "check_training": [RUNNING, COMPLETED]},
+    )
+
+    assert from_wire(TrainingEnd, run.output) == TrainingEnd(phase=TrainingPhase.COMPLETED, rounds=3)
+    assert run.asked == ["submit_training", "check_training", "check_training"]
+    assert len(run.context.timers) == 2
+
+
+def test_a_training_that_had_ended_when_it_was_submitted_again_is_looked_at_no_more() -> None:
+    run = play(await_training, a_training_poll(schema=FEWER_STEPS_SCHEMA), answers={"submit_training": COMPLETED})
+
+    assert from_wire(TrainingEnd, run.output).phase is TrainingPhase.COMPLETED
+    assert run.asked == ["submit_training"]
+
+
+def test_a_submission_is_no_look_for_the_execution_after_it() -> None:
+    fewer = a_training_poll(schema=FEWER_STEPS_SCHEMA)
+    first = play(await_training, fewer, answers={"submit_training": QUEUED, "check_training": RUNNING})
+    second = play(await_training, first.context.continued_with, answers={"check_training": COMPLETED})
+
+    assert from_wire(TrainingPoll, first.context.continued_with).rounds == 20
+    assert second.asked == ["check_training"]
 
 
 def test_why_the_champion_is_not_measured_is_known_when_the_training_ends() -> None:

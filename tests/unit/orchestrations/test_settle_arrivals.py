@@ -7,7 +7,16 @@ import pytest
 
 from orchestrations.settle_arrivals import ROUNDS_PER_EXECUTION, settle_arrivals
 from shared.errors import Code
-from shared.messages import Admission, ArrivalWindow, Done, Verdict, WindowState, WindowVerdict
+from shared.messages import (
+    CLOSED_BY_ADMISSION,
+    Admission,
+    AdmissionRequest,
+    ArrivalWindow,
+    Done,
+    Verdict,
+    WindowState,
+    WindowVerdict,
+)
 from shared.values.wire import from_wire, to_wire
 from tests.support.builders import a_run_request
 from tests.support.workflow import START, Played, play, refusal, value
@@ -51,6 +60,15 @@ def test_a_quiet_window_is_closed_before_the_listing_and_starts_one_run() -> Non
     assert run.asked == ["read_window", "read_window", "close_window", "admit_run", "record_verdict", "retrain_model"]
     assert run.commands["retrain_model"][0] == {"instance_id": RUN.run_id, "input": to_wire(RUN)}
     assert [status["stage"] for status in run.context.statuses] == ["settling", "admitting", "running"]
+
+
+def test_since_admissions_close_windows_this_takes_no_step_of_its_own() -> None:
+    window = replace(WINDOW, schema=CLOSED_BY_ADMISSION)
+    run = story(window)
+
+    assert run.asked == ["read_window", "read_window", "admit_run", "record_verdict", "retrain_model"]
+    assert from_wire(AdmissionRequest, run.commands["admit_run"][0]).closes == window
+    assert from_wire(AdmissionRequest, story().commands["admit_run"][0]).closes is None
 
 
 def test_every_new_arrival_makes_it_wait_longer() -> None:
@@ -100,8 +118,11 @@ def test_a_window_from_before_the_markers_waits_for_time_only() -> None:
     assert run.context.current_utc_datetime == START + timedelta(seconds=30)
 
 
-def test_arrivals_of_a_pipeline_that_is_gone_get_their_verdict() -> None:
-    run = story(read_window=refusal(Code.UNKNOWN_PIPELINE, "there is no pipeline 'gone'"))
+@pytest.mark.parametrize("schema", [WINDOW.schema, CLOSED_BY_ADMISSION])
+def test_arrivals_of_a_pipeline_that_is_gone_get_their_verdict(schema: int) -> None:
+    run = story(
+        replace(WINDOW, schema=schema), read_window=refusal(Code.UNKNOWN_PIPELINE, "there is no pipeline 'gone'")
+    )
 
     assert run.asked == ["read_window", "close_window", "record_verdict"]
     recorded = from_wire(WindowVerdict, run.commands["record_verdict"][0])

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from shared.decisions.training.polling import (
     CANCEL_GRACE,
+    EARLY,
     LONGEST,
     SHORTEST,
     Cancel,
@@ -35,11 +36,47 @@ def test_the_interval_stays_in_its_bounds(elapsed: float, expected: float, runni
 def test_the_interval_is_shortest_around_the_expected_end() -> None:
     limits = TrainingLimits(queued_seconds=10, running_seconds=10_000, expected_seconds=600)
     poll = a_training_poll(limits=limits, running_since=START)
-    at = [interval(poll, START + timedelta(seconds=second)) for second in (0, 300, 600, 900, 5000)]
+    at = [interval(poll, START + timedelta(seconds=second)) for second in (240, 420, 600, 900, 5000)]
 
     assert min(at) == at[2]
-    assert at[0] == LONGEST
+    assert at[0] == max(at[:3])
     assert at[-1] == LONGEST
+
+
+def checked_at(expected: float, until: float) -> list[float]:
+    """When a training is looked at that runs until then, in seconds, from the answer to its submission on."""
+    limits = TrainingLimits(queued_seconds=10, running_seconds=100_000, expected_seconds=expected)
+    poll, times = a_training_poll(limits=limits, running_since=START), [0.0]
+    while times[-1] < until:
+        times.append(times[-1] + interval(poll, START + timedelta(seconds=times[-1])).total_seconds())
+    return times
+
+
+@given(st.floats(1, 40), st.floats(1, 100_000))
+def test_a_short_training_is_noticed_within_ten_seconds_whatever_was_expected(lasts: float, expected: float) -> None:
+    assert checked_at(expected, until=lasts)[-1] - lasts <= EARLY.total_seconds()
+
+
+@given(st.floats(40, 20_000), st.floats(1, 20_000))
+def test_no_training_waits_longer_than_it_ran(lasts: float, expected: float) -> None:
+    assert checked_at(expected, until=lasts)[-1] - lasts <= lasts
+
+
+def test_a_training_of_ten_minutes_is_looked_at_thirteen_times() -> None:
+    assert len(checked_at(expected=600, until=600)[1:]) == 13
+
+
+@pytest.mark.parametrize("phase", [TrainingPhase.QUEUED, TrainingPhase.RUNNING])
+def test_no_limit_is_overstepped_by_an_interval(phase: TrainingPhase) -> None:
+    limits = TrainingLimits(queued_seconds=1000, running_seconds=1000, expected_seconds=50_000)
+    status = TrainingStatus(phase=phase)
+    poll = observe(a_training_poll(limits=limits), status, START)
+    now = START + timedelta(seconds=990)
+
+    step = next_poll(observe(poll, status, now), status, now)
+
+    assert step == Wait(START + timedelta(seconds=1001))
+    assert isinstance(next_poll(poll, status, START + timedelta(seconds=1001)), Cancel)
 
 
 @given(
