@@ -17,7 +17,9 @@ from typing import Any, Final
 from function_app.logs import LEVEL_SETTING
 from shared.telemetry import NAME, chosen_span_id
 
-ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+SIGNALS: Final = ("traces", "metrics")
+"""What the app sends; its log is the host's to send."""
 QUEUE: Final = 4096
 """Spans that wait; a run has a hundred or two."""
 SEND_SECONDS: Final = 5.0
@@ -31,23 +33,35 @@ log = logging.getLogger(__name__)
 
 
 def set_up(environment: Mapping[str, str] = os.environ) -> bool:
-    """Set it up if the settings name a collector; whether they do and it is. Never raises."""
-    if not any(environment.get(name, "").strip() for name in ENDPOINTS):
+    """Set up what the settings name a collector for; whether they do and it is. Never raises."""
+    chosen = signals(environment)
+    if not chosen:
         return False
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
     try:
         if _is_set_up():
-            log.info("spans go where the worker's own OpenTelemetry sends them; %s is not used", ENDPOINTS[0])
+            log.info("spans go where the worker's own OpenTelemetry sends them; %s is not used", ENDPOINT)
             return False
-        _begin(environment)
+        _begin(chosen, environment)
     except ImportError as error:
-        log.warning("%s is set, but %s is not installed: add requirements-telemetry.txt", ENDPOINTS[0], error.name)
+        log.warning("a collector is set, but %s is not installed: add requirements-telemetry.txt", error.name)
         return False
     except Exception as error:  # noqa: BLE001 - a setting that OpenTelemetry cannot read must not stop the app
         log.warning("no telemetry is sent: %s; check the OTEL_ settings", type(error).__name__)
         return False
     return True
+
+
+def signals(environment: Mapping[str, str]) -> frozenset[str]:
+    """Those of :data:`SIGNALS` that a setting names a collector for; the library would send others to localhost."""
+    everything = environment.get(ENDPOINT, "").strip()
+    return frozenset(
+        signal
+        for signal in SIGNALS
+        if (everything or environment.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "").strip())
+        and environment.get(f"OTEL_{signal.upper()}_EXPORTER", "").strip().lower() != "none"
+    )
 
 
 def _is_set_up() -> bool:
@@ -58,13 +72,21 @@ def _is_set_up() -> bool:
     return isinstance(trace.get_tracer_provider(), TracerProvider)
 
 
-def _begin(environment: Mapping[str, str]) -> None:
-    from opentelemetry import metrics, trace
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+def _begin(chosen: frozenset[str], environment: Mapping[str, str]) -> None:
     from opentelemetry.sdk.resources import Resource
+
+    name = environment.get("OTEL_SERVICE_NAME") or environment.get("WEBSITE_SITE_NAME") or NAME
+    resource = Resource.create({"service.name": name})
+    seconds = _seconds(environment)
+    begun = [begin(resource, seconds) for signal, begin in _BEGINNINGS.items() if signal in chosen]
+    if LEVEL_SETTING not in environment:
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    atexit.register(_end, *begun)
+
+
+def _tracing(resource: Any, seconds: float) -> Any:
+    from opentelemetry import trace
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
     class Spans(SpanExporter):
@@ -78,24 +100,31 @@ def _begin(environment: Mapping[str, str]) -> None:
             result = self._inner.export(spans)
             if result is not SpanExportResult.SUCCESS and time.monotonic() >= self._silent_until:
                 self._silent_until = time.monotonic() + SILENT_SECONDS
-                log.warning("the collector of %s takes no spans; runs go on, what it misses is lost", ENDPOINTS[0])
+                log.warning("the collector of %s takes no spans; runs go on, what it misses is lost", ENDPOINT)
             return result
 
         def shutdown(self) -> None:
             self._inner.shutdown()  # type: ignore[no-untyped-call]
 
-    name = environment.get("OTEL_SERVICE_NAME") or environment.get("WEBSITE_SITE_NAME") or NAME
-    resource = Resource.create({"service.name": name})
-    seconds = _seconds(environment)
     tracing = tracer_provider(resource)
     tracing.add_span_processor(BatchSpanProcessor(Spans(), max_queue_size=QUEUE))
     trace.set_tracer_provider(tracing)
-    if LEVEL_SETTING not in environment:
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    return tracing
+
+
+def _metering(resource: Any, seconds: float) -> Any:
+    from opentelemetry import metrics
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
     reader = PeriodicExportingMetricReader(OTLPMetricExporter(timeout=seconds))
     metering = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
     metrics.set_meter_provider(metering)
-    atexit.register(_end, tracing, metering)
+    return metering
+
+
+_BEGINNINGS: Final = {"traces": _tracing, "metrics": _metering}
 
 
 def tracer_provider(resource: Any = None) -> Any:

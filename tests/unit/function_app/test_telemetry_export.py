@@ -10,7 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from function_app.telemetry_export import set_up
+from function_app.telemetry_export import set_up, signals
+from tests.support.otlp import collecting
 
 SPANS = """
 import json
@@ -73,3 +74,60 @@ def test_without_the_packages_the_app_says_what_to_add(
     assert not set_up({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
 
     assert "requirements-telemetry.txt" in caplog.text
+
+
+ALL, TRACES, METRICS, LOGS = (f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_", "LOGS_"))
+
+
+@pytest.mark.parametrize(
+    ("named", "sent"),
+    [
+        ({ALL}, {"traces", "metrics"}),
+        ({TRACES}, {"traces"}),
+        ({METRICS}, {"metrics"}),
+        ({LOGS}, set()),
+        ({TRACES, METRICS}, {"traces", "metrics"}),
+        ({TRACES, LOGS}, {"traces"}),
+        ({METRICS, LOGS}, {"metrics"}),
+        ({ALL, TRACES}, {"traces", "metrics"}),
+    ],
+    ids=lambda each: "+".join(sorted(each)) or "nothing",
+)
+def test_a_signal_is_sent_where_a_setting_names_its_collector(named: set[str], sent: set[str]) -> None:
+    assert signals(dict.fromkeys(named, "http://127.0.0.1:1")) == sent
+
+
+def test_a_signal_can_be_switched_off_alone() -> None:
+    assert signals({ALL: "http://127.0.0.1:1", "OTEL_METRICS_EXPORTER": "none"}) == {"traces"}
+
+
+ONE_EACH = """
+import function_app
+from opentelemetry import metrics, trace
+with trace.get_tracer("t").start_as_current_span("s"):
+    metrics.get_meter("m").create_counter("c").add(1)
+print(type(trace.get_tracer_provider()).__name__, type(metrics.get_meter_provider()).__name__)
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "providers", "arrives"),
+    [
+        (TRACES, "TracerProvider _ProxyMeterProvider", (["s"], set())),
+        (METRICS, "ProxyTracerProvider MeterProvider", ([], {"c"})),
+    ],
+    ids=["traces", "metrics"],
+)
+def test_a_signal_whose_collector_nobody_named_goes_nowhere(
+    named: str, providers: str, arrives: tuple[list[str], set[str]]
+) -> None:
+    """The library's default is localhost, where another program may listen."""
+    with collecting() as collector:
+        signal = "traces" if named == TRACES else "metrics"
+        given = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "EDGETRAIN_"))}
+        given[named] = f"{collector.url}/v1/{signal}"
+        command = [sys.executable, "-c", ONE_EACH]
+        done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.stdout.strip() == providers, done.stderr
+    assert ([span.name for span in collector.spans], collector.metrics) == arrives
