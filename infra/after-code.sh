@@ -12,7 +12,12 @@ az deployment group create --only-show-errors --output none --name after-code \
 
 if [ "${EDGETRAIN_DURABLE_BACKEND:-storage}" = mssql ]; then
   # db_owner of this database, which holds nothing else: when it first starts, the extension makes a schema with tables and a role.
+  # By its SID, which is made of its client id: by name the server would have to look it up in Entra ID, which it may for people,
+  # and for a pipeline only if somebody gave the server that right.
   sqlcmd -S "$EDGETRAIN_SQL_HOST" -d edgetrain --authentication-method ActiveDirectoryDefault -b -Q "
-    IF USER_ID('$EDGETRAIN_APP_IDENTITY') IS NULL CREATE USER [$EDGETRAIN_APP_IDENTITY] FROM EXTERNAL PROVIDER;
+    DECLARE @sid varchar(34) =
+      CONVERT(varchar(34), CAST(CAST('$EDGETRAIN_APP_CLIENT_ID' AS uniqueidentifier) AS varbinary(16)), 1);
+    IF USER_ID('$EDGETRAIN_APP_IDENTITY') IS NULL
+      EXEC('CREATE USER [$EDGETRAIN_APP_IDENTITY] WITH SID = ' + @sid + ', TYPE = E');
     ALTER ROLE db_owner ADD MEMBER [$EDGETRAIN_APP_IDENTITY];"
 fi

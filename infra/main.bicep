@@ -255,6 +255,7 @@ output EDGETRAIN_STORAGE_NAME string = storage.outputs.name
 output EDGETRAIN_DEAD_LETTERS string = storage.outputs.deadLetterContainer
 output EDGETRAIN_EVENTS_IDENTITY string = identity.outputs.eventsIdentityName
 output EDGETRAIN_APP_IDENTITY string = identity.outputs.appIdentityName
+output EDGETRAIN_APP_CLIENT_ID string = identity.outputs.appClientId
 output EDGETRAIN_DURABLE_BACKEND string = durableBackend
 output EDGETRAIN_SQL_HOST string = durableBackend == 'mssql' ? sql.outputs.host : ''
 output EDGETRAIN_ARRIVALS_ENDPOINT string = messaging.outputs.arrivalsEndpoint

@@ -1,5 +1,6 @@
 // Azure SQL: keeps the state of orchestrations instead of the storage account. It knows no passwords. The app's identity becomes
-// a user of the database by infra/after-code.sh, since SQL gives its rights itself.
+// a user of the database by infra/after-code.sh, since SQL gives its rights itself: whoever runs that, a pipeline too, has to be
+// the server's administrator, and so a member of the operators' group.
 param name string
 param suffix string
 param location string

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,3 +71,22 @@ def test_a_shell_understands_the_script() -> None:
     assert subprocess.run(["sh", "-n", ROOT / "infra/after-code.sh"], check=False).returncode == 0
     hooks = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))["hooks"]
     assert (ROOT / hooks["postdeploy"]["run"]).stat().st_mode & 0o111
+
+
+def test_with_azure_sql_the_app_becomes_a_user_without_a_look_into_the_directory(tmp_path: Path) -> None:
+    """A pipeline signs in as itself: the server would need a right of its own to look a name up for it."""
+    for name in ("az", "sqlcmd"):
+        (tmp_path / name).write_text(f'#!/bin/sh\nprintf "%s\\n" {name} "$@" >> "$TOLD"\n')
+        (tmp_path / name).chmod(0o755)
+    script = ROOT / "infra/after-code.sh"
+    given = dict.fromkeys(re.findall(r"\$\{?([A-Z][A-Z0-9_]+)", script.read_text(encoding="utf-8")), "x")
+    given |= {"EDGETRAIN_DURABLE_BACKEND": "mssql", "EDGETRAIN_APP_IDENTITY": "id-a", "EDGETRAIN_APP_CLIENT_ID": "1-2"}
+    given |= {"PATH": f"{tmp_path}:/usr/bin:/bin", "TOLD": str(told := tmp_path / "told")}
+
+    subprocess.run(["sh", str(script)], env=given, check=True)
+
+    statement = told.read_text().partition("sqlcmd\n")[2]
+    assert "EXEC('CREATE USER [id-a] WITH SID = ' + @sid + ', TYPE = E')" in statement
+    assert "CAST('1-2' AS uniqueidentifier)" in statement
+    assert "EXTERNAL PROVIDER" not in statement
+    assert any("install -qy sqlcmd" in step for step in STEPS)
