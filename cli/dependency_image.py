@@ -10,21 +10,19 @@ import gzip
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cli.base_image import BUILD_TIME, SUITE, base_layer
 from cli.image_packages import installed_packages
+from cli.image_pinning import keep_pin
 from cli.layer_cache import CachedLayer, LayerCache, Say
 from cli.site_layer import SITE, site_layer
 from shared.clients.container_registry import connect
-from shared.clients.host_storage import StorageAccess
 from shared.clients.identity import signed_in
-from shared.clients.ledger import Ledger
 from shared.clients.signers import connect as connect_signer
 from shared.clients.signers import trusted_keys
 from shared.errors import Code, PermanentError
@@ -33,12 +31,11 @@ from shared.oci.layers import compress_layer
 from shared.oci.references import ImageName, parse_name
 from shared.oci.transfer import FoundImage, ImageRegistry, Parts, find_image, push_image
 from shared.pipelines import Pipelines
-from shared.settings import HOST_STORAGE_SETTING, ContainerRegistry, LedgerSettings, Signing
+from shared.settings import ContainerRegistry, Signing
 from shared.signing.image_signatures import ImageSignatures, about_image
 from shared.signing.sbom import packages_bom
 from shared.signing.statements import SBOM
 from shared.training_code.job_folders import JobFolders
-from shared.training_code.pinned_images import ImagePin, moved
 from shared.training_code.scoring_images import APP_ROOT, MODEL_ROOT, SCORING_PORT, ScoringParts, scoring_parts
 
 USER = "10001:10001"  # a number, because the base image need not know the user
@@ -63,16 +60,6 @@ class Environment(BaseSettings):
 
     container_registry: ContainerRegistry
     signing: Signing = Signing()
-
-
-class ImagePins(Protocol):
-    """Keeps which digest each tag was pinned to."""
-
-    def pin_once(self, name: ImageName, digest: str, at: datetime) -> ImagePin:
-        """Pin the tag unless it is pinned already; returns the pin that holds."""
-
-    def pin_anew(self, name: ImageName, digest: str, at: datetime) -> ImagePin:
-        """Pin the tag, whatever it was pinned to before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,16 +140,6 @@ def assembled(parts: ScoringParts, base: Base, cache: LayerCache, say: Say) -> t
     )
     files = {**base.parts.files, site.layer.descriptor.digest: site.file}
     return describe(image, _facts(parts) | base.facts), files
-
-
-def settle_pin(
-    pins: ImagePins, name: ImageName, digest: str, *, host: str, pipeline: str, anew: bool, at: datetime, say: Say
-) -> None:
-    """Pin the tag to the digest; ``anew``: also when it is pinned to another, which raises otherwise."""
-    pin = pins.pin_anew(name, digest, at) if anew else pins.pin_once(name, digest, at)
-    if pin.digest != digest:
-        raise PermanentError(moved(host, name, pin, digest, pipeline), code=Code.IMAGE_MOVED)
-    say(f"{host}/{name} is pinned to {digest}")
 
 
 def debian_base(cache: LayerCache, say: Say) -> Base:
@@ -256,7 +233,7 @@ def make_for(
             rebuild=rebuild,
             adopt=pin,
         )
-        _keep_pin(
+        keep_pin(
             parts.dependency_image,
             digest,
             host=registry.host,
@@ -265,23 +242,6 @@ def make_for(
             wanted=pin,
             say=say,
         )
-
-
-def _keep_pin(name: ImageName, digest: str, *, host: str, pipeline: str, anew: bool, wanted: bool, say: Say) -> None:
-    storage = LedgerSettings()
-    if not storage.has_host_storage:
-        reason = f"{HOST_STORAGE_SETTING} is not set, so the image cannot be pinned here"
-        if wanted:
-            raise PermanentError(f"{reason}; set it as in the app settings", code=Code.BAD_CONFIGURATION)
-        say(f"{reason}; the first run that uses it pins it")
-        return
-    ledger = Ledger(StorageAccess(storage.host_storage, signed_in), storage.ledger_prefix)
-    try:
-        settle_pin(
-            ledger.image_pins, name, digest, host=host, pipeline=pipeline, anew=anew, at=datetime.now(UTC), say=say
-        )
-    finally:
-        ledger.close()
 
 
 def registry_settings() -> Environment:

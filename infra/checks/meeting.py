@@ -8,8 +8,10 @@ from pathlib import Path
 from infra.checks.bicep import BicepFile, Resource, texts
 from infra.checks.findings import Finding
 from shared.clients.azure_ml.statuses import ENDS
+from shared.settings import LedgerSettings
 
 MESSAGING, SCHEDULER, EVENTS = "modules/messaging.bicep", "modules/scheduler.bicep", "after-code.bicep"
+STORAGE, TABLES = "modules/storage.bicep", "Microsoft.Storage/storageAccounts/tableServices/tables"
 ENTITIES = ("Microsoft.ServiceBus/namespaces/queues", "Microsoft.ServiceBus/namespaces/topics")
 RUN_CHANGED = "Microsoft.MachineLearningServices.RunStatusChanged"
 ENDED = ("StringIn", "data.runStatus")
@@ -17,6 +19,7 @@ ENDED = ("StringIn", "data.runStatus")
 
 _ENTITY = re.compile(r"^(?:QUEUE|RESULTS|QUARANTINE)(?:: Final)? = \"([^\"]+)\"", re.MULTILINE)
 _EVENT_TRIGGER = re.compile(r"type=EVENT_GRID_TRIGGER\)(?:\s+@[^\n]+)*\s+async def (\w+)\(")
+_PINS = re.compile(r"ImagePinLedger\(tables\.table\(\"(\w+)\"\)\)")
 _FUNCTION = re.compile(r"/functions/(\w+)$")
 
 
@@ -36,6 +39,11 @@ def check(files: Mapping[str, BicepFile], root: Path) -> Iterator[Finding]:
         for each in files[EVENTS].resources:
             if any(text.endswith("/functions/on_training_status") for text in texts(each.body)):
                 yield from _ends(each)
+    if STORAGE in files:
+        words = _PINS.findall((root / "shared/clients/ledger/__init__.py").read_text(encoding="utf-8"))
+        made = {str(each.body["name"]) for each in files[STORAGE].resources if each.type == TABLES}
+        prefix = LedgerSettings.model_fields["ledger_prefix"].default
+        yield from _both_ways(STORAGE, made, {f"{prefix}{word}" for word in words}, "the table")
     if SCHEDULER in files:
         hub = json.loads((root / "host.json").read_text(encoding="utf-8"))["extensions"]["durableTask"]["hubName"]
         made = {str(each.body["name"]) for each in files[SCHEDULER].resources if each.type.endswith("/taskHubs")}

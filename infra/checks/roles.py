@@ -73,6 +73,9 @@ NEEDED: Mapping[Grant, Words] = {
         ("infra/after-code.bicep", "deadLetterWithResourceIdentity"),
     ),
     Grant(OPERATORS, "Storage Table Data Reader", "storage: account"): (),
+    Grant(OPERATORS, "Storage Table Data Contributor", "storage: imagePins"): (
+        ("cli/image_pinning.py", "ledger.image_pins"),
+    ),
     Grant(APP, "Azure Service Bus Data Receiver", "messaging: requests"): (
         ("function_app/triggers/training_requests.py", "service_bus_queue_trigger"),
     ),

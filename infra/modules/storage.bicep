@@ -63,6 +63,17 @@ resource deadLetters 'Microsoft.Storage/storageAccounts/blobServices/containers@
   }
 }
 
+resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' = {
+  parent: account
+  name: 'default'
+}
+
+// One table of the ledger: what image each tag was pinned to. Here, since operators have a role on it; the app makes the others.
+resource imagePins 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-01-01' = {
+  parent: tables
+  name: 'edgetrainimagepins'
+}
+
 // Storage Blob Data Owner: what the Functions host asks for, since it takes leases.
 resource appStores 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(account.id, appPrincipalId, 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b')
@@ -120,6 +131,18 @@ resource operatorReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: operatorPrincipalId
     principalType: operatorPrincipalType
     description: 'Storage Table Data Reader: looks into the ledger, and makes backups of it'
+  }
+}
+
+// Storage Table Data Contributor, on this table alone: who builds an image that trainings run in pins its digest.
+resource operatorPins 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(imagePins.id, operatorPrincipalId, '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3')
+  scope: imagePins
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3')
+    principalId: operatorPrincipalId
+    principalType: operatorPrincipalType
+    description: 'Storage Table Data Contributor: pins the digests of the images that trainings run in'
   }
 }
 

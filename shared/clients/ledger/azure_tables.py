@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -29,6 +28,7 @@ _CALL = {
     "read_timeout": 30,
     "raw_response_hook": require_own,
 }
+_FORBIDDEN = 403
 _DID_NOT_HOLD = {404, 409, 412}
 _BEING_DELETED = "TableBeingDeleted"  # 409, as for a row that is there
 _TABLE_IS_GONE = {"TableNotFound", _BEING_DELETED}
@@ -176,8 +176,14 @@ class AzureTable:
             return
         with self._creating:
             if not self._exists:
-                with suppress(ResourceExistsError):  # the usual case: an earlier life of this app made it
+                try:
                     self._client.create_table()
+                except ResourceExistsError:  # the usual case: an earlier life of this app made it
+                    pass
+                except HttpResponseError as error:
+                    # Who may only read, or write this one table, may not make tables; what is asked for next tells.
+                    if error.status_code != _FORBIDDEN:
+                        raise
                 self._exists = True
 
 

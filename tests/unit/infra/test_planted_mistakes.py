@@ -78,6 +78,14 @@ MISTAKES = [
         "does not make the queue or topic training-requests, which the app needs",
     ),
     Mistake(
+        "a table of another name than the ledger's",
+        "modules/storage.bicep",
+        "name: 'edgetrainimagepins'",
+        "name: 'edgetrainpins'",
+        "modules/storage.bicep",
+        "does not make the table edgetrainimagepins, which the app needs",
+    ),
+    Mistake(
         "a subscription to a function that is not there",
         "after-code.bicep",
         "/functions/on_training_status",
