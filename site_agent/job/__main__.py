@@ -43,10 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if options.command == "guard":
         engine = installation.engine_for(options.run_id)
-        sweep.guard(options.run_id, sys.stdin.buffer, installation.runs, engine, _noting(installation))
+        killed = sweep.guard(options.run_id, sys.stdin.buffer, installation.runs, engine, _noting(installation))
     else:
+        killed = True
         for run_id in sweep.sweep(installation.runs, installation.engine_for):
             print(f"removed what run {run_id} left")
+    if killed:
+        _forget_dead_sessions(installation)
     return 0
 
 
@@ -80,6 +83,15 @@ def _not_installed(error: JobError, *, tell: bool) -> int:
         except Exception as trouble:  # noqa: BLE001 - reporting itself has failed
             print(f"the failure could not be reported to Azure ML ({type(trouble).__name__})", file=sys.stderr)
     return 1
+
+
+def _forget_dead_sessions(installation: Installation) -> None:
+    """Remove what killed jobs were just transferring from the hub."""
+    from site_agent.job.cache import Cache
+
+    if installation.cache.is_dir():
+        with contextlib.suppress(OSError):  # the next job tries again
+            Cache(installation.cache, 0).remove_dead_sessions()
 
 
 def _noting(installation: Installation) -> Callable[[str], None]:

@@ -4,7 +4,8 @@ An entry is named after where its bytes are from and which version they are, and
 checked and written to the disk before it got its name. So it may be killed at any point, and several jobs may use it at
 once.
 
-- A job works in a *session*, a folder that it holds a lock on. What a killed job has left is removed by the next one.
+- A job works in a *session*, a folder that it holds a lock on. What a killed job has left is removed
+  by its guardian, or by the next job.
 - An entry *is held* while it has a second name: in a session, or in the folder of a run, where it is a hard link. Such
   an entry is never removed; that would free nothing, and the next run would transfer it again.
 - The total stays below a limit: entries and what is being transferred. The entries that were used longest ago go first.
@@ -88,6 +89,11 @@ class Cache:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(alive)
+
+    def remove_dead_sessions(self) -> None:
+        """Remove what killed jobs left: data that are in no run's folder, and that the cache may have no room for."""
+        with self._alone():
+            self._remove_dead_sessions()
 
     def used(self) -> int:
         """Bytes of all entries."""

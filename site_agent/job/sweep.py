@@ -208,22 +208,23 @@ def own_run(runs: Path, run_id: str, engine: Engine, *, guarded: bool = True) ->
             guardian.dismiss()
 
 
-def guard(run_id: str, job: IO[bytes], runs: Path, engine: Engine, note: Callable[[str], None]) -> None:
+def guard(run_id: str, job: IO[bytes], runs: Path, engine: Engine, note: Callable[[str], None]) -> bool:
     """What the guardian does: wait for the end of the job, whose end of a pipe ``job`` is read from; then clean up.
 
-    ``note`` writes a line to a log on the VM.
+    Returns whether the job was killed. ``note`` writes a line to a log on the VM.
     """
     for kind in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(kind, signal.SIG_IGN)  # it ends when its job does, and not before
     if job.read() == _DONE:
-        return
+        return False
     for pause in _GUARD_PAUSES:
         try:
             with locked_run(runs, run_id, patience=_MOMENT):
                 clean(runs, run_id, engine)
-            return
+            return True
         except UnderWayError:  # a new job of the same run, or a sweep, was faster; it may fail, or be killed too
             time.sleep(pause)
         except (JobError, OSError) as error:
             note(f"what run {run_id} left cannot be removed yet: {error}")
             time.sleep(pause)
+    return True

@@ -42,16 +42,17 @@ with own_run(installation.runs, run_id, engine, guarded=guarded):
     ))
 """
 
-# A job that does nothing, and is killed right before its n-th step that changes something outside of it; n is told.
+# A job that only transfers a blob, and is killed right before its n-th step that others would notice; n is told.
 _SHORT_JOB = """
 import os, signal, sys
+from site_agent.job.cache import Cache, Item
 from site_agent.job.installation import installed, load_installation
 from site_agent.job.run_folder import RunFolder
 from site_agent.job.sweep import own_run
 
 installation = load_installation(installed())
 run_id, last, steps = sys.argv[1], int(sys.argv[2]), 0
-STEPS = {"subprocess.Popen", "fcntl.flock", "os.mkdir", "os.truncate", "os.remove", "os.rmdir"}
+STEPS = {"subprocess.Popen", "fcntl.flock", "os.remove", "os.rename", "os.rmdir"}
 
 
 def step(event, arguments):
@@ -66,6 +67,8 @@ def step(event, arguments):
 sys.addaudithook(step)
 with own_run(installation.runs, run_id, installation.engine_for(run_id)):
     RunFolder(installation.runs / run_id).make()
+    with Cache(installation.cache, 0).session() as session:
+        session.add(Item("a", 4), lambda file: file.write(b"data"))
 """
 
 # A guardian whose job is dead, and that tells when it has tried once. It has no long pauses.
@@ -117,7 +120,8 @@ def nothing_is_left(installed: InstalledJob, podman: TestPodman) -> bool:
 
 def on_disk(installed: InstalledJob) -> list[str]:
     runs = installed.installation.runs
-    return [path.name for path in runs.iterdir()] if runs.exists() else []
+    sessions = installed.installation.cache / "sessions"
+    return [path.name for folder in (runs, sessions) if folder.exists() for path in folder.iterdir()]
 
 
 def test_a_guardian_ends_what_a_killed_job_left(
@@ -158,7 +162,7 @@ def test_a_job_that_is_killed_before_any_of_its_steps_leaves_nothing(
         killed_before.append(job.stdout.split()[0].decode())
     assert podman.names() == []
     assert killed_before[0] == "subprocess.Popen"  # the guardian is there before anything is on the disk
-    assert {"fcntl.flock", "os.mkdir", "os.rmdir"} < set(killed_before)
+    assert {"fcntl.flock", "os.rename", "os.rmdir"} < set(killed_before)
     assert killed_before[-1] == "os.remove"  # and is told that there is nothing to do when the lock is gone
 
 
