@@ -18,7 +18,6 @@ import yaml
 
 from benchmarks.report import Row
 from benchmarks.run_bill import ANSWERS, WATCH_EVERY, Bill, bill_of
-from shared.settings import Retention
 from tests.simulation import storage
 from tests.simulation.world import World
 from tests.support.arrivals import a_pipeline
@@ -97,7 +96,6 @@ def _world(names: list[str], sites: int) -> Iterator[World]:
         world.driver.takes = timedelta(minutes=1)
         world.host.patience = 900  # a million blobs are listed without time passing
         world.services.compute = SimpleNamespace(slots=AT_A_TIME)
-        world.services.__dict__["settings"].retention = Retention()
         world.services.__dict__["model_registry"] = MemoryRegistry()
         for name in names:
             world.upload(name, "holdout/holdout.csv")

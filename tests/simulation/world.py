@@ -40,6 +40,7 @@ from shared.messages import (
     RunRecord,
 )
 from shared.pipelines import Pipelines
+from shared.settings import Retention
 from shared.training_driver import TrainingJob
 from shared.wire_contracts.training_answers import TrainingAnswer, message_id, outcome_of
 from tests.simulation.hub_client import RUNTIME, HubClient
@@ -76,7 +77,9 @@ class WorldServices(Services):
         self.compute = SimpleNamespace(slots=1)
         self.outbox = Outbox()
         self.__dict__ |= {
-            "settings": SimpleNamespace(compute=lambda _: self.compute, app_root=Path(__file__).resolve().parents[2]),
+            "settings": SimpleNamespace(
+                compute=lambda _: self.compute, retention=Retention(), app_root=Path(__file__).resolve().parents[2]
+            ),
             "pipelines": Pipelines(folder),
             "ledger": Ledger.over(tables),
             "hubs": hubs_over(blobs),
