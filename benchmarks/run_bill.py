@@ -162,23 +162,23 @@ def _idle_hour() -> Bill:
         for name in ("one", "two"):
             world.deliver([world.upload(name, "landing/part-1.csv")])
         for _ in range(15):  # both are trained, and the reconciler has seen it
-            _cycle(world)
+            cycle(world)
         for name in ("one", "two"):
             runs = world.ledger.runs.list_runs([name]).items
             assert [run.outcome for run in runs] == ["promoted"], f"{name} is not at rest: {runs}"
         before = bill_of(world)
         for _ in range(cycles := int(timedelta(hours=1) / WATCH_EVERY)):
-            _cycle(world)
+            cycle(world)
         bill = bill_of(world) - before
         assert bill.executions >= cycles, f"{bill.executions} executions in {cycles} cycles: they were not counted"
         assert bill.blobs >= cycles, f"{bill.blobs} requests to the hub in {cycles} cycles: nobody looked"
         return bill
 
 
-def _cycle(world: World) -> None:
+def cycle(world: World) -> None:
     """A cycle of which nothing failed: what a step would have asked for after that would not be counted."""
     world.advance(WATCH_EVERY)
-    assert not (cycle := world.watch()).failed, cycle.summary
+    assert not (done := world.watch()).failed, done.summary
 
 
 def _until_promoted(world: World, runs: int = 1) -> Bill:

@@ -17,7 +17,7 @@ from unittest.mock import patch
 import yaml
 
 from benchmarks.report import Row
-from benchmarks.run_bill import ANSWERS, WATCH_EVERY, Bill, bill_of
+from benchmarks.run_bill import ANSWERS, WATCH_EVERY, Bill, bill_of, cycle
 from tests.simulation import storage
 from tests.simulation.world import World
 from tests.support.arrivals import a_pipeline
@@ -116,8 +116,7 @@ def pipelines(count: int, sites: int) -> Weighed:
         began = before = bill_of(world)
         passes: list[Bill] = []
         for _ in range(int(timedelta(hours=1) / WATCH_EVERY)):
-            world.advance(WATCH_EVERY)
-            world.watch()
+            cycle(world)
             after = bill_of(world)
             passes.append(after - before)
             before = after
@@ -134,8 +133,7 @@ def _let_run(world: World, *, minutes: int) -> None:
 def _at_rest(world: World, names: list[str]) -> None:
     """The reconciler has seen that everything is trained."""
     for _ in range(3):
-        world.advance(WATCH_EVERY)
-        world.watch()
+        cycle(world)
     outcomes = {run.outcome for name in names for run in world.ledger.runs.list_runs([name]).items}
     assert outcomes == {"promoted"}, f"not at rest: {outcomes}"
 
@@ -176,6 +174,5 @@ def _container(count: int) -> tuple[Bill, Bill]:
         trained = bill_of(world) - before
         _at_rest(world, ["large"])
         before = bill_of(world)
-        world.advance(WATCH_EVERY)
-        world.watch()
+        cycle(world)
         return bill_of(world) - before, trained
