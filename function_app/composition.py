@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 if TYPE_CHECKING:
     from activities.admission_evaluation import AdmissionEvaluator
+    from shared.access_settings import AccessSettings
     from shared.clients.announcements import RunEventPublisher
     from shared.clients.azure_ml import AzureMlRegistry, AzureMlWorkspace
     from shared.clients.container_registry import ContainerRegistryClient
@@ -81,6 +82,13 @@ class Services:
         from shared.settings import read_settings
 
         return read_settings(self._secrets.value)
+
+    @per_secrets
+    def access(self) -> "AccessSettings":
+        """The settings that say who may do what; raises :class:`PermanentError` when they contradict themselves."""
+        from shared.access_settings import read_access
+
+        return read_access(self._secrets.value)
 
     def renewed(self, since: int) -> bool:
         """Ask, after a refusal, whether secrets have changed since that generation; clients are made anew if so."""

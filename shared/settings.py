@@ -5,20 +5,19 @@ Sites and targets are maps by name; their fields are separate variables, so that
 lower case with ``-`` written as ``_``.
 """
 
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.access_settings import AccessSettings
+from shared.environment import Meaning, read_as
 from shared.errors import Code, PermanentError
 
 Part = TypeVar("Part")
-_MEANING: ContextVar[Callable[[str, str], str]] = ContextVar("meaning", default=lambda _, value: value)
 GivenSecret = Annotated[SecretStr | None, AfterValidator(lambda secret: secret or None)]  # empty: not given
 
 HUB_API_VERSION = "2019-07-07"  # the newest an Azure Stack Hub's storage answers
@@ -178,25 +177,6 @@ class Retention(_Part):
     keep_days: int = Field(90, ge=1, le=3650)
 
 
-class AppEnvironment(EnvSettingsSource):
-    """The environment, whose values are texts where no field says otherwise: a password of digits stays as it is.
-
-    Values of our own settings may stand for others; those that the host reads too may not.
-    """
-
-    def __init__(self, settings_cls: type[BaseSettings]) -> None:
-        super().__init__(settings_cls)
-        meaning = _MEANING.get()
-        self.env_vars = {
-            name: meaning(name.upper(), value) if value and name.startswith("edgetrain_") else value
-            for name, value in self.env_vars.items()
-        }
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:
-        """The value of a field that holds others; as it is where no field is known."""
-        return value if field is None else super().decode_complex_value(field_name, field, value)
-
-
 class LedgerSettings(BaseSettings):
     """Where the ledger is: tables and blobs of the host's storage account, with a prefix to their names."""
 
@@ -233,7 +213,7 @@ class LedgerSettings(BaseSettings):
         )
 
 
-class Settings(LedgerSettings):
+class Settings(LedgerSettings, AccessSettings):
     """Everything the app reads from its environment."""
 
     model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", env_nested_delimiter="__", frozen=True, extra="ignore")
@@ -248,12 +228,6 @@ class Settings(LedgerSettings):
     retention: Retention = Retention()
     announcements: Announcements | None = Field(None, description="absent: runs are not announced")
     arrivals: Arrivals = Arrivals()
-    app_service_authentication: bool = Field(
-        default=False, description="App Service authentication is on, and refuses or strips what does not pass it"
-    )
-    key_names: dict[str, str] = Field(
-        default_factory=dict, description="by name of a function key: SHA-256 of the key, in hex"
-    )
     service_bus_connection_string: SecretStr | None = Field(
         None,
         validation_alias=SERVICE_BUS_SETTING,
@@ -276,18 +250,6 @@ class Settings(LedgerSettings):
             namespace=self.service_bus_namespace,
             client_id=self.service_bus_client_id or self.identity_client_id,
         )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by our own
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - we read no such files
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor these
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given in code, then the environment."""
-        return init_settings, AppEnvironment(settings_cls)
 
     def site(self, name: str) -> Site:
         """The hub of that name; raises :class:`PermanentError` naming the missing setting."""
@@ -315,13 +277,9 @@ def _named(parts: dict[str, Part], name: str, variable: str) -> Part:
     return parts[key]
 
 
-def read_settings(meaning: Callable[[str, str], str]) -> Settings:
+def read_settings(meaning: Meaning) -> Settings:
     """The settings as they are now. ``meaning``: of a setting's name and value, such as the secret at an address."""
-    token = _MEANING.set(meaning)
-    try:
-        return Settings()
-    finally:
-        _MEANING.reset(token)
+    return read_as(Settings, meaning)
 
 
 @cache

@@ -6,37 +6,26 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from cli.client.errors import WrongUseError
+from shared.environment import FromTheEnvironment
 from shared.errors import Code, PermanentError
 from shared.pipelines import Pipelines
-from shared.settings import AppEnvironment, AzureMl, Compute, LedgerSettings
+from shared.settings import AzureMl, Compute, LedgerSettings
 
 _NEEDED: Final = ("ADDRESS", "USERNAME", "PRIVATE_KEY")
 _OUTPUTS: Final = {"address": "address", "sshPort": "port", "trainingUser": "username", "trainingHome": "home"}
 """Outputs of ``infra/hub/azuredeploy.json`` -> fields of a compute."""
 
 
-class AttachSettings(LedgerSettings):
+class AttachSettings(LedgerSettings, FromTheEnvironment):
     """The app's settings that attaching needs; a compute may be named in part only."""
 
     model_config = SettingsConfigDict(env_prefix="EDGETRAIN_", env_nested_delimiter="__", frozen=True, extra="ignore")
 
     azure_ml: AzureMl
     computes: dict[str, dict[str, Any]] = Field(default_factory=dict)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced by the app's own
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the app reads no such files
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - nor these
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """As the app reads them."""
-        return init_settings, AppEnvironment(settings_cls)
 
     def known(self, name: str) -> Mapping[str, Any]:
         """What they say of a compute."""

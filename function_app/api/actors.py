@@ -10,8 +10,9 @@ https://learn.microsoft.com/azure/app-service/configure-authentication-user-iden
 import base64
 import binascii
 import hashlib
+import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, Protocol
 
 import azure.functions as func
@@ -45,26 +46,59 @@ def actor_of(req: func.HttpRequest, settings: WhoSettings, *, said: str = "") ->
     A person that is signed in cannot ask in another's name.
     """
     said = shortened(said, LONGEST_NAME) if said else ""
-    principal = req.headers.get(PRINCIPAL) if settings.app_service_authentication else None
-    if principal:
+    principal = principal_of(req, settings)
+    if principal is not None:
         name = name_in(principal) or shortened(req.headers.get(PRINCIPAL_NAME, ""), LONGEST_NAME)
         if not name:
             raise BadFieldError(f"{PRINCIPAL} names nobody; ask for the claim of the name", field=PRINCIPAL)
         if said and said != name:
             raise BadFieldError(f"by says {said!r}, and {name} is signed in; leave it out", field="by")
         return Actor(kind=ActorKind.PERSON, name=name)
-    key = req.headers.get(KEY) or req.params.get("code") or ""
-    return Actor(kind=ActorKind.KEY, name=_name_of(key, settings.key_names), said=said)
+    return Actor(kind=ActorKind.KEY, name=_key_text(key_of(req), settings.key_names), said=said)
 
 
-def name_in(principal: str) -> str:
+def principal_of(req: func.HttpRequest, settings: WhoSettings) -> Mapping[str, Any] | None:
+    """The principal that the platform signed in; None without one. Raises :class:`BadFieldError`."""
+    text = req.headers.get(PRINCIPAL) if settings.app_service_authentication else None
+    return _principal(text) if text else None
+
+
+def name_in(principal: Mapping[str, Any]) -> str:
     """The name in a principal: of the claim that it says is its name; empty when it has none."""
-    found = _principal(principal)
-    kind, claims = found.get("name_typ"), found.get("claims")
-    if not isinstance(claims, list):
-        return ""
-    named = (claim.get("val") for claim in claims if isinstance(claim, Mapping) and claim.get("typ") == kind)
-    return next((shortened(name, LONGEST_NAME) for name in named if isinstance(name, str) and name.strip()), "")
+    return next((shortened(name, LONGEST_NAME) for name in _claims(principal, {principal.get("name_typ")})), "")
+
+
+def roles_in(principal: Mapping[str, Any]) -> frozenset[str]:
+    """The roles that a principal claims, ours or not: by the type that it says roles have, and by ``roles``."""
+    return frozenset(_claims(principal, {"roles", principal.get("role_typ")}))
+
+
+def key_of(req: func.HttpRequest) -> str:
+    """The function key that the request presents; empty without one. Of two the host takes the header too."""
+    return req.headers.get(KEY) or req.params.get("code") or ""
+
+
+def key_name_of(key: str, names: Mapping[str, str]) -> str | None:
+    """The name of a key in the settings; None when it has none there."""
+    digest = digest_of(key).encode("ascii")
+    # Every one is compared, so that the time says nothing of which it is.
+    known = [name for name, kept in names.items() if hmac.compare_digest(kept.lower().encode("utf-8"), digest)]
+    return known[0] if known and key else None
+
+
+def digest_of(key: str) -> str:
+    """What the settings know a key by."""
+    return hashlib.sha256(key.encode("utf-8")).hexdigest()
+
+
+def _claims(principal: Mapping[str, Any], kinds: Container[object]) -> Iterator[str]:
+    """What a principal claims of these types, where it is a text with something in it."""
+    claims = principal.get("claims")
+    for claim in claims if isinstance(claims, list) else ():
+        if isinstance(claim, Mapping) and isinstance(claim.get("typ"), str) and claim["typ"] in kinds:
+            value = claim.get("val")
+            if isinstance(value, str) and value.strip():
+                yield value
 
 
 def _principal(text: str) -> Mapping[str, Any]:
@@ -77,9 +111,7 @@ def _principal(text: str) -> Mapping[str, Any]:
     return found
 
 
-def _name_of(key: str, names: Mapping[str, str]) -> str:
+def _key_text(key: str, names: Mapping[str, str]) -> str:
     if not key:
         return "none"  # a host that asks for no keys, as on a laptop
-    digest = hashlib.sha256(key.encode("utf-8")).hexdigest()
-    known = (name for name, kept in names.items() if kept.lower() == digest)
-    return next(known, f"with digest {digest[:_DIGITS]}")
+    return key_name_of(key, names) or f"with digest {digest_of(key)[:_DIGITS]}"

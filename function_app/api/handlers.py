@@ -20,6 +20,7 @@ import azure.functions as func
 from function_app.api.operations import Operation
 from function_app.composition import Services
 from function_app.problems import answer
+from shared.decisions.access.roles import Role
 from shared.messages import Actor
 
 if TYPE_CHECKING:
@@ -87,7 +88,12 @@ async def respond(
 async def call(
     operation: Operation, req: func.HttpRequest, services: Services, client: df.DurableOrchestrationClient | None
 ) -> Any:
-    """Parse the request into the arguments of the operation's function, and call it."""
+    """Parse the request into the arguments of the operation's function, and call it, if who asks may.
+
+    Every road to an operation leads through here; nothing of the request is read before.
+    """
+    if operation.role is not None:
+        await asyncio.to_thread(_permit, operation, operation.role, req, services)
     handler = handler_of(operation)
     given: dict[str, Any] = {"services": services, "client": client, **req.route_params}
     given["accept"] = req.headers.get("Accept") or ""
@@ -112,10 +118,16 @@ def _read(handler: Handler, req: func.HttpRequest) -> dict[str, Any]:
     }
 
 
+def _permit(operation: Operation, needed: Role, req: func.HttpRequest, services: Services) -> None:
+    from function_app.api.permissions import permit
+
+    permit(operation.name, needed, req, services.access)
+
+
 def _actor(req: func.HttpRequest, services: Services, body: Any) -> Actor:
     from function_app.api.actors import actor_of
 
-    return actor_of(req, services.settings, said=body.by or "")
+    return actor_of(req, services.access, said=body.by or "")
 
 
 @cache

@@ -19,6 +19,12 @@ VERSION = "1.0.0"
 _JSON = "application/json"
 _REFERENCE = "#/components/schemas/{model}"
 _EVERYWHERE = (500, 503)
+_SCHEME = "function_key"
+_ROLES = (
+    "A function key. The names in an operation's security are the role that it needs, of the key or of the person that"
+    " App Service authentication has let in: reader, operator or approver, of which the last two may read as well."
+    " While the app's settings give roles to no key, a key needs none."
+)
 _MEANING = {
     400: "Something is wrong with the request; `field` names it",
     401: "The function key is missing or wrong",
@@ -71,9 +77,16 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"function_key": {"type": "apiKey", "in": "header", "name": "x-functions-key"}},
+            "securitySchemes": {
+                _SCHEME: {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "x-functions-key",
+                    "description": _ROLES,
+                }
+            },
         },
-        "security": [{"function_key": []}],
+        "security": [{_SCHEME: []}],
     }
 
 
@@ -118,6 +131,8 @@ def _operation(operation: Operation, described: _Described) -> dict[str, Any]:
         shown["requestBody"] = {"required": False, "content": {_JSON: {"schema": schema}}}
     if not operation.keyed:
         shown["security"] = []
+    elif operation.role is not None:
+        shown["security"] = [{_SCHEME: [operation.role.value]}]
     return shown
 
 
@@ -131,10 +146,16 @@ def _answer(operation: Operation, handler: Handler, status: int, schemas: list[d
 
 def _problems(operation: Operation, handler: Handler, described: _Described) -> dict[str, Any]:
     schema = described[Problem, "serialization"]
-    follow = {400: operation.keyed, 413: handler.body is not None, 422: handler.idempotent}
+    follow = {
+        400: operation.keyed,
+        403: operation.role is not None,
+        413: handler.body is not None,
+        422: handler.idempotent,
+    }
     may_be = {*operation.problems, *(status for status, follows in follow.items() if follows)}
+    meaning = {**_MEANING, 403: f"Roles are configured, and who asks has not the role {operation.role}"}
     found: dict[str, Any] = {
-        str(status): {"description": _MEANING[status], "content": {PROBLEM_TYPE: {"schema": schema}}}
+        str(status): {"description": meaning[status], "content": {PROBLEM_TYPE: {"schema": schema}}}
         for status in (*sorted(may_be), *_EVERYWHERE)
     }
     return found | ({"401": {"description": _MEANING[401]}} if operation.keyed else {})

@@ -1,20 +1,23 @@
 """The table of HTTP operations, one row each; bindings, dispatch and the OpenAPI document are generated from it.
 
 ``triggers/operations.py`` binds a row, ``handlers.py`` calls its function, ``openapi.py`` describes it. Inputs and
-answers are declared only in the function's signature. Nothing else is imported, to keep the cold start short.
+answers are declared only in the function's signature. Nothing slow is imported, to keep the cold start short.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.decisions.access.roles import Role
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One operation: the function called ``name`` in ``function_app.api.<module>``.
 
-    ``durable``: its function takes the ``client``; ``keyed``: it needs a function key; ``answers``: status to what it
-    means; ``problems``: what may go wrong besides what follows from the signature and what may go wrong everywhere.
+    ``role``: who asks needs it where roles are configured; None: nobody needs one, since nothing is told of the
+    system. ``durable``: its function takes the ``client``; ``keyed``: it needs a function key; ``answers``: status to
+    what it means; ``problems``: what may go wrong besides what follows from the signature and what may everywhere.
     """
 
     name: str
@@ -22,6 +25,7 @@ class Operation:
     path: str
     module: str
     summary: str
+    role: Role | None
     durable: bool = False
     keyed: bool = True
     answers: Mapping[int, str] = field(default_factory=lambda: {200: "The answer"})
@@ -40,6 +44,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="pipelines/{name}/runs",
         module="starts",
         summary="Train what lies in a pipeline's container now, unless exactly this was trained already",
+        role=Role.OPERATOR,
         durable=True,
         answers={
             200: "The same was trained already, or is being trained; or a dry run",
@@ -54,6 +59,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="runs",
         module="lists",
         summary="Runs, newest first",
+        role=Role.READER,
         durable=True,
         problems=(404, 409),
     ),
@@ -63,6 +69,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="runs/{run_id}",
         module="runs",
         summary="A run, with its stage and progress while it is under way",
+        role=Role.READER,
         durable=True,
         problems=(404,),
     ),
@@ -72,6 +79,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="runs/{run_id}/cancel",
         module="cancels",
         summary="Cancel a run and undo what it made outside, or give up further attempts at one that failed",
+        role=Role.OPERATOR,
         durable=True,
         problems=(404, 409),
     ),
@@ -81,6 +89,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="runs/{run_id}/approve",
         module="approvals",
         summary="Let a run's model be rolled out to the targets that wait for a yes",
+        role=Role.APPROVER,
         durable=True,
         problems=(404, 409),
     ),
@@ -90,6 +99,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="runs/{run_id}/reject",
         module="approvals",
         summary="Keep a run's model from the targets that wait for a yes; they go on serving what they serve",
+        role=Role.APPROVER,
         durable=True,
         problems=(404, 409),
     ),
@@ -99,6 +109,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="runs/{run_id}/resume",
         module="resumptions",
         summary="Go on from the stage where a run ended, with the results of its training; nothing is trained again",
+        role=Role.OPERATOR,
         durable=True,
         answers={200: "It is resumed already", 202: "An attempt that goes on from there was started"},
         problems=(404, 409),
@@ -110,6 +121,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="compare",
         module="comparisons",
         summary="Two runs side by side: data, code, parameters, hold-out and metrics",
+        role=Role.READER,
         problems=(404,),
     ),
     Operation(
@@ -118,6 +130,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="pipelines",
         module="lists",
         summary="Every pipeline with its champion and what is wrong, files that are none, and removed pipelines",
+        role=Role.READER,
     ),
     Operation(
         name="get_pipeline",
@@ -125,6 +138,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="pipelines/{name}",
         module="lists",
         summary="A pipeline with its champion, its open window, what is wrong, its quarantines and its newest runs",
+        role=Role.READER,
         durable=True,
         answers={200: "The pipeline; or the history of a removed one"},
         problems=(404, 409),
@@ -135,6 +149,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="pipelines/{name}/arrivals",
         module="lists",
         summary="What arrived for a pipeline and what became of it, newest first",
+        role=Role.READER,
         problems=(404, 409),
     ),
     Operation(
@@ -143,6 +158,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="arrivals",
         module="lists",
         summary="Events that no pipeline watches, or that could not be read, newest first",
+        role=Role.READER,
     ),
     Operation(
         name="why",
@@ -150,6 +166,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="why",
         module="explanations",
         summary="Why a blob was trained, or was not",
+        role=Role.READER,
         durable=True,
         problems=(404, 409),
     ),
@@ -159,6 +176,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="pipelines/{name}/release",
         module="quarantine_lifts",
         summary="Let data that failed too often be tried again",
+        role=Role.OPERATOR,
         problems=(404, 409),
     ),
     Operation(
@@ -167,6 +185,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="pipelines/{name}/retire",
         module="retirements",
         summary="Stop serving a pipeline's model everywhere and train no more; its history stays",
+        role=Role.OPERATOR,
         durable=True,
         answers={200: "It is retired already", 202: "It is being retired"},
         problems=(404, 409),
@@ -178,6 +197,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="pipelines/{name}/reinstate",
         module="retirements",
         summary="Let a retired pipeline train again; nothing serves until a run is started",
+        role=Role.OPERATOR,
         problems=(404, 409),
     ),
     Operation(
@@ -186,6 +206,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="targets",
         module="targets",
         summary="What each target should serve, what was seen there, since when, and what differs",
+        role=Role.READER,
     ),
     Operation(
         name="roll_back",
@@ -193,6 +214,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="targets/{target}/pipelines/{name}/roll-back",
         module="roll_backs",
         summary="Have a target serve an earlier release again, and put the one that serves now aside",
+        role=Role.OPERATOR,
         durable=True,
         answers={200: "The same is being done already", 202: "The roll-back was started"},
         problems=(404, 409),
@@ -204,6 +226,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="actions/{action_id}",
         module="actions",
         summary="How a roll-back or a retirement goes",
+        role=Role.READER,
         durable=True,
         problems=(404,),
     ),
@@ -213,6 +236,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="models",
         module="registered_models",
         summary="Every model with the version that serves and its newest versions",
+        role=Role.READER,
     ),
     Operation(
         name="get_model",
@@ -220,6 +244,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="models/{model}",
         module="registered_models",
         summary="A model's versions with their runs, images and stages, newest first",
+        role=Role.READER,
         problems=(404,),
     ),
     Operation(
@@ -228,6 +253,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="models/{model}/{version}/passport",
         module="passports",
         summary="The signed passport of a deployed version: where it comes from, how it was judged, where it went",
+        role=Role.READER,
         answers={200: "The document and its signature; or a page with both for who prefers text/html"},
         problems=(404,),
     ),
@@ -237,6 +263,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="doctor",
         module="doctor",
         summary="What is right and what is wrong with everything the app needs, with what mends it",
+        role=Role.READER,
         problems=(404,),
     ),
     Operation(
@@ -245,6 +272,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="openapi.json",
         module="openapi",
         summary="This document",
+        role=None,
         answers={200: "An OpenAPI 3.1 document"},
     ),
     Operation(
@@ -253,6 +281,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="health",
         module="health",
         summary="Whether the app runs",
+        role=None,
         keyed=False,
     ),
 )

@@ -13,6 +13,7 @@ from shared.doctor import Check
 
 MODULES: Final = (
     "settings",
+    "access",
     "pipelines",
     "endpoints",
     "host_storage",

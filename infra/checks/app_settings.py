@@ -46,6 +46,7 @@ ELSEWHERE = {
     "RETENTION__KEEP_DAYS": "its default is right to begin with",
     "APP_SERVICE_AUTHENTICATION": "docs/deploy.md: turned on when the app is put behind App Service authentication",
     "KEY_NAMES": "docs/deploy.md: made from the function keys, after the first deployment",
+    "KEY_ROLES": "docs/deploy.md: given to the named keys, after the first deployment",
 }
 """Fields that Bicep leaves alone, and why."""
 

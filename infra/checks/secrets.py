@@ -12,6 +12,7 @@ from infra.checks.app_settings import fields, settings_in
 from infra.checks.bicep import BicepFile
 from infra.checks.findings import Finding
 from infra.checks.source import without_texts
+from shared.access_settings import KEY_NAMES, KEY_ROLES
 from shared.settings import Settings
 
 _REFERENCE = "@Microsoft.KeyVault("
@@ -65,7 +66,7 @@ def check_parameters(path: Path) -> Iterator[Finding]:
         yield Finding(path.name, f"{found!r} looks like a secret in clear; put it into the key vault")
     given = json.loads(text)["parameters"]
     for name in sorted(_value(given, "siteSettings")):
-        if _SECRET_NAME.search(name) and not PUBLIC.search(name):
+        if _SECRET_NAME.search(name) and not PUBLIC.search(name) and not name.startswith((KEY_NAMES, KEY_ROLES)):
             yield Finding(path.name, f"{name} is a secret; name it in siteSecrets, not in siteSettings")
     for name, secret in sorted(_value(given, "siteSecrets").items()):
         if not _NAME_IN_VAULT.fullmatch(str(secret)):

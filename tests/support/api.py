@@ -13,6 +13,7 @@ import azure.functions as func
 from function_app.api.handlers import call, respond
 from function_app.api.operations import OPERATIONS
 from function_app.composition import Services
+from shared.access_settings import AccessSettings
 from shared.clients.ledger import Ledger
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import BlobEntry
@@ -76,9 +77,8 @@ class MemoryServices(Services):
         self.__dict__["pipelines"] = _the_repositorys() if folder == PIPELINES else Pipelines(folder)
         self.__dict__["ledger"] = memory_ledger()
         self.__dict__["hubs"] = self.hub
-        self.__dict__["settings"] = SimpleNamespace(
-            app_service_authentication=False, key_names={}, retention=Retention()
-        )
+        self.__dict__["settings"] = SimpleNamespace(retention=Retention())
+        self.__dict__["access"] = AccessSettings()
         self.__dict__["job_folders"] = self.deployed = DeployedJobs()
         self.__dict__["model_registry"] = self.registry = MemoryRegistry()
 

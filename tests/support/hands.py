@@ -68,9 +68,7 @@ class HandsWorld(MemoryServices):
         self.__dict__["targets"] = self.target
         self.announced: list[EndedAction] = []
         self.__dict__["announcements"] = SimpleNamespace(publish_action=self.announced.append)
-        self.__dict__["settings"] = SimpleNamespace(
-            app_service_authentication=False, key_names={}, compute=lambda _: SimpleNamespace(slots=1)
-        )
+        self.__dict__["settings"] = SimpleNamespace(compute=lambda _: SimpleNamespace(slots=1))
         self.promoted(OLD, None)
         self.promoted(NEW, OLD.run_id)
 

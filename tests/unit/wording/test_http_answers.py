@@ -8,8 +8,10 @@ import pytest
 
 from function_app.api.starts import admission_answer
 from function_app.problems import RefusedError, answers_problems, problem_of
+from shared.access_settings import AccessSettings
 from shared.errors import TransientError
 from shared.messages import Verdict
+from tests.support.access import PEOPLE, ROLES, by_key, signed_in
 from tests.support.api import MemoryServices, a_request, response_to, text_of
 from tests.support.arrivals import a_run_record, an_arrival
 from tests.support.golden import compare
@@ -74,6 +76,25 @@ def test_http_problems() -> None:
     }
 
     compare("http_problems", "Status and detail of problem documents.", cases)
+
+
+def test_http_permissions() -> None:
+    services = MemoryServices()
+
+    def ask(name: str, settings: AccessSettings, headers: dict[str, str]) -> str:
+        services.__dict__["access"] = settings
+        return said(responded(name, a_request(headers=headers), services))
+
+    cases = {
+        "a key without the role": ask("approve_run", ROLES, by_key("operator")),
+        "a key without a name": ask("list_runs", ROLES, {"x-functions-key": "unknown"}),
+        "no key": ask("list_runs", ROLES, {}),
+        "a person without the role": ask("start_run", PEOPLE, signed_in("reader", "approver")),
+        "a person without roles": ask("start_run", PEOPLE, signed_in()),
+        "a program without a name": ask("list_runs", PEOPLE, signed_in(name="")),
+    }
+
+    compare("http_permissions", "What who may not is told.", cases)
 
 
 def test_http_sentences() -> None:
