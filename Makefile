@@ -12,7 +12,7 @@ SOURCES := function_app orchestrations activities shared cli site_agent local_st
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks schemas golden bench bench-peers lock
+.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks texts schemas golden bench bench-peers lock
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ format: .venv/.installed ## Format the code
 
 hooks: .venv/.installed ## Check what is committed, before it is: ruff, mypy, import-linter
 	@.venv/bin/pre-commit install
+
+texts: .venv/.installed ## Bring the page's catalogues up to date: new sentences in, old ones out
+	@$(PY) -m tests.support.page_texts
 
 schemas: .venv/.installed ## Write docs/schemas/ anew from the models
 	@$(PY) -m cli schemas

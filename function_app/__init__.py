@@ -5,7 +5,7 @@ import azure.functions as func
 
 from function_app import activity_wiring, logs, telemetry_export, workflows
 from function_app.composition import Services
-from function_app.triggers import data_arrival, operations, training_requests, training_status, watch
+from function_app.triggers import data_arrival, operations, page, training_requests, training_status, watch
 
 
 def build_app(services: Services) -> df.DFApp:
@@ -16,6 +16,7 @@ def build_app(services: Services) -> df.DFApp:
         training_requests.blueprint(services),
         training_status.blueprint(),
         operations.blueprint(services),
+        page.blueprint(services),
         watch.blueprint(services),
         workflows.blueprint(),
         activity_wiring.blueprint(services),

@@ -64,12 +64,17 @@ def problem(status: int, code: str, detail: str, *, field: str | None = None) ->
     return func.HttpResponse(json.dumps(body), status_code=status, mimetype=PROBLEM_TYPE)
 
 
+def status_of_code(code: Code) -> int:
+    """The HTTP status for a permanent error of this code."""
+    return _STATUS.get(code, 422)
+
+
 def problem_of(error: PermanentError | TransientError) -> func.HttpResponse:
     """The problem document of one of our errors; transient ones are 503, so that clients try again."""
     if isinstance(error, TransientError):
         return problem(503, TRY_AGAIN_LATER, f"{error}; send the request again later")
     field = error.field if isinstance(error, BadFieldError) else None
-    return problem(_STATUS.get(error.code, 422), error.code.value, error.reason, field=field)
+    return problem(status_of_code(error.code), error.code.value, error.reason, field=field)
 
 
 def answers_problems(handler: Handler) -> Handler:

@@ -24,7 +24,7 @@ def blueprint(services: Services) -> df.Blueprint:
         function = answers_problems(_function(operation, services))
         if operation.durable:
             function = bp.durable_client_input(client_name="client")(function)
-        bp.route(route=operation.path, methods=[operation.method], auth_level=level)(function)
+        bp.route(route=f"api/{operation.path}", methods=[operation.method], auth_level=level)(function)
     return bp
 
 

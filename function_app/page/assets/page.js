@@ -1,0 +1,41 @@
+// Keeps the changing part of a screen fresh while somebody looks, and tells the server the reader's zone.
+"use strict";
+(function () {
+  const live = document.getElementById("live");
+  const stale = document.getElementById("stale");
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && /^[A-Za-z0-9_+\/-]{1,64}$/.test(zone)) {
+    const had = document.cookie.split("; ").includes("zone=" + zone);
+    document.cookie = "zone=" + zone + "; Path=/ui; SameSite=Lax; Max-Age=31536000";
+    if (!had && live && document.cookie.includes("zone=")) { window.addEventListener("load", refresh); }
+  }
+
+  function busy() {
+    const at = document.activeElement;
+    return Boolean(live && (live.querySelector("dialog[open]") ||
+      (at && live.contains(at) && /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName))));
+  }
+
+  function refresh() {
+    if (live && live.hasAttribute("hx-get") && document.visibilityState === "visible" && !busy() && window.htmx) {
+      htmx.trigger(live, "refresh");
+    }
+  }
+
+  function said(text) { if (stale) { stale.textContent = text; } }
+
+  if (!live || !live.dataset.every) { return; }
+  setInterval(refresh, Math.max(5, Number(live.dataset.every)) * 1000);
+  document.addEventListener("visibilitychange", refresh);
+  document.body.addEventListener("htmx:configRequest", function (event) {
+    event.detail.path = location.pathname + location.search;
+    event.detail.headers["page-seen"] = live.dataset.seen || "";
+  });
+  document.body.addEventListener("htmx:afterRequest", function (event) {
+    const status = event.detail.xhr ? event.detail.xhr.status : 0;
+    const digest = event.detail.xhr && event.detail.xhr.getResponseHeader("page-seen");
+    if (digest) { live.dataset.seen = digest; }
+    if (status === 401) { location.reload(); }
+    said(status === 200 || status === 204 ? "" : stale.dataset.text);
+  });
+})();

@@ -1,0 +1,75 @@
+"""Templates to HTML. Everything is escaped, and a name that a template uses and nobody gave is an error."""
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from function_app.page.texts import Words, translations
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+ASSETS: Final = Path(__file__).parent / "assets"
+KINDS: Final = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain",
+}
+LIVE: Final = "live"
+"""The block that an open page asks for again."""
+_ODD: Final = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+
+
+def render(template: str, words: Words, values: Mapping[str, Any]) -> str:
+    """The whole page."""
+    found = _environment(words.language).get_template(f"{template}.html")
+    return found.render(**values, w=words)
+
+
+def render_live(template: str, words: Words, values: Mapping[str, Any]) -> str:
+    """The part of the page that changes."""
+    found = _environment(words.language).get_template(f"{template}.html")
+    context = found.new_context({**values, "w": words})
+    return "".join(found.blocks[LIVE](context))
+
+
+def digest_of(html: str) -> str:
+    """By which a page knows that nothing has changed."""
+    return hashlib.blake2s(html.encode("utf-8"), digest_size=8).hexdigest()
+
+
+@cache
+def asset_digest(name: str) -> str:
+    """Part of an asset's address, so that a browser may keep it for ever."""
+    return hashlib.blake2s((ASSETS / name).read_bytes(), digest_size=8).hexdigest()
+
+
+def plain(value: object) -> Markup:
+    """Text from outside: what cannot be seen, or turns the direction of what follows, is shown as its code point."""
+    text = "".join(
+        f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _ODD and char not in "\n\t" else char
+        for char in str(value)
+    )
+    return Markup('<bdi class="plain">{}</bdi>').format(escape(text))
+
+
+@cache
+def _environment(language: str) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    made.policies["ext.i18n.trimmed"] = True
+    made.filters["plain"] = plain
+    made.globals["asset"] = lambda name: f"/ui/assets/{name}?v={asset_digest(name)}"
+    return made

@@ -1,0 +1,184 @@
+"""Now: what serves where, what is under way, who must decide, and what is broken, a pipeline a card.
+
+Bounded: :data:`PIPELINES` pipelines at a time, those with trouble first. The whole ledger is asked four times, and each
+shown pipeline twice.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import azure.durable_functions as df
+
+from function_app.api.models import RunView
+from function_app.api.run_views import run_view
+from function_app.composition import Services
+from function_app.page.serving import Asked
+from shared.clients.ledger.windows import UnfinishedWindow
+from shared.messages import Champion, RolloutPhase, RunRecord, Stage, TargetState, Trouble
+from shared.pipelines import Pipeline
+
+PIPELINES: Final = 20
+NEWEST: Final = 5
+_MOST_PAGES: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What one target serves: the run of its release, since when; ``drift``: how it differs from what is wanted."""
+
+    target: str
+    run_id: str | None
+    since: datetime | None
+    drift: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Somebody must say yes or no to a roll-out; ``until``: what happens by itself then is in the pipeline's file."""
+
+    run_id: str
+    target: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Going:
+    """A run under way; ``doing``: what its stage is at, in the words of the app."""
+
+    run_id: str
+    stage: Stage
+    since: datetime
+    doing: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A pipeline. ``last``: its newest run that has ended."""
+
+    name: str
+    champion: Champion
+    serving: tuple[Serving, ...]
+    under_way: tuple[Going, ...]
+    decisions: tuple[Decision, ...]
+    waiting: UnfinishedWindow | None
+    last: RunRecord | None
+    troubles: tuple[Trouble, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """``broken``: files that are no pipelines, with the reason. ``number``, ``pages``: of the pages of cards."""
+
+    cards: tuple[Card, ...]
+    broken: Mapping[str, str]
+    number: int
+    pages: int
+    in_trouble: int
+    to_decide: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What the ledger says of all pipelines."""
+
+    targets: Sequence[TargetState]
+    windows: Sequence[UnfinishedWindow]
+    troubles: Mapping[str, tuple[Trouble, ...]]
+
+
+async def view(asked: Asked, services: Services, client: df.DurableOrchestrationClient) -> Now:
+    """The pipelines of one page."""
+    known = {each.name: each for each in services.pipelines.all}
+    troubles = await asyncio.to_thread(services.ledger.troubles.all)
+    ordered = sorted(known, key=lambda name: (not troubles.get(name), name))
+    pages = max(1, -(-len(ordered) // PIPELINES))
+    number = _number(asked.query.get("page", ""), pages)
+    names = ordered[(number - 1) * PIPELINES : number * PIPELINES]
+    targets, windows = await asyncio.gather(
+        asyncio.to_thread(services.ledger.targets.all), asyncio.to_thread(services.ledger.arrivals.unfinished_windows)
+    )
+    seen = _Seen(targets=targets, windows=windows, troubles=troubles)
+    made = (_card(known[name], seen, services, client) for name in names)
+    cards = tuple(await asyncio.gather(*made))
+    return Now(
+        cards=cards,
+        broken=services.pipelines.broken if number == 1 else {},
+        number=number,
+        pages=pages,
+        in_trouble=sum(1 for name in known if troubles.get(name)),
+        to_decide=sum(len(card.decisions) for card in cards),
+    )
+
+
+async def _card(pipeline: Pipeline, seen: _Seen, services: Services, client: df.DurableOrchestrationClient) -> Card:
+    name = pipeline.name
+    champion, newest = await asyncio.gather(
+        asyncio.to_thread(services.ledger.champions.champion, name),
+        asyncio.to_thread(services.ledger.runs.list_runs, [name], limit=NEWEST),
+    )
+    going = [record for record in newest.items if record.outcome is None]
+    runs = await asyncio.gather(*(run_view(client, services, record) for record in going))
+    return Card(
+        name=name,
+        champion=champion,
+        serving=_serving(pipeline, seen.targets),
+        under_way=tuple(map(_going, runs)),
+        decisions=tuple(decision for run in runs for decision in decisions_of(run)),
+        waiting=next((each for each in seen.windows if each.window.pipeline == name and not each.closed), None),
+        last=next((record for record in newest.items if record.outcome is not None), None),
+        troubles=seen.troubles.get(name, ()),
+    )
+
+
+def _going(run: RunView) -> Going:
+    progress = run.progress or {}
+    doing = progress.get("doing") or progress.get("detail")
+    return Going(
+        run_id=run.run_id,
+        stage=run.stage,
+        since=run.since or run.requested_at,
+        doing=doing if isinstance(doing, str) else "",
+    )
+
+
+def decisions_of(run: RunView) -> tuple[Decision, ...]:
+    """What somebody must decide about a run that is under way."""
+    if run.stage is not Stage.ROLLING_OUT or not isinstance(run.progress, dict):
+        return ()
+    roll_outs = run.progress.get("roll_outs")
+    if not isinstance(roll_outs, dict):
+        return ()
+    waiting = ((name, told) for name, told in roll_outs.items() if told.get("phase") == RolloutPhase.APPROVAL.value)
+    return tuple(
+        Decision(run_id=run.run_id, target=name, until=_moment(told.get("decide_until"))) for name, told in waiting
+    )
+
+
+def _serving(pipeline: Pipeline, targets: Sequence[TargetState]) -> tuple[Serving, ...]:
+    states = {state.target: state for state in targets if state.pipeline == pipeline.name}
+    names = sorted({*states, *(target.name for target in pipeline.deliver.targets)})
+    return tuple(_served(name, states.get(name)) for name in names)
+
+
+def _served(name: str, state: TargetState | None) -> Serving:
+    live = state.seen.live if state is not None and state.seen is not None else None
+    return Serving(
+        target=name,
+        run_id=live.run_id if live else None,
+        since=live.since if live else None,
+        drift=state.drift if state else "",
+    )
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+
+
+def _number(text: str, pages: int) -> int:
+    return min(max(int(text), 1), pages) if text.isdecimal() and len(text) < len(str(_MOST_PAGES)) else 1

@@ -1,0 +1,98 @@
+"""What every answer of the page has: headers, refreshed parts, errors as pages, files of ours alone."""
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from function_app.page.rendering import ASSETS, plain
+from function_app.page.serving import asset
+from tests.simulation.world import World
+from tests.support.page_world import get, html_of, page_world
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with page_world(tmp_path_factory.mktemp("shop"), {"breast-cancer": {}}) as world:
+        yield world
+
+
+def test_a_page_may_load_and_send_nothing_elsewhere_and_is_kept_nowhere(shop: World) -> None:
+    headers = get(shop, "/ui").headers
+
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    assert policy.pop("default-src") == "'none'"
+    assert set(policy.values()) == {"'self'", "'none'"}
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_an_open_page_gets_its_changing_part_and_nothing_when_nothing_changed(shop: World) -> None:
+    first = get(shop, "/ui", **{"HX-Request": "true"})
+    again = get(shop, "/ui", **{"HX-Request": "true", "page-seen": first.headers["Page-Seen"]})
+
+    assert "<html" not in html_of(first)
+    assert f'data-seen="{first.headers["Page-Seen"]}"' in html_of(get(shop, "/ui"))
+    assert (again.status_code, again.get_body()) == (204, b"")
+
+
+def test_what_goes_wrong_is_a_page_that_says_so_and_shows_no_traceback(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shop.ledger.troubles, "all", lambda: 1 / 0)
+
+    said = html_of(get(shop, "/ui", **{"Accept-Language": "nl"}), 500)
+
+    assert "incident" in said
+    assert "ZeroDivisionError" not in said
+
+
+def test_every_file_of_ours_is_served_and_kept_by_its_content() -> None:
+    for file in ASSETS.iterdir():
+        found = asset(file.name)
+        assert (found.status_code, found.get_body()) == (200, file.read_bytes())
+        assert "immutable" in found.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../serving.py", "..%2Fserving.py", "", ".", "page.css/..", "serving.py", "a\0.css", "PAGE.CSS"]
+)
+def test_no_other_file_is_served(name: str) -> None:
+    assert asset(name).status_code == 404
+
+
+def test_what_a_page_loads_is_there_and_is_small(shop: World) -> None:
+    html = html_of(get(shop, "/ui"))
+    links = [part.split('"')[0] for part in html.split('="/ui/assets/')[1:]]
+
+    loaded = {link.partition("?")[0] for link in links}
+    assert loaded == {"icon.svg", "page.css", "htmx.min.js", "page.js"}
+    assert len(html) + sum((ASSETS / name).stat().st_size for name in loaded) < 150_000
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@given(st.text(alphabet=st.characters(), max_size=200))
+def test_text_from_outside_stays_text_and_turns_nothing(text: str) -> None:
+    parser = _Tags()
+    parser.feed(plain(text))
+    parser.close()
+
+    assert parser.tags == ["bdi"]
+    assert all(char.isprintable() or char in "\n\t " or not char.isascii() for char in parser.text)
+    assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\u200e\u200f\u061c\u200b\ufeff") & set(parser.text)
+    plain(text).encode("utf-8")
