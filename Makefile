@@ -12,7 +12,7 @@ SOURCES := function_app orchestrations activities shared cli site_agent local_st
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks texts schemas golden bench bench-peers lock
+.PHONY: help setup setup-tests demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks texts schemas golden bench bench-peers lock
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ help: ## Show this list
 
 setup: .venv/.installed ## Install what is missing: Python packages, Azurite, Debian packages
 	@$(PY) -m local_stack.setup
+
+setup-tests: .venv/.installed ## The same, and what only the tests need: Chromium, axe-core
+	@$(PY) -m local_stack.setup --tests
 
 demo: setup ## Tell the whole story on this machine, from a file that lands to a model that answers; FAST=1: a short one
 	@$(PY) -m local_stack.demo $(if $(FAST),--short)
@@ -51,7 +54,7 @@ clean: ## Stop the local stack and wipe .local/
 	@$(PY) -m tests.support.stack
 	@touch $@
 
-test: setup check .local/cache/.filled ## Lint, types, import rules and every test
+test: setup-tests check .local/cache/.filled ## Lint, types, import rules and every test
 	@$(PYTEST) -n 2 --cov --cov-report= --cov-fail-under=0 tests/unit tests/replay tests/simulation
 	@$(PYTEST) -n 4 $(SHARING) --cov --cov-append --cov-report= --cov-fail-under=0 tests/e2e tests/integration
 	@.venv/bin/coverage report
@@ -62,10 +65,10 @@ test-unit: .venv/.installed ## Unit and replay tests only, with a tenth of the e
 test-replay: .venv/.installed ## Recorded histories against the orchestrations of today
 	@$(PYTEST) tests/replay
 
-test-integration: setup .local/cache/.filled ## Adapters and stand-ins against real servers
+test-integration: setup-tests .local/cache/.filled ## Adapters and stand-ins against real servers
 	@$(PYTEST) -n 2 $(SHARING) tests/integration
 
-test-e2e: setup .local/cache/.filled ## The whole stack
+test-e2e: setup-tests .local/cache/.filled ## The whole stack
 	@$(PYTEST) -n 2 $(SHARING) tests/e2e
 
 check: .venv/.installed ## ruff, mypy --strict, import-linter, the infrastructure against Azure's types and rules

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import own_run
+from tests.support.browser import browser, page_of  # noqa: F401 - fixtures of whoever tests a page
 from tests.support.examples import USUAL
 from tests.support.sharing import SharedServers, begins_first
 

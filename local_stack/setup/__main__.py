@@ -20,8 +20,18 @@ def main() -> int:
     heed_interrupts()
     parser = argparse.ArgumentParser(prog="python -m local_stack.setup", description=__doc__)
     parser.add_argument("--benchmarks", action="store_true", help="also what only the benchmarks compare with")
-    chosen = packages.PACKAGES + (packages.FOR_BENCHMARKS if parser.parse_args().benchmarks else ())
-    return _packages(chosen) or _node("Azurite", node.FOLDER) or _node("what only tests need", node.FOR_TESTS)
+    parser.add_argument("--tests", action="store_true", help="also what only the tests need: a browser for pages")
+    arguments = parser.parse_args()
+    chosen: tuple[packages.Package, ...] = packages.PACKAGES
+    if arguments.benchmarks:
+        chosen += packages.FOR_BENCHMARKS
+    if arguments.tests:
+        chosen += packages.FOR_TESTS
+    return (
+        _packages(chosen)
+        or _node("Azurite", node.FOLDER)
+        or (_node("what only tests need", node.FOR_TESTS) if arguments.tests else 0)
+    )
 
 
 def _packages(chosen: Sequence[packages.Package]) -> int:

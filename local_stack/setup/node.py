@@ -1,5 +1,6 @@
 """The Node programs of the local stack (Azurite) and of the tests, installed as their lock files say."""
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -25,13 +26,22 @@ def is_current(folder: Path = FOLDER) -> bool:
 
 
 def install(folder: Path = FOLDER) -> None:
-    """Install what the lock file says, exactly. Raises :class:`NodeError`."""
-    if not (shutil.which("node") and shutil.which("npm")):
+    """Install what the lock file says, exactly; one process at a time. Raises :class:`NodeError`."""
+    if not has_npm():
         raise NodeError("Node.js 20 or newer and npm are needed; install them and try again")
-    result = subprocess.run(["npm", "ci", "--silent"], cwd=folder, capture_output=True, text=True, check=False)
+    with (folder / "package-lock.json").open(encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_current(folder):  # another process has just done it
+            return
+        result = subprocess.run(["npm", "ci", "--silent"], cwd=folder, capture_output=True, text=True, check=False)
     if result.returncode:
         last = "\n".join((result.stderr or result.stdout).splitlines()[-15:])
         raise NodeError(f"npm ci failed in {folder}:\n{last}")
+
+
+def has_npm() -> bool:
+    """Whether Node.js and npm are there."""
+    return bool(shutil.which("node") and shutil.which("npm"))
 
 
 def _versions(lock: Path) -> dict[str, str]:

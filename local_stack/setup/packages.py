@@ -39,6 +39,13 @@ PACKAGES = (
 )
 FOR_BENCHMARKS = (Package("buildah", ("buildah",)),)
 """What ``make bench`` compares with; nothing else needs it."""
+CHROMIUM = "chromium"
+FOR_TESTS = (
+    Package("chromium", (CHROMIUM,)),
+    # With the same letters on every machine, pages are as wide, and pictures of them as well.
+    Package("fonts-noto-core", ("/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf",)),
+)
+"""What tests of pages open them in; nothing else needs it."""
 _OF_PODMAN = {"podman", "runc", "containernetworking-plugins", "iptables", "uidmap", "slirp4netns", "fuse-overlayfs"}
 
 

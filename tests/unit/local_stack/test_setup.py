@@ -1,7 +1,13 @@
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from local_stack.setup import node
+import pytest
+
+from local_stack.setup import node, packages
+from local_stack.setup.__main__ import main
 from local_stack.setup.packages import Package, by_hand, install_script, missing
 
 PACKAGES = (
@@ -60,7 +66,50 @@ def test_node_is_current_only_when_every_locked_version_is_installed(tmp_path: P
 
 
 def test_the_lock_file_names_no_place_to_download_from() -> None:
-    packages = json.loads((node.FOLDER / "package-lock.json").read_text())["packages"]
+    for folder, package in ((node.FOLDER, "azurite"), (node.FOR_TESTS, "axe-core")):
+        locked = json.loads((folder / "package-lock.json").read_text())["packages"]
 
-    assert packages["node_modules/azurite"]["version"]
-    assert not [name for name, package in packages.items() if "resolved" in package]
+        assert locked[f"node_modules/{package}"]["version"]
+        assert not [name for name, each in locked.items() if "resolved" in each]
+
+
+def test_a_browser_is_asked_for_by_tests_only() -> None:
+    def wanted(those: tuple[Package, ...]) -> list[str]:
+        return names(missing(root=True, docker=False, installed=lambda _program: False, packages=those))
+
+    assert wanted(packages.FOR_TESTS) == ["chromium", "fonts-noto-core"]
+    assert not set(wanted(packages.FOR_TESTS)) & set(wanted(packages.PACKAGES + packages.FOR_BENCHMARKS))
+
+
+def test_without_a_right_to_install_the_one_line_to_run_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing_chromium(**_given: object) -> list[Package]:
+        return list(packages.FOR_TESTS[:1])
+
+    monkeypatch.setattr(packages, "missing", missing_chromium)
+    monkeypatch.setattr(packages, "privilege", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["setup", "--tests"])
+
+    assert main() == 2
+    said = capsys.readouterr().out
+    assert "missing Debian packages: chromium" in said
+    assert "sudo sh -c 'apt-get update" in said
+
+
+def test_two_processes_install_one_after_the_other_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Path] = []
+
+    def npm(_command: list[str], cwd: Path, **_given: object) -> "subprocess.CompletedProcess[str]":
+        calls.append(cwd)
+        (cwd / "node_modules").mkdir()
+        (cwd / "node_modules" / ".package-lock.json").write_text((cwd / "package-lock.json").read_text())
+        return subprocess.CompletedProcess([], 0)
+
+    (tmp_path / "package-lock.json").write_text(json.dumps({"packages": {"node_modules/a": {"version": "1.0"}}}))
+    monkeypatch.setattr(node, "has_npm", lambda: True)
+    monkeypatch.setattr(subprocess, "run", npm)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(node.install, [tmp_path] * 4))
+
+    assert calls == [tmp_path]
