@@ -1,0 +1,15 @@
+"""What a screen costs: the requests to tables that showing it takes, however much there is."""
+
+from tests.simulation.world import World
+from tests.support.page_world import get, html_of
+
+
+def table_requests(world: World, address: str) -> int:
+    """Requests to the ledger's tables while the screen is shown."""
+    before = _requests(world)
+    html_of(get(world, address))
+    return _requests(world) - before
+
+
+def _requests(world: World) -> int:
+    return sum(table.requests for table in world.tables.tables.values())
