@@ -28,11 +28,7 @@ if TYPE_CHECKING:
 
 View = TypeVar("View")
 
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "X-Content-Type-Options": "nosniff",
-    "Vary": "Accept",
-}
+_PAGE_HEADERS = {"X-Content-Type-Options": "nosniff", "Vary": "Accept"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +42,10 @@ class Located(Generic[View]):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer in HTML."""
+    """An answer in HTML, and its content security policy."""
 
     html: bytes
+    policy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +75,8 @@ async def respond(
     """The operation's HTTP answer; raises errors for :func:`function_app.problems.answers_problems` to convert."""
     found = await call(operation, req, services, client)
     if isinstance(found, Page):
-        return func.HttpResponse(found.html, mimetype="text/html", charset="utf-8", headers=_PAGE_HEADERS)
+        sent = {**_PAGE_HEADERS, "Content-Security-Policy": found.policy}
+        return func.HttpResponse(found.html, mimetype="text/html", charset="utf-8", headers=sent)
     if not isinstance(found, Located):
         return answer(found)
     headers = {"Location": found.location} if found.location else None

@@ -9,7 +9,7 @@ from function_app.composition import Services
 from function_app.problems import RefusedError
 from shared.oci.references import parse_name
 from shared.signing.attachments import Attachments
-from shared.signing.passport_page import passport_page
+from shared.signing.passport_page import POLICY, passport_page
 from shared.signing.statements import PASSPORT
 
 
@@ -37,7 +37,7 @@ def get_passport(model: str, version: str, accept: str, services: Services) -> P
         reason = f"the image {known.image} carries no passport that a trusted key has signed; find out who removed it"
         raise RefusedError(404, "unknown_passport", reason, field="version")
     if prefers_html(accept):
-        return Page(passport_page(found.predicate, found.bundle))
+        return Page(passport_page(found.predicate, found.bundle), POLICY)
     return Passport(passport=found.predicate, bundle=json.loads(found.bundle))
 
 

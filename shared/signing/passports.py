@@ -120,9 +120,9 @@ def verify(content: bytes, keys: TrustedKeys) -> list[str]:
     found = [_sentence(*each) for each in _differences(document, dict(statement.predicate), "")]
     found += _inner_faults(dict(statement.predicate), statement)
     if page and not found:
-        from shared.signing.passport_page import passport_page
+        from shared.signing.passport_page import is_page_of
 
-        if passport_page(document, bundle) != content:
+        if not is_page_of(content, document, bundle):
             found.append("the page shows something else than the document in it")
     return found[:MOST_FINDINGS]
 

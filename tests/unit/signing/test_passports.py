@@ -1,6 +1,7 @@
 """Passports: what is signed is what is shown, as JSON and as a page; whatever was changed is named."""
 
 import copy
+import hashlib
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ from cli.app import app
 from shared.messages import Comparison, Outcome, ReceiptSummary, RunRecord, TargetResult, first_record
 from shared.signing.bundles import sign
 from shared.signing.keys import TrustedKeys, public_pem
-from shared.signing.passport_page import passport_page
+from shared.signing.passport_page import _FIRST, _NEWEST, POLICY, _Layout, _page, is_page_of, passport_page
 from shared.signing.passports import ImageFacts, document_in, passport_file, passport_of, passport_statement, verify
 from shared.signing.statements import IMAGE, Statement, Subject
 from tests.support.builders import a_run_request
@@ -106,10 +107,41 @@ def test_what_is_missing_or_added_is_named() -> None:
 
 
 def test_a_page_that_shows_something_else_is_found() -> None:
-    forged = PAGE.replace(b"<td>0.95</td>", b"<td>0.99</td>")
+    forged = PAGE.replace(b">0.95</td>", b">0.99</td>")
 
     assert forged != PAGE
     assert verify(forged, trusting()) == ["the page shows something else than the document in it"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "digest"),
+    [(_FIRST, "6fb07f4cdc58ba85"), (_NEWEST, "fbab5c117ec5d5a0")],
+    ids=["first", "newest"],
+)
+def test_a_layout_that_was_issued_stays_as_it_is(layout: _Layout, digest: str) -> None:
+    """When this fails, pages that people have saved would be called forged: make another layout instead."""
+    document = {
+        "model": "m<",
+        "version": "1",
+        "pipeline": "p" * 41,
+        "metrics": {"a": 0.5},
+        "verdict": {"comparable": None},
+    }
+    page = _page(layout, document, b"{}")
+
+    assert hashlib.sha256(page).hexdigest()[:16] == digest
+    assert is_page_of(page, document, b"{}")
+
+
+def test_a_page_of_an_older_layout_fits() -> None:
+    assert verify(_page(_FIRST, DOCUMENT, BUNDLE), trusting()) == []
+
+
+def test_a_page_says_its_policy_for_whoever_saves_it() -> None:
+    inside = POLICY.removesuffix("; frame-ancestors 'none'")
+
+    assert f'<meta http-equiv="Content-Security-Policy" content="{inside}">'.encode() in PAGE
+    assert "unsafe" not in POLICY
 
 
 def test_a_page_cannot_be_broken_out_of() -> None:
