@@ -12,7 +12,7 @@ SOURCES := function_app orchestrations activities shared cli site_agent local_st
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks texts schemas golden bench bench-peers lock
+.PHONY: help setup setup-tests demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks texts schemas golden pictures bench bench-peers lock
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -95,6 +95,9 @@ schemas: .venv/.installed ## Write docs/schemas/ anew from the models
 
 golden: .venv/.installed ## Write tests/golden/ anew: what users read, for whoever reviews the wording
 	@WRITE_GOLDEN=1 $(PYTEST) -q tests/unit/wording tests/unit/infra/test_roles_page.py tests/unit/shared/test_stored_names.py
+
+pictures: setup-tests ## Write docs/pictures/ anew, which README shows of the page
+	@$(PY) -m tests.pictures
 
 bench: setup ## Measure, side by side with a baseline; writes benchmarks/results.md
 	@$(PY) -m local_stack.setup --benchmarks

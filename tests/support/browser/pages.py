@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.support.browser.watching import Watch
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, ViewportSize
+    from playwright.sync_api import Browser, Page, StorageState, ViewportSize
 
 DESKTOP: Final["ViewportSize"] = {"width": 1280, "height": 800}
 PHONE: Final["ViewportSize"] = {"width": 390, "height": 844}
 NARROW: Final["ViewportSize"] = {"width": 320, "height": 640}
 """As narrow as a page must still be read without scrolling sideways: WCAG 2.2, 1.4.10."""
+
+_PATIENCE: Final = 120_000
+"""Milliseconds; a page that comes at all comes in one second, but not where machines are busy."""
 
 
 class Pages:
@@ -32,12 +35,14 @@ class Pages:
         language: str = "en-GB",
         zone: str = "Europe/Amsterdam",
         headers: Mapping[str, str] | None = None,
+        session: "StorageState | None" = None,
         before: str = "",
         expected: Iterable[int] = (),
     ) -> "Page":
         """The page at an address, loaded, with cookies of its own; ``page.context.new_page()`` opens one beside it.
 
-        ``before``: a script that runs in each page before its own. ``expected``: HTTP statuses that are no fault here.
+        ``session``: cookies of another page, by its ``context.storage_state()``. ``before``: a script that runs in each
+        page before its own. ``expected``: HTTP statuses that are no fault here.
         """
         context = self._browser.new_context(
             viewport=size,
@@ -48,7 +53,9 @@ class Pages:
             timezone_id=zone,
             extra_http_headers=dict(headers or {}),
             service_workers="block",
+            storage_state=session,
         )
+        context.set_default_timeout(_PATIENCE)
         self._close.append(context)
         watch = Watch(address, frozenset(expected))
         self._watches.append(watch)

@@ -33,7 +33,7 @@ def screens(page: "Page", name: str, folder: Path = FOLDER) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     size, was_dark = page.viewport_size, page.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches")
     written: list[Path] = []
-    views: tuple[tuple[str, ViewportSize, Literal['light', 'dark']], ...] = (
+    views: tuple[tuple[str, ViewportSize, Literal["light", "dark"]], ...] = (
         ("light", DESKTOP, "light"),
         ("dark", DESKTOP, "dark"),
         ("phone", PHONE, "light"),
