@@ -20,6 +20,7 @@ from cli.operating.deciding import action, approve, reinstate, reject, resume, r
 from cli.operating.hands import cancel, release, start
 from cli.operating.logging_in import login, logout
 from cli.operating.looking import compare, models, pipelines, run, runs, targets, why
+from cli.operating.page import page
 from cli.operating.passports import passports
 from cli.terminal import explained, heed_interrupts, progress
 from shared.errors import Code, PermanentError
@@ -76,6 +77,7 @@ for command, name, panel in (
     (models, "models", LOOKING),
     (action, "action", LOOKING),
     (doctor, "doctor", LOOKING),
+    (page, "page", LOOKING),
     (start, "start", HANDS),
     (approve, "approve", HANDS),
     (reject, "reject", HANDS),

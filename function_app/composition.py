@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 if TYPE_CHECKING:
     from activities.admission_evaluation import AdmissionEvaluator
+    from function_app.sessions import Signatures
     from shared.access_settings import AccessSettings
     from shared.clients.announcements import RunEventPublisher
     from shared.clients.azure_ml import AzureMlRegistry, AzureMlWorkspace
@@ -89,6 +90,14 @@ class Services:
         from shared.access_settings import read_access
 
         return read_access(self._secrets.value)
+
+    @per_secrets
+    def signatures(self) -> "Signatures | None":
+        """What signs the page's sessions; None without a secret: nobody signs in with a key then, no form is taken."""
+        from function_app.sessions import Signatures
+
+        secret = self.settings.page.secret
+        return Signatures(secret.get_secret_value()) if secret is not None else None
 
     def renewed(self, since: int) -> bool:
         """Ask, after a refusal, whether secrets have changed since that generation; clients are made anew if so."""

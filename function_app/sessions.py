@@ -21,8 +21,6 @@ from typing import Any, Final
 
 from itsdangerous import BadData, URLSafeSerializer
 
-SHORTEST_SECRET: Final = 32
-"""Characters."""
 SESSION_LASTS: Final = timedelta(hours=8)
 TICKET_LASTS: Final = timedelta(minutes=10)
 TOKEN_LASTS: Final = timedelta(hours=8)
@@ -55,8 +53,6 @@ class Signatures:
     """Signs and knows again, by one secret. ``keys``: SHA-256 in hex of the keys in the settings, by name."""
 
     def __init__(self, secret: str) -> None:
-        if len(secret) < SHORTEST_SECRET:
-            raise ValueError(f"the page's secret has {len(secret)} characters; take {SHORTEST_SECRET} or more")
         self._secret = secret.encode("utf-8")
         self._serializer = URLSafeSerializer(
             secret, signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256}

@@ -2,7 +2,16 @@
 
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import SettingsConfigDict, SettingsError
 
 from shared.decisions.access.roles import Role, roles_in
@@ -11,11 +20,28 @@ from shared.errors import Code, PermanentError
 
 KEY_NAMES: Final = "EDGETRAIN_KEY_NAMES__"
 KEY_ROLES: Final = "EDGETRAIN_KEY_ROLES__"
+SHORTEST_SECRET: Final = 32
 _OURS: Final = (KEY_NAMES, KEY_ROLES)
 
 
 def _roles(given: Any) -> Any:
     return roles_in(given) if isinstance(given, str) else given
+
+
+class PageSettings(BaseModel):
+    """What the page needs besides. ``secret``: signs sessions, tickets and forms; absent: nobody signs in by key."""
+
+    model_config = ConfigDict(frozen=True)
+
+    secret: SecretStr | None = None
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        given = len(secret.get_secret_value()) if secret else 0
+        if 0 < given < SHORTEST_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_SECRET} characters; make one with: openssl rand -base64 48")
+        return secret if given else None
 
 
 class AccessSettings(FromTheEnvironment):

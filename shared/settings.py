@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.access_settings import AccessSettings
+from shared.access_settings import AccessSettings, PageSettings
 from shared.environment import Meaning, read_as
 from shared.errors import Code, PermanentError
 
@@ -226,6 +226,7 @@ class Settings(LedgerSettings, AccessSettings):
     container_registry: ContainerRegistry
     signing: Signing = Field(Signing(), description="without a key, no image is made and none is run")
     retention: Retention = Retention()
+    page: PageSettings = PageSettings()
     announcements: Announcements | None = Field(None, description="absent: runs are not announced")
     arrivals: Arrivals = Arrivals()
     service_bus_connection_string: SecretStr | None = Field(

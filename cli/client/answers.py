@@ -153,6 +153,14 @@ class Passport(Answer):
     bundle: dict[str, Any]
 
 
+class PageTicket(Answer):
+    """A link to the page; ``address`` is a path on the app's own host, so that no other one is ever opened."""
+
+    address: Annotated[str, Field(pattern=r"^/[!-~]{1,2000}$")]
+    key: Name = ""
+    expires_at: Moment | None = None
+
+
 class Runs(Answer):
     """A part of the list of runs."""
 

@@ -158,6 +158,10 @@ class AppClient(AbstractContextManager["AppClient"]):
         """Every check, or those of a site."""
         return self._get(d.Doctor, "doctor", {"site": site} if site else {})
 
+    def page_ticket(self) -> Reply[a.PageTicket]:
+        """A link to the app's page that signs in once, as this key."""
+        return self._post(a.PageTicket, "page/tickets", None)
+
     def models(self) -> Reply[d.Models]:
         """Every model, with its newest versions."""
         return self._get(d.Models, "models")

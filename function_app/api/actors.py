@@ -86,6 +86,11 @@ def key_name_of(key: str, names: Mapping[str, str]) -> str | None:
     return known[0] if known and key else None
 
 
+def asking_key(req: func.HttpRequest, settings: WhoSettings) -> str | None:
+    """The name of the key that asks; None when it has none, or a person asks."""
+    return None if principal_of(req, settings) is not None else key_name_of(key_of(req), settings.key_names)
+
+
 def digest_of(key: str) -> str:
     """What the settings know a key by."""
     return hashlib.sha256(key.encode("utf-8")).hexdigest()

@@ -1,7 +1,8 @@
 """Call the function of an HTTP operation: its signature says which parts of the request it gets; its answer is sent.
 
 A function may name ``services``, ``client``, its path parameters, ``query`` and ``body`` (models that validate them;
-without ``query`` no parameters are allowed), ``idempotency_key``, and ``actor`` (who asks). A function that is no
+without ``query`` no parameters are allowed), ``idempotency_key``, ``actor`` (who asks), and ``key_name``
+(that of the key which asks). A function that is no
 coroutine runs in a thread. One that names ``accept`` may answer with a :class:`Page` where the request prefers one.
 """
 
@@ -99,6 +100,8 @@ async def call(
         given |= _read(handler, req)
     if "actor" in handler.takes:
         given["actor"] = await asyncio.to_thread(_actor, req, services, given["body"])
+    if "key_name" in handler.takes:
+        given["key_name"] = await asyncio.to_thread(_key_name, req, services)
     wanted = {name: given[name] for name in handler.takes}
     if inspect.iscoroutinefunction(handler.function):
         return await handler.function(**wanted)
@@ -126,6 +129,12 @@ def _actor(req: func.HttpRequest, services: Services, body: Any) -> Actor:
     from function_app.api.actors import actor_of
 
     return actor_of(req, services.access, said=body.by or "")
+
+
+def _key_name(req: func.HttpRequest, services: Services) -> str | None:
+    from function_app.api.actors import asking_key
+
+    return asking_key(req, services.access)
 
 
 @cache

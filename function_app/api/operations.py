@@ -258,6 +258,15 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(404,),
     ),
     Operation(
+        name="page_ticket",
+        method="POST",
+        path="page/tickets",
+        module="page_tickets",
+        summary="A link that signs a browser in at the page, once and within ten minutes, as the key that asks",
+        role=Role.READER,
+        problems=(409,),
+    ),
+    Operation(
         name="doctor",
         method="GET",
         path="doctor",

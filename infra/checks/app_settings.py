@@ -47,6 +47,7 @@ ELSEWHERE = {
     "APP_SERVICE_AUTHENTICATION": "docs/deploy.md: turned on when the app is put behind App Service authentication",
     "KEY_NAMES": "docs/deploy.md: made from the function keys, after the first deployment",
     "KEY_ROLES": "docs/deploy.md: given to the named keys, after the first deployment",
+    "PAGE__SECRET": "docs/deploy.md: made by people and put into the vault, which siteSecrets refers to",
 }
 """Fields that Bicep leaves alone, and why."""
 

@@ -4,6 +4,7 @@ Names and meaning are in ``shared/settings.py``; that module is the app's, so it
 the two together.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +63,7 @@ def app_settings(endpoints: dict[str, Any]) -> dict[str, str]:
         "ServiceBusConnection": endpoints["service_bus"]["connection_string"],
         **_announcements(endpoints["event_grid"]),
         **_arrivals(endpoints["event_grid"], endpoints["azure_ml"]),
+        **_who(endpoints["functions_host"]),
     }
 
 
@@ -111,6 +113,12 @@ def _arrivals(event_grid: dict[str, Any], azure_ml: dict[str, Any]) -> dict[str,
         return {}
     group = f"/subscriptions/{azure_ml['subscription_id']}/resourceGroups/{azure_ml['resource_group']}"
     return {f"{_ARRIVALS}TOPIC_ID": f"{group}/providers/Microsoft.EventGrid/topics/arrivals"}
+
+
+def _who(host: dict[str, Any]) -> dict[str, str]:
+    """The key that everybody here has, by a name, and what signs sessions of the page."""
+    digest = hashlib.sha256(host["function_key"].encode("utf-8")).hexdigest()
+    return {"EDGETRAIN_KEY_NAMES__LOCAL": digest, "EDGETRAIN_PAGE__SECRET": host["page_secret"]}
 
 
 def _azure_ml(azure_ml: dict[str, Any]) -> dict[str, str]:

@@ -285,7 +285,7 @@ def _functions_host(plan: Blueprint) -> Service:
     home = private_folder(folder / "home")
 
     def prepare() -> None:
-        give_webhook_key(folder, plan.credentials.webhook_key)
+        give_keys(folder, plan.credentials.function_key, plan.credentials.webhook_key)
         _forget_endpoints(folder)
         _make_room_for_manifests(plan)
 
@@ -308,10 +308,11 @@ def _functions_host(plan: Blueprint) -> Service:
     )
 
 
-def give_webhook_key(folder: Path, key: str) -> None:
-    """Have the host know the key that Event Grid calls its webhook with; its other keys stay."""
+def give_keys(folder: Path, function_key: str, webhook_key: str) -> None:
+    """Have the host know the key that people use and the one that Event Grid calls; its other keys stay."""
     keys = read_object(folder / "keys.json")
-    keys.setdefault("system", {})[EVENT_GRID_KEY] = key
+    keys.setdefault("host", {})["default"] = function_key
+    keys.setdefault("system", {})[EVENT_GRID_KEY] = webhook_key
     write_object(folder / "keys.json", keys)
 
 

@@ -40,6 +40,9 @@ class Credentials:
     registry_pull_password: str = field(default_factory=_password, repr=False)
     registry_secret: str = field(default_factory=_password, repr=False)
     service_bus_key: str = field(default_factory=_password, repr=False)
+    function_key: str = field(default_factory=_password, repr=False)
+    """Opens every function of the host. Made beforehand too, because the app's settings know it by its digest."""
+    page_secret: str = field(default_factory=_storage_key, repr=False)
     webhook_key: str = field(default_factory=_password, repr=False)
     """Opens the host's Event Grid webhook. Made beforehand, because the two start in the other order."""
 

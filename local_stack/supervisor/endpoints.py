@@ -66,7 +66,8 @@ def _functions_host(plan: Blueprint) -> dict[str, Any]:
     return {
         "url": plan.host_url,
         "master_key": written.get("master_key", ""),
-        "function_key": written.get("function_key", ""),
+        "function_key": plan.credentials.function_key,
+        "page_secret": plan.credentials.page_secret,
         "event_grid_key": plan.credentials.webhook_key,
         "durable_task_key": system_keys.get("durabletask_extension", ""),
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from shared.clients.ledger.keys import stamp
+from shared.clients.ledger.keys import digest, stamp
 from shared.clients.ledger.tables import Row, Table
 from shared.errors import TransientError
 
@@ -53,6 +53,11 @@ class RequestLedger:
             new=row.values["claimant"] == claimant,
             started=row.values["started"],
         )
+
+    def claim_once(self, source: str, number: str, *, at: datetime) -> bool:
+        """Claim something that counts once, such as a ticket of the page; whether this caller is the first."""
+        claimed = self.claim(source, digest("once", number), body_digest="", instance_id="", at=at)
+        return claimed.new
 
     def forget(self, source: str, *, before: datetime, most: int, start: str = "") -> tuple[int, str]:
         """Remove claims from before that moment, of the next ``most`` after the key ``start``.

@@ -108,3 +108,23 @@ def test_odd_characters_in_names_arrive_as_they_are(served: Answering) -> None:
     edgetrain("run", "a/b?c#d%e ü")
 
     assert served.asked[0] == "GET /api/runs/a%2Fb%3Fc%23d%25e%20%C3%BC"
+
+
+def test_the_page_is_a_link_on_the_apps_own_host(served: Answering) -> None:
+    ticket = {"address": "/ui/sign-in?ticket=abc", "key": "ops", "expires_at": "2026-05-01T10:00:00Z"}
+    served.answer = app.routes({"POST /api/page/tickets": app.answered(ticket)})
+
+    shown, raw = edgetrain("page"), edgetrain("page", "--json")
+
+    assert (shown.status, shown.out.strip()) == (0, f"{served.url}/ui/sign-in?ticket=abc")
+    assert json.loads(raw.out)["address"] == f"{served.url}/ui/sign-in?ticket=abc"
+    assert served.sent[0][0]["x-functions-key"] == KEY
+
+
+def test_a_link_that_leads_elsewhere_is_not_shown(served: Answering) -> None:
+    served.answer = app.routes({"POST /api/page/tickets": app.answered({"address": "@elsewhere.example/ui"})})
+
+    ended = edgetrain("page", "--open")
+
+    assert ended.status == 1
+    assert "elsewhere" not in ended.out + ended.err

@@ -41,6 +41,7 @@ NOTHING_YET = {
     "roll_back",
     "get_action",
     "get_passport",
+    "page_ticket",
 }
 """Operations that have nothing to act on in this ledger: they refuse."""
 

@@ -67,12 +67,16 @@ def test_a_subscription_is_not_changed_when_the_webhook_does_not_agree(messaging
         agent.subscribe(drop=1.0)
 
 
-def test_the_host_is_given_the_key_of_its_webhook_and_keeps_its_others(tmp_path: Path) -> None:
+def test_the_host_is_given_the_keys_of_people_and_of_its_webhook_and_keeps_its_others(tmp_path: Path) -> None:
     keys = tmp_path / "keys.json"
 
-    catalog.give_webhook_key(tmp_path, "new")
-    assert read_object(keys) == {"system": {"eventgrid_extension": "new"}}
+    catalog.give_keys(tmp_path, "people's", "new")
+    assert read_object(keys) == {"host": {"default": "people's"}, "system": {"eventgrid_extension": "new"}}
 
     keys.write_text(json.dumps({"master": "m", "system": {"durabletask_extension": "d", "eventgrid_extension": "old"}}))
-    catalog.give_webhook_key(tmp_path, "new")
-    assert read_object(keys) == {"master": "m", "system": {"durabletask_extension": "d", "eventgrid_extension": "new"}}
+    catalog.give_keys(tmp_path, "people's", "new")
+    assert read_object(keys) == {
+        "master": "m",
+        "host": {"default": "people's"},
+        "system": {"durabletask_extension": "d", "eventgrid_extension": "new"},
+    }

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import stat
 from pathlib import Path
@@ -108,6 +109,7 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
             "home": "/vm/home",
             "receipt_key": "-----BEGIN PUBLIC KEY-----\nabc\n-----END PUBLIC KEY-----\n",
         },
+        "functions_host": {"function_key": "a-key", "page_secret": "s" * 40, "master_key": "not for the app"},
         "signing": {"private_key_file": "/keys/key.pem", "public_key": public_pem(a_key().public_key)},
         "azure_ml": {
             "metadata_url": "https://127.0.0.1:1/metadata/endpoints",
@@ -180,6 +182,9 @@ def test_the_app_reads_exactly_what_the_stack_sets(
     assert settings.announcements.key.get_secret_value() == "a-key"
     group = "/subscriptions/sub/resourceGroups/rg"
     assert settings.arrivals.topic_id == f"{group}/providers/Microsoft.EventGrid/topics/arrivals"
+    assert settings.key_names == {"local": hashlib.sha256(b"a-key").hexdigest()}
+    assert settings.key_roles == {}
+    assert settings.page.secret is not None
     assert given["REQUESTS_CA_BUNDLE"] == "/ca.pem"
     assert "not for the app" not in given.values()
 

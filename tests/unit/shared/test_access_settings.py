@@ -3,8 +3,9 @@
 from hashlib import sha256
 
 import pytest
+from pydantic import SecretStr
 
-from shared.access_settings import AccessSettings, read_access
+from shared.access_settings import AccessSettings, PageSettings, read_access
 from shared.decisions.access.roles import Role
 from shared.errors import Code, PermanentError
 
@@ -62,3 +63,13 @@ def test_no_secret_of_others_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert read_access(meaning).key_names == {"ops": DIGEST}
     assert asked == ["EDGETRAIN_KEY_NAMES__OPS"]
+
+
+@pytest.mark.parametrize(("secret", "good"), [("s" * 32, True), ("", True), ("a-short-one", False)])
+def test_the_secret_of_the_page_is_long_or_not_there(secret: str, good: bool) -> None:
+    if good:
+        assert (PageSettings(secret=SecretStr(secret)).secret is None) == (secret == "")
+    else:
+        with pytest.raises(ValueError, match="at least 32 characters") as refused:
+            PageSettings(secret=SecretStr(secret))
+        assert secret not in str(refused.value)
