@@ -1,27 +1,14 @@
 """Two runs side by side: for an operator who compares them, and for every run beside the champion's."""
 
 import asyncio
-from collections import OrderedDict
-from typing import Protocol
 
 from function_app.api import delivery_models as d
 from function_app.api import models as m
+from function_app.api.file_changes import SECONDS, file_changes
 from function_app.composition import Services
 from function_app.problems import RefusedError
 from shared.decisions.explanations import side_by_side
-from shared.decisions.snapshots.differences import differences
-from shared.errors import EdgetrainError
-from shared.messages import RunRecord, RunRequest, Snapshot
-from shared.values.texts import shortened
-
-SECONDS = 10.0
-"""How long a run's view waits for the hub; the manifests of a large container take a moment."""
-_REMEMBERED = 64
-_known: OrderedDict[tuple[str, str, str], d.FileChanges] = OrderedDict()  # manifests never change
-
-
-class _Reader(Protocol):
-    def __call__(self, left: Snapshot | None, right: Snapshot | None) -> tuple[d.FileChanges | None, str]: ...
+from shared.messages import RunRecord, RunRequest
 
 
 def compare_runs(query: m.CompareQuery, services: Services) -> d.Compared:
@@ -37,8 +24,11 @@ def compare_runs(query: m.CompareQuery, services: Services) -> d.Compared:
     return compared(left, right, services)
 
 
-async def beside_champion(record: RunRecord, services: Services) -> d.Compared | None:
-    """The run beside the champion that it was, or will be, judged against; None when there is none."""
+async def beside_champion(record: RunRecord, services: Services, *, patience: float = SECONDS) -> d.Compared | None:
+    """The run beside the champion that it was, or will be, judged against; None when there is none.
+
+    ``patience``: so many seconds the hub is waited for.
+    """
     if record.outcome is not None:
         other = record.champion_run_id
     else:
@@ -48,21 +38,15 @@ async def beside_champion(record: RunRecord, services: Services) -> d.Compared |
     left = await asyncio.to_thread(services.ledger.runs.run, other)
     if left is None:
         return None
-    try:
-        return await asyncio.wait_for(asyncio.to_thread(compared, left, record, services), SECONDS)
-    except TimeoutError:
-        return _compared(left, record, services, lambda _, __: (None, "the hub did not answer in time"))
+    return await asyncio.to_thread(compared, left, record, services, patience=patience)
 
 
-def compared(left: RunRecord, right: RunRecord, services: Services) -> d.Compared:
+def compared(left: RunRecord, right: RunRecord, services: Services, *, patience: float = SECONDS) -> d.Compared:
     """What differs between two runs; reads their manifests."""
-    return _compared(left, right, services, lambda one, other: _files(one, other, services))
-
-
-def _compared(left: RunRecord, right: RunRecord, services: Services, files_of: _Reader) -> d.Compared:
     requests = [services.ledger.runs.request(run.run_id) for run in (left, right)]
     one, other = (_run(run, request) for run, request in zip((left, right), requests, strict=True))
-    files, unknown = files_of(*(request.snapshot if request else None for request in requests))
+    before, after = (request.snapshot if request else None for request in requests)
+    files, unknown = file_changes(before, after, services, patience=patience)
     metric = requests[1].plan.rule.metric if requests[1] else ""
     return d.Compared(
         left=one,
@@ -110,29 +94,3 @@ def _metrics(left: RunRecord, right: RunRecord) -> tuple[d.ComparedMetric, ...]:
         )
         for name in sorted({*left.metrics, *right.metrics})
     )
-
-
-def _files(left: Snapshot | None, right: Snapshot | None, services: Services) -> tuple[d.FileChanges | None, str]:
-    """How the files differ, or why that is not known. What was found is remembered: a manifest never changes."""
-    if left is None or right is None:
-        return None, "the ledger does not know the files of a run"
-    if left.site != right.site:
-        return None, "the runs trained on data of two sites"
-    key = (left.site, left.manifest, right.manifest)
-    if key not in _known:
-        try:
-            hub = services.hubs.hub(left.site)
-            found = differences(hub.entries_of(left.manifest), hub.entries_of(right.manifest))
-        except (EdgetrainError, ValueError) as error:
-            return None, f"a manifest cannot be read: {shortened(error)}"
-        _known[key] = d.FileChanges(
-            added=found.added,
-            removed=found.removed,
-            changed=found.changed,
-            first_added=tuple(found.first_added),
-            first_removed=tuple(found.first_removed),
-            first_changed=tuple(found.first_changed),
-        )
-        while len(_known) > _REMEMBERED:
-            _known.popitem(last=False)
-    return _known[key], ""

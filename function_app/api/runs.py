@@ -2,33 +2,52 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import azure.durable_functions as df
 
 from function_app.api import models as m
 from function_app.api.comparisons import beside_champion
 from function_app.api.delivery_models import DecisionView
+from function_app.api.file_changes import SECONDS
 from function_app.api.run_views import run_view
 from function_app.composition import Services
 from function_app.problems import RefusedError
 from shared.messages import Approval, RunRecord, RunRequest
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownRun:
+    """A run as the API shows it, and what it was asked for; None for runs from before requests were kept."""
+
+    view: m.RunView
+    request: RunRequest | None
+
+
 async def get_run(run_id: str, services: Services, client: df.DurableOrchestrationClient) -> m.RunView:
     """The run of that id, beside the champion's."""
+    return (await look_at(run_id, services, client)).view
+
+
+async def look_at(
+    run_id: str, services: Services, client: df.DurableOrchestrationClient, *, patience: float = SECONDS
+) -> KnownRun:
+    """The run, beside the champion's; ``patience``: so many seconds the hub is waited for to tell how files differ."""
     record = await known_run(run_id, services)
-    view = await run_view(client, services, record)
-    request = await asyncio.to_thread(services.ledger.runs.request, run_id)
-    beside = await beside_champion(record, services)
+    view, request, beside = await asyncio.gather(
+        run_view(client, services, record),
+        asyncio.to_thread(services.ledger.runs.request, run_id),
+        beside_champion(record, services, patience=patience),
+    )
     decided = await asyncio.to_thread(_decided, request, services) if request else ()
-    return replace(
+    shown = replace(
         view,
         parameters=dict(request.parameters) if request else None,
         code=request.plan.job.tree if request and request.plan.job else "",
         beside=beside,
         decisions=decided,
     )
+    return KnownRun(view=shown, request=request)
 
 
 def _decided(request: RunRequest, services: Services) -> tuple[DecisionView, ...]:

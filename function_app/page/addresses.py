@@ -24,7 +24,9 @@ class Screen:
 
 SCREENS: Final[tuple[Screen, ...]] = (
     Screen(name="page_now", path="ui", module="now", refreshed=5),
+    Screen(name="page_runs", path="ui/runs", module="runs", refreshed=15),
     Screen(name="page_run", path="ui/runs/{run_id}", module="run", refreshed=5),
+    Screen(name="page_compare", path="ui/compare", module="compare"),
     Screen(name="page_why", path="ui/why", module="why"),
     Screen(name="page_data", path="ui/pipelines/{name}", module="data", refreshed=15),
     Screen(name="page_models", path="ui/models", module="models"),

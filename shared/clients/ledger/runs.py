@@ -157,6 +157,11 @@ class RunLedger:
         lists = [self._runs.rows(pipeline, start, end, where=where, page=limit + 1) for pipeline in pipelines]
         return page_of(merge(*lists, key=lambda row: row.key), limit, _record)
 
+    def before(self, record: RunRecord) -> RunRecord | None:
+        """The run of the same pipeline that was asked for before this one; None for the first."""
+        found = self.list_runs([record.pipeline], limit=1, after=_time_key(record)).items
+        return found[0] if found else None
+
     def record_run(self, record: RunRecord) -> None:
         """Keep the record, whether or not the run was claimed.
 
