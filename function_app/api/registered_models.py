@@ -34,7 +34,7 @@ def _views(services: Services) -> dict[str, d.ModelView]:
     champions: dict[str, str] = {}
     for name in sorted({*ledger.runs.pipelines(), *(pipeline.name for pipeline in services.pipelines.all)}):
         champion = ledger.champions.champion(name)
-        for version in _versions(ledger.runs.list_runs([name], limit=NEWEST).items, champion):
+        for version in versions_of(ledger.runs.list_runs([name], limit=NEWEST).items, champion):
             named[version[0]].add(name)
             versions[version[0]].append(version[1])
         if champion.model and champion.version:
@@ -51,7 +51,8 @@ def _views(services: Services) -> dict[str, d.ModelView]:
     }
 
 
-def _versions(records: Iterable[RunRecord], champion: Champion) -> Iterable[tuple[str, d.ModelVersion]]:
+def versions_of(records: Iterable[RunRecord], champion: Champion) -> Iterable[tuple[str, d.ModelVersion]]:
+    """The versions that runs of the champion's pipeline have made, each with the name of its model."""
     for record in records:
         if record.model is not None and record.version is not None:
             yield (

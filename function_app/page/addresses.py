@@ -31,6 +31,8 @@ SCREENS: Final[tuple[Screen, ...]] = (
     Screen(name="page_data", path="ui/pipelines/{name}", module="data", refreshed=15),
     Screen(name="page_models", path="ui/models", module="models"),
     Screen(name="page_model", path="ui/models/{model}", module="model"),
+    Screen(name="page_passport", path="ui/models/{model}/{version}/passport", module="passport"),
     Screen(name="page_targets", path="ui/targets", module="targets", refreshed=15),
     Screen(name="page_doctor", path="ui/doctor", module="doctor"),
+    Screen(name="page_missing", path="ui/{*rest}", module="missing"),
 )

@@ -12,6 +12,8 @@ from markupsafe import Markup, escape
 
 from function_app.page.texts import Words, translations
 
+VERSION: Final = "0.1.0"
+"""That of pyproject.toml, which is not there where the app is deployed."""
 TEMPLATES: Final = Path(__file__).parent / "templates"
 ASSETS: Final = Path(__file__).parent / "assets"
 KINDS: Final = {
@@ -71,5 +73,6 @@ def _environment(language: str) -> Environment:
     made.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     made.policies["ext.i18n.trimmed"] = True
     made.filters["plain"] = plain
+    made.globals["app_version"] = VERSION
     made.globals["asset"] = lambda name: f"/ui/assets/{name}?v={asset_digest(name)}"
     return made

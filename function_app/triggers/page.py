@@ -23,6 +23,12 @@ def blueprint(services: Services) -> df.Blueprint:
 
         return asset(req.route_params["file"])
 
+    @bp.route(route="favicon.ico", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    def page_icon(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the worker hands it over
+        from function_app.page.serving import asset
+
+        return asset("icon.svg")
+
     return bp
 
 

@@ -90,17 +90,18 @@ def _page(layout: _Layout, document: Mapping[str, Any], bundle: bytes) -> bytes:
     # What is inside must not end the element that it lies in.
     inside = passport_file(document, bundle).decode().strip().replace("<", "\\u003c")
     title = f"{_shown(layout, document.get('model'))} {_shown(layout, document.get('version'))}"
-    sections = "".join(
+    shown = "".join(
         layout.section.substitute(heading=heading, anchor=heading.lower().replace(" ", "-"), rows=_rows(layout, rows))
-        for heading, rows in _sections(document)
+        for heading, rows in sections(document)
     )
-    return layout.page.substitute(title=title, sections=sections, inside=inside).encode()
+    return layout.page.substitute(title=title, sections=shown, inside=inside).encode()
 
 
-_Rows = Iterable[tuple[str, Any]]
+Rows = Iterable[tuple[str, Any]]
 
 
-def _sections(document: Mapping[str, Any]) -> list[tuple[str, _Rows]]:
+def sections(document: Mapping[str, Any]) -> list[tuple[str, Rows]]:
+    """What a page says of a document: a heading, and the names and values that stand below it."""
     run, data, code, image = (_part(document, name) for name in ("run", "data", "code", "image"))
     verdict, receipt = _part(document, "verdict"), _part(document, "receipt")
     targets = document.get("targets")
@@ -143,7 +144,7 @@ def _sections(document: Mapping[str, Any]) -> list[tuple[str, _Rows]]:
     ]
 
 
-def _rows(layout: _Layout, rows: _Rows) -> str:
+def _rows(layout: _Layout, rows: Rows) -> str:
     return "".join(layout.row.substitute(name=_shown(layout, name), value=_cell(layout, value)) for name, value in rows)
 
 

@@ -78,7 +78,12 @@ class WorldServices(Services):
         self.outbox = Outbox()
         self.__dict__ |= {
             "settings": SimpleNamespace(
-                compute=lambda _: self.compute, retention=Retention(), app_root=Path(__file__).resolve().parents[2]
+                compute=lambda _: self.compute,
+                retention=Retention(),
+                app_root=Path(__file__).resolve().parents[2],
+                sites={},
+                computes={},
+                targets={},
             ),
             "pipelines": Pipelines(folder),
             "ledger": Ledger.over(tables),

@@ -87,6 +87,7 @@ def screen_at(path: str) -> tuple[Screen, dict[str, str]]:
     """The screen at an address, and the parts of the address."""
     for screen in SCREENS:
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", screen.path)
+        pattern = re.sub(r"\{\*(\w+)\}", r"(?P<\1>.+)", pattern)
         if found := re.fullmatch(pattern, path.strip("/")):
             return screen, found.groupdict()
     raise LookupError(f"no screen at {path}")

@@ -24,6 +24,13 @@
 
   function said(text) { if (stale) { stale.textContent = text; } }
 
+  document.body.addEventListener("htmx:afterRequest", function (event) {
+    const asked = event.detail.elt;
+    if (!asked || !asked.dataset || !asked.dataset.failed || event.detail.successful) { return; }
+    if (event.detail.xhr && event.detail.xhr.status === 401) { location.reload(); }
+    document.getElementById(asked.dataset.failed).hidden = false;
+    asked.removeAttribute("aria-busy");
+  });
   if (!live || !live.dataset.every) { return; }
   setInterval(refresh, Math.max(5, Number(live.dataset.every)) * 1000);
   document.addEventListener("visibilitychange", refresh);

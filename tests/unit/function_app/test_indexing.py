@@ -74,7 +74,10 @@ def test_every_function_is_indexed(index: dict[str, object]) -> None:
     assert by_kind["timerTrigger"] == {"keep_watch"}
     assert by_kind["serviceBusTrigger"] == {"on_training_request"}
     screens = {screen.name for screen in SCREENS}
-    assert by_kind["httpTrigger"] == {operation.name for operation in OPERATIONS} | screens | {"page_asset"}
+    assert by_kind["httpTrigger"] == {operation.name for operation in OPERATIONS} | screens | {
+        "page_asset",
+        "page_icon",
+    }
 
 
 def test_the_host_is_configured_to_hand_messages_over_as_bytes(index: dict[str, object]) -> None:
@@ -82,7 +85,7 @@ def test_the_host_is_configured_to_hand_messages_over_as_bytes(index: dict[str, 
 
 
 def test_only_the_health_check_and_the_pages_files_are_open_to_everyone(index: dict[str, object]) -> None:
-    assert index["anonymous"] == ["health", "page_asset"]
+    assert index["anonymous"] == ["health", "page_asset", "page_icon"]
 
 
 def test_what_takes_long_to_import_is_not_imported_at_start(index: dict[str, object]) -> None:

@@ -1,0 +1,87 @@
+"""The doctor: what is right and what is wrong with everything that the app needs, with what mends it.
+
+Checks take seconds, so the page itself only says that they are being made, and fetches what they found once. Nothing
+makes them again but a person: the screen is not refreshed. Bounded: the page asks the ledger nothing; of the checks,
+docs/doctor.md says what each looks at.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
+
+from function_app.api.doctor import doctor
+from function_app.api.models import DoctorQuery
+from function_app.api.reading import query_of
+from function_app.composition import Services
+from function_app.page.commands import Advice, advice_in
+from function_app.page.serving import Asked
+from shared.doctor import Finding, State
+from shared.errors import TransientError
+
+RUN: Final = "run"
+"""Parameter of the address by which the checks are made."""
+_ORDER: Final = (State.WRONG, State.UNKNOWN, State.SKIPPED, State.OK)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A finding, with the command that mends it where there is one."""
+
+    said: Finding
+    advice: Advice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The findings of one state."""
+
+    state: State
+    findings: tuple[Found, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doctor:
+    """``looked``: whether the checks were made; ``address``: where they are. ``refused``: why they were not."""
+
+    site: str
+    sites: tuple[str, ...]
+    looked: bool
+    address: str
+    refused: str
+    groups: tuple[Group, ...]
+
+
+async def view(asked: Asked, services: Services) -> Doctor:
+    """The page before the checks, or what they found."""
+    from function_app.doctor.examination import known_sites
+
+    given = asked.query.get("site", "")
+    query = query_of(DoctorQuery, {"site": given} if given else {})
+    looked, refused = asked.query.get(RUN) == "1", ""
+    findings: tuple[Finding, ...] = ()
+    if looked:
+        try:
+            findings = (await asyncio.to_thread(doctor, services, query)).findings
+        except TransientError as error:
+            refused = str(error)
+    return Doctor(
+        site=given,
+        sites=tuple(known_sites(services)),
+        looked=looked,
+        address="/ui/doctor?" + urlencode({RUN: "1"} | ({"site": given} if given else {})),
+        refused=refused,
+        groups=groups_of(findings),
+    )
+
+
+def groups_of(findings: Sequence[Finding]) -> tuple[Group, ...]:
+    """The findings by their state, what is wrong first; each in the order of the report."""
+    return tuple(
+        Group(
+            state=state,
+            findings=tuple(Found(said=each, advice=advice_in(each.remedy)) for each in findings if each.state is state),
+        )
+        for state in _ORDER
+    )

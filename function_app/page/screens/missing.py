@@ -1,0 +1,10 @@
+"""An address below the page's own at which there is no screen. Nothing is asked."""
+
+from typing import NoReturn
+
+from function_app.problems import RefusedError
+
+
+async def view() -> NoReturn:
+    """There is none."""
+    raise RefusedError(404, "unknown_screen", "there is no such screen; the links above lead to those that there are")

@@ -1,0 +1,45 @@
+"""The passport of a version, for people: where it comes from, how it was judged, where it went.
+
+Bounded: the ledger is asked once, and the registry for what is attached to the image.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from function_app.api.handlers import Page
+from function_app.api.passports import get_passport
+from function_app.composition import Services
+from function_app.page.serving import Asked
+from shared.signing.passport_page import sections
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passport:
+    """``chapters``: each a heading and what stands below it, names and values; ``commands``: to check it."""
+
+    model: str
+    version: str
+    commands: tuple[str, ...]
+    chapters: Sequence[tuple[str, Sequence[tuple[str, Any]]]]
+    document: str
+
+
+async def view(asked: Asked, services: Services) -> Passport:
+    """The passport of the version that the address names."""
+    model, version = asked.route["model"], asked.route["version"]
+    found = await asyncio.to_thread(get_passport, model, version, "application/json", services)
+    assert not isinstance(found, Page)  # noqa: S101 - JSON was asked for
+    document = found.passport
+    return Passport(
+        model=model,
+        version=version,
+        commands=(
+            f"edgetrain passport show {document.get('run', {}).get('run_id', '')} --save passport.html",
+            "edgetrain passport verify passport.html --key KEY.pub",
+        ),
+        chapters=[(heading, list(rows)) for heading, rows in sections(document)],
+        document=json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True),
+    )
