@@ -23,6 +23,12 @@ def name_of(pipeline: str, services: Services) -> str:
         return pipeline
 
 
+def all_names(services: Services) -> list[str]:
+    """Every pipeline: also one that is broken or removed now, which may have runs."""
+    known = services.pipelines
+    return sorted({*(each.name for each in known.all), *known.broken, *services.ledger.runs.pipelines()})
+
+
 def has_history(pipeline: str, services: Services) -> bool:
     """Whether the ledger has a run or an arrival of the pipeline; accepts any text."""
     if not re.fullmatch(NAME, pipeline):  # the tables refuse some characters in keys, so they are not queried

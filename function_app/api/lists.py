@@ -9,7 +9,7 @@ import azure.durable_functions as df
 
 from activities.admission_evaluation import serving_model
 from function_app.api import models as m
-from function_app.api.known_pipelines import is_removed, name_of, removal
+from function_app.api.known_pipelines import all_names, is_removed, name_of, removal
 from function_app.api.run_views import listed
 from function_app.composition import Services
 from shared.clients.ledger import Page, RecordedArrival
@@ -146,11 +146,8 @@ def _window_view(state: WindowState) -> m.WindowView:
 
 
 def _names(pipeline: str | None, services: Services) -> list[str]:
-    """The names of all pipelines whose runs are listed; one that is broken or removed now may have runs."""
-    if pipeline is not None:
-        return [name_of(pipeline, services)]
-    known = services.pipelines
-    return sorted({*(each.name for each in known.all), *known.broken, *services.ledger.runs.pipelines()})
+    """The names of the pipelines whose runs are listed."""
+    return all_names(services) if pipeline is None else [name_of(pipeline, services)]
 
 
 def _removed(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.PipelineDetail | m.RemovedPipeline:

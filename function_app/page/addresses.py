@@ -29,6 +29,7 @@ SCREENS: Final[tuple[Screen, ...]] = (
     Screen(name="page_compare", path="ui/compare", module="compare"),
     Screen(name="page_why", path="ui/why", module="why"),
     Screen(name="page_data", path="ui/pipelines/{name}", module="data", refreshed=15),
+    Screen(name="page_strays", path="ui/strays", module="strays"),
     Screen(name="page_models", path="ui/models", module="models"),
     Screen(name="page_model", path="ui/models/{model}", module="model"),
     Screen(name="page_passport", path="ui/models/{model}/{version}/passport", module="passport"),

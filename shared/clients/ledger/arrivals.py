@@ -141,6 +141,11 @@ class ArrivalLedger:
         page = self._journal.page(partition, RecordedArrival, limit=limit, after=after)
         return Page(self._judged(partition, page.items), page.next)
 
+    def newest_arrivals(self, pipeline: str, *, limit: int) -> list[Arrival]:
+        """The newest arrivals of a pipeline; the verdicts on their windows are not looked up."""
+        page = self._journal.page(pipeline, RecordedArrival, limit=limit, after=None)
+        return [recorded.arrival for recorded in page.items]
+
     def list_rejected(self, *, limit: int = 100, after: str | None = None) -> Page[RejectedEvent]:
         """The events that were not understood, newest first."""
         return self._journal.page(REJECTED, RejectedEvent, limit=limit, after=after)
