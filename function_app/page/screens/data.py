@@ -1,0 +1,139 @@
+"""Data: what a pipeline watches, what came and what became of it, what is held back, its runs and their numbers.
+
+Also of a pipeline whose file is broken or gone, as far as the ledger knows it, with the sentence that says so.
+
+Bounded: :data:`ARRIVALS` arrivals at a time, each of which may need one request for the verdict on its window;
+:data:`RUNS` runs; besides that a fixed number of requests to the ledger, and one to the host for each run under way.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import azure.durable_functions as df
+from cronsim import CronSim
+
+from function_app.api import models as m
+from function_app.api.known_pipelines import has_history
+from function_app.api.lists import get_pipeline, list_arrivals, list_runs
+from function_app.api.reading import query_of
+from function_app.composition import Services
+from function_app.page.serving import Asked
+from function_app.page.texts import Words
+from shared.errors import PermanentError
+from shared.messages import Champion, Quarantine, Trouble
+from shared.pipelines import Pipeline
+
+ARRIVALS: Final = 25
+RUNS: Final = 50
+"""Runs whose numbers are drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coming:
+    """The open window: what has come so far, and when it closes: ``quiet_at`` if nothing more comes, or at the latest.
+
+    ``marked``: the sign has come that the data are complete.
+    """
+
+    files: int
+    size: int
+    opened_at: datetime
+    quiet_at: datetime
+    latest_at: datetime
+    marked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataScreen:
+    """``pipeline``: as its file says; None for one without a good file, and then ``past`` says what is the matter.
+
+    ``metric``: the one that decides, and ``runs`` the newest with it. ``next_look``: when the schedule is due.
+    ``first``: these are the newest arrivals.
+    """
+
+    name: str
+    pipeline: Pipeline | None
+    past: str
+    champion: Champion | None
+    serving: str
+    troubles: tuple[Trouble, ...]
+    coming: Coming | None
+    next_look: datetime | None
+    quarantines: tuple[Quarantine, ...]
+    arrivals: m.ArrivalsPage
+    first: bool
+    metric: str
+    runs: tuple[m.ListedRun, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the API says of the pipeline."""
+
+    pipeline: m.PipelineDetail | None = None
+    past: str = ""
+    champion: Champion | None = None
+
+
+async def view(asked: Asked, services: Services, client: df.DurableOrchestrationClient) -> DataScreen:
+    """One pipeline and a page of its arrivals."""
+    name, after = asked.route["name"], asked.query.get("continuation", "")
+    page = query_of(m.PageQuery, {"limit": str(ARRIVALS)} | ({"continuation": after} if after else {}))
+    told = await _told(name, services, client)
+    known = await asyncio.to_thread(has_history, name, services) if told.pipeline is None else True
+    arrivals, runs = m.ArrivalsPage(arrivals=(), continuation=None), m.RunsPage(runs=(), continuation=None)
+    if known:
+        arrivals, runs = await asyncio.gather(
+            asyncio.to_thread(list_arrivals, name, page, services),
+            list_runs(query_of(m.RunsQuery, {"pipeline": name, "limit": str(RUNS)}), services, client),
+        )
+    detail = told.pipeline
+    return DataScreen(
+        name=name,
+        pipeline=detail,
+        past=told.past,
+        champion=told.champion,
+        serving=detail.serving if detail else "",
+        troubles=detail.troubles if detail else (),
+        coming=_coming(detail) if detail else None,
+        next_look=_next_look(detail.retrain_every, asked.words) if detail else None,
+        quarantines=detail.quarantines if detail else (),
+        arrivals=arrivals,
+        first=not after,
+        metric=detail.judge.metric if detail else "",
+        runs=runs.runs,
+    )
+
+
+async def _told(name: str, services: Services, client: df.DurableOrchestrationClient) -> _Told:
+    """What there is; raises :class:`PermanentError` for a pipeline that nobody ever knew."""
+    try:
+        found = await get_pipeline(name, services, client)
+    except PermanentError as error:
+        if name not in services.pipelines.broken:
+            raise
+        champion = await asyncio.to_thread(services.ledger.champions.champion, name)
+        return _Told(past=error.reason, champion=champion if champion.run_id else None)
+    if isinstance(found, m.RemovedPipeline):
+        return _Told(past=found.removed, champion=found.champion)
+    return _Told(pipeline=found, champion=found.champion)
+
+
+def _coming(pipeline: m.PipelineDetail) -> Coming | None:
+    window, settle = pipeline.window, pipeline.settle
+    if window is None:
+        return None
+    return Coming(
+        files=window.arrivals,
+        size=window.size,
+        opened_at=window.opened_at,
+        quiet_at=window.last_arrival_at + timedelta(seconds=settle.quiet_seconds),
+        latest_at=window.opened_at + timedelta(seconds=settle.longest_wait_seconds),
+        marked=window.marked,
+    )
+
+
+def _next_look(cron: str | None, words: Words) -> datetime | None:
+    return next(CronSim(cron, words.now), None) if cron else None
