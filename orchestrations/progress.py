@@ -7,14 +7,23 @@ from typing import Any
 import azure.durable_functions as df
 
 from shared.contracts import ANNOUNCE
+from shared.decisions.explanations.known_so_far import KNOWN, so_far
 from shared.decisions.reconciliation import orphans
-from shared.formats.size_limits import bounded_status
+from shared.formats.size_limits import LONGEST_STATUS, bounded_status, length
 from shared.messages import RunEvent, RunEventKind, RunRecord, Stage
 
 
-def report(context: df.DurableOrchestrationContext, stage: Stage, **progress: Any) -> None:
-    """Set the custom status: the stage, since when (UTC, RFC 3339), and details; values must be plain JSON."""
-    show(context, {"stage": stage.value, "since": context.current_utc_datetime.isoformat(), "progress": progress})
+def report(
+    context: df.DurableOrchestrationContext, stage: Stage, *, record: RunRecord | None = None, **progress: Any
+) -> None:
+    """Set the custom status: the stage, since when (UTC, RFC 3339), and details; values must be plain JSON.
+
+    ``record``: of the run; what it has learnt so far is shown too, unless that is too long.
+    """
+    status = {"stage": stage.value, "since": context.current_utc_datetime.isoformat(), "progress": progress}
+    known = so_far(record) if record is not None else {}
+    whole = status | {KNOWN: known} if known else status
+    show(context, whole if length(whole) <= LONGEST_STATUS else status)
 
 
 def show(context: df.DurableOrchestrationContext, status: dict[str, Any]) -> None:

@@ -107,7 +107,7 @@ class Run:
         reached = {**self.record.reached}
         reached.setdefault(stage.value, self.context.current_utc_datetime)
         self.record = replace(self.record, stage=stage, reached=reached)
-        report(self.context, stage, **progress)
+        report(self.context, stage, record=self.record, **progress)
 
     def end(self, outcome: Outcome, reason: str, kind: FailureKind | None = None) -> None:
         """End the run with this outcome; ``kind``: its failure kind."""
@@ -121,7 +121,7 @@ class Run:
     def retry_while_outside(self, steps: Callable[[], Steps]) -> Steps:
         """Do a stage; runs of the current schema repeat it (stage retry) while the failure kind is outside."""
         if self.is_checked:
-            yield from retry_while_outside(self.context, steps, lambda: self.record.stage)
+            yield from retry_while_outside(self.context, steps, lambda: self.record)
         else:
             yield from steps()
 

@@ -8,13 +8,13 @@ import azure.durable_functions as df
 from orchestrations.failures import failure_of
 from orchestrations.progress import report
 from shared.decisions.training.retry_schedule import STAGE_RETRY_PAUSES
-from shared.messages import FailureKind, Stage
+from shared.messages import FailureKind, RunRecord
 
 Steps = Generator[Any, Any, Any]
 
 
 def retry_while_outside(
-    context: df.DurableOrchestrationContext, steps: Callable[[], Steps], stage: Callable[[], Stage]
+    context: df.DurableOrchestrationContext, steps: Callable[[], Steps], record: Callable[[], RunRecord]
 ) -> Steps:
     """Do the steps of a stage, again after growing pauses while the failure kind is outside; raises the last error.
 
@@ -32,7 +32,8 @@ def retry_while_outside(
         at = context.current_utc_datetime + pause
         report(
             context,
-            stage(),
+            record().stage,
+            record=record(),
             doing="waiting before the next try",
             reason=reason,
             next_try_at=at.isoformat(),

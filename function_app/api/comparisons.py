@@ -29,7 +29,7 @@ async def beside_champion(record: RunRecord, services: Services, *, patience: fl
 
     ``patience``: so many seconds the hub is waited for.
     """
-    if record.outcome is not None:
+    if record.outcome is not None or record.rules:
         other = record.champion_run_id
     else:
         other = (await asyncio.to_thread(services.ledger.champions.champion, record.pipeline)).run_id

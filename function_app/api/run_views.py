@@ -14,6 +14,7 @@ import azure.durable_functions as df
 from function_app.api.models import ListedRun, RunView
 from function_app.composition import Services
 from function_app.durable_client import stage_of, status_of
+from shared.decisions.explanations.known_so_far import KNOWN, with_known
 from shared.decisions.reconciliation.orphans import Liveness, liveness_of
 from shared.decisions.training.retry_schedule import is_tried_again
 from shared.messages import CLAIMED, RunRecord
@@ -27,7 +28,7 @@ async def run_view(client: df.DurableOrchestrationClient, services: Services, re
     if record.outcome is not None:
         return RunView(**_fields(record), next_try_at=planned.get(record.run_id))
     status = await status_of(client, record.run_id)
-    shown = _fields(record) | _live(status, record)
+    shown = _live(status, record)
     progress = _custom(status).get("progress")
     if isinstance(progress, dict):
         shown["progress"] = progress | await _details(client, record.run_id, progress)
@@ -46,7 +47,7 @@ async def listed(
             return ListedRun(**_fields(record), next_try_at=planned.get(record.run_id))
         async with room:
             status = await status_of(client, record.run_id)
-        return ListedRun(**_fields(record) | _live(status, record))
+        return ListedRun(**_live(status, record))
 
     return tuple(await asyncio.gather(*map(one, records)))
 
@@ -63,16 +64,17 @@ async def _planned(services: Services, records: Iterable[RunRecord]) -> dict[str
 
 
 def _live(status: Any, record: RunRecord) -> dict[str, Any]:
-    """The status of a run without an outcome, and the sentence when its orchestration has ended without one.
+    """A run without an outcome, with what its status says, and the sentence when its orchestration ended without one.
 
     ``status``: None when there is no such orchestration.
     """
     custom = _custom(status)
-    live: dict[str, Any] = {"stage": stage_of(custom) or record.stage, "since": _since(custom)}
+    known = with_known(record, custom.get(KNOWN))
+    live: dict[str, Any] = _fields(known) | {"stage": stage_of(custom) or record.stage, "since": _since(custom)}
     ended = status.runtime_status.value if status is not None else None
     if liveness_of(ended) in {Liveness.COMPLETED, Liveness.FAILED, Liveness.TERMINATED}:
         live["reason"] = f"its orchestration has ended ({ended}) without an outcome; the reconciler resumes or ends it"
-    elif record.reason == CLAIMED:
+    elif known.reason == CLAIMED:
         live["reason"] = (
             "it is under way" if ended else "it has not started yet; the reconciler starts it within minutes"
         )

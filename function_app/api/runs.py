@@ -34,11 +34,10 @@ async def look_at(
 ) -> KnownRun:
     """The run, beside the champion's; ``patience``: so many seconds the hub is waited for to tell how files differ."""
     record = await known_run(run_id, services)
-    view, request, beside = await asyncio.gather(
-        run_view(client, services, record),
-        asyncio.to_thread(services.ledger.runs.request, run_id),
-        beside_champion(record, services, patience=patience),
+    view, request = await asyncio.gather(
+        run_view(client, services, record), asyncio.to_thread(services.ledger.runs.request, run_id)
     )
+    beside = await beside_champion(view, services, patience=patience)
     decided = await asyncio.to_thread(_decided, request, services) if request else ()
     shown = replace(
         view,

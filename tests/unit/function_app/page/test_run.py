@@ -64,7 +64,13 @@ def test_a_run_that_trains_says_when_it_is_expected_to_end(shop: World) -> None:
 def test_a_run_that_waits_for_a_decision_says_until_when(shop: World) -> None:
     run = runs_of(shop, "asked")[-1]
 
-    assert "May the new model go to" in html_of(get(shop, f"/ui/runs/{run.run_id}"))
+    said = html_of(get(shop, f"/ui/runs/{run.run_id}"))
+
+    assert run.metrics == {}, "the ledger has them at its end"
+    assert "May the new model go to" in said
+    assert "accuracy" in said
+    assert "Rule by rule" in said
+    assert "sha256:" in said
 
 
 def test_a_run_that_failed_says_whose_matter_it_is_and_what_to_do(shop: World) -> None:
