@@ -108,7 +108,7 @@ def canary(*, bad: bool) -> charts.Canary:
     return charts.Canary(steps=[few, done, gone if bad else now, rest], least_requests=200)
 
 
-def gallery() -> dict[str, Chart]:
+def gallery(words: charts.Words = _WORDS) -> dict[str, Chart]:
     shown: dict[str, Chart] = {}
     for name, data in {
         "runs": metrics(50),
@@ -117,18 +117,18 @@ def gallery() -> dict[str, Chart]:
         "runs-far": metrics(12, floor=0.1),
         "runs-none": metrics(0),
     }.items():
-        shown[name] = charts.run_metrics(data, _WORDS, name)
+        shown[name] = charts.run_metrics(data, words, name)
     for name, days in {
         "days": calendar(53, 10_000),
         "days-few": calendar(9, 4),
         "days-one": calendar(27, 1),
         "days-none": charts.ArrivalsCalendar(),
     }.items():
-        shown[name] = charts.arrivals_calendar(days, _WORDS, name)
-    shown["line"] = charts.time_line(line(ended=False), _WORDS, "line")
-    shown["line-failed"] = charts.time_line(line(ended=True), _WORDS, "line-failed")
-    shown["canary"] = charts.canary(canary(bad=False), _WORDS, "canary")
-    shown["canary-bad"] = charts.canary(canary(bad=True), _WORDS, "canary-bad")
+        shown[name] = charts.arrivals_calendar(days, words, name)
+    shown["line"] = charts.time_line(line(ended=False), words, "line")
+    shown["line-failed"] = charts.time_line(line(ended=True), words, "line-failed")
+    shown["canary"] = charts.canary(canary(bad=False), words, "canary")
+    shown["canary-bad"] = charts.canary(canary(bad=True), words, "canary-bad")
     return shown
 
 
@@ -137,7 +137,7 @@ def page(*, dark: bool) -> str:
     css = CSS.read_text()
     if dark:
         css = css.replace("@media (prefers-color-scheme: dark)", "@media all")
-    ground, ink = ("#14191f", "#e6ebf0") if dark else ("#ffffff", "#1b2733")
+    ground, ink = ("#18211f", "#e8eeec") if dark else ("#ffffff", "#17211f")
     figures = "".join(f"<figure>{chart.svg}{_details(chart)}</figure>" for chart in gallery().values())
     own = (
         f"body{{margin:16px;background:{ground};color:{ink};font:16px system-ui,sans-serif}}"

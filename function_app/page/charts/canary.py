@@ -111,7 +111,7 @@ def canary(shown: Canary, words: Words, key: str) -> Chart:
     steps = tuple(shown.steps)[:MOST_STEPS]
     table = _table(steps, title, words)
     if not steps:
-        none = words.text("No canary")
+        none = words.text("The new model is not tried beside the one before")
         return Chart(drawn(key, title, none, 90, (heading(title), nothing(110, none))), table)
     shares = [share for step in steps for share in _shares(step) if share is not None]
     plot = _Plot(shown, axis([0.0, _LEAST_SCALE, *shares], most=3), words, key)
@@ -122,7 +122,7 @@ def canary(shown: Canary, words: Words, key: str) -> Chart:
         heading(title),
         hatch(key),
         text_at(0, 38, fitted(words.text("failed requests"), _ERRORS, FONT), "c-quiet"),
-        text_at(WIDTH, 38, fitted(words.text("evidence against"), 144, FONT), "c-quiet", "end"),
+        text_at(WIDTH, 38, fitted(words.text("evidence against it"), 144, FONT), "c-quiet", "end"),
         *_labels(plot, bottom + 16),
         *rows,
         signs,
@@ -268,7 +268,7 @@ def _table(steps: tuple[Step, ...], title: str, words: Words) -> Table:
         words.text("State"),
         words.text("New model"),
         words.text("Model before"),
-        words.text("Evidence against"),
+        words.text("Evidence against it"),
     )
     return Table(title, columns, tuple(_cells(step, words) for step in steps))
 

@@ -120,9 +120,9 @@ def legend_entries(plot: Plot, words: Words) -> list[tuple[Element, str]]:
     """The signs that occur, and what they mean."""
     kinds = {kind_of(point) for point in plot.points}
     meanings = (
-        (Kind.CHAMPION, words.text("champion")),
-        (Kind.PROMOTED, words.text("promoted")),
-        (Kind.NOT_PROMOTED, words.text("not promoted")),
+        (Kind.CHAMPION, words.text("in use now")),
+        (Kind.PROMOTED, words.text("once in use")),
+        (Kind.NOT_PROMOTED, words.text("not taken into use")),
         (Kind.GAP, words.text("no number")),
     )
     entries = [
@@ -211,7 +211,7 @@ def _floor(plot: Plot, floor: float | None, words: Words) -> Iterator[Element]:
     """A line and its name; only the name, with an arrow, for a floor that the scale does not reach."""
     if floor is None:
         return
-    label = words.text("floor %(number)s", number=number_text(floor, words))
+    label = words.text("limit %(number)s", number=number_text(floor, words))
     y = plot.y(floor)
     if plot.scale.holds(floor):
         yield line(f"M{compact(plot.left)} {compact(y)}H{WIDTH}", "c-floor", dashes="6 4")

@@ -90,8 +90,8 @@ def _days(plot: Plot, words: Words) -> list[Element]:
 
 def _standing(run: MeasuredRun, words: Words) -> str:
     if run.champion:
-        return words.text("champion")
-    return words.text("promoted") if run.promoted else words.text("not promoted")
+        return words.text("in use now")
+    return words.text("once in use") if run.promoted else words.text("not taken into use")
 
 
 def _tip(point: Point, words: Words) -> str:
@@ -119,9 +119,9 @@ def _summary(shown: RunMetrics, runs: tuple[MeasuredRun, ...], words: Words) -> 
         parts.append(words.text("Newest number: %(number)s (%(day)s).", number=number, day=day))
     champion = next((value for run, value in reversed(measured) if run.champion), None)
     if champion is not None:
-        parts.append(words.text("Champion: %(number)s.", number=number_text(champion, words)))
+        parts.append(words.text("In use now: %(number)s.", number=number_text(champion, words)))
     if (floor := finite(shown.floor)) is not None:
-        parts.append(words.text("Floor: %(number)s.", number=number_text(floor, words)))
+        parts.append(words.text("Limit: %(number)s.", number=number_text(floor, words)))
     return sentence(*parts)
 
 

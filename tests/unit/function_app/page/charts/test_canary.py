@@ -34,7 +34,7 @@ def limits(picture: Picture) -> set[float]:
 
 
 def test_without_steps_the_chart_says_so() -> None:
-    assert "No canary" in Picture(chart_of()).texts()
+    assert "The new model is not tried beside the one before" in Picture(chart_of()).texts()
 
 
 def test_the_share_of_errors_of_both_models_is_drawn_on_one_scale() -> None:

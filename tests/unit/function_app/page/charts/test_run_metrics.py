@@ -38,8 +38,8 @@ def test_the_champion_the_promoted_and_the_others_have_signs_of_their_own() -> N
     assert "a4 4" in (marks["c-promoted"][0].get("d") or "")
     assert "a4 4" not in (marks["c-champion"][0].get("d") or "")
     assert picture.of("c-hollow")[0].get("fill") != picture.of("c-promoted")[0].get("fill")
-    assert picture.legend() == ["champion", "promoted", "not promoted"]
-    assert "Champion: 0.9." in picture.description
+    assert picture.legend() == ["in use now", "once in use", "not taken into use"]
+    assert "In use now: 0.9." in picture.description
 
 
 def test_a_run_without_the_metric_leaves_a_gap_in_the_line() -> None:
@@ -68,11 +68,11 @@ def test_intervals_are_drawn_where_there_is_one_and_never_for_half_of_one() -> N
     )
 
     assert (picture.of("c-whisker")[0].get("d") or "").count("V") == 1
-    assert "run-1, 2 Jan: 0.8 (0.7 to 0.9), not promoted" in picture.tips()
+    assert "run-1, 2 Jan: 0.8 (0.7 to 0.9), not taken into use" in picture.tips()
 
 
 @pytest.mark.parametrize(
-    ("floor", "lines", "label"), [(0.8, 1, "floor 0.8"), (0.1, 0, "floor 0.1 ↓"), (9.0, 0, "floor 9 ↑")]
+    ("floor", "lines", "label"), [(0.8, 1, "limit 0.8"), (0.1, 0, "limit 0.1 ↓"), (9.0, 0, "limit 9 ↑")]
 )
 def test_a_floor_is_a_line_and_far_away_only_a_name(floor: float, lines: int, label: str) -> None:
     picture = Picture(chart_of(*(a_run(number, 0.85 + number / 100) for number in range(5)), floor=floor))
@@ -123,8 +123,8 @@ def test_the_table_has_the_newest_run_first_with_its_number() -> None:
 
     assert table.columns == ("Run", "Day", "auc", "Model")
     assert [row.cells for row in table.rows] == [
-        ("run-2", "3 Jan", "0.9 (0.8 to 0.95)", "champion"),
-        ("run-1", "2 Jan", "no number", "not promoted"),
+        ("run-2", "3 Jan", "0.9 (0.8 to 0.95)", "in use now"),
+        ("run-1", "2 Jan", "no number", "not taken into use"),
     ]
 
 
