@@ -69,7 +69,7 @@ def test_what_a_page_loads_is_there_and_is_small(shop: World) -> None:
     links = [part.split('"')[0] for part in html.split('="/ui/assets/')[1:]]
 
     loaded = {link.partition("?")[0] for link in links}
-    assert loaded == {"icon.svg", "page.css", "htmx.min.js", "page.js"}
+    assert loaded == {"icon.svg", "page.css", "charts.css", "htmx.min.js", "page.js"}
     assert len(html) + sum((ASSETS / name).stat().st_size for name in loaded) < 150_000
 
 
