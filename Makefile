@@ -32,8 +32,8 @@ setup: .venv/.installed ## Install what is missing: Python packages, Azurite, De
 setup-tests: .venv/.installed ## The same, and what only the tests need: Chromium, axe-core
 	@$(PY) -m local_stack.setup --tests
 
-demo: setup ## Tell the whole story on this machine, from a file that lands to a model that answers; FAST=1: a short one
-	@$(PY) -m local_stack.demo $(if $(FAST),--short)
+demo: setup ## Tell the whole story on this machine, from a file that lands to a model that answers; FAST=1: a short one; PAGE=1: the page stays open
+	@$(PY) -m local_stack.demo $(if $(FAST),--short) $(if $(PAGE),--page)
 
 up: setup ## Start the local stack and leave it running; .local/endpoints.json says where everything is
 	@$(PY) -m local_stack up --detach

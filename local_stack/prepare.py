@@ -21,6 +21,7 @@ from typing import Any
 from cli.job_installation import FOLDER, job_source
 from cli.terminal import heed_interrupts
 from local_stack.files import read_object
+from local_stack.page_link import page_lines
 from local_stack.stack_hub.image_layers import keep_layers
 from local_stack.stack_hub.site_policy import write_policy
 from local_stack.supervisor.app_settings import app_settings
@@ -183,6 +184,8 @@ def _show(file: Path, names: list[str]) -> None:
         time.sleep(0.2)
     endpoints = read_object(file)
     for line in addresses(endpoints, pipeline_files()):
+        print(line)
+    for line in page_lines(endpoints):
         print(line)
     url = endpoints["functions_host"]["url"]
     print(f"next: put files into a pipeline's container (hub_storage in {file}), and see the state of the pipelines:")

@@ -89,7 +89,8 @@ async def call(
 ) -> Any:
     """Parse the request into the arguments of the operation's function, and call it, if who asks may.
 
-    Every road to an operation leads through here; nothing of the request is read before.
+    Every request to the API leads through here; nothing of it is read before. Forms of the page come by
+    ``function_app.page.acting``, which holds the same role against who sends them.
     """
     if operation.role is not None:
         await asyncio.to_thread(_permit, operation, operation.role, req, services)
@@ -102,6 +103,11 @@ async def call(
         given["actor"] = await asyncio.to_thread(_actor, req, services, given["body"])
     if "key_name" in handler.takes:
         given["key_name"] = await asyncio.to_thread(_key_name, req, services)
+    return await run(handler, given)
+
+
+async def run(handler: Handler, given: Mapping[str, Any]) -> Any:
+    """Call the function with what it takes of what is given; who asks was held against its role before."""
     wanted = {name: given[name] for name in handler.takes}
     if inspect.iscoroutinefunction(handler.function):
         return await handler.function(**wanted)

@@ -35,5 +35,12 @@ SCREENS: Final[tuple[Screen, ...]] = (
     Screen(name="page_passport", path="ui/models/{model}/{version}/passport", module="passport"),
     Screen(name="page_targets", path="ui/targets", module="targets", refreshed=15),
     Screen(name="page_doctor", path="ui/doctor", module="doctor"),
+    Screen(name="page_act", path="ui/actions/{action}", module="act"),
+    Screen(name="page_acted", path="ui/actions/done/{action_id}", module="acted", refreshed=5),
     Screen(name="page_missing", path="ui/{*rest}", module="missing"),
 )
+
+
+def screen_called(module: str) -> Screen:
+    """The screen of that module."""
+    return next(screen for screen in SCREENS if screen.module == module)

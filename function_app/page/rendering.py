@@ -10,6 +10,9 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from function_app.page.actions import ACTS, address, may
+from function_app.page.decisions import decisions_of
+from function_app.page.roles import ROLE_NAMES
 from function_app.page.texts import Words, translations
 
 VERSION: Final = "0.1.0"
@@ -60,6 +63,13 @@ def plain(value: object) -> Markup:
     return Markup('<bdi class="plain">{}</bdi>').format(escape(text))
 
 
+def marks(wrong: Any, field: str) -> Markup:
+    """What a field carries that is wrong, so that it is found; nothing for others."""
+    if not wrong or wrong.field != field:
+        return Markup()
+    return Markup(' aria-invalid="true" aria-describedby="wrong-{}" autofocus').format(field)
+
+
 @cache
 def _environment(language: str) -> Environment:
     made = Environment(
@@ -74,5 +84,8 @@ def _environment(language: str) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.filters["plain"] = plain
     made.globals["app_version"] = VERSION
+    made.globals |= {"acts": ACTS, "may": may, "act_address": address, "role_names": ROLE_NAMES}
+    made.globals["marks"] = marks
+    made.globals["decisions_of"] = decisions_of
     made.globals["asset"] = lambda name: f"/ui/assets/{name}?v={asset_digest(name)}"
     return made

@@ -51,6 +51,10 @@ class Words:
         said = translations(self.language).gettext(message)
         return said % values if values else said
 
+    def knows(self, message: str) -> bool:
+        """Whether the catalogue of the reader's language has this sentence, as those of the page itself."""
+        return bool(message) and translations(self.language).gettext(message) != message
+
     def plural(self, one: str, more: str, number: int, /, **values: object) -> str:
         """The form for that number, which the sentence has as ``%(number)s``."""
         said = translations(self.language).ngettext(one, more, number)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from local_stack.demo.delivery import deliver_with_care
 from local_stack.demo.naive import ROOT_SETTING, prepare_naive, write_app_root
 from local_stack.demo.screen import Screen
 from local_stack.demo.story import Story
+from local_stack.page_link import page_lines
 from local_stack.prepare import prepare
 from local_stack.supervisor import Stack
 from local_stack.supervisor.logs import tail
@@ -30,7 +32,7 @@ def main() -> int:
     screen = Screen()
     began = time.monotonic()
     try:
-        summary = _tell(screen, arguments.state, arguments.cache, short=arguments.short)
+        summary = _tell(screen, arguments.state, arguments.cache, short=arguments.short, page=arguments.page)
     except KeyboardInterrupt:
         screen.say("stopped; nothing is left running")
         return 130
@@ -59,10 +61,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--short", action="store_true", help="without approval, canary, roll-back and the naive scripts"
     )
+    parser.add_argument("--page", action="store_true", help="leave the page open at the end, until Ctrl-C")
     return parser.parse_args()
 
 
-def _tell(screen: Screen, state: Path, cache: Path, *, short: bool) -> dict[str, Any]:
+def _tell(screen: Screen, state: Path, cache: Path, *, short: bool, page: bool) -> dict[str, Any]:
     with screen.showing():
         if state.exists():
             with screen.step("wipe what the last demo left"):
@@ -90,10 +93,22 @@ def _tell(screen: Screen, state: Path, cache: Path, *, short: bool) -> dict[str,
             story = Story(screen, stack.endpoints, stack.state, app_root, short)
             summary = story.tell()
             story.show_places()
+            if page:
+                _stay_open(screen, stack.endpoints)
         finally:
             with screen.step("stop everything that was started"):
                 stack.stop()
     return summary
+
+
+def _stay_open(screen: Screen, endpoints: dict[str, Any]) -> None:
+    """Until Ctrl-C, which is no failure here."""
+    for line in page_lines(endpoints):
+        screen.say(line)
+    screen.say("it stays open; Ctrl-C stops everything")
+    with suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(3600)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ class Story:
     def show_places(self) -> None:
         """Say where each thing can be looked at."""
         self.screen.say(f"look at: logs in {self.state}/logs, keys and URLs in {self.state}/endpoints.json;")
-        self.screen.say("         `make up` leaves such a stack running, `make status` says what runs where")
+        self.screen.say("         `make up` leaves such a stack running, and prints a link that opens its page;")
+        self.screen.say("         `make demo PAGE=1` leaves this page open, `make status` says what runs where")
 
     @property
     def serving_url(self) -> str:

@@ -4,26 +4,28 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from urllib.parse import parse_qsl
 
 import azure.functions as func
 from aiohttp import web
 
-from function_app.page.serving import asset, show
+from function_app.api.actors import KEY as KEY_HEADER
 from tests.simulation.world import World
-from tests.support.page_world import screen_at
+from tests.support.page_world import KEY, answer_of, asked_for
 
 
 @contextmanager
-def served(world: World) -> Iterator[str]:
-    """The address of the page, until the end. The world is not touched meanwhile but by :func:`served`'s thread."""
+def served(world: World, *, key: str = KEY) -> Iterator[str]:
+    """The address of the page, until the end. Every request has the key; where it is empty, people sign in.
+
+    The world is not touched meanwhile but by :func:`served`'s thread.
+    """
     ready = threading.Event()
     stops: list[Callable[[], object]] = []
     urls: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
         body = await request.read()
-        found = await _respond(request, body, world)
+        found = await _respond(request, body, world, key)
         headers = {name: value for name, value in found.headers.items() if name.lower() != "content-type"}
         return web.Response(
             status=found.status_code,
@@ -56,19 +58,9 @@ def served(world: World) -> Iterator[str]:
         thread.join(timeout=10)
 
 
-async def _respond(request: web.Request, body: bytes, world: World) -> func.HttpResponse:
-    if request.path.startswith("/ui/assets/"):
-        return asset(request.path.rpartition("/")[2])
+async def _respond(request: web.Request, body: bytes, world: World, key: str) -> func.HttpResponse:
+    headers = {KEY_HEADER: key, **request.headers}
     try:
-        screen, route = screen_at(request.path)
+        return await answer_of(world, asked_for(request.method, request.raw_path, headers, body))
     except LookupError:
         return func.HttpResponse(status_code=404)
-    asked = func.HttpRequest(
-        method=request.method,
-        url=str(request.url),
-        headers=dict(request.headers),
-        params=dict(parse_qsl(request.query_string)),
-        route_params=route,
-        body=body,
-    )
-    return await show(screen, asked, world.services, world.client)

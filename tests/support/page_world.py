@@ -5,15 +5,22 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
 
 import azure.functions as func
 import yaml
 
+from function_app.api.actors import KEY as KEY_HEADER
+from function_app.api.actors import digest_of
+from function_app.page.acting import act
 from function_app.page.addresses import SCREENS, Screen
-from function_app.page.serving import show
+from function_app.page.door import door, sign_in, sign_out
+from function_app.page.serving import asset, show
+from function_app.sessions import Signatures
+from shared.access_settings import AccessSettings
 from shared.messages import BuiltImage, Done, RegisteredModel
 from tests.simulation.world import World
 from tests.support.arrivals import a_pipeline
@@ -27,25 +34,33 @@ ANSWERS: Final[Mapping[str, object]] = {
 }
 TRAINING: Final = timedelta(minutes=10)
 KEY: Final = secrets.token_urlsafe(16)
+SECRET: Final = secrets.token_urlsafe(40)
+_ATTRIBUTES: Final = re.compile(r'([a-z-]+)="([^"]*)"')
 
 
 @contextmanager
 def page_world(folder: Path, pipelines: Mapping[str, Mapping[str, Any]]) -> Iterator[World]:
-    """A world with these pipelines; what a pipeline is given changes the parts of its file of that name."""
+    """A world with these pipelines; what a pipeline is given changes the parts of its file of that name.
+
+    ``parameters``: those of its training.
+    """
     files = folder / "pipelines"
     files.mkdir(parents=True)
     for name, changes in pipelines.items():
-        values = a_pipeline(name, container=name).model_dump(mode="json", exclude_none=True)
+        values = a_pipeline(name, container=name, parameters=changes.get("parameters")).model_dump(
+            mode="json", exclude_none=True
+        )
         values["judge"] |= {"floor": 0.1, "margin": -0.01}  # as good as the model before is enough
         values["train"]["expected_seconds"] = TRAINING.total_seconds()
-        for part, more in changes.items():
+        for part in changes.keys() - {"parameters"}:
+            more = changes[part]
             values[part] = {**values.get(part, {}), **more} if isinstance(more, Mapping) else more
         (files / f"{name}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     world = World(files, folder / "hub.sqlite", answers=ANSWERS)
     world.driver.takes = TRAINING
     world.services.__dict__["model_registry"] = MemoryRegistry()
-    settings = SimpleNamespace(**vars(world.services.settings), app_service_authentication=False, key_names={})
-    world.services.__dict__["settings"] = settings
+    world.services.__dict__["access"] = AccessSettings(key_names={"local": digest_of(KEY)})
+    world.services.__dict__["signatures"] = Signatures(SECRET)
     for name in pipelines:
         world.upload(name, "holdout/holdout.csv")
     try:
@@ -62,18 +77,57 @@ def train(world: World, pipeline: str, file: str, *, minutes: int = 30) -> None:
 
 
 def get(world: World, address: str, **headers: str) -> func.HttpResponse:
-    """A screen's answer to a GET."""
+    """A screen's answer to a GET, of whoever has the key that may do everything when no other is given."""
+    return world.play(answer_of(world, asked_for("GET", address, {KEY_HEADER: KEY, **headers})))
+
+
+def post(world: World, address: str, fields: Mapping[str, str], **headers: str) -> func.HttpResponse:
+    """The answer to a form that was sent."""
+    sent = {"Content-Type": "application/x-www-form-urlencoded", KEY_HEADER: KEY, **headers}
+    return world.play(answer_of(world, asked_for("POST", address, sent, urlencode(fields).encode())))
+
+
+def asked_for(method: str, address: str, headers: Mapping[str, str], body: bytes = b"") -> func.HttpRequest:
+    """A request as the worker hands it over; headers that are empty are not sent."""
     path, _, query = address.partition("?")
-    screen, route = screen_at(path)
-    asked = func.HttpRequest(
-        method="GET",
+    return func.HttpRequest(
+        method=method,
         url=f"http://127.0.0.1{address}",
-        headers=headers,
-        params=dict(pair.partition("=")[::2] for pair in query.split("&") if pair),
-        route_params=route,
-        body=b"",
+        headers={name: value for name, value in headers.items() if value},
+        params=dict(parse_qsl(query)),
+        route_params=_route(method, path),
+        body=body,
     )
-    return world.play(show(screen, asked, world.services, world.client))
+
+
+async def answer_of(world: World, asked: func.HttpRequest) -> func.HttpResponse:
+    """What the page's functions answer."""
+    path = asked.url.partition("://")[2].partition("/")[2].partition("?")[0]
+    if path.startswith("ui/assets/"):
+        return asset(path.rpartition("/")[2])
+    if path == "ui/sign-in":
+        return await (sign_in if asked.method == "POST" else door)(asked, world.services)
+    if path == "ui/sign-out":
+        return await sign_out(asked, world.services)
+    if asked.method == "POST":
+        return await act(asked, world.services, world.client)
+    return await show(screen_at(path)[0], asked, world.services, world.client)
+
+
+def _route(method: str, path: str) -> dict[str, str]:
+    if path.startswith(("/ui/assets/", "/ui/sign-")):
+        return {}
+    return {"action": path.rpartition("/")[2]} if method == "POST" else screen_at(path)[1]
+
+
+def fields_in(html: str) -> dict[str, str]:
+    """The fields of the last form of a page, as a browser would send them when nobody types."""
+    form = html.rpartition('<form class="act" method="post"')[2].partition("</form>")[0]
+    inputs = (dict(_ATTRIBUTES.findall(tag)) | {"": tag} for tag in re.findall(r"<input[^>]*>", form))
+    sent = (each for each in inputs if each.get("type") not in {"radio", "checkbox"} or " checked" in each[""])
+    areas = re.findall(r'<textarea[^>]*name="([^"]+)"[^>]*>\s*(.*?)</textarea>', form, re.DOTALL)
+    found = {each["name"]: each.get("value", "") for each in sent} | dict(areas)
+    return {name: unescape(value) for name, value in found.items()}
 
 
 def html_of(answer: func.HttpResponse, status: int = 200) -> str:

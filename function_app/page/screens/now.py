@@ -8,16 +8,17 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import azure.durable_functions as df
 
 from function_app.api.models import RunView
 from function_app.api.run_views import run_view
 from function_app.composition import Services
+from function_app.page.decisions import Decision, decisions_of
 from function_app.page.serving import Asked
 from shared.clients.ledger.windows import UnfinishedWindow
-from shared.messages import Champion, RolloutPhase, RunRecord, Stage, TargetState, Trouble
+from shared.messages import Champion, RunRecord, Stage, TargetState, Trouble
 from shared.pipelines import Pipeline
 
 PIPELINES: Final = 20
@@ -33,15 +34,6 @@ class Serving:
     run_id: str | None
     since: datetime | None
     drift: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """Somebody must say yes or no to a roll-out; ``until``: what happens by itself then is in the pipeline's file."""
-
-    run_id: str
-    target: str
-    until: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,19 +136,6 @@ def _going(run: RunView) -> Going:
     )
 
 
-def decisions_of(run: RunView) -> tuple[Decision, ...]:
-    """What somebody must decide about a run that is under way."""
-    if run.stage is not Stage.ROLLING_OUT or not isinstance(run.progress, dict):
-        return ()
-    roll_outs = run.progress.get("roll_outs")
-    if not isinstance(roll_outs, dict):
-        return ()
-    waiting = ((name, told) for name, told in roll_outs.items() if told.get("phase") == RolloutPhase.APPROVAL.value)
-    return tuple(
-        Decision(run_id=run.run_id, target=name, until=_moment(told.get("decide_until"))) for name, told in waiting
-    )
-
-
 def _serving(pipeline: Pipeline, targets: Sequence[TargetState]) -> tuple[Serving, ...]:
     states = {state.target: state for state in targets if state.pipeline == pipeline.name}
     names = sorted({*states, *(target.name for target in pipeline.deliver.targets)})
@@ -171,13 +150,6 @@ def _served(name: str, state: TargetState | None) -> Serving:
         since=live.since if live else None,
         drift=state.drift if state else "",
     )
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
 
 
 def _number(text: str, pages: int) -> int:

@@ -17,7 +17,7 @@ from function_app.api.delivery_models import Compared, ComparedRun, FileChanges
 from function_app.api.models import RunView
 from function_app.api.runs import look_at
 from function_app.composition import Services
-from function_app.page.screens.now import Decision, decisions_of
+from function_app.page.decisions import Decision, decisions_of
 from function_app.page.screens.run_judgement import Judged, judged
 from function_app.page.screens.run_places import EVIDENCE_LIMIT, Place, places_of
 from function_app.page.screens.run_stages import Span, spans_of

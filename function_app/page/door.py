@@ -1,0 +1,124 @@
+"""The door: signing in with a key or with the link of ``edgetrain page``, and signing out.
+
+A key is taken from a form alone, never from an address. After that the browser is sent on, to addresses of the page
+itself alone. Whoever the platform has signed in needs no door.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import azure.functions as func
+
+from function_app.composition import Services
+from function_app.page.addresses import Screen
+from function_app.page.forms import form_of, refuse_forged, refuse_other_sites
+from function_app.page.later import _
+from function_app.page.serving import KEY_IN_ADDRESS, SIGN_OUT, Asked, answered, page, trouble, whole_page, words_of
+from function_app.page.who import (
+    NOT_SIGNED_IN,
+    cookie_of,
+    is_over_https,
+    required,
+    signed_in_by_key,
+    signed_in_by_ticket,
+)
+from function_app.page.wrong_keys import WrongKeys
+from function_app.problems import RefusedError
+from shared.errors import PermanentError, TransientError
+
+_DOOR: Final = Screen(name="page_sign_in", path="ui/sign-in", module="sign_in")
+_OWN: Final = re.compile(r"/ui(/[A-Za-z0-9._~%+-]+)*(\?[A-Za-z0-9._~%&=+,:;@!*'()/-]*)?")
+_LONGEST_ADDRESS: Final = 2000
+_WRONG = WrongKeys()
+_NO_KEY: Final = _("This key does not open the page. Ask whoever runs the app for one that does.")
+_NO_LINK: Final = _("This link does not sign in any more. Ask for another one: edgetrain page")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What the door shows. ``ticket``: of the link that was followed; ``there``: where to afterwards."""
+
+    ticket: str
+    there: str
+    wrong: str
+
+
+async def door(req: func.HttpRequest, services: Services) -> func.HttpResponse:
+    """The form that a key is typed into; or, for a link that signs in, one button."""
+    try:
+        required(await asyncio.to_thread(lambda: services.signatures))
+    except (RefusedError, PermanentError, TransientError) as error:
+        return trouble(error, words_of(req), None)
+    return _shown(req, ticket=req.params.get("ticket", ""), there=own_address(req.params.get("next", "")))
+
+
+async def sign_in(req: func.HttpRequest, services: Services) -> func.HttpResponse:
+    """Begin a session for whoever shows a key that has a name, or brings a ticket first."""
+    given: Mapping[str, str] = {}
+    try:
+        refuse_other_sites(req)
+        given = form_of(req)
+        cookie = await asyncio.to_thread(_session, req, given, services)
+    except RefusedError as error:
+        there = own_address(given.get("next", ""))
+        known = error.code == NOT_SIGNED_IN
+        wrong = (_NO_LINK if given.get("ticket") else _NO_KEY) if known else error.reason
+        return _shown(req, there=there, wrong=wrong, status=error.status)
+    except (PermanentError, TransientError) as error:
+        return trouble(error, words_of(req), None)
+    return page(
+        "",
+        status=303,
+        headers={
+            "Location": own_address(given.get("next", "")),
+            "Set-Cookie": cookie_of(cookie, secure=is_over_https(req)),
+        },
+    )
+
+
+async def sign_out(req: func.HttpRequest, services: Services) -> func.HttpResponse:
+    """Have the browser forget the session."""
+
+    async def out(asked: Asked) -> func.HttpResponse:
+        refuse_forged(req, form_of(req), asked, SIGN_OUT)
+        ended = cookie_of("", secure=is_over_https(req))
+        return page("", status=303, headers={"Location": "/ui/sign-in", "Set-Cookie": ended})
+
+    return await answered(req, services, out)
+
+
+def own_address(text: str) -> str:
+    """The address, if it is one of the page's own; otherwise the page's first."""
+    fits = len(text) <= _LONGEST_ADDRESS and KEY_IN_ADDRESS not in text and _OWN.fullmatch(text) is not None
+    return text if fits and not text.startswith("/ui/sign-") else "/ui"
+
+
+def _session(req: func.HttpRequest, given: Mapping[str, str], services: Services) -> str:
+    now, access = datetime.now(UTC), services.access
+    if given.get("ticket"):
+        return signed_in_by_ticket(given["ticket"], access, services.signatures, services.ledger.requests, now)
+    caller = _address_of_caller(req)
+    _WRONG.refuse_too_many(caller, now)
+    try:
+        return signed_in_by_key(given.get("key", ""), access, services.signatures, now)
+    except RefusedError as error:
+        if error.status == 403:
+            _WRONG.another(caller, now)
+        raise
+
+
+def _address_of_caller(req: func.HttpRequest) -> str:
+    """As the platform's front end tells it: it writes what it saw behind whatever was sent."""
+    return (req.headers.get("X-Forwarded-For") or "").rpartition(",")[2].strip()[:64]
+
+
+def _shown(
+    req: func.HttpRequest, *, there: str, ticket: str = "", wrong: str = "", status: int = 200
+) -> func.HttpResponse:
+    view: Any = Door(ticket=ticket, there=there, wrong=wrong)
+    headers = {"Retry-After": "60"} if status == 429 else {}
+    return whole_page(_DOOR, view, words_of(req), status=status, headers=headers)

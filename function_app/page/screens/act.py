@@ -1,0 +1,207 @@
+"""A form for something that people do: what it would do, to what, who does it. Nothing is done by looking at it.
+
+Asks the functions of the API: about the run, the pipeline, or the targets; for a start, what would happen (a dry run).
+"""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import azure.durable_functions as df
+
+from function_app.api import delivery_models as d
+from function_app.api import models as m
+from function_app.api.lists import get_pipeline, list_runs
+from function_app.api.runs import get_run
+from function_app.api.starts import start_run
+from function_app.api.targets import list_targets
+from function_app.composition import Services
+from function_app.page.actions import ACTS, ONCE, PARAMETER, Act, purpose
+from function_app.page.decisions import decisions_of
+from function_app.page.parameters import given_parameters
+from function_app.page.serving import Asked
+from function_app.problems import BadFieldError, RefusedError, status_of_code
+from shared.errors import PermanentError
+from shared.messages import ActorKind, Preview, Quarantine, Scalar
+
+_NEWEST = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """What is wrong with what was sent: the field, empty for none of them, and the sentence."""
+
+    field: str
+    sentence: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A parameter of a pipeline: what its file says, and what was typed instead; empty for nothing."""
+
+    name: str
+    declared: Scalar
+    typed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A release that a target keeps, or of which the app knows the image."""
+
+    run_id: str
+    run: m.ListedRun | None
+    serving: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What the form is about; each form has what it needs of it.
+
+    ``waiting``: targets that wait for a decision. ``targets``: where the pipeline's model serves.
+    """
+
+    pipeline: str
+    run: m.RunView | None = None
+    waiting: tuple[str, ...] = ()
+    preview: Preview | None = None
+    parameters: tuple[Field, ...] = ()
+    target: d.TargetView | None = None
+    releases: tuple[Release, ...] = ()
+    quarantines: tuple[Quarantine, ...] = ()
+    targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """The form. ``values``: what was typed so far. ``name_typed``: whether who does it has to type a name."""
+
+    act: Act
+    subject: Mapping[str, str]
+    about: About
+    values: Mapping[str, str]
+    wrong: Wrong | None
+    permitted: bool
+    by_key: bool
+    token: str
+    once: str
+
+
+async def view(asked: Asked, services: Services, client: df.DurableOrchestrationClient) -> Form:
+    """The form at this address."""
+    act = ACTS.get(asked.route["action"])
+    if act is None:
+        raise RefusedError(404, "unknown_action", "the page has no such action")
+    return await form(act, asked.query, asked, services, client)
+
+
+async def form(
+    act: Act,
+    values: Mapping[str, str],
+    asked: Asked,
+    services: Services,
+    client: df.DurableOrchestrationClient,
+    *,
+    wrong: Wrong | None = None,
+) -> Form:
+    """The form with what was typed, and what was wrong with it."""
+    subject = subject_of(act, values)
+    permitted = asked.reader.may(act.role)
+    about, trouble = await _about(act, subject, values, services, client, looks=permitted)
+    return Form(
+        act=act,
+        subject=subject,
+        about=about,
+        values=values,
+        wrong=wrong or trouble,
+        permitted=permitted,
+        by_key=asked.reader.actor.kind is ActorKind.KEY,
+        token=asked.token(purpose(act, subject)),
+        once=values.get(ONCE) or secrets.token_urlsafe(16),
+    )
+
+
+def subject_of(act: Act, values: Mapping[str, str]) -> dict[str, str]:
+    """To what it is done; raises :class:`RefusedError` when the address does not say."""
+    missing = [name for name in act.subject if not values.get(name)]
+    if missing:
+        raise RefusedError(404, "unknown_subject", "this address does not say to what it is to be done")
+    chosen = {name: values[name] for name in act.subject}
+    if "target" in act.may and values.get("target"):
+        chosen["target"] = values["target"]
+    return chosen
+
+
+def wrong_of(error: RefusedError | PermanentError) -> Wrong:
+    """What an error says is wrong, for the form."""
+    if isinstance(error, RefusedError):
+        return Wrong(field=error.field or "", sentence=error.reason, status=error.status)
+    field = (error.field if isinstance(error, BadFieldError) else None) or ""
+    return Wrong(field=field, sentence=error.reason, status=status_of_code(error.code))
+
+
+async def _about(
+    act: Act,
+    subject: Mapping[str, str],
+    values: Mapping[str, str],
+    services: Services,
+    client: df.DurableOrchestrationClient,
+    *,
+    looks: bool,
+) -> tuple[About, Wrong | None]:
+    """``looks``: whether a dry run is done, which lists the data."""
+    if "run_id" in subject:
+        return await _run(subject["run_id"], services, client), None
+    if act.name == "roll-back":
+        return await _releases(subject["target"], subject["name"], services, client), None
+    if act.name == "start":
+        return await _start(subject["name"], values, services, client, looks=looks)
+    return await _pipeline(subject["name"], services, client), None
+
+
+async def _run(run_id: str, services: Services, client: df.DurableOrchestrationClient) -> About:
+    run = await get_run(run_id, services, client)
+    return About(pipeline=run.pipeline, run=run, waiting=tuple(each.target for each in decisions_of(run)))
+
+
+async def _pipeline(name: str, services: Services, client: df.DurableOrchestrationClient) -> About:
+    found, targets = await asyncio.gather(
+        get_pipeline(name, services, client), asyncio.to_thread(list_targets, services)
+    )
+    return About(
+        pipeline=found.name,
+        quarantines=() if isinstance(found, m.RemovedPipeline) else found.quarantines,
+        targets=tuple(each.target for each in targets.targets if each.pipeline == name and each.serving),
+    )
+
+
+async def _releases(target: str, name: str, services: Services, client: df.DurableOrchestrationClient) -> About:
+    targets = await asyncio.to_thread(list_targets, services)
+    found = next((each for each in targets.targets if (each.target, each.pipeline) == (target, name)), None)
+    if found is None:
+        raise RefusedError(404, "unknown_target", f"nothing was delivered to target {target!r} for pipeline {name!r}")
+    page = await list_runs(m.RunsQuery(pipeline=name, limit=_NEWEST), services, client)
+    known = {run.run_id: run for run in page.runs}
+    kept = [run_id for run_id in found.kept if run_id != found.serving]
+    releases = tuple(Release(run_id=each, run=known.get(each), serving=False) for each in kept)
+    return About(pipeline=name, target=found, releases=releases)
+
+
+async def _start(
+    name: str, values: Mapping[str, str], services: Services, client: df.DurableOrchestrationClient, *, looks: bool
+) -> tuple[About, Wrong | None]:
+    declared = services.pipelines.get(name).train.parameters
+    fields = tuple(
+        Field(name=each, declared=value, typed=values.get(PARAMETER + each, "")) for each, value in declared.items()
+    )
+    about = About(pipeline=name, parameters=fields)
+    if not looks:
+        return about, None
+    try:
+        body = m.RunBody(parameters=given_parameters(declared, values), force=bool(values.get("force")), dry_run=True)
+        preview: Any = await start_run(name, body, None, services, client)
+    except (RefusedError, PermanentError) as error:
+        return about, wrong_of(error)
+    return About(pipeline=name, parameters=fields, preview=preview), None

@@ -1,0 +1,186 @@
+"""What people do on the page: done by the API's own functions, once, and with nothing lost of what was typed."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import azure.functions as func
+import pytest
+
+from function_app.page.actions import ACTS
+from function_app.page.told import told
+from tests.simulation.world import World
+from tests.support.page_world import asked_for, fields_in, get, html_of, page_world, post
+
+NAME = "breast-cancer"
+
+
+def wait(world: World, *, minutes: int) -> None:
+    for _ in range(minutes * 2):
+        world.advance(timedelta(seconds=30))
+
+
+@pytest.fixture
+def shop(tmp_path: Any) -> Iterator[World]:
+    """A pipeline without data, and one whose model waits for somebody's yes."""
+    approval = {"deliver": {"approval": {"hours": 24}}}
+    with page_world(tmp_path, {NAME: approval, "quiet": {}}) as world:
+        yield world
+
+
+@pytest.fixture
+def waiting(shop: World) -> tuple[World, str]:
+    """Its run waits for a decision."""
+    shop.deliver([shop.upload(NAME, "landing/part-1.csv")])
+    wait(shop, minutes=15)
+    (run,) = shop.ledger.runs.list_runs([NAME]).items
+    assert run.outcome is None
+    return shop, run.run_id
+
+
+def sent(world: World, action: str, subject: Mapping[str, str], **typed: str) -> func.HttpResponse:
+    """The form is opened, filled in and sent."""
+    return again(world, action, opened(world, action, subject) | typed)
+
+
+def opened(world: World, action: str, subject: Mapping[str, str], **headers: str) -> dict[str, str]:
+    return fields_in(html_of(get(world, f"/ui/actions/{action}?{urlencode(subject)}", **headers)))
+
+
+def again(world: World, action: str, fields: Mapping[str, str], **headers: str) -> func.HttpResponse:
+    return post(world, f"/ui/actions/{action}", fields, **headers)
+
+
+def sentence(answer: func.HttpResponse) -> str:
+    """What the next page will tell."""
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    return told(asked_for("GET", "/ui", {"Cookie": cookie}))
+
+
+def test_what_waits_for_a_yes_is_on_the_first_page_and_gets_it_by_name(waiting: tuple[World, str]) -> None:
+    world, run_id = waiting
+    first = html_of(get(world, "/ui"))
+    assert f"/ui/actions/approve?run_id={run_id}&amp;target=hub-vm" in first
+
+    nameless = sent(world, "approve", {"run_id": run_id, "target": "hub-vm"}, reason="looks good")
+    said = html_of(nameless, 400)
+    assert 'aria-invalid="true" aria-describedby="wrong-by"' in said
+    assert ">looks good</textarea>" in said.replace("\n", "")
+    assert world.ledger.approvals.of(run_id, "hub-vm").approved is None
+
+    done = again(world, "approve", fields_in(said) | {"by": "Ada"})
+    assert (done.status_code, done.headers["Location"]) == (303, f"/ui/runs/{run_id}")
+    decision = world.ledger.approvals.of(run_id, "hub-vm")
+    assert (decision.approved, decision.reason) == (True, "looks good")
+    assert "Ada" in decision.by
+    assert "a key, not a person" in decision.by
+
+    twice = again(world, "approve", fields_in(said) | {"by": "Ada"})
+    assert twice.status_code == 303
+    other = sent(world, "reject", {"run_id": run_id}, by="Bob", reason="no")
+    assert "Ada" in html_of(other, 409)
+
+
+def test_a_rejection_needs_a_reason(waiting: tuple[World, str]) -> None:
+    world, run_id = waiting
+    said = html_of(sent(world, "reject", {"run_id": run_id, "target": "hub-vm"}, by="Ada <b>", reason=" "), 400)
+
+    assert "wrong-reason" in said
+    assert fields_in(said)["by"] == "Ada <b>"
+    assert "<b>" not in said
+    done = again(world, "reject", fields_in(said) | {"reason": "the data are of the wrong hospital"})
+    assert done.status_code == 303
+    assert world.ledger.approvals.of(run_id, "hub-vm").approved is False
+
+
+def test_a_run_is_cancelled_once_however_often_it_is_clicked(waiting: tuple[World, str]) -> None:
+    world, run_id = waiting
+    fields = opened(world, "cancel", {"run_id": run_id}) | {"by": "Ada", "reason": "wrong files"}
+    first, second = again(world, "cancel", fields), again(world, "cancel", fields)
+
+    assert first.status_code == second.status_code == 303
+    wait(world, minutes=1)
+    (run,) = world.ledger.runs.list_runs([NAME]).items
+    assert run.outcome == "cancelled"
+    kept = world.ledger.runs.cancellation(run_id)
+    assert kept is not None
+    assert (kept.by.said, kept.reason) == ("Ada", "wrong files")
+
+    resumed = sent(world, "resume", {"run_id": run_id})
+    assert resumed.headers["Location"] != f"/ui/runs/{run_id}"
+
+
+def test_a_start_shows_first_what_would_happen_and_starts_once(shop: World) -> None:
+    empty = html_of(get(shop, "/ui/actions/start?name=quiet"))
+    assert "No training would start" in empty
+    assert "Start a training</button>" in empty.replace("disabled>", ">")
+
+    shop.upload(NAME, "landing/part-1.csv")
+    fields = opened(shop, "start", {"name": NAME}) | {"reason": "by hand"}
+    assert shop.ledger.runs.list_runs([NAME]).items == ()
+    first, second = again(shop, "start", fields), again(shop, "start", fields)
+
+    (run,) = shop.ledger.runs.list_runs([NAME]).items
+    assert first.headers["Location"] == second.headers["Location"] == f"/ui/runs/{run.run_id}"
+    assert run.run_id in sentence(first)
+
+
+def test_parameters_are_typed_in_the_readers_way_and_what_is_wrong_is_marked(tmp_path: Any) -> None:
+    parameters = {"rounds": 20, "rate": 0.5, "deep": False}
+    with page_world(tmp_path, {NAME: {"parameters": parameters}}) as world:
+        world.upload(NAME, "landing/part-1.csv")
+        wrong = html_of(get(world, f"/ui/actions/start?name={NAME}&look=1&p.rounds=many&p.rate=0,25&p.deep=true"))
+        assert 'aria-describedby="wrong-p.rounds"' in wrong
+        assert 'value="0,25"' in wrong
+        fields = opened(world, "start", {"name": NAME, "p.rate": "0,25", "p.deep": "true", "force": "1"})
+        assert fields["p.rate"] == "0,25"
+        assert again(world, "start", fields).status_code == 303
+        (run,) = world.ledger.runs.list_runs([NAME]).items
+        request = world.ledger.runs.request(run.run_id)
+        assert request is not None
+        assert dict(request.parameters) == {"rounds": 20, "rate": 0.25, "deep": True}
+        assert "local" in request.note
+
+
+def test_a_pipeline_is_retired_seen_to_be_and_reinstated(shop: World) -> None:
+    assert "wrong-reason" in html_of(sent(shop, "retire", {"name": "quiet"}), 400)
+    retired = sent(shop, "retire", {"name": "quiet"}, reason="nobody needs it")
+    there = retired.headers["Location"]
+    assert there.startswith("/ui/actions/done/")
+    wait(shop, minutes=1)
+    assert "is retired" in html_of(get(shop, there))
+    assert "nobody needs it" in html_of(get(shop, there))
+
+    fields = opened(shop, "reinstate", {"name": "quiet"})
+    first, second = again(shop, "reinstate", fields), again(shop, "reinstate", fields)
+    assert first.headers["Location"] == second.headers["Location"] == "/ui/pipelines/quiet"
+    assert shop.ledger.actions.retirement("quiet") is None
+
+
+def test_what_is_told_is_told_once(shop: World) -> None:
+    answer = sent(shop, "release", {"name": "quiet"})
+    cookie = answer.headers["Set-Cookie"].partition(";")[0]
+
+    shown = get(shop, "/ui", Cookie=cookie)
+    assert "has nothing in quarantine" in html_of(shown)
+    assert "Max-Age=0" in shown.headers["Set-Cookie"]
+    assert 'class="told"' not in html_of(get(shop, "/ui"))
+
+
+def test_who_asks_for_what_is_not_there_is_told(shop: World) -> None:
+    for address in ("destroy?name=quiet", "start", "cancel?run_id=none", "roll-back?target=moon&name=quiet", "done/x"):
+        assert get(shop, f"/ui/actions/{address}").status_code == 404
+    assert post(shop, "/ui/actions/destroy", {}).status_code == 404
+
+
+@pytest.mark.parametrize("action", sorted(ACTS))
+def test_an_action_names_fields_that_the_api_has(action: str) -> None:
+    from function_app.api.handlers import handler_of
+
+    act = ACTS[action]
+    body = handler_of(act.row).body
+    assert body is not None
+    assert {*act.asks, *act.may} <= set(body.model_fields)
+    assert act.row.method == "POST"
+    assert all("{" + part + "}" in act.row.path for part in act.subject)
