@@ -19,6 +19,8 @@ from function_app.api.known_pipelines import has_history
 from function_app.api.lists import get_pipeline, list_arrivals, list_runs
 from function_app.api.reading import query_of
 from function_app.composition import Services
+from function_app.page.charts import Chart
+from function_app.page.screens.run_numbers import comparison_chart, metric_chart
 from function_app.page.serving import Asked
 from function_app.page.texts import Words
 from shared.errors import PermanentError
@@ -50,7 +52,7 @@ class DataScreen:
     """``pipeline``: as its file says; None for one without a good file, and then ``past`` says what is the matter.
 
     ``metric``: the one that decides, and ``runs`` the newest with it. ``next_look``: when the schedule is due.
-    ``first``: these are the newest arrivals.
+    ``first``: these are the newest arrivals. ``charts``: of its runs.
     """
 
     name: str
@@ -66,6 +68,7 @@ class DataScreen:
     first: bool
     metric: str
     runs: tuple[m.ListedRun, ...]
+    charts: tuple[Chart, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         first=not after,
         metric=detail.judge.metric if detail else "",
         runs=runs.runs,
+        charts=_charts(detail, runs.runs, asked.words) if detail else (),
     )
 
 
@@ -119,6 +123,13 @@ async def _told(name: str, services: Services, client: df.DurableOrchestrationCl
     if isinstance(found, m.RemovedPipeline):
         return _Told(past=found.removed, champion=found.champion)
     return _Told(pipeline=found, champion=found.champion)
+
+
+def _charts(pipeline: m.PipelineDetail, runs: tuple[m.ListedRun, ...], words: Words) -> tuple[Chart, ...]:
+    champion = pipeline.champion.run_id if pipeline.champion else None
+    compared = comparison_chart(runs, champion, words)
+    made = metric_chart(pipeline.judge, runs, champion, words)
+    return (made, compared) if compared else (made,)
 
 
 def _coming(pipeline: m.PipelineDetail) -> Coming | None:
