@@ -15,6 +15,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from shared.pipelines import Pipeline
 from shared.wire_contracts.action_events import SCHEMA as ACTION_EVENT_SCHEMA
 from shared.wire_contracts.action_events import ActionEventData
+from shared.wire_contracts.data_events import SCHEMA as DATA_EVENT_SCHEMA
+from shared.wire_contracts.data_events import DataEventData
 from shared.wire_contracts.run_events import SCHEMA as RUN_EVENT_SCHEMA
 from shared.wire_contracts.run_events import RunEventData
 from shared.wire_contracts.target_events import SCHEMA as TARGET_EVENT_SCHEMA
@@ -45,6 +47,7 @@ DOCUMENTS: Final = (
     Document("training-answer.json", "urn:edgetrain:schema:training-answer:1", TrainingAnswer, "serialization"),
     Document("run-event.json", RUN_EVENT_SCHEMA, RunEventData, "serialization"),
     Document("target-event.json", TARGET_EVENT_SCHEMA, TargetEventData, "serialization"),
+    Document("data-event.json", DATA_EVENT_SCHEMA, DataEventData, "serialization"),
     Document("action-event.json", ACTION_EVENT_SCHEMA, ActionEventData, "serialization"),
 )
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shared.clients.service_bus_access import BusAccess
     from shared.clients.smoke_samples import SmokeSamples
     from shared.deployment_target import DeploymentTargets
+    from shared.messages import Watch
     from shared.pipelines import Pipelines
     from shared.settings import Settings
     from shared.signing.image_signatures import ImageSignatures
@@ -128,6 +129,11 @@ class Services:
         from shared.clients.ledger import Ledger
 
         return Ledger(self._host_storage, self.settings.ledger_prefix)
+
+    @cached_property
+    def watches(self) -> "dict[str, Watch]":
+        """Pipeline -> what this process remembers of the data that are expected; the ledger keeps it for others."""
+        return self.ledger.expectations.all()
 
     @per_secrets
     def hubs(self) -> "Hubs":

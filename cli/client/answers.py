@@ -241,6 +241,13 @@ class Window(Answer):
     closing: Sentence = ""
 
 
+class Expected(Answer):
+    """Which data should come."""
+
+    sentence: Sentence = ""
+    overdue_since: Moment | None = None
+
+
 class Quarantine(Answer):
     """Data that failed too often."""
 
@@ -263,6 +270,7 @@ class Pipeline(Answer):
     troubles: Some[Trouble] = ()
     serving: Sentence = ""
     window: Window | None = None
+    expected: Expected | None = None
     quarantines: Some[Quarantine] = ()
     runs: Some[Run] = ()
 

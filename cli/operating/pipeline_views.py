@@ -55,6 +55,9 @@ def pipeline_blocks(pipeline: Pipeline) -> Iterator[Block]:
     facts.add("trains on", pipeline.train.compute)
     facts.add("delivers to", ", ".join(target.name for target in pipeline.deliver.targets))
     facts.add("arriving", pipeline.window.closing if pipeline.window is not None else "")
+    expected = pipeline.expected
+    if expected is not None:
+        facts.add("expected", expected.sentence, Tone.BAD if expected.overdue_since is not None else Tone.PLAIN)
     yield facts.block()
     if pipeline.troubles:
         yield trouble_table(pipeline.troubles)

@@ -38,6 +38,11 @@ Limit = Annotated[
     Field(ge=1, le=500, description="how many the answer holds at most"),
     BeforeValidator(_whole_number),
 ]
+Weeks = Annotated[
+    int,
+    Field(ge=1, le=53, description="how many weeks until today"),
+    BeforeValidator(_whole_number),
+]
 Moment = Annotated[
     datetime,
     PlainValidator(_moment),

@@ -9,6 +9,7 @@ import azure.durable_functions as df
 
 from activities.admission_evaluation import serving_model
 from function_app.api import models as m
+from function_app.api.calendars import expected_view
 from function_app.api.known_pipelines import all_names, is_removed, name_of, removal
 from function_app.api.run_views import listed
 from function_app.composition import Services
@@ -80,6 +81,7 @@ def _detail(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.P
         champion=_champion(pipeline.name, services),
         troubles=services.ledger.troubles.of(pipeline.name),
         window=_window_view(state) if state else None,
+        expected=expected_view(pipeline, services, sighted=state.opened_at if state else None),
         quarantines=active_quarantines(pipeline, services),
         runs=runs,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from function_app.api.delivery_models import Compared, DecisionView
+from function_app.api.expected_models import ExpectedView
 from function_app.api.fields import BlobName, Continuation, Limit, Moment, PipelineName, RunId, SiteName, TargetName
 from shared.messages import Champion, Outcome, Quarantine, RejectedEvent, RunRecord, Scalar, Trouble, Verdict
 from shared.pipelines import Pipeline
@@ -244,10 +245,12 @@ class PipelineDetail(PipelineView):
     """A pipeline and its state: its open window, its quarantines with the evidence, its newest runs.
 
     ``serving``: what serves and what it was trained on, in words, held against the data as they were looked at last.
+    ``expected``: which data should come, and whether they are overdue; null for a retired pipeline.
     """
 
     serving: str
     window: WindowView | None
+    expected: ExpectedView | None
     quarantines: tuple[Quarantine, ...]
     runs: tuple[ListedRun, ...]
 

@@ -1,8 +1,8 @@
 """A reconciler cycle: what others left undone is done, and what others keep in several places is brought in line.
 
-Unreported data changes, orphaned windows and runs, due schedules and retries, targets, tags of models, what is kept no
-longer, unsent outcomes. It acts only after a grace period, and each step can be repeated. An error in one step,
-pipeline, window or run does not stop the others.
+Unreported data changes, overdue data, orphaned windows and runs, due schedules and retries, targets, tags of models,
+what is kept no longer, unsent outcomes. It acts only after a grace period, and each step can be repeated. An error in
+one step, pipeline, window or run does not stop the others.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from function_app.reconciler.model_tags import keep_model_tags
 from function_app.reconciler.orphaned_runs import recover_runs
 from function_app.reconciler.orphaned_windows import recover_windows
 from function_app.reconciler.outcome_answers import send_due_outcomes
+from function_app.reconciler.overdue import watch_for_overdue
 from function_app.reconciler.retention import keep_bounded
 from function_app.reconciler.retries import try_again
 from function_app.reconciler.targets import look_after_targets
@@ -42,6 +43,7 @@ async def run_cycle(services: Services, client: DurableClient, now: datetime) ->
     await try_again(context)
     await start_due(context)
     await detect_data_changes(context, unfinished)
+    await watch_for_overdue(context, unfinished)
     await look_after_targets(context)
     await keep_model_tags(context)
     await record_troubles(context)

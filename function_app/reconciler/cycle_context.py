@@ -24,7 +24,8 @@ class CycleContext:
 
     ``findings``: what was found wrong with each pipeline, by aspect; an empty list means that the aspect was checked
     and is fine. ``undecided``: the pipelines with windows without a verdict; ``had_runs``: every pipeline that ever had
-    a run; both None when the ledger could not be read. ``retired``: the pipelines that train no more.
+    a run; both None when the ledger could not be read. ``retired``: the pipelines that train no more. ``sighted``: the
+    pipelines for whose data a window was opened in this cycle, and when.
     """
 
     services: Services
@@ -36,6 +37,7 @@ class CycleContext:
     undecided: set[str] | None = None
     had_runs: list[str] | None = None
     retired: frozenset[str] = frozenset()
+    sighted: dict[str, datetime] = field(default_factory=dict)
 
     def add_findings(self, pipeline: str, aspect: Aspect, found: Iterable[Finding] = ()) -> None:
         """Add findings of this aspect to those of this cycle."""

@@ -89,6 +89,7 @@ async def _act_on_change(context: CycleContext, pipeline: Pipeline) -> None:
     if change.window is not None:
         await start_once(context.client, "settle_arrivals", change.window.window_id, change.window)
         await asyncio.to_thread(context.services.ledger.arrivals.window_started, change.window)
+        context.sighted[pipeline.name] = change.window.opened_at
         context.done["windows opened"] += 1
 
 

@@ -156,6 +156,7 @@ class Step:
         before, gone = now - timedelta(days=days), 0
         for pipeline in self.histories:
             gone += ledger.arrivals.forget(pipeline, before=before, most=MOST)
+            gone += ledger.arrivals.forget_counts(pipeline, now=now, most=MOST)
         gone += ledger.arrivals.forget_outside(before=before, most=MOST)
         gone += ledger.actions.forget(before=before, most=MOST)
         for source in _SOURCES:

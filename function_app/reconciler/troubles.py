@@ -56,7 +56,7 @@ def _findings_by_aspect(context: CycleContext, name: str, good: Collection[str])
     """The findings in the aspects that this cycle checked; aspects that do not apply any more have none."""
     findings = dict(context.findings.get(name, {}))
     if name not in good:
-        findings |= {Aspect.DATA: [], Aspect.NAMES: []}
+        findings |= {Aspect.DATA: [], Aspect.NAMES: [], Aspect.ARRIVALS: []}
     if context.undecided is not None and name not in context.undecided:
         findings[Aspect.WINDOWS] = []
     if context.had_runs is not None and Aspect.FILE not in findings:  # neither a file nor a run of that name is left

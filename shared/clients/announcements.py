@@ -1,4 +1,4 @@
-"""Publishes CloudEvents about runs, targets and actions to the Event Grid topic of the settings."""
+"""Publishes CloudEvents about runs, targets, actions and overdue data to the Event Grid topic of the settings."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from shared.clients.storage_errors import require_no_page, translated
 from shared.errors import Code, PermanentError
 from shared.telemetry import trace_headers
 from shared.wire_contracts.action_events import action_announcement
+from shared.wire_contracts.data_events import overdue_announcement
 from shared.wire_contracts.run_events import announcement
 from shared.wire_contracts.target_events import target_announcement
 
 if TYPE_CHECKING:
     from shared import settings
-    from shared.messages import EndedAction, RunEvent, TargetEvent
+    from shared.messages import EndedAction, OverdueData, RunEvent, TargetEvent
     from shared.wire_contracts.run_events import Announcement
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,10 @@ class RunEventPublisher:
     def publish_action(self, ended: EndedAction) -> None:
         """Publish how an operator's action ended."""
         self._publish(action_announcement(ended))
+
+    def publish_overdue(self, overdue: OverdueData) -> None:
+        """Publish that data of a pipeline should have come and did not."""
+        self._publish(overdue_announcement(overdue))
 
     def require_access(self) -> None:
         """Ask the topic to take what is no event: it refuses that, but first it looks at the credentials."""

@@ -13,7 +13,7 @@ class TroubleKind(StrEnum):
     not answer. ``REFUSED``: the hub or a setting refuses. ``FAULT``: the app itself failed. ``UNREADABLE_NAMES``: blobs
     are left out, or the listing breaks off, for their names. ``UNDECIDED``: what arrived cannot be decided on.
     ``TARGET``: a place that serves the model does not run what it should, or cannot be asked. ``CHAMPION_LOST``: the
-    ledger does not know any more whose model serves.
+    ledger does not know any more whose model serves. ``OVERDUE``: data that are expected have not come.
     """
 
     BROKEN_FILE = "broken_file"
@@ -27,6 +27,7 @@ class TroubleKind(StrEnum):
     UNDECIDED = "undecided"
     TARGET = "target"
     CHAMPION_LOST = "champion_lost"
+    OVERDUE = "overdue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

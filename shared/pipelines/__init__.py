@@ -7,6 +7,7 @@ from shared.pipelines.catalogue import Pipelines, training_folders
 from shared.pipelines.checks import Surroundings
 from shared.pipelines.columns import Column
 from shared.pipelines.delivery import Deliver, Target
+from shared.pipelines.expect import Expect
 from shared.pipelines.files import parse_pipeline
 from shared.pipelines.model import Data, Latest, Pipeline, Settle
 from shared.pipelines.training import Certainty, Evaluate, Judge, Model, Queue, Resources, Train
@@ -17,6 +18,7 @@ __all__ = [
     "Data",
     "Deliver",
     "Evaluate",
+    "Expect",
     "Judge",
     "Latest",
     "Model",

@@ -10,9 +10,10 @@ from pydantic import Field, field_validator, model_validator
 from shared.decisions.training.commands import EVALUATE, TRAIN, command_trouble, used_parameters
 from shared.errors import Code, PermanentError
 from shared.formats.manifest import CONTAINER as MANIFESTS
-from shared.messages import DataFormat
+from shared.messages import DataFormat, Expecting
 from shared.pipelines.columns import Columns
 from shared.pipelines.delivery import Deliver, Target
+from shared.pipelines.expect import MaybeExpect
 from shared.pipelines.parts import BlobName, Folder, Name, Part, Seconds
 from shared.pipelines.training import Evaluate, Judge, Model, Train
 
@@ -114,6 +115,10 @@ class Pipeline(Part):
     )
     data: Data
     settle: Settle = Settle()
+    expect: MaybeExpect = Field(
+        None,
+        description="which data are expected, and by when; none: nothing is; left out: as the pipeline's history says",
+    )
     train: Train
     evaluate: Evaluate
     model: Model = Model()
@@ -176,6 +181,11 @@ class Pipeline(Part):
         if marker is not None and self.data.prefix + marker == self.data.holdout:
             raise ValueError("settle.done_marker: names the hold-out, which is data; give the marker a name of its own")
         return self
+
+    @property
+    def expecting(self) -> Expecting:
+        """How its data are expected."""
+        return self.expect.expecting if self.expect is not None else Expecting()
 
     def target(self, name: str) -> Target:
         """The target of that name; raises :class:`PermanentError` when the pipeline has none."""

@@ -15,6 +15,7 @@ from shared.clients.ledger.azure_tables import AzureTables
 from shared.clients.ledger.built_images import BuiltImageLedger
 from shared.clients.ledger.champions import ChampionLedger
 from shared.clients.ledger.computes import ComputeLedger
+from shared.clients.ledger.expectations import ExpectationLedger
 from shared.clients.ledger.image_pins import ImagePinLedger
 from shared.clients.ledger.listings import ListingLedger
 from shared.clients.ledger.outcome_subscriptions import OutcomeSubscriptionLedger
@@ -69,6 +70,7 @@ class Ledger:
         claims, runs, requests = tables.table("claims"), tables.table("runs"), tables.table("requests")
         self.actions = ActionLedger(tables.table("actions"))
         self.arrivals = ArrivalLedger(tables.table("arrivals"), claims)
+        self.expectations = ExpectationLedger(claims)
         self.listings = ListingLedger(claims)
         self.schedules = ScheduleLedger(claims)
         self.troubles = TroubleLedger(claims)

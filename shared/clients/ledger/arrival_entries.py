@@ -8,6 +8,7 @@ pipeline watches, ``-rejected`` for events that are not understood.
 - ``b-<blob>-<version>-<event>``: a duplicate, or an arrival outside. All rows of a blob lie together, so that its
   arrivals are one range query.
 - ``r-<digest>``: an event that was rejected.
+- ``d-<day>-...``: how many files came on a day, see :mod:`shared.clients.ledger.day_counts`.
 - ``w-<window>``: the verdict on a window. An arrival that joined a window has that window's verdict, which is looked up
   when it is read: one write decides ten thousand arrivals, and one that joined late cannot be missed.
 """
@@ -17,6 +18,7 @@ from datetime import datetime
 
 from shared.clients.ledger.journal import Entry
 from shared.clients.ledger.keys import digest
+from shared.decisions.arrivals.day_counts import counted_at
 from shared.decisions.arrivals.duplicates import duplicate_reason
 from shared.messages import Arrival, RejectedEvent, Verdict
 from shared.values.texts import LONGEST, shortened
@@ -70,7 +72,8 @@ def verdict_key(window_id: str) -> str:
 def joined(arrival: Arrival, version: str, window_id: str, *, marked: bool) -> Entry:
     """The entry of the first arrival of a version, in a window."""
     text = to_line(RecordedArrival(arrival, Verdict.JOINED, "", window_id))
-    return Entry(version, arrival.received_at, text, window_id, max(0, arrival.size), marked)
+    at = None if marked else counted_at(arrival)
+    return Entry(version, arrival.received_at, text, window_id, max(0, arrival.size), marked, at)
 
 
 def duplicate(arrival: Arrival, version: str, first: FirstArrival) -> Entry:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING
 from shared.clients.ledger import arrival_entries as entries
 from shared.clients.ledger.arrival_entries import OUTSIDE, REJECTED, RecordedArrival
 from shared.clients.ledger.arrival_writer import JoinedWindow, Joiner
+from shared.clients.ledger.day_counts import counts_of
 from shared.clients.ledger.journal import Journal
 from shared.clients.ledger.pages import Page
 from shared.clients.ledger.tables import Row, Table
-from shared.clients.ledger.windows import UnfinishedWindow, WindowClaims, window_stamp
+from shared.clients.ledger.windows import OpenWindow, UnfinishedWindow, WindowClaims, window_stamp
+from shared.decisions.arrivals.day_counts import HISTORY, SETTLED_AFTER
 from shared.formats.size_limits import fitted
-from shared.messages import Arrival, ArrivalWindow, ObservedChange, RejectedEvent, WindowState, WindowVerdict
+from shared.messages import Arrival, ArrivalWindow, Backfill, ObservedChange, RejectedEvent, WindowState, WindowVerdict
 from shared.values.wire import from_text, to_text
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class ArrivalLedger:
     def __init__(self, arrivals: Table, claims: Table) -> None:
         self._arrivals = arrivals
         self._journal = Journal(arrivals)
+        self._counts = self._journal.day_counts
         self._windows = WindowClaims(claims)
         self._joiner = Joiner(self._journal, self._windows)
 
@@ -97,8 +100,34 @@ class ArrivalLedger:
         )
 
     def close_window(self, window: ArrivalWindow) -> None:
-        """Let the next arrival open a new window. Closing twice, or after a newer one was opened, does nothing."""
-        self._windows.close(window)
+        """Let the next arrival open a new window. Closing twice, or after a newer one was opened, does nothing.
+
+        Files that only a listing has shown are counted now, beyond those that events have reported.
+        """
+        self._windows.close(window, self._count_unreported)
+
+    def _count_unreported(self, claim: OpenWindow) -> None:
+        if claim.change is None:
+            return
+        window = claim.window
+        joined = self._journal.tally(window.pipeline, window.window_id, since=window.opened_at - _CLOCKS_DIFFER)
+        if claim.change.files > joined.files:
+            files = claim.change.files - joined.files
+            self._counts.put_unreported(window.pipeline, window.window_id, window.opened_at, files)
+
+    def counted(self, pipeline: str, *, since: datetime) -> dict[datetime, int]:
+        """How many files came in each quarter of an hour, from that UTC day on. Usually one request for a year."""
+        return counts_of(self._counts.rows(pipeline, since.astimezone(UTC).date()))
+
+    def counted_and_tidied(self, pipeline: str, now: datetime) -> dict[datetime, int]:
+        """The same of all that is kept; what several processes counted of days that are over is put together."""
+        rows = self._counts.rows(pipeline, (now - HISTORY).astimezone(UTC).date())
+        self._counts.put_together(rows, (now - SETTLED_AFTER).astimezone(UTC).date())
+        return counts_of(rows)
+
+    def backfill(self, pipeline: str, state: Backfill, *, now: datetime, most: int) -> Backfill:
+        """Count a part of the arrivals that were recorded before days were counted; see :meth:`Journal.backfill`."""
+        return self._journal.backfill(pipeline, state, since=now - HISTORY, most=most)
 
     def record_verdict(self, verdict: WindowVerdict) -> None:
         """Record the verdict on every arrival of the window, also on one whose row is still being written."""
@@ -127,6 +156,10 @@ class ArrivalLedger:
             self._arrivals.delete(Row(row.partition, row.key, {}))
             gone += 1
         return gone
+
+    def forget_counts(self, pipeline: str, *, now: datetime, most: int) -> int:
+        """Remove what is counted of days that no forecast and no calendar needs any more."""
+        return self._counts.forget(pipeline, before=(now - HISTORY).astimezone(UTC).date(), most=most)
 
     def forget_outside(self, *, before: datetime, most: int) -> int:
         """Remove the oldest arrivals that no pipeline watches, and the events that were not understood."""

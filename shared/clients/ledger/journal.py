@@ -9,12 +9,16 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from itertools import islice
 from typing import TypeVar
 
+from shared.clients.ledger.day_counts import DayCounts
 from shared.clients.ledger.keys import end_of, newest_first, stamp
 from shared.clients.ledger.pages import Page, refused_token
 from shared.clients.ledger.tables import MOST_CHANGES, UNKNOWN, Insert, Row, Table
+from shared.decisions.arrivals.day_counts import quarter_of
+from shared.messages import Backfill
 from shared.values.wire import from_text
 
 Message = TypeVar("Message")
@@ -30,6 +34,7 @@ class Entry:
     """Something to record: the key of its row, its time, and its text on one line of at most 30,000 bytes.
 
     ``window``: the window whose tally it adds to, by ``size`` bytes and ``marked``; the same for all entries of a call.
+    ``counted_at``: when it counts as a file of its day; None for what does not.
     """
 
     key: str
@@ -38,6 +43,7 @@ class Entry:
     window: str = ""
     size: int = 0
     marked: bool = False
+    counted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class Journal:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self.day_counts = DayCounts(table)
 
     def add(self, partition: str, entries: Sequence[Entry]) -> list[bool]:
         """Record entries; for each, whether it is new. Of several with the same key, only the first can be.
@@ -67,7 +74,9 @@ class Journal:
         room = MOST_CHANGES - 1
         while waiting:
             group = _fitting(waiting, room)
-            failed = self._table.transact(*(Insert(row) for row in _rows(partition, group)))
+            counted = self.day_counts.adding(partition, _moments(group))
+            failed = self._table.transact(*(Insert(row) for row in _rows(partition, group)), *counted.changes)
+            (counted.made if failed is None else counted.refused)()
             if failed is None:
                 del waiting[: len(group)]
                 room = min(MOST_CHANGES - 1, room * 2)
@@ -130,6 +139,31 @@ class Journal:
                 break
         return gone
 
+    def backfill(self, partition: str, state: Backfill, *, since: datetime, most: int) -> Backfill:
+        """Count files that were recorded before days were counted, from where it stopped; reads that many rows.
+
+        Safe to repeat from the same state: a day is only written as a whole.
+        """
+        start, end = f"{state.after} " if state.after else _FIRST, f"{_FIRST}{newest_first(since)}~"
+        after, day, quarters, read = state.after, state.day, dict(state.quarters), 0
+        rows = self._table.rows(partition, start, end, select=["files", "at", "by_day"], page=min(most, 1000))
+        for row in islice(rows, most):
+            after, read = row.key, read + 1
+            if row.values.get("by_day") or not row.values.get("files"):
+                continue
+            of_day, quarter = quarter_of(datetime.fromisoformat(row.values["at"]))
+            if of_day != day:
+                self._keep_past(partition, day, quarters)
+                day, quarters = of_day, {}
+            quarters[quarter] = quarters.get(quarter, 0) + row.values["files"]
+        if read < most:
+            self._keep_past(partition, day, quarters)
+        return Backfill(after=after, day=day, quarters=quarters, done=read < most)
+
+    def _keep_past(self, partition: str, day: date | None, quarters: dict[int, int]) -> None:
+        if day is not None:
+            self.day_counts.put_past(partition, day, quarters)
+
     def _texts_of(self, partition: str, rows: Sequence[Row]) -> list[str]:
         """The texts of these rows, read from the rows of their groups, which were written together."""
         groups = {key: self._table.get(partition, key) for key in {row.values["group"] for row in rows}}
@@ -167,12 +201,18 @@ def _position(token: str | None) -> tuple[str, int]:
 
 
 def _fitting(entries: Sequence[Entry], room: int) -> Sequence[Entry]:
-    length = 0
+    """The first entries that one transaction takes, with their days' counts beside the group's row."""
+    length, days = 0, set[date]()
     for number, entry in enumerate(entries[:room]):
         length += len(entry.text.encode()) + 1
-        if number and length > _LONGEST_LIST:
+        days |= {quarter_of(moment)[0] for moment in _moments([entry])}
+        if number and (length > _LONGEST_LIST or number + 1 + len(days) > MOST_CHANGES - 1):
             return entries[:number]
     return entries[:room]
+
+
+def _moments(entries: Sequence[Entry]) -> list[datetime]:
+    return [entry.counted_at for entry in entries if entry.counted_at is not None]
 
 
 def _rows(partition: str, entries: Sequence[Entry]) -> list[Row]:
@@ -187,6 +227,7 @@ def _rows(partition: str, entries: Sequence[Entry]) -> list[Row]:
         "files": len(files),
         "size": str(sum(entry.size for entry in files)),  # as text: a column's plain number has 32 bits
         "marked": len(files) < len(counted),
+        "by_day": True,  # its files are in the counts of days; see backfill()
     }
     group = f"{_FIRST}{newest_first(at)}-{secrets.token_hex(4)}"
     own = [Row(partition, entry.key, {"group": group, "number": number}) for number, entry in enumerate(entries)]

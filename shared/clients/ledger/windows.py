@@ -7,6 +7,7 @@ A row is removed only when its window was decided, so a crash leaves a row that 
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -113,12 +114,16 @@ class WindowClaims:
                 return
         raise _busy(window.pipeline)
 
-    def close(self, window: ArrivalWindow) -> None:
-        """Let the next arrival open a new window. Closing twice, or after a newer one was opened, does nothing."""
+    def close(self, window: ArrivalWindow, before: Callable[[OpenWindow], None] = lambda _: None) -> None:
+        """Let the next arrival open a new window. Closing twice, or after a newer one was opened, does nothing.
+
+        ``before``: called with the claim before it is given up, again when it was changed meanwhile.
+        """
         for _ in range(MOST_RACES):
             claim = self.of(window)
             if claim is None:
                 return
+            before(claim)
             closed = Row(_WINDOWS, _closed_key(window.window_id), {"claimed": to_text(claim.window)})
             if self._claims.transact(Delete(claim.row), Insert(closed)) is None:
                 return

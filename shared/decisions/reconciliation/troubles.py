@@ -28,6 +28,7 @@ class Aspect(StrEnum):
     NAMES = "names"
     WINDOWS = "windows"
     TARGETS = "targets"
+    ARRIVALS = "arrivals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ _ASPECTS: Mapping[TroubleKind, Aspect] = {
     TroubleKind.UNDECIDED: Aspect.WINDOWS,
     TroubleKind.TARGET: Aspect.TARGETS,
     TroubleKind.CHAMPION_LOST: Aspect.TARGETS,
+    TroubleKind.OVERDUE: Aspect.ARRIVALS,
 }
 _REMEDIES: Mapping[TroubleKind, str] = {
     TroubleKind.BROKEN_FILE: "correct the file and deploy the app again; other pipelines are not affected",
@@ -62,6 +64,8 @@ _REMEDIES: Mapping[TroubleKind, str] = {
     TroubleKind.UNREADABLE_NAMES: "delete these blobs, or upload them under other names",
     TroubleKind.UNDECIDED: "correct what the cause names; the reconciler tries again every 2 minutes, for 24 hours",
     TroubleKind.TARGET: "the app looks again every 2 minutes; GET /api/targets shows what each target runs",
+    TroubleKind.OVERDUE: "see whether the data are still made and sent; if they are not expected any more, say so by"
+    " expect in the pipeline's file",
     TroubleKind.CHAMPION_LOST: "roll back to the release that should serve, or start a run with force",
 }
 _CODES: Mapping[Code, TroubleKind] = {
@@ -69,7 +73,8 @@ _CODES: Mapping[Code, TroubleKind] = {
     Code.UNREADABLE_NAMES: TroubleKind.UNREADABLE_NAMES,
     Code.BAD_PIPELINE: TroubleKind.BROKEN_FILE,
 }
-_GOES_ON = frozenset({TroubleKind.OVERLAP, TroubleKind.TARGET, TroubleKind.CHAMPION_LOST})  # it trains all the same
+# It trains all the same.
+_GOES_ON = frozenset({TroubleKind.OVERLAP, TroubleKind.TARGET, TroubleKind.CHAMPION_LOST, TroubleKind.OVERDUE})
 # Their texts come from services, with times and numbers in them: another text is not another trouble.
 _ANY_TEXT = frozenset({TroubleKind.UNREACHABLE, TroubleKind.REFUSED, TroubleKind.FAULT, TroubleKind.UNDECIDED})
 

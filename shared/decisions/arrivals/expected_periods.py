@@ -1,0 +1,89 @@
+"""The periods in which data are expected, by the pipeline's file or by the forecast. Pure."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+
+from shared.decisions.arrivals.day_counts import History
+from shared.decisions.arrivals.forecast import Forecast, forecast_for
+from shared.decisions.arrivals.local_days import ONE_DAY, day_of, hours_of, moment_of, start_of
+from shared.messages import Every, Expecting, Period
+
+_SATURDAY = 5
+
+
+class Periods:
+    """Makes the periods of days; what is forecast for a day rests on the days before it."""
+
+    def __init__(self, expecting: Expecting, history: History) -> None:
+        self._expecting = expecting
+        self._zone = expecting.zone
+        self._days = history.days(self._zone) if expecting.every is None else {}
+        self._first = day_of(history.first, self._zone) if history.first else None
+
+    def forecast(self, day: date) -> Forecast | None:
+        """The forecast for a day."""
+        return forecast_for(day, self._days, self._first)
+
+    def between(self, first: date, last: date) -> Iterator[Period]:
+        """The periods that a calendar shows from ``first`` until ``last``, in order."""
+        for number in range((last - first).days + 1):
+            yield from self.of(first + number * ONE_DAY)
+
+    def of(self, day: date) -> Iterator[Period]:
+        """The periods that a calendar shows on a day; none when nothing is expected."""
+        match self._expecting.every:
+            case Every.NONE:
+                return
+            case None:
+                yield from self._forecast(day)
+            case Every.HOUR:
+                for start, end in hours_of(day, self._zone):
+                    yield self._period(day, start, end, end)
+            case Every.WEEK:
+                if day.weekday() == self._expecting.on:
+                    yield self._week(day)
+            case Every.DAY | Every.WEEKDAY:
+                if self._expecting.every is Every.DAY or day.weekday() < _SATURDAY:
+                    yield self._day(day)
+
+    def _day(self, day: date) -> Period:
+        start, end = start_of(day, self._zone), start_of(day + ONE_DAY, self._zone)
+        return self._period(day, start, end, self._by(day, end))
+
+    def _week(self, day: date) -> Period:
+        monday = day - day.weekday() * ONE_DAY
+        start, end = start_of(monday, self._zone), start_of(monday + 7 * ONE_DAY, self._zone)
+        return self._period(day, start, end, self._by(day, start_of(day + ONE_DAY, self._zone)))
+
+    def _by(self, day: date, otherwise: datetime) -> datetime:
+        at = self._expecting.by
+        return moment_of(day, at, self._zone) if at is not None else otherwise
+
+    def _period(self, day: date, start: datetime, end: datetime, by: datetime) -> Period:
+        files = self._expecting.files
+        deadline = by + self._expecting.grace
+        return Period(
+            day=day, start=start, end=end, by=by, deadline=deadline, files=files, usual=files, least=files, most=None
+        )
+
+    def _forecast(self, day: date) -> Iterator[Period]:
+        found = self.forecast(day)
+        if found is None:
+            return
+        start, end = start_of(day, self._zone), start_of(day + ONE_DAY, self._zone)
+        by = min(end, _at_minute(day, found.by_minute, self._zone))
+        yield Period(
+            day=day,
+            start=start,
+            end=end,
+            by=by,
+            deadline=by + self._expecting.grace,
+            usual=found.files,
+            least=found.least,
+            most=found.most,
+        )
+
+
+def _at_minute(day: date, minute: int, zone: str) -> datetime:
+    later, within = divmod(minute, 24 * 60)
+    return moment_of(day + timedelta(days=later), time(within // 60, within % 60), zone)

@@ -1,0 +1,68 @@
+"""A seasonal forecast of a pipeline's arrivals, from its own history: what usually comes on that day of the week. Pure.
+
+A day is compared with the same days of the weeks before it, twelve at the most, so that a changed habit is followed
+within weeks. Medians and quantiles are not moved by a burst, a holiday or a gap. Where data come irregularly, nothing
+is expected.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from shared.decisions.arrivals.day_counts import DayArrivals
+
+SAMPLES = 12
+"""Earlier weeks that a day is compared with, at the most."""
+LEAST_WEEKS = 4
+"""With fewer there is no forecast."""
+_REGULAR = 0.8  # of these days had data, or that day of the week is none on which data are expected
+_LOW, _HIGH = 0.1, 0.9
+_WHOLE_DAY = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What usually comes on a day: the median of files with bounds, and by which minute of the day the first is there.
+
+    ``samples``: how many earlier days it rests on.
+    """
+
+    files: int
+    least: int
+    most: int
+    by_minute: int
+    samples: int
+
+
+def is_too_new(day: date, first: date | None) -> bool:
+    """Whether the history before a day, which began on ``first``, is too short for a forecast."""
+    return first is None or day - first < timedelta(weeks=LEAST_WEEKS)
+
+
+def forecast_for(day: date, days: Mapping[date, DayArrivals], first: date | None) -> Forecast | None:
+    """What is expected on a day, by the days before it; None when nothing regularly comes on that day of the week.
+
+    ``days``: those on which something came. ``first``: the first of them.
+    """
+    if first is None or is_too_new(day, first):
+        return None
+    before = [day - timedelta(weeks=week) for week in range(1, SAMPLES + 1)]
+    known = [each for each in before if each >= first]
+    came = [days[each] for each in known if each in days]
+    if len(came) < _REGULAR * len(known):
+        return None
+    files = [days[each].files if each in days else 0 for each in known]
+    return Forecast(
+        files=max(1, quantile(files, 0.5)),
+        least=max(1, quantile(files, _LOW)),
+        most=quantile(files, _HIGH),
+        by_minute=min(_WHOLE_DAY, quantile([each.first for each in came], _HIGH) + 15),
+        samples=len(known),
+    )
+
+
+def quantile(values: Sequence[int], part: float) -> int:
+    """One of the values: the smallest that at least this part of them does not exceed."""
+    ordered = sorted(values)
+    rank = -int(-part * len(ordered) // 1)  # rounded up
+    return ordered[max(0, min(len(ordered), rank) - 1)]

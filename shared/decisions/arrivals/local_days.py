@@ -1,0 +1,46 @@
+"""Local days and times of a zone as moments in UTC, right over changes to and from summer time. Pure.
+
+Moments of one zone are never compared or subtracted with each other: Python does that by the clock on the wall.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+ONE_DAY = timedelta(days=1)
+
+
+@cache
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of that name; raises ``ZoneInfoNotFoundError`` or ``ValueError``."""
+    return ZoneInfo(name)
+
+
+def moment_of(day: date, at: time, zone: str) -> datetime:
+    """When the clocks of the zone show that time on that day: of two such moments the first.
+
+    A time that clocks skip stands for the moment as if they had not yet been changed.
+    """
+    return datetime.combine(day, at, tzinfo=zone_of(zone)).astimezone(UTC)
+
+
+def start_of(day: date, zone: str) -> datetime:
+    """When the day begins."""
+    return moment_of(day, time(), zone)
+
+
+def local(moment: datetime, zone: str) -> datetime:
+    """The moment as the clocks of the zone show it."""
+    return moment.astimezone(zone_of(zone))
+
+
+def day_of(moment: datetime, zone: str) -> date:
+    """The local day of a moment."""
+    return local(moment, zone).date()
+
+
+def hours_of(day: date, zone: str) -> list[tuple[datetime, datetime]]:
+    """The hours of a local day, of which there are 23 to 25 when clocks change."""
+    start, end = start_of(day, zone), start_of(day + ONE_DAY, zone)
+    hour = timedelta(hours=1)
+    return [(start + n * hour, min(end, start + (n + 1) * hour)) for n in range(-(-(end - start) // hour))]
