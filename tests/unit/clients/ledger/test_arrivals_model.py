@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shared.clients.ledger import JoinedWindow, Ledger, RecordedArrival
+from shared.clients.ledger.day_counts import counts_of
 from shared.messages import Arrival, ArrivalWindow, ObservedChange, Verdict, WindowVerdict
 from shared.pipelines import Settle
 from tests.support.arrivals import an_arrival
@@ -144,6 +145,12 @@ class ArrivalLedgers(RuleBasedStateMachine):
             state = self.reader.arrivals.window_state(unfinished.window, settle=Settle())
             assert state.arrivals >= joined[state.window_id]
             assert state.last_arrival_at >= state.opened_at
+
+    @invariant()
+    def days_count_every_version_once(self) -> None:
+        rows = self.tables.table("arrivals").rows(PIPELINE, "d-", "d.")
+        reported = counts_of(row for row in rows if "-w" not in row.key)  # without those that a listing has shown
+        assert sum(reported.values()) == sum(entry.verdict is not Verdict.DUPLICATE for entry in self._listed())
 
     @invariant()
     def a_blobs_events_are_those_of_the_list(self) -> None:
