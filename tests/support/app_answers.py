@@ -8,8 +8,10 @@ from typing import Any
 
 from function_app.api import delivery_models as d
 from function_app.api import models as m
+from function_app.api.expected_models import ExpectedView
 from shared.messages import (
     ActionKind,
+    Basis,
     Champion,
     Comparison,
     FailedAttempt,
@@ -124,6 +126,7 @@ def detail(*views: m.RunView, champion: str | None = PROMOTED, troubled: bool = 
             "troubles": (_trouble(),) if troubled else (),
             "serving": f"run {PROMOTED} serves, trained on 2 files" if champion else "nothing serves yet",
             "window": None,
+            "expected": _expected(overdue=troubled),
             "quarantines": (_quarantine(),) if troubled else (),
             "runs": tuple(map(listed, views)),
         }
@@ -276,6 +279,24 @@ def _trouble() -> Trouble:
         cause="the hub of site factory does not answer: connection refused",
         remedy="check the network between the app and the hub",
         since=NOW,
+    )
+
+
+def _expected(*, overdue: bool) -> ExpectedView:
+    sentence = "2 files (1 to 3) are usual today, the first by 2026-05-01 06:15 (UTC); 2 files came"
+    late = "; overdue since 2026-05-01 07:15 (UTC)"
+    return ExpectedView(
+        sentence=sentence.replace("2 files came", "none has come yet") + late if overdue else sentence,
+        basis=Basis.FORECAST,
+        zone="UTC",
+        by=NOW,
+        deadline=NOW,
+        files=1,
+        usual=2,
+        least=1,
+        most=3,
+        arrived=0 if overdue else 2,
+        overdue_since=NOW if overdue else None,
     )
 
 

@@ -65,6 +65,7 @@ def test_names_routes_and_keys_stay_what_callers_know() -> None:
         Bound("list_pipelines", "GET", "pipelines", keyed=True),
         Bound("get_pipeline", "GET", "pipelines/{name}", keyed=True),
         Bound("list_arrivals", "GET", "pipelines/{name}/arrivals", keyed=True),
+        Bound("get_calendar", "GET", "pipelines/{name}/calendar", keyed=True),
         Bound("list_strays", "GET", "arrivals", keyed=True),
         Bound("why", "GET", "why", keyed=True),
         Bound("release", "POST", "pipelines/{name}/release", keyed=True),
