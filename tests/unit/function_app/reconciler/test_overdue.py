@@ -137,10 +137,10 @@ def test_an_announcement_that_fails_is_made_by_a_later_cycle(overdue: Overdue) -
         raise TransientError("Event Grid does not answer")
 
     overdue.fails = True
-    overdue.world.services.announcements.publish_overdue = fail  # type: ignore[method-assign]
+    overdue.world.services.announcements.publish_overdue = fail  # type: ignore[assignment]
     troubles = overdue.cycle(DAY + 3 * HOUR)
     assert len(troubles) == 1
-    overdue.world.services.announcements.publish_overdue = overdue.announced.append  # type: ignore[method-assign]
+    overdue.world.services.announcements.publish_overdue = overdue.announced.append  # type: ignore[assignment]
     assert overdue.cycle(DAY + 3 * HOUR + MINUTES) == troubles
     assert overdue.cycle(DAY + 3 * HOUR + 2 * MINUTES) == troubles
     assert len(overdue.announced) == 1
