@@ -52,7 +52,7 @@ class DataScreen:
     """``pipeline``: as its file says; None for one without a good file, and then ``past`` says what is the matter.
 
     ``metric``: the one that decides, and ``runs`` the newest with it. ``next_look``: when the schedule is due.
-    ``first``: these are the newest arrivals. ``charts``: of its runs.
+    ``first``: these are the newest arrivals. ``charts``: of its runs. ``retired``: it trains no more.
     """
 
     name: str
@@ -69,6 +69,7 @@ class DataScreen:
     metric: str
     runs: tuple[m.ListedRun, ...]
     charts: tuple[Chart, ...]
+    retired: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,7 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
             list_runs(query_of(m.RunsQuery, {"pipeline": name, "limit": str(RUNS)}), services, client),
         )
     detail = told.pipeline
+    retired = await asyncio.to_thread(services.ledger.actions.retired, name) if detail else None
     return DataScreen(
         name=name,
         pipeline=detail,
@@ -108,6 +110,7 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         metric=detail.judge.metric if detail else "",
         runs=runs.runs,
         charts=_charts(detail, runs.runs, asked.words) if detail else (),
+        retired=retired is not None,
     )
 
 

@@ -113,3 +113,10 @@ def test_broken_and_removed_pipelines_keep_their_history(tmp_path: Path) -> None
     assert "landing/part-2.csv" in broken
     assert "broken.yaml" in broken
     assert "landing/part-2.csv was reported at" in why
+
+
+def test_it_leads_to_what_can_be_done_about_a_pipeline(shop: World) -> None:
+    html = html_of(get(shop, "/ui/pipelines/breast-cancer"))
+
+    assert all(f"/ui/actions/{name}?name=breast-cancer" in html for name in ("start", "release", "retire"))
+    assert "/ui/actions/reinstate" not in html

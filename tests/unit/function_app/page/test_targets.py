@@ -55,6 +55,7 @@ def test_it_says_what_serves_with_which_share_and_who_asked(shop: World) -> None
     assert "<strong>100 %</strong> of the traffic" in said
     assert "just that" in said
     assert "http://vm:8400" in said
+    assert said.count("/ui/actions/roll-back?") == 1  # where something serves
     assert "not looked at yet" in said
     assert "Nothing serves what it should not" in said
 
