@@ -28,4 +28,6 @@ PICTURES: Final = (
     Picture(name="now", address="/ui"),
     Picture(name="now-by-night", address="/ui", dark=True),
     Picture(name="now-on-a-phone", address="/ui", size=PHONE),
+    Picture(name="run", address="/ui/runs/{run}"),
+    Picture(name="pipeline", address="/ui/pipelines/{pipeline}"),
 )

@@ -7,7 +7,7 @@
   if (zone && /^[A-Za-z0-9_+\/-]{1,64}$/.test(zone)) {
     const had = document.cookie.split("; ").includes("zone=" + zone);
     document.cookie = "zone=" + zone + "; Path=/ui; SameSite=Lax; Max-Age=31536000";
-    if (!had && live && document.cookie.includes("zone=")) { window.addEventListener("load", refresh); }
+    if (!had && document.cookie.split("; ").includes("zone=" + zone)) { location.replace(location.href); return; }
   }
 
   function busy() {
