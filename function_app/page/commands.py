@@ -20,7 +20,7 @@ class Advice:
 def advice_in(sentence: str) -> Advice:
     """The sentence, parted at the first command that stands after a colon."""
     found = _COMMAND.search(sentence)
-    if found is None:
+    if found is None or not found[1].isprintable():  # of several lines each would be done when it is pasted
         return Advice(sentence)
     command = found[1].rstrip()
     return Advice(sentence[: found.start()].strip(), command, sentence[found.start() + len(command) :].strip(" ;,"))

@@ -5,11 +5,13 @@ itself alone. Whoever the platform has signed in needs no door.
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import unquote
 
 import azure.functions as func
 
@@ -17,7 +19,19 @@ from function_app.composition import Services
 from function_app.page.addresses import Screen
 from function_app.page.forms import form_of, refuse_forged, refuse_other_sites
 from function_app.page.later import _
-from function_app.page.serving import KEY_IN_ADDRESS, SIGN_OUT, Asked, answered, page, trouble, whole_page, words_of
+from function_app.page.serving import (
+    LONGEST_ADDRESS,
+    SIGN_OUT,
+    Asked,
+    answered,
+    failed,
+    has_key,
+    new_incident,
+    page,
+    trouble,
+    whole_page,
+    words_of,
+)
 from function_app.page.who import (
     NOT_SIGNED_IN,
     cookie_of,
@@ -30,9 +44,13 @@ from function_app.page.wrong_keys import WrongKeys
 from function_app.problems import RefusedError
 from shared.errors import PermanentError, TransientError
 
+log = logging.getLogger(__name__)
+
 _DOOR: Final = Screen(name="page_sign_in", path="ui/sign-in", module="sign_in")
 _OWN: Final = re.compile(r"/ui(/[A-Za-z0-9._~%+-]+)*(\?[A-Za-z0-9._~%&=+,:;@!*'()/-]*)?")
-_LONGEST_ADDRESS: Final = 2000
+_UPWARDS: Final = re.compile(r"/\.{1,2}(?:[/?]|$)")
+"""Browsers read it as a step out of the page, and %2e like a dot."""
+_PORT: Final = re.compile(r"([0-9.]+|\[[^]]*\]):[0-9]+")
 _WRONG = WrongKeys()
 _NO_KEY: Final = _("This key does not open the page. Ask whoever runs the app for one that does.")
 _NO_LINK: Final = _("This link does not sign in any more. Ask for another one: edgetrain page")
@@ -53,6 +71,9 @@ async def door(req: func.HttpRequest, services: Services) -> func.HttpResponse:
         required(await asyncio.to_thread(lambda: services.signatures))
     except (RefusedError, PermanentError, TransientError) as error:
         return trouble(error, words_of(req), None)
+    except Exception:
+        log.exception("incident %s", incident := new_incident())
+        return failed(incident, words_of(req), None)
     return _shown(req, ticket=req.params.get("ticket", ""), there=own_address(req.params.get("next", "")))
 
 
@@ -70,6 +91,9 @@ async def sign_in(req: func.HttpRequest, services: Services) -> func.HttpRespons
         return _shown(req, there=there, wrong=wrong, status=error.status)
     except (PermanentError, TransientError) as error:
         return trouble(error, words_of(req), None)
+    except Exception:
+        log.exception("incident %s", incident := new_incident())
+        return failed(incident, words_of(req), None)
     return page(
         "",
         status=303,
@@ -93,8 +117,9 @@ async def sign_out(req: func.HttpRequest, services: Services) -> func.HttpRespon
 
 def own_address(text: str) -> str:
     """The address, if it is one of the page's own; otherwise the page's first."""
-    fits = len(text) <= _LONGEST_ADDRESS and KEY_IN_ADDRESS not in text and _OWN.fullmatch(text) is not None
-    return text if fits and not text.startswith("/ui/sign-") else "/ui"
+    fits = len(text) <= LONGEST_ADDRESS and not has_key(text) and _OWN.fullmatch(text) is not None
+    path = unquote(text.partition("?")[0]).lower()
+    return text if fits and not path.startswith("/ui/sign-") and not _UPWARDS.search(path) else "/ui"
 
 
 def _session(req: func.HttpRequest, given: Mapping[str, str], services: Services) -> str:
@@ -112,8 +137,13 @@ def _session(req: func.HttpRequest, given: Mapping[str, str], services: Services
 
 
 def _address_of_caller(req: func.HttpRequest) -> str:
-    """As the platform's front end tells it: it writes what it saw behind whatever was sent."""
-    return (req.headers.get("X-Forwarded-For") or "").rpartition(",")[2].strip()[:64]
+    """As the platform's front end tells it: it writes what it saw behind whatever was sent.
+
+    The port beside it is that of the connection, another one at each try.
+    """
+    seen = (req.headers.get("X-Forwarded-For") or "").rpartition(",")[2].strip()[:64]
+    with_port = _PORT.fullmatch(seen)
+    return with_port[1] if with_port else seen
 
 
 def _shown(

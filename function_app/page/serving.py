@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib import import_module
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -44,6 +44,8 @@ HEADERS: Final = {
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 KEY_IN_ADDRESS: Final = "code="
 """What an address has in which somebody put a key; such a one is repeated nowhere."""
+LONGEST_ADDRESS: Final = 2000
+"""Of what is led back to after the door; it goes into a header."""
 SIGN_OUT: Final = "sign-out"
 """For what the token of the button that signs out is good."""
 ZONE_COOKIE: Final = "zone"
@@ -133,15 +135,8 @@ async def answered(
     except (RefusedError, PermanentError, TransientError) as error:
         return trouble(error, words, reader)
     except Exception:
-        incident = uuid.uuid4().hex[:12]
-        log.exception("incident %s", incident)
-        return _fault(
-            500,
-            words.text("The app failed. Its log has the error under incident %(id)s.", id=incident),
-            words,
-            reader,
-            own=True,
-        )
+        log.exception("incident %s", incident := new_incident())
+        return failed(incident, words, reader)
 
 
 def whole_page(
@@ -191,6 +186,17 @@ def trouble(
     return _fault(503, str(error), words, reader)
 
 
+def new_incident() -> str:
+    """By which an error that nobody foresaw is found in the app's log."""
+    return uuid.uuid4().hex[:12]
+
+
+def failed(incident: str, words: Words, reader: Reader | None) -> func.HttpResponse:
+    """The page for such an error: the log has it, the page does not."""
+    said = words.text("The app failed. Its log has the error under incident %(id)s.", id=incident)
+    return _fault(500, said, words, reader, own=True)
+
+
 def words_of(req: func.HttpRequest) -> Words:
     """In which language and zone the reader is spoken to."""
     zone = cookies_of(req).get(ZONE_COOKIE, "").replace("%2F", "/")
@@ -200,8 +206,14 @@ def words_of(req: func.HttpRequest) -> Words:
 def address_of(req: func.HttpRequest) -> str:
     """Path and query of a request; the page's own when it is none of its addresses."""
     path = "/" + req.url.partition("://")[2].partition("/")[2] if "://" in req.url else req.url
-    path = path.partition("?")[0] if KEY_IN_ADDRESS in path else path
-    return path if path == "/ui" or path.startswith(("/ui/", "/ui?")) else "/ui"
+    path = path.partition("?")[0] if has_key(path) else path
+    ours = path == "/ui" or path.startswith(("/ui/", "/ui?"))
+    return path if ours and len(path) <= LONGEST_ADDRESS else "/ui"
+
+
+def has_key(address: str) -> bool:
+    """Whether somebody put a key into an address; the host takes its name in any case."""
+    return KEY_IN_ADDRESS in unquote(address).lower()
 
 
 def _part(live: str, req: func.HttpRequest) -> func.HttpResponse:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,7 @@ _BESIDE: Final = Markup('{} <span class="quiet">({})</span>')
 _KIB: Final = 1024
 _BYTES: Final = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte")
 _LONGEST_ACCEPT: Final = 200
+_LONGEST_ZONE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +174,11 @@ def _weight(parameters: str) -> float:
         return 0.0
 
 
-@cache
+@lru_cache(maxsize=1000)  # whoever asks says the name, signed in or not
 def zone_of(name: str) -> tzinfo:
     """The zone of that name; UTC when there is none."""
+    if len(name) > _LONGEST_ZONE:
+        return UTC
     try:
         return ZoneInfo(name) if name else UTC
     except (OSError, ValueError, KeyError):  # the last: there is none of that name

@@ -15,11 +15,14 @@ from shared.values.texts import shortened
 COOKIE: Final = "edgetrain-told"
 _LASTS: Final = 60
 _LONGEST: Final = 800
+_LONGEST_BYTES: Final = 2400
+"""Browsers drop a cookie of more than four kilobytes."""
 
 
 def telling(sentence: str) -> str:
     """The header that tells it on the next page."""
-    text = base64.urlsafe_b64encode(shortened(sentence, _LONGEST).encode("utf-8", "replace")).decode("ascii")
+    said = shortened(sentence, _LONGEST).encode("utf-8", "replace")[:_LONGEST_BYTES]
+    text = base64.urlsafe_b64encode(said.decode("utf-8", "ignore").encode("utf-8")).decode("ascii")
     return f"{COOKIE}={text}; Path=/ui; Max-Age={_LASTS}; HttpOnly; SameSite=Strict"
 
 
@@ -27,7 +30,7 @@ def told(req: func.HttpRequest) -> str:
     """The sentence that this page is to tell; empty for none."""
     text = cookies_of(req).get(COOKIE, "")
     try:
-        return base64.urlsafe_b64decode(text.encode("ascii"))[: _LONGEST * 4].decode("utf-8") if text else ""
+        return base64.urlsafe_b64decode(text.encode("ascii"))[:_LONGEST_BYTES].decode("utf-8") if text else ""
     except (binascii.Error, UnicodeError):
         return ""
 

@@ -14,6 +14,7 @@ import azure.durable_functions as df
 from function_app.api import delivery_models as d
 from function_app.api import models as m
 from function_app.api.lists import get_pipeline, list_runs
+from function_app.api.reading import query_of
 from function_app.api.runs import get_run
 from function_app.api.starts import start_run
 from function_app.api.targets import list_targets
@@ -27,6 +28,8 @@ from shared.errors import PermanentError
 from shared.messages import ActorKind, Preview, Quarantine, Scalar
 
 _NEWEST = 100
+_NEVER_IN_ADDRESS = frozenset({ONCE, "by", "reason", "instead_of"})
+"""Fields that only whoever sends the form fills in, or the app: a link of somebody else's says none of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +97,8 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
     act = ACTS.get(asked.route["action"])
     if act is None:
         raise RefusedError(404, "unknown_action", "the page has no such action")
-    return await form(act, asked.query, asked, services, client)
+    values = {name: text for name, text in asked.query.items() if name not in _NEVER_IN_ADDRESS}
+    return await form(act, values, asked, services, client)
 
 
 async def form(
@@ -125,11 +129,11 @@ async def form(
 
 def subject_of(act: Act, values: Mapping[str, str]) -> dict[str, str]:
     """To what it is done; raises :class:`RefusedError` when the address does not say."""
-    missing = [name for name in act.subject if not values.get(name)]
+    missing = [name for name in act.subject if not values.get(name, "").strip()]
     if missing:
         raise RefusedError(404, "unknown_subject", "this address does not say to what it is to be done")
     chosen = {name: values[name] for name in act.subject}
-    if "target" in act.may and values.get("target"):
+    if "target" in act.may and values.get("target", "").strip():
         chosen["target"] = values["target"]
     return chosen
 
@@ -182,7 +186,8 @@ async def _releases(target: str, name: str, services: Services, client: df.Durab
     found = next((each for each in targets.targets if (each.target, each.pipeline) == (target, name)), None)
     if found is None:
         raise RefusedError(404, "unknown_target", f"nothing was delivered to target {target!r} for pipeline {name!r}")
-    page = await list_runs(m.RunsQuery(pipeline=name, limit=_NEWEST), services, client)
+    newest = query_of(m.RunsQuery, {"pipeline": name, "limit": str(_NEWEST)})
+    page = await list_runs(newest, services, client)
     known = {run.run_id: run for run in page.runs}
     kept = [run_id for run_id in found.kept if run_id != found.serving]
     releases = tuple(Release(run_id=each, run=known.get(each), serving=False) for each in kept)

@@ -5,7 +5,8 @@ Bounded: the ledger is asked once, and the registry for what is attached to the 
 
 import asyncio
 import json
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +38,15 @@ async def view(asked: Asked, services: Services) -> Passport:
         model=model,
         version=version,
         commands=(
-            f"edgetrain passport show {document.get('run', {}).get('run_id', '')} --save passport.html",
+            f"edgetrain passport show {_run_of(document)} --save passport.html",
             "edgetrain passport verify passport.html --key KEY.pub",
         ),
         chapters=[(heading, list(rows)) for heading, rows in sections(document)],
         document=json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True),
     )
+
+
+def _run_of(document: Mapping[str, Any]) -> str:
+    """The run's id, for a command that people copy."""
+    run = document.get("run")
+    return shlex.quote(str(run.get("run_id", ""))) if isinstance(run, Mapping) else "RUN"

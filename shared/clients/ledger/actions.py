@@ -5,6 +5,7 @@
   and when. Whoever looks after both asks for them at once.
 """
 
+import re
 from datetime import datetime
 
 from shared.clients.ledger.keys import end_of
@@ -14,6 +15,7 @@ from shared.values.wire import from_text, to_text
 
 _ACTION, _STANDING = "action", "standing"
 _OPEN, _RETIRED = "open-", "retired-"
+_ACTION_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 
 class ActionLedger:
@@ -34,7 +36,9 @@ class ActionLedger:
         return kept or action
 
     def action(self, action_id: str) -> Action | None:
-        """The action of that id."""
+        """The action of that id; None when there is none. Accepts any text."""
+        if not _ACTION_ID.fullmatch(action_id):  # the tables refuse keys with a slash, so they are not queried
+            return None
         row = self._actions.get(_ACTION, action_id)
         return _action(row) if row else None
 

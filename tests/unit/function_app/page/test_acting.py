@@ -9,8 +9,10 @@ import azure.functions as func
 import pytest
 
 from function_app.page.actions import ACTS
-from function_app.page.told import told
+from function_app.page.told import telling, told
+from shared.clients.ledger.actions import ActionLedger
 from tests.simulation.world import World
+from tests.support.memory_tables import MemoryTable
 from tests.support.page_world import asked_for, fields_in, get, html_of, page_world, post
 
 NAME = "breast-cancer"
@@ -184,3 +186,57 @@ def test_an_action_names_fields_that_the_api_has(action: str) -> None:
     assert {*act.asks, *act.may} <= set(body.model_fields)
     assert act.row.method == "POST"
     assert all("{" + part + "}" in act.row.path for part in act.subject)
+
+
+def test_the_form_to_roll_back_shows_what_serves_and_leads_to_the_api(waiting: tuple[World, str]) -> None:
+    world, run_id = waiting
+    assert sent(world, "approve", {"run_id": run_id, "target": "hub-vm"}, by="Ada").status_code == 303
+    wait(world, minutes=90)
+    subject = {"target": "hub-vm", "name": NAME}
+
+    form = html_of(get(world, f"/ui/actions/roll-back?{urlencode(subject)}"))
+    answer = sent(world, "roll-back", subject, reason="worse since Monday")
+
+    assert f'name="instead_of" value="{run_id}"' in form
+    assert answer.status_code in {303, 409}  # there may be nothing to go back to
+
+
+def test_a_link_fills_in_nobodys_name_and_no_number_of_a_request(waiting: tuple[World, str]) -> None:
+    world, run_id = waiting
+    planted = {"by": "Mallory", "reason": "all is well", "once": "taken", "instead_of": "run-of-before"}
+
+    for action, subject in (("approve", {"run_id": run_id}), ("roll-back", {"target": "hub-vm", "name": NAME})):
+        shown = html_of(get(world, f"/ui/actions/{action}?{urlencode(subject | planted)}"))
+        assert not [text for text in planted.values() if text in shown]
+
+
+def test_a_link_that_trains_differently_shows_how(shop: World) -> None:
+    plain = html_of(get(shop, "/ui/actions/start?name=quiet"))
+    planted = html_of(get(shop, "/ui/actions/start?name=quiet&force=1"))
+
+    assert "<details>" in plain
+    assert "<details open>" in planted
+
+
+def test_a_target_without_a_name_is_none_that_a_form_may_be_about(waiting: tuple[World, str]) -> None:
+    world, run_id = waiting
+
+    fields = opened(world, "approve", {"run_id": run_id, "target": " "})
+
+    assert "target" not in fields, "the form says that it is about every target, since that is what it would do"
+    assert get(world, "/ui/actions/retire?name=%20").status_code == 404
+
+
+def test_what_is_told_fits_into_a_cookie() -> None:
+    header = telling("\N{GRINNING FACE}" * 2000)
+    cookie = header.partition(";")[0]
+
+    assert len(header) < 4096
+    assert told(asked_for("GET", "/ui", {"Cookie": cookie})).startswith("\N{GRINNING FACE}")
+
+
+@pytest.mark.parametrize("action_id", ["a/b", "a#b", "a?b", "a\\b", "a\nb", "x" * 2000])
+def test_the_tables_are_not_asked_for_keys_that_they_refuse(action_id: str) -> None:
+    table = MemoryTable()
+    assert ActionLedger(table).action(action_id) is None
+    assert table.requests == 0

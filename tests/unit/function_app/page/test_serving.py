@@ -1,14 +1,19 @@
 """What every answer of the page has: headers, refreshed parts, errors as pages, files of ours alone."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function_app.page.rendering import ASSETS, plain
+from function_app.page.addresses import SCREENS
+from function_app.page.commands import advice_in
+from function_app.page.rendering import ASSETS, plain, render
+from function_app.page.screens.passport import _run_of
 from function_app.page.serving import asset
+from function_app.page.texts import words_for, zone_of
 from tests.simulation.world import World
 from tests.support.page_world import get, html_of, page_world
 
@@ -96,3 +101,37 @@ def test_text_from_outside_stays_text_and_turns_nothing(text: str) -> None:
     assert all(char.isprintable() or char in "\n\t " or not char.isascii() for char in parser.text)
     assert not set("\u202a\u202b\u202d\u202e\u2066\u2067\u200e\u200f\u061c\u200b\ufeff") & set(parser.text)
     plain(text).encode("utf-8")
+
+
+def test_the_title_of_a_page_is_text_and_whatever_is_in_it_is_escaped() -> None:
+    words = words_for("en", "", datetime.now(UTC))
+    view = {"status": 404, "title": "</title><b>&", "detail": "x", "own": True, "seen": "", "told": "", "sign_out": ""}
+    html = render("fault", words, view | {"screen": SCREENS[0], "reader": None, "navigation": ()})
+
+    assert "<title>404 &lt;/title&gt;&lt;b&gt;&amp; · edgetrain</title>" in html
+
+
+def test_names_from_outside_stand_in_a_title_without_elements(shop: World) -> None:
+    html = html_of(get(shop, "/ui/models/breast-cancer"))
+
+    assert "<title>Model breast-cancer · edgetrain</title>" in html
+    assert '<h1>Model <bdi class="plain">breast-cancer</bdi></h1>' in html
+
+
+def test_names_of_zones_that_anybody_sends_do_not_fill_the_memory() -> None:
+    for number in range(3000):
+        zone_of(f"Nowhere/{number}")
+
+    assert zone_of.cache_info().currsize <= 1000
+    assert zone_of("x" * 100_000) is UTC
+
+
+def test_no_command_of_several_lines_is_offered_to_be_copied() -> None:
+    assert advice_in("run there: podman info").command == "podman info"
+    assert advice_in("run there: podman info\nrm -rf /").command == ""
+
+
+def test_what_a_passport_says_is_one_word_of_a_command() -> None:
+    assert _run_of({"run": {"run_id": "run-1"}}) == "run-1"
+    assert _run_of({"run": {"run_id": "x; rm -rf ~"}}) == "'x; rm -rf ~'"
+    assert _run_of({"run": "none"}) == _run_of({}) == "RUN"
