@@ -11,6 +11,7 @@ import azure.durable_functions as df
 
 from activities.admission_evaluation import serving_model
 from function_app.api import models as m
+from function_app.api.hub_threads import at_a_hub
 from function_app.api.known_pipelines import has_history, removal
 from function_app.api.lists import active_quarantines, arrival_views, open_window
 from function_app.api.run_views import run_view
@@ -51,7 +52,7 @@ class Search:
 
 async def why(query: m.WhyQuery, services: Services, client: df.DurableOrchestrationClient) -> m.Why:
     """One verdict, one sentence, and the evidence for them."""
-    answer, run_id = await asyncio.to_thread(_found, query, services)
+    answer, run_id = await at_a_hub(_found, query, services)
     run = await asyncio.to_thread(services.ledger.runs.run, run_id) if run_id else None
     return replace(answer, run=await run_view(client, services, run)) if run else answer
 

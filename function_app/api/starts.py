@@ -11,6 +11,7 @@ import azure.durable_functions as df
 
 from function_app.api import models as m
 from function_app.api.handlers import Located
+from function_app.api.hub_threads import at_a_hub
 from function_app.api.previews import preview_run
 from function_app.composition import Services
 from function_app.durable_client import start_once, started_with
@@ -47,7 +48,7 @@ async def start_run(
     request = admission_request(name, body, key, datetime.now(UTC))
     await asyncio.to_thread(check, services, request)
     if body.dry_run:
-        return await asyncio.to_thread(preview, services, request)
+        return await at_a_hub(preview, services, request)
     if key is not None and not await asyncio.to_thread(claim, services, request, body, key):
         detail = f"Idempotency-Key {key!r} was used before, for another request; use a new key, or repeat that request"
         raise RefusedError(422, "idempotency_key_reused", detail, field="Idempotency-Key")

@@ -147,13 +147,18 @@ def whole_page(
     return page(render(screen.module, words, values | {"seen": ""}), status=status, headers=headers)
 
 
-def asset(name: str) -> func.HttpResponse:
-    """A file of ours; nothing outside of the folder can be named."""
+def asset(name: str, version: str = "") -> func.HttpResponse:
+    """A file of ours; nothing outside of the folder can be named.
+
+    It is kept for ever under the address that says what is in it, and not while another version of the app answers.
+    """
     kind = KINDS.get(name[name.rfind(".") :]) if "." in name else None
     known = {each.name for each in ASSETS.iterdir()}
     if kind is None or name not in known:
         return func.HttpResponse(status_code=404, headers={"Cache-Control": "no-store"})
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": FOR_EVER, "ETag": f'"{asset_digest(name)}"'}
+    digest = asset_digest(name)
+    kept = FOR_EVER if version == digest else "no-cache"
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": kept, "ETag": f'"{digest}"'}
     return func.HttpResponse((ASSETS / name).read_bytes(), mimetype=kind, charset="utf-8", headers=headers)
 
 

@@ -113,7 +113,8 @@ def cookie_of(value: str, *, secure: bool) -> str:
 
 def is_over_https(req: func.HttpRequest) -> bool:
     """Whether the browser speaks TLS, to the app or to what stands before it."""
-    return bool(req.url.lower().startswith("https:")) or req.headers.get("X-Forwarded-Proto", "").lower() == "https"
+    first = (req.headers.get("X-Forwarded-Proto") or "").partition(",")[0].strip()  # of several the browser's
+    return bool(req.url.lower().startswith("https:")) or first.lower() == "https"
 
 
 def comes_from_the_page(req: func.HttpRequest) -> bool:

@@ -104,7 +104,7 @@ async def answer_of(world: World, asked: func.HttpRequest) -> func.HttpResponse:
     """What the page's functions answer."""
     path = asked.url.partition("://")[2].partition("/")[2].partition("?")[0]
     if path.startswith("ui/assets/"):
-        return asset(path.rpartition("/")[2])
+        return asset(path.rpartition("/")[2], asked.params.get("v", ""))
     if path == "ui/sign-in":
         return await (sign_in if asked.method == "POST" else door)(asked, world.services)
     if path == "ui/sign-out":

@@ -13,6 +13,7 @@ import azure.durable_functions as df
 
 from function_app.api import delivery_models as d
 from function_app.api import models as m
+from function_app.api.hub_threads import in_time
 from function_app.api.lists import get_pipeline, list_runs
 from function_app.api.reading import query_of
 from function_app.api.runs import get_run
@@ -24,9 +25,11 @@ from function_app.page.decisions import decisions_of
 from function_app.page.parameters import given_parameters
 from function_app.page.serving import Asked
 from function_app.problems import BadFieldError, RefusedError, status_of_code
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.messages import ActorKind, Preview, Quarantine, Scalar
 
+PATIENCE = 20.0
+"""Seconds that a form waits for the storage of a site."""
 _NEWEST = 100
 _NEVER_IN_ADDRESS = frozenset({ONCE, "by", "reason", "instead_of"})
 """Fields that only whoever sends the form fills in, or the app: a link of somebody else's says none of them."""
@@ -206,7 +209,9 @@ async def _start(
         return about, None
     try:
         body = m.RunBody(parameters=given_parameters(declared, values), force=bool(values.get("force")), dry_run=True)
-        preview: Any = await start_run(name, body, None, services, client)
+        preview: Any = await in_time(start_run(name, body, None, services, client), PATIENCE)
     except (RefusedError, PermanentError) as error:
         return about, wrong_of(error)
+    except TransientError as error:
+        return about, Wrong(field="", sentence=f"{error}; open this form again later", status=503)
     return About(pipeline=name, parameters=fields, preview=preview), None

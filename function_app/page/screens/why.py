@@ -11,15 +11,18 @@ from typing import Final
 import azure.durable_functions as df
 
 from function_app.api.explanations import why
+from function_app.api.hub_threads import in_time
 from function_app.api.known_pipelines import all_names
 from function_app.api.models import Why, WhyQuery
 from function_app.api.near_files import near_files
 from function_app.api.reading import query_of
 from function_app.composition import Services
 from function_app.page.serving import Asked
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.messages import Verdict
 
+PATIENCE: Final = 20.0
+"""Seconds that an answer waits for the storage of a site."""
 NEWEST: Final = 20
 """Events that are shown."""
 
@@ -60,9 +63,11 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
 async def _asked(shown: WhyScreen, services: Services, client: df.DurableOrchestrationClient) -> WhyScreen:
     try:
         query = query_of(WhyQuery, {"pipeline": shown.pipeline, "blob": shown.blob})
-        answer = await why(query, services, client)
+        answer = await in_time(why(query, services, client), PATIENCE)
     except PermanentError as error:
         return replace(shown, refused=error.reason)
+    except TransientError as error:
+        return replace(shown, refused=f"{error}; try again later")
     return replace(
         shown,
         answer=replace(answer, arrivals=answer.arrivals[:NEWEST]),

@@ -1,5 +1,6 @@
 """What people do on the page: done by the API's own functions, once, and with nothing lost of what was typed."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,8 @@ import azure.functions as func
 import pytest
 
 from function_app.page.actions import ACTS
+from function_app.page.screens import act as act_screen
+from function_app.page.screens import why as why_screen
 from function_app.page.told import telling, told
 from shared.clients.ledger.actions import ActionLedger
 from tests.simulation.world import World
@@ -240,3 +243,17 @@ def test_the_tables_are_not_asked_for_keys_that_they_refuse(action_id: str) -> N
     table = MemoryTable()
     assert ActionLedger(table).action(action_id) is None
     assert table.requests == 0
+
+
+@pytest.mark.parametrize("address", ["/ui/actions/start?name=quiet", "/ui/why?pipeline=quiet&blob=landing/a.csv"])
+def test_a_hub_that_hangs_holds_up_no_page(shop: World, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    freed = threading.Event()
+    monkeypatch.setattr(type(shop.services.hubs), "hub", lambda *_: freed.wait(60))
+    monkeypatch.setattr(type(shop.services.hubs), "preview_snapshot", lambda *_, **__: freed.wait(60))
+    for screen in (act_screen, why_screen):
+        monkeypatch.setattr(screen, "PATIENCE", 0.05)
+    try:
+        assert "did not answer within" in html_of(get(shop, address))
+        assert get(shop, "/ui").status_code == 200
+    finally:
+        freed.set()

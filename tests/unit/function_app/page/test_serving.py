@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from function_app.page.addresses import SCREENS
 from function_app.page.commands import advice_in
-from function_app.page.rendering import ASSETS, plain, render
+from function_app.page.rendering import ASSETS, asset_digest, plain, render
 from function_app.page.screens.passport import _run_of
 from function_app.page.serving import asset
 from function_app.page.texts import words_for, zone_of
@@ -57,9 +57,10 @@ def test_what_goes_wrong_is_a_page_that_says_so_and_shows_no_traceback(
 
 def test_every_file_of_ours_is_served_and_kept_by_its_content() -> None:
     for file in ASSETS.iterdir():
-        found = asset(file.name)
+        found = asset(file.name, asset_digest(file.name))
         assert (found.status_code, found.get_body()) == (200, file.read_bytes())
         assert "immutable" in found.headers["Cache-Control"]
+        assert asset(file.name, "of-another-version").headers["Cache-Control"] == "no-cache"
 
 
 @pytest.mark.parametrize(

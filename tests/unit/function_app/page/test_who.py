@@ -170,6 +170,7 @@ def test_of_two_cookies_with_one_name_the_first_counts() -> None:
         ("https://app.example/ui", {}, True),
         ("http://127.0.0.1/ui", {}, False),
         ("http://app.example/ui", {"X-Forwarded-Proto": "https"}, True),
+        ("http://app.example/ui", {"X-Forwarded-Proto": "https, http"}, True),
     ],
 )
 def test_the_cookie_stays_on_https_where_the_browser_speaks_it(url: str, headers: dict[str, str], secure: bool) -> None:
