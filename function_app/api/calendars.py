@@ -44,8 +44,12 @@ def expected_view(pipeline: Pipeline, services: Services, *, sighted: datetime |
     if services.ledger.actions.retirement(pipeline.name) is not None:
         return None
     now = datetime.now(UTC)
-    watch: Watch | None = services.ledger.expectations.of(pipeline.name)
-    history = history_of(pipeline.name, services, now, sighted=sighted)
+    watch = services.ledger.expectations.of(pipeline.name)
+    return expected_now(pipeline, history_of(pipeline.name, services, now, sighted=sighted), watch, now)
+
+
+def expected_now(pipeline: Pipeline, history: History, watch: Watch | None, now: datetime) -> ExpectedView:
+    """The same by what is known of it already."""
     found = expectation(pipeline.expecting, history, now, since=watch.since if watch else None)
     period = found.today
     return ExpectedView(

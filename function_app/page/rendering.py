@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from function_app.page.actions import ACTS, address, may
 from function_app.page.decisions import decisions_of
 from function_app.page.roles import ROLE_NAMES
+from function_app.page.stage_names import stage_name
 from function_app.page.texts import Words, translations
 
 VERSION: Final = "0.1.0"
@@ -86,6 +87,7 @@ def _environment(language: str) -> Environment:
     made.globals["app_version"] = VERSION
     made.globals |= {"acts": ACTS, "may": may, "act_address": address, "role_names": ROLE_NAMES}
     made.globals["marks"] = marks
+    made.globals["stage_name"] = stage_name
     made.globals["decisions_of"] = decisions_of
     made.globals["asset"] = lambda name: f"/ui/assets/{name}?v={asset_digest(name)}"
     return made

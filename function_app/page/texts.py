@@ -117,6 +117,10 @@ class Words:
         exact = format_datetime(at, "d MMM y, HH:mm:ss", locale=self.locale) + " UTC"
         return _TIME.format(at.isoformat(), exact, shown)
 
+    def clock(self, moment: datetime) -> str:
+        """A moment in the reader's zone as a plain text, such as ``29 Nov, 09:05``."""
+        return str(format_datetime(moment.astimezone(self.zone), "d MMM, HH:mm", locale=self.locale))
+
     def both(self, moment: datetime | None) -> Markup:
         """A moment in the reader's zone, with UTC written beside it."""
         if moment is None:

@@ -32,6 +32,27 @@
     asked.removeAttribute("aria-busy");
   });
   if (!live || !live.dataset.every) { return; }
+
+  // What a reader has opened stays open, and where the keyboard is, when the part is replaced.
+  function keyOf(details) {
+    const section = details.closest("section") || live;
+    return section.getAttribute("aria-labelledby") + "/" + Array.from(section.querySelectorAll("details")).indexOf(details);
+  }
+  let opened = [], at = null;
+  document.body.addEventListener("htmx:beforeSwap", function (event) {
+    if (event.detail.target !== live) { return; }
+    opened = Array.from(live.querySelectorAll("details[open]"), keyOf);
+    const summary = document.activeElement && document.activeElement.closest("#live summary");
+    at = summary ? keyOf(summary.parentElement) : null;
+  });
+  document.body.addEventListener("htmx:afterSwap", function (event) {
+    if (event.detail.target !== live) { return; }
+    live.querySelectorAll("details").forEach(function (details) {
+      const key = keyOf(details);
+      if (opened.includes(key)) { details.open = true; }
+      if (key === at) { details.querySelector("summary").focus({ preventScroll: true }); }
+    });
+  });
   setInterval(refresh, Math.max(5, Number(live.dataset.every)) * 1000);
   document.addEventListener("visibilitychange", refresh);
   document.body.addEventListener("htmx:configRequest", function (event) {

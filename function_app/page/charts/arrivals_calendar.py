@@ -178,7 +178,7 @@ def _weeks(grid: _Grid, words: Words) -> Iterable[Element]:
             continue
         label = fitted(words.date(monday), 90, FONT)
         wide = width_of(label, FONT)
-        if x >= free and x + wide <= WIDTH + 8:
+        if x >= free and x + wide <= WIDTH:
             free = x + wide + 8
             yield text_at(x, y - grid.cell / 2 - 5, label, "c-quiet")
 

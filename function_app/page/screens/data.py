@@ -15,11 +15,14 @@ import azure.durable_functions as df
 from cronsim import CronSim
 
 from function_app.api import models as m
+from function_app.api.calendars import get_calendar
+from function_app.api.expected_models import CalendarQuery, ExpectedView
 from function_app.api.known_pipelines import has_history
 from function_app.api.lists import get_pipeline, list_arrivals, list_runs
 from function_app.api.reading import query_of
 from function_app.composition import Services
 from function_app.page.charts import Chart
+from function_app.page.screens.data_calendar import calendar_chart
 from function_app.page.screens.run_numbers import comparison_chart, metric_chart
 from function_app.page.serving import Asked
 from function_app.page.texts import Words
@@ -52,7 +55,8 @@ class DataScreen:
     """``pipeline``: as its file says; None for one without a good file, and then ``past`` says what is the matter.
 
     ``metric``: the one that decides, and ``runs`` the newest with it. ``next_look``: when the schedule is due.
-    ``first``: these are the newest arrivals. ``charts``: of its runs. ``retired``: it trains no more.
+    ``first``: these are the newest arrivals, and then ``calendar`` shows what came on the days of ``zone``;
+    ``counting``: its earlier days may have more files. ``charts``: of its runs. ``retired``: it trains no more.
     """
 
     name: str
@@ -62,10 +66,14 @@ class DataScreen:
     serving: str
     troubles: tuple[Trouble, ...]
     coming: Coming | None
+    expected: ExpectedView | None
     next_look: datetime | None
     quarantines: tuple[Quarantine, ...]
     arrivals: m.ArrivalsPage
     first: bool
+    calendar: Chart | None
+    zone: str
+    counting: bool
     metric: str
     runs: tuple[m.ListedRun, ...]
     charts: tuple[Chart, ...]
@@ -94,6 +102,7 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
             list_runs(query_of(m.RunsQuery, {"pipeline": name, "limit": str(RUNS)}), services, client),
         )
     detail = told.pipeline
+    days = await asyncio.to_thread(get_calendar, name, CalendarQuery(), services) if known and not after else None
     retired = await asyncio.to_thread(services.ledger.actions.retired, name) if detail else None
     return DataScreen(
         name=name,
@@ -103,10 +112,14 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         serving=detail.serving if detail else "",
         troubles=detail.troubles if detail else (),
         coming=_coming(detail) if detail else None,
+        expected=detail.expected if detail else None,
         next_look=_next_look(detail.retrain_every, asked.words) if detail else None,
         quarantines=detail.quarantines if detail else (),
         arrivals=arrivals,
         first=not after,
+        calendar=calendar_chart(days, asked.words) if days else None,
+        zone=days.zone if days else "",
+        counting=bool(days and not days.complete and detail and retired is None),
         metric=detail.judge.metric if detail else "",
         runs=runs.runs,
         charts=_charts(detail, runs.runs, asked.words) if detail else (),

@@ -1,7 +1,7 @@
 """Now: what serves where, what is under way, who must decide, and what is broken, a pipeline a card.
 
-Bounded: :data:`PIPELINES` pipelines at a time, those with trouble first. The whole ledger is asked four times, and each
-shown pipeline twice.
+Bounded: :data:`PIPELINES` pipelines at a time, those with trouble first. The whole ledger is asked :data:`REQUESTS`
+times, and each shown pipeline :data:`REQUESTS_OF_A_CARD` times, plus what its runs under way need.
 """
 
 import asyncio
@@ -12,17 +12,21 @@ from typing import Final
 
 import azure.durable_functions as df
 
+from function_app.api.calendars import expected_now, history_of
+from function_app.api.expected_models import ExpectedView
 from function_app.api.models import RunView
 from function_app.api.run_views import run_view
 from function_app.composition import Services
 from function_app.page.decisions import Decision, decisions_of
 from function_app.page.serving import Asked
 from shared.clients.ledger.windows import UnfinishedWindow
-from shared.messages import Champion, RunRecord, Stage, TargetState, Trouble
+from shared.messages import Champion, Every, RunRecord, Stage, TargetState, Trouble, TroubleKind, Watch
 from shared.pipelines import Pipeline
 
 PIPELINES: Final = 20
 NEWEST: Final = 5
+REQUESTS: Final = 5
+REQUESTS_OF_A_CARD: Final = 3
 _MOST_PAGES: Final = 1000
 
 
@@ -48,7 +52,10 @@ class Going:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A pipeline. ``last``: its newest run that has ended."""
+    """A pipeline. ``last``: its newest run that has ended.
+
+    ``awaited``: what should come now and has not, or is overdue; ``told``: a trouble says that it is overdue.
+    """
 
     name: str
     champion: Champion
@@ -56,6 +63,8 @@ class Card:
     under_way: tuple[Going, ...]
     decisions: tuple[Decision, ...]
     waiting: UnfinishedWindow | None
+    awaited: ExpectedView | None
+    told: bool
     last: RunRecord | None
     troubles: tuple[Trouble, ...]
 
@@ -79,6 +88,9 @@ class _Seen:
     targets: Sequence[TargetState]
     windows: Sequence[UnfinishedWindow]
     troubles: Mapping[str, tuple[Trouble, ...]]
+    watches: Mapping[str, Watch]
+    retired: frozenset[str]
+    now: datetime
 
 
 async def view(asked: Asked, services: Services, client: df.DurableOrchestrationClient) -> Now:
@@ -89,10 +101,20 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
     pages = max(1, -(-len(ordered) // PIPELINES))
     number = _number(asked.query.get("page", ""), pages)
     names = ordered[(number - 1) * PIPELINES : number * PIPELINES]
-    targets, windows = await asyncio.gather(
-        asyncio.to_thread(services.ledger.targets.all), asyncio.to_thread(services.ledger.arrivals.unfinished_windows)
+    targets, windows, watches, (_, retired) = await asyncio.gather(
+        asyncio.to_thread(services.ledger.targets.all),
+        asyncio.to_thread(services.ledger.arrivals.unfinished_windows),
+        asyncio.to_thread(services.ledger.expectations.all),
+        asyncio.to_thread(services.ledger.actions.standing),
     )
-    seen = _Seen(targets=targets, windows=windows, troubles=troubles)
+    seen = _Seen(
+        targets=targets,
+        windows=windows,
+        troubles=troubles,
+        watches=watches,
+        retired=retired,
+        now=asked.words.now,
+    )
     made = (_card(known[name], seen, services, client) for name in names)
     cards = tuple(await asyncio.gather(*made))
     return Now(
@@ -100,16 +122,18 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         broken=services.pipelines.broken if number == 1 else {},
         number=number,
         pages=pages,
-        in_trouble=sum(1 for name in known if troubles.get(name)),
+        in_trouble=sum(1 for name in known if troubles.get(name)) + sum(_is_overdue(card) for card in cards),
         to_decide=sum(len(card.decisions) for card in cards),
     )
 
 
 async def _card(pipeline: Pipeline, seen: _Seen, services: Services, client: df.DurableOrchestrationClient) -> Card:
     name = pipeline.name
-    champion, newest = await asyncio.gather(
+    waiting = next((each for each in seen.windows if each.window.pipeline == name and not each.closed), None)
+    champion, newest, awaited = await asyncio.gather(
         asyncio.to_thread(services.ledger.champions.champion, name),
         asyncio.to_thread(services.ledger.runs.list_runs, [name], limit=NEWEST),
+        asyncio.to_thread(_awaited, pipeline, waiting, seen, services),
     )
     going = [record for record in newest.items if record.outcome is None]
     runs = await asyncio.gather(*(run_view(client, services, record) for record in going))
@@ -119,10 +143,30 @@ async def _card(pipeline: Pipeline, seen: _Seen, services: Services, client: df.
         serving=_serving(pipeline, seen.targets),
         under_way=tuple(map(_going, runs)),
         decisions=tuple(decision for run in runs for decision in decisions_of(run)),
-        waiting=next((each for each in seen.windows if each.window.pipeline == name and not each.closed), None),
+        waiting=waiting,
+        awaited=awaited,
+        told=any(each.kind is TroubleKind.OVERDUE for each in seen.troubles.get(name, ())),
         last=next((record for record in newest.items if record.outcome is not None), None),
         troubles=seen.troubles.get(name, ()),
     )
+
+
+def _is_overdue(card: Card) -> bool:
+    """Whether this has not been told as a trouble of the pipeline yet, nor anything else."""
+    return not card.troubles and card.awaited is not None and card.awaited.overdue_since is not None
+
+
+def _awaited(
+    pipeline: Pipeline, waiting: UnfinishedWindow | None, seen: _Seen, services: Services
+) -> ExpectedView | None:
+    """What should have come, or may still come today; None when it is there, or nobody waits for anything."""
+    watch = seen.watches.get(pipeline.name)
+    if watch is None or pipeline.name in seen.retired or pipeline.expecting.every is Every.NONE:
+        return None
+    history = history_of(pipeline.name, services, seen.now, sighted=waiting.opened_at if waiting else None)
+    found = expected_now(pipeline, history, watch, seen.now)
+    due = found.files is not None and found.arrived < found.files
+    return found if due or found.overdue_since else None
 
 
 def _going(run: RunView) -> Going:

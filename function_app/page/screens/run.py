@@ -17,12 +17,15 @@ from function_app.api.delivery_models import Compared, ComparedRun, FileChanges
 from function_app.api.models import RunView
 from function_app.api.runs import look_at
 from function_app.composition import Services
+from function_app.page.charts import Chart
 from function_app.page.decisions import Decision, decisions_of
+from function_app.page.screens.run_charts import canary_chart, stages_chart
 from function_app.page.screens.run_judgement import Judged, judged
 from function_app.page.screens.run_places import EVIDENCE_LIMIT, Place, places_of
-from function_app.page.screens.run_stages import Span, spans_of
+from function_app.page.screens.run_stages import spans_of
 from function_app.page.screens.statuses import moment_in, text_in
 from function_app.page.serving import Asked
+from function_app.page.texts import Words
 from shared.decisions.delivery.resuming import RESUMABLE, has_trained
 from shared.messages import Cancellation, Outcome, RunRecord, RunRequest, Stage
 
@@ -64,12 +67,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """The screen. ``again``: the run whose failure led to this attempt. ``others``: runs to compare this one with."""
+    """The screen. ``again``: the run whose failure led to this attempt. ``others``: runs to compare this one with.
+
+    ``stages``: how long each took; ``canaries``: target -> its canary.
+    """
 
     run: RunView
     request: RunRequest | None
     again: str
-    stages: tuple[Span, ...]
+    stages: Chart | None
     expected: Expected | None
     progress: Progress
     deciding: tuple[Decision, ...]
@@ -77,6 +83,7 @@ class Shown:
     only_new: bool
     judged: Judged
     places: tuple[Place, ...]
+    canaries: Mapping[str, Chart]
     cancellation: Cancellation | None
     resumable: bool
     others: tuple[tuple[str, bool], ...]
@@ -92,19 +99,21 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         asyncio.to_thread(_beside_the_one_before, run, services), asyncio.to_thread(_cancellation, run, services)
     )
     progress: Mapping[str, Any] = run.progress or {}
+    places = places_of(run, request)
     requested_by = request.requested_by if request else ""
     return Shown(
         run=run,
         request=request,
         again=requested_by.removeprefix(_AGAIN) if requested_by.startswith(_AGAIN) else "",
-        stages=spans_of(run, asked.words.now),
+        stages=stages_chart(spans_of(run, asked.words.now), run, asked.words),
         expected=_expected(run, progress, asked.words.now),
         progress=_progress(progress),
         deciding=decisions_of(run),
         since=_since(run, before),
         only_new=bool(request and request.snapshot.seen),
         judged=judged(run, request.plan.rule if request else None),
-        places=places_of(run, request),
+        places=places,
+        canaries=_canaries(places, request, asked.words),
         cancellation=cancellation,
         resumable=run.outcome in RESUMABLE and has_trained(run),
         others=_others(run, before),
@@ -145,6 +154,12 @@ def _others(run: RunView, before: Compared | None) -> tuple[tuple[str, bool], ..
     if before is not None and before.left.run_id not in {run_id for run_id, _ in found}:
         found.append((before.left.run_id, False))
     return tuple(found)
+
+
+def _canaries(places: tuple[Place, ...], request: RunRequest | None, words: Words) -> Mapping[str, Chart]:
+    least = request.plan.delivery.strategy.least_requests if request else 0
+    charts = {place.name: canary_chart(place.name, place.steps, least, words) for place in places}
+    return {name: chart for name, chart in charts.items() if chart is not None}
 
 
 def _expected(run: RunView, progress: Mapping[str, Any], now: datetime) -> Expected | None:

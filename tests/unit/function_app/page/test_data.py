@@ -1,24 +1,28 @@
 """A pipeline and its data: what it watches, what came, what is held back, its runs; also when its file is gone."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.run_bill import bill_of
-from shared.messages import FailedAttempt, Quarantine
+from shared.messages import Backfill, FailedAttempt, Quarantine, Watch
 from shared.pipelines import Pipelines
 from tests.simulation.world import World
+from tests.support.arrivals import an_arrival
+from tests.support.ledger_arrivals import join
 from tests.support.page_world import get, html_of, page_world
 
-PIPELINES = {
+PIPELINES: dict[str, dict[str, Any]] = {
     "breast-cancer": {},
     "quiet": {
         "retrain_every": "0 3 * * 1",
         "data": {"select": {"latest": 5}, "on_bad_file": "leave_out"},
         "settle": {"done_marker": "_SUCCESS", "least_files": 3, "least_bytes": 2048},
     },
+    "late": {"expect": {"every": "day"}},
 }
 
 
@@ -38,6 +42,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             failures=(FailedAttempt(run_id="breast-cancer-abababababab-1", reason="<b>disk</b> full", attempt=1),),
         )
         world.ledger.quarantines.put(held)
+        long_ago = datetime.now(UTC) - timedelta(days=10)
+        world.ledger.expectations.keep("late", Watch(since=long_ago, next_at=long_ago, backfill=Backfill(done=True)))
+        came = datetime.now(UTC) - timedelta(days=5)
+        join(world.ledger.arrivals, "late", an_arrival(container="late", occurred_at=came, received_at=came))
         yield world
 
 
@@ -75,6 +83,29 @@ def test_what_it_watches_is_said_in_words(shop: World) -> None:
     assert "Nothing is coming in now" in said
 
 
+def test_what_came_is_drawn_day_by_day_and_what_did_not(shop: World) -> None:
+    late = html_of(get(shop, "/ui/pipelines/late"))
+    cell = '<td><bdi class="plain">{}</bdi></td>'
+
+    assert 'id="c-calendar-title"' in late
+    assert late.count(cell.format("expected and did not come")) in {7, 8}, "yesterday's file may come until one o'clock"
+    assert late.count(cell.format("expected, may still come")) == 1
+    assert late.count(cell.format(1)) == 1
+    assert "c-calendar" not in html_of(get(shop, "/ui/pipelines/quiet")), "nothing has come and nothing is expected"
+
+
+def test_what_is_expected_is_said_and_since_when_it_is_overdue(shop: World) -> None:
+    late = html_of(get(shop, "/ui/pipelines/late"))
+    dutch = html_of(get(shop, "/ui/pipelines/late", **{"Accept-Language": "nl"}))
+
+    assert "1 file is expected by" in late
+    assert "None has come yet." in late
+    assert "✕</span> overdue" in late
+    assert "overdue" not in dutch
+    assert "✕</span> te laat" in dutch
+    assert "Which files to expect is not known yet" in html_of(get(shop, "/ui/pipelines/quiet"))
+
+
 def test_an_unknown_pipeline_is_not_found(shop: World) -> None:
     html_of(get(shop, "/ui/pipelines/unknown"), 404)
     html_of(get(shop, "/ui/pipelines/Not%20a%20name"), 404)
@@ -93,7 +124,7 @@ def test_what_it_costs_does_not_grow_with_what_has_come(shop: World) -> None:
     before = bill_of(shop).tables
     html_of(get(shop, "/ui/pipelines/breast-cancer"))
 
-    assert bill_of(shop).tables - before == few <= 20
+    assert bill_of(shop).tables - before == few <= 23
 
 
 def test_broken_and_removed_pipelines_keep_their_history(tmp_path: Path) -> None:

@@ -12,13 +12,18 @@ from tests.simulation.world import World
 from tests.support.page_world import get, html_of, page_world, train
 
 MOST_REQUESTS = 12
+CANARY = {"deliver": {"strategy": {"steps": [10, 50], "soak_seconds": 60, "least_requests": 20}}}
 DUTCH = {"Accept-Language": "nl"}
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A pipeline with two models that served, one where somebody must decide, one whose files have faults."""
-    pipelines: dict[str, dict[str, Any]] = {"breast-cancer": {}, "asked": {"deliver": {"approval": {}}}, "faulty": {}}
+    pipelines: dict[str, dict[str, Any]] = {
+        "breast-cancer": CANARY,
+        "asked": {"deliver": {"approval": {}}},
+        "faulty": {},
+    }
     with page_world(tmp_path_factory.mktemp("shop"), pipelines) as world:
         train(world, "breast-cancer", "part-1.csv", minutes=12)
         train(world, "breast-cancer", "part-2.csv", minutes=12)
@@ -51,13 +56,25 @@ def test_a_run_that_ended_says_what_it_learnt_from_which_files_and_where_its_mod
     assert 'href="/ui/models/breast-cancer"' in said
 
 
+def test_its_stages_and_its_canary_are_drawn(shop: World) -> None:
+    new, first = runs_of(shop, "breast-cancer")
+    said = html_of(get(shop, f"/ui/runs/{new.run_id}"))
+    (target,) = new.targets
+
+    assert [step.weight for step in target.canary] == [10, 50]
+    assert 'id="c-stages-title"' in said
+    assert f'id="c-canary-{target.target}-title"' in said
+    assert said.count('<th scope="row">10 %') == 1
+    assert "c-canary" not in html_of(get(shop, f"/ui/runs/{first.run_id}")), "there was no model before"
+
+
 def test_a_run_that_trains_says_when_it_is_expected_to_end(shop: World) -> None:
     run = runs_of(shop, "asked")[0]
     said = html_of(get(shop, f"/ui/runs/{run.run_id}"))
 
     assert run.outcome is None
     assert "Expected end" in said
-    assert said.count("to come") == 3
+    assert said.count('<td><bdi class="plain">to come</bdi></td>') == 3
     assert "It has not been measured yet." in said
 
 
