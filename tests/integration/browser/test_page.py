@@ -1,11 +1,11 @@
 """Every screen in a real browser: no violation of WCAG 2.2 AA, nothing to scroll sideways, pictures of each."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.messages import Trouble, TroubleKind
+from shared.messages import Backfill, Trouble, TroubleKind, Watch
 from tests.simulation.world import World
 from tests.support.browser import Pages, axe, screens
 from tests.support.hostile_texts import CASES, signs_of_life
@@ -36,7 +36,12 @@ SCREENS = {
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Runs that have ended, one under way, a pipeline at rest, and one in trouble whose words come from outside."""
-    pipelines: dict[str, dict[str, object]] = {"breast-cancer": {}, "scans": {}, "quiet": {}}
+    canary = {"strategy": {"steps": [10, 50], "soak_seconds": 60, "least_requests": 20}}
+    pipelines: dict[str, dict[str, object]] = {
+        "breast-cancer": {"deliver": canary},
+        "scans": {},
+        "quiet": {"expect": {"every": "day"}},
+    }
     with page_world(tmp_path_factory.mktemp("shop") / "world", pipelines) as world:
         for number in (1, 2):
             train(world, "breast-cancer", f"part-{number}.csv")
@@ -51,6 +56,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             for kind, cause in zip(kinds, hostile, strict=True)
         ]
         world.ledger.troubles.keep("quiet", tuple(troubles))
+        before = datetime.now(UTC) - timedelta(days=40)
+        world.ledger.expectations.keep("quiet", Watch(since=before, next_at=before, backfill=Backfill(done=True)))
         yield world
 
 
@@ -100,3 +107,24 @@ def test_an_open_page_asks_once_in_five_seconds_and_never_while_it_is_hidden(url
     assert found.value.status == 204  # nothing has changed
     assert page.evaluate("ticks.pause") >= 5000
     assert [address.rpartition("/")[2] for address in asked] == ["ui", "icon.svg"]
+
+
+def test_what_a_reader_has_opened_stays_open_when_the_page_is_refreshed(
+    url: str, names: dict[str, str], page_of: Pages
+) -> None:
+    hold = "setInterval = (work, pause) => { window.ticks = {work, pause}; };"
+    page = page_of(f"{url}/ui/runs/{names['run']}", before=hold)
+    page.wait_for_function("() => window.ticks && window.htmx")
+    opened, other = (
+        "#live section[aria-labelledby=stages-h] details",
+        "#live section[aria-labelledby=delivery-h] details",
+    )
+    page.locator(f"{opened} summary").press("Enter")
+    page.evaluate("document.querySelector('#live h2').dataset.old = 'yes'; live.dataset.seen = 'another'")
+
+    page.evaluate("ticks.work()")
+    page.wait_for_function("() => !document.querySelector('#live h2').dataset.old")
+
+    assert page.evaluate(f"document.querySelector('{opened}').open")
+    assert not page.evaluate(f"document.querySelector('{other}').open")
+    assert page.evaluate(f"document.activeElement === document.querySelector('{opened} summary')")
