@@ -1,12 +1,14 @@
-"""Threads of their own for what waits for the storage of a site: a hub that hangs holds up nobody who asks for others.
+"""Threads of their own for what waits for others: a hub that hangs holds up nobody who asks for something else.
 
-Everything else of the app shares few threads; some requests to a hub that hangs would take all of them.
+Everything else of the app shares few threads; some requests to a hub that hangs would take all of them. Registries
+have threads too, and the doctor, who asks everything.
 """
 
 import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from shared.errors import TransientError
@@ -14,18 +16,34 @@ from shared.errors import TransientError
 MOST: Final = 4
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
-_threads = ThreadPoolExecutor(max_workers=MOST, thread_name_prefix="hubs")
+_hubs = ThreadPoolExecutor(max_workers=MOST, thread_name_prefix="hubs")
+_registries = ThreadPoolExecutor(max_workers=MOST, thread_name_prefix="registries")
+_doctors = ThreadPoolExecutor(max_workers=2, thread_name_prefix="doctors")
 
 
 async def at_a_hub(function: Callable[Given, Found], *given: Given.args, **more: Given.kwargs) -> Found:
-    """What the function returns, called in one of these threads."""
-    context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(_threads, lambda: context.run(function, *given, **more))
+    """What the function returns, called in one of the threads for hubs."""
+    return await _in(_hubs, partial(function, *given, **more))
 
 
-async def in_time(asked: Awaitable[Found], seconds: float) -> Found:
-    """The answer of something that asks a hub; raises :class:`TransientError` when it takes longer."""
+async def at_a_registry(function: Callable[Given, Found], *given: Given.args, **more: Given.kwargs) -> Found:
+    """What the function returns, called in one of the threads for registries."""
+    return await _in(_registries, partial(function, *given, **more))
+
+
+async def by_a_doctor(function: Callable[Given, Found], *given: Given.args, **more: Given.kwargs) -> Found:
+    """What the function returns, called in one of the doctor's threads."""
+    return await _in(_doctors, partial(function, *given, **more))
+
+
+async def in_time(asked: Awaitable[Found], seconds: float, *, who: str = "the storage of the site") -> Found:
+    """The answer of something that asks others; raises :class:`TransientError` when it takes longer."""
     try:
         return await asyncio.wait_for(asked, seconds)
     except TimeoutError:
-        raise TransientError(f"the storage of the site did not answer within {seconds:g} s") from None
+        raise TransientError(f"{who} did not answer within {seconds:g} s") from None
+
+
+async def _in(threads: ThreadPoolExecutor, call: Callable[[], Found]) -> Found:
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(threads, lambda: context.run(call))

@@ -5,13 +5,13 @@ makes them again but a person: the screen is not refreshed. Bounded: the page as
 docs/doctor.md says what each looks at.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
 from function_app.api.doctor import doctor
+from function_app.api.hub_threads import by_a_doctor, in_time
 from function_app.api.models import DoctorQuery
 from function_app.api.reading import query_of
 from function_app.composition import Services
@@ -20,6 +20,8 @@ from function_app.page.serving import Asked
 from shared.doctor import Finding, State
 from shared.errors import TransientError
 
+PATIENCE: Final = 240.0
+"""Seconds, with those that another examination takes before."""
 RUN: Final = "run"
 """Parameter of the address by which the checks are made."""
 _ORDER: Final = (State.WRONG, State.UNKNOWN, State.SKIPPED, State.OK)
@@ -63,7 +65,8 @@ async def view(asked: Asked, services: Services) -> Doctor:
     findings: tuple[Finding, ...] = ()
     if looked:
         try:
-            findings = (await asyncio.to_thread(doctor, services, query)).findings
+            asked_for = by_a_doctor(doctor, services, query)
+            findings = (await in_time(asked_for, PATIENCE, who="the doctor")).findings
         except TransientError as error:
             refused = str(error)
     return Doctor(

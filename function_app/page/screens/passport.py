@@ -3,18 +3,21 @@
 Bounded: the ledger is asked once, and the registry for what is attached to the image.
 """
 
-import asyncio
 import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from function_app.api.handlers import Page
+from function_app.api.hub_threads import at_a_registry, in_time
 from function_app.api.passports import get_passport
 from function_app.composition import Services
 from function_app.page.serving import Asked
 from shared.signing.passport_page import sections
+
+PATIENCE: Final = 20.0
+"""Seconds that the page waits for the registry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,8 @@ class Passport:
 async def view(asked: Asked, services: Services) -> Passport:
     """The passport of the version that the address names."""
     model, version = asked.route["model"], asked.route["version"]
-    found = await asyncio.to_thread(get_passport, model, version, "application/json", services)
+    asked_for = at_a_registry(get_passport, model, version, "application/json", services)
+    found = await in_time(asked_for, PATIENCE, who="the registry")
     assert not isinstance(found, Page)  # noqa: S101 - JSON was asked for
     document = found.passport
     return Passport(

@@ -11,6 +11,8 @@ import pytest
 
 from function_app.page.actions import ACTS
 from function_app.page.screens import act as act_screen
+from function_app.page.screens import doctor as doctor_screen
+from function_app.page.screens import passport as passport_screen
 from function_app.page.screens import why as why_screen
 from function_app.page.told import telling, told
 from shared.clients.ledger.actions import ActionLedger
@@ -243,6 +245,20 @@ def test_the_tables_are_not_asked_for_keys_that_they_refuse(action_id: str) -> N
     table = MemoryTable()
     assert ActionLedger(table).action(action_id) is None
     assert table.requests == 0
+
+
+def test_a_doctor_and_a_registry_that_hang_hold_up_no_page(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    freed = threading.Event()
+    for screen, asked in ((doctor_screen, "doctor"), (passport_screen, "get_passport")):
+        monkeypatch.setattr(screen, "PATIENCE", 0.05)
+        monkeypatch.setattr(screen, asked, lambda *_: freed.wait(60))
+    try:
+        for _ in range(3):
+            assert "the doctor did not answer within" in html_of(get(shop, "/ui/doctor?run=1"))
+            assert "the registry did not answer within" in html_of(get(shop, f"/ui/models/{NAME}/1/passport"), 503)
+        assert get(shop, "/ui").status_code == 200
+    finally:
+        freed.set()
 
 
 @pytest.mark.parametrize("address", ["/ui/actions/start?name=quiet", "/ui/why?pipeline=quiet&blob=landing/a.csv"])
