@@ -31,10 +31,13 @@ LIVE: Final = "live"
 _ODD: Final = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 
-def render(template: str, words: Words, values: Mapping[str, Any]) -> str:
-    """The whole page."""
+def render(template: str, words: Words, values: Mapping[str, Any], *, live: str | None = None) -> str:
+    """The whole page. ``live``: its changing part, where it is made already."""
     found = _environment(words.language).get_template(f"{template}.html")
-    return found.render(**values, w=words)
+    context = found.new_context({**values, "w": words})
+    if live is not None:
+        context.blocks[LIVE] = [lambda _: iter((live,))]
+    return "".join(found.root_render_func(context))
 
 
 def render_live(template: str, words: Words, values: Mapping[str, Any]) -> str:

@@ -103,7 +103,7 @@ def shown(screen: Screen, view: Any, asked: Asked, *, status: int = 200) -> func
     values = _values(screen, view, asked)
     live = render_live(screen.module, asked.words, values)
     headers = {"Set-Cookie": told_once()} if asked.told else {}
-    html = render(screen.module, asked.words, values | {"seen": digest_of(live)})
+    html = render(screen.module, asked.words, values | {"seen": digest_of(live)}, live=live)
     return page(html, status=status, headers=headers)
 
 

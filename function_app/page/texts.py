@@ -45,7 +45,7 @@ class Words:
     @property
     def locale(self) -> Locale:
         """As Babel has it; English is that of Europe, with days before months and 24 hours."""
-        return Locale.parse({"en": "en_GB"}.get(self.language, self.language), sep="_")
+        return _locale(self.language)
 
     def text(self, message: str, /, **values: object) -> str:
         """The sentence in the reader's language, with ``%(name)s`` filled in."""
@@ -151,6 +151,11 @@ class Words:
         if len(names) < 2:
             return "".join(names)
         return self.text("%(first)s and %(last)s", first=", ".join(names[:-1]), last=names[-1])
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse({"en": "en_GB"}.get(language, language), sep="_")
 
 
 def words_for(accept: str, zone: str, now: datetime) -> Words:

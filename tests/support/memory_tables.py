@@ -4,6 +4,7 @@
 """
 
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,18 +27,22 @@ class MemoryTable:
 
     ``before`` is called with the name of each operation before it is done; what it raises, the operation raises.
     ``answers_get_lost``: every change is made, its answer lost, and the change tried again, as the SDK does.
+    ``requests``: how many were made; ``rows_read``: how many rows their answers held, as far as somebody read them.
     """
 
     before: Callable[[str], None] = lambda _operation: None
     answers_get_lost: bool = False
     requests: int = 0
+    rows_read: int = 0
     _rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    _keys: dict[str, list[str]] = field(default_factory=dict)  # of each partition, in order
     _writes: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def get(self, partition: str, key: str) -> Row | None:
         with self._asked("get"):
             row = self._rows.get((partition, key))
+            self.rows_read += bool(row)
             return _copy(row) if row else None
 
     def rows(
@@ -51,17 +56,14 @@ class MemoryTable:
         page: int | None = None,
     ) -> Iterator[Row]:
         with self._asked("rows"):
-            found = [
-                row
-                for (owner, key), row in sorted(self._rows.items())
-                if owner == partition
-                and key >= start
-                and (end is None or key < end)
-                and all(row.values.get(column) == text for column, text in (where or {}).items())
-            ]
-        for row in found:
-            kept = {name: value for name, value in row.values.items() if not select or name in select}
-            yield replace(row, values=kept)
+            keys = self._keys.get(partition, [])
+            last = len(keys) if end is None else bisect_left(keys, end)
+            there = [self._rows.get((partition, key)) for key in keys[bisect_left(keys, start) : last]]
+        for row in there:
+            if row is not None and all(row.values.get(column) == text for column, text in (where or {}).items()):
+                self.rows_read += 1
+                kept = {name: value for name, value in row.values.items() if not select or name in select}
+                yield replace(row, values=kept)
 
     def insert(self, *rows: Row) -> bool:
         return self._changed("insert", [Insert(row) for row in rows]) is None
@@ -79,7 +81,7 @@ class MemoryTable:
             kept = self._rows.get((row.partition, row.key))
             if kept is not None and row.etag and kept.etag != row.etag:
                 return False
-            self._rows.pop((row.partition, row.key), None)
+            self._remove(row)
             return True
 
     def transact(self, *changes: Change) -> int | None:
@@ -110,7 +112,7 @@ class MemoryTable:
     def _make(self, change: Change) -> None:
         row = change.row
         if isinstance(change, Delete):
-            self._rows.pop((row.partition, row.key))
+            self._remove(row)
         else:
             kept = {} if isinstance(change, Insert) else self._rows[row.partition, row.key].values
             self._write(row, kept | row.values)
@@ -118,7 +120,16 @@ class MemoryTable:
     def _write(self, row: Row, values: dict[str, Any]) -> None:
         _check_row(row)
         self._writes += 1
+        keys = self._keys.setdefault(row.partition, [])
+        place = bisect_left(keys, row.key)
+        if keys[place : place + 1] != [row.key]:
+            keys.insert(place, row.key)
         self._rows[row.partition, row.key] = replace(row, values=dict(values), etag=f'W/"{self._writes}"')
+
+    def _remove(self, row: Row) -> None:
+        if self._rows.pop((row.partition, row.key), None) is not None:
+            keys = self._keys[row.partition]
+            del keys[bisect_left(keys, row.key)]
 
     def _asked(self, operation: str) -> "threading.RLock":
         self.before(operation)

@@ -11,5 +11,10 @@ def table_requests(world: World, address: str) -> int:
     return _requests(world) - before
 
 
+def rows_read(world: World) -> int:
+    """Rows that the answers of the tables have held so far."""
+    return sum(table.rows_read for table in world.tables.tables.values())
+
+
 def _requests(world: World) -> int:
     return sum(table.requests for table in world.tables.tables.values())

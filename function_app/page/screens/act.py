@@ -1,21 +1,25 @@
 """A form for something that people do: what it would do, to what, who does it. Nothing is done by looking at it.
 
 Asks the functions of the API: about the run, the pipeline, or the targets; for a start, what would happen (a dry run).
+
+Bounded: at most :data:`OF_A_RUN` requests to the ledger for a form about a run, :data:`OF_A_START` for a start (the dry
+run lists the data at the site), one for a roll-back and one for each of its :data:`NAMED` newest releases, and
+:data:`OF_A_PIPELINE` for the others. The host is asked for a run and each target of it that is under way, and where a
+pipeline is shown, for those of its ten newest runs that are.
 """
 
 import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import azure.durable_functions as df
 
 from function_app.api import delivery_models as d
 from function_app.api import models as m
 from function_app.api.hub_threads import in_time
-from function_app.api.lists import get_pipeline, list_runs
-from function_app.api.reading import query_of
+from function_app.api.lists import get_pipeline
 from function_app.api.runs import get_run
 from function_app.api.starts import start_run
 from function_app.api.targets import list_targets
@@ -26,11 +30,15 @@ from function_app.page.parameters import given_parameters
 from function_app.page.serving import Asked
 from function_app.problems import BadFieldError, RefusedError, status_of_code
 from shared.errors import PermanentError, TransientError
-from shared.messages import ActorKind, Preview, Quarantine, Scalar
+from shared.messages import ActorKind, Preview, Quarantine, RunRecord, Scalar
 
 PATIENCE = 20.0
 """Seconds that a form waits for the storage of a site."""
-_NEWEST = 100
+OF_A_RUN: Final = 4
+OF_A_START: Final = 10
+OF_A_PIPELINE: Final = 15
+NAMED: Final = 20
+"""Releases of which a roll-back says what became of their runs, the newest; the others have their names alone."""
 _NEVER_IN_ADDRESS = frozenset({ONCE, "by", "reason", "instead_of"})
 """Fields that only whoever sends the form fills in, or the app: a link of somebody else's says none of them."""
 
@@ -55,11 +63,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A release that a target keeps, or of which the app knows the image."""
+    """A release that a target keeps. ``run``: its run, where the ledger has it."""
 
     run_id: str
-    run: m.ListedRun | None
-    serving: bool
+    run: RunRecord | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +169,7 @@ async def _about(
     if "run_id" in subject:
         return await _run(subject["run_id"], services, client), None
     if act.name == "roll-back":
-        return await _releases(subject["target"], subject["name"], services, client), None
+        return await _releases(subject["target"], subject["name"], services), None
     if act.name == "start":
         return await _start(subject["name"], values, services, client, looks=looks)
     return await _pipeline(subject["name"], services, client), None
@@ -184,16 +191,14 @@ async def _pipeline(name: str, services: Services, client: df.DurableOrchestrati
     )
 
 
-async def _releases(target: str, name: str, services: Services, client: df.DurableOrchestrationClient) -> About:
+async def _releases(target: str, name: str, services: Services) -> About:
     targets = await asyncio.to_thread(list_targets, services)
     found = next((each for each in targets.targets if (each.target, each.pipeline) == (target, name)), None)
     if found is None:
         raise RefusedError(404, "unknown_target", f"nothing was delivered to target {target!r} for pipeline {name!r}")
-    newest = query_of(m.RunsQuery, {"pipeline": name, "limit": str(_NEWEST)})
-    page = await list_runs(newest, services, client)
-    known = {run.run_id: run for run in page.runs}
     kept = [run_id for run_id in found.kept if run_id != found.serving]
-    releases = tuple(Release(run_id=each, run=known.get(each), serving=False) for each in kept)
+    runs = await asyncio.to_thread(lambda: {each: services.ledger.runs.run(each) for each in kept[:NAMED]})
+    releases = tuple(Release(run_id=each, run=runs.get(each)) for each in kept)
     return About(pipeline=name, target=found, releases=releases)
 
 

@@ -3,7 +3,8 @@
 Also of a pipeline whose file is broken or gone, as far as the ledger knows it, with the sentence that says so.
 
 Bounded: :data:`ARRIVALS` arrivals at a time, each of which may need one request for the verdict on its window;
-:data:`RUNS` runs; besides that a fixed number of requests to the ledger, and one to the host for each run under way.
+:data:`RUNS` runs; besides that :data:`BESIDES` requests to the ledger at the most, and one to the host for each run
+under way.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from shared.errors import PermanentError
 from shared.messages import Champion, Quarantine, Trouble
 from shared.pipelines import Pipeline
 
+BESIDES: Final = 22
 ARRIVALS: Final = 25
 RUNS: Final = 50
 """Runs whose numbers are drawn."""

@@ -1,7 +1,8 @@
 """Why: what became of a file. One verdict, the sentence for it, and what it rests on.
 
-Bounded: what the API's answer takes, whose lists are of the newest; and two requests to the ledger, for the names of
-pipelines, and for files that may be meant when nothing is known of the one that is asked for.
+Bounded: the API's answer takes :data:`BESIDES` requests to the ledger at the most, and three for each of the forty
+newest events about the file: its text, the verdict on its window, its run. The names of pipelines take one, and files
+that may be meant, when nothing is known of the one that is asked for, one of ten small parts.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from shared.messages import Verdict
 
 PATIENCE: Final = 20.0
 """Seconds that an answer waits for the storage of a site."""
+BESIDES: Final = 20
 NEWEST: Final = 20
 """Events that are shown."""
 
