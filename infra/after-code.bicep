@@ -85,19 +85,8 @@ resource runChanged 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02
     }
     filter: {
       includedEventTypes: [
+        'Microsoft.MachineLearningServices.RunCompleted' // success: RunStatusChanged is documented to be raised for failures only
         'Microsoft.MachineLearningServices.RunStatusChanged'
-      ]
-      // Only how a run ends is of use to whoever waits for it; should the service write the field otherwise, polling finds the end.
-      advancedFilters: [
-        {
-          operatorType: 'StringIn'
-          key: 'data.runStatus'
-          values: [
-            'Completed'
-            'Failed'
-            'Canceled'
-          ]
-        }
       ]
     }
     retryPolicy: {

@@ -26,7 +26,9 @@ def main() -> int:
     parser.add_argument("--pace", type=float, default=0.5, help="seconds between two looks at a training")
     parser.add_argument("--attach-seconds", type=float, default=1.5, help="until an attached compute is ready")
     parser.add_argument("--issuer", type=Path, help="of local_stack.identity: take its tokens too")
-    parser.add_argument("--event-grid", type=Path, help="endpoints.json of local_stack.event_grid: show its topics")
+    parser.add_argument(
+        "--event-grid", type=Path, help="endpoints.json of local_stack.event_grid: told of the end of runs"
+    )
     arguments = parser.parse_args()
     log_to(sys.stderr)
     logging.getLogger("paramiko").setLevel(logging.WARNING)

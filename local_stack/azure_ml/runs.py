@@ -43,8 +43,10 @@ def create_run(workspace: Workspace, experiment_name: str, run_id: str, **fields
 
 def set_status(workspace: Workspace, run_id: str, status: str, *, error: str | None = None) -> None:
     """Move a run to ``status``. It only moves on: a terminal status is never left, and CancelRequested only for one."""
+    ended = False
 
     def edit(run: dict[str, Any]) -> None:
+        nonlocal ended
         current = run["status"]
         if current in TERMINAL or (status not in TERMINAL and _ORDER.index(status) <= _ORDER.index(current)):
             return
@@ -52,11 +54,14 @@ def set_status(workspace: Workspace, run_id: str, status: str, *, error: str | N
         if status == "Running":
             run.setdefault("startTimeUtc", now_text())
         if status in TERMINAL:
+            ended = True
             run["endTimeUtc"] = now_text()
             if error:
                 run["error"] = {"error": {"code": "UserError", "message": error, "details": []}}
 
-    workspace.store.change(RUN, run_id, edit)
+    run = workspace.store.change(RUN, run_id, edit)
+    if ended and run is not None:
+        workspace.on_ended(run)
 
 
 _OURS = ("experimentName",)  # kept with a run, and no property of one

@@ -1,5 +1,7 @@
 """Puts the services together behind one TLS listener, with authorisation, faults and a log that shows no secret."""
 
+import asyncio
+import contextlib
 import logging
 import ssl
 import time
@@ -14,6 +16,7 @@ from local_stack.azure_ml.execution import Execution
 from local_stack.azure_ml.faults import Faults, InsteadError
 from local_stack.azure_ml.history import History
 from local_stack.azure_ml.models import Models
+from local_stack.azure_ml.run_events import RunEvents
 from local_stack.azure_ml.tls import ensure_certificates
 from local_stack.azure_ml.workspace import Workspace
 from local_stack.files import write_object
@@ -32,9 +35,10 @@ class Server:
     def __init__(
         self, workspace: Workspace, execution: Execution, port: int, *, event_grid: Path | None = None
     ) -> None:
-        """``event_grid``: the ``endpoints.json`` of the stand-in whose topics Azure Resource Manager knows here."""
+        """``event_grid``: the ``endpoints.json`` of the stand-in whose topics ARM knows, and that is told of runs."""
         self.workspace, self._execution, self._port, self._event_grid = workspace, execution, port, event_grid
         self._runner: web.AppRunner | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     async def start(self) -> str:
         """Listen, write ``endpoints.json`` and go on with runs that had not ended; the URL."""
@@ -48,12 +52,20 @@ class Server:
         port = self._runner.addresses[0][1]
         self.workspace.url = f"https://127.0.0.1:{port}"
         write_object(self.workspace.folder / "endpoints.json", self.workspace.endpoints())
+        if self._event_grid is not None:
+            events = RunEvents(self._event_grid)
+            events.attach(self.workspace)
+            self._telling = asyncio.create_task(events.serve(), name="events of runs")
         self._execution.resume()
         return self.workspace.url
 
     async def stop(self) -> None:
         """Stop listening; the state is on disk already."""
         await self._execution.stop()
+        if self._telling:
+            self._telling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._telling
         if self._runner:
             await self._runner.cleanup()
         self.workspace.store.close()

@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +39,8 @@ class Workspace:
     requests_seen: dict[str, int] = field(default_factory=dict)
     issuer: Issuer | None = None  # of tokens of managed identities, which are taken besides our own
     attach_seconds: float = 0.0  # for which a compute that was attached is Creating
+    on_ended: Callable[[dict[str, Any]], None] = lambda _run: None
+    """Called once with each run that has reached its last status."""
 
     @classmethod
     def open(cls, folder: Path) -> "Workspace":

@@ -3,6 +3,7 @@
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from local_stack.azure_ml import run_events
 from local_stack.supervisor.blueprint import Blueprint
 
 ANNOUNCEMENTS: Final = "announcements"
@@ -10,6 +11,7 @@ ANNOUNCEMENTS: Final = "announcements"
 ARRIVALS: Final = "arrivals"
 """Where a site's agent tells of blobs that were written, because a hub raises no events itself."""
 SUBSCRIPTION: Final = "data-arrival"
+TRAINING_STATUS: Final = "training-status"
 RETRY_SCALE: Final = 0.05
 """The first retry after half a second, where the service waits for ten: about as long as a restart of the host."""
 
@@ -23,9 +25,16 @@ def configuration(plan: Blueprint) -> dict[str, Any]:
         "topics": [
             {"name": ANNOUNCEMENTS, "inputSchema": "CloudEventSchemaV1_0"},
             {"name": ARRIVALS, "resourceId": storage_account_id(plan.hub.name)},
+            {"name": run_events.TOPIC},
         ],
         "subscriptions": [
             {"name": SUBSCRIPTION, **data_arrival(webhook(plan.host_url, plan.credentials.webhook_key))},
+            {
+                "name": TRAINING_STATUS,
+                "topic": run_events.TOPIC,
+                "endpoint": webhook(plan.host_url, plan.credentials.webhook_key, "on_training_status"),
+                "filter": {"includedEventTypes": [run_events.COMPLETED, run_events.STATUS_CHANGED]},
+            },
         ],
     }
 

@@ -21,8 +21,8 @@ _PHASES = {
     "Canceled": TrainingPhase.CANCELLED,
 }
 
-ENDS = frozenset(state for state, phase in _PHASES.items() if phase.terminal)
-"""The states in which a run has ended."""
+UNDER_WAY = frozenset(state.casefold() for state, phase in _PHASES.items() if not phase.terminal)
+"""The states, in small letters, in which a run has not ended."""
 
 
 def phase_of(status: str) -> TrainingPhase:

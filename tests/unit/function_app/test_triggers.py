@@ -7,7 +7,7 @@ import pytest
 
 from function_app.activity_wiring import activity_function
 from function_app.composition import Services
-from function_app.triggers.training_status import run_id_of
+from function_app.triggers.training_status import is_under_way, run_id_of
 from shared.contracts import READ_CHAMPION
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import Arrival, Champion, ChampionQuery
@@ -97,10 +97,34 @@ def test_what_is_no_event_is_refused_with_its_fault(text: str, says: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("data", "run_id"), [({"runId": "r-1"}, "r-1"), ({"runId": ""}, None), ({}, None), ([], None), (None, None)]
+    ("data", "run_id"),
+    [
+        ({"runId": "r-1"}, "r-1"),
+        ({"RunId": "r-1"}, "r-1"),
+        ({"runId": ""}, None),
+        ({"runId": 7}, None),
+        ({}, None),
+        ([], None),
+        (None, None),
+    ],
 )
 def test_a_status_event_names_its_run_or_none(data: Any, run_id: str | None) -> None:
     assert run_id_of(payload_of(json.dumps(event_grid(data=data)))) == run_id
+
+
+@pytest.mark.parametrize(
+    ("data", "under_way"),
+    [
+        ({"RunStatus": "Running"}, True),
+        ({"runStatus": "finalizing"}, True),
+        ({"RunStatus": "failed"}, False),
+        ({"RunStatus": "a new one"}, False),  # the check finds out
+        ({}, False),  # a completed run has none
+        (None, False),
+    ],
+)
+def test_only_the_end_of_a_training_is_worth_a_check(data: Any, under_way: bool) -> None:
+    assert is_under_way(payload_of(json.dumps(event_grid(data=data)))) is under_way
 
 
 def test_an_activity_speaks_plain_json_and_turns_permanent_errors_into_replies() -> None:

@@ -96,26 +96,28 @@ MISTAKES = [
     Mistake(
         "an end of a run that no event tells of",
         "after-code.bicep",
-        "            'Canceled'\n",
-        "            'Cancelled'\n",
+        "        'Microsoft.MachineLearningServices.RunStatusChanged'\n",
+        "",
         "after-code.bicep: runChanged",
-        "must filter on the end of a run, and on nothing else: data.runStatus StringIn Canceled, Completed, Failed",
+        "must filter on the event types Microsoft.MachineLearningServices.RunCompleted and Microsoft.MachineLearn",
     ),
     Mistake(
-        "a filter on a field that is not there",
+        "events of another type than those of runs that end",
         "after-code.bicep",
-        "data.runStatus",
-        "data.status",
-        "after-code.bicep: runChanged",
-        "must filter on the end of a run, and on nothing else: data.runStatus",
-    ),
-    Mistake(
-        "events of another type than those of runs",
-        "after-code.bicep",
-        "RunStatusChanged",
         "RunCompleted",
+        "ModelRegistered",
         "after-code.bicep: runChanged",
-        "must filter on the event type Microsoft.MachineLearningServices.RunStatusChanged",
+        "must filter on the event types Microsoft.MachineLearningServices.RunCompleted and Microsoft.MachineLearn",
+    ),
+    Mistake(
+        "a filter on a field that not every event has",
+        "after-code.bicep",
+        "        'Microsoft.MachineLearningServices.RunStatusChanged'\n      ]\n",
+        "        'Microsoft.MachineLearningServices.RunStatusChanged'\n      ]\n"
+        "      advancedFilters: [\n        {\n          operatorType: 'StringIn'\n          key: 'data.runStatus'\n"
+        "          values: [\n            'Completed'\n          ]\n        }\n      ]\n",
+        "after-code.bicep: runChanged",
+        "must not filter on fields",
     ),
     Mistake(
         "a property that Flex Consumption refuses",

@@ -25,19 +25,28 @@ def test_the_stand_in_takes_it(plan: Blueprint) -> None:
     assert {topic.name: topic.input_schema for topic in config.topics} == {
         "announcements": Schema.CLOUD_EVENTS,
         "arrivals": Schema.EVENT_GRID,
+        "azure-ml": Schema.EVENT_GRID,
     }
-    (subscription,) = config.subscriptions
-    assert subscription.topic == "arrivals"
-    assert subscription.filter.included_event_types == ("Microsoft.Storage.BlobCreated",)
+    assert {one.topic: one.filter.included_event_types for one in config.subscriptions} == {
+        "arrivals": ("Microsoft.Storage.BlobCreated",),
+        "azure-ml": (
+            "Microsoft.MachineLearningServices.RunCompleted",
+            "Microsoft.MachineLearningServices.RunStatusChanged",
+        ),
+    }
 
 
 def test_events_go_to_the_function_with_the_key_that_the_host_is_given(plan: Blueprint) -> None:
-    (subscription,) = Config.model_validate(configuration(plan)).subscriptions
-    address = urlsplit(subscription.endpoint)
+    functions = {}
+    for subscription in Config.model_validate(configuration(plan)).subscriptions:
+        address = urlsplit(subscription.endpoint)
+        query = parse_qs(address.query)
+        functions[subscription.topic] = query["functionName"]
 
-    assert address.port == plan.ports["functions_host"]
-    assert parse_qs(address.query) == {"functionName": ["on_data_arrival"], "code": [plan.credentials.webhook_key]}
-    assert plan.credentials.webhook_key not in repr(subscription)
+        assert address.port == plan.ports["functions_host"]
+        assert query["code"] == [plan.credentials.webhook_key]
+        assert plan.credentials.webhook_key not in repr(subscription)
+    assert functions == {"arrivals": ["on_data_arrival"], "azure-ml": ["on_training_status"]}
 
 
 def test_the_app_takes_the_topic_for_the_hubs_account(plan: Blueprint) -> None:
