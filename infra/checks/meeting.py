@@ -54,7 +54,7 @@ def _ends(subscription: Resource) -> Iterator[Finding]:
     if sorted(found.get("includedEventTypes", [])) != sorted(RUN_ENDED):
         yield Finding(subscription.where, f"must filter on the event types {' and '.join(RUN_ENDED)}, and no other")
     if found.get("advancedFilters"):
-        what = "must not filter on fields: RunCompleted has no status, and the service's pages spell that of the other in two ways"
+        what = "must not filter on fields: RunCompleted has no status, and that of the other is spelt in two ways"
         yield Finding(subscription.where, what)
 
 
