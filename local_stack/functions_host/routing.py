@@ -52,8 +52,8 @@ class RouteTemplate:
 
     @property
     def rank(self) -> tuple[int, ...]:
-        """Sort key: the more specific template first."""
-        return (*(segment.kind for segment in self._segments), _REST + 1)
+        """Sort key: the more specific template first; of two that begin alike, the one that ends."""
+        return tuple(segment.kind for segment in self._segments)
 
     def match(self, raw_path: str) -> RouteValues | None:
         """The route values if the (still percent-encoded) path fits, else ``None``."""

@@ -55,3 +55,18 @@ def test_the_most_specific_template_of_the_method_wins() -> None:
     assert found("PUT", "/runs/all") == {"id": "all"}
     assert found("DELETE", "/runs/all") is None
     assert found("PATCH", "/anything") == {}
+
+
+@pytest.mark.parametrize("more", ["{*rest}", "{id?}"])
+def test_a_template_that_ends_wins_over_one_that_may_go_on(more: str) -> None:
+    async def handler(_request: web.Request, _values: RouteValues) -> web.Response:
+        return web.Response()
+
+    table = RouteTable()
+    table.add("GET", f"ui/{more}", handler)
+    table.add("GET", "ui", handler)
+
+    match = table.find("GET", "/ui")
+    assert match is not None
+    assert match[1] == {}
+    assert table.find("GET", "/ui/x") is not None
