@@ -4,8 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from function_app.reconciler.cycle_context import CycleContext
-from function_app.reconciler.retention import keep_bounded
+from function_app.reconciler.retention import MOST, keep_bounded
 from function_app.reconciler.troubles import check_pipeline_files
+from shared.decisions.arrivals.day_counts import HISTORY
 from shared.decisions.delivery.retention import UNPROMOTED
 from shared.messages import Outcome
 from shared.settings import Retention
@@ -67,5 +68,13 @@ def test_after_a_thousand_runs_every_store_is_bounded(tmp_path: Path) -> None:
     assert late["rows of runs"] <= (recent + KEPT_ON_TARGET) * 3 + 1
     assert late["rows of arrivals"] <= recent * 4
     assert late["rows of requests"] <= recent
+    days = late.pop("days counted")  # grows for as long as a forecast looks back
+    assert days <= RUNS // A_DAY + 1, "one row for each day, however many runs"
     for store, size in late.items():
         assert size <= 1.25 * early[store] + 5, f"{store} grows: {early[store]}, then {size}"
+
+    past.world.now += HISTORY + timedelta(days=1)
+    past.has_run(RUNS)
+    for _ in range(days // MOST + 2):
+        keeps(past, timedelta(minutes=2))
+    assert past.size()["days counted"] == 1, "no day is counted that no forecast looks back to"

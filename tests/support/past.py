@@ -99,12 +99,16 @@ class Past:
     def size(self) -> dict[str, int]:
         """How much there is in each store."""
         tables = self.world.ledger._tables.tables  # type: ignore[attr-defined]
+        days = sum(key.startswith("d-") for _, key in tables["arrivals"]._rows)
+        rows = {f"rows of {word}": len(table._rows) for word, table in tables.items()}
         return {
             "manifests": len(self.manifests.used),
             "code": len(self.code.used),
             "tags": len(self.registry.tags(f"models/{PIPELINE}")),
             "histories": len(self.world.client.instances),
-            **{f"rows of {word}": len(table._rows) for word, table in tables.items()},
+            **rows,
+            "rows of arrivals": rows["rows of arrivals"] - days,
+            "days counted": days,
         }
 
     def _ends(self, request: RunRequest, outcome: Outcome | None, image: str | None) -> RunRecord:
