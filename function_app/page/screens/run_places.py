@@ -81,21 +81,25 @@ def _ended(step: CanaryStep) -> Step:
 
 
 def _going(said: Mapping[str, Any], weights: tuple[int, ...]) -> tuple[Step, ...]:
-    """The steps as far as the progress tells of them: of those before the current one no numbers are kept."""
+    """The steps as far as the progress tells of them; a roll-out that an earlier version began tells of fewer."""
     at = said.get("step")
     if not isinstance(at, int):
         return ()
-    return tuple(_step(number, weight, at, said) for number, weight in enumerate(weights, start=1))
+    ended = said.get("ended")
+    past = list(ended)[: at - 1] if isinstance(ended, list) else []
+    known = dict(enumerate(past, start=1)) | {at: said}
+    return tuple(_step(weight, number, at, known.get(number)) for number, weight in enumerate(weights, start=1))
 
 
-def _step(number: int, weight: int, at: int, said: Mapping[str, Any]) -> Step:
-    if number != at:
+def _step(weight: int, number: int, at: int, said: object) -> Step:
+    """One of them. ``said``: its numbers, where they are told."""
+    if not isinstance(said, Mapping):
         return Step(weight=weight, verdict="passed" if number < at else "", to_come=number > at)
     evidence = said.get("evidence")
     return Step(
         weight=weight,
-        verdict="",
-        going=True,
+        verdict=text_in(said.get("verdict")),
+        going=number == at,
         counted=True,
         requests=count_in(said.get("requests")),
         errors=count_in(said.get("errors")),

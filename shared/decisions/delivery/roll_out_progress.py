@@ -6,7 +6,7 @@ from typing import Any
 from shared.decisions.delivery.approvals import deadline_of
 from shared.decisions.delivery.canary import e_value
 from shared.decisions.delivery.roll_out_events import Action, Apply, Look
-from shared.messages import Rollout, RolloutPhase, RolloutState
+from shared.messages import CanaryStep, Rollout, RolloutPhase, RolloutState
 
 _DOING = {
     RolloutPhase.APPROVAL: "waiting for somebody to approve",
@@ -55,4 +55,17 @@ def _canary(rollout: Rollout, state: RolloutState) -> dict[str, Any]:
         "stable_requests": evidence.step_stable.requests,
         "stable_errors": evidence.step_stable.errors,
         "evidence": round(min(e_value(evidence), 1e6), 2),
+        "ended": [_ended(step) for step in state.canary],
+    }
+
+
+def _ended(step: CanaryStep) -> dict[str, Any]:
+    return {
+        "weight": step.weight,
+        "verdict": step.verdict.value,
+        "requests": step.requests,
+        "errors": step.errors,
+        "stable_requests": step.stable_requests,
+        "stable_errors": step.stable_errors,
+        "evidence": step.evidence,
     }
