@@ -11,7 +11,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from function_app.page.actions import ACTS, address, may
-from function_app.page.decisions import decisions_of
 from function_app.page.roles import ROLE_NAMES
 from function_app.page.stage_names import stage_name
 from function_app.page.texts import Words, translations
@@ -91,6 +90,5 @@ def _environment(language: str) -> Environment:
     made.globals |= {"acts": ACTS, "may": may, "act_address": address, "role_names": ROLE_NAMES}
     made.globals["marks"] = marks
     made.globals["stage_name"] = stage_name
-    made.globals["decisions_of"] = decisions_of
     made.globals["asset"] = lambda name: f"/ui/assets/{name}?v={asset_digest(name)}"
     return made
