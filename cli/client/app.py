@@ -86,6 +86,7 @@ class AppClient(AbstractContextManager["AppClient"]):
         parameters: Mapping[str, Any] | None = None,
         force: bool = False,
         dry_run: bool = False,
+        by: str = "",
         reason: str = "",
         key: str = "",
     ) -> Reply[a.Started]:
@@ -94,6 +95,7 @@ class AppClient(AbstractContextManager["AppClient"]):
         When the answer is lost on the way, the request is sent once more, which its key makes safe.
         """
         body = {"parameters": dict(parameters or {}), "force": force, "dry_run": dry_run, "reason": reason}
+        body |= _given(by=by)
         path = f"pipelines/{segment(pipeline, 'pipeline')}/runs"
         headers = {} if dry_run else {"idempotency-key": key or uuid.uuid4().hex}
         try:
@@ -103,10 +105,10 @@ class AppClient(AbstractContextManager["AppClient"]):
                 raise
             return self._post(a.Started, path, body, headers)
 
-    def release(self, pipeline: str, *, fingerprint: str = "") -> Reply[a.Said]:
+    def release(self, pipeline: str, *, fingerprint: str = "", by: str = "") -> Reply[a.Said]:
         """Let data that failed too often be tried again."""
-        body = {"fingerprint": fingerprint} if fingerprint else {}
-        return self._post(a.Said, f"pipelines/{segment(pipeline, 'pipeline')}/release", body)
+        path = f"pipelines/{segment(pipeline, 'pipeline')}/release"
+        return self._post(a.Said, path, _given(fingerprint=fingerprint, by=by))
 
     def cancel(self, run_id: str, *, by: str = "", reason: str = "") -> Reply[a.Said]:
         """End a run and undo what it made outside, or give up the further attempts after it."""

@@ -27,6 +27,7 @@ def start(
     force: Annotated[bool, typer.Option("--force", help="Train also what was trained already.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and do nothing.")] = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept with the run.")] = "",
+    by: By = "",
     key: Annotated[
         str, typer.Option("--idempotency-key", metavar="KEY", help="The same key again is the same request.")
     ] = "",
@@ -46,7 +47,9 @@ def start(
             yes=yes,
         )
     try:
-        reply = session.app.start(pipeline, parameters=parameters, force=force, dry_run=dry_run, reason=reason, key=key)
+        reply = session.app.start(
+            pipeline, parameters=parameters, force=force, dry_run=dry_run, by=by, reason=reason, key=key
+        )
     except AppRefusedError as error:
         raise _with_remedy(error, pipeline) from None
     except NotReachableError as error:
@@ -131,6 +134,7 @@ def release(
     fingerprint: Annotated[
         str, typer.Option(metavar="DIGEST", help="Only this one; its beginning is enough. Else all.")
     ] = "",
+    by: By = "",
     yes: Yes = False,
 ) -> None:
     """Let data that failed too often be tried again: they leave the quarantine."""
@@ -141,7 +145,7 @@ def release(
     if not held:
         does = f"Pipeline {pipeline} has nothing in quarantine; this only has its data looked at again"
     session.screen.confirm(f"{does} (app at {session.place.url}).", yes=yes)
-    reply = session.app.release(pipeline, fingerprint=chosen)
+    reply = session.app.release(pipeline, fingerprint=chosen, by=by)
     session.screen.show(reply.document, [Line(reply.view.sentence)])
     session.screen.hint(f"edgetrain runs {pipeline}")
 

@@ -79,6 +79,7 @@ class RunBody(_Body):
     parameters: dict[str, ParameterValue] = Field(default_factory=dict, description=OVERRIDES)
     force: bool = Field(default=False, description=FORCE)
     dry_run: bool = Field(default=False, description="say what would happen and why, and do nothing")
+    by: str | None = Field(None, min_length=1, max_length=100, description=BY)
     reason: Note = Field("", description=REASON)
 
 
@@ -130,6 +131,7 @@ class ReleaseBody(_Body):
     """What to release; everything in quarantine when it is left out."""
 
     fingerprint: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="only this one")
+    by: str | None = Field(None, min_length=1, max_length=100, description=BY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,12 @@ from function_app.api import models as m
 from function_app.api.lists import active_quarantines
 from function_app.composition import Services
 from function_app.problems import RefusedError
+from shared.decisions.explanations.actors import actor_text
+from shared.messages import Actor
 from shared.values.texts import counted
 
 
-def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:
+def release(name: str, body: m.ReleaseBody, actor: Actor, services: Services) -> m.Released:
     """Lift the quarantine of one fingerprint or of all, and have the reconciler evaluate the data again."""
     pipeline = services.pipelines.get(name)
     active = active_quarantines(pipeline, services)
@@ -18,8 +20,8 @@ def release(name: str, body: m.ReleaseBody, services: Services) -> m.Released:
         known = ", ".join(kept.fingerprint for kept in active) or "none"
         detail = f"fingerprint {body.fingerprint} of pipeline {pipeline.name} is not quarantined; quarantined: {known}"
         raise RefusedError(404, "unknown_quarantine", detail, field="fingerprint")
-    now = datetime.now(UTC)
-    released = [services.ledger.quarantines.lift(pipeline.name, kept.fingerprint, now) for kept in wanted]
+    lifts, now, by = services.ledger.quarantines, datetime.now(UTC), actor_text(actor)
+    released = [lifts.lift(pipeline.name, kept.fingerprint, now, by=by) for kept in wanted]
     # Also when nothing was quarantined: a call that died half-way is repeated, and its listing must be looked at again.
     services.ledger.listings.clear_decision(pipeline.name)
     done = tuple(kept for kept in released if kept is not None)  # None: another request lifted it just now

@@ -1,6 +1,7 @@
 """Retire a pipeline, and take that back."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,7 +16,10 @@ from function_app.api.known_pipelines import name_of
 from function_app.composition import Services
 from function_app.problems import RefusedError
 from shared.decisions.delivery import action_sentences as said
+from shared.decisions.explanations.actors import actor_text
 from shared.messages import Action, ActionKind, Actor, Retirement, RunRequest
+
+log = logging.getLogger(__name__)
 
 
 async def retire_pipeline(
@@ -33,8 +37,8 @@ async def retire_pipeline(
     return begun
 
 
-def reinstate_pipeline(name: str, body: m.HandBody, actor: Actor, services: Services) -> d.Reinstated:  # noqa: ARG001
-    """Let it train again: the reconciler looks at its data with its next cycle."""
+def reinstate_pipeline(name: str, body: m.HandBody, actor: Actor, services: Services) -> d.Reinstated:
+    """Let it train again: the reconciler looks at its data with its next cycle. Who asked is kept in the log."""
     pipeline, actions = name_of(name, services), services.ledger.actions
     retirement = actions.retirement(pipeline)
     if retirement is None:
@@ -44,6 +48,7 @@ def reinstate_pipeline(name: str, body: m.HandBody, actor: Actor, services: Serv
         raise RefusedError(409, "being_retired", said.being_retired(pipeline, action_id))
     actions.reinstate(pipeline)
     services.ledger.listings.clear_decision(pipeline)
+    log.info("pipeline %s is reinstated by %s: %s", pipeline, actor_text(actor), body.reason or "no reason given")
     return d.Reinstated(pipeline=pipeline, sentence=said.reinstated(retirement))
 
 

@@ -19,8 +19,9 @@ from function_app.problems import TRY_AGAIN_LATER, RefusedError
 from orchestrations.request_run import NAME as REQUEST_RUN
 from shared.clients.ledger.keys import digest
 from shared.decisions.admission.repeats import effective_parameters
+from shared.decisions.explanations.actors import actor_text
 from shared.errors import Code, PermanentError
-from shared.messages import AdmissionRequest, Cause, Preview, Verdict
+from shared.messages import Actor, AdmissionRequest, Cause, Preview, Verdict
 from shared.values.wire import to_text
 
 ADMISSION_SECONDS = 200.0  # the platform cuts answers at 230 s
@@ -39,13 +40,15 @@ _ENDED = frozenset(
 async def start_run(
     name: str,
     body: m.RunBody,
+    *,
     idempotency_key: str | None,
+    actor: Actor,
     services: Services,
     client: df.DurableOrchestrationClient,
 ) -> Located[m.Accepted] | Preview:
     """Answer a request for a run."""
     key = idempotency_key
-    request = admission_request(name, body, key, datetime.now(UTC))
+    request = admission_request(name, body, actor, key, datetime.now(UTC))
     await asyncio.to_thread(check, services, request)
     if body.dry_run:
         return await at_a_hub(preview, services, request)
@@ -56,7 +59,7 @@ async def start_run(
     return admission_answer(await admission_of(client, request.requested_by))
 
 
-def admission_request(pipeline: str, body: m.RunBody, key: str | None, now: datetime) -> AdmissionRequest:
+def admission_request(pipeline: str, body: m.RunBody, actor: Actor, key: str | None, now: datetime) -> AdmissionRequest:
     """The admission request. All requests with the same key are one requester, who gets one run at most."""
     requester = digest(pipeline, key) if key is not None else uuid.uuid4().hex
     return AdmissionRequest(
@@ -66,7 +69,7 @@ def admission_request(pipeline: str, body: m.RunBody, key: str | None, now: date
         requested_at=now,
         parameters=body.parameters,
         force=body.force,
-        note=body.reason,
+        note=f"asked by {actor_text(actor)}" + (f": {body.reason}" if body.reason else ""),
     )
 
 

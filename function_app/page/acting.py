@@ -29,7 +29,6 @@ from function_app.page.serving import Asked, answered, page, shown
 from function_app.page.told import telling
 from function_app.problems import BadFieldError, RefusedError
 from function_app.refusals import of_old_secrets
-from shared.decisions.explanations.actors import actor_text
 from shared.errors import PermanentError, TransientError
 from shared.messages import Actor, ActorKind
 
@@ -82,7 +81,7 @@ async def _carry_out(
     given: dict[str, Any] = {name: sent[name] for name in chosen.subject}
     given |= {"services": services, "client": client, "actor": actor, "idempotency_key": sent.get(ONCE) or None}
     if handler.body is not None:
-        body = json.dumps(_body(chosen, sent, actor, services)).encode()
+        body = json.dumps(_body(chosen, sent, services)).encode()
         given["body"] = body_of(handler.body, body)
     generation = services.generation
     try:
@@ -104,7 +103,7 @@ def _who(chosen: Act, sent: Mapping[str, str], actor: Actor) -> Actor:
     return replace(actor, said=said)
 
 
-def _body(chosen: Act, sent: Mapping[str, str], actor: Actor, services: Services) -> dict[str, Any]:
+def _body(chosen: Act, sent: Mapping[str, str], services: Services) -> dict[str, Any]:
     """The body of the request that the form stands for."""
     names = {*chosen.asks, *chosen.may} - {"by", "force"}
     body: dict[str, Any] = {name: sent[name] for name in names if sent.get(name, "").strip()}
@@ -115,7 +114,6 @@ def _body(chosen: Act, sent: Mapping[str, str], actor: Actor, services: Services
         declared = services.pipelines.get(sent["name"]).train.parameters
         body["parameters"] = given_parameters(declared, sent)
         body["force"] = bool(sent.get("force"))
-        body["reason"] = f"{body.get('reason', '')} (asked by {actor_text(actor)})".strip()
     return body
 
 

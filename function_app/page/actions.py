@@ -56,7 +56,7 @@ class Act:
 ACTS: Final[Mapping[str, Act]] = {
     act.name: act
     for act in (
-        Act(name="start", operation="start_run", subject=("name",), asks=("reason",), may=("force",)),
+        Act(name="start", operation="start_run", subject=("name",), asks=("by", "reason"), may=("force",)),
         Act(
             name="approve",
             operation="approve_run",
@@ -90,7 +90,7 @@ ACTS: Final[Mapping[str, Act]] = {
             name="release",
             operation="release",
             subject=("name",),
-            asks=("fingerprint",),
+            asks=("fingerprint", "by"),
             repeated="unknown_quarantine",
         ),
         Act(

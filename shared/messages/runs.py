@@ -108,8 +108,8 @@ class FailedAttempt:
 class Quarantine:
     """A fingerprint that failed too often, with the evidence. Other data, code or parameters are another fingerprint.
 
-    ``released_at``: since when it may be tried again; failures up to ``released_attempt`` count no more.
-    ``rolled_back``: it did not fail; its model served, and somebody rolled it back.
+    ``released_at``: since when it may be tried again, ``released_by``: who said so, in words; failures up to
+    ``released_attempt`` count no more. ``rolled_back``: it did not fail; its model served, and somebody rolled it back.
     """
 
     pipeline: str
@@ -120,6 +120,7 @@ class Quarantine:
     released_at: datetime | None = None
     released_attempt: int = 0
     rolled_back: bool = False
+    released_by: str = ""
 
     @property
     def active(self) -> bool:

@@ -30,7 +30,7 @@ from function_app.page.parameters import given_parameters
 from function_app.page.serving import Asked
 from function_app.problems import BadFieldError, RefusedError, status_of_code
 from shared.errors import PermanentError, TransientError
-from shared.messages import ActorKind, Preview, Quarantine, RunRecord, Scalar
+from shared.messages import Actor, ActorKind, Preview, Quarantine, RunRecord, Scalar
 
 PATIENCE = 20.0
 """Seconds that a form waits for the storage of a site."""
@@ -123,7 +123,8 @@ async def form(
     """The form with what was typed, and what was wrong with it."""
     subject = subject_of(act, values)
     permitted = asked.reader.may(act.role)
-    about, trouble = await _about(act, subject, values, services, client, looks=permitted)
+    actor = asked.reader.actor
+    about, trouble = await _about(act, subject, values, services, client, looks=actor if permitted else None)
     return Form(
         act=act,
         subject=subject,
@@ -131,7 +132,7 @@ async def form(
         values=values,
         wrong=wrong or trouble,
         permitted=permitted,
-        by_key=asked.reader.actor.kind is ActorKind.KEY,
+        by_key=actor.kind is ActorKind.KEY,
         token=asked.token(purpose(act, subject)),
         once=values.get(ONCE) or secrets.token_urlsafe(16),
     )
@@ -163,9 +164,9 @@ async def _about(
     services: Services,
     client: df.DurableOrchestrationClient,
     *,
-    looks: bool,
+    looks: Actor | None,
 ) -> tuple[About, Wrong | None]:
-    """``looks``: whether a dry run is done, which lists the data."""
+    """``looks``: for whom a dry run is done, which lists the data; for nobody else."""
     if "run_id" in subject:
         return await _run(subject["run_id"], services, client), None
     if act.name == "roll-back":
@@ -203,18 +204,24 @@ async def _releases(target: str, name: str, services: Services) -> About:
 
 
 async def _start(
-    name: str, values: Mapping[str, str], services: Services, client: df.DurableOrchestrationClient, *, looks: bool
+    name: str,
+    values: Mapping[str, str],
+    services: Services,
+    client: df.DurableOrchestrationClient,
+    *,
+    looks: Actor | None,
 ) -> tuple[About, Wrong | None]:
     declared = services.pipelines.get(name).train.parameters
     fields = tuple(
         Field(name=each, declared=value, typed=values.get(PARAMETER + each, "")) for each, value in declared.items()
     )
     about = About(pipeline=name, parameters=fields)
-    if not looks:
+    if looks is None:
         return about, None
     try:
         body = m.RunBody(parameters=given_parameters(declared, values), force=bool(values.get("force")), dry_run=True)
-        preview: Any = await in_time(start_run(name, body, None, services, client), PATIENCE)
+        asking = start_run(name, body, idempotency_key=None, actor=looks, services=services, client=client)
+        preview: Any = await in_time(asking, PATIENCE)
     except (RefusedError, PermanentError) as error:
         return about, wrong_of(error)
     except TransientError as error:

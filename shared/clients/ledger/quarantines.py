@@ -43,21 +43,21 @@ class QuarantineLedger:
                 return
         raise _busy(quarantine.pipeline)
 
-    def lift(self, pipeline: str, fingerprint: str, at: datetime) -> Quarantine | None:
-        """Lift the quarantine of a fingerprint; None when there is no active one."""
+    def lift(self, pipeline: str, fingerprint: str, at: datetime, *, by: str) -> Quarantine | None:
+        """Lift the quarantine of a fingerprint, as somebody asked; None when there is no active one."""
         for _ in range(MOST_RACES):
             row = self._runs.get(pipeline, _key(fingerprint))
             if row is None or not _quarantine(row).active:
                 return None
-            released = _released(_quarantine(row), at)
+            released = _released(_quarantine(row), at, by)
             if self._runs.update(Row(row.partition, row.key, {"quarantine": to_text(released)}, row.etag)):
                 return released
         raise _busy(pipeline)
 
 
-def _released(quarantine: Quarantine, at: datetime) -> Quarantine:
+def _released(quarantine: Quarantine, at: datetime, by: str) -> Quarantine:
     last = max((failure.attempt for failure in quarantine.failures), default=quarantine.released_attempt)
-    return replace(quarantine, released_at=at, released_attempt=last)
+    return replace(quarantine, released_at=at, released_attempt=last, released_by=by)
 
 
 def _key(fingerprint: str) -> str:

@@ -221,7 +221,7 @@ def test_what_fails_again_and_again_is_quarantined_until_it_changes_or_is_releas
     assert not stack.undecided()
 
     [kept] = stack.ledger.quarantines.of("breast-cancer")
-    assert stack.ledger.quarantines.lift("breast-cancer", kept.fingerprint, START) is not None
+    assert stack.ledger.quarantines.lift("breast-cancer", kept.fingerprint, START, by="ada") is not None
     stack.ledger.listings.clear_decision("breast-cancer")
     assert stack.undecided()
     assert _granted(stack.admit("window-5")).attempt == 4

@@ -49,7 +49,7 @@ def test_other_data_or_code_lift_it_and_the_same_again_does_not() -> None:
 def test_a_release_gives_it_as_many_attempts_again() -> None:
     world = World()
     first = _fail(world, 3)[0]
-    world.ledger.quarantines.lift(NAME, first.fingerprint, START)
+    world.ledger.quarantines.lift(NAME, first.fingerprint, START, by="ada")
 
     assert [run.attempt for run in _fail(world, 3)] == [4, 5, 6]
     refused = world.admit("window-9")
@@ -66,7 +66,7 @@ def test_a_release_during_an_admission_is_not_forgotten() -> None:
     def released(operation: str) -> None:
         if operation == "put":
             claims.before = lambda _: None
-            world.ledger.quarantines.lift(NAME, first.fingerprint, START)
+            world.ledger.quarantines.lift(NAME, first.fingerprint, START, by="ada")
             world.ledger.listings.clear_decision(NAME)
 
     claims.before = released

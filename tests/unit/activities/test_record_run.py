@@ -184,7 +184,7 @@ def test_the_plan_of_the_run_says_how_many(ledger: Ledger) -> None:
 def test_a_late_repeat_after_the_release_puts_nothing_aside(ledger: Ledger) -> None:
     _claim(ledger, 2, quarantine_after=1)
     _record(ledger, _failed(2))
-    ledger.quarantines.lift(NAME, RUN.fingerprint, LATER)
+    ledger.quarantines.lift(NAME, RUN.fingerprint, LATER, by="ada")
 
     _record(ledger, _failed(2))
 

@@ -46,23 +46,23 @@ def test_a_release_says_up_to_which_attempt(ledger: Ledger) -> None:
     kept = a_quarantine()
     ledger.quarantines.put(kept)
 
-    released = ledger.quarantines.lift("p", kept.fingerprint, LATER)
+    released = ledger.quarantines.lift("p", kept.fingerprint, LATER, by="ada")
 
-    assert released == replace(kept, released_at=LATER, released_attempt=3)
+    assert released == replace(kept, released_at=LATER, released_attempt=3, released_by="ada")
     assert ledger.quarantines.get("p", kept.fingerprint) == released
     assert ledger.quarantines.of("p") == [released]
 
 
 def test_only_what_is_active_can_be_released(ledger: Ledger) -> None:
-    assert ledger.quarantines.lift("p", "ab" * 32, LATER) is None
+    assert ledger.quarantines.lift("p", "ab" * 32, LATER, by="ada") is None
     ledger.quarantines.put(a_quarantine())
-    ledger.quarantines.lift("p", "ab" * 32, LATER)
-    assert ledger.quarantines.lift("p", "ab" * 32, LATER) is None
+    ledger.quarantines.lift("p", "ab" * 32, LATER, by="ada")
+    assert ledger.quarantines.lift("p", "ab" * 32, LATER, by="ada") is None
 
 
 def test_a_late_repeat_does_not_undo_a_release_but_new_failures_do(ledger: Ledger) -> None:
     ledger.quarantines.put(a_quarantine())
-    released = ledger.quarantines.lift("p", "ab" * 32, LATER)
+    released = ledger.quarantines.lift("p", "ab" * 32, LATER, by="ada")
 
     ledger.quarantines.put(a_quarantine())
     assert ledger.quarantines.get("p", "ab" * 32) == released
@@ -79,7 +79,7 @@ def test_a_release_that_comes_between_wins(tables: MemoryTables, ledger: Ledger)
     def rushes_in(operation: str) -> None:
         if operation == "update":
             runs.before = lambda _: None
-            ledger.quarantines.lift("p", "ab" * 32, LATER)
+            ledger.quarantines.lift("p", "ab" * 32, LATER, by="ada")
 
     runs.before = rushes_in
     ledger.quarantines.put(a_quarantine())
@@ -92,7 +92,7 @@ def test_a_release_that_comes_between_wins(tables: MemoryTables, ledger: Ledger)
     "write",
     [
         lambda ledger: ledger.quarantines.put(a_quarantine()),
-        lambda ledger: ledger.quarantines.lift("p", "ab" * 32, LATER),
+        lambda ledger: ledger.quarantines.lift("p", "ab" * 32, LATER, by="ada"),
     ],
     ids=["put", "lift"],
 )

@@ -52,15 +52,19 @@ def no_snapshot(*_: Any, **__: Any) -> Any:
     raise AssertionError("the data of a retired pipeline are not listed")
 
 
-def test_a_retired_pipeline_is_taken_back_when_its_retirement_is_over(world: HandsWorld) -> None:
+def test_a_retired_pipeline_is_taken_back_when_its_retirement_is_over(
+    world: HandsWorld, caplog: pytest.LogCaptureFixture
+) -> None:
     client = MemoryClient()
     retired(world, client)
     assert refusal("reinstate_pipeline", world, PIPELINE).code == "being_retired"
     played(world, client)
 
+    caplog.set_level("INFO", "function_app.api.retirements")
     answer_of("reinstate_pipeline", a_request("POST", path=PIPELINE), world)
 
     assert world.ledger.actions.retirement(PIPELINE) is None
+    assert f"pipeline {PIPELINE} is reinstated by a caller without a key" in caplog.text
     assert world.serves == {}
     assert refusal("reinstate_pipeline", world, PIPELINE).code == "not_retired"
 

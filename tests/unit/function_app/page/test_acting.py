@@ -69,6 +69,9 @@ def test_what_waits_for_a_yes_is_on_the_first_page_and_gets_it_by_name(waiting: 
     world, run_id = waiting
     first = html_of(get(world, "/ui"))
     assert f"/ui/actions/approve?run_id={run_id}&amp;target=hub-vm" in first
+    refreshed = html_of(get(world, f"/ui/runs/{run_id}", **{"HX-Request": "true"}))
+    assert f"/ui/actions/approve?run_id={run_id}&amp;target=hub-vm" in refreshed, "who watches a run may decide there"
+    assert refreshed.count("Somebody must decide") == 1
 
     nameless = sent(world, "approve", {"run_id": run_id, "target": "hub-vm"}, reason="looks good")
     said = html_of(nameless, 400)
@@ -142,12 +145,14 @@ def test_parameters_are_typed_in_the_readers_way_and_what_is_wrong_is_marked(tmp
         assert 'value="0,25"' in wrong
         fields = opened(world, "start", {"name": NAME, "p.rate": "0,25", "p.deep": "true", "force": "1"})
         assert fields["p.rate"] == "0,25"
-        assert again(world, "start", fields).status_code == 303
+        assert again(world, "start", fields | {"by": "Ada", "reason": "a deeper one"}).status_code == 303
         (run,) = world.ledger.runs.list_runs([NAME]).items
         request = world.ledger.runs.request(run.run_id)
         assert request is not None
         assert dict(request.parameters) == {"rounds": 20, "rate": 0.25, "deep": True}
-        assert "local" in request.note
+        assert request.note == (
+            "asked by the holder of function key local, who gives the name Ada (a key, not a person): a deeper one"
+        )
 
 
 def test_a_pipeline_is_retired_seen_to_be_and_reinstated(shop: World) -> None:
