@@ -49,6 +49,11 @@ param maximumInstances int = 10
 @description('Public keys (PEM, line breaks as \\n) whose images may run, that of the vault among them: docs/deploy.md, step 5.')
 param trustedKeys string = ''
 
+@description('What the names of all tables of the ledger begin with; another text after a restore: docs/runbooks/restored-ledger.md.')
+@minLength(1)
+@maxLength(21)
+param ledgerPrefix string = 'edgetrain'
+
 @description('Further settings, names and values that are no secrets: EDGETRAIN_SITES__..., EDGETRAIN_COMPUTES__..., EDGETRAIN_TARGETS__....')
 param siteSettings object = {}
 
@@ -99,6 +104,7 @@ module storage 'modules/storage.bicep' = {
     eventsPrincipalId: identity.outputs.eventsPrincipalId
     operatorPrincipalId: operatorPrincipalId
     operatorPrincipalType: operatorPrincipalType
+    ledgerPrefix: ledgerPrefix
     logsId: monitoring.outputs.logsId
   }
 }
@@ -219,6 +225,7 @@ module app 'modules/app.bicep' = {
     sqlDatabase: durableBackend == 'mssql' ? sql.outputs.database : ''
     maximumInstances: maximumInstances
     trustedKeys: trustedKeys
+    ledgerPrefix: ledgerPrefix
     siteSettings: siteSettings
     siteSecrets: siteSecrets
     logsId: monitoring.outputs.logsId
@@ -252,6 +259,7 @@ output EDGETRAIN_CONTAINER_REGISTRY__URL string = 'https://${registry.outputs.ho
 output EDGETRAIN_SIGNING__KEY_VAULT_KEY string = secrets.outputs.signingKeyUri
 output EDGETRAIN_ARRIVALS_TOPIC string = messaging.outputs.arrivalsTopicName
 output EDGETRAIN_STORAGE_NAME string = storage.outputs.name
+output EDGETRAIN_LEDGER_PREFIX string = ledgerPrefix
 output EDGETRAIN_DEAD_LETTERS string = storage.outputs.deadLetterContainer
 output EDGETRAIN_EVENTS_IDENTITY string = identity.outputs.eventsIdentityName
 output EDGETRAIN_APP_IDENTITY string = identity.outputs.appIdentityName

@@ -64,6 +64,7 @@ def _deployment(infra: Path, files: dict[str, BicepFile]) -> Iterator[Finding]:
         yield from alerts.check(files[ALERTS], files[MESSAGING], ROOT)
     if APP in files:
         yield from app_settings.check(files[APP])
+        yield from app_settings.check_parameters(files[APP], infra / "main.parameters.json")
         yield from flex.check(files[APP])
         yield from secrets.check_settings(files[APP])
 

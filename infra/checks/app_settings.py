@@ -1,6 +1,8 @@
 """App settings in Bicep equal the fields of ``Settings``, both ways: what is set is read, what is read is set."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -27,7 +29,6 @@ OF_THE_HOST = {
 
 ELSEWHERE = {
     "APP_ROOT": "the folder of the app itself",
-    "LEDGER_PREFIX": "its default is right for every installation of its own storage account",
     "AzureWebJobsStorage": "a key; the identity is used",
     "AzureWebJobsStorage__blobServiceUri": "for other clouds; the account's name is set",
     "AzureWebJobsStorage__tableServiceUri": "for other clouds; the account's name is set",
@@ -77,6 +78,14 @@ def check(app: BicepFile) -> Iterator[Finding]:
         yield Finding(app.name, f"does not set {alias}; set it, or say in {__name__} why not")
     for name in sorted(set(ELSEWHERE) - set(read) - set(read.values())):
         yield Finding(app.name, f"{name} is no setting any more; remove it from {__name__}")
+
+
+def check_parameters(app: BicepFile, path: Path) -> Iterator[Finding]:
+    """``path``: values of parameters, whose ``siteSettings`` and ``siteSecrets`` name no setting a second time."""
+    given = json.loads(path.read_text(encoding="utf-8"))["parameters"]
+    further = {name for part in ("siteSettings", "siteSecrets") for name in given.get(part, {}).get("value", {})}
+    for name in sorted(further & set(settings_in(app))):
+        yield Finding(path.name, f"{name} is set by {app.name}, and would be there twice; use its parameter instead")
 
 
 def _is_field(name: str, read: Mapping[str, str]) -> bool:

@@ -46,13 +46,14 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class BicepFile:
-    """``required``: parameters without a default. ``names``: everything in it that has a name. ``source``: its text."""
+    """``required``: parameters without a default. ``names``: all in it that has a name. ``source``: its text."""
 
     name: str
     resources: tuple[Resource, ...] = ()
     modules: tuple[Module, ...] = ()
     parameters: frozenset[str] = frozenset()
     required: frozenset[str] = frozenset()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     outputs: frozenset[str] = frozenset()
     variables: Mapping[str, Any] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
@@ -73,6 +74,7 @@ def _parse(source: str, name: str) -> BicepFile | Finding:
     except Exception as error:  # noqa: BLE001 - the parser raises those of its own parser
         return Finding(name, f"cannot be parsed: {str(error).splitlines()[0]}")
     parameters = found.get("parameters", {})
+    defaults = {key: value["default"] for key, value in parameters.items() if value.get("default") is not None}
     return BicepFile(
         name=name,
         resources=tuple(_resource(name, key, value) for key, value in found.get("resources", {}).items()),
@@ -81,7 +83,8 @@ def _parse(source: str, name: str) -> BicepFile | Finding:
             for key, value in found.get("modules", {}).items()
         ),
         parameters=frozenset(parameters),
-        required=frozenset(key for key, value in parameters.items() if value.get("default") is None),
+        required=frozenset(parameters) - frozenset(defaults),
+        defaults=defaults,
         outputs=frozenset(found.get("outputs", {})),
         variables={key: value["value"] for key, value in found.get("variables", {}).items()},
         names=frozenset(each for part in _NAMED for each in found.get(part, {})) | frozenset(_of_loops(found)),

@@ -10,11 +10,13 @@ from infra.checks.findings import Finding
 from shared.settings import LedgerSettings
 
 MESSAGING, SCHEDULER, EVENTS = "modules/messaging.bicep", "modules/scheduler.bicep", "after-code.bicep"
+MAIN, PREFIX = "main.bicep", "ledgerPrefix"
 STORAGE, TABLES = "modules/storage.bicep", "Microsoft.Storage/storageAccounts/tableServices/tables"
 ENTITIES = ("Microsoft.ServiceBus/namespaces/queues", "Microsoft.ServiceBus/namespaces/topics")
 RUN_ENDED = tuple(f"Microsoft.MachineLearningServices.{name}" for name in ("RunCompleted", "RunStatusChanged"))
 """Success, and failure: https://learn.microsoft.com/azure/machine-learning/how-to-use-event-grid."""
 
+_PREFIX_SETTING = "EDGETRAIN_LEDGER_PREFIX"
 _ENTITY = re.compile(r"^(?:QUEUE|RESULTS|QUARANTINE)(?:: Final)? = \"([^\"]+)\"", re.MULTILINE)
 _EVENT_TRIGGER = re.compile(r"type=EVENT_GRID_TRIGGER\)(?:\s+@[^\n]+)*\s+async def (\w+)\(")
 _PINS = re.compile(r"ImagePinLedger\(tables\.table\(\"(\w+)\"\)\)")
@@ -40,8 +42,13 @@ def check(files: Mapping[str, BicepFile], root: Path) -> Iterator[Finding]:
     if STORAGE in files:
         words = _PINS.findall((root / "shared/clients/ledger/__init__.py").read_text(encoding="utf-8"))
         made = {str(each.body["name"]) for each in files[STORAGE].resources if each.type == TABLES}
-        prefix = LedgerSettings.model_fields["ledger_prefix"].default
-        yield from _both_ways(STORAGE, made, {f"{prefix}{word}" for word in words}, "the table")
+        yield from _both_ways(STORAGE, made, {f"${{{PREFIX}}}{word}" for word in words}, "the table")
+    if MAIN in files:
+        there, wanted = files[MAIN].defaults.get(PREFIX), LedgerSettings.model_fields["ledger_prefix"].default
+        if there != wanted:
+            yield Finding(MAIN, f"{PREFIX} is {there!r} unless somebody says otherwise, and {wanted!r} in the app")
+        if _PREFIX_SETTING not in files[MAIN].outputs:
+            yield Finding(MAIN, f"has no output {_PREFIX_SETTING}, which commands read where operators pin images")
     if SCHEDULER in files:
         hub = json.loads((root / "host.json").read_text(encoding="utf-8"))["extensions"]["durableTask"]["hubName"]
         made = {str(each.body["name"]) for each in files[SCHEDULER].resources if each.type.endswith("/taskHubs")}

@@ -25,6 +25,7 @@ param siteSecrets object
 param logsId string
 
 param trustedKeys string
+param ledgerPrefix string
 param maximumInstances int
 
 // Azure SQL as the backend of orchestrations is not supported on Flex Consumption, so there the plan is one that always runs.
@@ -81,6 +82,10 @@ var appSettings = [
   {
     name: 'EDGETRAIN_LIBRARY_LOG_LEVEL'
     value: 'WARNING'
+  }
+  {
+    name: 'EDGETRAIN_LEDGER_PREFIX'
+    value: ledgerPrefix
   }
   {
     name: 'EDGETRAIN_AZURE_ML__CLIENT_ID'

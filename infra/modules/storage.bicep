@@ -6,6 +6,7 @@ param appPrincipalId string
 param eventsPrincipalId string
 param operatorPrincipalId string
 param operatorPrincipalType string
+param ledgerPrefix string
 param logsId string
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
@@ -71,7 +72,7 @@ resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' = {
 // One table of the ledger: what image each tag was pinned to. Here, since operators have a role on it; the app makes the others.
 resource imagePins 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-01-01' = {
   parent: tables
-  name: 'edgetrainimagepins'
+  name: '${ledgerPrefix}imagepins'
 }
 
 // Storage Blob Data Owner: what the Functions host asks for, since it takes leases.
