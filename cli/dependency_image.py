@@ -240,6 +240,7 @@ def make_for(
             pipeline=name,
             anew=pin or rebuild or before is None,
             wanted=pin,
+            before=before.digest if before else None,
             say=say,
         )
 

@@ -1,6 +1,5 @@
 """Pin the tag of an image to its digest in the app's ledger, as far as an operator's roles reach."""
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -8,10 +7,12 @@ from cli.layer_cache import Say
 from shared.clients.host_storage import StorageAccess
 from shared.clients.identity import signed_in
 from shared.clients.ledger import Ledger
-from shared.errors import Code, PermanentError
+from shared.errors import Code, NotAllowedError, PermanentError
 from shared.oci.references import ImageName
 from shared.settings import HOST_STORAGE_SETTING, LedgerSettings
 from shared.training_code.pinned_images import ImagePin, moved
+
+_ROLE = "let somebody give you the role Storage Table Data Contributor on that table (docs/deploy.md)"
 
 
 class ImagePins(Protocol):
@@ -34,45 +35,50 @@ def settle_pin(
     say(f"{host}/{name} is pinned to {digest}")
 
 
-def keep_pin(name: ImageName, digest: str, *, host: str, pipeline: str, anew: bool, wanted: bool, say: Say) -> None:
-    """Pin the tag in the ledger of the settings, as far as whoever is signed in may; ``wanted``: or fail."""
+def keep_pin(
+    name: ImageName,
+    digest: str,
+    *,
+    host: str,
+    pipeline: str,
+    anew: bool,
+    wanted: bool,
+    before: str | None,
+    say: Say,
+) -> None:
+    """Pin the tag in the ledger of the settings, as far as whoever is signed in may.
+
+    ``wanted``: or fail. ``before``: what the tag was until now. Runs refuse what an older pin does not name, so it
+    fails too where there is one, or where there may be one of another image and nobody can say.
+    """
     storage = LedgerSettings()
     if not storage.has_host_storage:
-        _unpinned(
-            f"{HOST_STORAGE_SETTING} is not set, so the image cannot be pinned here",
-            "set it as in the app settings",
-            wanted=wanted,
-            say=say,
-        )
+        reason = f"{HOST_STORAGE_SETTING} is not set, so the image cannot be pinned here"
+        remedy = "set it as in the app settings"
+        _unpinned(reason, remedy, wanted=wanted or before not in {None, digest}, say=say)
         return
     ledger = Ledger(StorageAccess(storage.host_storage, signed_in), storage.ledger_prefix)
     try:
         settle_pin(
             ledger.image_pins, name, digest, host=host, pipeline=pipeline, anew=anew, at=datetime.now(UTC), say=say
         )
-    except PermanentError as error:
-        if error.code is not Code.BAD_CONFIGURATION:  # a pin that holds
-            raise
-        kept = _readable_pin(ledger, name)
-        if kept is not None and kept.digest == digest:
-            say(f"{host}/{name} is pinned to {digest}")
-            return
+    except NotAllowedError as error:
         reason = f"{host}/{name} is pushed, but you cannot pin it: {error.reason}"
-        role = "let somebody give you the role Storage Table Data Contributor on that table (docs/deploy.md)"
-        _unpinned(
-            reason, role, wanted=wanted or kept is not None, say=say
-        )  # runs refuse what an older pin does not name
+        try:
+            kept = ledger.image_pins.pin(name)
+        except NotAllowedError:
+            reason = f"{reason}; nor could it be read whether it is pinned already"
+            _unpinned(reason, _ROLE, wanted=wanted or before != digest, say=say)
+            return
+        if kept is None or kept.digest != digest:
+            _unpinned(reason, _ROLE, wanted=wanted or kept is not None, say=say)
+            return
+        say(f"{host}/{name} is pinned to {digest}")
     finally:
         ledger.close()
-
-
-def _readable_pin(ledger: Ledger, name: ImageName) -> ImagePin | None:
-    with suppress(PermanentError):  # whoever has no role at all
-        return ledger.image_pins.pin(name)
-    return None
 
 
 def _unpinned(reason: str, remedy: str, *, wanted: bool, say: Say) -> None:
     if wanted:
         raise PermanentError(f"{reason}; {remedy}, and run this again with --pin", code=Code.BAD_CONFIGURATION)
-    say(f"{reason}; the first run that uses it pins it")
+    say(f"{reason}; the first run that uses it pins it, unless it is pinned")

@@ -6,6 +6,7 @@
     ├── TransientError      the outside world may recover: raised, and retried by the durable retry policy
     │   └── UnansweredError nobody answered at all
     └── PermanentError      trying again cannot help: becomes the reply {"rejected": code, "reason": text}
+        └── NotAllowedError whoever asked lacks the right, or is not who they say
 
 Durable Functions hands an activity's exception to the orchestration as a bare ``Exception`` with text, so a
 type cannot cross; a reply with a code can (see ``shared.contracts``).
@@ -69,3 +70,10 @@ class PermanentError(EdgetrainError):
         self.reason = one_line(reason)
         super().__init__(self.reason)
         self.code = Code(code)
+
+
+class NotAllowedError(PermanentError):
+    """The service knows no such credentials, or they lack the right. Somebody else may still be allowed to."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, code=Code.BAD_CONFIGURATION)

@@ -12,7 +12,7 @@ from cli.client.errors import NotReachableError
 from shared.clients.azure_ml import AzureMlWorkspace
 from shared.clients.azure_ml.compute import Turns, attach_compute, attached, renew_compute
 from shared.clients.identity import signed_in
-from shared.errors import PermanentError, TransientError
+from shared.errors import NotAllowedError, PermanentError, TransientError
 from shared.settings import Compute
 
 _PAUSE: Final = 2.0
@@ -57,8 +57,10 @@ class _TurnsAsFarAsAllowed:
         with ExitStack() as stack:
             try:
                 stack.enter_context(self.turns.alone(what, seconds=seconds))
-            except PermanentError:
+            except NotAllowedError:
                 self.say(f"you may not write into the ledger: {_NOBODY_ELSE}")
+            except PermanentError as error:
+                self.say(f"{error.reason}: {_NOBODY_ELSE}")
             yield
 
 

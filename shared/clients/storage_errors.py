@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ServiceResponse
 
 from shared.clients.foreign_answers import foreign, stranger
 from shared.clients.transient import transient
-from shared.errors import Code, PermanentError, TransientError, UnansweredError
+from shared.errors import Code, NotAllowedError, PermanentError, TransientError, UnansweredError
 from shared.values.texts import shortened, without_queries
 
 _MAY_RECOVER = {408, 409, 429}  # 409: what is asked for is being deleted, or changed by another request
@@ -91,6 +91,6 @@ def _of_status(error: HttpResponseError, store: str, setting: str) -> TransientE
         return unavailable(f"{store} answered {status}: {shortened(error)}", setting)
     if status in {401, 403}:
         reason = f"{store} refused the credentials ({status}); check {setting}: {shortened(error)}"
-        return PermanentError(reason, code=Code.BAD_CONFIGURATION)
+        return NotAllowedError(reason)
     reason = f"{store} refused the request ({status}); check {setting}: {shortened(error)}"
     return PermanentError(reason, code=Code.BAD_CONFIGURATION)

@@ -17,7 +17,8 @@ from shared.clients.host_storage import SETTING, StorageAccess
 from shared.clients.ledger.tables import Change, Insert, Row, Update
 from shared.clients.ledger.transactions import content_type, encoded, made, refusal
 from shared.clients.storage_errors import parsed, require_own, translated
-from shared.errors import TransientError
+from shared.errors import Code, PermanentError, TransientError
+from shared.values.texts import shortened
 
 # The SDK's default of ten tries sleeps for minutes inside one call; the durable retry policy does that better.
 _CALL = {
@@ -31,7 +32,8 @@ _CALL = {
 _FORBIDDEN = 403
 _DID_NOT_HOLD = {404, 409, 412}
 _BEING_DELETED = "TableBeingDeleted"  # 409, as for a row that is there
-_TABLE_IS_GONE = {"TableNotFound", _BEING_DELETED}
+_NO_TABLE = "TableNotFound"  # 404, as for a row that is not there
+_TABLE_IS_GONE = {_NO_TABLE, _BEING_DELETED}
 _BATCH = {
     "Accept": "application/json",
     "x-ms-version": "2019-02-02",
@@ -50,6 +52,7 @@ class AzureTable:
         self._batch_url = f"{base.scheme}://{base.netloc}{base.path.rstrip('/')}/$batch"
         self._what = f"the ledger's table {name}"
         self._exists = False
+        self._may_not_make = ""  # how making it was refused
         self._creating = threading.Lock()
 
     def get(self, partition: str, key: str) -> Row | None:
@@ -59,7 +62,9 @@ class AzureTable:
             try:
                 with parsed(self._what):
                     return _row(self._client.get_entity(partition, key))
-            except ResourceNotFoundError:
+            except ResourceNotFoundError as error:
+                if self._may_not_make and _NO_TABLE in str(error):
+                    raise self._gone() from error
                 return None
 
     def rows(
@@ -81,7 +86,10 @@ class AzureTable:
             entities = iter(found)
         while True:
             with translated(self._what, SETTING), parsed(self._what):
-                entity = next(entities, None)
+                try:
+                    entity = next(entities, None)
+                except ResourceNotFoundError as error:
+                    raise self._gone() from error
             if entity is None:
                 return
             yield _row(entity)
@@ -166,9 +174,16 @@ class AzureTable:
             error.status_code = refused.status  # of the change; the request as a whole was accepted
             raise error
 
-    def _gone(self) -> TransientError:
-        # An insert finds nothing only when the table itself is missing: it was removed under a running app.
+    def _gone(self) -> TransientError | PermanentError:
+        # An insert finds nothing only when the table itself is missing: it was removed under a running app, or is
+        # none of those that whoever may make no tables has been given.
         self._exists = False
+        if self._may_not_make:
+            return PermanentError(
+                f"{self._what} is not there, and may not be made with these credentials; check {SETTING} and "
+                f"EDGETRAIN_LEDGER_PREFIX, or let the app make it: {self._may_not_make}",
+                code=Code.BAD_CONFIGURATION,
+            )
         return TransientError(f"{self._what} was removed; it is created again on the next try")
 
     def _ensure(self) -> None:
@@ -176,6 +191,7 @@ class AzureTable:
             return
         with self._creating:
             if not self._exists:
+                self._may_not_make = ""
                 try:
                     self._client.create_table()
                 except ResourceExistsError:  # the usual case: an earlier life of this app made it
@@ -184,6 +200,7 @@ class AzureTable:
                     # Who may only read, or write this one table, may not make tables; what is asked for next tells.
                     if error.status_code != _FORBIDDEN:
                         raise
+                    self._may_not_make = shortened(error)
                 self._exists = True
 
 

@@ -4,11 +4,13 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from azure.data.tables import TableServiceClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.data.tables import AccountSasPermissions, ResourceTypes, TableServiceClient, generate_account_sas
 
 from shared.clients.host_storage import StorageAccess
 from shared.clients.ledger import Ledger
@@ -61,6 +63,37 @@ def test_a_table_removed_under_a_running_app_comes_back_on_the_next_try(
     with pytest.raises(TransientError, match="created again"):
         ledger.runs.claim_run(request)
     assert ledger.runs.claim_run(request) == request
+
+
+def test_a_table_that_is_missing_and_may_not_be_made_is_no_trouble_that_passes(tables: str, prefix: str) -> None:
+    """As where the prefix is another than the app's, and whoever is signed in may write rows but make no tables."""
+    given = dict(part.partition("=")[::2] for part in tables.split(";") if part)
+    rows_only = generate_account_sas(
+        AzureNamedKeyCredential(given["AccountName"], given["AccountKey"]),
+        ResourceTypes(service=True, object=True),
+        AccountSasPermissions(read=True, add=True, update=True, delete=True),
+        datetime.now(UTC) + timedelta(hours=1),
+    )
+    access = StorageAccess.of(f"TableEndpoint={given['TableEndpoint']};SharedAccessSignature={rows_only}")
+    by_signature, by_key = AzureTables(access, prefix), AzureTables(StorageAccess.of(tables), prefix)
+    missing = by_signature.table("imagepins")
+    for ask in (
+        lambda: missing.get("p", "a"),
+        lambda: list(missing.rows("p")),
+        lambda: missing.insert(Row("p", "a", {})),
+        lambda: missing.put(Row("p", "a", {})),
+        lambda: missing.transact(Insert(Row("p", "a", {}))),
+    ):
+        with pytest.raises(PermanentError, match="AzureWebJobsStorage and EDGETRAIN_LEDGER_PREFIX") as refused:
+            ask()
+        assert rows_only not in str(refused.value)
+
+    by_key.table("imagepins").get("p", "a")  # which makes it
+
+    assert missing.get("p", "a") is None
+    assert missing.insert(Row("p", "a", {}))
+    by_signature.close()
+    by_key.close()
 
 
 class _BeingDeleted(BaseHTTPRequestHandler):

@@ -22,27 +22,84 @@ def kept(digest: str) -> Reply:
     return Reply(200, json.dumps({"odata.etag": "W/1", **row}).encode(), headers=OWN)
 
 
-def pin_with(monkeypatch: pytest.MonkeyPatch, read: Reply, *, wanted: bool = False, anew: bool = False) -> str:
+def pin_with(
+    monkeypatch: pytest.MonkeyPatch,
+    read: Reply,
+    *,
+    write: Reply = REFUSED,
+    wanted: bool = False,
+    anew: bool = False,
+    before: str | None = OURS,
+) -> str:
     """What is said where nobody may write, and reading is answered so."""
     said: list[str] = []
     with answering() as storage:
-        storage.answer = lambda method, _path: read if method == "GET" else REFUSED
+        storage.answer = lambda method, _path: read if method == "GET" else write
         key = base64.b64encode(b"k" * 32).decode()
         account = f"DefaultEndpointsProtocol=http;AccountName=acc;AccountKey={key}"
         url = f"{storage.url}/acc"
         monkeypatch.setenv(
             "AzureWebJobsStorage", f"{account};BlobEndpoint={url};QueueEndpoint={url};TableEndpoint={url};"
         )
-        keep_pin(NAME, OURS, host="r", pipeline="diabetes", anew=anew, wanted=wanted, say=said.append)
+        keep_pin(NAME, OURS, host="r", pipeline="diabetes", anew=anew, wanted=wanted, before=before, say=said.append)
     return "\n".join(said)
 
 
-@pytest.mark.parametrize("read", [NONE, REFUSED], ids=["reader", "nobody"])
-def test_without_a_pin_the_first_run_pins_it(monkeypatch: pytest.MonkeyPatch, read: Reply) -> None:
-    said = pin_with(monkeypatch, read)
+@pytest.mark.parametrize("before", [None, OURS, OTHER])
+def test_without_a_pin_the_first_run_pins_it(monkeypatch: pytest.MonkeyPatch, before: str | None) -> None:
+    said = pin_with(monkeypatch, NONE, before=before)
 
     assert "refused the credentials (403)" in said
     assert "the first run that uses it pins it" in said
+    assert "could it be read" not in said
+
+
+def test_who_may_not_read_the_pin_is_not_told_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = pin_with(monkeypatch, REFUSED)
+
+    assert "nor could it be read whether it is pinned already" in said
+
+
+@pytest.mark.parametrize("before", [None, OTHER], ids=["of a new tag", "of a tag that moved"])
+def test_an_image_that_was_built_anew_is_no_success_where_nobody_knows_its_pin(
+    monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    with pytest.raises(PermanentError, match="nor could it be read whether it is pinned already") as caught:
+        pin_with(monkeypatch, REFUSED, anew=True, before=before)
+
+    assert caught.value.code is Code.BAD_CONFIGURATION
+    assert "Storage Table Data Contributor" in caught.value.reason
+
+
+def test_a_refusal_that_is_none_of_rights_is_not_one_of_roles(monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = Reply(400, b'{"odata.error": {"code": "InvalidInput"}}', headers=OWN)
+
+    with pytest.raises(PermanentError, match="refused the request \\(400\\)") as caught:
+        pin_with(monkeypatch, NONE, write=odd)
+
+    assert "Storage Table Data Contributor" not in caught.value.reason
+
+
+@pytest.mark.parametrize("before", [None, OURS])
+def test_without_the_ledgers_setting_the_first_run_pins_it(monkeypatch: pytest.MonkeyPatch, before: str | None) -> None:
+    said = without_storage(monkeypatch, before)
+
+    assert "AzureWebJobsStorage is not set" in said
+    assert "the first run that uses it pins it, unless it is pinned" in said
+
+
+def test_without_the_ledgers_setting_no_tag_is_moved_past_its_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PermanentError, match="AzureWebJobsStorage is not set"):
+        without_storage(monkeypatch, OTHER)
+
+
+def without_storage(monkeypatch: pytest.MonkeyPatch, before: str | None) -> str:
+    """What is said where the settings name no ledger."""
+    said: list[str] = []
+    for part in ("", "__accountName", "__blobServiceUri", "__tableServiceUri"):
+        monkeypatch.delenv(f"AzureWebJobsStorage{part}", raising=False)
+    keep_pin(NAME, OURS, host="r", pipeline="diabetes", anew=False, wanted=False, before=before, say=said.append)
+    return "\n".join(said)
 
 
 @pytest.mark.parametrize("anew", [True, False])

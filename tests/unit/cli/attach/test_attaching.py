@@ -14,7 +14,7 @@ from cli.attach.computes import attach_settings, compute_of, outputs_in
 from cli.attach.work import Files, How
 from cli.client.errors import NotReachableError, WrongUseError
 from shared.clients.azure_ml.compute import AttachedCompute
-from shared.errors import Code, PermanentError, TransientError
+from shared.errors import Code, NotAllowedError, PermanentError, TransientError
 from shared.settings import Compute
 
 COMPUTE = Compute.model_validate({"address": "192.0.2.7", "username": "edgetrain", "private_key": "canary-key"})
@@ -66,13 +66,15 @@ def test_what_takes_longer_than_allowed_is_not_reachable(monkeypatch: pytest.Mon
 
 def test_whoever_may_only_read_the_ledger_attaches_without_a_turn_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     class ReadOnly:
+        refused: PermanentError | None = None
+
         def __init__(self, *_: Any) -> None:
             self.turns = self
 
         @contextmanager
         def alone(self, what: str, *, seconds: float) -> Iterator[None]:
-            if refused:
-                raise PermanentError("the ledger refused the credentials (403)", code=Code.BAD_CONFIGURATION)
+            if self.refused is not None:
+                raise self.refused
             yield
 
         def close(self) -> None:
@@ -82,10 +84,16 @@ def test_whoever_may_only_read_the_ledger_attaches_without_a_turn_and_is_told(mo
     monkeypatch.setenv("AzureWebJobsStorage__accountName", "account")
     for name in ("SUBSCRIPTION_ID", "RESOURCE_GROUP", "WORKSPACE"):
         monkeypatch.setenv(f"EDGETRAIN_AZURE_ML__{name}", "x")
-    for refused in (True, False):
+    not_there = PermanentError("the ledger's table is not there", code=Code.BAD_CONFIGURATION)
+    for refused, why in (
+        (NotAllowedError("the ledger refused the credentials (403)"), ["you may not write into the ledger"]),
+        (not_there, ["the ledger's table is not there"]),
+        (None, []),
+    ):
+        ReadOnly.refused = refused
         said: list[str] = []
         with turns_of(attach_settings(), said.append) as turns, turns.alone("attach", seconds=1):
-            assert ["may not write into the ledger" in each for each in said] == [True] * refused
+            assert [each.partition(": ")[0] for each in said] == why
     # What goes wrong within a turn is not taken for a turn that is refused.
     with (
         pytest.raises(PermanentError, match="no key"),
