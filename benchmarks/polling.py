@@ -7,6 +7,7 @@ clock is moved instead of waited for.
 """
 
 import time
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from typing import Any
 from benchmarks.report import Row
 from orchestrations.await_training import await_training
 from shared.contracts import accepted
-from shared.decisions.training.polling import LONGEST, ROUNDS_PER_EXECUTION, interval
+from shared.decisions.training.polling import LONGEST, ROUNDS_PER_EXECUTION, interval, observe
 from shared.messages import TrainingLimits, TrainingPhase, TrainingPoll, TrainingStatus
 from shared.values.wire import to_wire
 from tests.support.builders import a_training_poll
@@ -26,7 +27,8 @@ POLLS = 1_000
 COMPARED = 10  # blocks at either end; the best of them, which other work on the machine disturbs least
 SHORT = range(20, 41)
 EXPECTED = 600
-MOST_WAIT, MOST_POLLS = 10, 13
+AT_ONCE, QUEUED = [0], range(601)
+MOST_WAIT, MOST_WAIT_AFTER_A_QUEUE, MOST_POLLS = 10, 40, 13
 RUNNING = accepted(TrainingStatus(phase=TrainingPhase.RUNNING, detail="Running"))
 
 
@@ -62,18 +64,11 @@ def run() -> list[Row]:
 
 def _waits() -> list[Row]:
     """Of trainings that nobody tells the end of; the app is told by Event Grid, and polls in case it is not."""
-    short = [_noticed(seconds, EXPECTED) for seconds in SHORT]
-    waits = [noticed - seconds for seconds, (noticed, _) in zip(SHORT, short, strict=True)]
     _, polls = _noticed(EXPECTED, EXPECTED)
+    what = "seconds until a training of 20 to 40 s is known to have ended, where ten minutes were expected"
     return [
-        Row(
-            what="seconds until a training of 20 to 40 s is known to have ended, where ten minutes were expected",
-            ours=f"{max(waits):.0f} s at the most",
-            baseline=f"at most {MOST_WAIT} s",
-            ratio=max(waits) / MOST_WAIT,
-            goal=1.0,
-            remark=f"{sum(waits) / len(waits):.1f} s on average",
-        ),
+        _wait(what, AT_ONCE, MOST_WAIT),
+        _wait(f"{what}, after up to ten minutes of waiting for the compute target", QUEUED, MOST_WAIT_AFTER_A_QUEUE),
         Row(
             what="polls of a ten-minute training that takes as long as expected",
             ours=str(polls),
@@ -84,14 +79,32 @@ def _waits() -> list[Row]:
     ]
 
 
-def _noticed(seconds: float, expected: float) -> tuple[float, int]:
-    """When the training is known to have ended, and after how many polls."""
+def _wait(what: str, queues: Iterable[int], most: float) -> Row:
+    waits = [_noticed(seconds, EXPECTED, queued)[0] for queued in queues for seconds in SHORT]
+    return Row(
+        what=what,
+        ours=f"{max(waits):.0f} s at the most",
+        baseline=f"at most {most:g} s",
+        ratio=max(waits) / most,
+        goal=1.0,
+        remark=f"{sum(waits) / len(waits):.1f} s on average",
+    )
+
+
+def _noticed(seconds: float, expected: float, queued: float = 0) -> tuple[float, int]:
+    """How long after its end the training is known to have ended, and after how many polls.
+
+    The answer to the submission is the first look, and counts as none. ``queued``: how long it waits before it runs.
+    """
     limits = TrainingLimits(queued_seconds=1e9, running_seconds=1e9, expected_seconds=expected)
-    poll, at, polls = a_training_poll(limits=limits, running_since=START), 0.0, 0
-    while at < seconds:
-        at += interval(poll, START + timedelta(seconds=at)).total_seconds()
-        polls += 1
-    return at, polls
+    poll, at, looks = a_training_poll(limits=limits), 0.0, 0
+    while at < queued + seconds:
+        now = START + timedelta(seconds=at)
+        phase = TrainingPhase.QUEUED if at < queued else TrainingPhase.RUNNING
+        poll = observe(poll, TrainingStatus(phase=phase, detail=""), now)
+        at += interval(poll, now).total_seconds()
+        looks += 1
+    return at - queued - seconds, looks
 
 
 def _poll(path: Path) -> list[tuple[int, float]]:

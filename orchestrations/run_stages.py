@@ -98,6 +98,11 @@ class Run:
         return self.request.schema >= FAIR_COMPARISON_SCHEMA
 
     @property
+    def takes_fewer_steps(self) -> bool:
+        """Whether it takes no step for what an earlier one has told already."""
+        return self.request.schema >= FEWER_STEPS_SCHEMA
+
+    @property
     def queues(self) -> bool:
         """Whether it has to wait for its compute. A training that has ended needs none, and must not be refused one."""
         return self.request.schema >= QUEUE_SCHEMA and not self.request.resumed
@@ -158,7 +163,7 @@ class Run:
         turn = await_compute.outcome((yield await_compute.start(self.context, self.request)))
         if turn.turn is not Turn.GRANTED:
             raise RunEndedError(Outcome.CANCELLED, f"waiting: {turn.reason}")
-        self.crowned = turn.champion if self.is_checked else None  # judged by what it finds when it trains no more
+        self.crowned = turn.champion if self.takes_fewer_steps else None
 
     def give_back(self) -> Steps:
         """Give the compute back to the queue."""
@@ -175,11 +180,11 @@ class Run:
         turn = await_compute.outcome((yield await_compute.start_for_delivery(self.context, self.request, why)))
         if turn.turn is not Turn.GRANTED:
             raise RunEndedError(Outcome.CANCELLED, f"judging: {turn.reason}")
-        self.crowned = turn.champion
+        self.crowned = turn.champion if self.takes_fewer_steps else None
 
     def let_others_deliver(self) -> Steps:
         """Give the delivery back to the queue."""
-        if self.delivers and self.request.schema < FEWER_STEPS_SCHEMA:  # else recording the run has done it
+        if self.delivers and not self.takes_fewer_steps:  # else recording the run has done it
             yield from await_compute.give_back(self.context, delivery_of(self.request.pipeline), self.request.run_id)
 
     def champion(self) -> Generator[Any, Any, Champion]:

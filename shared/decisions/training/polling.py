@@ -2,8 +2,10 @@
 
 The interval follows the expected duration: long while nothing can have happened yet, short around the expected end,
 growing again when the training takes longer. The expectation may be wrong, so until then the interval is at most
-:data:`EARLY`, or about as long as the training has run: a short one that has ended must not wait for a guess. The
-limits for being queued (and prepared) and for running are separate, since a busy VM is not the training's fault.
+:data:`EARLY`, or about as long as the training has run: a short one that has ended must not wait for a guess. While it
+is queued the same goes for the time that it is queued, up to a minute: one that then runs briefly may have ended when
+it is first seen to run. The limits for being queued (and prepared) and for running are separate, since a busy VM is not
+the training's fault.
 """
 
 from dataclasses import dataclass, replace
@@ -75,7 +77,7 @@ def next_poll(poll: TrainingPoll, status: TrainingStatus, now: datetime) -> Ende
                 _kind_of_limit(poll),
             )
         return Wait(now + interval(poll, now))
-    over = _limit_most_after(poll, now)
+    over = _limit_passed(poll, now)
     if over:
         return Cancel(over)
     return Wait(min(now + interval(poll, now), max(_limit_at(poll, now), now) + SHORTEST))
@@ -92,7 +94,7 @@ def _kind_of_limit(poll: TrainingPoll) -> FailureKind:
     return FailureKind.OUTSIDE if poll.running_since is None else FailureKind.UNKNOWN
 
 
-def _limit_most_after(poll: TrainingPoll, now: datetime) -> str:
+def _limit_passed(poll: TrainingPoll, now: datetime) -> str:
     limits = poll.limits
     if poll.running_since is not None:
         if now - poll.running_since > timedelta(seconds=limits.running_seconds):

@@ -49,6 +49,13 @@ def test_a_turn_from_an_older_app_tells_none_so_it_is_asked_for() -> None:
     assert record.outcome is Outcome.PROMOTED
 
 
+def test_a_run_that_was_admitted_before_asks_as_it_did_though_its_turns_tell() -> None:
+    run, record = story(FEWER_STEPS_SCHEMA - 1)
+
+    assert run.asked.count("read_champion") == 2
+    assert record.outcome is Outcome.PROMOTED
+
+
 def test_a_run_that_is_not_checked_is_judged_by_what_serves_when_it_has_trained() -> None:
     run, record = retraining.story({"schema": 2}, await_compute=granted(champion=THEN))
 

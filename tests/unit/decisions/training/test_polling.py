@@ -53,8 +53,26 @@ def checked_at(expected: float, until: float) -> list[float]:
 
 
 @given(st.floats(1, 40), st.floats(1, 100_000))
-def test_a_short_training_is_noticed_within_ten_seconds_whatever_was_expected(lasts: float, expected: float) -> None:
+def test_a_short_training_that_runs_at_once_is_noticed_within_ten_seconds_whatever_was_expected(
+    lasts: float, expected: float
+) -> None:
     assert checked_at(expected, until=lasts)[-1] - lasts <= EARLY.total_seconds()
+
+
+@given(st.floats(1, 40), st.floats(1, 100_000), st.floats(0, 1000))
+def test_a_short_training_that_was_queued_is_noticed_within_a_minute(
+    lasts: float, expected: float, queued: float
+) -> None:
+    """Sooner the shorter it was queued, and within ten seconds when it runs at once."""
+    limits = TrainingLimits(queued_seconds=10_000, running_seconds=100_000, expected_seconds=expected)
+    poll, at = a_training_poll(limits=limits), 0.0
+    while at < queued + lasts:
+        now = START + timedelta(seconds=at)
+        phase = TrainingPhase.QUEUED if at < queued else TrainingPhase.RUNNING
+        poll = observe(poll, TrainingStatus(phase=phase, detail=""), now)
+        at += interval(poll, now).total_seconds()
+
+    assert at - queued - lasts <= max(EARLY.total_seconds(), min(60, queued - 25) - lasts)
 
 
 @given(st.floats(40, 20_000), st.floats(1, 20_000))
