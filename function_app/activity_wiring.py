@@ -8,7 +8,6 @@ body against its row, and a row without a body stops the start.
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,14 +21,12 @@ from function_app.tracing import traced_activity
 from shared import contracts as c
 from shared import messages as m
 from shared.errors import Code, PermanentError
+from shared.values.texts import shortened, without_queries
 from shared.values.wire import from_wire
 
 log = logging.getLogger(__name__)
 
 Body = Callable[[c.Command, Services], c.Result]
-
-_DELIVERY_STAGES = frozenset({m.Stage.JUDGING, m.Stage.DELIVERING, m.Stage.ROLLING_OUT})
-"""In which a run may hold the delivery of its pipeline."""
 
 BODIES: dict[str, Body[Any, Any]] = {}
 """Activity -> what does it, filled by the functions below."""
@@ -339,9 +336,11 @@ def record_run(record: m.RunRecord, s: Services) -> m.Done:
         quarantines=s.ledger.quarantines,
         retries=s.ledger.retries,
     )
-    if record.stage in _DELIVERY_STAGES:
-        with suppress(Exception):  # a run whose outcome is recorded loses its place anyway
-            s.ledger.computes.give_back(m.delivery_of(record.pipeline), record.run_id, datetime.now(UTC))
+    try:  # whatever its stage: who never had it gives nothing back
+        s.ledger.computes.give_back(m.delivery_of(record.pipeline), record.run_id, datetime.now(UTC))
+    except Exception as error:  # noqa: BLE001 - a run whose outcome is recorded loses its place anyway
+        why = shortened(without_queries(error))
+        log.warning("run %s keeps the delivery of its pipeline until another asks for it: %s", record.run_id, why)
     return done
 
 
