@@ -41,7 +41,8 @@ def set_up(environment: Mapping[str, str] = os.environ) -> bool:
         return False
     try:
         if _is_set_up():
-            log.info("spans go where the worker's own OpenTelemetry sends them; %s is not used", ENDPOINT)
+            named = " and ".join(sorted({setting_of(signal, environment) for signal in chosen}))
+            log.info("what is told goes where the worker's own OpenTelemetry sends it; not used: %s", named)
             return False
         _begin(chosen, environment)
     except ImportError as error:
@@ -55,13 +56,18 @@ def set_up(environment: Mapping[str, str] = os.environ) -> bool:
 
 def signals(environment: Mapping[str, str]) -> frozenset[str]:
     """Those of :data:`SIGNALS` that a setting names a collector for; the library would send others to localhost."""
-    everything = environment.get(ENDPOINT, "").strip()
     return frozenset(
         signal
         for signal in SIGNALS
-        if (everything or environment.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "").strip())
+        if environment.get(setting_of(signal, environment), "").strip()
         and environment.get(f"OTEL_{signal.upper()}_EXPORTER", "").strip().lower() != "none"
     )
+
+
+def setting_of(signal: str, environment: Mapping[str, str]) -> str:
+    """The setting by which the library finds the signal's collector: its own, or that of all signals."""
+    own = f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+    return own if environment.get(own, "").strip() else ENDPOINT
 
 
 def _is_set_up() -> bool:
@@ -78,13 +84,17 @@ def _begin(chosen: frozenset[str], environment: Mapping[str, str]) -> None:
     name = environment.get("OTEL_SERVICE_NAME") or environment.get("WEBSITE_SITE_NAME") or NAME
     resource = Resource.create({"service.name": name})
     seconds = _seconds(environment)
-    begun = [begin(resource, seconds) for signal, begin in _BEGINNINGS.items() if signal in chosen]
+    begun = [
+        begin(resource, seconds, setting_of(signal, environment))
+        for signal, begin in _BEGINNINGS.items()
+        if signal in chosen
+    ]
     if LEVEL_SETTING not in environment:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     atexit.register(_end, *begun)
 
 
-def _tracing(resource: Any, seconds: float) -> Any:
+def _tracing(resource: Any, seconds: float, setting: str) -> Any:
     from opentelemetry import trace
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -100,7 +110,7 @@ def _tracing(resource: Any, seconds: float) -> Any:
             result = self._inner.export(spans)
             if result is not SpanExportResult.SUCCESS and time.monotonic() >= self._silent_until:
                 self._silent_until = time.monotonic() + SILENT_SECONDS
-                log.warning("the collector of %s takes no spans; runs go on, what it misses is lost", ENDPOINT)
+                log.warning("the collector of %s takes no spans; runs go on, what it misses is lost", setting)
             return result
 
         def shutdown(self) -> None:
@@ -112,7 +122,7 @@ def _tracing(resource: Any, seconds: float) -> Any:
     return tracing
 
 
-def _metering(resource: Any, seconds: float) -> Any:
+def _metering(resource: Any, seconds: float, _setting: str) -> Any:
     from opentelemetry import metrics
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.sdk.metrics import MeterProvider

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from function_app.telemetry_export import set_up, signals
 from tests.support.otlp import collecting
@@ -49,12 +50,13 @@ def test_a_collector_that_never_answers_stops_neither_work_nor_the_end_of_the_pr
     assert "Traceback" not in said
 
 
-def test_a_collector_that_is_down_is_said_once() -> None:
-    told, said = in_a_process(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1", OTEL_EXPORTER_OTLP_TIMEOUT="0.1")
+@pytest.mark.parametrize("setting", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+def test_a_collector_that_is_down_is_said_once(setting: str) -> None:
+    told, said = in_a_process(**{setting: "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_TIMEOUT": "0.1"})
 
     assert told == {"records": True}
     assert said.count("\n") == 1
-    assert "takes no spans" in said
+    assert f"the collector of {setting} takes no spans" in said
 
 
 @pytest.mark.parametrize("environment", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "  "}])
@@ -95,6 +97,20 @@ ALL, TRACES, METRICS, LOGS = (f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal 
 )
 def test_a_signal_is_sent_where_a_setting_names_its_collector(named: set[str], sent: set[str]) -> None:
     assert signals(dict.fromkeys(named, "http://127.0.0.1:1")) == sent
+
+
+@pytest.mark.parametrize(
+    ("named", "told"), [({ALL}, ALL), ({TRACES}, TRACES), ({TRACES, METRICS}, f"{METRICS} and {TRACES}")]
+)
+def test_where_the_worker_sends_spans_itself_the_settings_that_are_not_used_are_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, named: set[str], told: str
+) -> None:
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", TracerProvider)
+
+    with caplog.at_level("INFO"):
+        assert not set_up(dict.fromkeys(named, "http://127.0.0.1:1"))
+
+    assert caplog.messages == [f"what is told goes where the worker's own OpenTelemetry sends it; not used: {told}"]
 
 
 def test_a_signal_can_be_switched_off_alone() -> None:
