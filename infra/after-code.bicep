@@ -1,4 +1,4 @@
-// Which events reach the app: blobs written at the sites, and changes of the status of Azure ML runs. Deployed after the code,
+// Which events reach the app: blobs written at the sites, and the end of Azure ML runs. Deployed after the code,
 // since Event Grid asks whether the functions are there: azd does so by a hook (azure.yaml), others by infra/after-code.sh.
 targetScope = 'resourceGroup'
 

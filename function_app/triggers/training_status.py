@@ -12,6 +12,7 @@ import azure.durable_functions as df
 
 from function_app.triggers.events import EVENT_GRID_TRIGGER
 from orchestrations.await_training import WAKE_UP
+from shared.decisions.training.run_states import UNDER_WAY
 from shared.errors import PermanentError
 from shared.orchestration_ids import training_id
 from shared.values.texts import shortened
@@ -54,8 +55,6 @@ def run_id_of(event: Mapping[str, Any]) -> str | None:
 
 def is_under_way(event: Mapping[str, Any]) -> bool:
     """Whether the event says that the run has not ended, so that a check would find nothing to do."""
-    from shared.clients.azure_ml.statuses import UNDER_WAY  # with what is slow to import at the app's start
-
     return (_named(event, "runstatus") or "").casefold() in UNDER_WAY
 
 

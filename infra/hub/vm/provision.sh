@@ -36,12 +36,15 @@ as() { user=$1; shift; runuser -u "$user" -- env -i HOME="$(home_of "$user")" PA
 home_of() { getent passwd "$1" | cut -d: -f6; }
 
 owner() { stat -L -c %u "$1"; }
+# open FOLDER: its group, or everybody, can put something in the place of what is in it.
+open() { [ ! -k "$1" ] && [ -n "$(find -L "$1" -prune -perm /022)" ]; }
 
 # base FOLDER: the deepest of it and its parents that only root can change, all of its own parents included.
 base() {
     deepest=$1 place=$1
     while [ "$place" != / ]; do
         case $(owner "$place") in 0 | "$(id -u)") ;; *) deepest=$(dirname "$place") ;; esac
+        ! open "$place" || deepest=$(dirname "$place")
         place=$(dirname "$place")
     done
     echo "$deepest"

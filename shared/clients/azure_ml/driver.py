@@ -18,9 +18,10 @@ from shared.clients.azure_ml.metrics import read_metrics
 from shared.clients.azure_ml.outputs import RunOutputs
 from shared.clients.azure_ml.receipts import read_receipt
 from shared.clients.azure_ml.reports import left_out_in, tell_steps
-from shared.clients.azure_ml.statuses import error_of, phase_of
+from shared.clients.azure_ml.statuses import error_of
 from shared.clients.azure_ml.workspace import AzureMlWorkspace
 from shared.decisions.training.failure_causes import FailureTrace, failure_cause, why_cancelled
+from shared.decisions.training.run_states import phase_of
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages import ReceiptSummary, TrainedModel, TrainingPhase, TrainingRef, TrainingStatus
 from shared.settings import Compute

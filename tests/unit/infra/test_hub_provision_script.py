@@ -105,6 +105,17 @@ def test_a_folder_that_leads_elsewhere_gets_no_file(tmp_path: Path, monkeypatch:
     assert not list(tmp_path.glob(".edgetrain.*"))
 
 
+@pytest.mark.parametrize(("mode", "safe"), [(0o755, "c"), (0o775, "a"), (0o757, "a"), (0o2775, "a"), (0o1777, "c")])
+def test_what_others_may_write_into_is_not_taken_for_roots_alone(tmp_path: Path, mode: int, safe: str) -> None:
+    for name in ("a", "a/b", "a/b/c"):
+        (tmp_path / name).mkdir(mode=0o755)
+    (tmp_path / "a/b").chmod(mode)
+
+    told = run(tmp_path, 'base "$1"', str(tmp_path / "a/b/c"))
+
+    assert Path(told.stdout.strip()).name == safe, told.stderr
+
+
 def test_a_folder_in_a_users_home_is_made_by_the_user(tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     owned = "owner() { case $1 in */home*) echo 12345 ;; *) id -u ;; esac; }"
