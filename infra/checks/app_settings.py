@@ -1,7 +1,7 @@
 """App settings in Bicep equal the fields of ``Settings``, both ways: what is set is read, what is read is set."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -53,11 +53,22 @@ ELSEWHERE = {
 """Fields that Bicep leaves alone, and why."""
 
 PREFIX = "EDGETRAIN_"
+SITE = "Microsoft.Web/sites"
 
 
 def settings_in(app: BicepFile) -> dict[str, Any]:
-    """The settings that the app's Bicep file sets by name, in its variables, and their values."""
-    return dict(_named(app.variables.values()))
+    """The settings that the app's Bicep file sets by name, wherever it does, and their values."""
+    return dict(_named([*app.variables.values(), *straight_in(app)]))
+
+
+def straight_in(app: BicepFile) -> Iterator[Any]:
+    """What stands in the places of a site's settings themselves, beside the variables that are named there."""
+    for each in app.resources:
+        properties = each.body.get("properties") or {}
+        if each.type == SITE:
+            yield properties.get("siteConfig", {}).get("appSettings", [])
+        elif each.type == f"{SITE}/config" and each.body.get("name") == "appsettings":
+            yield [{"name": name, "value": value} for name, value in properties.items()]
 
 
 def fields(model: type[BaseModel]) -> dict[str, tuple[str, Any]]:
@@ -95,14 +106,15 @@ def _is_field(name: str, read: Mapping[str, str]) -> bool:
     return any(name.startswith(f"{PREFIX}{part}__") for part in ("SITES", "COMPUTES", "TARGETS"))
 
 
-def _named(values: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    for value in values:
-        if isinstance(value, list):
-            for each in value:
-                if isinstance(each, Mapping) and isinstance(each.get("name"), str) and "value" in each:
-                    yield each["name"], each["value"]
-        elif isinstance(value, Mapping):
-            yield from _named(value.values())
+def _named(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _named(each)
+    elif isinstance(value, Mapping):
+        if isinstance(value.get("name"), str) and "value" in value:
+            yield value["name"], value["value"]
+        else:
+            yield from _named([*value.values()])
 
 
 def _fields(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, tuple[str, Any]]]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from infra.checks.app_settings import SITE, straight_in
 from infra.checks.bicep import BicepFile, texts
 from infra.checks.findings import Finding
 
-SITE = "Microsoft.Web/sites"
 PROPERTIES = frozenset(
     {
         "alwaysOn",
@@ -54,9 +54,18 @@ def check(app: BicepFile) -> Iterator[Finding]:
                 yield Finding(site.where, f"properties.siteConfig.{name}: {what}")
             if "Disabled" not in texts(config.get("ftpsState")):
                 yield Finding(site.where, f"properties.siteConfig.ftpsState: must be 'Disabled' where {ALWAYS_RUNS}")
-    set_here = {text for each in app.variables.values() if not _only_elsewhere(each) for text in texts(each)}
+    set_here = set(_here([*app.variables.values(), *straight_in(app)]))
     for name in sorted(SETTINGS & set_here):
         yield Finding(app.name, f"{name}: Flex Consumption refuses it; set it where {ALWAYS_RUNS} only")
+
+
+def _here(value: Any) -> Iterator[str]:
+    """Every text in it that counts on Flex Consumption."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list) and not _only_elsewhere(value):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _here(each)
 
 
 def _only_elsewhere(value: Any) -> bool:

@@ -168,6 +168,33 @@ MISTAKES = [
         "FUNCTIONS_WORKER_RUNTIME: Flex Consumption refuses it",
     ),
     Mistake(
+        "a setting that Flex Consumption refuses, in the site itself",
+        APP,
+        "appSettings: concat(hostSettings,",
+        "appSettings: concat([\n        {\n          name: 'WEBSITE_TIME_ZONE'\n          value: location\n        }\n"
+        "      ], hostSettings,",
+        APP,
+        "WEBSITE_TIME_ZONE: Flex Consumption refuses it",
+    ),
+    Mistake(
+        "a setting that Flex Consumption refuses, in a resource of its own",
+        APP,
+        "// Nobody publishes with a password.",
+        "resource more 'Microsoft.Web/sites/config@2024-11-01' = {\n  parent: app\n  name: 'appsettings'\n"
+        "  properties: {\n    WEBSITE_CONTENTSHARE: suffix\n  }\n}\n",
+        APP,
+        "WEBSITE_CONTENTSHARE: Flex Consumption refuses it",
+    ),
+    Mistake(
+        "a secret in clear, in the site itself",
+        APP,
+        "appSettings: concat(hostSettings,",
+        "appSettings: concat([\n  {\n    name: 'EDGETRAIN_PAGE__SECRET'\n    value: suffix\n  }\n"
+        "      ], hostSettings,",
+        APP,
+        "EDGETRAIN_PAGE__SECRET is a secret; set it to @Microsoft.KeyVault(",
+    ),
+    Mistake(
         "another task hub than that of host.json",
         "modules/scheduler.bicep",
         "name: 'EdgeTrain'",
