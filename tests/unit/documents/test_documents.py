@@ -35,6 +35,14 @@ def test_every_link_leads_to_a_file(document: Path) -> None:
     assert missing == []
 
 
+def test_every_limit_names_a_test_that_shows_it() -> None:
+    page = (ROOT / "docs" / "plans-and-limits.md").read_text(encoding="utf-8")
+    rows = [line for line in page.partition("\n## Limits\n")[2].splitlines() if line.startswith("|")][2:]
+
+    assert len(rows) >= 14
+    assert [row for row in rows if "/test_" not in row.split("|")[3]] == []
+
+
 def test_every_decision_stands_in_the_index_with_its_title() -> None:
     index = (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
     for decision in sorted((ROOT / "docs" / "adr").glob("0*.md")):

@@ -99,6 +99,25 @@ def test_a_bad_file_names_the_field(text: str, says: str) -> None:
     assert caught.value.code is Code.BAD_PIPELINE
 
 
+@pytest.mark.parametrize(
+    ("path", "most", "says"),
+    [
+        (
+            "deliver.targets",
+            [{"name": f"vm-{number}"} for number in range(20)],
+            "deliver.targets: must have at most 20",
+        ),
+        ("deliver.strategy.steps", [*range(5, 55, 5)], "deliver.strategy.steps: must have at most 10 items"),
+    ],
+)
+def test_a_pipeline_may_have_as_many_as_the_page_of_limits_says(path: str, most: list[object], says: str) -> None:
+    more = [*most, {"name": "one-more"} if path == "deliver.targets" else 99]
+
+    parse_pipeline(changed(path, most), source="churn.yaml")
+    with pytest.raises(PermanentError, match=says):
+        parse_pipeline(changed(path, more), source="churn.yaml")
+
+
 def test_a_broken_file_does_not_take_the_others_down(tmp_path: Path) -> None:
     (tmp_path / "churn.yaml").write_text(GOOD)
     (tmp_path / "broken.yaml").write_text("name: [")

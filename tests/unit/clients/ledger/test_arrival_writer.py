@@ -111,6 +111,14 @@ class TestGroups:
         assert [entry.start is not None for entry in joined] == [True, False, False, False, False]
         assert len({entry.window_id for entry in joined}) == 1
 
+    def test_ten_thousand_files_that_land_at_once_are_one_window(self, ledger: Ledger) -> None:
+        groups = [[at(0, f"event-{group * 100 + n}") for n in range(100)] for group in range(100)]
+        joined = [entry for group in groups for entry in join_all(ledger, group)]
+
+        assert len({entry.window_id for entry in joined}) == 1
+        [start] = {entry.start.window_id: entry.start for entry in joined if entry.start}.values()
+        assert _state(ledger, start).arrivals == 10_000
+
     def test_what_is_known_does_not_open_it(self, tables: MemoryTables) -> None:
         window = opened(Ledger.over(tables), at(0, "one"))
         ledger = Ledger.over(tables)
