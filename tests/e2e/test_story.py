@@ -1,7 +1,11 @@
 """Two pipelines side by side, from files that land to models that answer; nothing is trained twice; all is told."""
 
 import json
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +13,19 @@ import requests
 
 from local_stack.app_client import AppClient, app_client, blob_created, land
 from local_stack.demo_data import breast_cancer_story, digits_story
+from local_stack.functions_host.durable.history import EventType, from_stamp
 from local_stack.site_agent import SiteAgent, site_agent
 from local_stack.supervisor import Stack
 from local_stack.upstream_client import UpstreamClient, upstream_client
+from orchestrations.await_training import WAKE_UP
+from shared.messages import TrainingEnd, TrainingLimits, TrainingPhase
+from shared.orchestration_ids import training_id
+from shared.values.wire import from_wire, to_wire
 from tests.integration.event_grid.stand_in import Receiver, receiving
-from tests.support.azure_ml_view import models, trainings
-from tests.support.host_store import HostStore
+from tests.support import leftovers
+from tests.support.azure_ml_view import begin, models, trainings
+from tests.support.builders import a_training_order, a_training_poll
+from tests.support.host_store import HistoryEvent, HostStore, wait_until
 from tests.support.scoring import share_right
 from tests.support.slow_clients import assert_others_are_served
 
@@ -186,6 +197,35 @@ def test_other_parameters_make_another_run_that_shows_what_it_does(
     assert stages == [stage for stage in STAGES if stage in stages], "in this order, and no other"
     assert all(status["since"] for status in under_way)
     assert share_right(stack.endpoints, STORIES["breast-cancer"]) > 0.9
+
+
+@pytest.mark.usefixtures("runs")  # by now the VM is attached
+def test_a_training_that_is_completed_wakes_its_run_before_the_next_poll_is_due(stack: Stack, tmp_path: Path) -> None:
+    """As an hour after the start of one for which two are expected: polls are three minutes apart."""
+    run_id, go, now = f"woken-{uuid.uuid4().hex}", tmp_path / "go", datetime.now(UTC)
+    instance_id, store = training_id(run_id), HostStore(stack.state)
+    poll = a_training_poll(
+        order=replace(a_training_order(), run_id=run_id, pipeline="woken"),
+        limits=TrainingLimits(queued_seconds=1e6, running_seconds=1e6, expected_seconds=7200),
+        submitted=True,
+        queued_since=now - timedelta(hours=1),
+        running_since=now - timedelta(hours=1),
+    )
+    begin(stack.endpoints, "woken", run_id, "hub-vm", go=go)
+    leftovers.begin(stack.endpoints, "await_training", instance_id, to_wire(poll))
+
+    def happened(kind: EventType) -> list[HistoryEvent]:
+        return [event for event in store.history(instance_id) if event["EventType"] == kind]
+
+    wait_until(lambda: bool(happened(EventType.TIMER_CREATED)), "the wait for the next poll")
+    go.touch()
+    wait_until(lambda: store.statuses()[instance_id] == "Completed", "the end of the wait")
+
+    assert from_wire(TrainingEnd, store.output(instance_id)).phase is TrainingPhase.COMPLETED
+    assert [event["Name"] for event in happened(EventType.EVENT_RAISED)] == [WAKE_UP]
+    [timer], [ended] = happened(EventType.TIMER_CREATED), happened(EventType.EXECUTION_COMPLETED)
+    assert from_stamp(timer["FireAt"]) > from_stamp(ended["Timestamp"])
+    assert happened(EventType.TIMER_FIRED) == []
 
 
 @pytest.mark.usefixtures("runs")

@@ -23,21 +23,51 @@ models = Model.list(workspace, name=sys.argv[1], run_id=sys.argv[2] or None)
 print(json.dumps([{"version": str(m.version), "tags": m.tags, "properties": m.properties} for m in models]))
 """
 
+_BEGIN = """
+import sys, tempfile
+from pathlib import Path
+from shared.clients.azure_ml import AzureMlWorkspace
+from shared.settings import settings
+workspace = AzureMlWorkspace(settings().azure_ml).open()
+from azureml.core import Environment, Experiment, ScriptRunConfig  # not before the workspace's cloud is chosen
+experiment, run_id, compute, go, python = sys.argv[1:]
+environment = Environment("waits")
+environment.python.user_managed_dependencies = True
+environment.python.interpreter_path = python
+with tempfile.TemporaryDirectory() as folder:
+    waits = "import pathlib, sys, time\\nwhile not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.05)\\n"
+    Path(folder, "job.py").write_text(waits)
+    configuration = ScriptRunConfig(
+        folder, script="job.py", arguments=[go], compute_target=compute, environment=environment,
+        max_run_duration_seconds=600,
+    )
+    Experiment(workspace, experiment).submit(configuration, run_id=run_id)
+"""
+
+
+def begin(endpoints: Endpoints, experiment: str, run_id: str, compute: str, *, go: Path) -> None:
+    """Start a run of a script that waits until there is a file, and then completes."""
+    _said(endpoints, _BEGIN, experiment, run_id, compute, str(go), sys.executable)
+
 
 def models(endpoints: Endpoints, name: str, run_id: str = "") -> list[dict[str, Any]]:
     """Versions of a model with tags and properties, newest first; only those of a run if one is named."""
+    found: list[dict[str, Any]] = json.loads(_said(endpoints, _MODELS, name, run_id).splitlines()[-1])
+    return found
+
+
+def _said(endpoints: Endpoints, program: str, *words: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _MODELS, name, run_id],
+        [sys.executable, "-W", "ignore", "-c", program, *words],
         cwd=ROOT,
-        env=dict(os.environ) | app_settings(endpoints),
+        env=dict(os.environ) | app_settings(endpoints) | {"AZUREML_GIT_REPOSITORY_URI": "none"},
         capture_output=True,
         text=True,
         check=False,
         timeout=600,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return done.stdout
 
 
 def model_versions(endpoints: Endpoints, name: str, run_id: str) -> list[str]:

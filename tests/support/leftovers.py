@@ -61,6 +61,18 @@ def running_orchestrations(endpoints: Endpoints) -> list[str]:
     return [str(instance["instanceId"]) for instance in answer.json()]
 
 
+def begin(endpoints: Endpoints, orchestration: str, instance_id: str, given: Any) -> None:
+    """Start an orchestration by itself."""
+    host = endpoints["functions_host"]
+    answer = requests.post(
+        f"{host['url']}/runtime/webhooks/durabletask/orchestrators/{orchestration}/{instance_id}",
+        params={"code": host["durable_task_key"]},
+        json=given,
+        timeout=300,
+    )
+    answer.raise_for_status()
+
+
 def history(endpoints: Endpoints, instance_id: str) -> list[dict[str, Any]]:
     """What an instance has been through; nothing when there is no such instance."""
     host = endpoints["functions_host"]
