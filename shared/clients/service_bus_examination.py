@@ -13,6 +13,7 @@ from azure.servicebus.exceptions import (
     ServiceBusError,
 )
 
+from shared.clients.foreign_answers import stranger
 from shared.clients.service_bus_access import BusAccess
 from shared.clients.service_bus_sender import own_error
 from shared.clients.transient import transient
@@ -81,6 +82,15 @@ def drops_repeats(administration: Any, *, queue: str = "", topic: str = "") -> b
         raise _no_answer(f"answered {error.status_code}") from None
     except AzureError as error:
         raise _no_answer(f"did not answer ({type(error).__name__})") from None
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:  # what the SDK says of an answer of another shape
+        raise stranger("Service Bus", f"content of another shape ({type(error).__name__})") from None
+    if found.requires_duplicate_detection is None:
+        raise stranger("Service Bus", f"a description of {name} that leaves duplicate detection out")
     return bool(found.requires_duplicate_detection)
 
 
