@@ -49,7 +49,7 @@ param maximumInstances int = 10
 @description('Public keys (PEM, line breaks as \\n) whose images may run, that of the vault among them: docs/deploy.md, step 5.')
 param trustedKeys string = ''
 
-@description('What the names of all tables of the ledger begin with; another text after a restore: docs/runbooks/restored-ledger.md.')
+@description('What the names of all tables of the ledger begin with, small letters and digits; another text after a restore: docs/runbooks/restored-ledger.md.')
 @minLength(1)
 @maxLength(21)
 param ledgerPrefix string = 'edgetrain'
