@@ -44,9 +44,9 @@ def check(files: Mapping[str, BicepFile], root: Path) -> Iterator[Finding]:
         made = {str(each.body["name"]) for each in files[STORAGE].resources if each.type == TABLES}
         yield from _both_ways(STORAGE, made, {f"${{{PREFIX}}}{word}" for word in words}, "the table")
     if MAIN in files:
-        there, wanted = files[MAIN].defaults.get(PREFIX), LedgerSettings.model_fields["ledger_prefix"].default
-        if there != wanted:
-            yield Finding(MAIN, f"{PREFIX} is {there!r} unless somebody says otherwise, and {wanted!r} in the app")
+        default, wanted = files[MAIN].defaults.get(PREFIX), LedgerSettings.model_fields["ledger_prefix"].default
+        if default != wanted:
+            yield Finding(MAIN, f"{PREFIX} is {default!r} unless somebody says otherwise, and {wanted!r} in the app")
         if _PREFIX_SETTING not in files[MAIN].outputs:
             yield Finding(MAIN, f"has no output {_PREFIX_SETTING}, which commands read where operators pin images")
     if SCHEDULER in files:

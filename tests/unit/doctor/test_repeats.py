@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def namespace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answering]:
 def asked(namespace: Answering) -> Finding:
     host = namespace.url.removeprefix("https://")
     access = BusAccess.of(f"Endpoint=sb://{host}/;SharedAccessKeyName=a-name;SharedAccessKey=c2VjcmV0")
-    services = SimpleNamespace(settings=SimpleNamespace(service_bus=access.bus), bus=access)
+    services: Any = SimpleNamespace(settings=SimpleNamespace(service_bus=access.bus), bus=access)
     [check] = [each for each in every_check() if each.name == "service_bus.repeats"]
     [finding] = run(looks([check], services, {check.about: [""]}))
     return finding
