@@ -70,7 +70,7 @@ def test_a_table_that_is_missing_and_may_not_be_made_is_no_trouble_that_passes(t
     given = dict(part.partition("=")[::2] for part in tables.split(";") if part)
     rows_only = generate_account_sas(
         AzureNamedKeyCredential(given["AccountName"], given["AccountKey"]),
-        ResourceTypes(service=True, object=True),
+        ResourceTypes(service=True, object=True, container=True),
         AccountSasPermissions(read=True, add=True, update=True, delete=True),
         datetime.now(UTC) + timedelta(hours=1),
     )
