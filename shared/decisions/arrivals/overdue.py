@@ -29,7 +29,8 @@ def expectation(expecting: Expecting, history: History, now: datetime, *, since:
     late = [each for each in _since(periods, known, today, zone) if each.deadline <= now]
     current = _current(periods, today, now)
     forecast = periods.forecast(today) if expecting.every is None else None
-    upcoming = [each.deadline for each in periods.between(today - ONE_DAY, today + _AHEAD * ONE_DAY)]
+    waiting = today - ONE_DAY - _whole_days(expecting.grace)  # the deadline of that day may still be to come
+    upcoming = [each.deadline for each in periods.between(waiting, today + _AHEAD * ONE_DAY)]
     return Expectation(
         basis=_basis(expecting, history, today),
         zone=zone,
@@ -107,6 +108,10 @@ def _current(periods: Periods, today: date, now: datetime) -> Period | None:
     """The period of this moment; of a week also one that a calendar shows on another day."""
     week = periods.between(today - 6 * ONE_DAY, today + 6 * ONE_DAY)
     return next((each for each in week if each.start <= now < each.end), None)
+
+
+def _whole_days(length: timedelta) -> timedelta:
+    return -(-length // ONE_DAY) * ONE_DAY
 
 
 def _basis(expecting: Expecting, history: History, today: date) -> Basis:

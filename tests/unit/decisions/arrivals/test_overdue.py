@@ -31,6 +31,7 @@ ZONES = st.sampled_from(
 )
 DAYS = st.dates(date(2024, 1, 1), date(2027, 12, 31))
 NOTHING = History({})
+GRACE = st.integers(0, 7 * 24 * 60).map(lambda minutes: timedelta(minutes=minutes))
 EVERY = st.sampled_from([Every.HOUR, Every.DAY, Every.WEEKDAY, Every.WEEK])
 
 
@@ -59,6 +60,23 @@ def test_there_is_always_a_next_moment_to_look_at(zone: str, every: Every, day: 
     assert found.next_at is not None
     assert now < found.next_at <= now + timedelta(days=1)
     assert found.basis is Basis.FILE
+
+
+@examples(100, deadline=None)
+@given(zone=ZONES, every=EVERY, day=DAYS, minutes=st.integers(0, 1439), grace=GRACE, by=st.none() | st.just(time(6)))
+def test_no_deadline_lies_before_the_next_moment_to_look_at(
+    zone: str, every: Every, day: date, minutes: int, grace: timedelta, by: time | None
+) -> None:
+    now = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=minutes)
+    expecting = Expecting(every=every, by=None if every is Every.HOUR else by, zone=zone, grace=grace)
+
+    next_at = expectation(expecting, NOTHING, now, since=now - timedelta(days=3)).next_at
+
+    near = Periods(expecting, NOTHING).between(day - timedelta(days=20), day + timedelta(days=20))
+    deadlines = [each.deadline for each in near]
+    assert next_at is not None
+    assert next_at in deadlines or next_at == now + timedelta(days=1)
+    assert [each for each in deadlines if now < each < next_at] == []
 
 
 @given(zone=ZONES, minutes=st.lists(st.integers(0, 2 * 525_600), max_size=30))
