@@ -42,12 +42,16 @@ class ExpectedView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarDayView:
-    """A day: how many files came; how many were expected, null for none; whether what was expected stayed away."""
+    """A day: how many files came; how many were expected, null for none; whether what was expected stayed away.
+
+    ``awaited``: whether something that was expected has not come and may still come.
+    """
 
     day: date
     files: int
     expected: int | None
     missing: bool
+    awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

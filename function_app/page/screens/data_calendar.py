@@ -16,17 +16,14 @@ def calendar_chart(found: Calendar, words: Words) -> Chart | None:
     known = [each.day for each in found.days if each.files or each.expected is not None]
     if not known:
         return None
-    today = found.days[-1].day
-    first = min(known[0], today - LEAST_DAYS)
+    first = min(known[0], found.days[-1].day - LEAST_DAYS)
     days = [
-        Day(day=each.day, files=each.files, expectation=_expectation(each, is_today=each.day == today))
-        for each in found.days
-        if each.day >= first
+        Day(day=each.day, files=each.files, expectation=_expectation(each)) for each in found.days if each.day >= first
     ]
     return arrivals_calendar(ArrivalsCalendar(days=days), words, "calendar")
 
 
-def _expectation(day: CalendarDayView, *, is_today: bool) -> Expectation:
+def _expectation(day: CalendarDayView) -> Expectation:
     if day.missing:
         return Expectation.MISSED
-    return Expectation.DUE if is_today and day.expected and not day.files else Expectation.NONE
+    return Expectation.DUE if day.awaited else Expectation.NONE

@@ -61,12 +61,16 @@ def begins(history: History, since: datetime | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class CalendarDay:
-    """A local day: files that came; how many were expected, None for none; whether what was expected is missing."""
+    """A local day: files that came; how many were expected, None for none; whether what was expected is missing.
+
+    ``awaited``: not all that was expected has come, and it is not too late.
+    """
 
     day: date
     files: int
     expected: int | None
     missing: bool
+    awaited: bool
 
 
 def calendar(
@@ -74,7 +78,8 @@ def calendar(
 ) -> list[CalendarDay]:
     """The last days until today, the oldest first, judged by what is expected now.
 
-    A day is missing when its deadline has passed and a period of it stayed empty; what came late on the day counts.
+    A day is missing when the deadline of a period of it has passed and too little came in it; what came late on the
+    day counts.
     """
     zone, now = expecting.zone, now.astimezone(UTC)
     today = day_of(now, zone)
@@ -83,14 +88,14 @@ def calendar(
     for number in range(min(days, HISTORY.days) - 1, -1, -1):
         day = today - number * ONE_DAY
         expected = [each for each in periods.of(day) if known is not None and known <= each.start]
+        lacking = [each for each in expected if history.files(each.start, each.end) < each.files]
         shown.append(
             CalendarDay(
                 day=day,
                 files=came[day].files if day in came else 0,
                 expected=sum(each.usual for each in expected) if expected else None,
-                missing=any(
-                    each.deadline <= now and history.files(each.start, each.end) < each.files for each in expected
-                ),
+                missing=any(each.deadline <= now for each in lacking),
+                awaited=any(each.deadline > now for each in lacking),
             )
         )
     return shown

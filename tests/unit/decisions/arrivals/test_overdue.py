@@ -1,5 +1,6 @@
 """What a pipeline's file expects, in zones whose clocks change in every way there is."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -150,6 +151,35 @@ def test_weekdays_are_monday_to_friday_and_what_comes_on_saturday_is_late_for_fr
     assert expectation(expecting, History(late), saturday, since=None).gap is None
     shown = calendar(expecting, History(late), saturday, since=None, days=3)
     assert [(each.missing, each.files) for each in shown] == [(False, 1), (True, 0), (False, 1)]
+
+
+@pytest.mark.parametrize(
+    ("expecting", "came", "awaited"),
+    [
+        (Expecting(every=Every.DAY, files=3), [1], True),
+        (Expecting(every=Every.DAY, files=3), [1, 2, 3], False),
+        (Expecting(every=Every.DAY, by=time(6)), [], False),
+        (Expecting(every=Every.HOUR), range(12), True),
+        (Expecting(every=Every.HOUR), range(24), False),
+        (Expecting(every=Every.NONE), [], False),
+    ],
+)
+def test_a_day_is_awaited_while_not_all_of_it_has_come(
+    expecting: Expecting, came: Sequence[int], awaited: bool
+) -> None:
+    day = datetime(2026, 11, 29, tzinfo=UTC)
+    history = History({day + timedelta(hours=hour): 1 for hour in came})
+    (today,) = calendar(expecting, history, day + timedelta(hours=12), since=day, days=1)
+    assert today.awaited is awaited
+    (yesterday, _) = calendar(expecting, history, day + timedelta(days=1, hours=12), since=day, days=2)
+    assert not yesterday.awaited
+
+
+def test_yesterday_is_awaited_while_its_time_of_grace_lasts() -> None:
+    expecting = Expecting(every=Every.DAY, grace=timedelta(days=3))
+    now = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    shown = calendar(expecting, NOTHING, now, since=now - timedelta(days=9), days=6)
+    assert [(each.missing, each.awaited) for each in shown] == [(True, False)] * 2 + [(False, True)] * 4
 
 
 def test_a_week_is_expected_by_its_day() -> None:

@@ -13,8 +13,11 @@ WORDS = Words("en", UTC, datetime(2026, 11, 29, 9, tzinfo=UTC))
 MISSED, DUE = "expected and did not come", "expected, may still come"
 
 
-def a_day(ago: int, files: int = 0, expected: int | None = None, *, missing: bool = False) -> CalendarDayView:
-    return CalendarDayView(day=TODAY - timedelta(days=ago), files=files, expected=expected, missing=missing)
+def a_day(
+    ago: int, files: int = 0, expected: int | None = None, *, missing: bool = False, awaited: bool = False
+) -> CalendarDayView:
+    day = TODAY - timedelta(days=ago)
+    return CalendarDayView(day=day, files=files, expected=expected, missing=missing, awaited=awaited)
 
 
 def a_calendar(*days: CalendarDayView) -> Calendar:
@@ -32,15 +35,16 @@ def rows(*days: CalendarDayView) -> list[tuple[str, ...]]:
 
 
 def test_days_are_missed_due_or_as_they_should_be() -> None:
-    found = rows(a_day(0, expected=2), a_day(1, expected=1, missing=True), a_day(2, 3, 1), a_day(3, 1))
+    found = rows(a_day(0, expected=2, awaited=True), a_day(1, expected=1, missing=True), a_day(2, 3, 1), a_day(3, 1))
 
     assert found == [("29 Nov", "0", DUE), ("28 Nov", "0", MISSED), ("27 Nov", "3", ""), ("26 Nov", "1", "")]
 
 
-def test_today_is_due_only_while_nothing_has_come_and_it_is_not_too_late() -> None:
-    assert rows(a_day(0, 1, 2)) == [("29 Nov", "1", "")]
-    assert rows(a_day(0, 0, 2, missing=True)) == [("29 Nov", "0", MISSED)]
-    assert rows(a_day(1, 0, 2), a_day(0, 1))[1:] == [], "a day whose deadline is still to come is not due today"
+def test_a_day_is_due_while_not_everything_has_come_and_nothing_is_missed() -> None:
+    assert rows(a_day(0, 1, 3, awaited=True)) == [("29 Nov", "1", DUE)]
+    assert rows(a_day(0, 1, 2, missing=True, awaited=True)) == [("29 Nov", "1", MISSED)]
+    assert rows(a_day(0, 2, 2)) == [("29 Nov", "2", "")]
+    assert rows(a_day(1, 0, 2, awaited=True)) == [("28 Nov", "0", DUE)], "grace may be longer than a day"
 
 
 def test_without_anything_there_is_no_chart() -> None:
