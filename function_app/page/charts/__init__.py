@@ -9,13 +9,12 @@ from function_app.page.charts.arrivals_calendar import (
     Day,
     Expectation,
     arrivals_calendar,
-    counted_by_day,
 )
 from function_app.page.charts.canary import Canary, Step, StepState, canary
 from function_app.page.charts.frame import Chart, Row, Table
 from function_app.page.charts.metric_plot import MeasuredRun
 from function_app.page.charts.run_metrics import RunMetrics, run_metrics
-from function_app.page.charts.time_line import StageBar, StageState, TimeLine, spans, time_line
+from function_app.page.charts.time_line import StageBar, StageState, TimeLine, time_line
 from function_app.page.charts.words import Words
 
 __all__ = [
@@ -36,8 +35,6 @@ __all__ = [
     "Words",
     "arrivals_calendar",
     "canary",
-    "counted_by_day",
     "run_metrics",
-    "spans",
     "time_line",
 ]

@@ -3,10 +3,10 @@
 Half a year is a band of its own, so that the days of a whole year can be told apart on a phone.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -86,11 +86,6 @@ class _Grid:
     @property
     def bottom(self) -> float:
         return _TOP + self.bands * (_DAYS * self.cell + _BETWEEN) - _BETWEEN
-
-
-def counted_by_day(moments: Iterable[datetime], zone: tzinfo) -> Counter[date]:
-    """How many of these moments, which know their zones, each day of ``zone`` has."""
-    return Counter(moment.astimezone(zone).date() for moment in moments)
 
 
 def arrivals_calendar(shown: ArrivalsCalendar, words: Words, key: str) -> Chart:

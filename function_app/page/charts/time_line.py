@@ -1,6 +1,6 @@
 """The time line of a run: a bar for each stage, open at its end while the stage is under way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -72,13 +72,6 @@ class TimeLine:
     now: datetime
     began: str = ""
     ends: str = ""
-
-
-def spans(reached: Mapping[str, datetime], ended: datetime | None) -> tuple[tuple[str, datetime, datetime | None], ...]:
-    """Name, beginning and end of each stage that a run came to; the last one has no end while the run has none."""
-    began = sorted(reached.items(), key=lambda pair: pair[1])
-    ends = [*(at for _, at in began[1:]), ended]
-    return tuple((name, at, end) for (name, at), end in zip(began, ends, strict=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from function_app.api.models import RunView
 from function_app.api.run_views import run_view
 from function_app.composition import Services
 from function_app.page.decisions import Decision, decisions_of
+from function_app.page.screens.pages import number_of, pages_of, part_of
 from function_app.page.serving import Asked
 from shared.clients.ledger.windows import UnfinishedWindow
 from shared.messages import Champion, Every, RunRecord, Stage, TargetState, Trouble, TroubleKind, Watch
@@ -27,7 +28,6 @@ PIPELINES: Final = 20
 NEWEST: Final = 5
 REQUESTS: Final = 5
 REQUESTS_OF_A_CARD: Final = 3
-_MOST_PAGES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +98,9 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
     known = {each.name: each for each in services.pipelines.all}
     troubles = await asyncio.to_thread(services.ledger.troubles.all)
     ordered = sorted(known, key=lambda name: (not troubles.get(name), name))
-    pages = max(1, -(-len(ordered) // PIPELINES))
-    number = _number(asked.query.get("page", ""), pages)
-    names = ordered[(number - 1) * PIPELINES : number * PIPELINES]
+    pages = pages_of(PIPELINES, len(ordered))
+    number = number_of(asked.query.get("page", ""), pages)
+    names = part_of(ordered, number, PIPELINES)
     targets, windows, watches, (_, retired) = await asyncio.gather(
         asyncio.to_thread(services.ledger.targets.all),
         asyncio.to_thread(services.ledger.arrivals.unfinished_windows),
@@ -194,7 +194,3 @@ def _served(name: str, state: TargetState | None) -> Serving:
         since=live.since if live else None,
         drift=state.drift if state else "",
     )
-
-
-def _number(text: str, pages: int) -> int:
-    return min(max(int(text), 1), pages) if text.isdecimal() and len(text) < len(str(_MOST_PAGES)) else 1

@@ -15,7 +15,7 @@ STAGES = tuple(Stage)
 class Span:
     """A stage. ``began``: None for one to come; ``ended``: None for one under way.
 
-    ``here``: the run is, or ended, in it. ``start`` and ``part``: its place in the run's time so far, of one.
+    ``here``: the run is, or ended, in it.
     """
 
     stage: str
@@ -23,8 +23,6 @@ class Span:
     ended: datetime | None = None
     seconds: float | None = None
     here: bool = False
-    start: float = 0.0
-    part: float = 0.0
 
 
 def spans_of(run: RunView, now: datetime) -> tuple[Span, ...]:
@@ -35,8 +33,7 @@ def spans_of(run: RunView, now: datetime) -> tuple[Span, ...]:
     if not reached:
         return ()
     began = sorted(reached.items(), key=lambda pair: (pair[1], STAGES.index(pair[0])))
-    first, last = began[0][1], run.ended_at or max(now, began[-1][1])
-    whole = max((last - first).total_seconds(), 1e-6)
+    last = run.ended_at or max(now, began[-1][1])
     ends = [*(at for _, at in began[1:]), run.ended_at]
     spans = [
         Span(
@@ -45,8 +42,6 @@ def spans_of(run: RunView, now: datetime) -> tuple[Span, ...]:
             ended=end,
             seconds=max(0.0, ((end or last) - at).total_seconds()),
             here=at == began[-1][1] and stage is began[-1][0],
-            start=(at - first).total_seconds() / whole,
-            part=max(0.0, ((end or last) - at).total_seconds() / whole),
         )
         for (stage, at), end in zip(began, ends, strict=True)
     ]

@@ -1,15 +1,13 @@
 import re
-from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from function_app.page.charts import ArrivalsCalendar, Chart, Day, Expectation, arrivals_calendar, counted_by_day
+from function_app.page.charts import ArrivalsCalendar, Chart, Day, Expectation, arrivals_calendar
 from function_app.page.charts.arrivals_calendar import STEPS, step_of, upper_bounds
 from function_app.page.charts.frame import WIDTH
 from tests.support.page_words import EnglishWords
@@ -111,15 +109,3 @@ def test_steps_are_at_most_five_and_never_smaller_for_more_files(most: int, othe
 @pytest.mark.parametrize("first", [date.min, date(2024, 2, 29), date.max - timedelta(days=7)])
 def test_any_day_of_the_calendar_can_be_shown(first: date) -> None:
     assert len(squares(Picture(chart_of([Day(day=first + timedelta(days=each)) for each in range(7)])))) == 7
-
-
-def test_a_day_is_one_of_the_reader_also_when_clocks_change() -> None:
-    amsterdam = ZoneInfo("Europe/Amsterdam")
-    moments = [
-        datetime(2026, 10, 24, 22, 30, tzinfo=UTC),  # half past midnight on the 25th, in summer time
-        datetime(2026, 10, 25, 22, 30, tzinfo=UTC),  # half past eleven on the 25th, in winter time
-        datetime(2026, 10, 25, 23, 30, tzinfo=UTC),
-    ]
-
-    assert counted_by_day(moments, amsterdam) == Counter({date(2026, 10, 25): 2, date(2026, 10, 26): 1})
-    assert counted_by_day(moments, UTC) == Counter({date(2026, 10, 24): 1, date(2026, 10, 25): 2})

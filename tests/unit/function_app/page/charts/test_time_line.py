@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from function_app.page.charts import Chart, StageBar, StageState, TimeLine, spans, time_line
+from function_app.page.charts import Chart, StageBar, StageState, TimeLine, time_line
 from function_app.page.charts.frame import WIDTH
 from function_app.page.charts.time_line import MOST_STAGES
 from tests.support.page_words import EnglishWords
@@ -90,19 +90,6 @@ def test_only_so_many_stages_are_shown() -> None:
     chart = chart_of(*(a_stage(str(number), StageState.DONE, 9, 5) for number in range(60)))
 
     assert len(Picture(chart).of("c-bar-done")) == len(chart.table.rows) == MOST_STAGES
-
-
-def test_a_stage_ends_when_the_next_one_begins() -> None:
-    at = [NOW + timedelta(minutes=each) for each in range(3)]
-    reached = {"training": at[1], "accepted": at[0], "judging": at[2]}
-
-    assert spans(reached, None) == (
-        ("accepted", at[0], at[1]),
-        ("training", at[1], at[2]),
-        ("judging", at[2], None),
-    )
-    assert spans(reached, NOW)[-1] == ("judging", at[2], NOW)
-    assert spans({}, NOW) == ()
 
 
 def test_the_table_and_the_description_say_the_same() -> None:
