@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from heapq import nsmallest
 from itertools import islice
 from typing import TypeVar
 
@@ -93,9 +94,12 @@ class Journal:
         return self._texts_of(partition, [row])[0] if row else None
 
     def texts(self, partition: str, prefix: str, *, newest: int) -> list[str]:
-        """The texts under the keys that start with the prefix: the newest so many, newest first."""
-        rows = self._table.rows(partition, prefix, end_of(prefix))
-        return self._texts_of(partition, sorted(rows, key=_newest_first)[:newest])
+        """The texts under the keys that start with the prefix: the newest so many, newest first.
+
+        Of all others only the place is read, a thousand in a request: their group's key says when it was written.
+        """
+        rows = self._table.rows(partition, prefix, end_of(prefix), select=["group", "number"], page=1000)
+        return self._texts_of(partition, nsmallest(newest, rows, key=_newest_first))
 
     def page(self, partition: str, kind: type[Message], *, limit: int, after: str | None) -> Page[Message]:
         """A page of what was recorded, newest first."""

@@ -1,14 +1,18 @@
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from shared.clients.ledger import Ledger
+from shared.clients.ledger.tables import Row
 from shared.errors import Code, PermanentError
 from shared.messages import RejectedEvent, Verdict
 from shared.pipelines import Settle
 from tests.support.arrivals import an_arrival
 from tests.support.ledger_arrivals import PIPELINE, a_twin_of, at, join, join_all, opened, verdict_on, verdicts
+from tests.support.memory_tables import MemoryTables
 from tests.support.workflow import START
 
 SETTLE = Settle(quiet_seconds=5, longest_wait_seconds=60, least_files=3, least_bytes=None)
@@ -118,3 +122,28 @@ class TestLists:
         for number, container in enumerate(("a", "b")):
             ledger.arrivals.record_all_outside([(at(number, container, blob="x.csv", container=container), "outside")])
         assert [e.arrival.container for e in ledger.arrivals.arrivals_of(None, "x.csv")] == ["b", "a"]
+
+
+def test_of_a_file_that_was_written_thousands_of_times_only_the_newest_texts_are_read(
+    ledger: Ledger, tables: MemoryTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions, shown, name = 2_000, 20, "landing/again.csv"
+    came = [at(number, blob=name, etag=f"0x{number}") for number in range(versions)]
+    for start in range(0, versions, 50):
+        join_all(ledger, came[start : start + 50])
+    (unfinished,) = ledger.arrivals.unfinished_windows()
+    ledger.arrivals.record_verdict(verdict_on(unfinished.window))
+    table, selected = tables.tables["arrivals"], list[Sequence[str]]()
+    rows, asked, read = table.rows, table.requests, table.rows_read
+
+    def noted(*place: Any, **how: Any) -> Iterator[Row]:
+        selected.append(how.get("select", ()))
+        return rows(*place, **how)
+
+    monkeypatch.setattr(table, "rows", noted)
+    found = ledger.arrivals.arrivals_of(PIPELINE, name, limit=shown)
+
+    assert [entry.arrival for entry in found] == came[: -shown - 1 : -1]
+    assert selected == [["group", "number"]]
+    assert table.requests - asked == 3, "the places, one group with the newest twenty, the verdict on their window"
+    assert table.rows_read - read == versions + 2
