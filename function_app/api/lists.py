@@ -9,11 +9,11 @@ import azure.durable_functions as df
 
 from activities.admission_evaluation import serving_model
 from function_app.api import models as m
-from function_app.api.calendars import expected_view
+from function_app.api.calendars import Came, came_of, expected_view, open_window_of
 from function_app.api.known_pipelines import all_names, is_removed, name_of, removal
 from function_app.api.run_views import listed
 from function_app.composition import Services
-from shared.clients.ledger import Page, RecordedArrival
+from shared.clients.ledger import Page, RecordedArrival, UnfinishedWindow
 from shared.decisions.explanations.serving_model import serving_text
 from shared.decisions.explanations.status_text import window_status_text
 from shared.messages import Arrival, Champion, Quarantine, RunRecord, WindowState
@@ -61,17 +61,27 @@ async def get_pipeline(
     name: str, services: Services, client: df.DurableOrchestrationClient
 ) -> m.PipelineDetail | m.RemovedPipeline:
     """A pipeline and its state; for a removed one, its history."""
-    removed = await asyncio.to_thread(is_removed, name, services)
-    if not removed:
-        services.pipelines.get(name)
-    newest = (await asyncio.to_thread(services.ledger.runs.list_runs, [name], limit=NEWEST_RUNS)).items
-    runs = await listed(client, services, newest)
-    return await asyncio.to_thread(_removed if removed else _detail, name, runs, services)
-
-
-def _detail(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.PipelineDetail | m.RemovedPipeline:
+    if await asyncio.to_thread(is_removed, name, services):
+        return await asyncio.to_thread(_removed, name, await _newest_runs(name, services, client), services)
     pipeline = services.pipelines.get(name)
-    state = open_window(pipeline, services)
+    return await detail_of(pipeline, await asyncio.to_thread(came_of, name, services), services, client)
+
+
+async def detail_of(
+    pipeline: Pipeline, came: Came, services: Services, client: df.DurableOrchestrationClient
+) -> m.PipelineDetail:
+    """A pipeline that has a good file, and its state; what the ledger says of its data is known already."""
+    runs = await _newest_runs(pipeline.name, services, client)
+    return await asyncio.to_thread(_detail, pipeline, came, runs, services)
+
+
+async def _newest_runs(name: str, services: Services, client: df.DurableOrchestrationClient) -> tuple[m.ListedRun, ...]:
+    newest = await asyncio.to_thread(services.ledger.runs.list_runs, [name], limit=NEWEST_RUNS)
+    return await listed(client, services, newest.items)
+
+
+def _detail(pipeline: Pipeline, came: Came, runs: tuple[m.ListedRun, ...], services: Services) -> m.PipelineDetail:
+    state = _state(came.window, pipeline, services)
     decided = services.ledger.listings.last_decided(pipeline.name)
     now_serving = serving_model(pipeline.name, services.ledger.champions, services.ledger.runs)
     return _with(
@@ -81,7 +91,7 @@ def _detail(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.P
         champion=_champion(pipeline.name, services),
         troubles=services.ledger.troubles.of(pipeline.name),
         window=_window_view(state) if state else None,
-        expected=expected_view(pipeline, services, sighted=state.opened_at if state else None),
+        expected=expected_view(pipeline, came),
         quarantines=active_quarantines(pipeline, services),
         runs=runs,
     )
@@ -106,11 +116,13 @@ def list_strays(query: m.StraysQuery, services: Services) -> m.StraysPage:
 
 def open_window(pipeline: Pipeline, services: Services) -> WindowState | None:
     """The pipeline's open window, with what has joined it."""
-    ledger = services.ledger.arrivals
-    for unfinished in ledger.unfinished_windows():
-        if unfinished.window.pipeline == pipeline.name and not unfinished.closed:
-            return ledger.window_state(unfinished.window, settle=pipeline.settle)
-    return None
+    return _state(open_window_of(pipeline.name, services.ledger.arrivals.unfinished_windows()), pipeline, services)
+
+
+def _state(open_window: UnfinishedWindow | None, pipeline: Pipeline, services: Services) -> WindowState | None:
+    if open_window is None:
+        return None
+    return services.ledger.arrivals.window_state(open_window.window, settle=pipeline.settle)
 
 
 def active_quarantines(pipeline: Pipeline, services: Services) -> tuple[Quarantine, ...]:
@@ -152,7 +164,7 @@ def _names(pipeline: str | None, services: Services) -> list[str]:
     return all_names(services) if pipeline is None else [name_of(pipeline, services)]
 
 
-def _removed(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.PipelineDetail | m.RemovedPipeline:
+def _removed(name: str, runs: tuple[m.ListedRun, ...], services: Services) -> m.RemovedPipeline:
     said, noticed = removal(name, services.ledger.troubles.of(name))
     return m.RemovedPipeline(
         name=name,

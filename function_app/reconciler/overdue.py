@@ -3,6 +3,9 @@
 A cycle asks the ledger for nothing while nothing can have become overdue: the next moment at which something may is
 remembered by the process, and kept in the ledger for the next one. A pipeline whose data are overdue is looked at in
 every cycle, by the counts since its gap began.
+
+Nobody waits for the data of a pipeline that is retired or has no file: it is looked at no more, and what is expected
+begins anew when it is reinstated or has a file again. What is known of a removed one goes when its counts do.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from function_app.composition import Services
 from function_app.reconciler.cycle_context import CycleContext
 from shared.decisions.arrivals.day_counts import QUARTER, History
 from shared.decisions.arrivals.overdue import expectation
+from shared.decisions.arrivals.rests import is_forgotten, is_resting, rests_of
 from shared.decisions.explanations.expectation_text import gap_text
 from shared.decisions.reconciliation.overdue_watch import is_due, is_the_same_gap, may_be_raised
 from shared.decisions.reconciliation.spreading import room
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 MOST_PAST = 2_000
 """Rows of arrivals from before days were counted that one cycle reads for a pipeline: two requests."""
+_TAKEN_BACK_WITHIN = timedelta(minutes=2)
+"""A retirement that has to wait for a run is taken back at once, and then nobody has stopped waiting."""
 
 
 async def watch_for_overdue(context: CycleContext, unfinished: Collection[UnfinishedWindow]) -> None:
@@ -40,7 +46,8 @@ async def watch_for_overdue(context: CycleContext, unfinished: Collection[Unfini
 
 def _watch(context: CycleContext, sighted: Mapping[str, datetime]) -> None:
     known, every = context.services.watches, context.services.pipelines.all
-    watched = [each for each in every if each.name not in context.retired]
+    _note_rests(context)
+    watched = [each for each in every if not (each.name in context.retired or _rests(known.get(each.name)))]
     for pipeline in _in_turn(watched, known, context.now):
         with context.guard(f"look whether data of pipeline {pipeline.name} are overdue"):
             known[pipeline.name] = _look(context, pipeline, sighted.get(pipeline.name))
@@ -53,6 +60,44 @@ def _watch(context: CycleContext, sighted: Mapping[str, datetime]) -> None:
             context.add_findings(pipeline.name, Aspect.ARRIVALS, found)
             with context.guard(f"announce that data of pipeline {pipeline.name} are overdue"):
                 _tell(context, pipeline, watch)
+
+
+def _rests(watch: Watch | None) -> bool:
+    return watch is not None and is_resting(watch)
+
+
+def _note_rests(context: CycleContext) -> None:
+    """Note for whose data nobody waits now, and for whose somebody waits again."""
+    known, files = context.services.watches, context.services.pipelines
+    retired = {name for name in context.retired if files.has_file(name)}
+    for name in sorted({*known, *retired}):
+        if files.has_file(name) and (name in retired) == _rests(known.get(name)):
+            continue
+        if not files.has_file(name) and _rests(known[name]) and not is_forgotten(known[name], context.now):
+            continue
+        with context.guard(f"note whether somebody waits for data of pipeline {name}"):
+            _note_rest(context, name)
+
+
+def _note_rest(context: CycleContext, name: str) -> None:
+    """What others noted meanwhile is read first; so is who retired it, since this cycle may know it no more."""
+    services, now = context.services, context.now
+    ledger, removed = services.ledger, not services.pipelines.has_file(name)
+    before = ledger.expectations.of(name)
+    if removed and (before is None or is_forgotten(before, now)):
+        ledger.expectations.forget(name)
+        services.watches.pop(name, None)
+        return
+    mark = None if removed else ledger.actions.retirement(name)
+    if mark is not None and mark.at > now - _TAKEN_BACK_WITHIN:
+        return
+    since = now if removed else mark.at if mark else None
+    watch = before or Watch(since=now, next_at=now)
+    rests = rests_of(watch, resting_since=since, now=now)
+    after = watch if rests == watch.rests else replace(watch, rests=rests, gap=None, told=False, next_at=now)
+    if after != before:
+        ledger.expectations.keep(name, after)
+    services.watches[name] = after
 
 
 def _in_turn(pipelines: Iterable[Pipeline], known: Mapping[str, Watch], now: datetime) -> list[Pipeline]:
@@ -92,7 +137,7 @@ def _still_waits(services: Services, pipeline: Pipeline, watch: Watch, sighted: 
 def _assessed(context: CycleContext, pipeline: Pipeline, before: Watch, sighted: datetime | None) -> Watch:
     now = context.now
     counts = _with(sighted, context.services.ledger.arrivals.counted_and_tidied(pipeline.name, now))
-    found = expectation(pipeline.expecting, counts, now, since=before.since)
+    found = expectation(pipeline.expecting, counts, now, since=before.since, rests=before.rests)
     gap, next_at = found.gap, found.next_at or now
     if gap is not None and before.gap is None and not may_be_raised(context.findings.get(pipeline.name, {})):
         gap, next_at = None, now  # what came to a hub that does not answer is not known; that it does not is told

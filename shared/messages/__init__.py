@@ -88,6 +88,7 @@ from shared.messages.expectations import (
     Gap,
     OverdueData,
     Period,
+    Rest,
     Watch,
 )
 from shared.messages.preflight import FEWER_STEPS_SCHEMA, PREFLIGHT_SCHEMA, Preflight
@@ -281,6 +282,7 @@ __all__ = [
     "ReleaseState",
     "ReplyTo",
     "Resources",
+    "Rest",
     "Retirement",
     "ReturnPlan",
     "ReturnQuery",

@@ -83,7 +83,8 @@ class Expectation:
 
     ``today``: the period of this moment, None when nothing is expected in it. ``arrived``: files so far in it, or
     today. ``samples``: so many earlier days of the week the forecast rests on. ``first``: when the first file came.
-    ``next_at``: the next moment at which something may become overdue.
+    ``again``: since when data are waited for again, if nobody did for a time. ``next_at``: the next moment at which
+    something may become overdue.
     """
 
     basis: Basis
@@ -92,6 +93,7 @@ class Expectation:
     arrived: int = 0
     samples: int = 0
     first: datetime | None = None
+    again: datetime | None = None
     gap: Gap | None = None
     next_at: datetime | None = None
 
@@ -110,11 +112,20 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """A time in which nobody waits for a pipeline's data; ``until`` is None while it lasts."""
+
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """What the reconciler knows of a pipeline's expectation.
 
     ``since``: when it was first looked at. ``next_at``: it need not be looked at before, while there is no gap.
-    ``expecting``: what the file said then. ``told``: the gap was announced.
+    ``expecting``: what the file said then. ``told``: the gap was announced. ``rests``: of the time that is counted, the
+    oldest first.
     """
 
     since: datetime
@@ -123,6 +134,7 @@ class Watch:
     gap: Gap | None = None
     told: bool = False
     backfill: Backfill = Backfill()
+    rests: tuple[Rest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,10 @@ import azure.durable_functions as df
 from cronsim import CronSim
 
 from function_app.api import models as m
-from function_app.api.calendars import get_calendar
-from function_app.api.expected_models import CalendarQuery, ExpectedView
+from function_app.api.calendars import Came, calendar_of, came_of
+from function_app.api.expected_models import Calendar, CalendarQuery, ExpectedView
 from function_app.api.known_pipelines import has_history
-from function_app.api.lists import get_pipeline, list_arrivals, list_runs
+from function_app.api.lists import detail_of, get_pipeline, list_arrivals, list_runs
 from function_app.api.reading import query_of
 from function_app.composition import Services
 from function_app.page.charts import Chart
@@ -89,6 +89,7 @@ class _Told:
     pipeline: m.PipelineDetail | None = None
     past: str = ""
     champion: Champion | None = None
+    came: Came | None = None
 
 
 async def view(asked: Asked, services: Services, client: df.DurableOrchestrationClient) -> DataScreen:
@@ -104,8 +105,8 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
             list_runs(query_of(m.RunsQuery, {"pipeline": name, "limit": str(RUNS)}), services, client),
         )
     detail = told.pipeline
-    days = await asyncio.to_thread(get_calendar, name, CalendarQuery(), services) if known and not after else None
-    retired = await asyncio.to_thread(services.ledger.actions.retired, name) if detail else None
+    days = await _calendar(name, told, services) if known and not after else None
+    retired = await asyncio.to_thread(_is_retired, told, services)
     return DataScreen(
         name=name,
         pipeline=detail,
@@ -121,26 +122,40 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         first=not after,
         calendar=calendar_chart(days, asked.words) if days else None,
         zone=days.zone if days else "",
-        counting=bool(days and not days.complete and detail and retired is None),
+        counting=bool(days and not days.complete and detail and not retired),
         metric=detail.judge.metric if detail else "",
         runs=runs.runs,
         charts=_charts(detail, runs.runs, asked.words) if detail else (),
-        retired=retired is not None,
+        retired=retired,
     )
 
 
 async def _told(name: str, services: Services, client: df.DurableOrchestrationClient) -> _Told:
     """What there is; raises :class:`PermanentError` for a pipeline that nobody ever knew."""
     try:
-        found = await get_pipeline(name, services, client)
+        pipeline = services.pipelines.get(name)
     except PermanentError as error:
         if name not in services.pipelines.broken:
-            raise
+            gone = await get_pipeline(name, services, client)
+            return _Told(past=gone.removed if isinstance(gone, m.RemovedPipeline) else "", champion=gone.champion)
         champion = await asyncio.to_thread(services.ledger.champions.champion, name)
         return _Told(past=error.reason, champion=champion if champion.run_id else None)
-    if isinstance(found, m.RemovedPipeline):
-        return _Told(past=found.removed, champion=found.champion)
-    return _Told(pipeline=found, champion=found.champion)
+    came = await asyncio.to_thread(came_of, name, services)
+    found = await detail_of(pipeline, came, services, client)
+    return _Told(pipeline=found, champion=found.champion, came=came)
+
+
+async def _calendar(name: str, told: _Told, services: Services) -> Calendar:
+    came = told.came
+    if came is None:
+        came = await asyncio.to_thread(came_of, name, services)
+    return await asyncio.to_thread(calendar_of, name, CalendarQuery(), came, services)
+
+
+def _is_retired(told: _Told, services: Services) -> bool:
+    """Whether its retirement has begun; a mark alone may yet be taken back."""
+    mark = told.came.retirement if told.came else None
+    return mark is not None and services.ledger.actions.action(mark.action_id) is not None
 
 
 def _charts(pipeline: m.PipelineDetail, runs: tuple[m.ListedRun, ...], words: Words) -> tuple[Chart, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 
 import azure.durable_functions as df
 
-from function_app.api.calendars import expected_now, history_of
+from function_app.api.calendars import history_of, open_window_of, view_of
 from function_app.api.expected_models import ExpectedView
 from function_app.api.models import RunView
 from function_app.api.run_views import run_view
@@ -21,6 +21,8 @@ from function_app.page.decisions import Decision, decisions_of
 from function_app.page.screens.pages import number_of, pages_of, part_of
 from function_app.page.serving import Asked
 from shared.clients.ledger.windows import UnfinishedWindow
+from shared.decisions.arrivals.overdue import expectation
+from shared.decisions.arrivals.rests import rests_of
 from shared.messages import Champion, Every, RunRecord, Stage, TargetState, Trouble, TroubleKind, Watch
 from shared.pipelines import Pipeline
 
@@ -129,7 +131,7 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
 
 async def _card(pipeline: Pipeline, seen: _Seen, services: Services, client: df.DurableOrchestrationClient) -> Card:
     name = pipeline.name
-    waiting = next((each for each in seen.windows if each.window.pipeline == name and not each.closed), None)
+    waiting = open_window_of(name, seen.windows)
     champion, newest, awaited = await asyncio.gather(
         asyncio.to_thread(services.ledger.champions.champion, name),
         asyncio.to_thread(services.ledger.runs.list_runs, [name], limit=NEWEST),
@@ -163,8 +165,9 @@ def _awaited(
     watch = seen.watches.get(pipeline.name)
     if watch is None or pipeline.name in seen.retired or pipeline.expecting.every is Every.NONE:
         return None
-    history = history_of(pipeline.name, services, seen.now, sighted=waiting.opened_at if waiting else None)
-    found = expected_now(pipeline, history, watch, seen.now)
+    history = history_of(pipeline.name, services, seen.now, window=waiting)
+    rests = rests_of(watch, resting_since=None, now=seen.now)
+    found = view_of(expectation(pipeline.expecting, history, seen.now, since=watch.since, rests=rests))
     due = found.files is not None and found.arrived < found.files
     return found if due or found.overdue_since else None
 

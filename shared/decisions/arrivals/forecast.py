@@ -5,7 +5,7 @@ within weeks. Medians and quantiles are not moved by a burst, a holiday or a gap
 is expected.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -34,20 +34,22 @@ class Forecast:
     samples: int
 
 
-def is_too_new(day: date, first: date | None) -> bool:
+def is_too_new(day: date, first: date | None, rested: Collection[date] = frozenset()) -> bool:
     """Whether the history before a day, which began on ``first``, is too short for a forecast."""
-    return first is None or day - first < timedelta(weeks=LEAST_WEEKS)
+    return len(_compared(day, first, rested)) < LEAST_WEEKS
 
 
-def forecast_for(day: date, days: Mapping[date, DayArrivals], first: date | None) -> Forecast | None:
+def forecast_for(
+    day: date, days: Mapping[date, DayArrivals], first: date | None, rested: Collection[date] = frozenset()
+) -> Forecast | None:
     """What is expected on a day, by the days before it; None when nothing regularly comes on that day of the week.
 
-    ``days``: those on which something came. ``first``: the first of them.
+    ``days``: those on which something came. ``first``: the first of them. ``rested``: those that say nothing, because
+    nobody waited for data.
     """
-    if first is None or is_too_new(day, first):
+    known = _compared(day, first, rested)
+    if len(known) < LEAST_WEEKS:
         return None
-    before = [day - timedelta(weeks=week) for week in range(1, SAMPLES + 1)]
-    known = [each for each in before if each >= first]
     came = [days[each] for each in known if each in days]
     if len(came) < _REGULAR * len(known):
         return None
@@ -59,6 +61,14 @@ def forecast_for(day: date, days: Mapping[date, DayArrivals], first: date | None
         by_minute=min(_WHOLE_DAY, quantile([each.first for each in came], _HIGH) + 15),
         samples=len(known),
     )
+
+
+def _compared(day: date, first: date | None, rested: Collection[date]) -> list[date]:
+    """The days that a day is compared with."""
+    if first is None:
+        return []
+    before = (day - timedelta(weeks=week) for week in range(1, SAMPLES + 1))
+    return [each for each in before if each >= first and each not in rested]
 
 
 def quantile(values: Sequence[int], part: float) -> int:

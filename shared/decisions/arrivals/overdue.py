@@ -5,53 +5,65 @@ for the period that waits. A gap lasts from the first period that stayed empty u
 has got used to their absence meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from shared.decisions.arrivals.day_counts import HISTORY, QUARTER, History
 from shared.decisions.arrivals.expected_periods import Periods
-from shared.decisions.arrivals.forecast import is_too_new
 from shared.decisions.arrivals.local_days import ONE_DAY, day_of, start_of
-from shared.messages import Basis, Every, Expectation, Expecting, Gap, Period
+from shared.decisions.arrivals.rests import last_end
+from shared.messages import Basis, Every, Expectation, Expecting, Gap, Period, Rest
 
 _AHEAD = 8  # days, which have at least one period of every kind
 _LOOKED_AT_AFTER = timedelta(days=1)
 """Everything is looked at so often at least: a forecast changes with each day."""
 
 
-def expectation(expecting: Expecting, history: History, now: datetime, *, since: datetime | None) -> Expectation:
-    """What is expected now. ``since``: when the pipeline was first watched, which matters before its first file."""
+def expectation(
+    expecting: Expecting, history: History, now: datetime, *, since: datetime | None, rests: Sequence[Rest] = ()
+) -> Expectation:
+    """What is expected now.
+
+    ``since``: when the pipeline was first watched, which matters before its first file. ``rests``: when nobody waited
+    for its data; after one, what is expected begins anew.
+    """
     zone, now = expecting.zone, now.astimezone(UTC)
     today = day_of(now, zone)
-    periods = Periods(expecting, history)
-    known = begins(history, since)
-    late = [each for each in _since(periods, known, today, zone) if each.deadline <= now]
-    current = _current(periods, today, now)
+    periods = Periods(expecting, history, rests)
+    known = last_end(rests) or begins(history, since)
+    current = periods.at(now)
     forecast = periods.forecast(today) if expecting.every is None else None
-    waiting = today - ONE_DAY - _whole_days(expecting.grace)  # the deadline of that day may still be to come
-    upcoming = [each.deadline for each in periods.between(waiting, today + _AHEAD * ONE_DAY)]
     return Expectation(
-        basis=_basis(expecting, history, today),
+        basis=_basis(expecting, periods, today),
         zone=zone,
         today=current,
         arrived=history.files(current.start if current else start_of(today, zone), now + QUARTER),
         samples=forecast.samples if forecast else 0,
         first=history.first,
-        gap=gap_of(late, history, now),
-        next_at=min([now + _LOOKED_AT_AFTER, *(each for each in upcoming if each > now)]),
+        again=last_end(rests),
+        gap=gap_of(_late(periods, known, now, zone), history, now),
+        next_at=_next_at(periods, now, expecting),
     )
 
 
-def gap_of(late: Sequence[Period], history: History, now: datetime) -> Gap | None:
-    """The gap that lasts now; ``late``: the periods whose deadlines have passed, in order."""
-    if not late or history.files(late[-1].start, now + QUARTER) >= late[-1].files:
+def gap_of(late: Iterable[Period], history: History, now: datetime) -> Gap | None:
+    """The gap that lasts now; ``late``: the periods whose deadlines have passed, the newest first."""
+    earlier = iter(late)
+    begun = next(earlier, None)
+    if begun is None or history.files(begun.start, now + QUARTER) >= begun.files:
         return None
-    first = len(late) - 1
-    while first and history.files(late[first - 1].start, late[first].start) < late[first - 1].files:
-        first -= 1
-    begun = late[first]
-    return Gap(start=begun.start, by=begun.by, since=begun.deadline, files=begun.files, missed=len(late) - first)
+    missed = 1
+    for each in earlier:
+        if history.files(each.start, begun.start) >= each.files:
+            break
+        begun, missed = each, missed + 1
+    return Gap(start=begun.start, by=begun.by, since=begun.deadline, files=begun.files, missed=missed)
+
+
+def basis_of(expecting: Expecting, history: History, now: datetime, *, rests: Sequence[Rest] = ()) -> Basis:
+    """What an expectation of that moment rests on."""
+    return _basis(expecting, Periods(expecting, history, rests), day_of(now, expecting.zone))
 
 
 def begins(history: History, since: datetime | None) -> datetime | None:
@@ -74,7 +86,13 @@ class CalendarDay:
 
 
 def calendar(
-    expecting: Expecting, history: History, now: datetime, *, since: datetime | None, days: int
+    expecting: Expecting,
+    history: History,
+    now: datetime,
+    *,
+    since: datetime | None,
+    rests: Sequence[Rest] = (),
+    days: int,
 ) -> list[CalendarDay]:
     """The last days until today, the oldest first, judged by what is expected now.
 
@@ -83,7 +101,7 @@ def calendar(
     """
     zone, now = expecting.zone, now.astimezone(UTC)
     today = day_of(now, zone)
-    periods, came, known = Periods(expecting, history), history.days(zone), begins(history, since)
+    periods, came, known = Periods(expecting, history, rests), history.days(zone), begins(history, since)
     shown = []
     for number in range(min(days, HISTORY.days) - 1, -1, -1):
         day = today - number * ONE_DAY
@@ -101,28 +119,31 @@ def calendar(
     return shown
 
 
-def _since(periods: Periods, known: datetime | None, today: date, zone: str) -> list[Period]:
-    """Every period from then until today."""
+def _late(periods: Periods, known: datetime | None, now: datetime, zone: str) -> Iterator[Period]:
+    """Every period from then on whose deadline has passed, the newest first."""
     if known is None:
-        return []
-    first = max(today - HISTORY.days * ONE_DAY, day_of(known, zone))
-    return [each for each in periods.between(first, today) if known <= each.start]
+        return
+    today = day_of(now, zone)
+    for number in range(min(HISTORY.days, (today - day_of(known, zone)).days) + 1):
+        of_the_day = [each for each in periods.of(today - number * ONE_DAY) if known <= each.start]
+        yield from (each for each in reversed(of_the_day) if each.deadline <= now)
 
 
-def _current(periods: Periods, today: date, now: datetime) -> Period | None:
-    """The period of this moment; of a week also one that a calendar shows on another day."""
-    week = periods.between(today - 6 * ONE_DAY, today + 6 * ONE_DAY)
-    return next((each for each in week if each.start <= now < each.end), None)
+def _next_at(periods: Periods, now: datetime, expecting: Expecting) -> datetime:
+    """The next deadline; that of an earlier day may still be to come, by the time of grace."""
+    today = day_of(now, expecting.zone)
+    first = today - ONE_DAY - _whole_days(expecting.grace)
+    coming = (each.deadline for each in periods.between(first, today + _AHEAD * ONE_DAY) if each.deadline > now)
+    return min(now + _LOOKED_AT_AFTER, next(coming, now + _LOOKED_AT_AFTER))  # later days have later deadlines
 
 
 def _whole_days(length: timedelta) -> timedelta:
     return -(-length // ONE_DAY) * ONE_DAY
 
 
-def _basis(expecting: Expecting, history: History, today: date) -> Basis:
+def _basis(expecting: Expecting, periods: Periods, today: date) -> Basis:
     if expecting.every is Every.NONE:
         return Basis.OFF
     if expecting.every is not None:
         return Basis.FILE
-    first = day_of(history.first, expecting.zone) if history.first else None
-    return Basis.TOO_NEW if is_too_new(today, first) else Basis.FORECAST
+    return Basis.TOO_NEW if periods.is_too_new(today) else Basis.FORECAST

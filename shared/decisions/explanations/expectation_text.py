@@ -33,11 +33,8 @@ def _expected_text(found: Expectation) -> str:
     match found.basis:
         case Basis.OFF:
             return "nothing is expected: the pipeline's file says expect: none"
-        case Basis.TOO_NEW if found.first is None:
-            return f"there is no forecast yet: nothing has come, and it takes {LEAST_WEEKS} weeks of history"
-        case Basis.TOO_NEW if found.first is not None:
-            first = f"{local(found.first, found.zone):%Y-%m-%d}"
-            return f"there is no forecast yet: data came first on {first}, and it takes {LEAST_WEEKS} weeks of history"
+        case Basis.TOO_NEW:
+            return f"there is no forecast yet: {_known_text(found)}, and it takes {LEAST_WEEKS} weeks of history"
     if found.today is None:
         why = ": on this day of the week data come seldom or never" if found.basis is Basis.FORECAST else ""
         return f"nothing is expected today{why}; {counted(found.arrived, 'file')} came"
@@ -47,6 +44,14 @@ def _expected_text(found: Expectation) -> str:
         return f"{counted(found.today.files, 'file')} {verb} expected by {by}; {_came(found.arrived)}"
     verb = "is" if found.today.usual == 1 else "are"
     return f"{_usual(found.today)} {verb} usual today, the first by {by}; {_came(found.arrived)}"
+
+
+def _known_text(found: Expectation) -> str:
+    if found.first is None:
+        return "nothing has come"
+    if found.again is not None and found.again > found.first:
+        return f"data are waited for again since {local(found.again, found.zone):%Y-%m-%d}"
+    return f"data came first on {local(found.first, found.zone):%Y-%m-%d}"
 
 
 def _usual(period: Period) -> str:

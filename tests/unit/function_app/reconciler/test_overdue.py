@@ -11,9 +11,10 @@ import pytest
 from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.overdue import watch_for_overdue
 from function_app.reconciler.troubles import record_troubles
+from shared.decisions.arrivals.day_counts import HISTORY
 from shared.decisions.reconciliation.troubles import Aspect, Finding, blocking_text
 from shared.errors import TransientError
-from shared.messages import ObservedChange, OverdueData, Trouble, TroubleKind
+from shared.messages import Actor, ActorKind, ObservedChange, OverdueData, Rest, Retirement, Trouble, TroubleKind
 from tests.support.arrivals import an_arrival
 from tests.support.ledger_arrivals import join
 from tests.support.reconciler import PIPELINE, WatchedWorld
@@ -41,6 +42,7 @@ class Overdue:
 
         async def both(context: CycleContext) -> None:
             context.add_findings(PIPELINE, Aspect.DATA, self.silent)
+            context.retired = self.retired
             windows = self.world.ledger.arrivals.unfinished_windows()
             await watch_for_overdue(context, windows)
             await record_troubles(context)
@@ -50,6 +52,16 @@ class Overdue:
         return [each for each in self.world.ledger.troubles.of(PIPELINE) if each.kind is TroubleKind.OVERDUE]
 
     fails = False
+    retired: frozenset[str] = frozenset()  # as the cycle has read it
+
+    def retires(self, at: timedelta) -> None:
+        mark = Retirement(pipeline=PIPELINE, by=Actor(kind=ActorKind.KEY, name="a"), reason="r", at=MORNING + at)
+        self.world.ledger.actions.retire(mark)
+        self.retired = frozenset({PIPELINE})
+
+    def reinstates(self) -> None:
+        self.world.ledger.actions.reinstate(PIPELINE)
+        self.retired = frozenset()
 
     def arrives(self, at: timedelta) -> None:
         when, number = MORNING + at, next(_NUMBERS)
@@ -187,3 +199,108 @@ def test_without_a_word_in_the_file_the_history_says_what_is_expected(overdue: O
     assert overdue.cycle(deadline - MINUTES) == []
     assert len(overdue.cycle(deadline)) == 1
     assert [event.basis for event in overdue.announced] == ["forecast"]
+
+
+class TestNobodyWaits:
+    """For the data of a pipeline that is retired or has no file."""
+
+    def test_from_its_retirement_on_nothing_is_overdue_and_after_it_everything_begins_anew(
+        self, overdue: Overdue
+    ) -> None:
+        assert len(overdue.cycle(DAY + 3 * HOUR)) == 1
+        overdue.retires(DAY + 4 * HOUR)
+        for days in range(2, 20):
+            assert overdue.cycle(days * DAY + 3 * HOUR) == []
+        overdue.reinstates()
+        assert overdue.cycle(20 * DAY + 3 * HOUR) == []
+        assert overdue.cycle(21 * DAY + 2 * HOUR - MINUTES) == []
+        assert len(overdue.cycle(21 * DAY + 2 * HOUR)) == 1
+        assert [event.gap.since - MORNING for event in overdue.announced] == [days * DAY + 2 * HOUR for days in (1, 21)]
+
+    def test_another_process_that_remembers_the_time_before_knows_it_too(self, overdue: Overdue) -> None:
+        overdue.cycle(DAY + 3 * HOUR)
+        remembered = dict(overdue.world.services.watches)
+        overdue.retires(DAY + 4 * HOUR)
+        overdue.cycle(2 * DAY)
+        overdue.world.services.__dict__["watches"] = dict(remembered)
+        assert overdue.cycle(3 * DAY + 3 * HOUR) == []
+        overdue.reinstates()
+        overdue.cycle(20 * DAY + 3 * HOUR)
+        overdue.world.services.__dict__["watches"] = dict(remembered)
+        assert overdue.cycle(20 * DAY + 4 * HOUR) == []
+        assert len(overdue.announced) == 1
+
+    def test_one_that_was_retired_before_anybody_watched_it_is_noted_too(self, overdue: Overdue) -> None:
+        overdue.arrives(-DAY)
+        overdue.world.ledger.expectations.forget(PIPELINE)
+        overdue.restarts()
+        overdue.retires(timedelta())
+        overdue.cycle(10 * DAY)
+        overdue.reinstates()
+        assert overdue.cycle(20 * DAY + 3 * HOUR) == []
+
+    def test_a_retirement_that_is_taken_back_at_once_is_none(self, overdue: Overdue) -> None:
+        troubles = overdue.cycle(DAY + 3 * HOUR)
+        overdue.retires(DAY + 3 * HOUR + MINUTES)
+        assert overdue.cycle(DAY + 3 * HOUR + MINUTES) == []
+        overdue.reinstates()
+        again = overdue.cycle(DAY + 3 * HOUR + 2 * MINUTES)
+        assert [each.cause for each in again] == [each.cause for each in troubles]
+        assert len(overdue.announced) == 1
+
+    def test_while_retirements_cannot_be_read_nobody_waits_again(self, overdue: Overdue) -> None:
+        overdue.retires(HOUR)
+        overdue.cycle(2 * HOUR)
+        overdue.retired = frozenset()
+        assert overdue.cycle(5 * DAY) == []
+        watch = overdue.world.ledger.expectations.of(PIPELINE)
+        assert watch is not None
+        assert watch.rests == (Rest(since=MORNING + HOUR),)
+
+    def test_a_retired_pipeline_costs_no_request(self, overdue: Overdue) -> None:
+        overdue.retires(HOUR)
+        overdue.cycle(2 * HOUR)
+        with overdue.requests(most=3):
+            overdue.cycle(5 * DAY)
+
+    def test_a_habit_is_still_known_after_a_retirement(self, overdue: Overdue) -> None:
+        overdue.world.has_pipeline(PIPELINE)
+        for days in range(60):
+            overdue.arrives(days * DAY)
+            overdue.cycle(days * DAY + MINUTES)
+        overdue.retires(60 * DAY - HOUR)
+        overdue.cycle(60 * DAY)
+        overdue.reinstates()
+        assert overdue.cycle(80 * DAY) == []
+        assert len(overdue.cycle(81 * DAY + 2 * HOUR)) == 1
+        assert [event.gap.start - MORNING + 5 * HOUR for event in overdue.announced] == [81 * DAY]
+
+    def test_a_removed_pipeline_that_is_made_anew_begins_anew(self, overdue: Overdue) -> None:
+        overdue.arrives(timedelta())
+        overdue.cycle(DAY)
+        overdue.world.has_file(PIPELINE, None)
+        assert overdue.cycle(2 * DAY) == []
+        overdue.restarts()
+        assert overdue.cycle(3 * DAY) == []
+        overdue.world.has_pipeline(PIPELINE, expect=EXPECT)
+        overdue.restarts()
+        assert overdue.cycle(30 * DAY + 3 * HOUR) == []
+        assert len(overdue.cycle(31 * DAY + 3 * HOUR)) == 1
+
+    def test_what_is_known_of_a_removed_pipeline_goes_when_its_counts_do(self, overdue: Overdue) -> None:
+        overdue.world.has_file(PIPELINE, None)
+        overdue.cycle(DAY)
+        overdue.cycle(DAY + HISTORY)
+        assert overdue.world.ledger.expectations.of(PIPELINE) is not None
+        overdue.cycle(DAY + HISTORY + MINUTES)
+        assert overdue.world.ledger.expectations.all() == {}
+        with overdue.requests(most=3):
+            overdue.cycle(2 * DAY + HISTORY)
+
+    def test_a_file_that_is_broken_for_a_while_stops_nothing(self, overdue: Overdue) -> None:
+        overdue.cycle(DAY + 3 * HOUR)
+        overdue.world.has_file(PIPELINE, "name: [")
+        assert overdue.cycle(DAY + 4 * HOUR) == []
+        overdue.world.has_pipeline(PIPELINE, expect=EXPECT)
+        assert len(overdue.cycle(DAY + 5 * HOUR)) == 1
+        assert len(overdue.announced) == 1
