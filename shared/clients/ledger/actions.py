@@ -55,12 +55,21 @@ class ActionLedger:
         self._actions.delete(Row(_STANDING, f"{_OPEN}{end.action_id}", {}))
 
     def forget(self, *, before: datetime, most: int) -> int:
-        """Remove actions that were asked for before that moment and have ended; how many went, at most so many."""
+        """Remove actions that were asked for before that moment and have ended; how many went, at most so many.
+
+        That of a pipeline that is still retired stays: without it the retirement would not seem to have begun.
+        """
         gone = 0
+        marks = [_retirement(row) for row in self._actions.rows(_STANDING, _RETIRED, end_of(_RETIRED))]
+        kept = {mark.action_id for mark in marks}
         for row in self._actions.rows(_ACTION):
             if gone == most:
                 break
-            if row.values.get("end") and from_text(Action, row.values["action"]).asked_at < before:
+            if (
+                row.key not in kept
+                and row.values.get("end")
+                and from_text(Action, row.values["action"]).asked_at < before
+            ):
                 self._actions.delete(row)
                 gone += 1
         return gone

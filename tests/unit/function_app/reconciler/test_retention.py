@@ -19,6 +19,7 @@ from shared.messages import (
     ActorKind,
     Outcome,
     PlannedRelease,
+    Retirement,
     RunRecord,
     ServingPlan,
 )
@@ -334,3 +335,29 @@ def test_old_actions_that_have_ended_go(past: Past) -> None:
 
     assert actions.action("over") is None
     assert actions.action("open") is not None
+
+
+def test_a_pipeline_that_was_retired_long_ago_is_retired_still(past: Past) -> None:
+    actions = past.world.ledger.actions
+    past.has_run(1)
+    mark = actions.retire(
+        Retirement(pipeline=PIPELINE, by=Actor(kind=ActorKind.PERSON, name="ada"), reason="r", at=past.world.now)
+    )
+    actions.begin(
+        Action(
+            action_id=mark.action_id,
+            kind=ActionKind.RETIRE,
+            pipeline=PIPELINE,
+            by=mark.by,
+            reason=mark.reason,
+            asked_at=mark.at,
+        )
+    )
+    actions.end(ActionEnd(action_id=mark.action_id, done=True, sentence="done", ended_at=past.world.now))
+
+    step(past, after=1000 * DAY)
+    assert actions.retired(PIPELINE) == mark
+
+    actions.reinstate(PIPELINE)
+    step(past)
+    assert actions.action(mark.action_id) is None
