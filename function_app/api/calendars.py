@@ -44,7 +44,7 @@ def came_of(pipeline: str, services: Services) -> Came:
     window = open_window_of(pipeline, ledger.arrivals.unfinished_windows())
     return Came(
         window=window,
-        history=history_of(pipeline, services, now, window=window),
+        history=history_of(pipeline, services, now - HISTORY, window=window),
         watch=ledger.expectations.of(pipeline),
         retirement=ledger.actions.retirement(pipeline),
         now=now,
@@ -101,9 +101,9 @@ def open_window_of(pipeline: str, windows: Iterable[UnfinishedWindow]) -> Unfini
     return next((each for each in windows if each.window.pipeline == pipeline and not each.closed), None)
 
 
-def history_of(pipeline: str, services: Services, now: datetime, *, window: UnfinishedWindow | None) -> History:
-    """What came, by the ledger and the open window."""
-    history = History(services.ledger.arrivals.counted(pipeline, since=now - HISTORY))
+def history_of(pipeline: str, services: Services, since: datetime, *, window: UnfinishedWindow | None) -> History:
+    """What came since then, by the ledger and the open window."""
+    history = History(services.ledger.arrivals.counted(pipeline, since=since))
     return history if window is None else history.with_file(window.opened_at)
 
 

@@ -22,7 +22,7 @@ from shared.decisions.arrivals.day_counts import QUARTER, History
 from shared.decisions.arrivals.overdue import expectation
 from shared.decisions.arrivals.rests import is_forgotten, is_resting, rests_of
 from shared.decisions.explanations.expectation_text import gap_text
-from shared.decisions.reconciliation.overdue_watch import is_due, is_the_same_gap, may_be_raised
+from shared.decisions.reconciliation.overdue_watch import is_due, is_run_out, is_the_same_gap, may_be_raised
 from shared.decisions.reconciliation.spreading import room
 from shared.decisions.reconciliation.troubles import Aspect, Finding
 from shared.messages import Basis, Every, OverdueData, TroubleKind, Watch
@@ -118,9 +118,11 @@ def _look(context: CycleContext, pipeline: Pipeline, sighted: datetime | None) -
         after = replace(after, backfill=past)
     if pipeline.expecting.every is Every.NONE:
         later = now + timedelta(days=1)
-        after = replace(after, gap=None, told=False, expecting=pipeline.expecting, next_at=later)
-    elif after.backfill.done and not _still_waits(context.services, pipeline, after, sighted, now):
-        after = _assessed(context, pipeline, after, sighted)
+        after = replace(after, gap=None, told=False, expecting=pipeline.expecting, next_at=later, near=())
+    elif after.backfill.done:
+        waits = _still_waits(context.services, pipeline, after, sighted, now)
+        if not waits or is_run_out(after, now):
+            after = _assessed(context, pipeline, after, sighted, waits=waits)
     if after != before:
         ledger.expectations.keep(pipeline.name, after)
     return after
@@ -134,11 +136,14 @@ def _still_waits(services: Services, pipeline: Pipeline, watch: Watch, sighted: 
     return counts.files(watch.gap.start, now + QUARTER) == 0
 
 
-def _assessed(context: CycleContext, pipeline: Pipeline, before: Watch, sighted: datetime | None) -> Watch:
+def _assessed(
+    context: CycleContext, pipeline: Pipeline, before: Watch, sighted: datetime | None, *, waits: bool
+) -> Watch:
+    """What is expected by the whole history. ``waits``: the gap goes on, however far back the counts still go."""
     now = context.now
     counts = _with(sighted, context.services.ledger.arrivals.counted_and_tidied(pipeline.name, now))
     found = expectation(pipeline.expecting, counts, now, since=before.since, rests=before.rests)
-    gap, next_at = found.gap, found.next_at or now
+    gap, next_at = before.gap if waits else found.gap, found.next_at or now
     if gap is not None and before.gap is None and not may_be_raised(context.findings.get(pipeline.name, {})):
         gap, next_at = None, now  # what came to a hub that does not answer is not known; that it does not is told
     return replace(
@@ -147,6 +152,7 @@ def _assessed(context: CycleContext, pipeline: Pipeline, before: Watch, sighted:
         gap=gap,
         told=before.told and is_the_same_gap(before.gap, gap, counts),
         next_at=next_at,
+        near=found.near,
     )
 
 

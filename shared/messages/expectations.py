@@ -84,7 +84,7 @@ class Expectation:
     ``today``: the period of this moment, None when nothing is expected in it. ``arrived``: files so far in it, or
     today. ``samples``: so many earlier days of the week the forecast rests on. ``first``: when the first file came.
     ``again``: since when data are waited for again, if nobody did for a time. ``next_at``: the next moment at which
-    something may become overdue.
+    something may become overdue. ``near``: see :class:`Watch`.
     """
 
     basis: Basis
@@ -96,6 +96,7 @@ class Expectation:
     again: datetime | None = None
     gap: Gap | None = None
     next_at: datetime | None = None
+    near: tuple[Period, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,8 @@ class Watch:
 
     ``since``: when it was first looked at. ``next_at``: it need not be looked at before, while there is no gap.
     ``expecting``: what the file said then. ``told``: the gap was announced. ``rests``: of the time that is counted, the
-    oldest first.
+    oldest first. ``near``: of a forecast, the periods of the next days, and the last one before them while data
+    are overdue, so that whoever shows them reads no year of history; None when they were not looked for.
     """
 
     since: datetime
@@ -135,6 +137,7 @@ class Watch:
     told: bool = False
     backfill: Backfill = Backfill()
     rests: tuple[Rest, ...] = ()
+    near: tuple[Period, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,8 @@ from function_app.page.decisions import Decision, decisions_of
 from function_app.page.screens.pages import number_of, pages_of, part_of
 from function_app.page.serving import Asked
 from shared.clients.ledger.windows import UnfinishedWindow
-from shared.decisions.arrivals.overdue import expectation
-from shared.decisions.arrivals.rests import rests_of
+from shared.decisions.arrivals.day_counts import History
+from shared.decisions.arrivals.near_periods import expected_soon, near_periods
 from shared.messages import Champion, Every, RunRecord, Stage, TargetState, Trouble, TroubleKind, Watch
 from shared.pipelines import Pipeline
 
@@ -165,9 +165,9 @@ def _awaited(
     watch = seen.watches.get(pipeline.name)
     if watch is None or pipeline.name in seen.retired or pipeline.expecting.every is Every.NONE:
         return None
-    history = history_of(pipeline.name, services, seen.now, window=waiting)
-    rests = rests_of(watch, resting_since=None, now=seen.now)
-    found = view_of(expectation(pipeline.expecting, history, seen.now, since=watch.since, rests=rests))
+    near = near_periods(pipeline.expecting, watch, seen.now)
+    history = history_of(pipeline.name, services, near.counts_from, window=waiting) if near.counts_from else History({})
+    found = view_of(expected_soon(pipeline.expecting, near, history, seen.now))
     due = found.files is not None and found.arrived < found.files
     return found if due or found.overdue_since else None
 

@@ -22,7 +22,7 @@ from itertools import groupby, islice
 
 from shared.clients.ledger.keys import digest
 from shared.clients.ledger.tables import MOST_CHANGES, Change, Delete, Insert, Row, Table, Update
-from shared.decisions.arrivals.day_counts import moment_of_quarter, quarter_of
+from shared.decisions.arrivals.day_counts import moments_of_quarters, quarter_of
 
 MOST_ROWS = 5_000  # of a year that are read; the newest, and there are few more than days
 _FIRST, _END = "d-", "d."
@@ -151,12 +151,13 @@ class DayCounts:
 
 
 def counts_of(rows: Iterable[Row]) -> dict[datetime, int]:
-    """Beginning of a quarter of an hour -> files, of these rows."""
-    found: Counter[datetime] = Counter()
-    for row in rows:
-        for quarter, files in _quarters(row).items():
-            found[moment_of_quarter(_day(row), quarter)] += files
-    return dict(found)
+    """Beginning of a quarter of an hour -> files, of these rows, which are in order of their days."""
+    found: dict[datetime, int] = {}
+    for day, of_the_day in groupby(rows, key=_day):
+        quarters = [_quarters(row) for row in of_the_day]
+        whole = quarters[0] if len(quarters) == 1 else _sum(*quarters)
+        found |= moments_of_quarters(day, whole)
+    return found
 
 
 def _key(day: date, who: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 
-from shared.decisions.arrivals.local_days import day_of, local
+from shared.decisions.arrivals.local_days import ONE_DAY, local, start_of
 from shared.messages import Arrival
 
 QUARTER = timedelta(minutes=15)
@@ -37,6 +37,15 @@ def quarter_of(moment: datetime) -> tuple[date, int]:
 def moment_of_quarter(day: date, number: int) -> datetime:
     """When a quarter of an hour of a UTC day begins."""
     return datetime.combine(day, time(), tzinfo=UTC) + number * QUARTER
+
+
+_IN_A_DAY = tuple(number * QUARTER for number in range(96))
+
+
+def moments_of_quarters(day: date, quarters: Mapping[int, int]) -> dict[datetime, int]:
+    """The same of many of a day, with their files."""
+    midnight = datetime.combine(day, time(), tzinfo=UTC)
+    return {midnight + _IN_A_DAY[number]: files for number, files in quarters.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +84,13 @@ class History:
     def days(self, zone: str) -> dict[date, DayArrivals]:
         """The local days on which something came."""
         found: dict[date, DayArrivals] = {}
-        for moment, files in self._items():
-            day = day_of(moment, zone)
-            if day in found:
-                found[day] = DayArrivals(found[day].files + files, found[day].first)
-            else:
-                shown = local(moment, zone)
-                found[day] = DayArrivals(files, shown.hour * 60 + shown.minute)
+        place = 0
+        while place < len(self._moments):
+            first = local(self._moments[place], zone)
+            day = first.date()
+            after = bisect_left(self._moments, start_of(day + ONE_DAY, zone), lo=place + 1)
+            found[day] = DayArrivals(self._sums[after] - self._sums[place], first.hour * 60 + first.minute)
+            place = after
         return found
 
     def _items(self) -> Iterable[tuple[datetime, int]]:

@@ -27,7 +27,8 @@ class Periods:
         self._first = day_of(history.first, self._zone) if history.first else None
 
     @cached_property
-    def _days(self) -> dict[date, DayArrivals]:
+    def arrivals(self) -> dict[date, DayArrivals]:
+        """What came on each local day."""
         return self._history.days(self._zone)
 
     @cached_property
@@ -36,7 +37,7 @@ class Periods:
 
     def forecast(self, day: date) -> Forecast | None:
         """The forecast for a day."""
-        return forecast_for(day, self._days, self._first, self._rested)
+        return forecast_for(day, self.arrivals, self._first, self._rested)
 
     def is_too_new(self, day: date) -> bool:
         """Whether there is too little history before that day for a forecast."""

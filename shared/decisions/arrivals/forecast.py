@@ -18,6 +18,7 @@ LEAST_WEEKS = 4
 _REGULAR = 0.8  # of these days had data, or that day of the week is none on which data are expected
 _LOW, _HIGH = 0.1, 0.9
 _WHOLE_DAY = 24 * 60
+_BEFORE = tuple(timedelta(weeks=week) for week in range(1, SAMPLES + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,12 @@ def forecast_for(
     came = [days[each] for each in known if each in days]
     if len(came) < _REGULAR * len(known):
         return None
-    files = [days[each].files if each in days else 0 for each in known]
+    files = sorted([days[each].files if each in days else 0 for each in known])
     return Forecast(
         files=max(1, quantile(files, 0.5)),
         least=max(1, quantile(files, _LOW)),
         most=quantile(files, _HIGH),
-        by_minute=min(_WHOLE_DAY, quantile([each.first for each in came], _HIGH) + 15),
+        by_minute=min(_WHOLE_DAY, quantile(sorted([each.first for each in came]), _HIGH) + 15),
         samples=len(known),
     )
 
@@ -67,12 +68,10 @@ def _compared(day: date, first: date | None, rested: Collection[date]) -> list[d
     """The days that a day is compared with."""
     if first is None:
         return []
-    before = (day - timedelta(weeks=week) for week in range(1, SAMPLES + 1))
-    return [each for each in before if each >= first and each not in rested]
+    return [each for weeks in _BEFORE if (each := day - weeks) >= first and each not in rested]
 
 
-def quantile(values: Sequence[int], part: float) -> int:
-    """One of the values: the smallest that at least this part of them does not exceed."""
-    ordered = sorted(values)
+def quantile(ordered: Sequence[int], part: float) -> int:
+    """One of the values, which are in order: the smallest that at least this part of them does not exceed."""
     rank = -int(-part * len(ordered) // 1)  # rounded up
     return ordered[max(0, min(len(ordered), rank) - 1)]

@@ -8,6 +8,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 ONE_DAY = timedelta(days=1)
+_HOURS = tuple(timedelta(hours=number) for number in range(49))  # a zone that moves over the date line has a day twice
 
 
 @cache
@@ -42,5 +43,5 @@ def day_of(moment: datetime, zone: str) -> date:
 def hours_of(day: date, zone: str) -> list[tuple[datetime, datetime]]:
     """The hours of a local day, of which there are 23 to 25 when clocks change."""
     start, end = start_of(day, zone), start_of(day + ONE_DAY, zone)
-    hour = timedelta(hours=1)
-    return [(start + n * hour, min(end, start + (n + 1) * hour)) for n in range(-(-(end - start) // hour))]
+    begun = [start + hours for hours in _HOURS[: -(-(end - start) // _HOURS[1])]]
+    return list(zip(begun, [*begun[1:], end], strict=True))

@@ -5,7 +5,7 @@ for the period that waits. A gap lasts from the first period that stayed empty u
 has got used to their absence meanwhile.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -16,6 +16,7 @@ from shared.decisions.arrivals.rests import last_end
 from shared.messages import Basis, Every, Expectation, Expecting, Gap, Period, Rest
 
 _AHEAD = 8  # days, which have at least one period of every kind
+_NEAR = 2  # days after today; the reconciler looks again before they are over
 _LOOKED_AT_AFTER = timedelta(days=1)
 """Everything is looked at so often at least: a forecast changes with each day."""
 
@@ -34,6 +35,7 @@ def expectation(
     known = last_end(rests) or begins(history, since)
     current = periods.at(now)
     forecast = periods.forecast(today) if expecting.every is None else None
+    gap, newest = _overdue(late_periods(periods, known, now, zone), history, now)
     return Expectation(
         basis=_basis(expecting, periods, today),
         zone=zone,
@@ -42,23 +44,10 @@ def expectation(
         samples=forecast.samples if forecast else 0,
         first=history.first,
         again=last_end(rests),
-        gap=gap_of(_late(periods, known, now, zone), history, now),
+        gap=gap,
         next_at=_next_at(periods, now, expecting),
+        near=_near(periods, newest, today) if expecting.every is None else (),
     )
-
-
-def gap_of(late: Iterable[Period], history: History, now: datetime) -> Gap | None:
-    """The gap that lasts now; ``late``: the periods whose deadlines have passed, the newest first."""
-    earlier = iter(late)
-    begun = next(earlier, None)
-    if begun is None or history.files(begun.start, now + QUARTER) >= begun.files:
-        return None
-    missed = 1
-    for each in earlier:
-        if history.files(each.start, begun.start) >= each.files:
-            break
-        begun, missed = each, missed + 1
-    return Gap(start=begun.start, by=begun.by, since=begun.deadline, files=begun.files, missed=missed)
 
 
 def basis_of(expecting: Expecting, history: History, now: datetime, *, rests: Sequence[Rest] = ()) -> Basis:
@@ -101,7 +90,8 @@ def calendar(
     """
     zone, now = expecting.zone, now.astimezone(UTC)
     today = day_of(now, zone)
-    periods, came, known = Periods(expecting, history, rests), history.days(zone), begins(history, since)
+    periods, known = Periods(expecting, history, rests), begins(history, since)
+    came = periods.arrivals
     shown = []
     for number in range(min(days, HISTORY.days) - 1, -1, -1):
         day = today - number * ONE_DAY
@@ -119,7 +109,25 @@ def calendar(
     return shown
 
 
-def _late(periods: Periods, known: datetime | None, now: datetime, zone: str) -> Iterator[Period]:
+def _overdue(late: Iterator[Period], history: History, now: datetime) -> tuple[Gap | None, Period | None]:
+    """The gap that lasts now, and its newest period; ``late``: whose deadlines have passed, the newest first."""
+    newest = begun = next(late, None)
+    if begun is None or history.files(begun.start, now + QUARTER) >= begun.files:
+        return None, None
+    missed = 1
+    for each in late:
+        if history.files(each.start, begun.start) >= each.files:
+            break
+        begun, missed = each, missed + 1
+    return Gap(start=begun.start, by=begun.by, since=begun.deadline, files=begun.files, missed=missed), newest
+
+
+def _near(periods: Periods, overdue: Period | None, today: date) -> tuple[Period, ...]:
+    before = (overdue,) if overdue is not None and overdue.day < today else ()
+    return (*before, *periods.between(today, today + _NEAR * ONE_DAY))
+
+
+def late_periods(periods: Periods, known: datetime | None, now: datetime, zone: str) -> Iterator[Period]:
     """Every period from then on whose deadline has passed, the newest first."""
     if known is None:
         return

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from shared.decisions.arrivals.day_counts import History
+from shared.decisions.arrivals.local_days import ONE_DAY
 from shared.decisions.reconciliation.troubles import Aspect, Finding
 from shared.messages import Expecting, Gap, TroubleKind, Watch
 
@@ -14,7 +15,12 @@ def is_due(watch: Watch | None, expecting: Expecting, now: datetime) -> bool:
     """Whether a pipeline has to be looked at: something may be overdue now, or come, or its file says another thing."""
     if watch is None or not watch.backfill.done or watch.expecting != expecting:
         return True
-    return watch.gap is not None or now >= watch.next_at
+    return watch.gap is not None or now >= watch.next_at or watch.near is None
+
+
+def is_run_out(watch: Watch, now: datetime) -> bool:
+    """Whether the periods that are known of a forecast are over, or will be soon: while a gap lasts nobody looks."""
+    return watch.near is None or (watch.expecting.every is None and now >= watch.next_at + ONE_DAY)
 
 
 def may_be_raised(findings: Mapping[Aspect, Iterable[Finding]]) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import SimpleNamespace
@@ -199,6 +200,33 @@ def test_without_a_word_in_the_file_the_history_says_what_is_expected(overdue: O
     assert overdue.cycle(deadline - MINUTES) == []
     assert len(overdue.cycle(deadline)) == 1
     assert [event.basis for event in overdue.announced] == ["forecast"]
+
+
+def test_a_forecast_that_is_shown_is_known_for_today_also_while_a_gap_lasts_for_long(overdue: Overdue) -> None:
+    overdue.world.has_pipeline(PIPELINE)
+    for days in range(60):
+        overdue.arrives(days * DAY)
+        overdue.cycle(days * DAY + MINUTES)
+    for days in range(60, 400, 5):
+        troubles = overdue.cycle(days * DAY + 4 * HOUR)
+        watch = overdue.world.ledger.expectations.of(PIPELINE)
+        assert watch is not None
+        assert watch.near is not None
+        if days < 75:
+            assert MORNING + days * DAY - 5 * HOUR in {each.start for each in watch.near}
+    assert [each.cause for each in troubles] == ["a file was expected by 2026-07-03 05:15 (UTC), and none has come"]
+    assert len(overdue.announced) == 1, "also when the habit is no longer in what is counted"
+
+
+def test_what_an_earlier_version_kept_is_looked_at_once(overdue: Overdue) -> None:
+    overdue.arrives(timedelta())
+    overdue.cycle(2 * HOUR)
+    watch = overdue.world.ledger.expectations.of(PIPELINE)
+    assert watch is not None
+    overdue.world.ledger.expectations.keep(PIPELINE, replace(watch, near=None))
+    overdue.restarts()
+    overdue.cycle(3 * HOUR)
+    assert overdue.world.ledger.expectations.of(PIPELINE) == watch
 
 
 class TestNobodyWaits:
