@@ -153,7 +153,7 @@ def _grid(days: tuple[Day, ...]) -> _Grid:
 
 
 def _weekdays(grid: _Grid, words: Words) -> Iterable[Element]:
-    names = (words.text("Mon"), words.text("Wed"), words.text("Fri"), words.text("Sun"))
+    names = _names(words)[::2]
     for band in range(grid.bands):
         for row, name in zip((0, 2, 4, 6), names, strict=True):
             _, y = grid.place(grid.first + timedelta(weeks=band * grid.in_a_band, days=row))
@@ -274,20 +274,21 @@ def _summary(days: tuple[Day, ...], words: Words) -> str:
 
 
 def _table(days: tuple[Day, ...], title: str, words: Words) -> Table:
-    """Days on which something arrived or was expected; the newest first."""
-    rows = (
-        Row((words.date(day.day), words.number(day.files, 0), _expected(day, words)), key=str(day.day))
-        for day in reversed(days)
-        if day.files or day.expectation is not Expectation.NONE
+    """A row for each week, the newest first, with the signs of the chart: a year of days is too long to read."""
+    weeks: defaultdict[date, list[str]] = defaultdict(lambda: [""] * _DAYS)
+    for day in days:
+        weeks[_monday(day.day)][day.day.weekday()] = f"{words.number(day.files, 0)}{_IN_A_TIP[day.expectation]}"
+    rows = (Row((words.date(monday), *weeks[monday]), key=str(monday)) for monday in sorted(weeks, reverse=True))
+    return Table(title, (words.text("Week of"), *_names(words)), tuple(rows))
+
+
+def _names(words: Words) -> tuple[str, ...]:
+    return (
+        words.text("Mon"),
+        words.text("Tue"),
+        words.text("Wed"),
+        words.text("Thu"),
+        words.text("Fri"),
+        words.text("Sat"),
+        words.text("Sun"),
     )
-    return Table(title, (words.text("Day"), words.text("Files"), words.text("Expected")), tuple(rows))
-
-
-def _expected(day: Day, words: Words) -> str:
-    match day.expectation:
-        case Expectation.MISSED:
-            return words.text("expected and did not come")
-        case Expectation.DUE:
-            return words.text("expected, may still come")
-        case _:
-            return ""

@@ -60,11 +60,16 @@ def test_what_did_not_come_and_what_is_due_have_signs_and_words() -> None:
     assert picture.legend() == ["1", "2", "expected and did not come", "expected, may still come"]
     assert {"29 Nov: 0 ○", "28 Nov: 0 ✕"} <= set(picture.tips())
     assert "1 day without what was expected." in picture.description
-    assert [row.cells for row in chart.table.rows] == [
-        ("29 Nov", "0", "expected, may still come"),
-        ("28 Nov", "0", "expected and did not come"),
-        ("27 Nov", "2", ""),
-    ]
+    assert [row.cells for row in chart.table.rows] == [("23 Nov", "", "", "", "", "2", "0 ✕", "0 ○")]
+
+
+def test_the_table_has_a_row_for_each_week_the_newest_first() -> None:
+    table = chart_of(the_last(371, 1)).table
+
+    assert table.columns == ("Week of", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    assert len(table.rows) == 53
+    assert [row.key for row in table.rows[:2]] == ["2026-11-23", "2026-11-16"]
+    assert all(row.cells[1:] == ("1",) * 7 for row in table.rows)
 
 
 @pytest.mark.parametrize(("count", "shown"), [(1, 1), (8, 8), (27 * 7, 27 * 7), (53 * 7, 53 * 7), (400, 53 * 7)])
