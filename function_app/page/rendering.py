@@ -1,5 +1,6 @@
 """Templates to HTML. Everything is escaped, and a name that a template uses and nobody gave is an error."""
 
+import gzip
 import hashlib
 import unicodedata
 from collections.abc import Mapping
@@ -55,6 +56,12 @@ def digest_of(html: str) -> str:
 def asset_digest(name: str) -> str:
     """Part of an asset's address, so that a browser may keep it for ever."""
     return hashlib.blake2s((ASSETS / name).read_bytes(), digest_size=8).hexdigest()
+
+
+@cache
+def asset_compressed(name: str) -> bytes:
+    """An asset by gzip. Pages are not compressed: their size would give away the tokens that they hold."""
+    return gzip.compress((ASSETS / name).read_bytes(), mtime=0)
 
 
 def plain(value: object) -> Markup:

@@ -17,7 +17,7 @@ import azure.functions as func
 
 from function_app.composition import Services
 from function_app.page.addresses import SCREENS, Screen
-from function_app.page.rendering import ASSETS, KINDS, asset_digest, digest_of, render, render_live
+from function_app.page.rendering import ASSETS, KINDS, asset_compressed, asset_digest, digest_of, render, render_live
 from function_app.page.roles import ROLE_NAMES
 from function_app.page.texts import Words, words_for
 from function_app.page.told import told, told_once
@@ -147,10 +147,11 @@ def whole_page(
     return page(render(screen.module, words, values | {"seen": ""}), status=status, headers=headers)
 
 
-def asset(name: str, version: str = "") -> func.HttpResponse:
+def asset(name: str, version: str = "", *, encodings: str = "") -> func.HttpResponse:
     """A file of ours; nothing outside of the folder can be named.
 
     It is kept for ever under the address that says what is in it, and not while another version of the app answers.
+    ``encodings``: those that the browser takes, as its header says.
     """
     kind = KINDS.get(name[name.rfind(".") :]) if "." in name else None
     known = {each.name for each in ASSETS.iterdir()}
@@ -158,8 +159,20 @@ def asset(name: str, version: str = "") -> func.HttpResponse:
         return func.HttpResponse(status_code=404, headers={"Cache-Control": "no-store"})
     digest = asset_digest(name)
     kept = FOR_EVER if version == digest else "no-cache"
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": kept, "ETag": f'"{digest}"'}
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": kept, "Vary": "Accept-Encoding"}
+    if _takes_gzip(encodings):
+        headers |= {"Content-Encoding": "gzip", "ETag": f'"{digest}-gzip"'}
+        return func.HttpResponse(asset_compressed(name), mimetype=kind, charset="utf-8", headers=headers)
+    headers["ETag"] = f'"{digest}"'
     return func.HttpResponse((ASSETS / name).read_bytes(), mimetype=kind, charset="utf-8", headers=headers)
+
+
+def _takes_gzip(encodings: str) -> bool:
+    for part in encodings.lower().replace(" ", "").split(","):
+        name, _, quality = part.partition(";q=")
+        if name == "gzip":
+            return not quality or quality.strip("0.") != ""
+    return False
 
 
 def page(html: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> func.HttpResponse:

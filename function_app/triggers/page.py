@@ -25,7 +25,8 @@ def blueprint(services: Services) -> df.Blueprint:
     def page_asset(req: func.HttpRequest) -> func.HttpResponse:
         from function_app.page.serving import asset
 
-        return asset(req.route_params["file"], req.params.get("v", ""))
+        encodings = req.headers.get("Accept-Encoding", "")
+        return asset(req.route_params["file"], req.params.get("v", ""), encodings=encodings)
 
     @bp.route(route="favicon.ico", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
     def page_icon(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the worker hands it over

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ from shared.messages import BuiltImage, Done, RegisteredModel
 from tests.simulation.world import World
 from tests.support.arrivals import a_pipeline
 from tests.support.training import MemoryRegistry
+from tests.unit.functions_host.durable.harness import Clock
 
 IMAGE: Final = "registry.example/models/breast-cancer@sha256:" + "ab" * 32
 ANSWERS: Final[Mapping[str, object]] = {
@@ -39,10 +40,12 @@ _ATTRIBUTES: Final = re.compile(r'([a-z-]+)="([^"]*)"')
 
 
 @contextmanager
-def page_world(folder: Path, pipelines: Mapping[str, Mapping[str, Any]]) -> Iterator[World]:
+def page_world(
+    folder: Path, pipelines: Mapping[str, Mapping[str, Any]], *, now: datetime | None = None
+) -> Iterator[World]:
     """A world with these pipelines; what a pipeline is given changes the parts of its file of that name.
 
-    ``parameters``: those of its training.
+    ``parameters``: those of its training. ``now``: when the world begins.
     """
     files = folder / "pipelines"
     files.mkdir(parents=True)
@@ -56,7 +59,8 @@ def page_world(folder: Path, pipelines: Mapping[str, Mapping[str, Any]]) -> Iter
             more = changes[part]
             values[part] = {**values.get(part, {}), **more} if isinstance(more, Mapping) else more
         (files / f"{name}.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-    world = World(files, folder / "hub.sqlite", answers=ANSWERS)
+    clock = Clock() if now is None else Clock(now)
+    world = World(files, folder / "hub.sqlite", clock=clock, answers=ANSWERS)
     world.driver.takes = TRAINING
     world.services.__dict__["model_registry"] = MemoryRegistry()
     world.services.__dict__["access"] = AccessSettings(key_names={"local": digest_of(KEY)})
@@ -104,7 +108,8 @@ async def answer_of(world: World, asked: func.HttpRequest) -> func.HttpResponse:
     """What the page's functions answer."""
     path = asked.url.partition("://")[2].partition("/")[2].partition("?")[0]
     if path.startswith("ui/assets/"):
-        return asset(path.rpartition("/")[2], asked.params.get("v", ""))
+        encodings = asked.headers.get("Accept-Encoding", "")
+        return asset(path.rpartition("/")[2], asked.params.get("v", ""), encodings=encodings)
     if path == "ui/sign-in":
         return await (sign_in if asked.method == "POST" else door)(asked, world.services)
     if path == "ui/sign-out":

@@ -1,5 +1,6 @@
 """What every answer of the page has: headers, refreshed parts, errors as pages, files of ours alone."""
 
+import gzip
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -61,6 +62,27 @@ def test_every_file_of_ours_is_served_and_kept_by_its_content() -> None:
         assert (found.status_code, found.get_body()) == (200, file.read_bytes())
         assert "immutable" in found.headers["Cache-Control"]
         assert asset(file.name, "of-another-version").headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    ("encodings", "compressed"),
+    [
+        ("gzip, deflate, br, zstd", True),
+        ("br;q=1.0, GZIP;q=0.8, *;q=0.1", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, br", False),
+        ("br, xgzip", False),
+        ("", False),
+    ],
+)
+def test_a_file_is_compressed_for_browsers_that_take_it(encodings: str, compressed: bool) -> None:
+    for file in ASSETS.iterdir():
+        found, plain = asset(file.name, encodings=encodings), asset(file.name)
+        assert found.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+        assert (found.headers.get("Content-Encoding") == "gzip") is compressed
+        assert (found.headers["ETag"] != plain.headers["ETag"]) is compressed
+        body = found.get_body()
+        assert (gzip.decompress(body) if compressed else body) == file.read_bytes()
 
 
 @pytest.mark.parametrize(
