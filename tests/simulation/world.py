@@ -34,6 +34,7 @@ from shared.messages import (
     Done,
     EndedAction,
     KnownImage,
+    OverdueData,
     Preview,
     ReplyTo,
     RunEvent,
@@ -109,6 +110,9 @@ class Outbox:
 
     def publish(self, event: RunEvent) -> None:
         self.announced.append((event.record.run_id, event.kind.value))
+
+    def publish_overdue(self, overdue: OverdueData) -> None:
+        self.announced.append((overdue.pipeline, "overdue"))
 
     def publish_action(self, ended: EndedAction) -> None:
         self.announced.append((ended.action.action_id, ended.action.kind.value))

@@ -1,4 +1,5 @@
-"""The page over a ledger that has grown: a few pipelines with thousands of runs and ten times as many arrivals.
+"""The page over a ledger that has grown: a few pipelines with thousands of runs and ten times as many arrivals, a year
+of each, and as many more as one page shows, whose data have come by the hour for a year.
 
 The newest runs went through the whole app; those before them, and their windows and arrivals, the ledger's own classes
 have written.
@@ -8,21 +9,25 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Final
+from typing import Any, Final
 from unittest.mock import patch
 from urllib.parse import quote, urlencode
 
 from function_app.api import passports
 from function_app.page.actions import ACTS
+from function_app.reconciler.cycle_context import CycleContext
+from function_app.reconciler.overdue import watch_for_overdue
+from shared.clients.ledger.day_counts import DayCounts
 from shared.messages import (
     Action,
     ActionKind,
     Actor,
     ActorKind,
     Cause,
+    Comparison,
     IssuedPassport,
     Outcome,
     RejectedEvent,
@@ -38,9 +43,16 @@ from tests.support.page_world import IMAGE, page_world
 PIPELINE: Final = "breast-cancer"
 PIPELINES: Final = (PIPELINE, "glass-defects", "wine-quality", "quiet-line")
 _OUTCOMES: Final = (Outcome.PROMOTED, Outcome.FAILED, Outcome.PROMOTED, Outcome.NOT_PROMOTED, Outcome.ROLLED_BACK)
+HOURLY: Final = tuple(f"hourly-{number:02}" for number in range(16))
+"""By the hour, and no runs: of every other one the file says so, of the others it is forecast."""
 _SHARES: Final = (70, 10, 10, 10)
 """Percent of the runs, and of the arrivals, that each pipeline has."""
 _GROUP: Final = 100
+_COMPARISON: Final = Comparison(
+    rows=4_000, difference=-0.012, low=-0.021, high=-0.003, level=0.95, resamples=10_000, method="BCa"
+)
+_TAKES: Final = 41
+"""Minutes that pass while the newest runs are made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +66,12 @@ class Crowd:
 @contextmanager
 def crowded(folder: Path, *, runs: int, arrivals: int) -> Iterator[Crowd]:
     """So many of each, and a few more, most of them the first pipeline's."""
-    approval = {"deliver": {"approval": {"hours": 24}}}
-    with page_world(folder, {name: approval if name == PIPELINES[3] else {} for name in PIPELINES}) as world:
+    changes: dict[str, dict[str, Any]] = {name: {} for name in HOURLY}
+    changes |= {name: {"expect": {"every": "hour"}} for name in HOURLY[1::2]}
+    # With few runs there is no forecast, which would take a request less.
+    changes |= {name: {"expect": {"every": "week"}} for name in PIPELINES}
+    changes[PIPELINES[3]]["deliver"] = {"approval": {"hours": 24}}
+    with page_world(folder, changes, now=datetime.now(UTC) - timedelta(minutes=_TAKES)) as world:
         for pipeline, share in zip(PIPELINES, _SHARES, strict=True):
             _past(world, pipeline, runs * share // 100, each=arrivals // runs)
         for number in range(_GROUP):
@@ -64,6 +80,9 @@ def crowded(folder: Path, *, runs: int, arrivals: int) -> Iterator[Crowd]:
             )
             world.ledger.arrivals.record_rejected(event)
         _outside(world, arrivals // _GROUP)
+        for pipeline in HOURLY:
+            _by_the_hour(world, pipeline)
+        _watched(world)
         _trained(world, PIPELINE, "part-1.csv", minutes=13)
         _trained(world, PIPELINE, "part-2.csv", minutes=13)
         _trained(world, PIPELINES[3], "part-1.csv", minutes=13)  # waits for somebody's yes
@@ -88,7 +107,7 @@ def _past(world: World, pipeline: str, runs: int, *, each: int) -> None:
         at = world.clock.now() - apart * (runs - number)
         run_id, outcome = f"{pipeline}-{fingerprint[:12]}-1", _OUTCOMES[number % len(_OUTCOMES)]
         made = outcome in {Outcome.PROMOTED, Outcome.ROLLED_BACK}
-        window_id = _window(world, pipeline, number, each, run_id)
+        window_id = _window(world, pipeline, number, each, run_id, at - timedelta(minutes=3))
         world.ledger.runs.record_run(
             RunRecord(
                 run_id=run_id,
@@ -102,6 +121,7 @@ def _past(world: World, pipeline: str, runs: int, *, each: int) -> None:
                 requested_at=at,
                 ended_at=at + timedelta(minutes=12),
                 seconds=720.0,
+                comparison=_COMPARISON if made else None,
                 metrics={} if outcome is Outcome.FAILED else {"accuracy": 0.9 + number % 7 / 100, "recall": 0.8},
                 model=pipeline if made else None,
                 version=str(number) if made else None,
@@ -113,10 +133,9 @@ def _past(world: World, pipeline: str, runs: int, *, each: int) -> None:
         )
 
 
-def _window(world: World, pipeline: str, number: int, size: int, run_id: str) -> str:
+def _window(world: World, pipeline: str, number: int, size: int, run_id: str, at: datetime) -> str:
     """A window that was decided; its id."""
-    ledger, at = world.ledger.arrivals, world.clock.now() - timedelta(days=1) + timedelta(seconds=number)
-    window_id = ""
+    ledger, window_id = world.ledger.arrivals, ""
     for start in range(0, size, _GROUP):
         came = [
             an_arrival(
@@ -142,6 +161,23 @@ def _window(world: World, pipeline: str, number: int, size: int, run_id: str) ->
         )
     )
     return window_id
+
+
+def _by_the_hour(world: World, pipeline: str) -> None:
+    """A file in each hour of a year, until the last hour but one."""
+    counts, last = DayCounts(world.tables.table("arrivals")), world.clock.now() - timedelta(hours=1)
+    for day in (last.date() - timedelta(days=number) for number in range(366)):
+        hours = range(last.hour + 1) if day == last.date() else range(24)
+        counts.put_past(pipeline, day, {hour * 4 + day.day % 4: 1 for hour in hours})
+
+
+def _watched(world: World) -> None:
+    """The reconciler has looked which data are expected."""
+    watches, every = world.services.watches, {*PIPELINES, *HOURLY}
+    for _ in range(_GROUP):
+        world.play(watch_for_overdue(CycleContext(world.services, world.client, world.clock.now()), ()))
+        if watches.keys() == every and all(watch.near is not None for watch in watches.values()):
+            break
 
 
 def _outside(world: World, count: int) -> None:
@@ -204,6 +240,8 @@ def _screens(world: World) -> dict[str, str]:
         "why of a file": f"/ui/why?pipeline={PIPELINE}&blob={quote(blob, safe='')}",
         "why of half a name": f"/ui/why?pipeline={PIPELINE}&blob=part-00",
         "data": f"/ui/pipelines/{PIPELINE}",
+        "data by the hour": f"/ui/pipelines/{HOURLY[0]}",
+        "data expected by the hour": f"/ui/pipelines/{HOURLY[1]}",
         "strays": "/ui/strays",
         "strays rejected": "/ui/strays?kind=rejected",
         "models": "/ui/models",
