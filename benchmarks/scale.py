@@ -18,6 +18,7 @@ import yaml
 
 from benchmarks.report import Row
 from benchmarks.run_bill import ANSWERS, WATCH_EVERY, Bill, bill_of, cycle
+from shared.values.texts import counted
 from tests.simulation import storage
 from tests.simulation.world import World
 from tests.support.arrivals import a_pipeline
@@ -71,7 +72,7 @@ def _per(what: str, few: Bill, many: Bill, times: float) -> Row:
         baseline=f"{baseline:,}" + (f" x {times:.0f}" if times > 1 else ""),
         ratio=ours / (baseline * times),
         goal=1.0,
-        remark=f"{many.executions} executions; {many.details}",
+        remark=f"{counted(many.executions, 'execution')}; {many.details}",
     )
 
 
