@@ -128,4 +128,4 @@ async def wake(client: df.DurableOrchestrationClient, instance_id: str, run_id: 
 
 
 def _unknown(run_id: str) -> RefusedError:
-    return RefusedError(404, "unknown_run", f"there is no run {run_id!r}; GET /api/runs lists them")
+    return RefusedError(404, "unknown_run", f"there is no run {run_id!r}; the list of runs has them all")

@@ -17,7 +17,7 @@ def compare_runs(query: m.CompareQuery, services: Services) -> d.Compared:
     left, right = runs.run(query.left), runs.run(query.right)
     for name, run_id, record in (("left", query.left, left), ("right", query.right, right)):
         if record is None:
-            detail = f"there is no run {run_id!r}; GET /api/runs lists them"
+            detail = f"there is no run {run_id!r}; the list of runs has them all"
             raise RefusedError(404, "unknown_run", detail, field=name)
     assert left is not None  # noqa: S101 - for the type checker
     assert right is not None  # noqa: S101

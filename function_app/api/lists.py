@@ -140,8 +140,7 @@ def _arrival_view(recorded: RecordedArrival) -> m.ArrivalView:
     return m.ArrivalView(
         **reported,
         verdict=recorded.verdict,
-        reason=recorded.reason
-        or f"joined window {recorded.window_id}; whether its data are trained is not decided yet",
+        reason=recorded.reason or "joined a group of files; whether they are trained is not decided yet",
         window_id=recorded.window_id,
         run_id=recorded.run_id,
     )

@@ -1,12 +1,13 @@
 """Lift quarantines."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from function_app.api import models as m
 from function_app.api.lists import active_quarantines
 from function_app.composition import Services
 from function_app.problems import RefusedError
 from shared.decisions.explanations.actors import actor_text
+from shared.decisions.explanations.blob_verdict import CYCLE_EVERY
 from shared.messages import Actor
 from shared.values.texts import counted
 
@@ -18,7 +19,7 @@ def release(name: str, body: m.ReleaseBody, actor: Actor, services: Services) ->
     wanted = [kept for kept in active if body.fingerprint in {None, kept.fingerprint}]
     if body.fingerprint is not None and not wanted:
         known = ", ".join(kept.fingerprint for kept in active) or "none"
-        detail = f"fingerprint {body.fingerprint} of pipeline {pipeline.name} is not quarantined; quarantined: {known}"
+        detail = f"pipeline {pipeline.name} does not hold back fingerprint {body.fingerprint}; held back: {known}"
         raise RefusedError(404, "unknown_quarantine", detail, field="fingerprint")
     lifts, now, by = services.ledger.quarantines, datetime.now(UTC), actor_text(actor)
     released = [lifts.lift(pipeline.name, kept.fingerprint, now, by=by) for kept in wanted]
@@ -29,7 +30,8 @@ def release(name: str, body: m.ReleaseBody, actor: Actor, services: Services) ->
 
 
 def _sentence(pipeline: str, released: int) -> str:
+    again = f"are looked at again within {counted(CYCLE_EVERY // timedelta(minutes=1), 'minute')}"
     if not released:
-        return f"pipeline {pipeline} has nothing in quarantine; the reconciler checks its data within 2 minutes"
-    what = counted(released, "fingerprint")
-    return f"{what} of pipeline {pipeline} may be trained again; the reconciler checks the data within 2 minutes"
+        return f"pipeline {pipeline} holds no data back; its data {again}"
+    what = f"{released} sets of data of pipeline {pipeline}" if released > 1 else f"data of pipeline {pipeline}"
+    return f"{what} that were held back may be trained again; they {again}"

@@ -21,7 +21,7 @@ def get_model(model: str, services: Services) -> d.ModelView:
     """The model of that name."""
     found = _views(services).get(model)
     if found is None:
-        raise RefusedError(404, "unknown_model", f"there is no model {model!r}; GET /api/models lists them")
+        raise RefusedError(404, "unknown_model", f"there is no model {model!r}; the list of models has them all")
     return found
 
 

@@ -73,11 +73,9 @@ def _live(status: Any, record: RunRecord) -> dict[str, Any]:
     live: dict[str, Any] = _fields(known) | {"stage": stage_of(custom) or record.stage, "since": _since(custom)}
     ended = status.runtime_status.value if status is not None else None
     if liveness_of(ended) in {Liveness.COMPLETED, Liveness.FAILED, Liveness.TERMINATED}:
-        live["reason"] = f"its orchestration has ended ({ended}) without an outcome; the reconciler resumes or ends it"
+        live["reason"] = f"it stopped ({ended}) before it had an outcome; the app resumes or ends it within minutes"
     elif known.reason == CLAIMED:
-        live["reason"] = (
-            "it is under way" if ended else "it has not started yet; the reconciler starts it within minutes"
-        )
+        live["reason"] = "it is under way" if ended else "it has not started yet; the app starts it within minutes"
     return live
 
 

@@ -75,5 +75,5 @@ async def known_run(run_id: str, services: Services) -> RunRecord:
     """The record of that run; raises :class:`RefusedError` when there is none."""
     record = await asyncio.to_thread(services.ledger.runs.run, run_id)
     if record is None:
-        raise RefusedError(404, "unknown_run", f"there is no run {run_id!r}; GET /api/runs lists them")
+        raise RefusedError(404, "unknown_run", f"there is no run {run_id!r}; the list of runs has them all")
     return record

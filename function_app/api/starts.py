@@ -142,7 +142,7 @@ def admission_answer(said: dict[str, Any]) -> Located[m.Accepted]:
         waited = said.get(
             "failed", f"the data were not listed within {ADMISSION_SECONDS:g} s, and the request continues"
         )
-        reason = f"{waited}; check GET /api/runs?pipeline=... before you request it again"
+        reason = f"{waited}; look at the pipeline's runs before you ask again"
         raise RefusedError(503, TRY_AGAIN_LATER, reason)
     admission = said["admission"]
     run_id, started = admission["run_id"], admission["start"]

@@ -31,8 +31,8 @@ def rolled_back(action: Action) -> str:
     """A roll-back is done."""
     return (
         f"target {action.target} serves the release of run {action.to} again; that of run {action.bad} is kept without"
-        " traffic, and its data, code and parameters are not trained again until they are released:"
-        f" POST /api/pipelines/{action.pipeline}/release"
+        " traffic, and its data, code and parameters are not trained again until somebody"
+        " releases them"
     )
 
 
@@ -50,7 +50,7 @@ def retired(action: Action) -> str:
     """A retirement is done, but for what is left."""
     return (
         f"pipeline {action.pipeline} is retired: it trains no more, and its models serve nowhere; its history stays."
-        f" To take that back: POST /api/pipelines/{action.pipeline}/reinstate"
+        " It can be reinstated"
     )
 
 
@@ -71,7 +71,7 @@ def terminated(action: Action, why: str) -> str:
 
 def nothing_there(target: str, pipeline: str) -> str:
     """A target without anything of a pipeline."""
-    return f"target {target} serves nothing of pipeline {pipeline}; GET /api/targets lists what serves where"
+    return f"target {target} serves nothing of pipeline {pipeline}; the list of targets says what serves where"
 
 
 def nothing_before(target: str, pipeline: str) -> str:
@@ -86,7 +86,10 @@ def serves_already(target: str, run_id: str) -> str:
 
 def serves_another(target: str, run_id: str, serves: str) -> str:
     """Somebody wants to take back what does not serve any more."""
-    return f"target {target} serves the release of run {serves} now, not that of run {run_id}; look at GET /api/targets"
+    return (
+        f"target {target} serves the release of run {serves} now, not that of run {run_id}; see whether that one is to"
+        " be taken back"
+    )
 
 
 def overtaken(action: Action, serves: str | None) -> str:
@@ -98,22 +101,19 @@ def overtaken(action: Action, serves: str | None) -> str:
 def another_under_way(action: Action) -> str:
     """A roll-back to another release."""
     return (
-        f"target {action.target} is being brought back to the release of run {action.to} already; wait for the end:"
-        f" GET /api/actions/{action.action_id}"
+        f"target {action.target} is being brought back to the release of run {action.to} already (action"
+        f" {action.action_id}); wait for its end"
     )
 
 
 def unknown_release(run_id: str, pipeline: str) -> str:
     """A run without an image."""
-    return f"the ledger knows no image of run {run_id} of pipeline {pipeline}; GET /api/targets lists what is kept"
+    return f"the ledger knows no image of run {run_id} of pipeline {pipeline}; the list of targets says what is kept"
 
 
 def under_way(pipeline: str, holder: str) -> str:
     """Somebody else delivers."""
-    return (
-        f"{holder} is delivering for pipeline {pipeline} now; cancel it (POST /api/runs/{holder}/cancel), or wait for"
-        " its end"
-    )
+    return f"{holder} is delivering for pipeline {pipeline} now; cancel that run, or wait for its end"
 
 
 def runs_under_way(pipeline: str, runs: list[str]) -> str:
@@ -129,14 +129,14 @@ def not_retired(pipeline: str) -> str:
 
 def being_retired(pipeline: str, action_id: str) -> str:
     """A retirement under way."""
-    return f"pipeline {pipeline} is still being retired; wait for its end: GET /api/actions/{action_id}"
+    return f"pipeline {pipeline} is still being retired (action {action_id}); wait for its end"
 
 
 def retired_meanwhile(retirement: Retirement, target: str, by: str) -> str:
     """A plan that came too late for a pipeline."""
     return (
         f"pipeline {retirement.pipeline} was retired by {actor_text(retirement.by)}, so {by} brings nothing to {target}"
-        f" any more; to serve again: POST /api/pipelines/{retirement.pipeline}/reinstate, then start a run with force"
+        " any more; to serve again, it has to be reinstated and a run started with force"
     )
 
 
@@ -144,7 +144,7 @@ def reinstated(retirement: Retirement) -> str:
     """A pipeline is back."""
     return (
         f"pipeline {retirement.pipeline} trains again when its data change; nothing serves until a run is promoted, and"
-        f" data that were trained before are trained with force only: POST /api/pipelines/{retirement.pipeline}/runs"
+        " data that were trained before are trained only by a run that is started with force"
     )
 
 

@@ -45,8 +45,8 @@ def has_ended(record: RunRecord) -> str:
 def needs_none(run_id: str, pipeline: str) -> str:
     """The pipeline asks nobody."""
     return (
-        f"run {run_id} needs no approval: pipeline {pipeline} had no deliver.approval when it was admitted; to stop it,"
-        f" cancel it: POST /api/runs/{run_id}/cancel"
+        f"run {run_id} needs no approval: pipeline {pipeline} had no deliver.approval when it was admitted; it can be"
+        " cancelled"
     )
 
 
@@ -59,6 +59,6 @@ def not_there_yet(run_id: str, stage: Stage | None) -> str:
     """Nobody can judge a model that is not there."""
     where = f"it is in stage {stage.value}" if stage else "it has not begun"
     return (
-        f"run {run_id} waits for no decision yet: {where}; decide when it is in stage {Stage.ROLLING_OUT.value}, or"
-        f" cancel it: POST /api/runs/{run_id}/cancel"
+        f"run {run_id} waits for no decision yet: {where}; decide when it is in stage {Stage.ROLLING_OUT.value}; it"
+        " can be cancelled before"
     )

@@ -54,7 +54,7 @@ def is_retired(retirement: Retirement) -> str:
     """A pipeline is retired."""
     return (
         f"pipeline {retirement.pipeline} was retired at {utc_text(retirement.at)} by {actor_text(retirement.by)}"
-        f" ({retirement.reason}); reinstate it first: POST /api/pipelines/{retirement.pipeline}/reinstate"
+        f" ({retirement.reason}); it has to be reinstated first"
     )
 
 

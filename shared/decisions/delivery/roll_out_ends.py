@@ -9,7 +9,7 @@ from shared.messages import Rollout, RolloutPhase, RolloutState, Serving, Target
 
 Step = tuple[RolloutState, Action]
 
-BY_ITSELF = "the reconciler brings it back to what it served before as soon as it can"
+BY_ITSELF = "the app brings it back to what it served before as soon as it can"
 _UNTOUCHED = {None, RolloutPhase.APPROVAL, RolloutPhase.LOOKING}
 
 

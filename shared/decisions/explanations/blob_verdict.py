@@ -214,17 +214,16 @@ _RULES: tuple[_Rule, ...] = (
 
 def _what_became(e: Evidence, event: JudgedEvent) -> tuple[Verdict, str, str | None]:
     """The verdict on an event, its sentence, and its run."""
-    window = f"window {event.window_id}" if event.window_id else "a window"
     if event.verdict is Verdict.JOINED:
         is_open = e.window is not None and e.window.window_id == event.window_id
         then = (
             window_status_text(e.window)
             if is_open and e.window
-            else "which is closed; whether its data are trained is being decided now"
+            else "which is closed; whether they are trained is being decided now"
         )
-        return Verdict.JOINED, f"joined {window}, {then}", None
+        return Verdict.JOINED, f"joined a group of files, {then}", None
     if event.verdict is Verdict.TRAINED:
-        return Verdict.TRAINED, f"joined {window}{_trained(e, event)}", event.run_id
+        return Verdict.TRAINED, f"joined a group of files{_trained(e, event)}", event.run_id
     return event.verdict, f"was reported at {utc_text(event.arrival.occurred_at)}: {event.reason}", event.run_id
 
 
@@ -256,9 +255,9 @@ def _soon(e: Evidence) -> str:
     if stopped:
         return f"the pipeline cannot train now: {stopped}"
     if e.window is not None:
-        return f"it can be in the snapshot of window {e.window.window_id}, {window_status_text(e.window)}"
+        return f"it can be trained with the group of files that is arriving, {window_status_text(e.window)}"
     select = "" if e.pipeline.data.select == "all" else f"; {_selection(e.pipeline)}"
-    lists = f"the reconciler lists the container every {CYCLE_EVERY // timedelta(minutes=1)} minutes"
+    lists = f"the app lists the container every {CYCLE_EVERY // timedelta(minutes=1)} minutes"
     if e.entry is not None and e.now - e.entry.last_modified > _OVERDUE:
         lists += (
             " and should have found it; check that the app's timer function keep_watch runs, or start a run yourself"

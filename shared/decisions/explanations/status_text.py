@@ -51,8 +51,7 @@ def quarantine_status_text(quarantine: Quarantine) -> str:
         failed = f"{counted(len(failures), 'time')} ({runs}); the last failure: {failures[-1].reason}"
     return (
         f"the same data, code and parameters failed {failed}; quarantined since"
-        f" {utc_text(quarantine.since)}: change a file or the code to have them trained, or release them with"
-        f" POST /api/pipelines/{quarantine.pipeline}/release"
+        f" {utc_text(quarantine.since)}: change a file or the code to have them trained, or release them"
     )
 
 
@@ -61,5 +60,5 @@ def _rolled_back_text(quarantine: Quarantine) -> str:
     why = f" (run {last.run_id}: {last.reason})" if last else ""
     return (
         f"the model of the same data, code and parameters was rolled back{why}: change a file or the code to have them"
-        f" trained, or release them with POST /api/pipelines/{quarantine.pipeline}/release and start a run with force"
+        " trained, or release them and start a run with force"
     )

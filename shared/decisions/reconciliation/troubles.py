@@ -62,8 +62,8 @@ _REMEDIES: Mapping[TroubleKind, str] = {
     TroubleKind.REFUSED: "correct the setting or the rights that the cause names; the app checks again every 2 minutes",
     TroubleKind.FAULT: "read the app's log of that time; the app checks again every 2 minutes",
     TroubleKind.UNREADABLE_NAMES: "delete these blobs, or upload them under other names",
-    TroubleKind.UNDECIDED: "correct what the cause names; the reconciler tries again every 2 minutes, for 24 hours",
-    TroubleKind.TARGET: "the app looks again every 2 minutes; GET /api/targets shows what each target runs",
+    TroubleKind.UNDECIDED: "correct what the cause names; the app tries again every 2 minutes, for 24 hours",
+    TroubleKind.TARGET: "the app looks again every 2 minutes; the list of targets says what each one serves",
     TroubleKind.OVERDUE: "see whether the data are still made and sent; if they are not expected any more, say so by"
     " expect in the pipeline's file",
     TroubleKind.CHAMPION_LOST: "roll back to the release that should serve, or start a run with force",

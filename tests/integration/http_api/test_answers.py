@@ -53,7 +53,7 @@ def test_runs_come_in_pages_and_by_filter(app: App) -> None:
 
     assert [run["run_id"] for run in found["runs"]] == [app.run_id]
     assert get(app, f"/api/runs/{app.run_id}").json()["reason"] == "the champion is better"
-    assert "lists them" in problem(get(app, "/api/runs/none"), 404, "unknown_run")
+    assert "the list of runs" in problem(get(app, "/api/runs/none"), 404, "unknown_run")
 
 
 def test_arrivals_with_their_verdicts(app: App) -> None:

@@ -116,7 +116,7 @@ def test_no_text_is_lost_at_any_width(width: int, unicode: bool) -> None:
 
 
 ERRORS: dict[str, EdgetrainError] = {
-    "refused": AppRefusedError("there is no run 'x'; GET /api/runs lists them", code="unknown_run", status=404),
+    "refused": AppRefusedError("there is no run 'x'; the list of runs has them all", code="unknown_run", status=404),
     "wrong use": WrongUseError("--url and --profile name two apps; give one"),
     "not reachable": NotReachableError("nothing answers", remedy="check the address and whether the app runs"),
 }

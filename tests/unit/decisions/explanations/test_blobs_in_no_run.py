@@ -31,7 +31,7 @@ CASES: dict[str, Case] = {
         {"events": [JOINED], "window": OPEN},
         Verdict.JOINED,
         [
-            f"{BLOB} joined window {WINDOW}",
+            f"{BLOB} joined a group of files",
             "for 5 s",
             "2026-05-01 10:01",
         ],
@@ -44,12 +44,12 @@ CASES: dict[str, Case] = {
     "joined a window that is closed": (
         {"events": [JOINED]},
         Verdict.JOINED,
-        [WINDOW, "closed"],
+        ["group of files", "closed"],
     ),
     "a duplicate counts for nothing beside the first event": (
         {"events": [JudgedEvent(an_arrival(event_id="2"), Verdict.DUPLICATE, "duplicate of"), JOINED], "window": OPEN},
         Verdict.JOINED,
-        [f"joined window {WINDOW}"],
+        ["joined a group of files"],
     ),
     "nothing but duplicates": (
         {"events": [JudgedEvent(an_arrival(), Verdict.DUPLICATE, "duplicate of an event seen 3 s earlier")]},
@@ -69,12 +69,12 @@ CASES: dict[str, Case] = {
             "window": OPEN,
         },
         Verdict.JOINED,
-        [f"joined window {WINDOW}"],
+        ["joined a group of files"],
     ),
     "a newer version that nothing reported, before the older was decided on": (
         {"events": [JOINED], "entry": NEWER, "window": OPEN},
         None,
-        ["an older version", WINDOW],
+        ["an older version", "group of files"],
     ),
     "outside by its prefix": (
         {"blob": "raw/a.csv", "entry": None},
@@ -122,7 +122,7 @@ CASES: dict[str, Case] = {
         None,
         ["keep_watch"],
     ),
-    "there, and a window is open": ({"window": OPEN}, None, [WINDOW]),
+    "there, and a window is open": ({"window": OPEN}, None, ["group of files"]),
     "there, and only the newest are taken": (
         {"pipeline": selecting({"latest": 2})},
         None,
@@ -143,7 +143,7 @@ CASES: dict[str, Case] = {
     "the done-marker": (
         {"blob": "landing/_SUCCESS", "pipeline": MARKED, "events": [JOINED], "window": OPEN},
         Verdict.JOINED,
-        ["done-marker", WINDOW],
+        ["done-marker", "group of files"],
     ),
 }
 

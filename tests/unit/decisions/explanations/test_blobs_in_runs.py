@@ -46,7 +46,7 @@ CASES: dict[str, Case] = {
     "trained, and its snapshot was not looked through": (
         {"events": [TRAINED]},
         Verdict.TRAINED,
-        [WINDOW, RUN.run_id, "was promoted"],
+        ["group of files", RUN.run_id, "was promoted"],
     ),
     "trained, not promoted": (
         {"events": [TRAINED], "runs": {RUN.run_id: replace(RUN, outcome=Outcome.NOT_PROMOTED, reason="0.1 is worse")}},
@@ -140,7 +140,7 @@ CASES: dict[str, Case] = {
     "quarantined though its window only saw it start": (
         {"events": [TRAINED], "listed_in": ListedIn(run=FAILED, entry=ENTRY), "quarantines": [QUARANTINED]},
         Verdict.QUARANTINED,
-        [FAILED.run_id, "which failed: training: line 3", "POST /api/pipelines/breast-cancer/release"],
+        [FAILED.run_id, "which failed: training: line 3", "or release them"],
     ),
     "quarantined and mended": (
         {
@@ -187,7 +187,7 @@ CASES: dict[str, Case] = {
             "events": [JudgedEvent(TRAINED.arrival, Verdict.TRAINED, "r", WINDOW, RUN.run_id)],
         },
         Verdict.TRAINED,
-        ["hold-out", WINDOW],
+        ["hold-out", "group of files"],
     ),
 }
 

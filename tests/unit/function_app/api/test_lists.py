@@ -190,7 +190,7 @@ def test_every_arrival_has_its_verdict_and_a_sentence(services: MemoryServices) 
 
     assert shown() == [
         (Verdict.DUPLICATE, "duplicate of an event seen 3 s earlier", None),
-        (Verdict.JOINED, f"joined window {joined.window_id}; whether its data are trained is not decided yet", None),
+        (Verdict.JOINED, "joined a group of files; whether they are trained is not decided yet", None),
     ]
     ledger.record_verdict(
         WindowVerdict(

@@ -54,14 +54,14 @@ def test_when_nothing_is_quarantined_the_data_are_listed_again(services: MemoryS
     released, sentence = post(services)
 
     assert released == set()
-    assert sentence.startswith("pipeline breast-cancer has nothing in quarantine")
+    assert sentence.startswith("pipeline breast-cancer holds no data back")
     assert services.ledger.listings.last_decided(PIPELINE) is None
 
 
 def test_a_fingerprint_that_is_not_quarantined_is_refused_with_those_that_are(services: MemoryServices) -> None:
     post(services, {"fingerprint": OTHER})
 
-    with pytest.raises(RefusedError, match=f"is not quarantined; quarantined: {ONE}") as caught:
+    with pytest.raises(RefusedError, match=f"; held back: {ONE}") as caught:
         post(services, {"fingerprint": OTHER})
 
     assert (caught.value.status, caught.value.field) == (404, "fingerprint")

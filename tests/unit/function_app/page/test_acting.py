@@ -175,7 +175,7 @@ def test_what_is_told_is_told_once(shop: World) -> None:
     cookie = answer.headers["Set-Cookie"].partition(";")[0]
 
     shown = get(shop, "/ui", Cookie=cookie)
-    assert "has nothing in quarantine" in html_of(shown)
+    assert "holds no data back" in html_of(shown)
     assert "Max-Age=0" in shown.headers["Set-Cookie"]
     assert 'class="told"' not in html_of(get(shop, "/ui"))
 
