@@ -62,10 +62,10 @@ def phase_of(custom_status: Any) -> RolloutPhase | None:
     """The phase in the custom status of a roll-out; None when it says none that this version of the app knows."""
     progress = custom_status.get("progress") if isinstance(custom_status, dict) else None
     said = progress.get("phase") if isinstance(progress, dict) else None
-    return RolloutPhase(said) if said in set(RolloutPhase) else None
+    return RolloutPhase(said) if isinstance(said, str) and said in set(RolloutPhase) else None
 
 
 def stage_of(custom_status: Any) -> Stage | None:
     """The stage in an orchestration's custom status; None for one that this version of the app does not know."""
     said = custom_status.get("stage") if isinstance(custom_status, dict) else None
-    return Stage(said) if said in set(Stage) else None
+    return Stage(said) if isinstance(said, str) and said in set(Stage) else None

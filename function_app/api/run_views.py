@@ -85,13 +85,20 @@ async def _details(client: df.DurableOrchestrationClient, run_id: str, progress:
         found = (await _custom_status(client, progress["details"])).get("progress")
         return found if isinstance(found, dict) else {}
     if isinstance(progress.get("targets"), list):
-        ids = progress.get("details") or {name: f"{run_id}-{name}" for name in progress["targets"]}
-        children = {name: await _custom_status(client, ids[name]) for name in progress["targets"]}
-        doing = {name: (child.get("progress") or {}).get("doing", "waiting") for name, child in children.items()}
+        names = [name for name in progress["targets"] if isinstance(name, str)]
+        ids = progress.get("details") if isinstance(progress.get("details"), dict) else {}
+        children = {name: await _custom_status(client, str(ids.get(name) or f"{run_id}-{name}")) for name in names}
+        doing = {name: _doing(child) for name, child in children.items()}
         shown = {"targets": doing, "doing": ", ".join(sorted(set(doing.values())))}
         roll_outs = {name: _roll_out(child) for name, child in children.items()}
         return shown | {"roll_outs": roll_outs} if any(roll_outs.values()) else shown
     return {}
+
+
+def _doing(child: dict[str, Any]) -> str:
+    progress = child.get("progress")
+    said = progress.get("doing") if isinstance(progress, dict) else None
+    return said if isinstance(said, str) else "waiting"
 
 
 def _roll_out(child: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """What somebody must decide about a run, as its progress tells."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from function_app.api.models import RunView
+from function_app.page.screens.statuses import moment_in
 from shared.messages import RolloutPhase, Stage
 
 
@@ -24,14 +25,11 @@ def decisions_of(run: RunView) -> tuple[Decision, ...]:
     roll_outs = run.progress.get("roll_outs")
     if not isinstance(roll_outs, dict):
         return ()
-    waiting = ((name, told) for name, told in roll_outs.items() if told.get("phase") == RolloutPhase.APPROVAL.value)
+    waiting = ((name, told) for name, told in roll_outs.items() if _waits(told))
     return tuple(
-        Decision(run_id=run.run_id, target=name, until=_moment(told.get("decide_until"))) for name, told in waiting
+        Decision(run_id=run.run_id, target=name, until=moment_in(told.get("decide_until"))) for name, told in waiting
     )
 
 
-def _moment(text: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
+def _waits(told: object) -> bool:
+    return isinstance(told, Mapping) and told.get("phase") == RolloutPhase.APPROVAL.value

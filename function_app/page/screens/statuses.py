@@ -4,11 +4,12 @@ from datetime import datetime
 
 
 def moment_in(said: object) -> datetime | None:
-    """A moment; None for anything else."""
+    """A moment; None for anything else, such as one that does not say of which zone it is."""
     try:
-        return datetime.fromisoformat(said) if isinstance(said, str) else None
+        found = datetime.fromisoformat(said) if isinstance(said, str) else None
     except ValueError:
         return None
+    return found if found is not None and found.tzinfo is not None else None
 
 
 def text_in(said: object) -> str:

@@ -18,7 +18,6 @@ from tests.support.blob_evidence import (
     OPEN,
     STRAY,
     TRAINED,
-    WINDOW,
     Case,
     JudgedEvent,
     assert_explained,

@@ -148,7 +148,7 @@ def test_a_run_whose_orchestration_is_gone_is_not_shown_as_under_way() -> None:
     alone = asyncio.run(run_view(dead, MemoryServices(), RUN))
 
     assert in_list.reason == alone.reason
-    assert alone.reason.startswith("its orchestration has ended (Failed)")
+    assert alone.reason.startswith("it stopped (Failed)")
 
 
 def test_a_run_that_failed_for_trouble_outside_says_when_it_is_tried_again() -> None:
@@ -175,3 +175,31 @@ def test_a_list_asks_the_host_only_of_runs_that_go_on() -> None:
     asyncio.run(listed(Client(), MemoryServices(), [*ended, RUN]))
 
     assert asked == [RUN.run_id]
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        {"targets": ["vm-1"], "details": ["vm-1"]},
+        {"targets": ["vm-1"], "details": {"vm-2": "other"}},
+        {"targets": ["vm-1", {"name": "vm-2"}]},
+    ],
+)
+@pytest.mark.parametrize(
+    "child", [{"progress": "verifying"}, {"progress": {"doing": ["verifying"]}}, {"progress": None}]
+)
+def test_what_another_version_says_of_a_roll_out_is_left_where_it_is_not_understood(
+    progress: dict[str, Any], child: dict[str, Any]
+) -> None:
+    view = shown(
+        **{
+            RUN.run_id: {"stage": "rolling_out", "since": SINCE, "progress": progress},
+            f"{RUN.run_id}-vm-1": child,
+        }
+    )
+
+    assert view.progress["targets"] == {"vm-1": "waiting"}
+
+
+def test_a_stage_of_another_kind_is_left() -> None:
+    assert shown(**{RUN.run_id: {"stage": ["training"], "since": SINCE}}).stage is Stage.ACCEPTED
