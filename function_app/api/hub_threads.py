@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
@@ -19,6 +20,22 @@ Found = TypeVar("Found")
 _hubs = ThreadPoolExecutor(max_workers=MOST, thread_name_prefix="hubs")
 _registries = ThreadPoolExecutor(max_workers=MOST, thread_name_prefix="registries")
 _doctors = ThreadPoolExecutor(max_workers=2, thread_name_prefix="doctors")
+
+
+class Other(StrEnum):
+    """Who else is asked."""
+
+    STORAGE = "the storage of the site"
+    REGISTRY = "the registry"
+    DOCTOR = "the doctor"
+
+
+class LateError(TransientError):
+    """Somebody else did not answer within the seconds that there were."""
+
+    def __init__(self, who: Other, seconds: float) -> None:
+        super().__init__(f"{who.value} did not answer within {seconds:g} s")
+        self.who, self.seconds = who, seconds
 
 
 async def at_a_hub(function: Callable[Given, Found], *given: Given.args, **more: Given.kwargs) -> Found:
@@ -36,12 +53,12 @@ async def by_a_doctor(function: Callable[Given, Found], *given: Given.args, **mo
     return await _in(_doctors, partial(function, *given, **more))
 
 
-async def in_time(asked: Awaitable[Found], seconds: float, *, who: str = "the storage of the site") -> Found:
-    """The answer of something that asks others; raises :class:`TransientError` when it takes longer."""
+async def in_time(asked: Awaitable[Found], seconds: float, *, who: Other = Other.STORAGE) -> Found:
+    """The answer of something that asks others; raises :class:`LateError` when it takes longer."""
     try:
         return await asyncio.wait_for(asked, seconds)
     except TimeoutError:
-        raise TransientError(f"{who} did not answer within {seconds:g} s") from None
+        raise LateError(who, seconds) from None
 
 
 async def _in(threads: ThreadPoolExecutor, call: Callable[[], Found]) -> Found:

@@ -5,6 +5,7 @@ on the form, with all that was typed.
 """
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,12 +20,12 @@ from function_app.api import models as m
 from function_app.api.handlers import Located, handler_of, run
 from function_app.api.reading import body_of
 from function_app.composition import Services
-from function_app.page.actions import ACTS, ONCE, Act, purpose
+from function_app.page.actions import ONCE, Act, purpose
 from function_app.page.addresses import screen_called
 from function_app.page.forms import form_of, refuse_forged
 from function_app.page.later import _
 from function_app.page.parameters import given_parameters
-from function_app.page.screens.act import Wrong, form, subject_of, wrong_of
+from function_app.page.screens.act import act_called, form, late, subject_of, wrong_of
 from function_app.page.serving import Asked, answered, page, shown
 from function_app.page.told import telling
 from function_app.problems import BadFieldError, RefusedError
@@ -51,9 +52,7 @@ async def act(req: func.HttpRequest, services: Services, client: df.DurableOrche
 async def _act(
     req: func.HttpRequest, asked: Asked, services: Services, client: df.DurableOrchestrationClient
 ) -> func.HttpResponse:
-    chosen = ACTS.get(req.route_params["action"])
-    if chosen is None:
-        raise RefusedError(404, "unknown_action", "the page has no such action")
+    chosen = act_called(req.route_params["action"])
     sent = form_of(req)
     subject = subject_of(chosen, sent)
     refuse_forged(req, sent, asked, purpose(chosen, subject))
@@ -67,7 +66,7 @@ async def _act(
             view = await form(chosen, sent, asked, services, client, wrong=wrong_of(error))
             return shown(screen_called("act"), view, asked, status=wrong_of(error).status)
     except TransientError as error:
-        wrong = Wrong(field="", sentence=f"{error}; try again later", status=503)
+        wrong = late(error)
         view = await form(chosen, sent, asked, services, client, wrong=wrong)
         return shown(screen_called("act"), view, asked, status=wrong.status)
     return page("", status=303, headers={"Location": done.there, "Set-Cookie": telling(done.sentence)})
@@ -79,10 +78,10 @@ async def _carry_out(
     actor = _who(chosen, sent, asked.reader.actor)
     handler = handler_of(chosen.row)
     given: dict[str, Any] = {name: sent[name] for name in chosen.subject}
-    given |= {"services": services, "client": client, "actor": actor, "idempotency_key": sent.get(ONCE) or None}
+    given |= {"services": services, "client": client, "actor": actor}
     if handler.body is not None:
-        body = json.dumps(_body(chosen, sent, services)).encode()
-        given["body"] = body_of(handler.body, body)
+        body = json.dumps(_body(chosen, sent, asked.words.language, services), sort_keys=True).encode()
+        given |= {"body": body_of(handler.body, body), "idempotency_key": _key_of(sent.get(ONCE, ""), body)}
     generation = services.generation
     try:
         return _done(await run(handler, given), otherwise=_pipeline(sent["name"]) if "name" in sent else "/ui")
@@ -103,7 +102,12 @@ def _who(chosen: Act, sent: Mapping[str, str], actor: Actor) -> Actor:
     return replace(actor, said=said)
 
 
-def _body(chosen: Act, sent: Mapping[str, str], services: Services) -> dict[str, Any]:
+def _key_of(once: str, body: bytes) -> str | None:
+    """The form's own number with what it asks for, so that the same form may ask for something else in a second try."""
+    return f"{once}-{hashlib.sha256(body).hexdigest()[:16]}" if once else None
+
+
+def _body(chosen: Act, sent: Mapping[str, str], language: str, services: Services) -> dict[str, Any]:
     """The body of the request that the form stands for."""
     names = {*chosen.asks, *chosen.may} - {"by", "force"}
     body: dict[str, Any] = {name: sent[name] for name in names if sent.get(name, "").strip()}
@@ -112,7 +116,7 @@ def _body(chosen: Act, sent: Mapping[str, str], services: Services) -> dict[str,
             raise BadFieldError(_("Say why, in a few words."), field=name)
     if chosen.name == "start":
         declared = services.pipelines.get(sent["name"]).train.parameters
-        body["parameters"] = given_parameters(declared, sent)
+        body["parameters"] = given_parameters(declared, sent, language)
         body["force"] = bool(sent.get("force"))
     return body
 

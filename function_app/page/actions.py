@@ -14,7 +14,7 @@ from shared.decisions.access.roles import Role, suffices
 PARAMETER: Final = "p."
 """What the name of a field begins with that overrides a parameter of the pipeline."""
 ONCE: Final = "once"
-"""The field that a form has from the beginning, so that sending it twice asks once."""
+"""The field that a form has from the beginning, so that sending the same twice asks once."""
 TOKEN: Final = "token"  # noqa: S105 - the name of a field
 _BY_NAME: Final = {operation.name: operation for operation in OPERATIONS}
 

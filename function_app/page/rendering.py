@@ -12,9 +12,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from function_app.page.actions import ACTS, address, may
+from function_app.page.limits import LIMITS
+from function_app.page.parameters import number_text
 from function_app.page.roles import ROLE_NAMES
 from function_app.page.stage_names import stage_name
 from function_app.page.texts import Words, translations
+from shared.decisions.explanations.actors import actor_text
 
 VERSION: Final = "0.1.0"
 """That of pyproject.toml, which is not there where the app is deployed."""
@@ -96,6 +99,7 @@ def _environment(language: str) -> Environment:
     made.globals["app_version"] = VERSION
     made.globals |= {"acts": ACTS, "may": may, "act_address": address, "role_names": ROLE_NAMES}
     made.globals["marks"] = marks
-    made.globals["stage_name"] = stage_name
+    made.globals |= {"stage_name": stage_name, "actor_text": actor_text}
+    made.globals |= {"number_text": number_text, "limits": LIMITS}
     made.globals["asset"] = lambda name: f"/ui/assets/{name}?v={asset_digest(name)}"
     return made

@@ -22,13 +22,18 @@ from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 from markupsafe import Markup
 
+from function_app.page.later import Own
+
 LANGUAGES: Final = ("en", "nl")
 CATALOGUES: Final = Path(__file__).parent / "locale"
 _UNKNOWN: Final = "\N{EN DASH}"
 _NEVER: Final = Markup("\N{EN DASH}")
 _TIME: Final = Markup('<time datetime="{}" title="{}">{}</time>')
 _BESIDE: Final = Markup('{} <span class="quiet">({})</span>')
+_HEARD: Final = Markup('{}<span class="unseen"> ({})</span>')
+"""What is not seen is read aloud; of a reader's own zone the foot of the page says how it differs from UTC."""
 _KIB: Final = 1024
+_SPANS: Final = (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 _BYTES: Final = ("byte", "kilobyte", "megabyte", "gigabyte", "terabyte")
 _LONGEST_ACCEPT: Final = 200
 _LONGEST_ZONE: Final = 64
@@ -52,9 +57,15 @@ class Words:
         said = translations(self.language).gettext(message)
         return said % values if values else said
 
-    def knows(self, message: str) -> bool:
-        """Whether the catalogue of the reader's language has this sentence, as those of the page itself."""
-        return bool(message) and translations(self.language).gettext(message) != message
+    def knows(self, sentence: str) -> bool:
+        """Whether it is said in the reader's language, as sentences of the page itself are."""
+        return bool(sentence) and (self.language == LANGUAGES[0] or self.said(sentence) != sentence)
+
+    def said(self, sentence: str) -> str:
+        """The sentence in the reader's language where it is the page's own; otherwise as it is."""
+        if isinstance(sentence, Own):
+            return self.text(sentence.message, **sentence.values)
+        return self.text(sentence) if sentence else ""
 
     def plural(self, one: str, more: str, number: int, /, **values: object) -> str:
         """The form for that number, which the sentence has as ``%(number)s``."""
@@ -105,17 +116,41 @@ class Words:
                 break
         return " ".join(parts)
 
+    def span(self, seconds: float) -> str:
+        """A span as prose has it: in its largest unit, rounded, such as ``10 hours``."""
+        unit, size = next((each for each in _SPANS if seconds >= each[1]), _SPANS[-1])
+        return str(format_unit(round(seconds / size), f"duration-{unit}", length="long", locale=self.locale))
+
+    @property
+    def offset(self) -> str:
+        """How the reader's clock differs from UTC now, such as ``UTC+1``."""
+        return _offset_text(self._offset(self.now))
+
     def when(self, moment: datetime | None) -> Markup:
-        """A moment in the reader's zone, UTC beside it in the element's title; a dash for none."""
+        """A moment in the reader's zone, for where there is little room; a dash for none.
+
+        UTC is read aloud after it, and seen where it cannot be told from the zone's offset of now.
+        """
         if moment is None:
             return _NEVER
+        beside = _HEARD if self._offset(moment) == self._offset(self.now) else _BESIDE
+        return beside.format(self._time(moment), self._utc(moment))
+
+    def _time(self, moment: datetime) -> Markup:
         at = moment.astimezone(UTC)
-        here = at.astimezone(self.zone)
-        shown = format_datetime(here, "d MMM y, HH:mm", locale=self.locale)
-        if here.year == self.now.astimezone(self.zone).year:
-            shown = format_datetime(here, "d MMM, HH:mm", locale=self.locale)
         exact = format_datetime(at, "d MMM y, HH:mm:ss", locale=self.locale) + " UTC"
-        return _TIME.format(at.isoformat(), exact, shown)
+        return _TIME.format(at.isoformat(), exact, self._here(moment))
+
+    def _here(self, moment: datetime) -> str:
+        here, today = moment.astimezone(self.zone), self.now.astimezone(self.zone)
+        pattern = "d MMM, HH:mm" if here.year == today.year else "d MMM y, HH:mm"
+        return str(format_datetime(here, pattern, locale=self.locale))
+
+    def _utc(self, moment: datetime) -> str:
+        return str(format_datetime(moment.astimezone(UTC), "d MMM HH:mm", locale=self.locale)) + " UTC"
+
+    def _offset(self, moment: datetime) -> timedelta:
+        return moment.astimezone(self.zone).utcoffset() or timedelta()
 
     def clock(self, moment: datetime) -> str:
         """A moment in the reader's zone as a plain text, such as ``29 Nov, 09:05``."""
@@ -125,12 +160,10 @@ class Words:
         """A moment in the reader's zone, with UTC written beside it."""
         if moment is None:
             return _NEVER
-        at = moment.astimezone(UTC)
-        beside = format_datetime(at, "d MMM HH:mm", locale=self.locale) + " UTC"
-        return _BESIDE.format(self.when(moment), beside)
+        return _BESIDE.format(self._time(moment), self._utc(moment))
 
     def ago(self, moment: datetime | None) -> Markup:
-        """How long ago, or in how long, in its largest unit; the moment itself in the title."""
+        """How long ago, or in how long, in its largest unit, with the moment beside it."""
         if moment is None:
             return _NEVER
         span = moment - self.now
@@ -138,9 +171,13 @@ class Words:
             said = self.text("just now") if span <= timedelta(0) else self.text("in a moment")
         else:
             said = str(format_timedelta(span, add_direction=True, threshold=1.2, locale=self.locale))
-        exact = format_datetime(moment.astimezone(self.zone), "d MMM y, HH:mm:ss", locale=self.locale)
-        utc = format_time(moment.astimezone(UTC), "HH:mm", locale=self.locale)
-        return _TIME.format(moment.astimezone(UTC).isoformat(), f"{exact} ({utc} UTC)", said)
+        here, today = moment.astimezone(self.zone), self.now.astimezone(self.zone)
+        clock = format_time(here, "HH:mm", locale=self.locale) if here.date() == today.date() else self._here(moment)
+        at = moment.astimezone(UTC)
+        exact = format_datetime(at, "d MMM y, HH:mm:ss", locale=self.locale) + " UTC"
+        return _BESIDE.format(
+            _TIME.format(at.isoformat(), exact, said), _HEARD.format(clock, format_time(at, "HH:mm") + " UTC")
+        )
 
     def date(self, day: date) -> str:
         """A day, such as ``29 Nov``."""
@@ -151,6 +188,15 @@ class Words:
         if len(names) < 2:
             return "".join(names)
         return self.text("%(first)s and %(last)s", first=", ".join(names[:-1]), last=names[-1])
+
+
+def _offset_text(offset: timedelta) -> str:
+    minutes = round(offset / timedelta(minutes=1))
+    if not minutes:
+        return "UTC"
+    hours, rest = divmod(abs(minutes), 60)
+    sign = "+" if minutes > 0 else "\N{MINUS SIGN}"
+    return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
 
 
 @cache

@@ -11,7 +11,7 @@ pipeline is shown, for those of its ten newest runs that are.
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import azure.durable_functions as df
@@ -26,11 +26,14 @@ from function_app.api.targets import list_targets
 from function_app.composition import Services
 from function_app.page.actions import ACTS, ONCE, PARAMETER, Act, purpose
 from function_app.page.decisions import decisions_of
-from function_app.page.parameters import given_parameters
+from function_app.page.late import try_again
+from function_app.page.later import _
+from function_app.page.parameters import Effective, effective, given_parameters
 from function_app.page.serving import Asked
 from function_app.problems import BadFieldError, RefusedError, status_of_code
+from shared.decisions.delivery.resuming import is_resumable
 from shared.errors import PermanentError, TransientError
-from shared.messages import Actor, ActorKind, Preview, Quarantine, RunRecord, Scalar
+from shared.messages import ActorKind, Preview, Quarantine, RunRecord, Scalar
 
 PATIENCE = 20.0
 """Seconds that a form waits for the storage of a site."""
@@ -73,12 +76,16 @@ class Release:
 class About:
     """What the form is about; each form has what it needs of it.
 
-    ``waiting``: targets that wait for a decision. ``targets``: where the pipeline's model serves.
+    ``waiting``: targets that wait for a decision; ``resumable``: there is a training to go on from. ``effective``: what
+    a start would train with. ``targets``: where the
+    pipeline's model serves.
     """
 
     pipeline: str
     run: m.RunView | None = None
     waiting: tuple[str, ...] = ()
+    resumable: bool = False
+    effective: tuple[Effective, ...] = ()
     preview: Preview | None = None
     parameters: tuple[Field, ...] = ()
     target: d.TargetView | None = None
@@ -89,7 +96,7 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """The form. ``values``: what was typed so far. ``name_typed``: whether who does it has to type a name."""
+    """The form. ``values``: what was typed so far. ``by_key``: who does it has a key, which says no name."""
 
     act: Act
     subject: Mapping[str, str]
@@ -104,9 +111,7 @@ class Form:
 
 async def view(asked: Asked, services: Services, client: df.DurableOrchestrationClient) -> Form:
     """The form at this address."""
-    act = ACTS.get(asked.route["action"])
-    if act is None:
-        raise RefusedError(404, "unknown_action", "the page has no such action")
+    act = act_called(asked.route["action"])
     values = {name: text for name, text in asked.query.items() if name not in _NEVER_IN_ADDRESS}
     return await form(act, values, asked, services, client)
 
@@ -124,7 +129,10 @@ async def form(
     subject = subject_of(act, values)
     permitted = asked.reader.may(act.role)
     actor = asked.reader.actor
-    about, trouble = await _about(act, subject, values, services, client, looks=actor if permitted else None)
+    if act.name == "start":
+        about, trouble = await _start(values, asked, services, client)
+    else:
+        about, trouble = await _about(act, subject, services, client), None
     return Form(
         act=act,
         subject=subject,
@@ -138,11 +146,19 @@ async def form(
     )
 
 
+def act_called(name: str) -> Act:
+    """The action of that name; raises :class:`RefusedError`."""
+    found = ACTS.get(name)
+    if found is None:
+        raise RefusedError(404, "unknown_action", _("The page has no such action."))
+    return found
+
+
 def subject_of(act: Act, values: Mapping[str, str]) -> dict[str, str]:
     """To what it is done; raises :class:`RefusedError` when the address does not say."""
     missing = [name for name in act.subject if not values.get(name, "").strip()]
     if missing:
-        raise RefusedError(404, "unknown_subject", "this address does not say to what it is to be done")
+        raise RefusedError(404, "unknown_subject", _("This address does not say to what it is to be done."))
     chosen = {name: values[name] for name in act.subject}
     if "target" in act.may and values.get("target", "").strip():
         chosen["target"] = values["target"]
@@ -157,28 +173,25 @@ def wrong_of(error: RefusedError | PermanentError) -> Wrong:
     return Wrong(field=field, sentence=error.reason, status=status_of_code(error.code))
 
 
+def late(error: TransientError) -> Wrong:
+    """What is said, for the form, of something that did not answer."""
+    return Wrong(field="", sentence=try_again(error), status=503)
+
+
 async def _about(
-    act: Act,
-    subject: Mapping[str, str],
-    values: Mapping[str, str],
-    services: Services,
-    client: df.DurableOrchestrationClient,
-    *,
-    looks: Actor | None,
-) -> tuple[About, Wrong | None]:
-    """``looks``: for whom a dry run is done, which lists the data; for nobody else."""
+    act: Act, subject: Mapping[str, str], services: Services, client: df.DurableOrchestrationClient
+) -> About:
     if "run_id" in subject:
-        return await _run(subject["run_id"], services, client), None
+        return await _run(subject["run_id"], services, client)
     if act.name == "roll-back":
-        return await _releases(subject["target"], subject["name"], services), None
-    if act.name == "start":
-        return await _start(subject["name"], values, services, client, looks=looks)
-    return await _pipeline(subject["name"], services, client), None
+        return await _releases(subject["target"], subject["name"], services)
+    return await _pipeline(subject["name"], services, client)
 
 
 async def _run(run_id: str, services: Services, client: df.DurableOrchestrationClient) -> About:
     run = await get_run(run_id, services, client)
-    return About(pipeline=run.pipeline, run=run, waiting=tuple(each.target for each in decisions_of(run)))
+    waiting = tuple(each.target for each in decisions_of(run))
+    return About(pipeline=run.pipeline, run=run, waiting=waiting, resumable=is_resumable(run))
 
 
 async def _pipeline(name: str, services: Services, client: df.DurableOrchestrationClient) -> About:
@@ -196,7 +209,8 @@ async def _releases(target: str, name: str, services: Services) -> About:
     targets = await asyncio.to_thread(list_targets, services)
     found = next((each for each in targets.targets if (each.target, each.pipeline) == (target, name)), None)
     if found is None:
-        raise RefusedError(404, "unknown_target", f"nothing was delivered to target {target!r} for pipeline {name!r}")
+        said = _("Nothing was delivered to %(target)s for pipeline %(pipeline)s.", target=target, pipeline=name)
+        raise RefusedError(404, "unknown_target", said)
     kept = [run_id for run_id in found.kept if run_id != found.serving]
     runs = await asyncio.to_thread(lambda: {each: services.ledger.runs.run(each) for each in kept[:NAMED]})
     releases = tuple(Release(run_id=each, run=runs.get(each)) for each in kept)
@@ -204,26 +218,25 @@ async def _releases(target: str, name: str, services: Services) -> About:
 
 
 async def _start(
-    name: str,
-    values: Mapping[str, str],
-    services: Services,
-    client: df.DurableOrchestrationClient,
-    *,
-    looks: Actor | None,
+    values: Mapping[str, str], asked: Asked, services: Services, client: df.DurableOrchestrationClient
 ) -> tuple[About, Wrong | None]:
+    """A dry run, which lists the data, is done for whoever may start; for nobody else."""
+    name, reader = values["name"], asked.reader
     declared = services.pipelines.get(name).train.parameters
     fields = tuple(
         Field(name=each, declared=value, typed=values.get(PARAMETER + each, "")) for each, value in declared.items()
     )
     about = About(pipeline=name, parameters=fields)
-    if looks is None:
+    if not reader.may(ACTS["start"].role):
         return about, None
     try:
-        body = m.RunBody(parameters=given_parameters(declared, values), force=bool(values.get("force")), dry_run=True)
-        asking = start_run(name, body, idempotency_key=None, actor=looks, services=services, client=client)
+        given = given_parameters(declared, values, asked.words.language)
+        about = replace(about, effective=effective(declared, given))
+        body = m.RunBody(parameters=given, force=bool(values.get("force")), dry_run=True)
+        asking = start_run(name, body, idempotency_key=None, actor=reader.actor, services=services, client=client)
         preview: Any = await in_time(asking, PATIENCE)
     except (RefusedError, PermanentError) as error:
         return about, wrong_of(error)
     except TransientError as error:
-        return about, Wrong(field="", sentence=f"{error}; open this form again later", status=503)
-    return About(pipeline=name, parameters=fields, preview=preview), None
+        return about, late(error)
+    return replace(about, preview=preview), None

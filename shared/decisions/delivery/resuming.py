@@ -17,6 +17,11 @@ def has_trained(record: RunRecord) -> bool:
     return bool(record.metrics) or record.stage in _AFTER_TRAINING
 
 
+def is_resumable(record: RunRecord) -> bool:
+    """Whether the record itself says that there is a training to go on from."""
+    return record.outcome in RESUMABLE and has_trained(record)
+
+
 def why_not(record: RunRecord, attempts: Sequence[RunRecord]) -> str:
     """Why the run cannot be resumed, with the remedy; empty when it can. ``attempts``: at its fingerprint."""
     this = record.run_id
