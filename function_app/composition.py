@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 if TYPE_CHECKING:
     from activities.admission_evaluation import AdmissionEvaluator
     from function_app.sessions import Signatures
+    from function_app.wrong_keys import WrongKeys
     from shared.access_settings import AccessSettings
     from shared.clients.announcements import RunEventPublisher
     from shared.clients.azure_ml import AzureMlRegistry, AzureMlWorkspace
@@ -99,6 +100,13 @@ class Services:
 
         secret = self.settings.page.secret
         return Signatures(secret.get_secret_value()) if secret is not None else None
+
+    @cached_property
+    def wrong_keys(self) -> "WrongKeys":
+        """The wrong keys that this process was shown at the page's door lately."""
+        from function_app.wrong_keys import WrongKeys
+
+        return WrongKeys()
 
     def renewed(self, since: int) -> bool:
         """Ask, after a refusal, whether secrets have changed since that generation; clients are made anew if so."""

@@ -33,14 +33,12 @@ from function_app.page.serving import (
     words_of,
 )
 from function_app.page.who import (
-    NOT_SIGNED_IN,
     cookie_of,
     is_over_https,
     required,
     signed_in_by_key,
     signed_in_by_ticket,
 )
-from function_app.page.wrong_keys import WrongKeys
 from function_app.problems import RefusedError
 from shared.errors import PermanentError, TransientError
 
@@ -51,9 +49,6 @@ _OWN: Final = re.compile(r"/ui(/[A-Za-z0-9._~%+-]+)*(\?[A-Za-z0-9._~%&=+,:;@!*'(
 _UPWARDS: Final = re.compile(r"/\.{1,2}(?:[/?]|$)")
 """Browsers read it as a step out of the page, and %2e like a dot."""
 _PORT: Final = re.compile(r"([0-9.]+|\[[^]]*\]):[0-9]+")
-_WRONG = WrongKeys()
-_NO_KEY: Final = _("This key does not open the page. Ask whoever runs the app for one that does.")
-_NO_LINK: Final = _("This link does not sign in any more. Ask for another one: edgetrain page")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +81,7 @@ async def sign_in(req: func.HttpRequest, services: Services) -> func.HttpRespons
         cookie = await asyncio.to_thread(_session, req, given, services)
     except RefusedError as error:
         there = own_address(given.get("next", ""))
-        known = error.code == NOT_SIGNED_IN
-        wrong = (_NO_LINK if given.get("ticket") else _NO_KEY) if known else error.reason
-        return _shown(req, there=there, wrong=wrong, status=error.status)
+        return _shown(req, there=there, wrong=error.reason, status=error.status)
     except (PermanentError, TransientError) as error:
         return trouble(error, words_of(req), None)
     except Exception:
@@ -127,12 +120,13 @@ def _session(req: func.HttpRequest, given: Mapping[str, str], services: Services
     if given.get("ticket"):
         return signed_in_by_ticket(given["ticket"], access, services.signatures, services.ledger.requests, now)
     caller = _address_of_caller(req)
-    _WRONG.refuse_too_many(caller, now)
+    if services.wrong_keys.too_many(caller, now):
+        raise RefusedError(429, "too_many_wrong_keys", _("Too many wrong keys came from here. Wait a minute."))
     try:
         return signed_in_by_key(given.get("key", ""), access, services.signatures, now)
     except RefusedError as error:
         if error.status == 403:
-            _WRONG.another(caller, now)
+            services.wrong_keys.another(caller, now)
         raise
 
 

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from http import HTTPStatus
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import quote, unquote
@@ -17,6 +16,8 @@ import azure.functions as func
 
 from function_app.composition import Services
 from function_app.page.addresses import SCREENS, Screen
+from function_app.page.late import try_again
+from function_app.page.later import _
 from function_app.page.rendering import ASSETS, KINDS, asset_compressed, asset_digest, digest_of, render, render_live
 from function_app.page.roles import ROLE_NAMES
 from function_app.page.texts import Words, words_for
@@ -51,6 +52,17 @@ SIGN_OUT: Final = "sign-out"
 ZONE_COOKIE: Final = "zone"
 SEEN: Final = "page-seen"
 """Header of a request for the changing part: the digest of what the page has."""
+_TITLES: Final[Mapping[int, str]] = {
+    400: _("This cannot be read"),
+    403: _("Not allowed"),
+    404: _("Not found"),
+    409: _("Not possible now"),
+    413: _("Too long"),
+    415: _("This cannot be read"),
+    500: _("The app failed"),
+    503: _("No answer"),
+}
+_NOT_DONE: Final = _("This cannot be done")
 _NAVIGATION: Final = ("now", "targets", "models", "why", "doctor")
 
 
@@ -201,7 +213,7 @@ def trouble(
         return _fault(error.status, error.reason, words, reader)
     if isinstance(error, PermanentError):
         return _fault(status_of_code(error.code), error.reason, words, reader)
-    return _fault(503, str(error), words, reader)
+    return _fault(503, try_again(error), words, reader)
 
 
 def new_incident() -> str:
@@ -252,7 +264,7 @@ def denied_text(needed: Role, words: Words) -> str:
 def _fault(status: int, detail: str, words: Words, reader: Reader | None, *, own: bool = False) -> func.HttpResponse:
     values = _shared(SCREENS[0], reader) | {
         "status": status,
-        "title": HTTPStatus(status).phrase,
+        "title": words.text(_TITLES.get(status, _NOT_DONE)),
         "detail": detail,
         "own": own,
     }

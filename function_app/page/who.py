@@ -12,8 +12,9 @@ from typing import Final, Protocol
 import azure.functions as func
 
 from function_app.api.actors import KEY, actor_of, key_name_of, principal_of
-from function_app.api.page_tickets import NO_SECRET, SIGN_IN_IS_OFF
+from function_app.api.page_tickets import SIGN_IN_IS_OFF
 from function_app.api.permissions import AccessSettings, roles_of
+from function_app.page.later import _
 from function_app.problems import RefusedError
 from function_app.sessions import SESSION_LASTS, Session, Signatures, Ticket
 from shared.decisions.access.roles import Role, roles_of_key, suffices
@@ -75,7 +76,7 @@ def signed_in_by_key(key: str, settings: AccessSettings, signatures: Signatures 
     name = key_name_of(key.strip(), settings.key_names)
     if name is None:
         raise RefusedError(
-            403, NOT_SIGNED_IN, "this key has no name in the app's settings; ask whoever runs the app for one that has"
+            403, NOT_SIGNED_IN, _("This key does not open the page. Ask whoever runs the app for one that does.")
         )
     return signs.session(name, settings.key_names, now)
 
@@ -88,7 +89,7 @@ def signed_in_by_ticket(
     found = signs.ticket_in(ticket, settings.key_names, now)
     if found is None or not _first(found, claims, now):
         raise RefusedError(
-            403, NOT_SIGNED_IN, "this link does not sign in any more; ask for another one: edgetrain page"
+            403, NOT_SIGNED_IN, _("This link does not sign in any more. Ask for another one: edgetrain page")
         )
     return signs.session(found.key, settings.key_names, now)
 
@@ -99,7 +100,10 @@ def required(signatures: Signatures | None) -> Signatures:
         raise RefusedError(
             409,
             SIGN_IN_IS_OFF,
-            NO_SECRET,
+            _(
+                "Nobody signs in with a key here: the app has no secret to sign sessions with. Whoever runs it sets"
+                " EDGETRAIN_PAGE__SECRET (docs/rights.md)."
+            ),
         )
     return signatures
 

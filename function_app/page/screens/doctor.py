@@ -11,17 +11,18 @@ from typing import Final
 from urllib.parse import urlencode
 
 from function_app.api.doctor import doctor
-from function_app.api.hub_threads import by_a_doctor, in_time
+from function_app.api.hub_threads import Other, by_a_doctor, in_time
 from function_app.api.models import DoctorQuery
 from function_app.api.reading import query_of
 from function_app.composition import Services
 from function_app.page.commands import Advice, advice_in
+from function_app.page.late import try_again
 from function_app.page.serving import Asked
 from shared.doctor import Finding, State
 from shared.errors import TransientError
 
-PATIENCE: Final = 240.0
-"""Seconds, with those that another examination takes before."""
+PATIENCE: Final = 180.0
+"""Seconds: those that an examination has, and those that it waits for another one. The platform cuts at 230."""
 RUN: Final = "run"
 """Parameter of the address by which the checks are made."""
 _ORDER: Final = (State.WRONG, State.UNKNOWN, State.SKIPPED, State.OK)
@@ -53,6 +54,7 @@ class Doctor:
     address: str
     refused: str
     groups: tuple[Group, ...]
+    patience: float = PATIENCE
 
 
 async def view(asked: Asked, services: Services) -> Doctor:
@@ -66,9 +68,9 @@ async def view(asked: Asked, services: Services) -> Doctor:
     if looked:
         try:
             asked_for = by_a_doctor(doctor, services, query)
-            findings = (await in_time(asked_for, PATIENCE, who="the doctor")).findings
+            findings = (await in_time(asked_for, PATIENCE, who=Other.DOCTOR)).findings
         except TransientError as error:
-            refused = str(error)
+            refused = try_again(error)
     return Doctor(
         site=given,
         sites=tuple(known_sites(services)),

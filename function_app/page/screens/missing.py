@@ -2,9 +2,12 @@
 
 from typing import NoReturn
 
+from function_app.page.later import _
 from function_app.problems import RefusedError
 
 
 async def view() -> NoReturn:
     """There is none."""
-    raise RefusedError(404, "unknown_screen", "there is no such screen; the links above lead to those that there are")
+    raise RefusedError(
+        404, "unknown_screen", _("There is no such screen. The links above lead to those that there are.")
+    )

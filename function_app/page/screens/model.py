@@ -14,6 +14,7 @@ from function_app.api.delivery_models import ModelStage, ModelVersion
 from function_app.api.known_pipelines import name_of
 from function_app.api.registered_models import versions_of
 from function_app.composition import Services
+from function_app.page.later import _
 from function_app.page.serving import Asked
 from function_app.problems import RefusedError
 from shared.messages import Champion
@@ -66,7 +67,9 @@ def _view(asked: Asked, services: Services) -> Model:
     made, following = _versions(name, champions, after, services)
     used = [each.version for each in champions.values() if each.run_id and each.model == name]
     if not (made or files or used):
-        raise RefusedError(404, "unknown_model", f"there is no model {name!r}; the screen Models shows them all")
+        raise RefusedError(
+            404, "unknown_model", _("There is no model %(name)s. The screen Models shows them all.", name=name)
+        )
     metric = next((files[each].judge.metric for each in names if each in files), "")
     left, right = _chosen(made)
     return Model(
@@ -88,7 +91,7 @@ def _versions(
 ) -> tuple[list[ModelVersion], str | None]:
     """Versions, newest first, from that place on, and where the next ones begin."""
     found: list[ModelVersion] = []
-    for _ in range(ROUNDS):
+    for _round in range(ROUNDS):
         page = services.ledger.runs.list_runs(list(champions), limit=RUNS, after=after)
         for record in page.items:
             versions = versions_of([record], champions[record.pipeline])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from function_app.api.handlers import Page
-from function_app.api.hub_threads import at_a_registry, in_time
+from function_app.api.hub_threads import Other, at_a_registry, in_time
 from function_app.api.passports import get_passport
 from function_app.composition import Services
 from function_app.page.serving import Asked
@@ -35,7 +35,7 @@ async def view(asked: Asked, services: Services) -> Passport:
     """The passport of the version that the address names."""
     model, version = asked.route["model"], asked.route["version"]
     asked_for = at_a_registry(get_passport, model, version, "application/json", services)
-    found = await in_time(asked_for, PATIENCE, who="the registry")
+    found = await in_time(asked_for, PATIENCE, who=Other.REGISTRY)
     assert not isinstance(found, Page)  # noqa: S101 - JSON was asked for
     document = found.passport
     return Passport(

@@ -18,6 +18,7 @@ from function_app.api.models import Why, WhyQuery
 from function_app.api.near_files import near_files
 from function_app.api.reading import query_of
 from function_app.composition import Services
+from function_app.page.late import try_again
 from function_app.page.serving import Asked
 from shared.errors import PermanentError, TransientError
 from shared.messages import Verdict
@@ -69,7 +70,7 @@ async def _asked(shown: WhyScreen, services: Services, client: df.DurableOrchest
     except PermanentError as error:
         return replace(shown, refused=error.reason)
     except TransientError as error:
-        return replace(shown, refused=f"{error}; try again later")
+        return replace(shown, refused=try_again(error))
     return replace(
         shown,
         answer=replace(answer, arrivals=answer.arrivals[:NEWEST]),

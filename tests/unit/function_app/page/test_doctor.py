@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from function_app.api.doctor import report_of
+from function_app.doctor.examination import WAITS
 from function_app.page.commands import Advice, advice_in
 from shared.doctor import Finding, State
+from shared.doctor.runner import WITHIN
 from shared.errors import TransientError
 from tests.simulation.world import World
 from tests.support.page_costs import table_requests
@@ -107,3 +109,13 @@ def _finding(state: State) -> Finding:
         why="why",
         remedy="run: podman info" if state.needs_remedy else "",
     )
+
+
+def test_the_page_waits_as_long_as_it_says_and_no_longer_than_the_platform() -> None:
+    assert doctor.PATIENCE == WITHIN + WAITS, "an examination, and another one before it"
+    assert doctor.PATIENCE < 230, "https://learn.microsoft.com/azure/azure-functions/functions-scale#timeout"
+
+
+def test_the_page_says_how_long_it_takes_at_the_most(shop: World) -> None:
+    assert "3 minutes at the most" in html_of(get(shop, "/ui/doctor"))
+    assert "hooguit 3 minuten" in html_of(get(shop, "/ui/doctor", **{"Accept-Language": "nl"}))

@@ -30,5 +30,5 @@ def test_the_version_at_the_foot_is_that_of_the_project(shop: World) -> None:
 def test_where_there_is_no_screen_a_page_says_so(shop: World, address: str) -> None:
     said = html_of(get(shop, address), 404)
 
-    assert "there is no such screen" in said
+    assert "There is no such screen" in said
     assert 'href="/ui/targets"' in said

@@ -71,7 +71,7 @@ def test_a_model_shows_its_versions_and_two_of_them_are_compared(shop: World) ->
 
 
 def test_there_is_no_page_of_a_model_that_nobody_made(shop: World) -> None:
-    assert "there is no model" in html_of(get(shop, "/ui/models/other"), 404)
+    assert "There is no model" in html_of(get(shop, "/ui/models/other"), 404)
     html_of(get(shop, "/ui/models/other?pipeline=nobody"), 404)
     html_of(get(shop, f"/ui/models/{PIPELINE}?after=nonsense"), 400)
     assert "None of these runs has made a version" in html_of(get(shop, "/ui/models/quiet"))

@@ -1,15 +1,21 @@
 """What the page says: every sentence in every language, numbers with units, times in the reader's zone."""
 
+import ast
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import Environment, nodes
 
+from function_app.api.hub_threads import LateError, Other
+from function_app.page.late import try_again
+from function_app.page.later import _
 from function_app.page.rendering import TEMPLATES
 from function_app.page.texts import LANGUAGES, Words, language_of, words_for, zone_of
+from shared.errors import TransientError
 from tests.support.page_texts import catalogue, extracted
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
@@ -97,5 +103,94 @@ def test_numbers_have_their_units() -> None:
 
 def test_how_long_ago_is_said_in_words() -> None:
     assert ">just now<" in ENGLISH.ago(NOW - timedelta(seconds=3))
+    assert ENGLISH.span(605 * 60) == "10 hours"
+    assert (DUTCH.span(4 * 7 * 86400), DUTCH.span(60)) == ("4 weken", "1 minuut")
     assert ">3 minutes ago<" in ENGLISH.ago(NOW - timedelta(minutes=3))
     assert ">over 2 dagen<" in DUTCH.ago(NOW + timedelta(days=2))
+
+
+_TITLE = re.compile(r' title="[^"]*"')
+
+
+def seen_and_heard(html: str) -> tuple[str, str]:
+    """What the page shows without a mouse, and what it reads aloud."""
+    bare = _TITLE.sub("", html)
+    hidden = re.compile(r'<span class="unseen">.*?</span>')
+    return _TAG.sub("", hidden.sub("", bare)), _TAG.sub("", bare)
+
+
+def test_no_time_is_in_a_title_alone() -> None:
+    winter, summer = datetime(2026, 11, 28, 23, 30, tzinfo=UTC), datetime(2026, 7, 1, 21, 30, tzinfo=UTC)
+
+    assert seen_and_heard(DUTCH.when(winter)) == ("29 nov, 00:30", "29 nov, 00:30 (28 nov 23:30 UTC)")
+    assert "21:30 UTC" in seen_and_heard(DUTCH.when(summer))[0], "the offset of now does not tell it"
+    assert seen_and_heard(DUTCH.ago(NOW - timedelta(minutes=3)))[0] == "3 minuten geleden (12:57)"
+    assert "11:57 UTC" in seen_and_heard(DUTCH.ago(NOW - timedelta(minutes=3)))[1]
+    assert "28 nov, 12:00" in seen_and_heard(DUTCH.ago(NOW - timedelta(hours=25)))[0]
+
+
+@pytest.mark.parametrize(
+    ("zone", "offset"),
+    [
+        ("Europe/Amsterdam", "UTC+1"),
+        ("Asia/Kolkata", "UTC+5:30"),
+        ("America/St_Johns", "UTC\N{MINUS SIGN}3:30"),
+        ("", "UTC"),
+    ],
+)
+def test_the_readers_clock_is_told_from_utc(zone: str, offset: str) -> None:
+    assert words_for("en", zone, NOW).offset == offset
+
+
+_NUMBER = r"(?:[0-9]+|one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|a|an|half an)"
+_SPAN = re.compile(rf"\b{_NUMBER} (?:second|minute|hour|day|week|month|year)s?\b")
+_NO_LIMIT = {"Too many wrong keys came from here. Wait a minute."}
+
+
+def test_spans_in_sentences_come_from_where_they_are_decided() -> None:
+    said = {text for each in extracted() if each.id for text in ([each.id] if isinstance(each.id, str) else each.id)}
+
+    assert {text for text in said if _SPAN.search(text)} - _NO_LIMIT == set()
+
+
+PAGE = TEMPLATES.parent
+_REFUSALS = {"RefusedError", "BadFieldError", "Wrong"}
+
+
+@pytest.mark.parametrize("file", sorted(PAGE.rglob("*.py")), ids=lambda file: str(file.relative_to(PAGE)))
+def test_every_refusal_of_the_page_is_for_the_catalogues(file: Path) -> None:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    refusals = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node.func) in _REFUSALS]
+    said = [part for call in refusals for part in _sentence_of(call)]
+
+    assert not [ast.unparse(part) for part in said if isinstance(part, ast.Constant | ast.JoinedStr | ast.BinOp)]
+
+
+def _sentence_of(call: ast.Call) -> list[ast.expr]:
+    """The argument that people read."""
+    place = {"RefusedError": 2, "BadFieldError": 0}.get(_name(call.func), len(call.args))
+    return [
+        *call.args[place : place + 1],
+        *(each.value for each in call.keywords if each.arg in {"reason", "sentence"}),
+    ]
+
+
+def _name(function: ast.expr) -> str:
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def test_a_sentence_with_values_is_said_in_the_readers_language() -> None:
+    sentence = _("There is no model %(name)s. The screen Models shows them all.", name="x %s")
+
+    assert sentence == "There is no model x %s. The screen Models shows them all."
+    assert DUTCH.said(sentence).startswith("Er is geen model x %s.")
+    assert (DUTCH.knows(sentence), DUTCH.knows("the ledger says so")) == (True, False)
+
+
+@pytest.mark.parametrize("who", Other)
+def test_of_whoever_is_late_the_reader_is_told_in_his_language(who: Other) -> None:
+    english = try_again(LateError(who, 20.0))
+
+    assert who.value in english[0].lower() + english[1:]
+    assert "antwoordde niet binnen 20 s" in DUTCH.said(english)
+    assert try_again(TransientError("the table is busy")) == "the table is busy; try again later"

@@ -8,9 +8,6 @@ from collections import OrderedDict, deque
 from datetime import datetime, timedelta
 from typing import Final
 
-from function_app.page.later import _
-from function_app.problems import RefusedError
-
 A_MINUTE: Final = timedelta(minutes=1)
 
 
@@ -31,10 +28,8 @@ class WrongKeys:
             while len(self._tried) > self._addresses:
                 self._tried.popitem(last=False)
 
-    def refuse_too_many(self, address: str, now: datetime) -> None:
-        """Nothing, unless too many wrong keys came from there; then raises :class:`RefusedError`."""
+    def too_many(self, address: str, now: datetime) -> bool:
+        """Whether no more keys are taken from there now."""
         with self._lock:
             tried = self._tried.get(address, ())
-            many = sum(1 for at in tried if now - at < A_MINUTE) >= self._most
-        if many:
-            raise RefusedError(429, "too_many_wrong_keys", _("Too many wrong keys came from here. Wait a minute."))
+            return sum(1 for at in tried if now - at < A_MINUTE) >= self._most
