@@ -22,7 +22,8 @@ async def recover_actions(context: CycleContext) -> None:
     """
     found: list[Action] = []
     with context.guard("list the roll-backs and retirements"):
-        found, context.retired = await asyncio.to_thread(context.services.ledger.actions.standing)
+        found, retired = await asyncio.to_thread(context.services.ledger.actions.standing)
+        context.retired = frozenset(retired)
     for action in found:
         with context.guard(f"resume action {action.action_id}"):
             await _recover(context, action)

@@ -9,7 +9,7 @@ under way.
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import azure.durable_functions as df
@@ -23,12 +23,14 @@ from function_app.api.lists import detail_of, get_pipeline, list_arrivals, list_
 from function_app.api.reading import query_of
 from function_app.composition import Services
 from function_app.page.charts import Chart
+from function_app.page.screens.coming import Coming, coming_of
 from function_app.page.screens.data_calendar import calendar_chart
 from function_app.page.screens.run_numbers import comparison_chart, metric_chart
+from function_app.page.screens.serving_now import Serving, serving_now
 from function_app.page.serving import Asked
 from function_app.page.texts import Words
 from shared.errors import PermanentError
-from shared.messages import Champion, Quarantine, Trouble
+from shared.messages import Champion, Quarantine, Retirement, Trouble
 from shared.pipelines import Pipeline
 
 BESIDES: Final = 22
@@ -38,27 +40,13 @@ RUNS: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coming:
-    """The open window: what has come so far, and when it closes: ``quiet_at`` if nothing more comes, or at the latest.
-
-    ``marked``: the sign has come that the data are complete.
-    """
-
-    files: int
-    size: int
-    opened_at: datetime
-    quiet_at: datetime
-    latest_at: datetime
-    marked: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DataScreen:
     """``pipeline``: as its file says; None for one without a good file, and then ``past`` says what is the matter.
 
     ``metric``: the one that decides, and ``runs`` the newest with it. ``next_look``: when the schedule is due.
     ``first``: these are the newest arrivals, and then ``calendar`` shows what came on the days of ``zone``;
-    ``counting``: its earlier days may have more files. ``charts``: of its runs. ``retired``: it trains no more.
+    ``counting``: its earlier days may have more files. ``charts``: of its runs. ``retired``: it trains no
+    more, and ``retiring``: its targets are being emptied. ``served``: where its model serves now.
     """
 
     name: str
@@ -79,7 +67,9 @@ class DataScreen:
     metric: str
     runs: tuple[m.ListedRun, ...]
     charts: tuple[Chart, ...]
-    retired: bool
+    retired: Retirement | None
+    retiring: bool
+    served: tuple[Serving, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +96,8 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         )
     detail = told.pipeline
     days = await _calendar(name, told, services) if known and not after else None
-    retired = await asyncio.to_thread(_is_retired, told, services)
+    retired, retiring = await asyncio.to_thread(_retired, told, services)
+    targets = await asyncio.to_thread(services.ledger.targets.all)
     return DataScreen(
         name=name,
         pipeline=detail,
@@ -114,7 +105,7 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         champion=told.champion,
         serving=detail.serving if detail else "",
         troubles=detail.troubles if detail else (),
-        coming=_coming(detail) if detail else None,
+        coming=coming_of(detail.window, detail.settle) if detail and detail.window else None,
         expected=detail.expected if detail else None,
         next_look=_next_look(detail.retrain_every, asked.words) if detail else None,
         quarantines=detail.quarantines if detail else (),
@@ -122,11 +113,13 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         first=not after,
         calendar=calendar_chart(days, asked.words) if days else None,
         zone=days.zone if days else "",
-        counting=bool(days and not days.complete and detail and not retired),
+        counting=bool(days and not days.complete and detail and retired is None),
         metric=detail.judge.metric if detail else "",
         runs=runs.runs,
         charts=_charts(detail, runs.runs, asked.words) if detail else (),
         retired=retired,
+        retiring=retiring,
+        served=tuple(each for each in serving_now(name, targets) if each.run_id),
     )
 
 
@@ -152,10 +145,12 @@ async def _calendar(name: str, told: _Told, services: Services) -> Calendar:
     return await asyncio.to_thread(calendar_of, name, CalendarQuery(), came, services)
 
 
-def _is_retired(told: _Told, services: Services) -> bool:
-    """Whether its retirement has begun; a mark alone may yet be taken back."""
-    mark = told.came.retirement if told.came else None
-    return mark is not None and services.ledger.actions.action(mark.action_id) is not None
+def _retired(told: _Told, services: Services) -> tuple[Retirement | None, bool]:
+    """The mark of a retirement that has begun, and whether it goes on; a mark alone may yet be taken back."""
+    mark, actions = told.came.retirement if told.came else None, services.ledger.actions
+    if mark is None or actions.action(mark.action_id) is None:
+        return None, False
+    return mark, actions.ended(mark.action_id) is None
 
 
 def _charts(pipeline: m.PipelineDetail, runs: tuple[m.ListedRun, ...], words: Words) -> tuple[Chart, ...]:
@@ -163,20 +158,6 @@ def _charts(pipeline: m.PipelineDetail, runs: tuple[m.ListedRun, ...], words: Wo
     compared = comparison_chart(runs, champion, words)
     made = metric_chart(pipeline.judge, runs, champion, words)
     return (made, compared) if compared else (made,)
-
-
-def _coming(pipeline: m.PipelineDetail) -> Coming | None:
-    window, settle = pipeline.window, pipeline.settle
-    if window is None:
-        return None
-    return Coming(
-        files=window.arrivals,
-        size=window.size,
-        opened_at=window.opened_at,
-        quiet_at=window.last_arrival_at + timedelta(seconds=settle.quiet_seconds),
-        latest_at=window.opened_at + timedelta(seconds=settle.longest_wait_seconds),
-        marked=window.marked,
-    )
 
 
 def _next_look(cron: str | None, words: Words) -> datetime | None:

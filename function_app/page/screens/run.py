@@ -23,10 +23,11 @@ from function_app.page.screens.run_charts import canary_chart, stages_chart
 from function_app.page.screens.run_judgement import Judged, judged
 from function_app.page.screens.run_places import EVIDENCE_LIMIT, Place, places_of
 from function_app.page.screens.run_stages import spans_of
+from function_app.page.screens.serving_now import serving_now
 from function_app.page.screens.statuses import moment_in, text_in
 from function_app.page.serving import Asked
 from function_app.page.texts import Words
-from shared.decisions.delivery.resuming import RESUMABLE, has_trained
+from shared.decisions.delivery.resuming import is_resumable
 from shared.messages import Cancellation, Outcome, RunRecord, RunRequest, Stage
 
 PATIENCE: Final = 0.5
@@ -46,7 +47,7 @@ class Since:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """When a stage under way is expected to end. ``by``: in words for the reader, the usual time it is told from."""
+    """When a stage under way is expected to end. ``usual_seconds``: how long a training usually takes."""
 
     at: datetime
     late: bool
@@ -69,7 +70,7 @@ class Progress:
 class Shown:
     """The screen. ``again``: the run whose failure led to this attempt. ``others``: runs to compare this one with.
 
-    ``stages``: how long each took; ``canaries``: target -> its canary.
+    ``stages``: how long each took; ``canaries``: target -> its canary; ``serves``: the targets where its model serves.
     """
 
     run: RunView
@@ -86,6 +87,7 @@ class Shown:
     canaries: Mapping[str, Chart]
     cancellation: Cancellation | None
     resumable: bool
+    serves: tuple[str, ...]
     others: tuple[tuple[str, bool], ...]
     most: int = MOST_NAMES
     evidence_limit: float = EVIDENCE_LIMIT
@@ -95,8 +97,10 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
     """One run."""
     known = await look_at(asked.route["run_id"], services, client, patience=PATIENCE)
     run, request = known.view, known.request
-    before, cancellation = await asyncio.gather(
-        asyncio.to_thread(_beside_the_one_before, run, services), asyncio.to_thread(_cancellation, run, services)
+    before, cancellation, serves = await asyncio.gather(
+        asyncio.to_thread(_beside_the_one_before, run, services),
+        asyncio.to_thread(_cancellation, run, services),
+        asyncio.to_thread(_serves, run, services),
     )
     progress: Mapping[str, Any] = run.progress or {}
     places = places_of(run, request)
@@ -115,7 +119,8 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         places=places,
         canaries=_canaries(places, request, asked.words),
         cancellation=cancellation,
-        resumable=run.outcome in RESUMABLE and has_trained(run),
+        resumable=is_resumable(run),
+        serves=serves,
         others=_others(run, before),
     )
 
@@ -129,6 +134,13 @@ def _cancellation(run: RunRecord, services: Services) -> Cancellation | None:
     if run.outcome not in {None, Outcome.CANCELLED}:
         return None
     return services.ledger.runs.cancellation(run.run_id)
+
+
+def _serves(run: RunRecord, services: Services) -> tuple[str, ...]:
+    if not any(result.deployed for result in run.targets):
+        return ()
+    places = serving_now(run.pipeline, services.ledger.targets.all())
+    return tuple(place.target for place in places if place.run_id == run.run_id)
 
 
 def _since(run: RunView, before: Compared | None) -> tuple[Since, ...]:

@@ -100,11 +100,12 @@ class ActionLedger:
         mark = self.retirement(pipeline)
         return mark if mark is not None and self.action(mark.action_id) is not None else None
 
-    def standing(self) -> tuple[list[Action], frozenset[str]]:
-        """Every action without an end, and the retired pipelines; one query."""
+    def standing(self) -> tuple[list[Action], dict[str, Retirement]]:
+        """Every action without an end, and the marks of the retired pipelines; one query."""
         rows = list(self._actions.rows(_STANDING))
-        retired = frozenset(row.key.removeprefix(_RETIRED) for row in rows if row.key.startswith(_RETIRED))
-        return [_action(row) for row in rows if row.key.startswith(_OPEN)], retired
+        marks = [_retirement(row) for row in rows if row.key.startswith(_RETIRED)]
+        actions = [_action(row) for row in rows if row.key.startswith(_OPEN)]
+        return actions, {mark.pipeline: mark for mark in marks}
 
 
 def _action(row: Row) -> Action:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import azure.functions as func
 import pytest
 
+from function_app.api import starts
 from function_app.page.actions import ACTS
 from function_app.page.screens import act as act_screen
 from function_app.page.screens import doctor as doctor_screen
@@ -259,8 +260,8 @@ def test_a_doctor_and_a_registry_that_hang_hold_up_no_page(shop: World, monkeypa
         monkeypatch.setattr(screen, asked, lambda *_: freed.wait(60))
     try:
         for _ in range(3):
-            assert "the doctor did not answer within" in html_of(get(shop, "/ui/doctor?run=1"))
-            assert "the registry did not answer within" in html_of(get(shop, f"/ui/models/{NAME}/1/passport"), 503)
+            assert "The doctor did not answer within" in html_of(get(shop, "/ui/doctor?run=1"))
+            assert "The registry did not answer within" in html_of(get(shop, f"/ui/models/{NAME}/1/passport"), 503)
         assert get(shop, "/ui").status_code == 200
     finally:
         freed.set()
@@ -278,3 +279,109 @@ def test_a_hub_that_hangs_holds_up_no_page(shop: World, monkeypatch: pytest.Monk
         assert get(shop, "/ui").status_code == 200
     finally:
         freed.set()
+
+
+def test_what_serves_by_now_is_what_the_next_try_takes_back(waiting: tuple[World, str]) -> None:
+    world, run_id = waiting
+    assert sent(world, "approve", {"run_id": run_id, "target": "hub-vm"}, by="Ada").status_code == 303
+    wait(world, minutes=90)
+    fields = opened(world, "roll-back", {"target": "hub-vm", "name": NAME}) | {"reason": "worse since Monday"}
+
+    said = html_of(again(world, "roll-back", fields | {"instead_of": "run-of-before"}), 409)
+    shown = fields_in(said)
+
+    assert "serves the release of run" in said
+    assert (shown["instead_of"], shown["reason"]) == (run_id, "worse since Monday")
+    second = again(world, "roll-back", shown)
+    assert second.status_code == 303 or "run-of-before" not in html_of(second, 409)
+
+
+def test_a_start_that_nobody_answered_may_be_tried_again_with_other_words(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: object) -> dict[str, Any]:
+        return {}
+
+    shop.upload(NAME, "landing/part-1.csv")
+    fields = opened(shop, "start", {"name": NAME}) | {"reason": "by hand"}
+    with monkeypatch.context() as patched:
+        patched.setattr(starts, "admission_of", nothing)
+        shown = fields_in(html_of(again(shop, "start", fields), 503))
+    assert shown["reason"] == "by hand"
+
+    same, other = again(shop, "start", shown), again(shop, "start", shown | {"reason": "by hand, once more"})
+
+    (run,) = shop.ledger.runs.list_runs([NAME]).items
+    assert same.headers["Location"] == other.headers["Location"] == f"/ui/runs/{run.run_id}"
+
+
+def test_a_start_says_with_which_parameters_it_would_train(tmp_path: Any) -> None:
+    dutch = {"Accept-Language": "nl"}
+    with page_world(tmp_path, {NAME: {"parameters": {"rounds": 20, "rate": 0.5, "deep": False}}}) as world:
+        world.upload(NAME, "landing/part-1.csv")
+        address = f"/ui/actions/start?name={NAME}&look=1&p.rate="
+        said = html_of(get(world, address + "0,25", **dutch))
+        wrong = html_of(get(world, address + "1.000", **dutch))
+        fields = opened(world, "start", {"name": NAME, "p.rate": "1,000"}, **dutch)
+        assert again(world, "start", fields, **dutch).status_code == 303
+        (run,) = world.ledger.runs.list_runs([NAME]).items
+        request = world.ledger.runs.request(run.run_id)
+
+    shown = [part.partition("</strong>")[0].strip() for part in said.split(": <strong>")[1:]]
+    assert sorted(shown) == ["0,25", "20", "nee"]
+    assert said.count("niet zoals in het bestand") == 1
+    assert 'aria-describedby="wrong-p.rate"' in wrong
+    assert "op twee manieren" in wrong
+    assert request is not None
+    assert request.parameters["rate"] == 1.0, "a comma parts in Dutch"
+
+
+def test_a_run_in_which_nothing_was_trained_is_not_offered_to_be_resumed(tmp_path: Any) -> None:
+    with page_world(tmp_path, {NAME: {}}) as world:
+        world.driver.spoiled = lambda _: True
+        world.deliver([world.upload(NAME, "landing/part-1.csv")])
+        wait(world, minutes=15)
+        (run,) = world.ledger.runs.list_runs([NAME]).items
+        said = html_of(get(world, f"/ui/runs/{run.run_id}"))
+        form = html_of(get(world, f"/ui/actions/resume?run_id={run.run_id}"))
+
+    assert run.outcome == "failed"
+    assert "/ui/actions/resume" not in said
+    assert "/ui/actions/start" in said
+    assert "Not known to be trained" in form
+
+
+def test_a_model_that_serves_can_be_taken_back_where_it_is_looked_at(waiting: tuple[World, str]) -> None:
+    world, run_id = waiting
+    back = f"/ui/actions/roll-back?target=hub-vm&amp;name={NAME}"
+    pages = [f"/ui/runs/{run_id}", f"/ui/pipelines/{NAME}"]
+    assert not [page for page in pages if back in html_of(get(world, page))], "it serves nowhere yet"
+    assert sent(world, "approve", {"run_id": run_id, "target": "hub-vm"}, by="Ada").status_code == 303
+    wait(world, minutes=90)
+
+    assert all(back in html_of(get(world, page)) for page in pages)
+    world.deliver([world.upload(NAME, "landing/part-2.csv")])
+    wait(world, minutes=15)
+    newer = world.ledger.runs.list_runs([NAME]).items[0].run_id
+    assert newer != run_id
+    assert back not in html_of(get(world, f"/ui/runs/{newer}")), "what it would replace serves"
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("/ui/nothing", 404, "Niet gevonden"),
+        ("/ui/models/other", 404, "Er is geen model"),
+        ("/ui/actions/destroy?name=quiet", 404, "De pagina kent die handeling niet."),
+        ("/ui/actions/start", 404, "Dit adres zegt niet"),
+        ("/ui/actions/roll-back?target=moon&name=quiet", 404, "Aan moon is niets geleverd"),
+    ],
+)
+def test_what_the_page_refuses_it_refuses_in_the_readers_language(
+    shop: World, address: str, status: int, said: str
+) -> None:
+    shown = html_of(get(shop, address, **{"Accept-Language": "nl"}), status)
+
+    assert said in shown
+    assert 'lang="en"' not in shown
+    assert f"<h1>{status} Niet gevonden</h1>" in shown
