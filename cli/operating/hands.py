@@ -81,6 +81,8 @@ def _with_remedy(error: AppRefusedError, pipeline: str) -> AppRefusedError:
         error.remedy = f"mend the data or the code; or try the same once more: edgetrain release {pipeline}"
     if error.code == "no_data":
         error.remedy = f"edgetrain upload {pipeline} FILE..."
+    if error.code == "pipeline_retired":
+        error.remedy = f"edgetrain reinstate {pipeline}"
     return error
 
 

@@ -259,9 +259,7 @@ def _soon(e: Evidence) -> str:
     select = "" if e.pipeline.data.select == "all" else f"; {_selection(e.pipeline)}"
     lists = f"the app lists the container every {CYCLE_EVERY // timedelta(minutes=1)} minutes"
     if e.entry is not None and e.now - e.entry.last_modified > _OVERDUE:
-        lists += (
-            " and should have found it; check that the app's timer function keep_watch runs, or start a run yourself"
-        )
+        lists += " and should have found it; start a run yourself, and have the app's timer (keep_watch) looked at"
     return f"{lists}{select}"
 
 

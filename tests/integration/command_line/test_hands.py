@@ -74,13 +74,16 @@ def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_key(served: Ans
     assert len(set(keys)) == 1
 
 
-def test_what_is_in_quarantine_names_the_command_that_releases_it(served: Answering) -> None:
-    served.answer = app.routes({START: app.refused(409, "quarantined", "it failed 3 times")})
+@pytest.mark.parametrize(("code", "command"), [("quarantined", "release"), ("pipeline_retired", "reinstate")])
+def test_what_keeps_data_from_training_names_the_command_that_ends_it(
+    served: Answering, code: str, command: str
+) -> None:
+    served.answer = app.routes({START: app.refused(409, code, "it failed 3 times")})
 
     ended = edgetrain("start", app.PIPELINE, "--yes")
 
     assert ended.status == 1
-    assert f"edgetrain release {app.PIPELINE}" in ended.err
+    assert f"edgetrain {command} {app.PIPELINE}" in ended.err
 
 
 def test_cancelling_says_what_it_ends(served: Answering) -> None:
