@@ -72,7 +72,7 @@ def test_the_documented_outcome(step: str, kind: str, failure: str) -> None:
         assert (result.deployed, result.touched, target.serves) == (False, False, {OLD: 100})
     else:
         assert (result.deployed, result.restored) == (False, False)
-        assert "reconciler" in result.reason
+        assert "the app brings it back" in result.reason
 
 
 def _failing(

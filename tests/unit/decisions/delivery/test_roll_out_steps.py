@@ -226,7 +226,7 @@ def test_a_target_that_stays_away_is_left_to_the_reconciler() -> None:
 
     story = rolled_out(a_rollout(strategy=CANARY), target, meanwhile=away)
     assert (story.result.deployed, story.result.restored) == (False, False)
-    assert "reconciler" in story.result.reason
+    assert "the app brings it back" in story.result.reason
 
 
 def test_a_reboot_in_the_canary_is_nobodys_fault() -> None:

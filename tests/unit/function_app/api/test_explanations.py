@@ -71,7 +71,7 @@ def test_a_blob_that_just_arrived_is_in_a_window(services: MemoryServices) -> No
     found = ask(services)
 
     assert found.verdict is Verdict.JOINED
-    assert window_id in found.sentence
+    assert [entry.window_id for entry in found.arrivals] == [window_id]
     assert [entry.event_id for entry in found.arrivals] == ["event-1"]
     assert found.blob_now == m.BlobView(etag='"0x8D1"', size=1234, last_modified=START)
     assert found.run is None

@@ -35,7 +35,7 @@ def test_all_are_lifted_and_the_reconciler_lists_again(services: MemoryServices)
     released, sentence = post(services)
 
     assert released == {ONE, OTHER}
-    assert sentence.startswith("2 fingerprints of pipeline breast-cancer ")
+    assert sentence.startswith("2 sets of data of pipeline breast-cancer ")
     assert active(services) == set()
     assert services.ledger.listings.last_decided(PIPELINE) is None
 
@@ -44,7 +44,7 @@ def test_one_is_released_and_the_others_stay(services: MemoryServices) -> None:
     released, sentence = post(services, {"fingerprint": ONE})
 
     assert (released, active(services)) == ({ONE}, {OTHER})
-    assert sentence.startswith("1 fingerprint of pipeline breast-cancer ")
+    assert sentence.startswith("data of pipeline breast-cancer that were held back ")
 
 
 def test_when_nothing_is_quarantined_the_data_are_listed_again(services: MemoryServices) -> None:
