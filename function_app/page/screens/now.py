@@ -97,7 +97,7 @@ class Broken:
 class Now:
     """``broken``: on the first page; ``unusable``: how many there are. ``number``, ``pages``: of the pages of cards.
 
-    ``in_trouble``, ``to_decide``: of all pages.
+    ``in_trouble``, ``to_decide``: of all pages; ``holding``: how many of those that are shown hold data back.
     """
 
     cards: tuple[Card, ...]
@@ -107,6 +107,7 @@ class Now:
     pages: int
     in_trouble: int
     to_decide: int
+    holding: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +169,7 @@ async def view(asked: Asked, services: Services, client: df.DurableOrchestration
         pages=pages,
         in_trouble=sum(1 for name in known if troubles.get(name)) + sum(_is_overdue(card) for card in cards),
         to_decide=sum(len(card.decisions) for card in cards) + sum(len(seen.decisions(name)) for name in elsewhere),
+        holding=sum(1 for card in cards if card.held),
     )
 
 

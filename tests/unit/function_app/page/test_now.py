@@ -164,6 +164,8 @@ def test_what_waits_and_why_is_said(tmp_path: Path) -> None:
         said, data = html_of(get(world, "/ui")), html_of(get(world, "/ui/pipelines/over"))
         asked = world.ledger.actions.standing()[1]
 
+    assert "1 pipeline holds data back" in said
+    assert "Nothing is wrong" not in said
     coming, held, over, quiet = said.split('<section class="card"')[1:]
     assert "2 files" in coming
     assert "At the latest it is decided on at" in coming
