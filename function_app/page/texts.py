@@ -175,9 +175,8 @@ class Words:
         clock = format_time(here, "HH:mm", locale=self.locale) if here.date() == today.date() else self._here(moment)
         at = moment.astimezone(UTC)
         exact = format_datetime(at, "d MMM y, HH:mm:ss", locale=self.locale) + " UTC"
-        return _BESIDE.format(
-            _TIME.format(at.isoformat(), exact, said), _HEARD.format(clock, format_time(at, "HH:mm") + " UTC")
-        )
+        utc = format_time(at, "HH:mm", locale=self.locale) + " UTC"
+        return _BESIDE.format(_TIME.format(at.isoformat(), exact, said), _HEARD.format(clock, utc))
 
     def date(self, day: date) -> str:
         """A day, such as ``29 Nov``."""
