@@ -86,7 +86,8 @@ async def _details(client: df.DurableOrchestrationClient, run_id: str, progress:
         return found if isinstance(found, dict) else {}
     if isinstance(progress.get("targets"), list):
         names = [name for name in progress["targets"] if isinstance(name, str)]
-        ids = progress.get("details") if isinstance(progress.get("details"), dict) else {}
+        details = progress.get("details")
+        ids: dict[Any, Any] = details if isinstance(details, dict) else {}
         children = {name: await _custom_status(client, str(ids.get(name) or f"{run_id}-{name}")) for name in names}
         doing = {name: _doing(child) for name, child in children.items()}
         shown = {"targets": doing, "doing": ", ".join(sorted(set(doing.values())))}

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from function_app.page.parameters import effective, given_parameters, number_text
 from function_app.page.texts import LANGUAGES
 from function_app.problems import BadFieldError
+from shared.messages import Scalar
 
-DECLARED = {"rate": 0.5, "rounds": 20, "deep": False, "name": "a"}
+DECLARED: dict[str, Scalar] = {"rate": 0.5, "rounds": 20, "deep": False, "name": "a"}
 
 
 def typed(text: str, language: str, name: str = "rate") -> object:
