@@ -1,7 +1,7 @@
 """The days on which data came for a pipeline, and those on which they were expected in vain."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from function_app.api.expected_models import Calendar, CalendarDayView, CalendarQuery, ExpectedView
@@ -9,7 +9,7 @@ from function_app.api.known_pipelines import name_of
 from function_app.composition import Services
 from shared.clients.ledger import UnfinishedWindow
 from shared.decisions.arrivals.day_counts import HISTORY, History
-from shared.decisions.arrivals.overdue import basis_of, calendar, expectation
+from shared.decisions.arrivals.overdue import CalendarDay, basis_of, calendar, expectation
 from shared.decisions.arrivals.rests import rests_of
 from shared.decisions.explanations.expectation_text import expectation_text
 from shared.errors import PermanentError
@@ -66,7 +66,7 @@ def calendar_of(pipeline: str, query: CalendarQuery, came: Came, services: Servi
         zone=expecting.zone,
         basis=basis_of(expecting, came.history, came.now, rests=came.rests),
         complete=came.watch is not None and came.watch.backfill.done,
-        days=tuple(CalendarDayView(**asdict(each)) for each in days),
+        days=tuple(map(_day_view, days)),
     )
 
 
@@ -105,6 +105,12 @@ def history_of(pipeline: str, services: Services, since: datetime, *, window: Un
     """What came since then, by the ledger and the open window."""
     history = History(services.ledger.arrivals.counted(pipeline, since=since))
     return history if window is None else history.with_file(window.opened_at)
+
+
+def _day_view(day: CalendarDay) -> CalendarDayView:
+    return CalendarDayView(
+        day=day.day, files=day.files, expected=day.expected, missing=day.missing, awaited=day.awaited
+    )
 
 
 def _expecting(pipeline: str, services: Services) -> Expecting:

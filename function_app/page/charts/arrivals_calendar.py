@@ -4,7 +4,7 @@ Half a year is a band of its own, so that the days of a whole year can be told a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -46,7 +46,7 @@ class Expectation(StrEnum):
     DUE = "due"
 
 
-_IN_A_TIP: Final = {Expectation.NONE: "", Expectation.MISSED: " ✕", Expectation.DUE: " ○"}
+_SIGNS: Final = {Expectation.NONE: "", Expectation.MISSED: " ✕", Expectation.DUE: " ○"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,8 @@ def arrivals_calendar(shown: ArrivalsCalendar, words: Words, key: str) -> Chart:
     """The chart and its table."""
     title = words.text("Files that arrived, by day")
     days = _newest(shown.days)
-    table = _table(days, title, words)
+    said = _said(days, words)
+    table = _table(days, said, title, words)
     if not days:
         none = words.text("No arrivals yet")
         return Chart(drawn(key, title, none, 90, (heading(title), nothing(110, none))), table)
@@ -104,7 +105,7 @@ def arrivals_calendar(shown: ArrivalsCalendar, words: Words, key: str) -> Chart:
         *_weekdays(grid, words),
         *_weeks(grid, words),
         *_markers(days, key),
-        *_squares(days, grid, bounds, words, key),
+        *_squares(days, grid, bounds, said, key),
         signs,
     )
     return Chart(drawn(key, title, _summary(days, words), grid.bottom + 12 + height, parts), table)
@@ -178,7 +179,15 @@ def _weeks(grid: _Grid, words: Words) -> Iterable[Element]:
             yield text_at(x, y - grid.cell / 2 - 5, label, "c-quiet")
 
 
-def _squares(days: tuple[Day, ...], grid: _Grid, bounds: Sequence[int], words: Words, key: str) -> Iterable[Element]:
+def _said(days: tuple[Day, ...], words: Words) -> dict[date, tuple[str, str]]:
+    """What each day is called, and its files with a sign that the legend explains; equal numbers are made once."""
+    numbers = {files: words.number(files, 0) for files in {day.files for day in days}}
+    return {day.day: (words.date(day.day), f"{numbers[day.files]}{_SIGNS[day.expectation]}") for day in days}
+
+
+def _squares(
+    days: tuple[Day, ...], grid: _Grid, bounds: Sequence[int], said: Mapping[date, tuple[str, str]], key: str
+) -> Iterable[Element]:
     """A group for each step and expectation; a square is a line of no length with square ends: the fewest bytes.
 
     Signs are the marks of these lines. A day with a sign and without files has no square, and says the same where it
@@ -192,7 +201,7 @@ def _squares(days: tuple[Day, ...], grid: _Grid, bounds: Sequence[int], words: W
         seen = step > 0 or not signed
         yield element(
             "g",
-            *(_square(day, grid, words) for day in members),
+            *(_square(day, grid, said[day.day]) for day in members),
             class_=f"c-step-{step}" if seen else None,
             stroke="currentColor" if seen else "none",
             stroke_width=_size(step if seen else STEPS, grid.cell),
@@ -202,9 +211,9 @@ def _squares(days: tuple[Day, ...], grid: _Grid, bounds: Sequence[int], words: W
         )
 
 
-def _square(day: Day, grid: _Grid, words: Words) -> Element:
+def _square(day: Day, grid: _Grid, said: tuple[str, str]) -> Element:
     x, y = grid.place(day.day)
-    return element("path", element("title", _tip(day, words)), d=f"M{compact(x)} {compact(y)}h0")
+    return element("path", element("title", ": ".join(said)), d=f"M{compact(x)} {compact(y)}h0")
 
 
 def _markers(days: tuple[Day, ...], key: str) -> Iterable[Element]:
@@ -228,11 +237,6 @@ def _marker(name: str, *signs: Element) -> Element:
 def _size(step: int, cell: float) -> float:
     whole = cell - _GAP
     return round(2.0 if step == 0 else whole * (0.3 + 0.7 * step / STEPS), 1)
-
-
-def _tip(day: Day, words: Words) -> str:
-    """Short, since a year has many; a sign says what the legend says of it."""
-    return f"{words.date(day.day)}: {words.number(day.files, 0)}{_IN_A_TIP[day.expectation]}"
 
 
 def _legend(days: tuple[Day, ...], bounds: Sequence[int], words: Words) -> list[tuple[Element, str]]:
@@ -273,11 +277,11 @@ def _summary(days: tuple[Day, ...], words: Words) -> str:
     )
 
 
-def _table(days: tuple[Day, ...], title: str, words: Words) -> Table:
+def _table(days: tuple[Day, ...], said: Mapping[date, tuple[str, str]], title: str, words: Words) -> Table:
     """A row for each week, the newest first, with the signs of the chart: a year of days is too long to read."""
     weeks: defaultdict[date, list[str]] = defaultdict(lambda: [""] * _DAYS)
     for day in days:
-        weeks[_monday(day.day)][day.day.weekday()] = f"{words.number(day.files, 0)}{_IN_A_TIP[day.expectation]}"
+        weeks[_monday(day.day)][day.day.weekday()] = said[day.day][1]
     rows = (Row((words.date(monday), *weeks[monday]), key=str(monday)) for monday in sorted(weeks, reverse=True))
     return Table(title, (words.text("Week of"), *_names(words)), tuple(rows))
 
