@@ -7,6 +7,7 @@
 
 import re
 from datetime import datetime
+from functools import cache
 
 from shared.clients.ledger.keys import end_of
 from shared.clients.ledger.tables import Row, Table
@@ -59,20 +60,20 @@ class ActionLedger:
 
         That of a pipeline that is still retired stays: without it the retirement would not seem to have begun.
         """
-        gone = 0
-        marks = [_retirement(row) for row in self._actions.rows(_STANDING, _RETIRED, end_of(_RETIRED))]
-        kept = {mark.action_id for mark in marks}
+        gone, kept = 0, cache(self._of_retired)
         for row in self._actions.rows(_ACTION):
             if gone == most:
                 break
-            if (
-                row.key not in kept
-                and row.values.get("end")
-                and from_text(Action, row.values["action"]).asked_at < before
-            ):
+            is_old = row.values.get("end") and from_text(Action, row.values["action"]).asked_at < before
+            if is_old and row.key not in kept():
                 self._actions.delete(row)
                 gone += 1
         return gone
+
+    def _of_retired(self) -> frozenset[str]:
+        """The actions by which pipelines were retired that are so still."""
+        rows = self._actions.rows(_STANDING, _RETIRED, end_of(_RETIRED))
+        return frozenset(_retirement(row).action_id for row in rows)
 
     def unfinished(self) -> list[Action]:
         """Every action without an end."""
