@@ -15,6 +15,7 @@ from local_stack.azure_arm.environment import Environment
 from local_stack.azure_arm.server import Server
 from local_stack.azure_arm.state import State
 from local_stack.files import private_folder
+from local_stack.identity.tokens import Issuer
 from local_stack.logs import log_to
 from local_stack.stack_hub import engine
 from local_stack.stack_hub.containers import Podman
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("--layers", type=Path, help="a storage of unpacked layers that is read besides its own")
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 chooses a free one")
     parser.add_argument("--provision-seconds", type=float, default=0.5, help="the least that an operation takes")
+    parser.add_argument("--issuer", type=Path, help="of local_stack.identity: take its tokens too")
     arguments = parser.parse_args()
     log_to(sys.stderr)
     try:
@@ -42,7 +44,8 @@ def main() -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    account = Account.open(arguments.state.resolve())
+    issuer = Issuer.open(arguments.issuer) if arguments.issuer else None
+    account = Account.open(arguments.state.resolve(), issuer)
     configuration, runtime = account.folder / "engine", private_folder(arguments.runtime.resolve())
     storage = account.folder / "containers"
     places = {"storage": storage, "runtime": runtime / "engine", "layers": arguments.layers}

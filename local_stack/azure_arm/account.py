@@ -13,12 +13,13 @@ from typing import Any, Final
 import jwt
 
 from local_stack.files import private_folder, read_object, write_object
+from local_stack.identity.tokens import Issuer, RefusedTokenError
 
 TOKEN_SECONDS: Final = 3600
 LOG_TOKEN_SECONDS: Final = 600
 ENVIRONMENT: Final = "edgetrain"
 LOCATION: Final = "local"
-_SECRETS: Final = ("signing_key", "faults_key", "client_secret", "identity_header")
+_SECRETS: Final = ("signing_key", "faults_key", "client_secret")
 
 
 class StateInUseError(Exception):
@@ -31,12 +32,13 @@ class Account:
 
     folder: Path
     identity: dict[str, str]
+    issuer: Issuer | None = None  # of tokens of managed identities, which are taken besides our own
     url: str = ""
     ca_bundle: Path = Path()
     requests_seen: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path) -> "Account":
+    def open(cls, folder: Path, issuer: Issuer | None = None) -> "Account":
         """Open the state in ``folder``, or make a new account. Raises :class:`StateInUseError`."""
         private_folder(folder)
         _hold(folder)
@@ -51,7 +53,7 @@ class Account:
                 **{name: secrets.token_urlsafe(24) for name in _SECRETS},
             }
             write_object(path, identity)
-        return cls(folder, identity)
+        return cls(folder, identity, issuer)
 
     @property
     def group(self) -> str:
@@ -74,10 +76,19 @@ class Account:
         return jwt.encode(claims, self.identity["signing_key"], algorithm="HS256")
 
     def admits(self, token: str, audience: str) -> bool:
-        """Whether we issued the token for that audience, and it is still good."""
+        """Whether we, or the issuer of managed identities, issued the token for that audience, and it is still good."""
         try:
             jwt.decode(token, self.identity["signing_key"], algorithms=["HS256"], audience=audience)
         except jwt.InvalidTokenError:
+            return self._is_issued(token, audience)
+        return True
+
+    def _is_issued(self, token: str, audience: str) -> bool:
+        if self.issuer is None:
+            return False
+        try:
+            self.issuer.check(token, audience, now=time.time())
+        except RefusedTokenError:
             return False
         return True
 
@@ -89,7 +100,6 @@ class Account:
             "ca_bundle": str(self.ca_bundle),
             "environment_id": self.environment_id,
             "location": LOCATION,
-            "identity_endpoint": f"{self.url}/msi/token",
             **{name: value for name, value in self.identity.items() if name != "signing_key"},
         }
 

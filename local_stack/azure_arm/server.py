@@ -81,7 +81,6 @@ class Server:
             [
                 web.get("/{tenant}/v2.0/.well-known/openid-configuration", self._openid),
                 web.post("/{tenant}/oauth2/v2.0/token", self._client_credentials),
-                web.get("/msi/token", self._managed_identity),
                 web.get("/_stats", self._stats),
             ]
         )
@@ -89,7 +88,7 @@ class Server:
 
     def _authorise(self, request: web.Request) -> None:
         path = request.path
-        if path.startswith(("/_", "/msi/")) or path.endswith(_OPEN):
+        if path.startswith("/_") or path.endswith(_OPEN):
             return
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not self._account.admits(token, AUDIENCE):
@@ -123,16 +122,6 @@ class Server:
             return web.json_response({"error": "invalid_scope", "error_description": "AADSTS70011"}, status=400)
         access = self._account.token(AUDIENCE)
         return web.json_response({"token_type": "Bearer", "expires_in": TOKEN_SECONDS, "access_token": access})
-
-    async def _managed_identity(self, request: web.Request) -> web.Response:
-        header = request.headers.get("X-IDENTITY-HEADER", "")
-        if not hmac.compare_digest(header, self._account.identity["identity_header"]):
-            return web.json_response({"statusCode": 401, "message": "Unauthorized"}, status=401)
-        if request.query.get("resource", "").rstrip("/") != AUDIENCE.rstrip("/"):
-            return web.json_response({"statusCode": 400, "message": "no such resource"}, status=400)
-        expires = str(int(time.time()) + TOKEN_SECONDS)
-        access = self._account.token(AUDIENCE)
-        return web.json_response({"access_token": access, "expires_on": expires, "token_type": "Bearer"})
 
     def _count(self, request: web.Request) -> None:
         self._account.requests_seen[request.method] = self._account.requests_seen.get(request.method, 0) + 1

@@ -8,7 +8,6 @@ as its examples spell them) and "Trigger applications based on Azure Machine Lea
 import asyncio
 import json
 import logging
-import ssl
 import uuid
 from pathlib import Path
 from typing import Any, Final
@@ -50,22 +49,17 @@ class RunEvents:
         why = "the topic is not there"
         for _ in range(_PATIENCE):
             try:
-                topic, trust = self._topic()
+                topic = json.loads(self._event_grid.read_text(encoding="utf-8"))["topics"][TOPIC]
                 headers = {"aeg-sas-key": topic["key"]}
                 async with (
                     aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers, raise_for_status=True) as session,
-                    session.post(topic["endpoint"], params={"api-version": "2018-01-01"}, json=[event], ssl=trust),
+                    session.post(topic["endpoint"], params={"api-version": "2018-01-01"}, json=[event]),
                 ):
                     return
             except (OSError, ValueError, KeyError, aiohttp.ClientError, TimeoutError) as error:
                 why = str(error) or type(error).__name__
             await asyncio.sleep(1)
         log.warning("Event Grid was not told of %s: %s", event["subject"], why)
-
-    def _topic(self) -> tuple[dict[str, str], ssl.SSLContext | bool]:
-        known = json.loads(self._event_grid.read_text(encoding="utf-8"))
-        bundle = known.get("ca_bundle")
-        return known["topics"][TOPIC], ssl.create_default_context(cafile=bundle) if bundle else True
 
 
 def event_of(run: dict[str, Any]) -> dict[str, Any] | None:

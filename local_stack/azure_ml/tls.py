@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import ssl
 from pathlib import Path
 
 import certifi
@@ -15,15 +16,26 @@ from local_stack.files import write_private
 _VALID = dt.timedelta(days=3650)
 
 
-def ensure_certificates(folder: Path) -> tuple[Path, Path, Path]:
-    """Certificate chain, its key (0600) and the CA bundle for clients (certifi's and ours); the CA key is not kept."""
+def ensure_certificates(folder: Path, address: str = "127.0.0.1") -> tuple[Path, Path, Path]:
+    """Certificate chain, its key (0600) and the CA bundle for clients (certifi's and ours); the CA key is not kept.
+
+    ``address``: where the server listens; a folder holds the certificate of one.
+    """
     chain, key, bundle = folder / "server.pem", folder / "server.key", folder / "ca-bundle.pem"
     if not (chain.exists() and key.exists() and bundle.exists()):
-        _make(chain, key, bundle)
+        _make(chain, key, bundle, address)
     return chain, key, bundle
 
 
-def _make(chain: Path, key_file: Path, bundle: Path) -> None:
+def server_tls(folder: Path, address: str = "127.0.0.1") -> tuple[ssl.SSLContext, Path]:
+    """How a server with the certificate of :func:`ensure_certificates` speaks TLS, and the CA bundle for clients."""
+    chain, key, bundle = ensure_certificates(folder, address)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    return context, bundle.resolve()
+
+
+def _make(chain: Path, key_file: Path, bundle: Path, address: str) -> None:
     now = dt.datetime.now(dt.UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "edgetrain local stack CA")])
@@ -45,7 +57,7 @@ def _make(chain: Path, key_file: Path, bundle: Path) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address)), x509.DNSName("localhost")])
     leaf = (
         _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), ca_name, key.public_key(), now)
         .add_extension(names, critical=False)

@@ -25,24 +25,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; 0 chooses a free one")
     parser.add_argument("--config", type=Path, help="topics and subscriptions, see README.md")
     parser.add_argument("--retry-scale", type=_scale, default=1.0, help="part of the service's waits, e.g. 0.01")
-    parser.add_argument("--issuer", type=Path, help="of local_stack.identity: take its tokens too, and speak TLS")
+    parser.add_argument("--issuer", type=Path, help="of local_stack.identity: take its tokens too")
+    parser.add_argument("--tls-port", type=int, default=0, help="on 127.0.0.1, with an issuer; 0 chooses a free one")
     given = parser.parse_args(arguments)
     log_to(sys.stderr)
     try:
         config = Config.read(given.config) if given.config else Config()
         issuer = Issuer.open(given.issuer) if given.issuer else None
-        asyncio.run(_serve(EventGrid(given.state, config, scale=given.retry_scale, issuer=issuer), given.port))
+        grid = EventGrid(given.state, config, scale=given.retry_scale, issuer=issuer)
+        asyncio.run(_serve(grid, given.port, given.tls_port))
     except (ConfigError, StateFileError, OSError) as error:
         log.error("cannot start: %s", error)
         return 2
     return 0
 
 
-async def _serve(grid: EventGrid, port: int) -> None:
+async def _serve(grid: EventGrid, port: int, tls_port: int) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    url = await grid.start(port)
+    url = await grid.start(port, tls_port)
     print(f"ready url={url} pid={os.getpid()}", flush=True)
     await stopped.wait()
     await grid.stop()

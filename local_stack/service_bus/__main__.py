@@ -29,22 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=5672, help="port on 127.0.0.1; 0 picks a free one")
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
     parser.add_argument("--issuer", type=Path, help="of local_stack.identity: take its tokens too")
+    parser.add_argument("--namespace", default="", help="a loopback address of its own: TLS there too, at port 5671")
     given = parser.parse_args(arguments)
     log_to(sys.stderr, given.log_level)
     try:
-        asyncio.run(_serve(given.state, given.config, given.port, Issuer.open(given.issuer) if given.issuer else None))
+        asyncio.run(_serve(given))
     except (ConfigError, StateFileError, OSError) as error:
         log.error("cannot start: %s", error)
         return 2
     return 0
 
 
-async def _serve(state: Path, config: Path, port: int, issuer: Issuer | None) -> None:
+async def _serve(given: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    broker = ServiceBus(state, Entities.read(config), issuer=issuer)
-    bound = await broker.start(port)
+    issuer = Issuer.open(given.issuer) if given.issuer else None
+    broker = ServiceBus(given.state, Entities.read(given.config), issuer=issuer, namespace=given.namespace)
+    bound = await broker.start(given.port)
     print(f"ready url=sb://{HOST}:{bound} pid={os.getpid()}", flush=True)
     await stop.wait()
     log.info("stopping")

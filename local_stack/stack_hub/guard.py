@@ -1,7 +1,6 @@
 """The hub's front: a reverse proxy that refuses what :mod:`guard_rules` says and passes everything else untouched.
 
-Untouched matters: requests are signed (SharedKey) over method, path, query and headers, so none of them may change.
-Bodies stream in both directions. Run as ``python -m local_stack.stack_hub.guard --port N --backend-port N``.
+Run as ``python -m local_stack.stack_hub.guard --port N --backend-port N``.
 """
 
 import argparse
@@ -9,34 +8,20 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Final
 
 import aiohttp
 from aiohttp import web
-from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from local_stack.logs import log_to
 from local_stack.stack_hub.guard_rules import NEWEST, Refusal, new_request_id, refusal
+from local_stack.storage.passing import pass_on, session
 
 HOST: Final = "127.0.0.1"
-_CHUNK: Final = 256 * 1024
-# These speak about one connection, not about the message (RFC 9110, 7.6.1); Expect was answered by this server.
-_HOP_BY_HOP: Final = (
-    "connection",
-    "expect",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-)
 _BACKEND: Final = web.AppKey("backend", URL)
-_SESSION: Final = web.AppKey("session", aiohttp.ClientSession)
 _NEWEST: Final = web.AppKey("newest", str)
 _CLOCK: Final = web.AppKey("clock", timedelta)
 _log = logging.getLogger("guard")
@@ -51,16 +36,9 @@ def create_app(backend: URL, *, newest: str = NEWEST, clock: timedelta = timedel
     app[_BACKEND] = backend
     app[_NEWEST] = newest
     app[_CLOCK] = clock
-    app.cleanup_ctx.append(_session)
+    app.cleanup_ctx.append(session)
     app.router.add_route("*", "/{path:.*}", _handle)
     return app
-
-
-async def _session(app: web.Application) -> AsyncIterator[None]:
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
-    async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
-        app[_SESSION] = session
-        yield
 
 
 async def _handle(request: web.Request) -> web.StreamResponse:
@@ -86,31 +64,9 @@ def _refuse(reason: Refusal) -> web.Response:
 
 
 async def _pass(request: web.Request) -> web.StreamResponse:
-    async with request.app[_SESSION].request(
-        request.method,
-        # The target exactly as it came: decoding and encoding again could change what was signed.
-        URL(f"{request.app[_BACKEND]}{request.raw_path}", encoded=True),
-        headers=_end_to_end(request.headers),
-        data=request.content.iter_chunked(_CHUNK) if request.body_exists else None,
-        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-        allow_redirects=False,
-    ) as answer:
-        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=_end_to_end(answer.headers))
-        if request.app[_CLOCK]:
-            response.headers["Date"] = format_datetime(datetime.now(UTC) + request.app[_CLOCK], usegmt=True)
-        await response.prepare(request)
-        if request.method != "HEAD":
-            async for chunk in answer.content.iter_chunked(_CHUNK):
-                await response.write(chunk)
-        await response.write_eof()
-        return response
-
-
-def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
-    kept = headers.copy()
-    for name in _HOP_BY_HOP:
-        kept.popall(name, None)
-    return kept
+    clock = request.app[_CLOCK]
+    told = {"Date": format_datetime(datetime.now(UTC) + clock, usegmt=True)} if clock else {}
+    return await pass_on(request, f"{request.app[_BACKEND]}{request.raw_path}", answer_with=told)
 
 
 async def serve(port: int, backend_port: int) -> None:

@@ -41,9 +41,14 @@ def accounts_environment(account: Account) -> Mapping[str, str]:
     return {"AZURITE_ACCOUNTS": f"{account.name}:{account.key1}:{account.key2}"}
 
 
-def endpoint(account: Account, port: int) -> str:
+def account_in(environment: Mapping[str, str]) -> Account:
+    """The account of :func:`accounts_environment`."""
+    return Account(*environment["AZURITE_ACCOUNTS"].split(":"))
+
+
+def endpoint(account: Account, port: int, *, scheme: str = "http") -> str:
     """A service's address for an account: the account's name is the first part of the path, as on no real host."""
-    return f"http://{HOST}:{port}/{account.name}"
+    return f"{scheme}://{HOST}:{port}/{account.name}"
 
 
 def connection_string(account: Account, key: str, **ports: int) -> str:

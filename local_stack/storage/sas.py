@@ -19,9 +19,21 @@ def listing_sas(account: Account) -> str:
     return account_sas(account, "l", "c")
 
 
-def account_sas(account: Account, permissions: str, kinds: str) -> str:
-    """A signature for all blobs; ``kinds``: what it opens, as the reference writes it, such as ``co``."""
-    fields = {"sp": permissions, "ss": "b", "srt": kinds, "st": "", "se": EXPIRY, "sip": "", "spr": "", "sv": VERSION}
+def account_sas(account: Account, permissions: str, kinds: str, *, services: str = "b") -> str:
+    """A signature for all blobs; ``kinds``: what it opens, as the reference writes it, such as ``co``.
+
+    ``services``: of the account, by the reference's letters, where it is not for blobs.
+    """
+    fields = {
+        "sp": permissions,
+        "ss": services,
+        "srt": kinds,
+        "st": "",
+        "se": EXPIRY,
+        "sip": "",
+        "spr": "",
+        "sv": VERSION,
+    }
     return _signed(account, fields, "\n".join([account.name, *fields.values(), ""]))
 
 

@@ -28,9 +28,15 @@ class AzureArm(RestartableService):
     def runtime(self) -> Path:
         return self.folder / "r"
 
+    @property
+    def tokens(self) -> Path:
+        """Folder of the token service whose tokens it takes besides its own."""
+        return self.folder / "tokens"
+
     def start(self) -> None:
         places = ("--runtime", str(self.runtime), "--registry", self.registry.address)
-        self.launch("local_stack.azure_arm", *places, "--provision-seconds", "0.2")
+        issuer = self.tokens / "state" / "issuer.json"
+        self.launch("local_stack.azure_arm", *places, "--provision-seconds", "0.2", "--issuer", str(issuer))
 
     def token(self) -> str:
         """A token, as the client credentials flow gives it."""

@@ -1,17 +1,22 @@
 """The token endpoint of the local stack as a process, and storage that takes its tokens."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from local_stack.azure_ml.tls import ensure_certificates
+from local_stack.azure_ml.tls import ensure_certificates, server_tls
+from local_stack.identity.tokens import Issuer
+from local_stack.storage.azurite import Account, endpoint
+from local_stack.storage.by_token import door
 from shared.clients.host_storage import StorageAccess
 from shared.settings import HostStorage
 from tests.support.azurite import Service, running_azurite
+from tests.support.in_a_thread import in_a_thread
 from tests.support.service_process import RestartableService
 
 
@@ -76,6 +81,24 @@ def storage_by_identity(folder: Path, services: Sequence[Service]) -> Iterator[S
         fields = dict(part.partition("=")[::2] for part in text.split(";") if part)
         names = {"blobs": "BlobEndpoint", "tables": "TableEndpoint"}
         addresses = {kind: fields[name] for kind, name in names.items() if name in fields}
+        yield Storage(text, addresses, bundle)
+
+
+@contextmanager
+def storage_behind_a_door(folder: Path, issuer: Path) -> Iterator[Storage]:
+    """Blobs and tables as the local stack has them: Azurite without TLS, and before it what takes tokens."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tls, bundle = server_tls(folder)
+    with ExitStack() as stack:
+        text = stack.enter_context(running_azurite(folder / "azurite"))["testaccount"]
+        fields = dict(part.partition("=")[::2] for part in text.split(";") if part)
+        account = Account(fields["AccountName"], fields["AccountKey"], fields["AccountKey"])
+        addresses = {}
+        for kind in ("blob", "table"):
+            behind = urlsplit(fields[f"{kind.capitalize()}Endpoint"]).port
+            assert behind is not None
+            port = stack.enter_context(in_a_thread(door(kind, behind, account, Issuer.open(issuer)), tls))
+            addresses[f"{kind}s"] = endpoint(account, port, scheme="https")
         yield Storage(text, addresses, bundle)
 
 

@@ -1,6 +1,7 @@
 """A real Service Bus broker process for a test: free loopback port, ready when it says so, ended by its process id."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,13 +47,20 @@ def start_broker(state: Path, *arguments: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
 
 
+def an_address() -> str:
+    """A loopback address for a namespace, which no other test process has."""
+    high, low = divmod(os.getpid() % 2**16, 256)
+    return f"127.8.{high}.{low}"
+
+
 @contextmanager
 def running_broker(
-    state: Path, entities: Path | None = None, *, port: int = 0, issuer: Path | None = None
+    state: Path, entities: Path | None = None, *, port: int = 0, issuer: Path | None = None, namespace: str = ""
 ) -> Iterator[BrokerProcess]:
     """Run a broker with its files below ``state``, and stop it at the end if it still runs."""
     config = ["--config", str(entities)] if entities else []
     config += ["--issuer", str(issuer)] if issuer else []
+    config += ["--namespace", namespace] if namespace else []
     process = start_broker(state, "--port", str(port), *config)
     log = state.with_name(f"{state.name}.log")
     with ended_afterwards(process):

@@ -10,11 +10,11 @@ back that arrive while it is doing something else than receiving.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from azure.servicebus import ServiceBusReceivedMessage
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
@@ -40,16 +40,53 @@ _LOST: Final = (MessageLockLostError, MessageAlreadySettled, MessageNotFoundErro
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where a function's messages come from: a queue, or a topic's subscription."""
+class Namespace:
+    """How a namespace is reached: with a connection string, or by its name and the app's identity."""
 
-    connection_string: str
+    connection_string: str = field(default="", repr=False)
+    name: str = ""
+    client_id: str = ""
+    """Of a user-assigned identity; empty: the system's own."""
+    ca_bundle: str = ""
+
+    @classmethod
+    def of(cls, connection: str, settings: Mapping[str, str]) -> "Namespace | None":
+        """What the settings say of this connection; ``None`` when they say nothing."""
+        if text := settings.get(connection) or settings.get(f"AzureWebJobs{connection}"):
+            return cls(text)
+        if name := settings.get(f"{connection}__fullyQualifiedNamespace"):
+            bundle = settings.get("REQUESTS_CA_BUNDLE", "")
+            return cls(name=name, client_id=settings.get(f"{connection}__clientId", ""), ca_bundle=bundle)
+        return None
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[ServiceBusClient]:
+        """A connected client, for as long as the block lasts."""
+        if self.connection_string:
+            async with ServiceBusClient.from_connection_string(self.connection_string, retry_total=0) as client:
+                yield client
+            return
+        from azure.identity.aio import ManagedIdentityCredential  # a quarter of a second, which few need
+
+        trust: dict[str, Any] = {"connection_verify": self.ca_bundle} if self.ca_bundle else {}
+        async with (
+            ManagedIdentityCredential(client_id=self.client_id or None) as identity,
+            ServiceBusClient(self.name, identity, retry_total=0, **trust) as client,
+        ):
+            yield client
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a function's messages come from: a queue, or a topic's subscription, of a namespace."""
+
+    namespace: Namespace
     entity: str
     subscription: str = ""
 
     @classmethod
     def of(cls, function: HostedFunction, settings: Mapping[str, str]) -> "Source | None":
-        """Read the trigger's attributes; ``None`` when the connection's setting is missing.
+        """Read the trigger's attributes; ``None`` when the connection's settings are missing.
 
         Raises :class:`~local_stack.functions_host.config.HostConfigError` on what this host does not serve.
         """
@@ -57,8 +94,8 @@ class Source:
         if str(attributes.get("cardinality", "one")).lower() == "many" or attributes.get("isSessionsEnabled"):
             raise HostConfigError(f"{function.name}: batches and sessions of Service Bus are not served")
         name = str(attributes.get("connection") or _DEFAULT_CONNECTION)
-        found = settings.get(name) or settings.get(f"AzureWebJobs{name}")
-        if not found:
+        found = Namespace.of(name, settings)
+        if found is None:
             log.error("setting missing function=%s setting=%s", function.name, name)
             return None
         entity = resolve(str(attributes.get("queueName") or attributes["topicName"]), settings)
@@ -133,10 +170,7 @@ class ServiceBusListener:
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
             try:
-                async with AsyncExitStack() as stack:
-                    client = ServiceBusClient.from_connection_string(self._source.connection_string, retry_total=0)
-                    receiver = self._source.receiver(await stack.enter_async_context(client))
-                    await stack.enter_async_context(receiver)
+                async with self._source.namespace.client() as client, self._source.receiver(client) as receiver:
                     log.info("receiving function=%s entity=%s", self._function.name, self._source.entity)
                     pause = _FIRST_PAUSE
                     await self._serve(receiver)

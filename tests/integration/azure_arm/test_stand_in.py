@@ -1,6 +1,7 @@
 """What the stand-in answers to ``azure-mgmt-appcontainers``; its revisions are containers that get real traffic."""
 
 import itertools
+import time
 from collections import Counter
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 import requests
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
+from local_stack.identity.tokens import MANAGEMENT, STORAGE, Issuer
 from shared.clients.container_apps.arm import ContainerApps
 from shared.clients.identity import managed_identity
 from tests.integration.azure_arm.conftest import Body, template
 from tests.support.azure_arm import AzureArm
+from tests.support.identity import give_identity, token_service
 from tests.support.service_process import eventually
 
 GROUP = "edgetrain"
@@ -272,17 +275,18 @@ def test_a_fault_is_what_the_sdk_meets(arm: AzureArm, sdk: Any, quiet: str) -> N
     assert sdk.container_apps.get(GROUP, quiet).name == quiet
 
 
-def test_nobody_comes_in_without_a_token_of_ours(arm: AzureArm, quiet: str) -> None:
-    where = f"{arm.endpoints['url']}/subscriptions/{arm.endpoints['subscription_id']}/resourceGroups/{GROUP}"
-    url = f"{where}/providers/Microsoft.App/containerApps/{quiet}?api-version=2026-07-01"
-    for headers in ({}, {"Authorization": "Bearer x"}):
-        assert requests.get(url, headers=headers, verify=arm.endpoints["ca_bundle"], timeout=30).status_code == 401
+def test_nobody_comes_in_without_a_token_that_is_good_here(arm: AzureArm, quiet: str) -> None:
+    issuer = Issuer.open(arm.tokens / "state" / "issuer.json")
+    identity, now = next(iter(issuer.identities)), int(time.time())
+    elsewhere = issuer.issue(STORAGE, identity, now=now, seconds=3600)
+    expired = issuer.issue(MANAGEMENT, identity, now=now - 7200, seconds=3600)
+
+    for headers in ({}, *({"Authorization": f"Bearer {token}"} for token in ("x", elsewhere, expired))):
+        answer = requests.get(url_of(arm, quiet), headers=headers, verify=arm.endpoints["ca_bundle"], timeout=30)
+        assert answer.status_code == 401
 
 
 def test_a_managed_identity_shows_its_apps(arm: AzureArm, quiet: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IDENTITY_ENDPOINT", arm.endpoints["identity_endpoint"])
-    monkeypatch.setenv("IDENTITY_HEADER", arm.endpoints["identity_header"])
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", arm.endpoints["ca_bundle"])
     apps = ContainerApps(
         url=arm.endpoints["url"],
         subscription_id=arm.endpoints["subscription_id"],
@@ -291,7 +295,15 @@ def test_a_managed_identity_shows_its_apps(arm: AzureArm, quiet: str, monkeypatc
         ca_bundle=arm.endpoints["ca_bundle"],
     )
 
-    found = apps.app(quiet)
+    with token_service(arm.tokens) as tokens:
+        give_identity(monkeypatch, tokens, arm.endpoints["ca_bundle"])
+        found = apps.app(quiet)
 
+        assert tokens.issued() == {MANAGEMENT: 1}
     assert found is not None
     assert found.name == quiet
+
+
+def url_of(arm: AzureArm, name: str) -> str:
+    group = f"{arm.endpoints['url']}/subscriptions/{arm.endpoints['subscription_id']}/resourceGroups/{GROUP}"
+    return f"{group}/providers/Microsoft.App/containerApps/{name}?api-version=2026-07-01"

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken, AccessTokenInfo
-from azure.servicebus.aio import ServiceBusClient
 
 from local_stack.identity.tokens import EVENT_GRID, MANAGEMENT, SERVICE_BUS, STORAGE, Issuer
 from shared.clients.announcements import RunEventPublisher
@@ -26,7 +25,7 @@ from tests.integration.event_grid.stand_in import CLOUD_TOPIC, StandIn, running
 from tests.support.arrivals import a_run_record
 from tests.support.identity import Storage, TokenService, give_identity
 from tests.support.jobs import a_job_tree
-from tests.support.service_bus import BrokerProcess, running_broker
+from tests.support.service_bus import BrokerProcess, an_address, running_broker
 from tests.support.workflow import START
 
 REJECTED = RejectedMessage(body=b"{", reason="no JSON", reply=ReplyTo(message_id="message-1"))
@@ -57,12 +56,13 @@ def grid(tmp_path_factory: pytest.TempPathFactory, tokens: TokenService) -> Iter
 
 
 @pytest.fixture
-def bundle(storage: Storage, grid: StandIn, tmp_path: Path) -> Path:
-    """The authorities of both."""
-    both = tmp_path / "both.pem"
-    bundles = (storage.ca_bundle, Path(grid.endpoints["ca_bundle"]))
-    both.write_bytes(b"".join(each.read_bytes() for each in bundles))
-    return both
+def bundle(storage: Storage, door: Storage, grid: StandIn, broker: BrokerProcess, tmp_path: Path) -> Path:
+    """The authorities of all."""
+    together = tmp_path / "all.pem"
+    bundles = [storage.ca_bundle, door.ca_bundle]
+    bundles += [Path(each.endpoints["by_token"]["ca_bundle"]) for each in (grid, broker)]
+    together.write_bytes(b"".join(each.read_bytes() for each in bundles))
+    return together
 
 
 @pytest.fixture(autouse=True)
@@ -72,44 +72,40 @@ def an_app(tokens: TokenService, bundle: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory, tokens: TokenService) -> Iterator[BrokerProcess]:
-    with running_broker(tmp_path_factory.mktemp("bus") / "state", issuer=tokens.state / "issuer.json") as process:
+    state, issuer = tmp_path_factory.mktemp("bus") / "state", tokens.state / "issuer.json"
+    with running_broker(state, issuer=issuer, namespace=an_address()) as process:
         yield process
-
-
-class AtAPort(BusAccess):
-    """Where the stand-in listens: with TLS, the SDK takes the port out of a namespace's name."""
-
-    def client(self, **options: Any) -> ServiceBusClient:
-        return super().client(use_tls=False, **options)
 
 
 Use = Callable[[Callable[[str], CheckedCredential]], object]
 
 
-@pytest.fixture(params=["tables", "blobs", "event_grid", "service_bus"])
+@pytest.fixture(params=["tables", "blobs", "tables behind a door", "blobs behind a door", "event_grid", "service_bus"])
 def service(
-    request: pytest.FixtureRequest, storage: Storage, grid: StandIn, broker: BrokerProcess
+    request: pytest.FixtureRequest, storage: Storage, door: Storage, grid: StandIn, broker: BrokerProcess
 ) -> tuple[str, str, Use]:
     """Its resource, what an error names, and a use of it by an identity."""
+    kind, _, behind = str(request.param).partition(" ")
+    account = (door if behind else storage).by_identity.storage
 
     def tables(identity: Callable[[str], CheckedCredential]) -> object:
-        client = AzureTables(StorageAccess(storage.by_identity.storage, identity), "byidentity")
+        client = AzureTables(StorageAccess(account, identity), "byidentity")
         table = client.table("t")
         key = str(time.time_ns())
         assert table.transact(Insert(Row("p", key, {})), Insert(Row("p", f"{key}b", {}))) is None
         return table.get("p", key)
 
     def blobs(identity: Callable[[str], CheckedCredential]) -> object:
-        jobs = FrozenJobs(StorageAccess(storage.by_identity.storage, identity), "byidentity")
+        jobs = FrozenJobs(StorageAccess(account, identity), "byidentity")
         return jobs.keep(a_job_tree())
 
     def event_grid(identity: Callable[[str], CheckedCredential]) -> object:
-        topic = Announcements(endpoint=grid.endpoints["topics"][CLOUD_TOPIC]["endpoint"])
+        topic = Announcements(endpoint=grid.endpoints["by_token"]["endpoints"][CLOUD_TOPIC])
         RunEventPublisher(topic, lambda: identity("")).publish(EVENT)
         return True
 
     def service_bus(identity: Callable[[str], CheckedCredential]) -> object:
-        results = TrainingResults(AtAPort(ServiceBus(namespace=f"127.0.0.1:{broker.port}"), identity))
+        results = TrainingResults(BusAccess(ServiceBus(namespace=broker.endpoints["by_token"]["namespace"]), identity))
         try:
             results.quarantine(REJECTED)
         finally:
@@ -122,7 +118,7 @@ def service(
         "blobs": (STORAGE, "AzureWebJobsStorage", blobs),
         "event_grid": (EVENT_GRID, "EDGETRAIN_ANNOUNCEMENTS__ENDPOINT", event_grid),
     }
-    return found[request.param]
+    return found[kind]
 
 
 def test_the_identity_alone_opens_it(service: tuple[str, str, Use]) -> None:
@@ -155,8 +151,6 @@ def test_a_token_that_is_no_good_is_refused_for_good_and_names_the_setting(
 def test_without_its_authority_nobody_is_given_a_token(
     service: tuple[str, str, Use], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if service[0] == SERVICE_BUS:
-        pytest.skip("reached without TLS here")
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
 
     with pytest.raises(TransientError):
@@ -168,8 +162,9 @@ def test_a_token_service_that_refuses_is_no_matter_of_the_store(service: tuple[s
         service[2](lambda _: managed_identity("nobody"))
 
 
-def test_keys_are_taken_as_before(storage: Storage, grid: StandIn) -> None:
-    table = AzureTables(StorageAccess.of(storage.connection_string), "bykey").table("t")
-    assert table.insert(Row("p", "k", {}))
+def test_keys_are_taken_as_before(storage: Storage, door: Storage, grid: StandIn) -> None:
+    for account in (storage, door):
+        table = AzureTables(StorageAccess.of(account.connection_string), "bykey").table("t")
+        assert table.insert(Row("p", "k", {}))
     topic = grid.endpoints["topics"][CLOUD_TOPIC]
     RunEventPublisher(Announcements(endpoint=topic["endpoint"], key=topic["key"])).publish(EVENT)

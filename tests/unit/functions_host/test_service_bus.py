@@ -10,12 +10,21 @@ from azure.servicebus import ServiceBusReceivedMessage
 
 from local_stack.functions_host.config import HostConfigError, ServiceBusOptions, load_host_config
 from local_stack.functions_host.functions import Binding, HostedFunction
-from local_stack.functions_host.triggers.service_bus import Source
+from local_stack.functions_host.triggers.service_bus import Namespace, Source
 from local_stack.functions_host.triggers.service_bus_message import body_of, made_by_hand, metadata_of
 from local_stack.service_bus.amqp_types import Described, Symbol, Timestamp, UInt, ULong
 from local_stack.service_bus.codec import encode
 
-SETTINGS = {"BUS": "connection", "AzureWebJobsServiceBus": "default", "AzureWebJobsOther": "other", "Q": "orders"}
+SETTINGS = {
+    "BUS": "connection",
+    "BUS__fullyQualifiedNamespace": "not.this.one",
+    "AzureWebJobsServiceBus": "default",
+    "AzureWebJobsOther": "other",
+    "Named__fullyQualifiedNamespace": "bus.example",
+    "Named__clientId": "an-identity",
+    "REQUESTS_CA_BUNDLE": "/ca.pem",
+    "Q": "orders",
+}
 
 
 def function(**attributes: Any) -> HostedFunction:
@@ -32,11 +41,15 @@ def options(folder: Path, **section: Any) -> ServiceBusOptions:
 @pytest.mark.parametrize(
     ("attributes", "source"),
     [
-        ({"queueName": "q", "connection": "BUS"}, Source("connection", "q")),
-        ({"queueName": "%Q%", "connection": ""}, Source("default", "orders")),
+        ({"queueName": "q", "connection": "BUS"}, Source(Namespace("connection"), "q")),
+        ({"queueName": "%Q%", "connection": ""}, Source(Namespace("default"), "orders")),
         (
             {"topicName": "t", "subscriptionName": "%Q%", "connection": "Other", "cardinality": "ONE"},
-            Source("other", "t", "orders"),
+            Source(Namespace("other"), "t", "orders"),
+        ),
+        (
+            {"queueName": "q", "connection": "Named"},
+            Source(Namespace(name="bus.example", client_id="an-identity", ca_bundle="/ca.pem"), "q"),
         ),
         ({"queueName": "q", "connection": "MISSING"}, None),
     ],
