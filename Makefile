@@ -35,8 +35,8 @@ setup-tests: .venv/.installed ## The same, and what only the tests need: Chromiu
 demo: setup ## Tell the whole story on this machine, from a file that lands to a model that answers; FAST=1: a short one; PAGE=1: the page stays open
 	@$(PY) -m local_stack.demo $(if $(FAST),--short) $(if $(PAGE),--page)
 
-up: setup ## Start the local stack and leave it running; .local/endpoints.json says where everything is
-	@$(PY) -m local_stack up --detach
+up: setup ## Start the local stack and leave it running; .local/endpoints.json says where everything is; IDENTITY=1: the app logs in without keys
+	@$(PY) -m local_stack up --detach $(if $(IDENTITY),--identity)
 	@$(PY) -m local_stack.prepare
 
 down: ## Stop the local stack; everything it knows stays in .local/

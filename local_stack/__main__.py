@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--detach", action="store_true", help="return when all is ready, and leave it running")
     up.add_argument("--cache", type=Path, help="folder for downloads (default: cache in the state folder)")
     up.add_argument("--only", action="append", metavar="NAME", help="only this service and what it needs; repeatable")
+    up.add_argument(
+        "--identity", action="store_true", help="the app logs in with its identity where it can, not with keys"
+    )
     up.set_defaults(command=_up)
 
     down = commands.add_parser("down", parents=[shared], help="stop everything, and keep its state")
@@ -75,9 +78,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(options: argparse.Namespace) -> int:
+    how = {"cache": options.cache, "only": options.only, "by_identity": options.identity}
     if options.detach:
         layout = Layout.at(options.state)
-        started = start_detached(layout, cache=options.cache, only=options.only, say=_say)
+        started = start_detached(layout, say=_say, **how)
         if started:
             _say(f"endpoints and keys: {layout.endpoints}")
         return 0 if started else 1
@@ -87,7 +91,7 @@ def _up(options: argparse.Namespace) -> int:
     signal.signal(REFRESH, lambda _number, _frame: asked.set())
     digest = app_digest()
     try:
-        with Stack.start(options.state, cache=options.cache, progress=_say, only=options.only) as stack:
+        with Stack.start(options.state, progress=_say, **how) as stack:
             stack.takes_refreshes()
             _say(f"ready; endpoints and keys: {stack.state}/endpoints.json")
             while not stop.wait(_REFRESH):

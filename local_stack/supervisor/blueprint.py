@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from local_stack.identity.server import ISSUER_FILE
 from local_stack.service_bus.tokens import AccessKey
 from local_stack.stack_hub.engine import Engine, find
 from local_stack.stack_hub.haproxy import HaProxy
@@ -21,6 +22,10 @@ PORTS: Final = (
     "cloud_blob",
     "cloud_queue",
     "cloud_table",
+    "cloud_blob_by_token",
+    "cloud_queue_by_token",
+    "cloud_table_by_token",
+    "identity",
     "hub_blob",
     "hub_backend",
     "container_registry",
@@ -31,9 +36,19 @@ PORTS: Final = (
     "azure_arm",
     "service_bus",
     "event_grid",
+    "event_grid_by_token",
     "functions_host",
     "functions_host_rpc",
 )
+
+
+@dataclass
+class App:
+    """What the app is given besides what leads to this stack, or instead of it; read when the host starts."""
+
+    settings: dict[str, str] = field(default_factory=dict, repr=False)
+    by_identity: bool = False
+    """Whether it logs in with its identity where it can, and not with keys and secrets."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +60,7 @@ class Blueprint:
     stack_id: str
     ports: dict[str, int]
     credentials: Credentials = field(repr=False)
-    app_settings: dict[str, str] = field(default_factory=dict, repr=False)
-    """What the app gets besides, or instead of, the settings that lead to this stack; read when the host starts."""
+    app: App = field(default_factory=App)
 
     @classmethod
     def draw(cls, layout: Layout, cache: Path) -> "Blueprint":
@@ -78,6 +92,17 @@ class Blueprint:
     def service_bus(self) -> str:
         """The connection string of the messaging namespace."""
         return AccessKey(self.credentials.service_bus_key).connection_string(HOST, self.ports["service_bus"])
+
+    @property
+    def service_bus_namespace(self) -> str:
+        """The same by its name: a loopback address that no other stack of this machine has, as none has its port."""
+        high, low = divmod(self.ports["service_bus"], 256)
+        return f"127.9.{high}.{low}"
+
+    @property
+    def issuer(self) -> Path:
+        """Whose tokens of identities are good in this stack; what takes them reads this file."""
+        return self.layout.folder("identity") / ISSUER_FILE
 
     @property
     def host_url(self) -> str:

@@ -1,7 +1,5 @@
 """The services of the local stack, in full: command, environment, readiness, order."""
 
-import sys
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -11,23 +9,28 @@ from azure.storage.blob import BlobServiceClient
 
 from local_stack.files import private_folder, read_object, write_object
 from local_stack.functions_host.keys import EVENT_GRID_KEY
+from local_stack.identity.tokens import Issuer
 from local_stack.processes.client import REPOSITORY
 from local_stack.registry import distribution, gate
 from local_stack.stack_hub import engine
 from local_stack.stack_hub.image_layers import shared_layers
 from local_stack.storage import azurite
-from local_stack.supervisor import event_grid
+from local_stack.supervisor import event_grid, identity
 from local_stack.supervisor.app_settings import app_settings
+from local_stack.supervisor.app_settings_by_identity import app_settings_by_identity
 from local_stack.supervisor.blueprint import HOST, SITE, Blueprint
 from local_stack.supervisor.endpoints import HUB_API_VERSION, MANIFESTS, collect
 from local_stack.supervisor.environment import outward, service_environment
 from local_stack.supervisor.probes import answers, every, exists, greets, listens
 from local_stack.supervisor.service import Service
+from local_stack.supervisor.starting import environment, forget_endpoints, module
 
 # Not the least it could start with: it answers when all that it talks to does.
 _THE_HOST_TALKS_TO: Final = frozenset(
     {
         "cloud_storage",
+        "cloud_storage_by_token",
+        "identity",
         "hub_storage",
         "registry_gate",
         "vm",
@@ -42,8 +45,11 @@ _THE_HOST_TALKS_TO: Final = frozenset(
 
 def services(plan: Blueprint) -> list[Service]:
     """Every service of the stack."""
+    Issuer.open(plan.issuer)  # before those that read it start side by side
     return [
+        identity.token_endpoint(plan),
         _cloud_storage(plan),
+        identity.cloud_storage_by_token(plan),
         _hub_backend(plan),
         _hub_storage(plan),
         _container_registry(plan),
@@ -59,21 +65,12 @@ def services(plan: Blueprint) -> list[Service]:
     ]
 
 
-def _module(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", name, *arguments]
-
-
-def _environment(plan: Blueprint, service: str, extra: Mapping[str, str] | None = None) -> Callable[[], dict[str, str]]:
-    home = private_folder(plan.layout.folder(service) / "home")
-    return lambda: {**service_environment(home), **(extra or {})}
-
-
 def _cloud_storage(plan: Blueprint) -> Service:
     ports = {kind: plan.ports[f"cloud_{kind}"] for kind in ("blob", "queue", "table")}
     return Service(
         name="cloud_storage",
         command=azurite.all_services(data=plan.layout.folder("cloud_storage") / "data", **ports),
-        environment=_environment(plan, "cloud_storage", azurite.accounts_environment(plan.cloud)),
+        environment=environment(plan, "cloud_storage", azurite.accounts_environment(plan.cloud)),
         ready=every(*(listens(port) for port in ports.values())),
         url=azurite.endpoint(plan.cloud, ports["blob"]),
     )
@@ -84,7 +81,7 @@ def _hub_backend(plan: Blueprint) -> Service:
     return Service(
         name="hub_backend",
         command=azurite.blobs_only(data=plan.layout.folder("hub_storage") / "data", blob=port),
-        environment=_environment(plan, "hub_storage", azurite.accounts_environment(plan.hub)),
+        environment=environment(plan, "hub_storage", azurite.accounts_environment(plan.hub)),
         ready=listens(port),
         url=azurite.endpoint(plan.hub, port),
     )
@@ -94,8 +91,8 @@ def _hub_storage(plan: Blueprint) -> Service:
     port, behind = plan.ports["hub_blob"], plan.ports["hub_backend"]
     return Service(
         name="hub_storage",
-        command=_module("local_stack.stack_hub.guard", "--port", str(port), "--backend-port", str(behind)),
-        environment=_environment(plan, "hub_storage"),
+        command=module("local_stack.stack_hub.guard", "--port", str(port), "--backend-port", str(behind)),
+        environment=environment(plan, "hub_storage"),
         ready=listens(port),
         depends_on=frozenset({"hub_backend"}),
         url=azurite.endpoint(plan.hub, port),
@@ -120,7 +117,7 @@ def _container_registry(plan: Blueprint) -> Service:
     return Service(
         name="container_registry",
         command=distribution.command(folder),
-        environment=_environment(plan, "container_registry"),
+        environment=environment(plan, "container_registry"),
         prepare=prepare,
         ready=answers(f"{url}/v2/", {401}),  # it wants the password: so it serves, and it is locked
         url=url,
@@ -142,7 +139,7 @@ def _registry_gate(plan: Blueprint) -> Service:
     return Service(
         name="registry_gate",
         command=gate.command(folder),
-        environment=_environment(plan, "container_registry"),
+        environment=environment(plan, "container_registry"),
         prepare=prepare,
         ready=answers(f"{url}/v2/", {401}),
         depends_on=frozenset({"container_registry"}),
@@ -167,8 +164,8 @@ def _containers(plan: Blueprint) -> Service:
     arguments = ["--engine", plan.engine.name, *folders, "--ready", str(ready)]
     return Service(
         name="containers",
-        command=_module("local_stack.stack_hub.containers", *arguments),
-        environment=_environment(plan, "vm", plan.engine.environment),
+        command=module("local_stack.stack_hub.containers", *arguments),
+        environment=environment(plan, "vm", plan.engine.environment),
         prepare=prepare,
         ready=exists(ready),
         start_within=120,
@@ -189,7 +186,7 @@ def _vm(plan: Blueprint) -> Service:
     return Service(
         name="vm",
         command=vm.command(),
-        environment=_environment(plan, "vm"),
+        environment=environment(plan, "vm"),
         prepare=prepare,
         ready=greets(vm.port, b"SSH-2.0-"),
         depends_on=frozenset({"containers"}),
@@ -202,7 +199,7 @@ def _haproxy(plan: Blueprint) -> Service:
     return Service(
         name="haproxy",
         command=haproxy.command(),
-        environment=_environment(plan, "vm"),
+        environment=environment(plan, "vm"),
         prepare=haproxy.configure,
         ready=answers(haproxy.health_url, {200}),
         depends_on=frozenset({"containers"}),
@@ -214,11 +211,12 @@ def _azure_ml(plan: Blueprint) -> Service:
     folder, port = plan.layout.folder("azure_ml"), plan.ports["azure_ml"]
     arguments = ["--state", str(folder), "--port", str(port), "--known-hosts", str(plan.vm.known_hosts)]
     arguments += ["--event-grid", str(plan.layout.folder("event_grid") / "endpoints.json")]
+    arguments += ["--issuer", str(plan.issuer)]
     return Service(
         name="azure_ml",
-        command=_module("local_stack.azure_ml", *arguments),
-        environment=_environment(plan, "azure_ml"),
-        prepare=lambda: _forget_endpoints(folder),
+        command=module("local_stack.azure_ml", *arguments),
+        environment=environment(plan, "azure_ml"),
+        prepare=lambda: forget_endpoints(folder),
         ready=every(exists(folder / "endpoints.json"), listens(port)),
         depends_on=frozenset({"vm"}),
         url=f"https://{HOST}:{port}",
@@ -229,12 +227,13 @@ def _azure_arm(plan: Blueprint) -> Service:
     folder, port = plan.layout.folder("azure_arm"), plan.ports["azure_arm"]
     layers = shared_layers(plan.cache)
     places = ["--state", str(folder), "--runtime", str(plan.layout.cloud_runtime), "--registry", plan.registry_host]
-    arguments = [*places, "--port", str(port), *(["--layers", str(layers)] if layers else [])]
+    arguments = [*places, "--port", str(port), "--issuer", str(plan.issuer)]
+    arguments += ["--layers", str(layers)] if layers else []
     return Service(
         name="azure_arm",
-        command=_module("local_stack.azure_arm", *arguments),
-        environment=_environment(plan, "azure_arm", {"PYTHONDONTWRITEBYTECODE": "1"}),
-        prepare=lambda: _forget_endpoints(folder),
+        command=module("local_stack.azure_arm", *arguments),
+        environment=environment(plan, "azure_arm", {"PYTHONDONTWRITEBYTECODE": "1"}),
+        prepare=lambda: forget_endpoints(folder),
         ready=every(exists(folder / "endpoints.json"), listens(port)),
         depends_on=frozenset({"registry_gate"}),
         start_within=120,
@@ -248,12 +247,14 @@ def _service_bus(plan: Blueprint) -> Service:
 
     def prepare() -> None:
         write_object(folder / "key.json", {"key": plan.credentials.service_bus_key})
-        _forget_endpoints(folder)
+        forget_endpoints(folder)
 
+    arguments = ["--state", str(folder), "--port", str(port)]
+    arguments += ["--issuer", str(plan.issuer), "--namespace", plan.service_bus_namespace]
     return Service(
         name="service_bus",
-        command=_module("local_stack.service_bus", "--state", str(folder), "--port", str(port)),
-        environment=_environment(plan, "service_bus"),
+        command=module("local_stack.service_bus", *arguments),
+        environment=environment(plan, "service_bus"),
         prepare=prepare,
         ready=every(exists(folder / "endpoints.json"), listens(port)),
         url=f"sb://{HOST}:{port}",
@@ -266,13 +267,15 @@ def _event_grid(plan: Blueprint) -> Service:
 
     def prepare() -> None:
         write_object(config, event_grid.configuration(plan))
-        _forget_endpoints(folder)
+        forget_endpoints(folder)
 
     arguments = ["--state", str(folder), "--port", str(port), "--config", str(config)]
+    arguments += ["--retry-scale", str(event_grid.RETRY_SCALE)]
+    arguments += ["--issuer", str(plan.issuer), "--tls-port", str(plan.ports["event_grid_by_token"])]
     return Service(
         name="event_grid",
-        command=_module("local_stack.event_grid", *arguments, "--retry-scale", str(event_grid.RETRY_SCALE)),
-        environment=_environment(plan, "event_grid"),
+        command=module("local_stack.event_grid", *arguments),
+        environment=environment(plan, "event_grid"),
         prepare=prepare,
         ready=every(exists(folder / "endpoints.json"), listens(port)),
         url=f"http://{HOST}:{port}",
@@ -286,19 +289,19 @@ def _functions_host(plan: Blueprint) -> Service:
 
     def prepare() -> None:
         give_keys(folder, plan.credentials.function_key, plan.credentials.webhook_key)
-        _forget_endpoints(folder)
+        forget_endpoints(folder)
         _make_room_for_manifests(plan)
 
     places = ["--app-root", str(REPOSITORY), "--state", str(folder)]
     ports = ["--port", str(port), "--rpc-port", str(rpc_port)]
     return Service(
         name="functions_host",
-        command=_module("local_stack.functions_host", *places, *ports, "--enforce-keys"),
+        command=module("local_stack.functions_host", *places, *ports, "--enforce-keys"),
         environment=lambda: {
             **service_environment(home),
             **outward(),
-            **app_settings(collect(plan)),
-            **plan.app_settings,
+            **(app_settings_by_identity if plan.app.by_identity else app_settings)(collect(plan)),
+            **plan.app.settings,
         },
         prepare=prepare,
         ready=every(exists(folder / "endpoints.json"), answers(plan.host_url, {200})),
@@ -324,8 +327,3 @@ def _make_room_for_manifests(plan: Blueprint) -> None:
         suppress(ResourceExistsError),
     ):
         owner.create_container(MANIFESTS).close()
-
-
-def _forget_endpoints(folder: Path) -> None:
-    # Written by the service at every start; a file of an earlier one must not pass for it.
-    (folder / "endpoints.json").unlink(missing_ok=True)

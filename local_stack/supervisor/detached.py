@@ -19,7 +19,12 @@ REFRESH = signal.SIGUSR1
 
 
 def start_detached(
-    layout: Layout, *, cache: Path | None, only: Sequence[str] | None, say: Callable[[str], None]
+    layout: Layout,
+    *,
+    cache: Path | None,
+    only: Sequence[str] | None,
+    by_identity: bool = False,
+    say: Callable[[str], None],
 ) -> bool:
     """Start the stack and return when all is ready. Passes on what the supervisor says.
 
@@ -36,7 +41,7 @@ def start_detached(
     log.touch(mode=0o600)
     with log.open("ab") as output:
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "local_stack", "up", *_arguments(layout, cache, only)],
+            [sys.executable, "-m", "local_stack", "up", *_arguments(layout, cache, only, by_identity=by_identity)],
             cwd=REPOSITORY,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -63,8 +68,8 @@ def _ask(running: record.Record) -> None:
     identities.send(running.supervisor, REFRESH)
 
 
-def _arguments(layout: Layout, cache: Path | None, only: Sequence[str] | None) -> list[str]:
-    arguments = ["--state", str(layout.root)]
+def _arguments(layout: Layout, cache: Path | None, only: Sequence[str] | None, *, by_identity: bool) -> list[str]:
+    arguments = ["--state", str(layout.root), *(["--identity"] if by_identity else [])]
     if cache is not None:
         arguments += ["--cache", str(cache.resolve())]
     return arguments + [part for name in only or () for part in ("--only", name)]

@@ -8,6 +8,7 @@ from local_stack.stack_hub.site_keys import ensure_key
 from local_stack.storage.azurite import connection_string, endpoint
 from local_stack.storage.sas import container_sas, listing_sas
 from local_stack.supervisor.blueprint import HOST, Blueprint
+from local_stack.supervisor.identity import KINDS, STORAGE
 
 Endpoints = dict[str, dict[str, Any]]
 HUB_API_VERSION = "2019-07-07"
@@ -37,7 +38,8 @@ def collect(plan: Blueprint) -> Endpoints:
         "signing": _signing(plan.layout.signing_key),
         "azure_ml": _written(plan, "azure_ml"),
         "azure_arm": _written(plan, "azure_arm"),
-        "service_bus": {"connection_string": plan.service_bus},
+        "service_bus": {**_by_token(plan, "service_bus"), "connection_string": plan.service_bus},
+        "identity": _identity(plan),
         "event_grid": _written(plan, "event_grid"),
         "vm": _vm(plan),
         "serving": _serving(plan.vm.home / "serving"),
@@ -73,12 +75,39 @@ def _functions_host(plan: Blueprint) -> dict[str, Any]:
     }
 
 
+def _by_token(plan: Blueprint, service: str) -> dict[str, Any]:
+    """Of what a service says of itself: how those with a token reach it."""
+    found = _written(plan, service).get("by_token")
+    return {"by_token": found} if found else {}
+
+
+def _identity(plan: Blueprint) -> dict[str, Any]:
+    """What an app with an identity has in its environment, and one file with all authorities that it meets here."""
+    found = _written(plan, "identity")
+    if found:
+        found["ca_bundle"] = str(_authorities(plan))
+    return found
+
+
+def _authorities(plan: Blueprint) -> Path:
+    said = (_written(plan, service) for service in ("azure_ml", "event_grid", "service_bus"))
+    bundles = [known.get("ca_bundle") or known.get("by_token", {}).get("ca_bundle") for known in said]
+    files = [Path(name) for name in bundles if name] + [plan.layout.folder(STORAGE) / "ca-bundle.pem"]
+    text = "".join(file.read_text(encoding="ascii") for file in files if file.exists())
+    together = plan.layout.folder("identity") / "ca-bundle.pem"
+    if not together.exists() or together.read_text(encoding="ascii") != text:
+        write_private(together, text)
+    return together
+
+
 def _cloud_storage(plan: Blueprint) -> dict[str, Any]:
-    ports = {kind: plan.ports[f"cloud_{kind}"] for kind in ("blob", "queue", "table")}
+    ports = {kind: plan.ports[f"cloud_{kind}"] for kind in KINDS}
+    by_token = {kind: endpoint(plan.cloud, plan.ports[f"cloud_{kind}_by_token"], scheme="https") for kind in KINDS}
     return {
         "account": plan.cloud.name,
         **{f"{kind}_endpoint": endpoint(plan.cloud, port) for kind, port in ports.items()},
         "connection_string": connection_string(plan.cloud, plan.cloud.key1, **ports),
+        "by_token": {"endpoints": by_token},
     }
 
 

@@ -46,14 +46,15 @@ class Stack:
         progress: Progress | None = None,
         only: Collection[str] | None = None,
         app_settings: Mapping[str, str] | None = None,
+        by_identity: bool = False,
     ) -> Self:
         """Start the stack of a state folder, which is made if it is new; returns when every service is ready.
 
         ``cache`` (``cache`` in the folder by default) holds downloads and may be shared. ``progress`` gets a line at
         each change of a service, for as long as the stack runs, from other threads. ``only`` names the services to
-        start; what they need comes with them. ``app_settings`` are what :attr:`app_settings` has at first. Raises
-        ``InUseError`` when the folder's stack runs already and ``ServiceError`` when a service does not start; then, as
-        after an interrupt, nothing is left running.
+        start; what they need comes with them. ``app_settings`` and ``by_identity`` are what the properties have at
+        first. Raises ``InUseError`` when the folder's stack runs already and ``ServiceError`` when a service does not
+        start; then, as after an interrupt, nothing is left running.
         """
         layout = Layout.at(state)
         layout.create()
@@ -64,7 +65,8 @@ class Stack:
                 say(f"ended {left} processes that an earlier run left behind")
             exits.callback(ports.give_back, layout.ports)
             plan = Blueprint.draw(layout, (cache or layout.root / "cache").resolve())
-            plan.app_settings.update(app_settings or {})
+            plan.app.settings.update(app_settings or {})
+            plan.app.by_identity = by_identity
             stack = cls(plan, progress=say, only=only)
             exits.callback(stack.stop)
             stack._run()
@@ -98,7 +100,16 @@ class Stack:
 
         They count from the next start of ``functions_host``, as a change of app settings restarts the app in Azure.
         """
-        return self._plan.app_settings
+        return self._plan.app.settings
+
+    @property
+    def by_identity(self) -> bool:
+        """Whether the app logs in with its identity where it can, and not with keys; counts as :attr:`app_settings`."""
+        return self._plan.app.by_identity
+
+    @by_identity.setter
+    def by_identity(self, value: bool) -> None:
+        self._plan.app.by_identity = value
 
     def status(self) -> Sequence[Status]:
         """Every service as it is now."""

@@ -95,6 +95,16 @@ class ChangedApp:
             _allow(stack, REPOSITORY / "pipelines")
             stack.restart("functions_host")
 
+    @contextmanager
+    def deployed_by_identity(self, stack: Stack) -> Iterator[None]:
+        """The same for an app that logs in with its identity, and has no keys."""
+        stack.by_identity = True
+        with self.deployed(stack):
+            try:
+                yield
+            finally:
+                stack.by_identity = False
+
     def prepare_serving(self, stack: Stack, *pipelines: str) -> None:
         """Make the VM's serving slots of these pipelines, as an operator would."""
         environment = {**os.environ, **app_settings(stack.endpoints), ROOT_SETTING: str(self.root)}

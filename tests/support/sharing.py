@@ -17,6 +17,7 @@ STACKS = {
     "test_bad_events.py": "one story",
     "test_bad_files.py": "one story",
     "test_bad_requests.py": "one story",
+    "test_by_identity.py": "one story",
     "test_command_line.py": "one story",
     "test_fuzz.py": "one story",
     "test_naive_scripts.py": "one story",

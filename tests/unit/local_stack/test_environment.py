@@ -1,11 +1,14 @@
 import hashlib
 import json
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
+from local_stack.processes.client import REPOSITORY
 from local_stack.supervisor.app_settings import app_settings
+from local_stack.supervisor.app_settings_by_identity import SECRETS, app_settings_by_identity
 from local_stack.supervisor.credentials import Credentials
 from local_stack.supervisor.environment import outward, service_environment
 from local_stack.supervisor.layout import InUseError, Layout
@@ -86,7 +89,19 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
     key = tmp_path / "key"
     key.write_text("-----BEGIN\nabc\n-----END\n")
     return {
-        "cloud_storage": {"connection_string": "cloud"},
+        "cloud_storage": {
+            "connection_string": "cloud",
+            "by_token": {
+                "endpoints": {"blob": "https://blobs/", "queue": "https://queues/", "table": "https://tables/"}
+            },
+        },
+        "identity": {
+            "IDENTITY_ENDPOINT": "http://127.0.0.1:3/msi/token",
+            "IDENTITY_HEADER": "a-header",
+            "client_ids": ["the-systems", "the-apps"],
+            "issuer_file": "not for the app",
+            "ca_bundle": "/all.pem",
+        },
         "hub_storage": {
             "connection_string": "AccountKey=not for the app",
             "api_version": "2019-07-07",
@@ -136,9 +151,13 @@ def endpoints(tmp_path: Path) -> dict[str, object]:
             "ca_bundle": "/arm.pem",
             "faults_key": "not for the app",
         },
-        "service_bus": {"connection_string": "Endpoint=sb://127.0.0.1:5672"},
+        "service_bus": {
+            "connection_string": "Endpoint=sb://127.0.0.1:5672",
+            "by_token": {"namespace": "127.9.1.2", "ca_bundle": "/bus.pem"},
+        },
         "event_grid": {
             "control_key": "not for the app",
+            "by_token": {"ca_bundle": "/grid.pem", "endpoints": {"announcements": "https://grid/announcements"}},
             "topics": {
                 "announcements": {"endpoint": "http://127.0.0.1:7075/topics/announcements/api/events", "key": "a-key"},
                 "arrivals": {"endpoint": "http://127.0.0.1:7075/topics/arrivals/api/events", "key": "not for the app"},
@@ -193,3 +212,41 @@ def test_without_an_event_grid_the_app_announces_nothing(endpoints: dict[str, ob
     given = app_settings({**endpoints, "event_grid": {}})
 
     assert not [name for name in given if "ANNOUNCEMENTS" in name]
+
+
+@pytest.fixture
+def by_identity(endpoints: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    given = app_settings_by_identity(endpoints)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return given
+
+
+def test_an_app_with_an_identity_reads_addresses_and_no_secret(by_identity: dict[str, str]) -> None:
+    settings = Settings()
+    cloud = settings_of("cloud", settings.target("cloud"))
+
+    storage, bus = settings.host_storage, settings.service_bus
+    assert (storage.connection_string, storage.blobs, storage.tables) == (None, "https://blobs/", "https://tables/")
+    assert (bus.connection_string, bus.namespace) == (None, "127.9.1.2")
+    assert settings.announcements is not None
+    assert (settings.announcements.key, settings.announcements.endpoint) == (None, "https://grid/announcements")
+    assert (settings.azure_ml.client_secret, settings.azure_ml.workspace) == (None, "ws")
+    assert (cloud.client_secret.get_secret_value(), cloud.ca_bundle) == ("", "/arm.pem")
+    clients = [storage.client_id, bus.client_id, settings.azure_ml.client_id, cloud.client_id]
+    assert {*clients, settings.identity_client_id} == {"the-apps"}
+    assert by_identity["REQUESTS_CA_BUNDLE"] == "/all.pem"
+    assert "not for the app" not in by_identity.values()
+
+
+def test_the_settings_of_an_app_with_an_identity_are_those_that_the_infrastructure_makes(
+    endpoints: dict[str, object], by_identity: dict[str, str]
+) -> None:
+    made = set(re.findall(r"name: '(\w+)'", (REPOSITORY / "infra/modules/app.bicep").read_text(encoding="utf-8")))
+    new = by_identity.keys() - app_settings(endpoints).keys()
+    of_this_machine = {"IDENTITY_ENDPOINT", "IDENTITY_HEADER"}  # App Service's own
+    addresses = {f"AzureWebJobsStorage__{kind}ServiceUri" for kind in ("blob", "queue", "table")}  # for accountName
+
+    assert new - of_this_machine - addresses <= made
+    assert not by_identity.keys() & set(SECRETS)
+    assert not made & set(SECRETS)
