@@ -119,7 +119,7 @@ class Words:
     def span(self, seconds: float) -> str:
         """A span as prose has it: in its largest unit, rounded, such as ``10 hours``."""
         unit, size = next((each for each in _SPANS if seconds >= each[1]), _SPANS[-1])
-        return str(format_unit(round(seconds / size), f"duration-{unit}", length="long", locale=self.locale))
+        return str(format_unit(round(max(0.0, seconds) / size), f"duration-{unit}", length="long", locale=self.locale))
 
     @property
     def offset(self) -> str:
