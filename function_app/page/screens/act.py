@@ -4,8 +4,7 @@ Asks the functions of the API: about the run, the pipeline, or the targets; for 
 
 Bounded: at most :data:`OF_A_RUN` requests to the ledger for a form about a run, :data:`OF_A_START` for a start (the dry
 run lists the data at the site), one for a roll-back and one for each of its :data:`NAMED` newest releases, and
-:data:`OF_A_PIPELINE` for the others. The host is asked for a run and each target of it that is under way, and where a
-pipeline is shown, for those of its ten newest runs that are.
+:data:`OF_A_PIPELINE` for the others. The host is asked for a run and each target of it that is under way.
 """
 
 import asyncio
@@ -19,7 +18,8 @@ import azure.durable_functions as df
 from function_app.api import delivery_models as d
 from function_app.api import models as m
 from function_app.api.hub_threads import in_time
-from function_app.api.lists import get_pipeline
+from function_app.api.known_pipelines import is_removed
+from function_app.api.lists import active_quarantines
 from function_app.api.runs import get_run
 from function_app.api.starts import start_run
 from function_app.api.targets import list_targets
@@ -39,7 +39,7 @@ PATIENCE = 20.0
 """Seconds that a form waits for the storage of a site."""
 OF_A_RUN: Final = 4
 OF_A_START: Final = 10
-OF_A_PIPELINE: Final = 15
+OF_A_PIPELINE: Final = 4
 NAMED: Final = 20
 """Releases of which a roll-back says what became of their runs, the newest; the others have their names alone."""
 _NEVER_IN_ADDRESS = frozenset({ONCE, "by", "reason", "instead_of"})
@@ -185,7 +185,7 @@ async def _about(
         return await _run(subject["run_id"], services, client)
     if act.name == "roll-back":
         return await _releases(subject["target"], subject["name"], services)
-    return await _pipeline(subject["name"], services, client)
+    return await _pipeline(subject["name"], services)
 
 
 async def _run(run_id: str, services: Services, client: df.DurableOrchestrationClient) -> About:
@@ -194,15 +194,22 @@ async def _run(run_id: str, services: Services, client: df.DurableOrchestrationC
     return About(pipeline=run.pipeline, run=run, waiting=waiting, resumable=is_resumable(run))
 
 
-async def _pipeline(name: str, services: Services, client: df.DurableOrchestrationClient) -> About:
-    found, targets = await asyncio.gather(
-        get_pipeline(name, services, client), asyncio.to_thread(list_targets, services)
+async def _pipeline(name: str, services: Services) -> About:
+    held, targets = await asyncio.gather(
+        asyncio.to_thread(_held_back, name, services), asyncio.to_thread(list_targets, services)
     )
     return About(
-        pipeline=found.name,
-        quarantines=() if isinstance(found, m.RemovedPipeline) else found.quarantines,
+        pipeline=name,
+        quarantines=held,
         targets=tuple(each.target for each in targets.targets if each.pipeline == name and each.serving),
     )
+
+
+def _held_back(name: str, services: Services) -> tuple[Quarantine, ...]:
+    """Raises :class:`PermanentError` for a pipeline that is broken, or that nobody ever knew."""
+    if is_removed(name, services):
+        return ()
+    return active_quarantines(services.pipelines.get(name), services)
 
 
 async def _releases(target: str, name: str, services: Services) -> About:
