@@ -2,7 +2,6 @@
 
 import math
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,7 +37,9 @@ def element(tag: str, *children: Element | str | None, **attributes: str | float
 
 def markup(root: Element) -> Markup:
     """The text of the tree."""
-    return Markup("").join(map(Markup, _written(root)))
+    parts: list[str] = []
+    _write(root, parts)
+    return Markup("".join(parts))  # noqa: S704 - each part is escaped
 
 
 def compact(number: float) -> str:
@@ -91,18 +92,23 @@ def fitted(text: str, width: float, size: float) -> str:
     return line
 
 
-def _written(node: Element) -> Iterator[str]:
-    attributes = "".join(f' {name}="{escape(clean(value))}"' for name, value in node.attributes)
+def _write(node: Element, parts: list[str]) -> None:
+    """Append the texts of the tree, each escaped where it comes from outside of this function."""
+    attributes = "".join([f' {name}="{_escaped(value)}"' for name, value in node.attributes])
     if not node.children:
-        yield f"<{node.tag}{attributes}/>"
+        parts.append(f"<{node.tag}{attributes}/>")
         return
-    yield f"<{node.tag}{attributes}>"
+    parts.append(f"<{node.tag}{attributes}>")
     for child in node.children:
         if isinstance(child, Element):
-            yield from _written(child)
+            _write(child, parts)
         else:
-            yield str(escape(clean(child)))
-    yield f"</{node.tag}>"
+            parts.append(_escaped(child))
+    parts.append(f"</{node.tag}>")
+
+
+def _escaped(text: str) -> str:
+    return str(escape(clean(text)))
 
 
 def _is_closed(text: str) -> bool:
