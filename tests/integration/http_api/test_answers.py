@@ -115,7 +115,7 @@ def test_without_data_nothing_starts_and_the_remedy_is_named(app: App) -> None:
 
 def test_what_is_quarantined_is_released(app: App) -> None:
     path = f"/api/pipelines/{PIPELINE}/release"
-    assert "quarantined: ee" in problem(post(app, path, {"fingerprint": "00" * 32}), 404, "unknown_quarantine")
+    assert "held back: ee" in problem(post(app, path, {"fingerprint": "00" * 32}), 404, "unknown_quarantine")
 
     released = post(app, path, {"fingerprint": QUARANTINED}).json()
 
