@@ -49,7 +49,7 @@ SCHEDULES = {
 }
 ACTIVITY, ORCHESTRATION, TIMER, COMPOUND = {0, 1}, {2, 3}, {5}, {11, 12}
 CONTINUE_AS_NEW = 4
-WORDING = {"reason", "failed"}
+WORDING = {"reason", "failed", "sentence"}
 Scheduled = list[tuple[str, str]]
 TIMER_STEP = ("timer", "")
 
