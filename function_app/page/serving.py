@@ -111,11 +111,15 @@ async def show(
 
 
 def shown(screen: Screen, view: Any, asked: Asked, *, status: int = 200) -> func.HttpResponse:
-    """The whole page of a view."""
+    """The whole page of a view.
+
+    What answers a form (its ``status`` is not 200) is not to be had again at its address, so it carries no digest.
+    """
     values = _values(screen, view, asked)
     live = render_live(screen.module, asked.words, values)
     headers = {"Set-Cookie": told_once()} if asked.told else {}
-    html = render(screen.module, asked.words, values | {"seen": digest_of(live)}, live=live)
+    seen = digest_of(live) if status == 200 else ""
+    html = render(screen.module, asked.words, values | {"seen": seen}, live=live)
     return page(html, status=status, headers=headers)
 
 

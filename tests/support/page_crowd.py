@@ -11,12 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Final
-from unittest.mock import patch
 from urllib.parse import quote, urlencode
 
-from function_app.api import passports
 from function_app.page.actions import ACTS
 from function_app.reconciler.cycle_context import CycleContext
 from function_app.reconciler.overdue import watch_for_overdue
@@ -28,7 +25,6 @@ from shared.messages import (
     ActorKind,
     Cause,
     Comparison,
-    IssuedPassport,
     Outcome,
     RejectedEvent,
     RunRecord,
@@ -38,6 +34,7 @@ from shared.messages import (
 )
 from tests.simulation.world import World
 from tests.support.arrivals import an_arrival
+from tests.support.page_passports import a_passport
 from tests.support.page_world import IMAGE, page_world
 
 PIPELINE: Final = "breast-cancer"
@@ -88,7 +85,7 @@ def crowded(folder: Path, *, runs: int, arrivals: int) -> Iterator[Crowd]:
         _trained(world, PIPELINES[3], "part-1.csv", minutes=13)  # waits for somebody's yes
         _trained(world, PIPELINES[1], "part-1.csv", minutes=2)  # is under way
         world.ledger.actions.begin(_rolled_back(world))
-        with _passport(world):
+        with a_passport(world, PIPELINE):
             yield Crowd(world=world, screens=_screens(world))
 
 
@@ -189,18 +186,6 @@ def _outside(world: World, count: int) -> None:
             for number in range(start, start + _GROUP)
         ]
         world.ledger.arrivals.record_all_outside([(arrival, "no pipeline watches it") for arrival in came])
-
-
-@contextmanager
-def _passport(world: World) -> Iterator[None]:
-    """A version has a passport, in a registry that is not asked."""
-    run_id = world.ledger.runs.list_runs([PIPELINE], limit=1).items[0].run_id
-    document = {"pipeline": PIPELINE, "run": {"run_id": run_id, "parameters": {}}, "metrics": {"accuracy": 0.9}}
-    world.services.__dict__ |= {"trusted_keys": (), "container_registry": None}
-    world.ledger.passports.keep(IssuedPassport(model=PIPELINE, version="1", image=IMAGE, run_id=run_id))
-    found = SimpleNamespace(predicate=document, bundle="{}")
-    with patch.object(passports, "Attachments", lambda _: SimpleNamespace(find=lambda *_: found)):
-        yield
 
 
 def _rolled_back(world: World) -> Action:

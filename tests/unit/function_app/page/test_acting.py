@@ -99,6 +99,7 @@ def test_a_rejection_needs_a_reason(waiting: tuple[World, str]) -> None:
 
     assert "wrong-reason" in said
     assert fields_in(said)["by"] == "Ada <b>"
+    assert 'data-seen=""' in said  # its address alone is no page
     assert "<b>" not in said
     done = again(world, "reject", fields_in(said) | {"reason": "the data are of the wrong hospital"})
     assert done.status_code == 303
