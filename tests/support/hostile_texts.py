@@ -6,6 +6,7 @@ with ``javascript:``, or calls ``hostile()``; :func:`signs_of_life` finds it in 
 """
 
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -108,6 +109,12 @@ _SURROGATES: Final = ("\ud800", "\udbff", "\udc00", "\udfff")
 _COMBINING: Final = "".join(map(chr, (*range(0x300, 0x340), 0x489, 0x20DD, 0x20E3, 0xFE26)))
 _EMOJI: Final = ("🧪", "👩🏽‍🔬", "🏳️‍🌈", "👨‍👩‍👧‍👦", "🇳🇱", "🇳", "1️⃣", "🫠", "\U0001f9d1\u200d")
 _BLANK: Final = ("", " ", "\n", "\t", "\r\n", "\u00a0", "\u2003", "\u3000", "\u200b", "\ufeff", "\x00")
+_UNSEEN: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064"
+    r"\u2066-\u206f\ud800-\uf8ff\ufeff\ufff9-\ufffb\U000e0001\U000e0020-\U000e007f\U000f0000-\U000ffffd"
+    r"\U00100000-\U0010fffd]"
+)
+"""Of what there is in texts here; written out, so that it says the same whatever the page's own rule is made of."""
 _NON_CHARACTERS: Final = "\ufdd0\ufffe\uffff\U0001ffff\U0010ffff\ufffd\ue000"
 
 
@@ -221,6 +228,14 @@ def texts(*, surrogates: bool = False) -> st.SearchStrategy[str]:
 def read_by_a_browser(text: str) -> str:
     """What an element's ``textContent`` is when the text was written into HTML well: HTML has no NUL, and no CR."""
     return text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def shown_on_the_page(text: str) -> str:
+    """What a screen shows of a text: itself, but for characters that nobody sees, or that turn others around.
+
+    These stand there as code points, such as ``⟨U+202E⟩``: controls, formats, private use, and separators of lines.
+    """
+    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 WATCH_FOR_CALLS: Final = "window.hostile = () => { window.hostileCalls = (window.hostileCalls || 0) + 1; };"
