@@ -24,7 +24,8 @@ USABLE = (
     '<input aria-label="d" id="d">'
     '<fieldset><legend>e</legend><label><input type="radio" name="e">1</label>'
     '<label><input type="radio" name="e" id="e" checked>2</label></fieldset>'
-    '<details><summary>f</summary><a href="/g">g</a></details><a hidden href="/h">h</a></main>'
+    '<details><summary>f</summary><a href="/g">g</a></details><a hidden href="/h">h</a>'
+    '<fieldset disabled><legend>i</legend><input aria-label="j"><button>k</button></fieldset></main>'
 )
 ANSWERS = {
     "/style.css": Sent(body=STYLE.encode(), kind="text/css"),

@@ -1,88 +1,83 @@
-"""Every screen in a real browser: no violation of WCAG 2.2 AA, nothing to scroll sideways, pictures of each."""
+"""Every screen in a real browser: read by everybody (WCAG 2.2 AA), on phones, by keyboard, and without scripts.
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+Pictures of each are written on the way.
+"""
+
+from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.messages import Backfill, Trouble, TroubleKind, Watch
-from tests.simulation.world import World
-from tests.support.browser import Pages, axe, screens
-from tests.support.hostile_texts import CASES, signs_of_life
-from tests.support.page_server import served
-from tests.support.page_world import page_world, train
+from tests.integration.browser.conftest import Look
+from tests.support.browser import Pages, axe, screens, tab_through
+from tests.support.page_gallery import VIEWS, Gallery
 
-SCREENS = {
-    "now": "/ui",
-    "run": "/ui/runs/{run}",
-    "run-under-way": "/ui/runs/{going}",
-    "runs": "/ui/runs",
-    "compare": "/ui/compare?left={before}&right={run}",
-    "why": "/ui/why",
-    "why-of-a-file": "/ui/why?pipeline=breast-cancer&blob=landing/part-1.csv",
-    "data": "/ui/pipelines/breast-cancer",
-    "data-in-trouble": "/ui/pipelines/quiet",
-    "strays": "/ui/strays",
-    "models": "/ui/models",
-    "model": "/ui/models/breast-cancer",
-    "targets": "/ui/targets",
-    "start": "/ui/actions/start?name=breast-cancer",
-    "cancel": "/ui/actions/cancel?run_id={going}",
-    "retire": "/ui/actions/retire?name=breast-cancer",
-    "sign-in": "/ui/sign-in",
-}
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+IN_DUTCH = ("now", "run", "run-that-waits", "compare", "data-in-trouble", "targets", "doctor", "approve-with-a-mistake")
+FETCHED = ("doctor",)
+"""What they show comes by a script; without one, a link leads there."""
+READ = r"""() => {
+  const main = document.querySelector('main');
+  main.querySelectorAll('time').forEach(each => { each.textContent = 'some time'; });
+  return {
+    text: main.innerText.replace(/incident \w+/, 'incident'),
+    headings: [...main.querySelectorAll('h1,h2,h3')].map(each => each.textContent),
+    links: [...document.querySelectorAll('a[href]')].map(each => each.getAttribute('href')),
+    fields: [...main.querySelectorAll('input:not([type=hidden]),textarea,select,button')].map(each =>
+      [each.name, each.disabled, each.labels.length]),
+  };
+}"""
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Runs that have ended, one under way, a pipeline at rest, and one in trouble whose words come from outside."""
-    canary = {"strategy": {"steps": [10, 50], "soak_seconds": 60, "least_requests": 20}}
-    pipelines: dict[str, dict[str, object]] = {
-        "breast-cancer": {"deliver": canary},
-        "scans": {},
-        "quiet": {"expect": {"every": "day"}},
-    }
-    with page_world(tmp_path_factory.mktemp("shop") / "world", pipelines) as world:
-        for number in (1, 2):
-            train(world, "breast-cancer", f"part-{number}.csv")
-        world.deliver([world.upload("scans", "landing/part-1.csv")])
-        for _ in range(30):
-            world.advance(timedelta(seconds=5))
-        kinds = list(TroubleKind)
-        texts = [case.text[:90] for case in CASES if case.utf8]  # half a character is refused where it comes in
-        hostile = (" | ".join(texts[at :: len(kinds)]) for at in range(len(kinds)))
-        troubles = [
-            Trouble(kind=kind, cause=cause, remedy="upload it again", since=world.clock.now())
-            for kind, cause in zip(kinds, hostile, strict=True)
-        ]
-        world.ledger.troubles.keep("quiet", tuple(troubles))
-        before = datetime.now(UTC) - timedelta(days=40)
-        world.ledger.expectations.keep("quiet", Watch(since=before, next_at=before, backfill=Backfill(done=True)))
-        yield world
-
-
-@pytest.fixture(scope="module")
-def names(shop: World) -> dict[str, str]:
-    runs = shop.ledger.runs.list_runs(["breast-cancer"]).items
-    (going,) = shop.ledger.runs.list_runs(["scans"]).items
-    return {"run": runs[0].run_id, "before": runs[1].run_id, "going": going.run_id}
-
-
-@pytest.fixture(scope="module")
-def url(shop: World, names: dict[str, str]) -> Iterator[str]:
-    assert names
-    with served(shop) as url:
-        yield url
-
-
-@pytest.mark.parametrize("screen", SCREENS)
-def test_a_screen_can_be_read_by_everybody(url: str, names: dict[str, str], page_of: Pages, screen: str) -> None:
-    page = page_of(url + SCREENS[screen].format(**names))
+@pytest.mark.parametrize("screen", VIEWS)
+def test_a_screen_can_be_read_and_used_by_everybody(look: Look, screen: str) -> None:
+    page = look(screen)
 
     assert page.locator("h1").count() == 1
     axe(page)
     screens(page, screen)
-    assert not signs_of_life(page)
+    assert tab_through(page)
+
+
+@pytest.mark.parametrize("screen", IN_DUTCH)
+def test_it_can_be_read_in_dutch(look: Look, screen: str) -> None:
+    page = look(screen, language="nl-NL")
+
+    assert page.evaluate("document.documentElement.lang") == "nl"
+    axe(page)
+
+
+@pytest.mark.parametrize("screen", [name for name in VIEWS if name not in FETCHED])
+def test_a_screen_says_the_same_without_scripts(look: Look, screen: str) -> None:
+    with_them, without = (look(screen, scripts=scripts, zone="UTC").evaluate(READ) for scripts in (True, False))
+
+    assert without == with_them
+    assert without["headings"]
+    assert without["text"].strip()
+
+
+def test_what_the_doctor_finds_is_a_link_away_without_scripts(look: Look) -> None:
+    found = look("doctor").evaluate(READ)
+
+    page = look("doctor-looks", scripts=False)
+    page.locator("#live a").click()
+
+    assert page.evaluate(READ) == found
+
+
+def test_a_form_is_sent_without_scripts(url: str, shown: Gallery, page_of: Pages) -> None:
+    page = page_of(f"{url}/ui/pipelines/spare", scripts=False)
+    page.locator("a[href*='/ui/actions/retire']").click()
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("Why").fill("nobody needs it")
+    page.get_by_role("button", name="Retire the pipeline").click()
+
+    page.wait_for_url(f"{url}/ui/actions/done/retire-spare-*")
+    assert "nobody needs it" in page.inner_text("main")
+    retired = shown.world.ledger.actions.retirement("spare")
+    assert retired is not None
+    assert retired.by.said == "Ada"
 
 
 def test_times_are_those_of_the_reader_from_the_first_page_on(url: str, page_of: Pages) -> None:
@@ -92,39 +87,42 @@ def test_times_are_those_of_the_reader_from_the_first_page_on(url: str, page_of:
     assert page.evaluate("document.documentElement.lang") == "nl"
 
 
-def test_an_open_page_asks_once_in_five_seconds_and_never_while_it_is_hidden(url: str, page_of: Pages) -> None:
-    page = page_of(f"{url}/ui", before="setInterval = (work, pause) => { window.ticks = {work, pause}; };")
-    page.wait_for_function("() => window.ticks && window.htmx")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+def test_a_link_into_a_page_is_no_reason_for_other_times(url: str, page_of: Pages) -> None:
+    page = page_of(f"{url}/ui/models/breast-cancer#h-versions", zone="America/New_York")
 
-    with page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true") as found:
-        page.evaluate("ticks.work()")
-    page.evaluate("Object.defineProperty(document, 'visibilityState', {value: 'hidden'})")
-    page.evaluate("ticks.work()")
-    page.evaluate("() => fetch('/ui/assets/icon.svg')")
-
-    assert found.value.status == 204  # nothing has changed
-    assert page.evaluate("ticks.pause") >= 5000
-    assert [address.rpartition("/")[2] for address in asked] == ["ui", "icon.svg"]
+    page.wait_for_selector("footer >> text=America/New_York")
+    assert page.url.endswith("#h-versions")
 
 
-def test_what_a_reader_has_opened_stays_open_when_the_page_is_refreshed(
-    url: str, names: dict[str, str], page_of: Pages
-) -> None:
-    hold = "setInterval = (work, pause) => { window.ticks = {work, pause}; };"
-    page = page_of(f"{url}/ui/runs/{names['run']}", before=hold)
-    page.wait_for_function("() => window.ticks && window.htmx")
-    opened, other = (
-        "#live section[aria-labelledby=stages-h] details",
-        "#live section[aria-labelledby=delivery-h] details",
-    )
-    page.locator(f"{opened} summary").press("Enter")
-    page.evaluate("document.querySelector('#live h2').dataset.old = 'yes'; live.dataset.seen = 'another'")
+@pytest.mark.parametrize("screen", [name for name, view in VIEWS.items() if view.typed])
+def test_what_answers_a_form_is_not_asked_for_at_its_address(look: Look, screen: str) -> None:
+    asked: list[tuple[str, str]] = []
+    page = look(screen)  # with the cookie that says the zone, which may have changed meanwhile, or be gone
+    page.on("request", lambda sent: asked.append((sent.method, sent.url)) if sent.is_navigation_request() else None)
+    page.context.clear_cookies()
+    for field, text in VIEWS[screen].typed.items():
+        page.locator(f"form.act [name={field}]").fill(text)
+    page.locator("form.act[method=post] button[type=submit]").click()
 
-    page.evaluate("ticks.work()")
-    page.wait_for_function("() => !document.querySelector('#live h2').dataset.old")
+    page.wait_for_function("() => document.cookie.includes('zone=')")
+    _settle(page)
+    assert [method for method, _ in asked] == ["POST"]
+    page.locator(VIEWS[screen].waits_for).wait_for()
 
-    assert page.evaluate(f"document.querySelector('{opened}').open")
-    assert not page.evaluate(f"document.querySelector('{other}').open")
-    assert page.evaluate(f"document.activeElement === document.querySelector('{opened} summary')")
+
+def test_what_was_done_is_told_also_where_the_zone_is_new(url: str, page_of: Pages) -> None:
+    page = page_of(f"{url}/ui")
+    page.context.clear_cookies()
+    told = {"name": "edgetrain-told", "value": "aXQgaXMgZG9uZQ==", "domain": "127.0.0.1", "path": "/ui"}
+    page.context.add_cookies([told])  # type: ignore[list-item]
+
+    page.goto(f"{url}/ui")
+
+    page.wait_for_function("() => document.cookie.includes('zone=')")
+    _settle(page)
+    assert page.inner_text(".told").endswith("it is done")
+
+
+def _settle(page: "Page") -> None:
+    """Whatever the page's script has begun, such as another look at its address, has come."""
+    page.wait_for_load_state("networkidle")

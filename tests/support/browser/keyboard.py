@@ -15,7 +15,7 @@ _BEGIN: Final = """() => {
     return [style.boxShadow, style.backgroundColor, style.color, style.borderColor, style.borderWidth,
       style.textDecorationLine, style.textDecorationThickness].join('|');
   };
-  const usable = each => each.tabIndex >= 0 && !each.disabled && !each.closest('[inert]')
+  const usable = each => each.tabIndex >= 0 && !each.matches(':disabled') && !each.closest('[inert]')
     && each.checkVisibility({visibilityProperty: true})
     && !(each.type === 'radio' && each.name && each !== radio(each));
   const radio = each => {
