@@ -64,7 +64,7 @@ def test_an_unknown_run_is_404(client: AppClient, path: str) -> None:
         (b"{", "not JSON"),
         (b"\xff\xfe\x00", "not JSON"),
         (b"[" * 5_000, "not JSON"),
-        (b"[]", "known fields: parameters, force, dry_run, reason"),
+        (b"[]", "known fields: parameters, force, dry_run, by, reason"),
         (b'{"parameter": {}}', "parameter is unknown"),
         (b'{"parameters": []}', "parameters must"),
         (b'{"force": "yes"}', "force must"),

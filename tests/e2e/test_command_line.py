@@ -27,7 +27,8 @@ def test_an_operators_day(typed: Operator) -> None:
     uploaded = typed("upload", PIPELINE, str(first / "landing"), "--holdout", str(first / STORY.holdout_name), "--yes")
     run = typed(*as_printed("start", PIPELINE=PIPELINE), "--reason", "a first model", "--yes", "--wait")
 
-    assert (run["outcome"], run["note"]) == ("promoted", "a first model")
+    assert run["outcome"] == "promoted"
+    assert run["note"] == "asked by the holder of function key local (a key, not a person): a first model"
     assert uploaded["uploaded"]
     assert [each["run_id"] for each in typed("runs", PIPELINE)["runs"]] == [run["run_id"]]
     assert typed("run", run["run_id"], "--watch")["version"] == run["version"]
