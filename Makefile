@@ -100,7 +100,7 @@ pictures: setup-tests ## Write docs/pictures/ anew, which README shows of the pa
 	@$(PY) -m tests.pictures
 
 bench: setup ## Measure, side by side with a baseline; writes benchmarks/results.md
-	@$(PY) -m local_stack.setup --benchmarks
+	@$(PY) -m local_stack.setup --benchmarks --tests
 	@$(PY) -m benchmarks
 
 bench-peers: setup ## Side by side with Dagster and Prefect, about an hour; PEERS="--files 500 --idle-seconds 20": a short one
