@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LOOK = 1_000
+"""Blobs that are listed at each end of a container with more than one page: to read them is what a look costs."""
 AT_ONCE = 4  # pipelines scanned at the same time, so that a hub that does not answer delays few others
 
 
@@ -48,8 +50,8 @@ class Hub(Protocol):
     def done_marker(self, pipeline: Pipeline) -> str | None:
         """The ETag of the pipeline's done-marker; None when there is none."""
 
-    def page(self, pipeline: Pipeline, marker: str | None = None) -> ListedPage:
-        """One page of the blobs that the pipeline watches."""
+    def page(self, pipeline: Pipeline, marker: str | None = None, *, most: int | None = None) -> ListedPage:
+        """One page of the blobs that the pipeline watches; of so many at most."""
 
     def listing(self, pipeline: Pipeline, *, newer_than: datetime | None = None) -> Listing:
         """All blobs that the pipeline watches; those written after ``newer_than`` count as fresh."""
@@ -138,12 +140,15 @@ def detect_change(services: Services, pipeline: Pipeline, now: datetime) -> Data
 def quick_scan(hub: Hub, pipeline: Pipeline, before: ScanState | None) -> QuickScan:
     """Two or three requests: the hold-out, and either the done-marker or the first and the last page.
 
-    The last page is requested by its marker of the previous scan, if that is known.
+    A container with more than one page is looked at where names begin and where they end. The last page is requested by
+    its marker of the previous scan, if that is known.
     """
     holdout = hub.holdout(pipeline)
     if pipeline.settle.done_marker is not None:
         return QuickScan(holdout=holdout, marked_etag=hub.done_marker(pipeline))
-    first = hub.page(pipeline)
+    first = None if before is not None and before.last_marker is not None else hub.page(pipeline)
+    if first is None or first.next_marker is not None:
+        first = hub.page(pipeline, most=LOOK)
     if first.next_marker is None:
         return QuickScan(holdout=holdout, first_page=first.digest)
     found = _last_page_from_before(hub, pipeline, before)
@@ -164,9 +169,13 @@ def _last_page_from_before(hub: Hub, pipeline: Pipeline, before: ScanState | Non
 
 
 def _last_page(hub: Hub, pipeline: Pipeline, marker: str) -> tuple[str, ListedPage]:
-    """The last page and its marker; without a marker to start from, all pages are read once."""
-    while True:
-        page = hub.page(pipeline, marker)
-        if page.next_marker is None:
-            return marker, page
+    """The last page and its marker. What lies between a marker and that page is read once, in whole pages."""
+    page = hub.page(pipeline, marker, most=LOOK)
+    if page.next_marker is None:
+        return marker, page
+    marker = page.next_marker
+    while (page := hub.page(pipeline, marker)).next_marker is not None:
         marker = page.next_marker
+    while (page := hub.page(pipeline, marker, most=LOOK)).next_marker is not None:
+        marker = page.next_marker
+    return marker, page

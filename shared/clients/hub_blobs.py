@@ -72,10 +72,16 @@ class HubBlobs:
         return self._access.account
 
     def pages(
-        self, data: Data, marker: str | None = None, *, still_written: Callable[[BlobProperties], None] = _pass_over
+        self,
+        data: Data,
+        marker: str | None = None,
+        *,
+        most: int | None = None,
+        still_written: Callable[[BlobProperties], None] = _pass_over,
     ) -> Iterator[tuple[list[BlobProperties], str | None]]:
         """All blobs below the prefix, page by page from a marker on, each page with the marker of the next.
 
+        ``most``: blobs of a page; None for as many as the service gives.
         Append blobs that are still being written are left out; ``still_written`` is called with each. Raises
         :class:`PermanentError` with code ``NO_DATA`` when there is no such container.
         """
@@ -83,7 +89,7 @@ class HubBlobs:
         clocks: list[datetime | None] = [None]
         listed = container.list_blobs(
             name_starts_with=data.prefix or None,
-            results_per_page=self._page,
+            results_per_page=most or self._page,
             raw_response_hook=_noting_clocks(clocks),
         )
         pages: Any = listed.by_page(marker)

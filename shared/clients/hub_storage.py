@@ -100,13 +100,13 @@ class HubStorage:
 
         return self._in_order(pipeline, list_all, passed)
 
-    def page(self, pipeline: Pipeline, marker: str | None = None) -> ListedPage:
-        """One page of the listing: the first, or the one that a marker asks for.
+    def page(self, pipeline: Pipeline, marker: str | None = None, *, most: int | None = None) -> ListedPage:
+        """One page of the listing: the first, or the one that a marker asks for; of so many blobs at most.
 
         Raises :class:`PermanentError` with code ``NO_DATA`` when there is no such container.
         """
         total, count = hashlib.sha256(), 0
-        blobs, following = next(self._blobs.pages(pipeline.data, marker))
+        blobs, following = next(self._blobs.pages(pipeline.data, marker, most=most))
         for blob in _selected(pipeline, blobs):
             total.update(f"{json.dumps([blob.name, blob.content])}\n".encode())
             count += 1

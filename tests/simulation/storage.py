@@ -42,14 +42,15 @@ class MemoryBlobs:
         return entry
 
     def pages(
-        self, data: Data, marker: str | None = None, *, still_written: Any = None
+        self, data: Data, marker: str | None = None, *, most: int | None = None, still_written: Any = None
     ) -> Iterator[tuple[list[Any], str | None]]:
         blobs = self.containers.get(data.container, {})
         names = [name for name in sorted(blobs) if name.startswith(data.prefix) and name >= (marker or "")]
-        for start in range(0, max(len(names), 1), PAGE):
+        size = min(most or PAGE, PAGE)
+        for start in range(0, max(len(names), 1), size):
             self.requests += 1
-            following = names[start + PAGE] if start + PAGE < len(names) else None
-            yield [_listed(blobs[name]) for name in names[start : start + PAGE]], following
+            following = names[start + size] if start + size < len(names) else None
+            yield [_listed(blobs[name]) for name in names[start : start + size]], following
 
     def find(self, container: str, name: str) -> tuple[BlobEntry, datetime | None] | None:
         self.requests += 1

@@ -27,6 +27,7 @@ class PagedHub:
         self.holdout_content: str | None = "md5 1 of 9"
         self.trouble: Exception | None = None
         self.asked: list[str] = []
+        self.listed = 0
 
     def hub(self, site: str) -> "PagedHub":
         return self
@@ -42,13 +43,14 @@ class PagedHub:
         self._asked("done_marker")
         return self.marker_etag
 
-    def page(self, pipeline: Pipeline, marker: str | None = None) -> ListedPage:
+    def page(self, pipeline: Pipeline, marker: str | None = None, *, most: int | None = None) -> ListedPage:
         self._asked("page")
         if marker is not None and not marker.startswith("after "):
             raise PermanentError("InvalidQueryParameterValue", code=Code.BAD_CONFIGURATION)
         names = [name for name in sorted(self.blobs) if marker is None or name > marker.removeprefix("after ")]
-        shown = names[: self.page_size]
-        following = f"after {shown[-1]}" if len(names) > self.page_size else None
+        shown = names[: min(self.page_size, most or self.page_size)]
+        self.listed += len(shown)
+        following = f"after {shown[-1]}" if len(names) > len(shown) else None
         return ListedPage(digest=self._digest(shown), blobs=len(shown), next_marker=following)
 
     def listing(self, pipeline: Pipeline, *, newer_than: datetime | None = None) -> Listing:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from function_app.reconciler.data_changes import quick_scan
+from function_app.reconciler.data_changes import LOOK, quick_scan
 from shared.decisions.reconciliation.change_detection import FULL_LISTING_EVERY
 from tests.support.reconciler import PIPELINE, WatchedWorld
 from tests.support.workflow import START
@@ -80,3 +80,33 @@ def test_the_last_page_is_found_anew_when_the_container_has_shrunk(world: Watche
     hub.asked.clear()
     scan(world)
     assert hub.asked == ["holdout", "page", "page"]
+
+
+def test_a_look_at_a_large_container_lists_a_thousand_at_each_end(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.page_size = 5_000
+    hub.lands(*(f"{number:05}.csv" for number in range(12_400)))
+    scan(world)
+    decides(world, hub)
+    hub.listed = 0
+
+    scan(world)
+
+    assert hub.asked == ["holdout", "page", "page"]
+    assert 0 < hub.listed <= 2 * LOOK
+    assert open_windows(world) == []
+    hub.lands("12400.csv", at=START + CYCLE)
+    scan(world)
+    assert len(open_windows(world)) == 1
+
+
+def test_what_one_page_holds_is_looked_at_whole(world: WatchedWorld, hub: PagedHub) -> None:
+    hub.page_size = 5_000
+    hub.lands(*(f"{number:05}.csv" for number in range(0, 4_800, 2)))
+    scan(world)
+    decides(world, hub)
+    hub.lands("02401.csv", at=START + CYCLE)
+
+    scan(world)
+
+    assert hub.asked[:2] == ["holdout", "page"]
+    assert len(open_windows(world)) == 1
