@@ -15,6 +15,7 @@ from function_app.page.actions import ACTS, address, may
 from function_app.page.limits import LIMITS
 from function_app.page.parameters import number_text
 from function_app.page.roles import ROLE_NAMES
+from function_app.page.sentences import Piece, cut, pieces_of
 from function_app.page.stage_names import stage_name
 from function_app.page.texts import Words, translations
 from shared.decisions.explanations.actors import actor_text
@@ -31,6 +32,8 @@ KINDS: Final = {
 }
 LIVE: Final = "live"
 """The block that an open page asks for again."""
+_PLAIN: Final = Markup('<bdi class="plain">{}</bdi>')
+_ENGLISH: Final = Markup('<span lang="en">{}</span>')
 _ODD: Final = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 
@@ -69,11 +72,30 @@ def asset_compressed(name: str) -> bytes:
 
 def plain(value: object) -> Markup:
     """Text from outside: what cannot be seen, or turns the direction of what follows, is shown as its code point."""
-    text = "".join(
-        f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _ODD and char not in "\n\t" else char
-        for char in str(value)
+    return _PLAIN.format(_visible(str(value)))
+
+
+def said(sentence: object, words: Words, most: int = 0, *, somebodys: bool = False) -> Markup:
+    """A sentence of the app in the reader's language, with what is English in it marked so; cut after ``most`` letters.
+
+    What it has from outside is escaped and shown as :func:`plain` does. ``somebodys``: it may be a name or a note, of
+    which nobody knows in what language it is.
+    """
+    pieces = pieces_of(str(sentence), words.language)
+    if most:
+        pieces = cut(pieces, most)
+    if somebodys:
+        pieces = tuple(Piece(each.said) for each in pieces)
+    shown = [_ENGLISH.format(_visible(each.said)) if each.english else escape(_visible(each.said)) for each in pieces]
+    if len(pieces) == 1 and pieces[0].english:
+        return _ENGLISH.format(plain(pieces[0].said))
+    return _PLAIN.format(Markup("").join(shown))
+
+
+def _visible(text: str) -> str:
+    return "".join(
+        f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _ODD and char not in "\n\t" else char for char in text
     )
-    return Markup('<bdi class="plain">{}</bdi>').format(escape(text))
 
 
 def marks(wrong: Any, field: str) -> Markup:
@@ -98,7 +120,7 @@ def _environment(language: str) -> Environment:
     made.filters["plain"] = plain
     made.globals["app_version"] = VERSION
     made.globals |= {"acts": ACTS, "may": may, "act_address": address, "role_names": ROLE_NAMES}
-    made.globals["marks"] = marks
+    made.globals |= {"marks": marks, "in_words": said}
     made.globals |= {"stage_name": stage_name, "actor_text": actor_text}
     made.globals |= {"number_text": number_text, "limits": LIMITS}
     made.globals["asset"] = lambda name: f"/ui/assets/{name}?v={asset_digest(name)}"

@@ -17,6 +17,7 @@ from function_app.api.reading import query_of
 from function_app.composition import Services
 from function_app.page.commands import Advice, advice_in
 from function_app.page.late import try_again
+from function_app.page.sentences import pieces_of
 from function_app.page.serving import Asked
 from shared.doctor import Finding, State
 from shared.errors import TransientError
@@ -30,10 +31,11 @@ _ORDER: Final = (State.WRONG, State.UNKNOWN, State.SKIPPED, State.OK)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A finding, with the command that mends it where there is one."""
+    """A finding, with the command that mends it where there is one. ``english``: so is what mends it."""
 
     said: Finding
     advice: Advice
+    english: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +79,22 @@ async def view(asked: Asked, services: Services) -> Doctor:
         looked=looked,
         address="/ui/doctor?" + urlencode({RUN: "1"} | ({"site": given} if given else {})),
         refused=refused,
-        groups=groups_of(findings),
+        groups=groups_of(findings, asked.words.language),
     )
 
 
-def groups_of(findings: Sequence[Finding]) -> tuple[Group, ...]:
+def groups_of(findings: Sequence[Finding], language: str) -> tuple[Group, ...]:
     """The findings by their state, what is wrong first; each in the order of the report."""
     return tuple(
-        Group(
-            state=state,
-            findings=tuple(Found(said=each, advice=advice_in(each.remedy)) for each in findings if each.state is state),
-        )
+        Group(state=state, findings=tuple(_found(each, language) for each in findings if each.state is state))
         for state in _ORDER
     )
+
+
+def _found(finding: Finding, language: str) -> Found:
+    """What mends it is said in the language where all of it is known there, with the very same command."""
+    english, pieces = advice_in(finding.remedy), pieces_of(finding.remedy, language)
+    advice = advice_in("".join(each.said for each in pieces))
+    if any(each.english for each in pieces) or advice.command != english.command:
+        return Found(said=finding, advice=english, english=True)
+    return Found(said=finding, advice=advice, english=False)
