@@ -89,7 +89,7 @@ class HubBlobs:
         clocks: list[datetime | None] = [None]
         listed = container.list_blobs(
             name_starts_with=data.prefix or None,
-            results_per_page=most or self._page,
+            results_per_page=min(filter(None, (most, self._page)), default=None),
             raw_response_hook=_noting_clocks(clocks),
         )
         pages: Any = listed.by_page(marker)
