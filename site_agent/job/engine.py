@@ -31,6 +31,7 @@ PULL_SECONDS: Final = 3600.0
 _PATIENCE: Final = 20.0  # seconds for a call to end by itself when the job is interrupted
 _REMOVALS: Final = 5
 _MISSING: Final = ("no such container", "no container with")
+_HALF_MADE: Final = "storage"  # how podman calls what is in its storage and not in its own records
 
 
 class EngineError(OutsideError):
@@ -145,12 +146,22 @@ class Engine:
         raise EngineError(f"container {container} cannot be removed from the VM: {said}")
 
     def containers(self, run_id: str = "") -> dict[str, str]:
-        """Name -> run id of this installation's containers in any state; those of one run, if it is named."""
+        """Name -> run id of this installation's containers in any state; those of one run, if it is named.
+
+        Of a run that is named also what podman was killed over while it made it: such a container has its name and its
+        files already, and no labels yet.
+        """
         filters = [f"label={STATE_LABEL}={self.state}", *([f"label={RUN_LABEL}={run_id}"] if run_id else [])]
         wanted = [part for each in filters for part in ("--filter", each)]
         form = f'{{{{.Names}}}}\t{{{{index .Labels "{RUN_LABEL}"}}}}'
         listing = self.expect("ps", "--all", *wanted, "--format", form)
-        return dict(line.split("\t", 1) for line in listing.splitlines() if "\t" in line)
+        found = dict(line.split("\t", 1) for line in listing.splitlines() if "\t" in line)
+        return self._half_made(run_id) | found if run_id else found
+
+    def _half_made(self, run_id: str) -> dict[str, str]:
+        every = self.expect("ps", "--all", "--external", "--format", "{{.Names}}\t{{.Status}}")
+        lines = (line.split("\t", 1) for line in every.splitlines() if "\t" in line)
+        return {name: run_id for name, status in lines if status.lower() == _HALF_MADE and is_of(name, run_id)}
 
     def labels(self) -> list[str]:
         """Arguments that mark a new container as one of this run."""
@@ -200,3 +211,9 @@ def _text(output: bytes) -> str:
 def resource_name(run_id: str, role: str) -> str:
     """The name of a run's container: an engine has one of that name, so a run never has two of a role."""
     return f"edgetrain-job-{re.sub(r'[^a-zA-Z0-9_.-]', '-', run_id)}-{role}"
+
+
+def is_of(name: str, run_id: str) -> bool:
+    """Whether a container has a name that :func:`resource_name` gives to one of the run."""
+    prefix = resource_name(run_id, "")
+    return name.startswith(prefix) and name.removeprefix(prefix).isalnum()

@@ -4,7 +4,8 @@ import gzip
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +51,39 @@ class TestPodman:
         self("import", "--quiet", "-", BASE, stdin=gzip.decompress(layer.file.read_bytes()))
 
     def names(self) -> list[str]:
-        """All containers, whether they run or not."""
-        return self("ps", "--all", "--format", "{{.Names}}").split()
+        """All containers, whether they run or not, and what podman was killed over while it made it."""
+        return self("ps", "--all", "--external", "--format", "{{.Names}}").split()
+
+
+def half_make(storage: Path, environment: Mapping[str, str], name: str, image: str) -> None:
+    """Have podman be killed while it makes a container: its name and its files are there, and podman's own record not.
+
+    ``storage``: the folder that podman keeps its layers in.
+    """
+    for _ in range(100):
+        making = subprocess.Popen(
+            ["podman", "create", "--name", name, "--network", "none", image, "true"],
+            env=dict(environment),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        while making.poll() is None and f'"{name}"' not in _stored(storage):
+            time.sleep(0.0005)
+        making.kill()
+        making.wait()
+        listing = ["podman", "ps", "--all", "--external", "--format", "{{.Names}} {{.Status}}"]
+        shown = subprocess.run(listing, env=dict(environment), capture_output=True, text=True, check=True).stdout
+        if f"{name} Storage" in shown:
+            return
+        subprocess.run(["podman", "rm", "--force", name], env=dict(environment), capture_output=True, check=False)
+    raise AssertionError("podman was never killed between its two records")
+
+
+def _stored(storage: Path) -> str:
+    try:
+        return (storage / "overlay-containers" / "containers.json").read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from shared.clients.vm_haproxy import HaproxyRuntime
 from shared.errors import Code, PermanentError, TransientError
 from shared.messages.serving import ReleaseState
 from shared.serving.slots import Colour
+from tests.support.podman import half_make
 from tests.support.serving_place import SMALL, Place, hammering, of, said, state
 
 
@@ -78,6 +79,18 @@ def test_a_lost_container_is_seen_and_put_back(place: Place) -> None:
     assert lost.state is ReleaseState.GONE
     assert "its container is gone" in lost.trouble
     place.fulfil(first)
+    assert place.version() == 1
+
+
+def test_a_container_that_podman_was_killed_over_does_not_keep_its_name(place: Place) -> None:
+    first, second = place.release(1, 100), place.release(2, 0)
+    place.fulfil(first)
+    left = f"edgetrain-{place.pipeline}-{next(each for each in Colour if each not in place.slot.places)}"
+    half_make(place.host.vm.storage, place.host.environment, left, first.image)
+
+    place.fulfil(first, second)
+
+    assert place.container(second) == left
     assert place.version() == 1
 
 

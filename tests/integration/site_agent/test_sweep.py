@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from site_agent.job import sweep as sweeping
-from site_agent.job.engine import Engine, calls_under_way
+from site_agent.job.engine import Engine, calls_under_way, resource_name
 from site_agent.job.sweep import UnderWayError, job_lock, locked_run, sweep
 from tests.support.job_installation import InstalledJob
-from tests.support.podman import BASE, TestPodman
+from tests.support.podman import BASE, TestPodman, half_make
 from tests.support.serving_host import wait_for
 
 RUN = "run-1"
@@ -220,6 +220,24 @@ def test_a_container_without_a_folder_is_found_by_its_label(installed: Installed
     podman("run", "--detach", "--name", "lost", *engine.labels(), "--network", "none", BASE, "sleep", "600")
 
     assert sweep(installation.runs, installation.engine_for) == ["run-2"]
+    assert nothing_is_left(installed, podman)
+
+
+def test_what_podman_was_killed_over_while_it_made_it_gives_its_name_back(
+    installed: InstalledJob, podman: TestPodman
+) -> None:
+    installation = installed.installation
+    name = resource_name(RUN, "train")
+    others = resource_name(f"{RUN}-2", "train")
+    for each in (name, others):
+        half_make(podman.folder / "storage", podman.environment, each, BASE)
+    (installation.runs / RUN).mkdir(parents=True)  # it is killed before its job has anything else
+
+    assert sweep(installation.runs, installation.engine_for) == [RUN]
+
+    assert podman.names() == [others]
+    podman("create", "--name", name, "--network", "none", BASE, "true")
+    podman("rm", name, others)
     assert nothing_is_left(installed, podman)
 
 
