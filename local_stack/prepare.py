@@ -2,8 +2,8 @@
 
     python -m local_stack.prepare [--pipeline NAME ...]
 
-The job that trains on the VM, and the site's policy; per pipeline, the dependency image in the registry and the serving
-slot on the VM.
+The job that trains on the VM, and the site's policy; per pipeline, the container of its data on the hub, the dependency
+image in the registry and the serving slot on the VM.
 """
 
 import argparse
@@ -17,6 +17,9 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
 
 from cli.job_installation import FOLDER, job_source
 from cli.terminal import heed_interrupts
@@ -47,6 +50,7 @@ def prepare(
     One that cannot be prepared stops none of the others. Raises :class:`PreparationError` at the end, which names it.
     """
     names = list(pipelines)
+    _make_containers(endpoints["hub_storage"], names)
     # Without the certificate authorities of the stack: the tools fetch packages from outside, as this machine does.
     trust = ("_CA_BUNDLE", "SSL_CERT_FILE")
     settings = {key: value for key, value in app_settings(endpoints).items() if not key.endswith(trust)}
@@ -73,6 +77,15 @@ def prepare(
     for name in names:
         folder = Pipelines(ROOT / "pipelines").get(name).train.folder
         keep_layers(cache, scoring_parts(JobFolders(ROOT).read(folder)))
+
+
+def _make_containers(hub: dict[str, Any], names: list[str]) -> None:
+    """Make the containers that the pipelines' data comes into, as the hub's owner does: the app has no right to."""
+    wanted = {each.data.container for each in Pipelines(ROOT / "pipelines").all if each.name in names}
+    with BlobServiceClient.from_connection_string(hub["connection_string"], api_version=hub["api_version"]) as owner:
+        for container in sorted(wanted):
+            with contextlib.suppress(ResourceExistsError):
+                owner.create_container(container).close()
 
 
 def _bring_job(home: Path, cache: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from function_app.composition import Services
 from function_app.doctor.clocks import MOST_SKEW, judged_clock
-from shared.clients.hub_examination import Answer, HubFacts, Right, examine_hub
+from shared.clients.hub_examination import Answer, Holdout, HubFacts, Right, examine_hub
 from shared.doctor import Check, Kind, Seen, ok, skipped, unknown, wrong
 from shared.doctor.once import Once
 from shared.errors import EdgetrainError
@@ -62,14 +62,14 @@ class _Hubs:
 
         return look
 
-    def of_pipeline(self, judge: Callable[[HubFacts, Pipeline], Seen]) -> Callable[[Services, str], Seen]:
+    def of_pipeline(self, judge: Callable[[HubFacts, Pipeline, Services], Seen]) -> Callable[[Services, str], Seen]:
         """The same for a pipeline: what it has on its site."""
 
         def look(services: Services, name: str) -> Seen:
             if name in services.pipelines.broken:
                 return skipped("its file cannot be read")
             pipeline = services.pipelines.get(name)
-            answered = self.after_it_answers(lambda facts, *_: judge(facts, pipeline))
+            answered = self.after_it_answers(lambda facts, *_: judge(facts, pipeline, services))
             return answered(services, pipeline.data.site)
 
         return look
@@ -206,7 +206,7 @@ def _may_do_nothing_more(facts: HubFacts, *_: object) -> Seen:
     return wrong(f"it may also {' and '.join(may[first])} in {_named(too_much)}, by {facts.settings[first]}")
 
 
-def _has_container(facts: HubFacts, pipeline: Pipeline) -> Seen:
+def _has_container(facts: HubFacts, pipeline: Pipeline, *_: object) -> Seen:
     container = pipeline.data.container
     answer = facts.rights[container][Right.LIST].answer
     if answer is Answer.MISSING:
@@ -214,11 +214,14 @@ def _has_container(facts: HubFacts, pipeline: Pipeline) -> Seen:
     return ok(f"{container} is there") if answer is Answer.MAY else skipped("it may not be listed, see hub.list")
 
 
-def _has_holdout(facts: HubFacts, pipeline: Pipeline) -> Seen:
+def _has_holdout(facts: HubFacts, pipeline: Pipeline, services: Services) -> Seen:
     data = pipeline.data
     if facts.rights[data.container][Right.LIST].answer is not Answer.MAY:
         return skipped("its container could not be listed, see data.container and hub.list")
-    if not facts.holdouts[data.container, data.holdout]:
+    holdout = facts.holdouts[data.container, data.holdout]
+    if holdout is Holdout.EMPTY and services.ledger.champions.champion(pipeline.name).run_id is None:
+        return skipped(f"{data.container} is empty: the hold-out comes with the first files")
+    if holdout is not Holdout.THERE:
         return wrong(f"site {data.site} has no {data.container}/{data.holdout}")
     return ok(f"{data.container}/{data.holdout} is there")
 

@@ -60,6 +60,14 @@ class Answer(StrEnum):
     OTHER = "other"
 
 
+class Holdout(StrEnum):
+    """Whether a hold-out is there: ``EMPTY`` is a container in which nothing lies at all, not even the hold-out."""
+
+    THERE = "there"
+    LACKS = "lacks"
+    EMPTY = "empty"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """One answer; ``said`` is the storage's own code."""
@@ -74,7 +82,7 @@ class HubFacts:
 
     ``trouble``: why nothing more could be seen. ``refused``: it does not know the version of the settings, ``newest``
     is the one that it does know. ``skew``: seconds by which its clock is ahead of the app's, or behind.
-    ``rights``: by container; ``holdouts``: by container and name, whether it is there.
+    ``rights``: by container; ``holdouts``: by container and name.
     """
 
     version: str
@@ -84,7 +92,7 @@ class HubFacts:
     skew: float = 0.0
     rights: Mapping[str, Mapping[Right, Told]] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
-    holdouts: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    holdouts: Mapping[tuple[str, str], Holdout] = field(default_factory=dict)
 
 
 def examine_hub(
@@ -115,7 +123,7 @@ class _Examination:
 
     def of(self, holdouts: Sequence[tuple[str, str]], *, all_rights: bool) -> HubFacts:
         version = self._site.api_version
-        there: dict[tuple[str, str], bool] = {}
+        there: dict[tuple[str, str], Holdout] = {}
         rights: dict[str, dict[Right, Told]] = {}
         try:
             with ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -134,17 +142,21 @@ class _Examination:
         settings = {container: self._access.setting(container) for container in rights}
         return HubFacts(version=version, skew=self._clocks.skew, rights=rights, settings=settings, holdouts=there)
 
-    def _list(self, place: tuple[str, str]) -> tuple[Told, bool]:
+    def _list(self, place: tuple[str, str]) -> tuple[Told, Holdout]:
         container, name = place
         client = self._access.client(container).get_container_client(container)
-        found: list[str] = []
+        first: list[str] = []
 
         def ask() -> None:
-            listed = client.list_blobs(name_starts_with=name, results_per_page=1)
-            found.extend(blob.name for blob in next(listed.by_page(), ()))
+            for prefix in (name, None):
+                listed = client.list_blobs(name_starts_with=prefix, results_per_page=1)
+                first.extend(blob.name for blob in next(listed.by_page(), ()))
+                if first:
+                    return
 
         told = self._told(container, ask)
-        return (Told(answer=Answer.MAY) if told is None else told), name in found
+        found = Holdout.THERE if name in first else Holdout.LACKS if first else Holdout.EMPTY
+        return (Told(answer=Answer.MAY) if told is None else told), found
 
     def _rights(self, container: str) -> dict[Right, Told]:
         """Only where the app writes itself is a write tried; elsewhere a change of what is not there says the same.

@@ -97,6 +97,7 @@ def no_container(lab: Lab) -> Iterator[Changes]:
         finally:
             _made_again(container)
             container.upload_blob(HOLDOUT, b"x\n1\n")
+            container.upload_blob("landing/one.csv", b"x\n2\n")
 
 
 def at_port(listens: Any) -> Any:
