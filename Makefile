@@ -56,7 +56,7 @@ clean: ## Stop the local stack and wipe .local/
 
 test: setup-tests check .local/cache/.filled ## Lint, types, import rules and every test
 	@$(PYTEST) -n 2 --cov --cov-report= --cov-fail-under=0 tests/unit tests/replay tests/simulation
-	@$(PYTEST) -n 4 $(SHARING) --cov --cov-append --cov-report= --cov-fail-under=0 tests/e2e tests/integration
+	@$(PYTEST) -n 4 $(SHARING) $(if $(CI),--durations=60) --cov --cov-append --cov-report= --cov-fail-under=0 tests/e2e tests/integration
 	@.venv/bin/coverage report
 
 test-unit: .venv/.installed ## Unit and replay tests only, with a tenth of the examples, in seconds

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 IN_DUTCH = ("now", "run", "run-that-waits", "compare", "data-in-trouble", "targets", "doctor", "approve-with-a-mistake")
 FETCHED = ("doctor",)
 """What they show comes by a script; without one, a link leads there."""
+ALWAYS = ("now", "run", "data", "why-of-a-file", "approve-with-a-mistake")
+"""Screens that are compared with and without scripts in every run of the tests; the others where there is time."""
 READ = r"""() => {
   const main = document.querySelector('main');
   main.querySelectorAll('time').forEach(each => { each.textContent = 'some time'; });
@@ -48,7 +50,10 @@ def test_it_can_be_read_in_dutch(look: Look, screen: str) -> None:
     axe(page)
 
 
-@pytest.mark.parametrize("screen", [name for name in VIEWS if name not in FETCHED])
+@pytest.mark.parametrize(
+    "screen",
+    [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.long) for name in VIEWS if name not in FETCHED],
+)
 def test_a_screen_says_the_same_without_scripts(look: Look, screen: str) -> None:
     with_them, without = (look(screen, scripts=scripts, zone="UTC").evaluate(READ) for scripts in (True, False))
 
