@@ -1,14 +1,20 @@
 """An operator's day at the running stack, typed: data in, a run and its evidence, a prediction, the same again."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local_stack.demo_data import diabetes_story
 from local_stack.sample_data import write
 from local_stack.supervisor import Stack
+from tests.support.changed_app import ChangedApp
 from tests.support.operator import Operator
 from tests.support.runbooks import as_printed
+from tests.support.service_process import ROOT
 
 STORY = diabetes_story()
 PIPELINE = STORY.pipeline
@@ -65,3 +71,39 @@ def test_what_is_refused_ends_with_status_1(typed: Operator) -> None:
     assert typed("run", "no-such-run", status=1)["error"] == "unknown_run"
     assert typed("start", "no-such-pipeline", "--yes", status=1)["error"] == "unknown_pipeline"
     assert typed("approve", typed("runs", PIPELINE)["runs"][0]["run_id"], "--yes", status=1)["error"] == "not_waiting"
+
+
+def test_an_app_that_is_pointed_at_a_restored_copy_goes_on(typed: Operator, tmp_path: Path) -> None:
+    copy = str(typed.folder / "ledger.gz")
+    before = {name: typed(name) for name in ("pipelines", "runs", "targets")}
+    ledger_copy(typed.stack, "backup", copy)
+    ledger_copy(typed.stack, "restore", copy, "--prefix", "restored")
+
+    with ChangedApp.copied_to(tmp_path / "app").deployed(typed.stack, EDGETRAIN_LEDGER_PREFIX="restored"):
+        after = {name: typed(name) for name in before}
+        again = typed("start", PIPELINE, "--yes")
+
+    assert champions(after) == champions(before)
+    assert champions(before)[PIPELINE]
+    assert [run["run_id"] for run in after["runs"]["runs"]] == [run["run_id"] for run in before["runs"]["runs"]]
+    assert again["started"] is False, "what was trained is known"
+    assert serving(after) == serving(before)
+
+
+def champions(said: dict[str, Any]) -> dict[str, str | None]:
+    """By pipeline, the run whose model serves."""
+    return {each["name"]: (each["champion"] or {}).get("run_id") for each in said["pipelines"]["pipelines"]}
+
+
+def serving(said: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str]]:
+    """By target and pipeline: the run that serves, and how that differs from what should."""
+    rows = said["targets"]["targets"]
+    return {(each["target"], each["pipeline"]): (each["serving"], each["drift"]) for each in rows}
+
+
+def ledger_copy(stack: Stack, *arguments: str) -> None:
+    """Type ``edgetrain backup`` or ``restore`` with the app's storage in the shell, as an operator has it."""
+    storage = {"AzureWebJobsStorage": stack.endpoints["cloud_storage"]["connection_string"]}
+    subprocess.run(
+        [sys.executable, "-m", "cli", *arguments], cwd=ROOT, env=os.environ | storage, check=True, timeout=300
+    )
