@@ -1,15 +1,20 @@
 """Dagster, Prefect and edgetrain do the same small job on the same data and machine: ``make bench-peers``.
 
-With all 10,000 files and all sides, ``benchmarks/peers/report.md`` is written; else the report is only printed.
+With all 10,000 files, the figures of a side are kept in ``benchmarks/peers/figures/``, and ``report.md`` is written of
+the sides whose kept figures are of the same job: one side can be measured again by itself. With fewer files the report
+is only printed.
 """
 
 import argparse
+import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from benchmarks.peers.figures import Kept
 from benchmarks.peers.measuring import SIDES, measure
 from benchmarks.peers.report import report
 from benchmarks.peers.sides import Job, Settings
@@ -18,6 +23,7 @@ from cli.terminal import heed_interrupts, progress
 from tests.support import own_run
 
 REPORT: Final = Path(__file__).parent / "report.md"
+FIGURES: Final = Path(__file__).parent / "figures"
 FILES: Final = 10_000
 FILES_PER_SECOND: Final = 100
 
@@ -37,12 +43,20 @@ def main() -> None:
     with own_run.held():
         for side in options.only or SIDES:
             began = time.monotonic()
-            found.append(measure(side, job, partial(_say, say, side)))
-            say(f"{side}: took {time.monotonic() - began:.0f} s: {found[-1]}")
-    text = report(found, job, machine())
-    print(text)
-    if options.files == FILES and not options.only:
+            found.append(Kept(job=_words(job), figures=measure(side, job, partial(_say, say, side)), machine=machine()))
+            say(f"{side}: took {time.monotonic() - began:.0f} s: {found[-1].figures}")
+            if options.files == FILES:
+                found[-1].write(FIGURES / f"{side}.json")
+    text = report(found, job)
+    if options.files == FILES:
+        kept = [each for side in SIDES if (each := Kept.read(FIGURES / f"{side}.json")) and each.job == _words(job)]
+        text = report(kept, job)
         REPORT.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def _words(job: Job) -> str:
+    return json.dumps(asdict(job), sort_keys=True)
 
 
 def _say(say: Callable[[str], None], side: str, line: str) -> None:

@@ -1,10 +1,11 @@
 """What was measured on each side, and how the sides compare."""
 
 import ast
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -54,6 +55,36 @@ class Figures:
     def overhead(self) -> float:
         """Seconds of a run in which the training program does not run."""
         return self.before + self.after
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A side's figures in a file, so that a side can be measured again by itself.
+
+    ``job``: what it did, in words that are the same for sides that can be compared; ``machine``: when and where.
+    """
+
+    job: str
+    machine: str
+    figures: Figures
+
+    def write(self, file: Path) -> None:
+        """Put it into a file."""
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, file: Path) -> "Kept | None":
+        """What is in the file; None when there is none."""
+        if not file.exists():
+            return None
+        raw: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        figures = raw["figures"]
+        return cls(
+            job=raw["job"],
+            machine=raw["machine"],
+            figures=Figures(**{**figures, "killed": Killed(**figures["killed"])}),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

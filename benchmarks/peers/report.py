@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.peers.figures import MEASURES, OURS, Figures, ratio, verdict
+from benchmarks.peers.figures import MEASURES, OURS, Figures, Kept, ratio, verdict
 from benchmarks.peers.sides import PAUSE_SECONDS, Job
 
 METHOD: Final = Path(__file__).parent / "method.md"
 
 
-def report(sides: Sequence[Figures], job: Job, machine: str) -> str:
+def report(kept: Sequence[Kept], job: Job) -> str:
     """A page of Markdown. Ratios and verdicts only where there is something to compare."""
+    sides = [each.figures for each in kept]
     parts = [
         "# Side by side with Dagster and Prefect",
         "`make bench-peers` wrote this.",
@@ -21,7 +22,7 @@ def report(sides: Sequence[Figures], job: Job, machine: str) -> str:
         "What the figures consist of:",
         "\n".join(_parts(sides)),
         _method(job),
-        machine,
+        "\n".join(f"- {each.figures.side}: {each.machine}" for each in kept),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK = 1_000
+LOOK = 500
 """Blobs that are listed at each end of a container with more than one page: to read them is what a look costs."""
 AT_ONCE = 4  # pipelines scanned at the same time, so that a hub that does not answer delays few others
 

@@ -1,5 +1,6 @@
 """The comparison with Dagster and Prefect: who is better, what the report says, and what counts as a training."""
 
+import json
 import re
 import threading
 from collections import Counter
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers.environments import HERE
-from benchmarks.peers.figures import MEASURES, Figures, Killed, Measure, lines_of_code, ratio, verdict
+from benchmarks.peers.figures import MEASURES, Figures, Kept, Killed, Measure, lines_of_code, ratio, verdict
 from benchmarks.peers.landing import deliveries, land
 from benchmarks.peers.report import report
 from benchmarks.peers.sides import Job, Settings, latest
@@ -44,6 +45,10 @@ JOB = Job(
 )
 
 
+def kept(*sides: Figures, machine: str = "") -> list[Kept]:
+    return [Kept(job="the same", machine=machine, figures=each) for each in sides]
+
+
 def measure(what: str) -> Measure:
     (found,) = (each for each in MEASURES if each.what.startswith(what))
     return found
@@ -71,22 +76,43 @@ def test_a_peer_that_is_better_is_named_even_where_there_is_a_goal() -> None:
 
 
 def test_the_report_shows_every_measure_of_every_side() -> None:
-    text = report(SIDES, JOB, "Measured on a machine.")
+    text = report(kept(*SIDES, machine="Measured on a machine."), JOB)
 
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ") and "---" not in line]
     assert {len(row) for row in rows} == {6}
     assert len(rows) == 1 + len(MEASURES)
     assert "the same bytes on all sides" in text
-    assert text.endswith("Measured on a machine.\n")
+    assert text.endswith("".join(f"- {each.side}: Measured on a machine.\n" for each in SIDES))
     assert not re.search(r"[{}]", text)
 
 
 def test_models_that_differ_are_told() -> None:
-    assert "2 different files" in report([OURS, ONE, replace(OTHER, model="cd")], JOB, "")
+    assert "2 different files" in report(kept(OURS, ONE, replace(OTHER, model="cd")), JOB)
 
 
 def test_one_side_alone_is_compared_with_nobody() -> None:
-    assert "ratio" not in report([ONE], JOB, "").split("After SIGKILL")[0]
+    assert "ratio" not in report(kept(ONE), JOB).split("After SIGKILL")[0]
+
+
+@pytest.mark.parametrize("seconds", [12.0, None])
+def test_figures_that_are_kept_are_those_that_were_measured(tmp_path: Path, seconds: float | None) -> None:
+    (written,) = kept(replace(OURS, killed=replace(KILLED, seconds=seconds)), machine="Measured on a machine.")
+    file = tmp_path / "figures" / "edgetrain.json"
+    assert Kept.read(file) is None
+
+    written.write(file)
+
+    assert Kept.read(file) == written
+
+
+def test_the_report_is_what_the_kept_figures_say() -> None:
+    files = [HERE / "figures" / f"{side}.json" for side in ("edgetrain", "dagster", "prefect")]
+    found = [each for file in files if (each := Kept.read(file))]
+
+    assert len({each.job for each in found}) == 1
+    raw = json.loads(found[0].job)
+    job = Job(**{**raw, "settings": Settings(**raw["settings"])})
+    assert (HERE / "report.md").read_text(encoding="utf-8") == report(found, job)
 
 
 def test_a_kill_that_nothing_came_of_is_told_as_that() -> None:
