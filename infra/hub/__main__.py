@@ -1,19 +1,24 @@
-"""Make what the VM's template needs.
+"""Make what the VM's template needs, and what the site's app and VM get of the hub's storage.
 
 ::
 
     python -m infra.hub job --out job.tar                      the job, to upload where the VM can fetch it
     python -m infra.hub custom-data --training-key FILE.pub --serving-key FILE.pub [--policy FILE] --out FILE
+    python -m infra.hub signatures --site SITE --out FOLDER    containers and signatures, with the account's own key
 """
 
 import argparse
+import getpass
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cli.job_installation import job_source
 from infra.hub.custom_data import VM_FILES, Download, VmPlan, custom_data
 from infra.hub.job_bundle import read_bundle, write_bundle
+from infra.hub.signatures import account_in, containers_of, make_containers, require_folder, site_files, write_private
 from shared.errors import Code, EdgetrainError, PermanentError
+from shared.pipelines import Pipelines
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,6 +55,24 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--python-url", default="", help="a build of Python 3.11, for Ubuntu")
     data.add_argument("--python-sha256", default="")
     data.set_defaults(action=_custom_data)
+    signatures = commands.add_parser(
+        "signatures",
+        help="make a site's containers and signatures",
+        description=(
+            "Make the containers of a site that are not there, and three files that only you can read: "
+            "SITE-connection-string.txt and SITE-manifests-sas.txt for the app's settings, connection-string.txt "
+            "for the VM (docs/rights.md). The account's own connection string comes on the input, or from a file."
+        ),
+    )
+    signatures.add_argument("--site", required=True, help="as the pipelines' files name it")
+    signatures.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="outside of the clone; it must be there"
+    )
+    signatures.add_argument(
+        "--account-file", type=Path, metavar="FILE", help="has the account's own connection string; default: the input"
+    )
+    signatures.add_argument("--days", type=_days, default=180, help="until the signatures end; default: %(default)s")
+    signatures.set_defaults(action=_signatures)
     return parser
 
 
@@ -74,6 +97,35 @@ def _custom_data(options: argparse.Namespace) -> None:
     )
     options.out.write_text(text, encoding="utf-8")
     print(f"{options.out}: {len(text)} bytes")
+
+
+def _signatures(options: argparse.Namespace) -> None:
+    account = account_in(_own_connection_string(options.account_file))
+    names = containers_of(options.site, Pipelines(_ROOT / "pipelines"))
+    require_folder(options.out, options.site)
+    for name, made in make_containers(account, names).items():
+        print(f"container {name}: {'made' if made else 'was there'}")
+    ends = datetime.now(UTC) + timedelta(days=options.days)
+    files = site_files(options.site, account, ends=f"{ends:%Y-%m-%dT%H:%M:%SZ}")
+    write_private(options.out, files)
+    for name in files:
+        print(options.out / name)
+    print(f"the signatures end on {ends:%Y-%m-%d at %H:%M} UTC; make new ones before, with the same command")
+
+
+def _own_connection_string(file: Path | None) -> str:
+    if file is not None:
+        return file.read_text(encoding="utf-8", errors="replace")
+    if sys.stdin.isatty():
+        return getpass.getpass("connection string of the storage account (it is not shown): ")
+    return sys.stdin.buffer.read().decode("utf-8", errors="replace")
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if not 1 <= days <= 3650:
+        raise argparse.ArgumentTypeError("give 1 to 3650 days")
+    return days
 
 
 def _fetched_job(options: argparse.Namespace) -> tuple[Download | None, str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from infra.hub.sas import Signer
+
 HOST: Final = "127.0.0.1"
 NODE_MODULES: Final = Path(__file__).resolve().parents[1] / "node_modules"
 _PROGRAMS: Final = NODE_MODULES / "azurite" / "dist" / "src"
@@ -17,6 +19,10 @@ class Account:
     name: str
     key1: str = field(repr=False)
     key2: str = field(repr=False)
+
+    def signer(self) -> Signer:
+        """Signs with the first key, for as long as anything here may last."""
+        return Signer(account=self.name, key=self.key1, ends="2099-01-01T00:00:00Z")
 
 
 def all_services(*, data: Path, blob: int, queue: int, table: int) -> list[str]:

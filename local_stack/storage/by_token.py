@@ -26,7 +26,6 @@ from local_stack.identity.tokens import STORAGE, Issuer, RefusedTokenError, bear
 from local_stack.logs import log_to
 from local_stack.storage.azurite import HOST, Account, account_in
 from local_stack.storage.passing import pass_on, session
-from local_stack.storage.sas import account_sas
 
 _EVERYTHING: Final = "rwdlacup"
 _OF_ALL_KINDS: Final = "sco"
@@ -41,7 +40,7 @@ def door(kind: str, backend_port: int, account: Account, issuer: Issuer) -> web.
     """The door to one of the account's services: ``kind`` is blob, queue or table."""
     app = web.Application(client_max_size=0)
     app[_BACKEND] = f"http://{HOST}:{backend_port}"
-    app[_SIGNATURE] = account_sas(account, _EVERYTHING, _OF_ALL_KINDS, services=_SERVICES[kind])
+    app[_SIGNATURE] = account.signer().for_account(_EVERYTHING, _OF_ALL_KINDS, services=_SERVICES[kind])
     app[_ISSUER] = issuer
     app.cleanup_ctx.append(session)
     app.router.add_route("*", "/{path:.*}", _handle)

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from infra.hub.sas import for_the_app, for_the_manifests
 from local_stack.files import read_object, write_private
 from local_stack.stack_hub.site_keys import ensure_key
 from local_stack.storage.azurite import connection_string, endpoint
-from local_stack.storage.sas import container_sas, listing_sas
 from local_stack.supervisor.blueprint import HOST, Blueprint
 from local_stack.supervisor.identity import KINDS, STORAGE
 
@@ -50,8 +50,8 @@ def _hub_rights_of_the_app(plan: Blueprint) -> dict[str, str]:
     """No more than the app needs: list everything, and its own manifests. The keys above are the data owner's."""
     address = endpoint(plan.hub, plan.ports["hub_blob"])
     return {
-        "connection_string": f"BlobEndpoint={address};SharedAccessSignature={listing_sas(plan.hub)}",
-        "manifest_sas": container_sas(plan.hub, MANIFESTS, "rcwd"),
+        "connection_string": for_the_app(address, plan.hub.signer()),
+        "manifest_sas": for_the_manifests(plan.hub.signer()),
     }
 
 

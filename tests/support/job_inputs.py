@@ -32,7 +32,7 @@ GOOD = b"age\n42\n43\n"
 
 @dataclass
 class JobHub:
-    """One container of a hub. ``owner``: the data owner's connection string; ``vm``: the one that the VM has."""
+    """One container of a hub. ``owner``: the data owner's connection string; ``vm``: the VM's, which may only read."""
 
     owner: str
     vm: str

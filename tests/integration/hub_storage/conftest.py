@@ -16,8 +16,8 @@ _numbers = count()
 
 @pytest.fixture(scope="session")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Two accounts of a real blob service: one that tests fill, one that stays empty."""
-    keys = {"hub": a_storage_key(), "empty": a_storage_key()}
+    """Accounts of a real blob service: one that tests fill, one that stays empty, one made ready as for a site."""
+    keys = {"hub": a_storage_key(), "empty": a_storage_key(), "new": a_storage_key()}
     with running_azurite(tmp_path_factory.mktemp("azurite-blobs"), services=["blob"], accounts=keys) as texts:
         yield texts
 

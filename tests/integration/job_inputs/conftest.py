@@ -8,6 +8,7 @@ import pytest
 from site_agent.job import hub as hub_module
 from tests.support.azurite import running_azurite
 from tests.support.hub_guard import running_hub_guard
+from tests.support.hub_rights import rights_of_the_vm
 from tests.support.job_inputs import JobHub
 from tests.support.spoiled_hub import SpoiledHub, spoiled_hub
 
@@ -38,7 +39,7 @@ def door(guarded: str) -> Iterator[SpoiledHub]:
 
 @pytest.fixture
 def hub(storage: str, door: SpoiledHub, tmp_path: Path) -> JobHub:
-    new = JobHub(storage, door.connection_string, f"data-{next(_numbers)}", tmp_path)
+    new = JobHub(storage, rights_of_the_vm(door.connection_string), f"data-{next(_numbers)}", tmp_path)
     new.create()
     return new
 
