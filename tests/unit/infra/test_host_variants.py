@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from infra.host import CHANGES, STORAGE, USUAL_BUNDLE, backend_in, document, written
 from local_stack.functions_host.config import load_host_config
@@ -63,6 +64,12 @@ def test_the_file_at_the_top_is_the_usual_one_and_comes_back_as_it_was() -> None
     assert usual["extensionBundle"]["version"] == USUAL_BUNDLE
 
 
+@pytest.mark.parametrize("backend", [STORAGE, *OTHERS])
+def test_the_host_sends_its_own_spans(backend: str) -> None:
+    """What docs/telemetry.md says of Azure is said of this mode; the local host does not know it."""
+    assert document(backend)["telemetryMode"] == "OpenTelemetry"
+
+
 def test_the_schedulers_hub_has_the_name_that_the_host_asks_for() -> None:
     scheduler = (ROOT / "infra" / "modules" / "scheduler.bicep").read_text(encoding="utf-8")
     hub = re.search(
@@ -76,10 +83,21 @@ def test_the_schedulers_hub_has_the_name_that_the_host_asks_for() -> None:
 
 @pytest.mark.parametrize(("wanted", "status"), [(STORAGE, 0), ("mssql", 1)])
 def test_a_file_for_another_backend_is_noticed_before_it_is_deployed(wanted: str, status: int) -> None:
-    """``azure.yaml`` runs this before it packs the app."""
+    """azd runs this before it packs the app."""
     command = [sys.executable, "-m", "infra.host", "--check", wanted]
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == status, done.stderr
     assert ("python3 -m infra.host mssql" in done.stderr) == bool(status)
+
+
+def test_azd_looks_at_the_file_whenever_it_packs() -> None:
+    """``azd deploy`` packs too, and runs hooks of the service alone for that (its cmd/middleware/hooks.go)."""
+    project = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))
+    before_packing = {"shell": "sh", "run": "python3 -m infra.host --check"}
+
+    assert {name: service.get("hooks") for name, service in project["services"].items()} == {
+        "app": {"prepackage": before_packing}
+    }
+    assert "prepackage" not in project["hooks"]
