@@ -15,6 +15,7 @@ from infra.ci.parameters import filled
 
 WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / "infra/ci/github-workflow.yml").read_text(encoding="utf-8"))
 PARAMETERS = (ROOT / "infra/main.parameters.json").read_text(encoding="utf-8")
+GIVEN = {"AZURE_ENV_NAME": "shop", "AZURE_LOCATION": "westeurope", "EDGETRAIN_OPERATOR_ID": "id"}
 STEPS = [step["run"] for job in WORKFLOW["jobs"].values() for step in job["steps"] if "run" in step]
 
 
@@ -51,15 +52,28 @@ def test_it_compiles_plans_and_signs_in_without_a_secret() -> None:
 
 
 def test_parameters_are_filled_from_the_environment() -> None:
-    given = {"AZURE_ENV_NAME": 'with "quotes"', "AZURE_LOCATION": "westeurope", "EDGETRAIN_OPERATOR_ID": "id"}
+    values = {name: each["value"] for name, each in json.loads(filled(PARAMETERS, GIVEN))["parameters"].items()}
 
-    values = {name: each["value"] for name, each in json.loads(filled(PARAMETERS, given))["parameters"].items()}
-
-    assert values["environmentName"] == 'with "quotes"'
+    assert values["environmentName"] == "shop"
     assert values["durableBackend"] == "storage"
     assert values["trustedKeys"] == ""
-    with pytest.raises(KeyError, match="AZURE_LOCATION"):
+    with pytest.raises(ValueError, match="the environment has no AZURE_LOCATION; set it"):
         filled(PARAMETERS, {"AZURE_ENV_NAME": "x"})
+
+
+def test_values_mean_what_they_mean_to_azd() -> None:
+    """It puts them in as they are and reads JSON then; else what-if would show changes that no deployment makes."""
+    filled_in = json.loads(filled(PARAMETERS, {**GIVEN, "EDGETRAIN_TRUSTED_KEYS": r"-----BEGIN\nMFk=\n-----END"}))
+
+    assert filled_in["parameters"]["trustedKeys"]["value"] == "-----BEGIN\nMFk=\n-----END"
+
+
+@pytest.mark.parametrize(
+    "value", ["-----BEGIN\nMFk=", 'with "quotes"', "ends\\", 'x" }, "siteSettings": { "value": "y']
+)
+def test_a_value_that_would_end_the_deployment_by_azd_is_refused_before(value: str) -> None:
+    with pytest.raises(ValueError, match="EDGETRAIN_TRUSTED_KEYS is no text in JSON"):
+        filled(PARAMETERS, {**GIVEN, "EDGETRAIN_TRUSTED_KEYS": value})
 
 
 def test_operators_are_not_whoever_deploys() -> None:
