@@ -2,20 +2,14 @@
 // since Event Grid asks whether the functions are there: azd does so by a hook (azure.yaml), others by infra/after-code.sh.
 targetScope = 'resourceGroup'
 
-@description('Name of the installation, as in main.bicep.')
-param environmentName string
-
-@description('Azure region of the resources, as in main.bicep.')
-param location string = resourceGroup().location
-
 @description('Output EDGETRAIN_APP_NAME of main.bicep.')
 param appName string
 
 @description('Output EDGETRAIN_ARRIVALS_TOPIC of main.bicep.')
 param arrivalsTopicName string
 
-@description('Output EDGETRAIN_AZURE_ML__WORKSPACE of main.bicep.')
-param workspaceName string
+@description('Output EDGETRAIN_RUNS_TOPIC of main.bicep.')
+param runsTopicName string
 
 @description('Output EDGETRAIN_STORAGE_NAME of main.bicep.')
 param storageName string
@@ -25,14 +19,6 @@ param deadLetterContainer string
 
 @description('Output EDGETRAIN_EVENTS_IDENTITY of main.bicep.')
 param eventsIdentityName string
-
-@description('Further tags, as in main.bicep.')
-param tags object = {}
-
-var allTags = union(tags, {
-  'azd-env-name': environmentName
-  application: 'edgetrain'
-})
 
 resource app 'Microsoft.Web/sites@2024-11-01' existing = {
   name: appName
@@ -46,28 +32,12 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {
   name: storageName
 }
 
-resource workspace 'Microsoft.MachineLearningServices/workspaces@2025-06-01' existing = {
-  name: workspaceName
-}
-
 resource events 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: eventsIdentityName
 }
 
-resource runs 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
-  name: 'evgst-${environmentName}-runs'
-  location: location
-  tags: allTags
-  identity: {
-    type: 'UserAssigned'
-    userAssignedIdentities: {
-      '${events.id}': {}
-    }
-  }
-  properties: {
-    source: workspace.id
-    topicType: 'Microsoft.MachineLearningServices.Workspaces'
-  }
+resource runs 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
+  name: runsTopicName
 }
 
 resource runChanged 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
@@ -131,6 +101,19 @@ resource blobWritten 'Microsoft.EventGrid/eventSubscriptions@2025-02-15' = {
     retryPolicy: {
       maxDeliveryAttempts: 30
       eventTimeToLiveInMinutes: 1440
+    }
+    deadLetterWithResourceIdentity: {
+      identity: {
+        type: 'UserAssigned'
+        userAssignedIdentity: events.id
+      }
+      deadLetterDestination: {
+        endpointType: 'StorageBlob'
+        properties: {
+          resourceId: account.id
+          blobContainerName: deadLetterContainer
+        }
+      }
     }
   }
 }

@@ -6,9 +6,9 @@ here=$(dirname "$0")
 
 az deployment group create --only-show-errors --output none --name after-code \
   --subscription "$EDGETRAIN_AZURE_ML__SUBSCRIPTION_ID" --resource-group "$AZURE_RESOURCE_GROUP" --template-file "$here/after-code.bicep" --parameters \
-  environmentName="$AZURE_ENV_NAME" appName="$EDGETRAIN_APP_NAME" arrivalsTopicName="$EDGETRAIN_ARRIVALS_TOPIC" \
-  workspaceName="$EDGETRAIN_AZURE_ML__WORKSPACE" storageName="$EDGETRAIN_STORAGE_NAME" \
-  deadLetterContainer="$EDGETRAIN_DEAD_LETTERS" eventsIdentityName="$EDGETRAIN_EVENTS_IDENTITY"
+  appName="$EDGETRAIN_APP_NAME" arrivalsTopicName="$EDGETRAIN_ARRIVALS_TOPIC" runsTopicName="$EDGETRAIN_RUNS_TOPIC" \
+  storageName="$EDGETRAIN_STORAGE_NAME" deadLetterContainer="$EDGETRAIN_DEAD_LETTERS" \
+  eventsIdentityName="$EDGETRAIN_EVENTS_IDENTITY"
 
 if [ "${EDGETRAIN_DURABLE_BACKEND:-storage}" = mssql ]; then
   # db_owner of this database, which holds nothing else: when it first starts, the extension makes a schema with tables and a role.

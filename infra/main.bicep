@@ -131,6 +131,8 @@ module messaging 'modules/messaging.bicep' = {
     location: location
     tags: allTags
     appPrincipalId: identity.outputs.appPrincipalId
+    eventsIdentityId: identity.outputs.eventsIdentityId
+    workspaceId: machineLearning.outputs.id
     logsId: monitoring.outputs.logsId
   }
 }
@@ -172,7 +174,7 @@ module serving 'modules/serving.bicep' = if (serveInAzure) {
     tags: allTags
     appPrincipalId: identity.outputs.appPrincipalId
     pullIdentityName: identity.outputs.pullIdentityName
-    logsName: monitoring.outputs.logsName
+    logsId: monitoring.outputs.logsId
   }
 }
 
@@ -242,6 +244,7 @@ module alerts 'modules/alerts.bicep' = {
     appInsightsId: monitoring.outputs.appInsightsId
     serviceBusId: messaging.outputs.serviceBusId
     arrivalsId: messaging.outputs.arrivalsId
+    runsId: messaging.outputs.runsId
     monthlyBudget: monthlyBudget
     budgetStart: budgetStart
   }
@@ -258,6 +261,7 @@ output EDGETRAIN_AZURE_ML__WORKSPACE string = machineLearning.outputs.name
 output EDGETRAIN_CONTAINER_REGISTRY__URL string = 'https://${registry.outputs.host}'
 output EDGETRAIN_SIGNING__KEY_VAULT_KEY string = secrets.outputs.signingKeyUri
 output EDGETRAIN_ARRIVALS_TOPIC string = messaging.outputs.arrivalsTopicName
+output EDGETRAIN_RUNS_TOPIC string = messaging.outputs.runsTopicName
 output EDGETRAIN_STORAGE_NAME string = storage.outputs.name
 output EDGETRAIN_LEDGER_PREFIX string = ledgerPrefix
 output EDGETRAIN_DEAD_LETTERS string = storage.outputs.deadLetterContainer

@@ -9,6 +9,12 @@ from infra.checks.findings import Finding
 from shared import alert_lines
 
 _LINE = re.compile(r"\"(alert [\w-]+:)\"")
+_LOST = tuple(
+    (f"Microsoft.EventGrid/{topics}", metric)
+    for topics in ("topics", "systemTopics")
+    for metric in ("DroppedEventCount", "DeadLetteredCount")
+)
+"""An event that is given up counts as one of these: the second where it could be stored."""
 _FUNCTION = re.compile(r"\bname == \"(\w+)\"")
 
 
@@ -25,6 +31,9 @@ def check(alerts: BicepFile, messaging: BicepFile, root: Path) -> Iterator[Findi
     for name in sorted({found for text in asked for found in _FUNCTION.findall(text)}):
         if f"def {name}(" not in triggers:
             yield Finding(alerts.name, f"looks for the function {name}, which is not there")
+    told = {(each["namespace"], each["metric"]) for each in alerts.variables.get("eventAlerts", ())}
+    for kind, metric in sorted(set(_LOST) - told):
+        yield Finding(alerts.name, f"nobody is told of {metric} of {kind}; add it to eventAlerts")
     for queue in sorted({text for text in asked if text.startswith("training-")}):
         if f"name: '{queue}'" not in messaging.source:
             yield Finding(alerts.name, f"looks at the queue {queue}, which is not there")

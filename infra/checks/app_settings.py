@@ -44,7 +44,7 @@ ELSEWHERE = {
     "SIGNING__PRIVATE_KEY_FILE": "the key vault is used",
     "ANNOUNCEMENTS__KEY": "a key; the identity is used",
     "RETENTION__KEEP_RELEASES": "its default is right to begin with",
-    "RETENTION__KEEP_DAYS": "its default is right to begin with",
+    "RETENTION__KEEP_DAYS": "its default is right to begin with; beside the scheduler it is 30 by default",
     "APP_SERVICE_AUTHENTICATION": "docs/deploy.md: turned on when the app is put behind App Service authentication",
     "KEY_NAMES": "docs/deploy.md: made from the function keys, after the first deployment",
     "KEY_ROLES": "docs/deploy.md: given to the named keys, after the first deployment",

@@ -8,6 +8,7 @@ from infra.checks.bicep import Resource
 from infra.checks.findings import Finding
 
 REQUIRED: Mapping[str, Mapping[str, object]] = {
+    "Microsoft.App/managedEnvironments": {"properties.appLogsConfiguration.destination": "azure-monitor"},
     "Microsoft.ContainerRegistry/registries": {
         "properties.adminUserEnabled": False,
         "properties.anonymousPullEnabled": False,
@@ -40,15 +41,14 @@ EXCUSED = {
     ("modules/machine-learning.bicep: artefacts", "properties.allowSharedKeyAccess"): (
         "SDK v1 uploads snapshots and outputs by signatures that the workspace makes with the key"
     ),
-    ("modules/monitoring.bicep: logs", "properties.features.disableLocalAuth"): (
-        "a Container Apps environment writes its logs with the workspace's key only"
-    ),
 }
 """Where a property has another value, and why."""
 
 RECORDED = frozenset(
     {
+        "Microsoft.App/managedEnvironments",
         "Microsoft.ContainerRegistry/registries",
+        "Microsoft.EventGrid/systemTopics",
         "Microsoft.EventGrid/topics",
         "Microsoft.KeyVault/vaults",
         "Microsoft.MachineLearningServices/workspaces",
@@ -74,15 +74,24 @@ def check(resources: Iterable[Resource]) -> Iterator[Finding]:
         described = known(each.type)
         if described is not None and "tags" in described.body.get("properties", {}) and "tags" not in each.body:
             yield Finding(each.where, "has no tags; set them")
+    needed = {(each.where, path) for each in made for path in _broken(each)}
+    for where, path in sorted(set(EXCUSED) - needed):
+        yield Finding(where, f"{path} is as it must be; remove its excuse from {__name__}")
 
 
 def _without_keys(resource: Resource) -> Iterator[Finding]:
-    named = NAMED.get(str(resource.body.get("name")), {})
-    for path, wanted in {**REQUIRED.get(resource.type, {}), **named}.items():
-        if (resource.where, path) not in EXCUSED and _at(resource.body, path) is not wanted:
+    for path, wanted in _broken(resource).items():
+        if (resource.where, path) not in EXCUSED:
             yield Finding(
                 resource.where, f"{path} must be {str(wanted).lower()}; set it, or say in {__name__} why it is not"
             )
+
+
+def _broken(resource: Resource) -> dict[str, object]:
+    """By path: what must be there, and is not."""
+    named = NAMED.get(str(resource.body.get("name")), {})
+    wanted = {**REQUIRED.get(resource.type, {}), **named}
+    return {path: value for path, value in wanted.items() if _at(resource.body, path) != value}
 
 
 def _at(body: Any, path: str) -> Any:

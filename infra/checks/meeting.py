@@ -37,8 +37,8 @@ def check(files: Mapping[str, BicepFile], root: Path) -> Iterator[Finding]:
         told = {found[1] for text in bodies if (found := _FUNCTION.search(text))}
         yield from _both_ways(EVENTS, told, set(_EVENT_TRIGGER.findall(code)), "a subscription for")
         for each in files[EVENTS].resources:
-            if any(text.endswith("/functions/on_training_status") for text in texts(each.body)):
-                yield from _ends(each)
+            if each.type.endswith("/eventSubscriptions"):
+                yield from _subscription(each, files.get(MESSAGING))
     if STORAGE in files:
         words = _PINS.findall((root / "shared/clients/ledger/__init__.py").read_text(encoding="utf-8"))
         made = {str(each.body["name"]) for each in files[STORAGE].resources if each.type == TABLES}
@@ -53,6 +53,17 @@ def check(files: Mapping[str, BicepFile], root: Path) -> Iterator[Finding]:
         hub = json.loads((root / "host.json").read_text(encoding="utf-8"))["extensions"]["durableTask"]["hubName"]
         made = {str(each.body["name"]) for each in files[SCHEDULER].resources if each.type.endswith("/taskHubs")}
         yield from _both_ways(SCHEDULER, made, {hub}, "the task hub")
+
+
+def _subscription(subscription: Resource, topics: BicepFile | None) -> Iterator[Finding]:
+    """Whether lost events are stored, for which its topic (named alike in both files) needs an identity; its filter."""
+    if any(text.endswith("/functions/on_training_status") for text in texts(subscription.body)):
+        yield from _ends(subscription)
+    if "deadLetterWithResourceIdentity" not in subscription.body["properties"]:
+        yield Finding(subscription.where, "must have deadLetterWithResourceIdentity: else lost events leave no trace")
+    for topic in topics.resources if topics else ():
+        if topic.name == subscription.scope and "identity" not in topic.body:
+            yield Finding(topic.where, f"must have an identity, by which {subscription.where} stores lost events")
 
 
 def _ends(subscription: Resource) -> Iterator[Finding]:

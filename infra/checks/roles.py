@@ -72,7 +72,9 @@ NEEDED: Mapping[Grant, Words] = {
     Grant(EVENTS, "Storage Blob Data Contributor", "storage: deadLetters"): (
         ("infra/after-code.bicep", "deadLetterWithResourceIdentity"),
     ),
-    Grant(OPERATORS, "Storage Table Data Reader", "storage: account"): (),
+    Grant(OPERATORS, "Storage Table Data Reader", "storage: account"): (
+        ("cli/ledger_copy/command.py", "storage.host_storage, signed_in"),
+    ),
     Grant(OPERATORS, "Storage Table Data Contributor", "storage: imagePins"): (
         ("cli/image_pinning.py", "ledger.image_pins"),
     ),
@@ -103,11 +105,15 @@ NEEDED: Mapping[Grant, Words] = {
         ("shared/clients/serving_targets/container_apps.py", "pull_identity"),
     ),
     Grant(APP, "Key Vault Crypto User", "secrets: signingKey"): (("shared/clients/key_vault_signer.py", "/sign"),),
-    Grant(APP, "Key Vault Secrets User", "secrets: vault"): (("infra/modules/app.bicep", "@Microsoft.KeyVault"),),
-    Grant(OPERATORS, "Key Vault Secrets Officer", "secrets: vault"): (),
+    Grant(APP, "Key Vault Secrets User", "secrets: vault"): (("shared/clients/secret_settings.py", "ask_vault"),),
+    Grant(OPERATORS, "Key Vault Secrets Officer", "secrets: vault"): (
+        ("docs/runbooks/rotated-secrets.md", "az keyvault secret set"),
+    ),
     Grant(OPERATORS, "Key Vault Crypto User", "secrets: signingKey"): (("cli/dependency_image.py", "sign"),),
     Grant(OPERATORS, "AcrPush", "registry: registry"): (("cli/dependency_image.py", "push"),),
-    Grant(OPERATORS, "AzureML Compute Operator", "machine-learning: workspace"): (),
+    Grant(OPERATORS, "AzureML Compute Operator", "machine-learning: workspace"): (
+        ("cli/attach/attaching.py", "attach_compute"),
+    ),
     Grant(OPERATORS, "Reader", "machine-learning: workspace"): (("cli/attach/attaching.py", "AzureMlWorkspace"),),
     Grant(APP, "Container Apps Contributor", "serving"): (
         ("shared/clients/container_apps/arm.py", "begin_create_or_update"),
@@ -121,7 +127,7 @@ NEEDED: Mapping[Grant, Words] = {
     ),
     Grant(APP, "Durable Task Data Contributor", "scheduler: scheduler"): (("host.json", "durableTask"),),
 }
-"""Every grant, and where the code needs it: a file and a word in it. People and services of Azure need no word."""
+"""Every grant, and where it is needed: a file and a word in it; of what people do by hand, the page that says so."""
 
 
 def check(resources: Iterable[Resource], root: Path, needed: Mapping[Grant, Words] = NEEDED) -> Iterator[Finding]:

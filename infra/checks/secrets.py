@@ -1,4 +1,4 @@
-"""No secret stands in a template: settings that are secrets are references to the key vault, outputs have none."""
+"""No secret stands in a template: settings that are secrets say where in the key vault they are, outputs have none."""
 
 import json
 import re
@@ -8,14 +8,18 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from infra.checks.app_settings import fields, settings_in
-from infra.checks.bicep import BicepFile
+from infra.checks.app_settings import PREFIX, fields, settings_in
+from infra.checks.bicep import BicepFile, texts
 from infra.checks.findings import Finding
 from infra.checks.source import without_texts
 from shared.access_settings import KEY_NAMES, KEY_ROLES
+from shared.clients.secret_settings import is_address
 from shared.settings import Settings
 
-_REFERENCE = "@Microsoft.KeyVault("
+_ADDRESS = "${vaultUri}secrets/"
+_REFERENCE = f"@Microsoft.KeyVault(SecretUri={_ADDRESS}"
+_OF_SITES = "secretsOfSites"
+"""The variable that makes settings of ``siteSecrets``."""
 _IN_CLEAR = re.compile(
     r"AccountKey=|SharedAccessKey=|SharedAccessSignature=|[?&;]sig=|-----BEGIN [A-Z ]*PRIVATE KEY|[Pp]assword=",
     re.IGNORECASE,
@@ -35,28 +39,29 @@ NO_SECRETS = {
 PUBLIC = re.compile(r"(HOST_KEY|RECEIPT_KEY|TRUSTED_KEYS)$")
 """Settings of sites that hold public keys."""
 
-KEYS_ASKED_FOR = {
-    ("modules/serving.bicep", "listKeys"): "a Container Apps environment writes its logs with the workspace's key only",
-}
-"""Calls that read a key while a template is deployed, and why there is no other way."""
-
 
 def check(file: BicepFile) -> Iterator[Finding]:
     """What is secret in a file, or hands a secret out."""
     for found in sorted(set(_IN_CLEAR.findall(file.source))):
         yield Finding(file.name, f"{found!r} looks like a secret in clear; put it into the key vault, and refer to it")
     for call in sorted(set(_ASKS_FOR_KEYS.findall(without_texts(file.source)))):
-        if (file.name, call) not in KEYS_ASKED_FOR:
-            yield Finding(file.name, f"{call}() reads a key; use an identity, or say in {__name__} why there is none")
+        yield Finding(file.name, f"{call}() reads a key; use an identity")
 
 
 def check_settings(app: BicepFile) -> Iterator[Finding]:
-    """Settings of the app whose field is a secret, or whose name says so, are references to the key vault."""
+    """Settings of the app whose field is a secret, or whose name says so, say where in the key vault it is.
+
+    The app reads its own by their addresses, which needs no restart when they change; App Service fills in the others.
+    """
     wrapped = {alias for alias, annotation in fields(Settings).values() if SecretStr.__name__ in str(annotation)}
     for name, value in sorted(settings_in(app).items()):
         secret = name in wrapped or (_SECRET_NAME.search(name) and name not in NO_SECRETS and not PUBLIC.search(name))
-        if secret and not (isinstance(value, str) and value.startswith(_REFERENCE)):
-            yield Finding(app.name, f"{name} is a secret; set it to {_REFERENCE}SecretUri=...)")
+        wanted = _ADDRESS if name.startswith(PREFIX) else _REFERENCE
+        if secret and not (isinstance(value, str) and value.startswith(wanted)):
+            yield Finding(app.name, f"{name} is a secret; set it to '{wanted}...'")
+    if _OF_SITES in app.variables and not _read_by_the_app(app.variables[_OF_SITES]):
+        what = f"must give the app its own secrets by their addresses: startsWith(..., '{PREFIX}') ? '{_ADDRESS}...'"
+        yield Finding(app.name, f"{_OF_SITES} {what}")
 
 
 def check_parameters(path: Path) -> Iterator[Finding]:
@@ -71,6 +76,15 @@ def check_parameters(path: Path) -> Iterator[Finding]:
     for name, secret in sorted(_value(given, "siteSecrets").items()):
         if not _NAME_IN_VAULT.fullmatch(str(secret)):
             yield Finding(path.name, f"{name} must be the name of a secret in the key vault, not the secret itself")
+
+
+def _read_by_the_app(of_sites: Mapping[str, Any]) -> bool:
+    """Whether the app itself reads the secrets of its own settings, by what the loop makes of one of them."""
+    value = of_sites["config"]["value"]
+    operands = value.get("operator", {}).get("operands", {}) if isinstance(value, Mapping) else {}
+    address = str(operands.get("true_value")).replace("${secret.value}", "name")
+    ours = PREFIX in texts(operands.get("condition"))
+    return ours and is_address(address.replace("${vaultUri}", "https://example.vault.azure.net/"))
 
 
 def _value(given: Mapping[str, Any], name: str) -> Mapping[str, Any]:

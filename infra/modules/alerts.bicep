@@ -6,6 +6,7 @@ param alertAddresses array
 param appInsightsId string
 param serviceBusId string
 param arrivalsId string
+param runsId string
 param monthlyBudget int
 param budgetStart string
 
@@ -155,17 +156,49 @@ resource messageAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [for each 
   }
 }]
 
-// The reconciler finds the files of lost events by listing, so that this costs minutes, not data.
-resource eventsLost 'Microsoft.Insights/metricAlerts@2018-03-01' = {
-  name: 'alert-${name}-events-lost'
+// What cannot be delivered is stored, or dropped where that fails too. The app lists new files and asks for the status of
+// trainings all the same, so that this costs minutes, not data.
+var eventAlerts = [
+  {
+    name: 'events-lost'
+    what: 'Events about new files could not be delivered to the app, nor stored'
+    topic: arrivalsId
+    namespace: 'Microsoft.EventGrid/topics'
+    metric: 'DroppedEventCount'
+  }
+  {
+    name: 'events-lost-stored'
+    what: 'Events about new files could not be delivered to the app; they are stored'
+    topic: arrivalsId
+    namespace: 'Microsoft.EventGrid/topics'
+    metric: 'DeadLetteredCount'
+  }
+  {
+    name: 'events-lost-runs'
+    what: 'Events about trainings that ended could not be delivered to the app, nor stored'
+    topic: runsId
+    namespace: 'Microsoft.EventGrid/systemTopics'
+    metric: 'DroppedEventCount'
+  }
+  {
+    name: 'events-lost-runs-stored'
+    what: 'Events about trainings that ended could not be delivered to the app; they are stored'
+    topic: runsId
+    namespace: 'Microsoft.EventGrid/systemTopics'
+    metric: 'DeadLetteredCount'
+  }
+]
+
+resource eventsLost 'Microsoft.Insights/metricAlerts@2018-03-01' = [for each in eventAlerts: {
+  name: 'alert-${name}-${each.name}'
   location: 'global'
   tags: tags
   properties: {
-    description: 'Events about new files could not be delivered to the app'
+    description: each.what
     severity: 3
     enabled: true
     scopes: [
-      arrivalsId
+      each.topic
     ]
     evaluationFrequency: 'PT15M'
     windowSize: 'PT1H'
@@ -174,9 +207,9 @@ resource eventsLost 'Microsoft.Insights/metricAlerts@2018-03-01' = {
       allOf: [
         {
           criterionType: 'StaticThresholdCriterion'
-          name: 'dropped'
-          metricName: 'DroppedEventCount'
-          metricNamespace: 'Microsoft.EventGrid/topics'
+          name: each.name
+          metricName: each.metric
+          metricNamespace: each.namespace
           timeAggregation: 'Total'
           operator: 'GreaterThan'
           threshold: 0
@@ -189,7 +222,7 @@ resource eventsLost 'Microsoft.Insights/metricAlerts@2018-03-01' = {
       }
     ]
   }
-}
+}]
 
 resource budget 'Microsoft.Consumption/budgets@2024-08-01' = if (monthlyBudget > 0) {
   name: 'budget-${name}'

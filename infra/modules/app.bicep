@@ -189,13 +189,19 @@ var alwaysRunningSettings = alwaysRuns ? [
     value: 'true'
   }
 ] : []
-var ofSites = [for setting in items(siteSettings): {
+// The scheduler's Consumption tier forgets histories after 30 days at most; siteSettings may say less.
+var besidesTheScheduler = empty(schedulerEndpoint) ? {} : {
+  EDGETRAIN_RETENTION__KEEP_DAYS: '30'
+}
+var ofSites = [for setting in items(union(besidesTheScheduler, siteSettings)): {
   name: setting.key
   value: setting.value
 }]
+// The app reads its own by their addresses, and anew when a service refuses what it has (docs/identity.md): a reference, which App
+// Service fills in when it starts the app, would take a restart. Others, such as OTEL_EXPORTER_OTLP_HEADERS, cannot do that.
 var secretsOfSites = [for secret in items(siteSecrets): {
   name: secret.key
-  value: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/${secret.value})'
+  value: startsWith(secret.key, 'EDGETRAIN_') ? '${vaultUri}secrets/${secret.value}' : '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/${secret.value})'
 }]
 
 resource storage 'Microsoft.Storage/storageAccounts@2025-01-01' existing = {

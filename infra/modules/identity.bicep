@@ -43,5 +43,6 @@ output appPrincipalId string = app.properties.principalId
 output pullIdentityId string = pull.id
 output pullIdentityName string = pull.name
 output pullPrincipalId string = pull.properties.principalId
+output eventsIdentityId string = events.id
 output eventsIdentityName string = events.name
 output eventsPrincipalId string = events.properties.principalId

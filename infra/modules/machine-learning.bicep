@@ -151,4 +151,5 @@ resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
+output id string = workspace.id
 output name string = workspace.name

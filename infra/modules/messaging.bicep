@@ -1,9 +1,12 @@
-// Requests of upstream systems and their answers (Service Bus); events of the sites, and what is announced of runs (Event Grid).
+// Requests of upstream systems and their answers (Service Bus); events of the sites and of Azure ML, and what is announced of
+// runs (Event Grid). Who gets the events: after-code.bicep.
 param name string
 param suffix string
 param location string
 param tags object
 param appPrincipalId string
+param eventsIdentityId string
+param workspaceId string
 param logsId string
 
 resource bus 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
@@ -112,11 +115,34 @@ resource arrivals 'Microsoft.EventGrid/topics@2025-02-15' = {
   name: 'evgt-${name}-arrivals'
   location: location
   tags: tags
+  identity: {
+    type: 'UserAssigned' // stores the events that cannot be delivered
+    userAssignedIdentities: {
+      '${eventsIdentityId}': {}
+    }
+  }
   properties: {
     inputSchema: 'CloudEventSchemaV1_0'
     disableLocalAuth: true
     minimumTlsVersionAllowed: '1.2'
     publicNetworkAccess: 'Enabled'
+  }
+}
+
+// What Azure ML tells of runs in the workspace.
+resource runs 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
+  name: 'evgst-${name}-runs'
+  location: location
+  tags: tags
+  identity: {
+    type: 'UserAssigned' // stores the events that cannot be delivered
+    userAssignedIdentities: {
+      '${eventsIdentityId}': {}
+    }
+  }
+  properties: {
+    source: workspaceId
+    topicType: 'Microsoft.MachineLearningServices.Workspaces'
   }
 }
 
@@ -200,9 +226,25 @@ resource arrivalsAudit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview
   }
 }
 
+resource runsAudit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-logs'
+  scope: runs
+  properties: {
+    workspaceId: logsId
+    logs: [
+      {
+        category: 'DeliveryFailures' // all that there is for such a topic
+        enabled: true
+      }
+    ]
+  }
+}
+
 output serviceBusId string = bus.id
 output serviceBusHost string = '${bus.name}.servicebus.windows.net'
 output announcementsEndpoint string = announcements.properties.endpoint
 output arrivalsEndpoint string = arrivals.properties.endpoint
 output arrivalsId string = arrivals.id
 output arrivalsTopicName string = arrivals.name
+output runsId string = runs.id
+output runsTopicName string = runs.name

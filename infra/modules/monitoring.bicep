@@ -1,4 +1,4 @@
-// Logs, traces and metrics, in one workspace. Application Insights takes them from identities only.
+// Logs, traces and metrics, in one workspace. Nothing is taken by a key: what Azure's services record comes by their diagnostics.
 param name string
 param location string
 param tags object
@@ -14,7 +14,7 @@ resource logs 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
     }
     retentionInDays: 30
     features: {
-      disableLocalAuth: false // the Container Apps environment writes with a key of the workspace; see serving.bicep
+      disableLocalAuth: true
     }
   }
 }
@@ -44,6 +44,5 @@ resource appPublishes 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 output logsId string = logs.id
-output logsName string = logs.name
 output appInsightsId string = insights.id
 output appInsightsConnectionString string = insights.properties.ConnectionString

@@ -1,4 +1,4 @@
-// The key that images are signed with, which never leaves the vault, and the secrets of the sites, which the app reads by reference.
+// The key that images are signed with, which never leaves the vault, and the secrets of the sites, whose addresses are in the app's settings.
 param name string
 param suffix string
 param location string

@@ -4,11 +4,7 @@ param location string
 param tags object
 param appPrincipalId string
 param pullIdentityName string
-param logsName string
-
-resource logs 'Microsoft.OperationalInsights/workspaces@2025-02-01' existing = {
-  name: logsName
-}
+param logsId string
 
 resource pull 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: pullIdentityName
@@ -26,11 +22,7 @@ resource environment 'Microsoft.App/managedEnvironments@2025-01-01' = {
   }
   properties: {
     appLogsConfiguration: {
-      destination: 'log-analytics'
-      logAnalyticsConfiguration: {
-        customerId: logs.properties.customerId
-        sharedKey: logs.listKeys().primarySharedKey
-      }
+      destination: 'azure-monitor' // by the diagnostics below; 'log-analytics' takes a key of the workspace
     }
     workloadProfiles: [
       {
@@ -61,6 +53,24 @@ resource appObserves 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
     description: 'Monitoring Reader: reads requests and errors of each revision, which a canary is judged by'
+  }
+}
+
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'to-logs'
+  scope: environment
+  properties: {
+    workspaceId: logsId
+    logs: [
+      {
+        category: 'ContainerAppConsoleLogs'
+        enabled: true
+      }
+      {
+        category: 'ContainerAppSystemLogs'
+        enabled: true
+      }
+    ]
   }
 }
 

@@ -49,7 +49,7 @@ class SecretSettings:
                 " Key Vault Secrets User, see that the secret is there, and restart the app"
             )
             raise PermanentError(reason, code=Code.BAD_CONFIGURATION)
-        if not _is_address(given):
+        if not is_address(given):
             return given
         with self._lock:
             if given not in self._known:
@@ -97,5 +97,6 @@ class SecretSettings:
         return found
 
 
-def _is_address(given: str) -> bool:
+def is_address(given: str) -> bool:
+    """Whether a setting with this value stands for the secret at that address."""
     return bool(_ADDRESS.fullmatch(given)) and (given.startswith("https:") or on_loopback(given))

@@ -92,11 +92,8 @@ def _what_it_is(text: str) -> str:
     start = text.strip().strip("\"'")
     if not start:
         return "is empty; give the private key"
-    if start.startswith("@Microsoft.KeyVault"):
-        return (
-            "is a Key Vault reference that was not resolved; "
-            "check that the secret exists and that the app's identity may read it"
-        )
+    if left_in_the_vault := _left_in_the_vault(start):
+        return left_in_the_vault
     if start.startswith("PuTTY-User-Key-File"):
         return "holds a key in PuTTY's format; export it with puttygen as an OpenSSH key"
     if _HOST_KEY.search(start):
@@ -104,3 +101,18 @@ def _what_it_is(text: str) -> str:
     if "-----BEGIN" in start:
         return "holds a private key without its end; copy the whole file, the lines BEGIN and END too"
     return "contains no private key; give an Ed25519, ECDSA or RSA key without passphrase, with its BEGIN and END lines"
+
+
+def _left_in_the_vault(start: str) -> str:
+    """What a text is that only says where the key is; empty: it does not."""
+    if start.startswith("@Microsoft.KeyVault"):
+        return (
+            "is a Key Vault reference that was not resolved; "
+            "check that the secret exists and that the app's identity may read it"
+        )
+    if start.startswith("https://") and "/secrets/" in start:
+        return (
+            "is the address of a secret, which is not read here; "
+            "give the key itself: az keyvault secret show --id ADDRESS --query value --output tsv"
+        )
+    return ""

@@ -85,6 +85,7 @@ LINES = pem(RSA, PrivateFormat.PKCS8).splitlines()
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "holds a certificate"),
         ("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none", "puttygen"),
         ("@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/canary)", "Key Vault reference"),
+        ("https://v.vault.azure.net/secrets/canary", "is the address of a secret"),
         ("\n".join(LINES[:-1]), "without its end"),
         ("\n".join(LINES[:3] + LINES[-1:]), "damaged or cut"),
         (DAMAGED, "damaged or cut"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.checks.bicep import BicepFile, parse
 from infra.host import CHANGES, STORAGE, USUAL_BUNDLE, backend_in, document, written
 from local_stack.functions_host.config import load_host_config
 from tests.support.documents import ROOT
@@ -101,3 +102,20 @@ def test_azd_looks_at_the_file_whenever_it_packs() -> None:
         "app": {"prepackage": before_packing}
     }
     assert "prepackage" not in project["hooks"]
+
+
+def test_beside_the_scheduler_records_are_kept_no_longer_than_it_keeps_histories() -> None:
+    app = parse(ROOT / "infra" / "modules" / "app.bicep", "app.bicep")
+    scheduler = (ROOT / "infra" / "modules" / "scheduler.bicep").read_text(encoding="utf-8")
+    assert isinstance(app, BicepFile)
+
+    operands = app.variables["besidesTheScheduler"]["operator"]["operands"]
+    merged = app.variables["ofSites"]["loop_type"]["detail"]["array_name"]["function"]["parameters"]["arg_1"][
+        "function"
+    ]
+
+    assert "name: 'Consumption'" in scheduler, "which keeps histories for 30 days; Dedicated for 90"
+    assert operands["condition"]["function"]["parameters"] == {"item_to_test": "schedulerEndpoint"}
+    assert (operands["true_value"], operands["false_value"]) == ({}, {"EDGETRAIN_RETENTION__KEEP_DAYS": "30"})
+    # The last one wins, so that siteSettings may say less.
+    assert merged == {"type": "union", "parameters": {"arg_1": "besidesTheScheduler", "arg_2": "siteSettings"}}

@@ -30,3 +30,7 @@ def test_the_page_has_every_role() -> None:
 
     assert text == wanted
     assert table().count("\n| ") == len(NEEDED) + 1
+
+
+def test_of_every_role_it_is_known_what_needs_it() -> None:
+    assert [str(grant) for grant, words in NEEDED.items() if not words] == []

@@ -29,6 +29,7 @@ def test_settings() -> None:
         "a public key": keys.public(keys.RSA),
         "a key of PuTTY": "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none",
         "a Key Vault reference": "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/key)",
+        "an address in Key Vault": "https://v.vault.azure.net/secrets/key",
         "a key without its end": "\n".join(keys.LINES[:-1]),
         "a damaged key": keys.DAMAGED,
         "a DSA key": keys.DSA,
