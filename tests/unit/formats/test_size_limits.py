@@ -31,10 +31,13 @@ from shared.messages import (
     LeftOut,
     Parameters,
     RolloutPhase,
+    RunEvent,
+    RunEventKind,
     TargetPlan,
     TargetResult,
 )
 from shared.values.wire import to_text
+from shared.wire_contracts.run_events import announcement
 from tests.support.arrivals import a_run_record
 from tests.support.builders import a_plan, a_run_request, a_snapshot
 from tests.support.workflow import START
@@ -123,6 +126,14 @@ def test_the_largest_record_fits_into_a_row_with_room_for_fields_to_come(letter:
         * MOST_BESTS,
     )
     assert len(to_text(champion)) <= LONGEST_COLUMN
+
+
+@pytest.mark.parametrize("letter", ["a", WIDEST])
+def test_the_largest_event_of_a_run_is_far_from_what_event_grid_refuses(letter: str) -> None:
+    record = bounded_record(the_largest_record(letter))
+    event = RunEvent(kind=RunEventKind.DEPLOYED, occurred_at=START, record=record)
+
+    assert length(announcement(event).data) < 64 * 1024
 
 
 @given(reason=TEXTS, note=TEXTS, metrics=METRICS, reasons=st.lists(TEXTS, max_size=20))
