@@ -20,8 +20,8 @@ PAGE = ROOT / "docs" / "deploy.md"
 BLOCKS = list(blocks(PAGE))
 OUTPUTS = 'eval "$(azd env get-values'
 """From here on a shell has the outputs of main.bicep."""
-ELSEWHERE = {"HOME", "AZURE_ENV_NAME", "AZURE_LOCATION"}
-"""Of the shell itself, of `azd`, and where there is none of the sentence above its block."""
+ELSEWHERE = {"HOME", "AZURE_ENV_NAME", "AZURE_LOCATION", "ACCOUNT"}
+"""Of the shell itself, of `azd` or the sentence above the block without it, and of docs/deploy-hub.md."""
 VAULT = """#!/bin/sh
 while [ "$1" != --name ]; do shift; done
 printf '"%s of the vault\\\\nwith \\u0027$HOME\\u0027"' "$2"
