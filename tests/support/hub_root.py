@@ -1,6 +1,7 @@
 """A root file system to prepare as the hub's VM: the machine's own Debian, or another, below a layer that goes.
 
-Every command runs in namespaces of its own for mounts and processes, so nothing outlives it. No systemd runs there.
+Every command runs in namespaces of its own for mounts, processes and the host's name, so nothing outlives it.
+No systemd runs there.
 """
 
 import os
@@ -22,15 +23,17 @@ mount --bind /dev "$2/root/dev"
 echo entered
 exec sleep infinity
 """
+_SPACES = ("--mount", "--pid", "--uts")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LOCAL = ("env", "-i", f"PATH={_PATH}", "HOME=/root", "LANG=C.UTF-8")
 
 
-def missing_for_a_root() -> str:
-    """Why no such root can be made here; empty when it can."""
+def missing_for_a_root(*besides: str) -> str:
+    """Why no such root can be made here; empty when it can. ``besides``: more programs that are needed."""
     if os.geteuid() != 0:
         return "needs root, to make a root file system"
-    if missing := [name for name in ("apt-get", "haproxy", "podman", "sshd", "unshare") if not _found(name)]:
+    needed = ("apt-get", "haproxy", "podman", "sshd", "unshare", *besides)
+    if missing := [name for name in needed if not _found(name)]:
         return f"needs a Debian with {', '.join(missing)}"
     try:
         with hub_root():
@@ -65,7 +68,7 @@ class HubRoot:
 
     def command(self, *words: str, network: bool = True) -> list[str]:
         """What runs a program in there."""
-        entered = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "chroot", str(self.folder / "root")]
+        entered = ["nsenter", "--target", str(self.pid), *_SPACES, "chroot", str(self.folder / "root")]
         return [*([] if network else ["unshare", "--net"]), *entered, *_LOCAL, *words]
 
     def run(self, *words: str, stdin: str = "", network: bool = True) -> subprocess.CompletedProcess[str]:
@@ -121,7 +124,7 @@ def hub_root(lower: Path = Path("/")) -> Iterator[HubRoot]:
     with tempfile.TemporaryDirectory(prefix="edgetrain-hub-", dir="/dev/shm") as name:
         for part in ("upper", "work", "root"):
             (Path(name) / part).mkdir()
-        words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", _ENTER, "sh", str(lower), name]
+        words = ["unshare", *_SPACES, "--fork", "--kill-child", "sh", "-c", _ENTER, "sh", str(lower), name]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as keeper:
             try:
                 assert keeper.stdout is not None

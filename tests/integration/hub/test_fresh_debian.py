@@ -9,16 +9,16 @@ from cli.job_installation import job_source
 from infra.hub.custom_data import Download, VmPlan, custom_data
 from infra.hub.job_bundle import write_bundle
 from tests.integration.hub.conftest import POLICY, TRAINING, home_of, new_key
+from tests.support.cloud_init import boot, reach_what_the_machine_reaches, seed
 from tests.support.hub_root import hub_root, missing_for_a_root
 
 pytestmark = pytest.mark.on_demand
 ROOT = Path(__file__).resolve().parents[3]
 INCLUDED = "ca-certificates,cloud-init,locales,openssh-server,python3,systemd-sysv"  # what an image for Azure has
-STAGES = (("init", "--local"), ("init",), ("modules", "--mode=config"), ("modules", "--mode=final"))
 
 
 def test_cloud_init_lays_the_files_and_the_vm_prepares_itself_with_the_job(tmp_path: Path) -> None:
-    if reason := missing_for_a_root():
+    if reason := missing_for_a_root("mmdebstrap"):
         pytest.skip(reason)
     debian = tmp_path / "debian"
     made = ["mmdebstrap", "--variant=apt", "--skip=check/empty", "--dpkgopt=force-unsafe-io", f"--include={INCLUDED}"]
@@ -33,20 +33,9 @@ def test_cloud_init_lays_the_files_and_the_vm_prepares_itself_with_the_job(tmp_p
             job=Download(url="file:///job.tar", sha256=bundle.sha256),
             job_key=bundle.key,
         )
-        seed = root.at("var/lib/cloud/seed/nocloud")
-        seed.mkdir(parents=True)
-        (seed / "user-data").write_text(custom_data(plan))
-        (seed / "meta-data").write_text("instance-id: hub-vm\n")
-        root.at("etc/cloud/cloud.cfg.d/99.cfg").write_text(
-            "datasource_list: [NoCloud]\nnetwork: {config: disabled}\nlocale: false\n"
-        )
-        root.shell("cloud-init schema --config-file /var/lib/cloud/seed/nocloud/user-data")
-        for stage in STAGES:
-            done = root.run("cloud-init", *stage, network=False)
-            assert done.returncode == 0, done.stdout + done.stderr
-        for file in ("/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt"):  # how this machine reaches an index
-            if Path(file).exists():
-                root.at(file).write_bytes(Path(file).read_bytes())
+        seed(root, custom_data(plan))
+        boot(root)
+        reach_what_the_machine_reaches(root)
 
         prepared = root.provision()
         assert prepared.returncode == 0, prepared.stderr
