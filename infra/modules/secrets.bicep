@@ -68,7 +68,7 @@ resource appReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', '4633458b-17de-408a-b874-0445c86b69e6')
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
-    description: 'Key Vault Secrets User: resolves the references in its settings'
+    description: 'Key Vault Secrets User: reads the secrets that its settings name, by itself or as references'
   }
 }
 
