@@ -67,9 +67,12 @@ def telling(folder: Path) -> Path:
 def end_when_it_tells(
     script: Sequence[str], number: signal.Signals, stdin: bytes, environment: Mapping[str, str]
 ) -> int:
-    """Send a signal to a script and all that it started, as ``timeout`` does, when that tells by its error output."""
+    """Send a signal to a script and all that it started, as ``timeout`` does, when that tells by its error output.
+
+    What these tests run in may ignore some signals, as ``nohup`` does, and a script would inherit that.
+    """
     process = subprocess.Popen(
-        script,
+        ["env", "--default-signal=HUP,INT,TERM", *script],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **environment},
