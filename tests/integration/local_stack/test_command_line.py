@@ -133,14 +133,15 @@ def test_an_interrupted_start_leaves_nothing(state: Path, delay: float, number: 
         [*COMMAND, "up", "--state", str(state), *ONLY],
         cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
         time.sleep(delay)  # the moment is the parameter: no condition is waited for
         os.killpg(process.pid, number)
-        process.wait(timeout=60)
+        said = process.communicate(timeout=60)[1].decode()
 
-    assert process.returncode in (0, 130, -number)
+    # On a busy machine Python itself may not have started yet, and says so with status 1.
+    assert process.returncode in (0, 130, -number) or "init_import_site" in said, said
     assert living(state) == 0
 
 
