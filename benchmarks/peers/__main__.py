@@ -1,8 +1,8 @@
 """Dagster, Prefect and edgetrain do the same small job on the same data and machine: ``make bench-peers``.
 
-With all 10,000 files, the figures of a side are kept in ``benchmarks/peers/figures/``, and ``report.md`` is written of
-the sides whose kept figures are of the same job: one side can be measured again by itself. With fewer files the report
-is only printed.
+With all 10,000 files, ``benchmarks/peers/report.md`` is written, and the figures of each side are kept beside it. One
+side can be measured again by itself, with the options that the others were measured with: else, as with fewer files,
+the report is only printed.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks.peers.figures import Kept
+from benchmarks.peers.figures import Kept, together
 from benchmarks.peers.measuring import SIDES, measure
 from benchmarks.peers.report import report
 from benchmarks.peers.sides import Job, Settings
@@ -45,13 +45,16 @@ def main() -> None:
             began = time.monotonic()
             found.append(Kept(job=_words(job), figures=measure(side, job, partial(_say, say, side)), machine=machine()))
             say(f"{side}: took {time.monotonic() - began:.0f} s: {found[-1].figures}")
-            if options.files == FILES:
-                found[-1].write(FIGURES / f"{side}.json")
-    text = report(found, job)
-    if options.files == FILES:
-        kept = [each for side in SIDES if (each := Kept.read(FIGURES / f"{side}.json")) and each.job == _words(job)]
-        text = report(kept, job)
+    kept = [each for side in SIDES if (each := Kept.read(FIGURES / f"{side}.json"))]
+    every = together(found, kept)
+    text = report(every, job)
+    if options.files == FILES and len(every) == len(SIDES):
+        for each in found:
+            each.write(FIGURES / f"{each.figures.side}.json")
         REPORT.write_text(text, encoding="utf-8")
+    elif options.files == FILES:
+        others = " and ".join(sorted({each.job for each in kept}))
+        say(f"nothing is kept: the other sides were measured with other options, {others}")
     print(text)
 
 

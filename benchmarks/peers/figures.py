@@ -87,6 +87,15 @@ class Kept:
         )
 
 
+def together(measured: Sequence[Kept], kept: Sequence[Kept]) -> list[Kept]:
+    """What was measured now, and of the other sides what was kept of the same job; in the order in which it is kept."""
+    new = {each.figures.side: each for each in measured}
+    jobs = {each.job for each in measured}
+    known = {each.figures.side: each for each in kept if each.job in jobs}
+    order = [*(each.figures.side for each in kept), *new]
+    return [(known | new)[side] for side in dict.fromkeys(order) if side in known | new]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
     """A row of the comparison; less is better. ``goal``: the most that ours may be of the better peer's."""

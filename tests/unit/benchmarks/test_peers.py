@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers.environments import HERE
-from benchmarks.peers.figures import MEASURES, Figures, Kept, Killed, Measure, lines_of_code, ratio, verdict
+from benchmarks.peers.figures import MEASURES, Figures, Kept, Killed, Measure, lines_of_code, ratio, together, verdict
 from benchmarks.peers.landing import deliveries, land
 from benchmarks.peers.report import report
 from benchmarks.peers.sides import Job, Settings, latest
@@ -103,6 +103,20 @@ def test_figures_that_are_kept_are_those_that_were_measured(tmp_path: Path, seco
     written.write(file)
 
     assert Kept.read(file) == written
+
+
+def test_a_side_that_is_measured_again_is_put_beside_the_others() -> None:
+    before = kept(*SIDES)
+    (again,) = kept(replace(OURS, idle_cpu=10.0))
+
+    assert together([again], before) == [again, *before[1:]]
+    assert together(before, []) == before
+
+
+def test_sides_of_another_job_are_not_compared() -> None:
+    (again,) = kept(OURS)
+
+    assert together([again], [replace(each, job="another") for each in kept(*SIDES)]) == [again]
 
 
 def test_the_report_is_what_the_kept_figures_say() -> None:
