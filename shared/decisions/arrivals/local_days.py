@@ -20,9 +20,10 @@ def zone_of(name: str) -> ZoneInfo:
 def moment_of(day: date, at: time, zone: str) -> datetime:
     """When the clocks of the zone show that time on that day: of two such moments the first.
 
-    A time that clocks skip stands for the moment as if they had not yet been changed.
+    A time that clocks skip stands for the moment as if they had not yet been changed. ``at.fold`` means nothing here: a
+    time of day that people write down has none.
     """
-    return datetime.combine(day, at, tzinfo=zone_of(zone)).astimezone(UTC)
+    return datetime.combine(day, at.replace(fold=0), tzinfo=zone_of(zone)).astimezone(UTC)
 
 
 def start_of(day: date, zone: str) -> datetime:

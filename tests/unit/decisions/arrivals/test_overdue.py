@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.decisions.arrivals.day_counts import History, moment_of_quarter, quarter_of
@@ -45,6 +45,7 @@ def test_hours_and_days_follow_each_other_over_every_change_of_clocks(zone: str,
     assert {each.day for each in found} == {day + timedelta(days=number) for number in range(4)}
 
 
+@example(zone="Africa/Cairo", day=date(2024, 4, 26), by=time(0, fold=1))  # a midnight that the clocks skip
 @given(zone=ZONES, day=DAYS, by=st.times().map(lambda at: at.replace(second=0, microsecond=0)))
 def test_a_time_of_day_is_that_of_the_clocks_on_the_wall(zone: str, day: date, by: time) -> None:
     (found,) = Periods(Expecting(every=Every.DAY, by=by, zone=zone), NOTHING).of(day)
