@@ -54,7 +54,8 @@ clean: ## Stop the local stack and wipe .local/
 	@$(PY) -m tests.support.stack
 	@touch $@
 
-test: setup-tests check .local/cache/.filled ## Lint, types, import rules and every test
+test: setup-tests ## Lint, types, import rules and every test
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line check .local/cache/.filled
 	@$(PYTEST) -n 2 --cov --cov-report= --cov-fail-under=0 tests/unit tests/replay tests/simulation
 	@$(PYTEST) -n 4 $(SHARING) $(if $(CI),--durations=60) --cov --cov-append --cov-report= --cov-fail-under=0 tests/e2e tests/integration
 	@.venv/bin/coverage report

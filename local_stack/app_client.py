@@ -232,7 +232,7 @@ class AppClient:
         *,
         seconds: float = 900,
         seen: Callable[[dict[str, Any]], None] | None = None,
-        pause: float = 0.2,
+        pause: float | None = None,
     ) -> dict[str, Any]:
         """The run once it has ended; ``seen`` gets every status on the way. Rides out a restart of the host."""
         for _ in deadline(seconds, f"the outcome of {run_id}", pause):
@@ -251,12 +251,16 @@ class AppClient:
             return otherwise
 
 
-def deadline(seconds: float, what: str, pause: float = 0.2) -> Iterator[None]:
-    """Yield until ``seconds`` have passed, then raise ``TimeoutError`` naming ``what`` was waited for."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+def deadline(seconds: float, what: str, pause: float | None = None) -> Iterator[None]:
+    """Yield until ``seconds`` have passed, then raise ``TimeoutError`` naming ``what`` was waited for.
+
+    Without a ``pause`` between two looks, it is a twentieth of what was waited so far, 0.2 to 2 seconds: looking takes
+    time of the machine from whatever is waited for.
+    """
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < seconds:
         yield
-        time.sleep(pause)
+        time.sleep(min(max(0.2, waited / 20), 2) if pause is None else pause)
     raise TimeoutError(f"{what} did not come within {seconds:g} s")
 
 

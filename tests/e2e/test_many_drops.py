@@ -127,7 +127,7 @@ def drop_everything(stack: Stack, agent: SiteAgent, kind: str, deaths: int) -> D
 
 def wait_until_all_is_decided(app: AppClient, names: list[str]) -> None:
     """Fire the reconciler until nothing is left to do: no run under way, no arrival without verdict, nothing new."""
-    for _ in deadline(1500, "a verdict on everything", pause=1.0):
+    for _ in deadline(1500, "a verdict on everything", pause=5):
         if all(decided(app, name) for name in names):
             return
         app.fire("keep_watch")

@@ -8,7 +8,7 @@ docs/privacy.md, with its bound.
 from collections.abc import Callable
 
 from local_stack.leak_search import Canaries
-from tests.integration.leaks.attacks import ATTACKS, Attack
+from tests.integration.leaks.attacks import ATTACKS, LIKE, Attack
 from tests.integration.leaks.freely import freely
 from tests.integration.leaks.lab import LeakLab, Outcome
 
@@ -19,6 +19,8 @@ Run = Callable[[Attack], Outcome]
 def test_there_are_ways_enough() -> None:
     assert len(BY_NAME) == len(ATTACKS) >= 40
     assert sum(attack.always for attack in ATTACKS) >= 12
+    assert all(name in BY_NAME and like in BY_NAME and like not in LIKE for name, like in LIKE.items())
+    assert not any(BY_NAME[name].on_guard for name in (*LIKE, *LIKE.values()) if not BY_NAME[name].always)
 
 
 def test_the_same_without_a_seal_is_found_everywhere(leak_lab: LeakLab) -> None:

@@ -18,7 +18,7 @@ from tests.support.job_vm import Vm
 from tests.support.serving_host import wait_for
 from tests.support.tiny_training import RUN, TRAIN
 
-POINTS = 25
+POINTS = 15
 LONGEST = 9.0  # seconds that a run takes here, about
 VICTIMS = ("job", "job and guardian", "container", "engine", "host")
 NAME = f"edgetrain-job-{RUN}"
