@@ -1,5 +1,9 @@
 """Logging in to a VM over SSH: with the key of the settings, at exactly the host that they pin."""
 
+import time
+from contextlib import suppress
+from typing import Final
+
 import paramiko
 
 from shared.clients.ssh_keys import KeyTextError, host_key_line, private_key
@@ -8,9 +12,19 @@ from shared.errors import Code, PermanentError, TransientError
 from shared.settings import SshHost
 from shared.values.texts import shortened
 
+ANOTHER_LOGIN: Final = (0.5, 2.0)
+"""Seconds before another login, when the VM hung up on one."""
+
+
+class _HungUpError(TransientError):
+    """The VM took the connection and hung up before anybody was logged in, so that nothing has been done there."""
+
 
 def log_in(client: paramiko.SSHClient, host: SshHost, label: str, timeout: float) -> None:
     """Connect a fresh client; ``timeout`` in seconds for each step.
+
+    A busy sshd hangs up on some of those who are about to log in (``MaxStartups`` in sshd_config(5)), and does so at
+    once: they are to come again.
 
     Raises :class:`TransientError` when the VM does not answer, :class:`PermanentError` when it is not the one that is
     pinned, refuses the key, or the settings hold no usable key.
@@ -18,6 +32,11 @@ def log_in(client: paramiko.SSHClient, host: SshHost, label: str, timeout: float
     key = _usable_key(host, label)
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     _pin(client, host, label)
+    for pause in ANOTHER_LOGIN:
+        with suppress(_HungUpError):
+            _connect(client, host, key, label, timeout)
+            return
+        time.sleep(pause)
     _connect(client, host, key, label, timeout)
 
 
@@ -37,6 +56,7 @@ def trouble_on_vm(cause: str) -> TransientError:
 
 
 def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, label: str, timeout: float) -> None:
+    began = time.monotonic()
     try:
         client.connect(
             host.address,
@@ -59,12 +79,20 @@ def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, labe
     except paramiko.SSHException as error:
         if "not found in known_hosts" in str(error):  # RejectPolicy's words: it showed a key of another type
             raise _wrong_host(label) from error
+        if "protocol banner" in str(error) and time.monotonic() - began < min(timeout, 2):  # it did not wait for one
+            raise _hung_up(label, error) from error
         raise link_trouble(f"{label}: {cause_of(error)}") from error
-    except (OSError, EOFError) as error:
+    except (EOFError, ConnectionResetError, BrokenPipeError) as error:
+        raise _hung_up(label, error) from error
+    except OSError as error:
         raise link_trouble(f"{label}: {cause_of(error)}") from error
     transport = client.get_transport()
     if transport is not None:
         transport.set_keepalive(15)
+
+
+def _hung_up(label: str, error: BaseException) -> _HungUpError:
+    return _HungUpError(str(link_trouble(f"{label}: the VM hung up on the login: {cause_of(error)}")))
 
 
 def _pin(client: paramiko.SSHClient, host: SshHost, label: str) -> None:

@@ -1,14 +1,17 @@
 """The SSH session against a real sshd."""
 
+import socket
 import subprocess
 import threading
 import time
+from contextlib import ExitStack
 
 import paramiko
 import pytest
 from pydantic import SecretStr
 
 from shared.clients.ssh import connected
+from shared.clients.ssh_login import ANOTHER_LOGIN
 from shared.clients.vm_containers import LoopbackHttp
 from shared.clients.vm_serving.settings import VmSettings
 from shared.errors import Code, PermanentError, TransientError
@@ -103,6 +106,18 @@ def test_nobody_answers(host: ServingHost) -> None:
     port = free_port()
     with pytest.raises(TransientError, match=f"127.0.0.1:{port}"):
         _connect(other(host.target, port=port))
+
+
+def test_a_login_that_a_busy_vm_hangs_up_on_is_tried_again(host: ServingHost) -> None:
+    """With a hundred connections of which nobody knows yet who they are, sshd takes no more: its ``MaxStartups``."""
+    address = (host.target.address, host.target.port)
+    with ExitStack() as idle:
+        for _ in range(100):
+            idle.enter_context(socket.create_connection(address)).recv(4)  # its name: sshd has begun to wait for ours
+        with pytest.raises(TransientError, match="hung up on the login"):
+            _connect(host.target)
+        threading.Timer(ANOTHER_LOGIN[0] / 2, idle.close).start()
+        _connect(host.target)
 
 
 def test_the_link_breaks(host: ServingHost) -> None:
