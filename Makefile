@@ -12,7 +12,7 @@ SOURCES := function_app orchestrations activities shared cli site_agent local_st
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo up down status clean test test-unit test-replay test-integration test-e2e check format hooks texts schemas golden pictures bench bench-peers lock
+.PHONY: help setup setup-tests demo up down status clean test test-unit test-replay test-integration test-e2e coverage check format hooks texts schemas golden pictures bench bench-peers lock
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -56,8 +56,12 @@ clean: ## Stop the local stack and wipe .local/
 
 test: setup-tests ## Lint, types, import rules and every test
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line check .local/cache/.filled
+	@$(PYTEST) -n 2 tests/unit tests/replay tests/simulation
+	@$(PYTEST) -n 4 $(SHARING) $(if $(CI),--durations=60) tests/e2e tests/integration
+
+coverage: setup-tests .local/cache/.filled ## Every test once more, and how much of the code of the app they run; half as long again
 	@$(PYTEST) -n 2 --cov --cov-report= --cov-fail-under=0 tests/unit tests/replay tests/simulation
-	@$(PYTEST) -n 4 $(SHARING) $(if $(CI),--durations=60) --cov --cov-append --cov-report= --cov-fail-under=0 tests/e2e tests/integration
+	@$(PYTEST) -n 4 $(SHARING) --cov --cov-append --cov-report= --cov-fail-under=0 tests/e2e tests/integration
 	@.venv/bin/coverage report
 
 test-unit: .venv/.installed ## Unit and replay tests only, with a tenth of the examples, in seconds

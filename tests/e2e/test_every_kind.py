@@ -49,6 +49,7 @@ def test_the_next_model_is_compared_with_the_champion_row_by_row(
     arrive(stack, app, name, STORIES[name].second)
     run = outcome(app, app.wait_for_new_run(name, {first["run_id"]}))
 
+    assert run["outcome"] in {"promoted", "not_promoted"}, run["reason"]
     assert (run["champion_run_id"], run["comparable"]) == (first["run_id"], True), run["reason"]
     assert run["comparison"]["rows"] == len(STORIES[name].holdout_truths)
     assert run["comparison"]["low"] <= run["comparison"]["difference"] <= run["comparison"]["high"]

@@ -6,6 +6,7 @@ Its own ``--dist loadgroup`` would be for that, but does not work with pytest 9.
 from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 # End-to-end tests that start no stack of their own share one, in three groups that take about the same time. Outages
 # are mostly waited out, so that another group beside them costs next to nothing.
@@ -31,8 +32,29 @@ ALONE = (
     "tests/integration/site_agent/test_killed_anywhere.py",
     "tests/integration/site_agent/test_shipped_pipelines.py",
 )
-# A long group that begins last keeps one worker, and nobody else, busy at the end.
-LONGEST = ("tests/integration/leaks", *ALONE, "tests/e2e: dying hosts", "tests/e2e: outages", "tests/e2e: one story")
+# What takes longest where CI is set, from the longest on, as its list of the slowest tests has it. A long group that
+# begins last keeps one worker, and nobody else, busy at the end.
+LONGEST = (
+    "tests/e2e: outages",
+    "tests/e2e: dying hosts",
+    "tests/integration/leaks",
+    "tests/integration/serving",
+    "tests/integration/site_agent/test_shipped_pipelines.py",
+    "tests/e2e: one story",
+    "tests/e2e/test_clean_up.py",
+    "tests/e2e/test_documents.py",
+    "tests/integration/egress_guard",
+    "tests/e2e/test_a_day_at_the_page.py",
+    "tests/integration/azure_ml",
+    "tests/e2e/test_every_kind.py",
+    "tests/integration/browser",
+    "tests/e2e/test_fair_judgement.py",
+    "tests/integration/site_agent/test_killed_anywhere.py",
+    "tests/e2e/test_down_and_up.py",
+    "tests/integration/hub",
+    "tests/e2e/test_one_pool.py",
+    "tests/integration/authoring",
+)
 
 
 def begins_first(nodeid: str) -> int:
@@ -55,7 +77,12 @@ def group_of(nodeid: str) -> str:
 
 
 class SharedServers(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no type information
-    """Gives each worker one group after the other."""
+    """Gives each worker one group after the other, not before it has begun the last test but one of what it has."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """As pytest-xdist does, which gives the next group when two tests are left, and those may be long ones."""
+        if not self.workqueue or self._pending_of(self.assigned_work[node]) <= 1:
+            super()._reschedule(node)
