@@ -170,11 +170,11 @@ def test_a_vm_without_ssh_is_nobodys_fault_and_a_roll_out_waits_for_it(
     client: AppClient, stack: Stack, azure_ml: "AzureMlFaults", first_release: Run
 ) -> None:
     """One outage, two runs: one is training, the other about to roll out."""
-    azure_ml.set(r"/modelmanagement/.*models$", delay=12, count=1)
+    training = start(client, "ssh-outage", pause_seconds=600)  # it trains until the outage ends it
+    wait_for(client, training, lambda run: phase_of(run) == "running")
+    azure_ml.set(r"/modelmanagement/.*models$", delay=12, count=1)  # before anything is changed on the VM
     rolling_out = start(client, "served", inverse_regularisation=0.32)
     wait_for(client, rolling_out, lambda run: run["stage"] == "delivering")
-    training = start(client, "ssh-outage", pause_seconds=60)
-    wait_for(client, training, lambda run: phase_of(run) == "running")
 
     stack.stop_service("vm")
     try:
