@@ -202,7 +202,7 @@ class AppClient:
         found: list[dict[str, int]] = answer.json()["workers"]
         return found
 
-    def wait_for_new_run(self, pipeline: str, known: set[str], *, seconds: float = 300) -> str:
+    def wait_for_new_run(self, pipeline: str, known: set[str], *, seconds: float = 600) -> str:
         """The id of a run that is not among ``known``; raises ``TimeoutError``, which says what became of the data."""
         try:
             for _ in deadline(seconds, f"a new run of {pipeline}"):

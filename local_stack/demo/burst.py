@@ -64,7 +64,7 @@ def _land_and_tell(cast: Cast, step: Step, files: Mapping[str, bytes]) -> None:
 
 def _judged_arrivals(cast: Cast) -> list[dict[str, Any]]:
     """All arrivals, once each has its verdict: an event that came late may have opened a window of its own."""
-    for _ in deadline(60, "a verdict on every arrival"):
+    for _ in deadline(300, "a verdict on every arrival"):
         arrivals = cast.app.arrivals(PIPELINE)
         if all(arrival["verdict"] != "joined" for arrival in arrivals):
             return arrivals

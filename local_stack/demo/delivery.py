@@ -31,6 +31,8 @@ _DELIVERY: Final[dict[str, Any]] = {
     "approval": {"hours": 1, "otherwise": "reject"},
     "strategy": {"steps": [25, 50], "soak_seconds": 3, "least_requests": 8, "watch_seconds": 1},
 }
+_SETTLE: Final = {"quiet_seconds": 5, "longest_wait_seconds": 300}
+"""A burst is one window also where 25 files take some seconds to land."""
 _TRAINING_SECONDS: Final = 12
 _FORGETFUL: Final = '''
 
@@ -52,6 +54,7 @@ def deliver_with_care(root: Path) -> None:
     path = root / "pipelines" / f"{PIPELINE}.yaml"
     pipeline = yaml.safe_load(path.read_text(encoding="utf-8"))
     pipeline["deliver"] |= _DELIVERY
+    pipeline["settle"] |= _SETTLE
     pipeline["train"]["expected_seconds"] = _TRAINING_SECONDS  # whoever polls goes by it
     path.write_text(yaml.safe_dump(pipeline, sort_keys=False), encoding="utf-8")
 

@@ -46,7 +46,7 @@ def fire_until_new_run(cast: Cast, known: set[str]) -> None:
 
     Again and again: a cycle that is under way has perhaps looked already, and another is not begun beside it.
     """
-    for _ in deadline(60, "a run that the reconciler led to", pause=3):
+    for _ in deadline(300, "a run that the reconciler led to", pause=3):
         if known_runs(cast) - known:
             return
         cast.app.fire("keep_watch")

@@ -28,14 +28,14 @@ class SteadyClient:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         if self._thread:
-            self._thread.join(timeout=30)
+            self._thread.join(timeout=90)
 
     def _run(self) -> None:
         with requests.Session() as session:
             while not self._stop.wait(_PAUSE):
                 self.sent += 1
                 try:
-                    answer = session.post(f"{self.url}/score", json=self.request, timeout=20)
+                    answer = session.post(f"{self.url}/score", json=self.request, timeout=60)
                 except requests.RequestException:
                     self.failed += 1
                 else:

@@ -48,7 +48,7 @@ UNTIL_IT_IS_THERE = 900_000  # a training, an image and a roll-out on a busy mac
 def client(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppClient]:
     """An app with a pipeline that asks somebody and goes by a canary; its first model serves since yesterday."""
     app = ChangedApp.copied_to(tmp_path_factory.mktemp("day") / "app")
-    canary = {"steps": [50], "soak_seconds": 20, "least_requests": 8, "watch_seconds": 1}
+    canary = {"steps": [50], "soak_seconds": 40, "least_requests": 8, "watch_seconds": 1}
     app.add_pipeline(
         NAME,
         data={"container": NAME},

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from local_stack.app_client import AppClient, app_client, land, land_all
+from local_stack.app_client import AppClient, app_client, deadline, land, land_all
 from local_stack.demo_data import breast_cancer_story
 from local_stack.files import read_object
 from local_stack.identity.tokens import EVENT_GRID, MANAGEMENT, SERVICE_BUS, STORAGE
@@ -85,6 +85,9 @@ def test_a_drop_becomes_a_registered_model_that_answers_on_both_targets(stack: S
 
 
 def test_the_run_is_announced_to_its_end(agent: SiteAgent, run: Run, announced: Receiver) -> None:
+    for _ in deadline(300, "the last announcement"):
+        if f"{run['run_id']}-deployed" in announced.ids:
+            break
     agent.wait_until_delivered(PIPELINE)
 
     kinds = ("accepted", "training_started", "trained", "registered", "deployed")

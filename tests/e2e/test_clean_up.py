@@ -31,6 +31,7 @@ def state() -> Iterator[Path]:
         Stack.clean(folder)
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     "signs",
     [
@@ -73,7 +74,7 @@ def test_a_supervisor_that_is_killed_leaves_nothing_and_the_next_start_works(sta
 
     identities.send(running.supervisor, signal.SIGKILL)
 
-    for _ in deadline(180, "the end of everything that the supervisor had started"):
+    for _ in deadline(600, "the end of everything that the supervisor had started"):
         if not what_is_left(state):
             break
     assert call(state, *up) == 0
@@ -96,7 +97,7 @@ def read_until(lines: Iterable[str], sign: str) -> list[str]:
 def call(state: Path, command: str, *options: str) -> int:
     """The exit status of ``python -m local_stack``."""
     words = [sys.executable, "-m", "local_stack", command, "--state", str(state), *options]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, check=False, timeout=120).returncode
+    return subprocess.run(words, cwd=ROOT, capture_output=True, check=False, timeout=900).returncode
 
 
 def runtimes(state: Path) -> list[Path]:

@@ -75,7 +75,7 @@ def run(clone: Path, script: list[Block], podman: dict[str, str]) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=1800,
+        timeout=3300,
         check=False,
     )
     assert done.returncode == 0, f"{script[0].document} ended with {done.returncode}:\n{done.stdout[-3000:]}"

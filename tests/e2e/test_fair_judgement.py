@@ -13,6 +13,7 @@ PIPELINE = "breast-cancer"
 DATA = breast_cancer_story()
 
 
+@pytest.mark.timeout(3000)
 def test_a_replaced_holdout_and_withdrawn_data() -> None:
     with running_stack(PIPELINE) as stack, app_client(stack.endpoints) as app:
         endpoints = stack.endpoints

@@ -113,7 +113,7 @@ def test_the_search_sees_every_place(stack: Stack, runs: dict[str, Run]) -> None
     with connect(registry) as client:
         layer = gzip.compress(b"x" * 3000 + words[4].encode())
         client.put_blob("planted", digest_of(layer), io.BytesIO(layer))
-    with closing(sqlite3.connect(stack.state / "azure_ml" / "workspace.sqlite")) as database, database:
+    with closing(sqlite3.connect(stack.state / "azure_ml" / "workspace.sqlite", timeout=60)) as database, database:
         body = json.dumps({"tags": {"edgetrain.failure": words[5]}})
         database.execute("INSERT INTO documents (kind, id, n, body) VALUES ('planted', 'a', 0, ?)", [body])
     (stack.state / "azure_ml" / "blobs" / "planted").write_bytes(words[6].encode("utf-16"))

@@ -57,7 +57,7 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="module")
 def client(stack: Stack, tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[AppClient]:
     app = ChangedApp.copied_to(tmp_path_factory.mktemp("canaries") / "app")
-    app.add_pipeline(PIPELINE, data={"container": PIPELINE})
+    app.add_pipeline(PIPELINE, data={"container": PIPELINE}, settle={"quiet_seconds": 20})
     app.prepare_serving(stack, PIPELINE)
     with app.deployed(stack, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url), app_client(stack.endpoints) as client:
         yield client
@@ -69,8 +69,8 @@ def run(stack: Stack, client: AppClient) -> Run:
     data = breast_cancer_story()
     land(stack.endpoints, PIPELINE, data.holdout_name, marked(data.holdout))
     known = {run["run_id"] for run in client.runs(PIPELINE)}
-    for name, content in data.first.items():
-        blob = land(stack.endpoints, PIPELINE, name, marked(content))
+    landed = [land(stack.endpoints, PIPELINE, name, marked(content)) for name, content in data.first.items()]
+    for blob in landed:  # all of it lies there before the first event tells of it: one drop
         assert client.deliver(as_cloud_event(blob_created(stack.endpoints, blob))) in {200, 202}
     ended = client.wait_for_outcome(client.wait_for_new_run(PIPELINE, known))
     assert ended["outcome"] == "promoted", ended["reason"]
@@ -135,6 +135,7 @@ def forbidden(data: Needles, credentials: Needles) -> Needles:
     return {**data, **credentials}
 
 
+@pytest.mark.timeout(3000)  # the first one: all runs are in it
 def test_the_search_finds_what_is_there(stack: Stack, data: Needles, credentials: Needles) -> None:
     """The hub holds the data, and the file with the credentials holds them; so all needles can be found."""
     hub = found_in_files(files_below(stack.state / "hub_storage"), data)
@@ -268,7 +269,7 @@ def test_one_trace_leads_from_the_event_to_the_endpoint(stack: Stack, run: Run, 
 
     workspace = stack.state / "azure_ml" / "workspace.sqlite"
     assert found_in_database(workspace, {"tag": f"00-{EVENT.trace_id}-{polled.span_id}-01".encode()})
-    answer = requests.post(f"{run['targets'][0]['endpoint']}/score", json={"rows": []}, timeout=10)
+    answer = requests.post(f"{run['targets'][0]['endpoint']}/score", json={"rows": []}, timeout=60)
     assert answer.headers["x-edgetrain-run"] == run["run_id"], "and so the endpoint leads back to the trace"
 
 

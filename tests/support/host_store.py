@@ -75,7 +75,7 @@ class HostStore:
         return closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True))
 
 
-def wait_until(reached: Callable[[], bool], what: str, *, seconds: float = 300) -> None:
+def wait_until(reached: Callable[[], bool], what: str, *, seconds: float = 900) -> None:
     """Return as soon as the condition holds, as fast as looking allows."""
     for _ in deadline(seconds, what, pause=0.001):
         if reached():

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from local_stack.app_client import Endpoints
+from local_stack.app_client import Endpoints, deadline
 from local_stack.stack_hub.engine import find
 from local_stack.stack_hub.vm import Vm
 from local_stack.supervisor.layout import Layout
@@ -59,6 +59,13 @@ def running_orchestrations(endpoints: Endpoints) -> list[str]:
     )
     answer.raise_for_status()
     return [str(instance["instanceId"]) for instance in answer.json()]
+
+
+def wait_until_no_orchestration_runs(endpoints: Endpoints) -> None:
+    """What a run has begun may end a little after it; what was left behind does not end by itself."""
+    for _ in deadline(300, "the end of all orchestrations"):
+        if not running_orchestrations(endpoints):
+            return
 
 
 def begin(endpoints: Endpoints, orchestration: str, instance_id: str, given: Any) -> None:

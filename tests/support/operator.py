@@ -37,7 +37,7 @@ class Operator:
             env=surroundings,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=1800,
             check=False,
         )
         assert status in {None, ended.returncode}, ended.stdout + ended.stderr
