@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from tests.support.service_process import ROOT, ServiceProcess, ended_afterwards, endpoints_once_ready
 
-LOCK_SECONDS: Final = 2
+LOCK_SECONDS: Final = 6
+"""Enough to settle what was received, on a busy machine too; some tests wait until it is over."""
 
 
 def a_queue(name: str, **properties: Any) -> dict[str, Any]:

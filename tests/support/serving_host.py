@@ -94,7 +94,7 @@ class ServingHost:
         process = self.processes.pop(name, None)
         if process is not None:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=120)
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def running_registry(folder: Path) -> Iterator[ImageRegistry]:
         yield ImageRegistry(address, "puller", PULL_PASSWORD)
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=120)
 
 
 def _forget_containers(host: ServingHost) -> None:

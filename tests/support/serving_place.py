@@ -93,7 +93,7 @@ class Place:
     def apply(self, *releases: PlannedRelease, based_on: str = "") -> None:
         self.target.apply(self.plan(*releases, based_on=based_on))
 
-    def until(self, condition: Callable[[Serving], bool], what: str, *, seconds: float = 60) -> Serving:
+    def until(self, condition: Callable[[Serving], bool], what: str, *, seconds: float = 300) -> Serving:
         """Observe until a condition holds."""
         deadline = time.monotonic() + seconds
         while True:
@@ -103,7 +103,7 @@ class Place:
             assert time.monotonic() < deadline, f"{what} is not there after {seconds} s: {serving}"
             time.sleep(0.2)
 
-    def fulfil(self, *releases: PlannedRelease, seconds: float = 90) -> Serving:
+    def fulfil(self, *releases: PlannedRelease, seconds: float = 300) -> Serving:
         """Apply a plan until it is observed."""
         deadline = time.monotonic() + seconds
         while True:
@@ -120,7 +120,7 @@ class Place:
         return f"edgetrain-{self.pipeline}-{colour}"
 
     def score(self) -> requests.Response:
-        reply = requests.post(f"{self.url}/score", json={"data": [1]}, timeout=10)
+        reply = requests.post(f"{self.url}/score", json={"data": [1]}, timeout=90)
         reply.raise_for_status()
         return reply
 
@@ -192,7 +192,7 @@ def hammering(url: str, *, kept_alive: int = 2, one_by_one: int = 2, pause: floa
 
     def ask(session: requests.Session) -> None:
         try:
-            reply = session.post(f"{url}/score", json={"data": [1, 2]}, timeout=10)
+            reply = session.post(f"{url}/score", json={"data": [1, 2]}, timeout=90)
             reply.raise_for_status()
             seen.answered(reply.json()["version"])
         except requests.RequestException as error:

@@ -63,7 +63,7 @@ def read_only(lab: Lab) -> Iterator[Changes]:
             }
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait(timeout=120)
 
 
 def setting(name: str, text: str) -> Any:

@@ -32,7 +32,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(registry, "DOCTOR_TIMEOUT", (1.0, 1.0))
     before = set(threading.enumerate())
     yield
-    wait_for(lambda: not [each for each in set(threading.enumerate()) - before if _is_ours(each)], "the end of all", 20)
+    wait_for(
+        lambda: not [each for each in set(threading.enumerate()) - before if _is_ours(each)], "the end of all", 120
+    )
 
 
 def _is_ours(thread: threading.Thread) -> bool:
@@ -44,7 +46,7 @@ def look(lab: Lab, module: str, check: str, plant: Any) -> tuple[State, str]:
     started = time.monotonic()
     with planted(lab, [fault]) as changes:
         findings = lab.ask([module], changes)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 120
     assert all(len(each.found) <= 600 and each.found.isprintable() for each in findings)
     [found] = [each for each in findings if each.check == check]
     return found.state, found.found

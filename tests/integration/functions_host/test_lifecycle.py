@@ -75,14 +75,14 @@ def test_a_polite_stop_answers_the_request_that_is_running(state: Path) -> None:
 
 def test_a_function_that_does_not_end_does_not_keep_the_host(state: Path) -> None:
     with running_host(state, "--grace", "0.1") as host:
-        asked = {"input": json.dumps({"step": 0, "seconds": 60, "run": "r"})}
+        asked = {"input": json.dumps({"step": 0, "seconds": 600, "run": "r"})}
         assert host.call("POST", "/admin/functions/takes_time", json=asked).status_code == 202
         eventually(lambda: steps(host, "began") == [0])
         begun = time.monotonic()
 
         assert host.terminate() == 0
 
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - begun < 300
         assert "LEAVING WITH RUNNING THREADS" in host.log.read_text(encoding="utf-8")
 
 

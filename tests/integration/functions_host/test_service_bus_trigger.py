@@ -49,7 +49,7 @@ def settings(broker: BrokerProcess) -> dict[str, str]:
         "SAMPLE_SERVICE_BUS": broker.connection_string,
         "SAMPLE_QUEUE": QUEUE,
         "AzureFunctionsJobHost__extensions__serviceBus__maxConcurrentCalls": "4",
-        "AzureFunctionsJobHost__extensions__serviceBus__maxAutoLockRenewalDuration": "00:00:20",
+        "AzureFunctionsJobHost__extensions__serviceBus__maxAutoLockRenewalDuration": "00:05:00",
     }
 
 

@@ -84,4 +84,4 @@ def ssh_server(root: HubRoot) -> Iterator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=120)

@@ -6,7 +6,6 @@ import itertools
 import shutil
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +20,7 @@ from shared.errors import PermanentError
 from site_agent.job.policy import parse_policy
 from tests.integration.hub.conftest import POLICY, SERVING, TRAINING, PreparedVm, home_of, new_key
 from tests.support.hub_root import HubRoot
+from tests.support.service_process import eventually
 
 pytestmark = pytest.mark.long
 ROOT = Path(__file__).resolve().parents[3]
@@ -139,14 +139,12 @@ def haproxy(root: HubRoot) -> Iterator[None]:
     words = settings["ExecStart"].replace("-Ws", "-W").split()
     process = subprocess.Popen(root.command("runuser", "-u", SERVING, "--", *words), stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
-        while not root.at("run/edgetrain-haproxy/master.sock").exists() and time.monotonic() < deadline:
-            assert process.poll() is None
-            time.sleep(0.05)
+        eventually(lambda: root.at("run/edgetrain-haproxy/master.sock").exists() or process.poll() is not None)
+        assert process.poll() is None
         yield
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=120)
 
 
 @pytest.mark.parametrize(

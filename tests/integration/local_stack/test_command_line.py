@@ -122,7 +122,7 @@ def test_the_next_command_ends_what_a_killed_keeper_left(state: Path) -> None:
 
     down = call(state, "down")
 
-    assert stray.wait(timeout=10) == -signal.SIGTERM
+    assert stray.wait(timeout=60) == -signal.SIGTERM
     assert down.stdout == "stopped\n"
     assert living(state) == 0
 
@@ -138,10 +138,12 @@ def test_an_interrupted_start_leaves_nothing(state: Path, delay: float, number: 
     ) as process:
         time.sleep(delay)  # the moment is the parameter: no condition is waited for
         os.killpg(process.pid, number)
-        said = process.communicate(timeout=60)[1].decode()
+        said = process.communicate(timeout=300)[1].decode()
 
-    # On a busy machine Python itself may not have started yet, and says so with status 1.
-    assert process.returncode in (0, 130, -number) or "init_import_site" in said, said
+    # On a busy machine Python itself may not have started yet, and says so with status 1: where it reads its site, or
+    # where it looks for the module that is to run.
+    early = process.returncode == 1 and any(word in said for word in ("init_import_site", "KeyboardInterrupt"))
+    assert process.returncode in (0, 130, -number) or early, said
     assert living(state) == 0
 
 

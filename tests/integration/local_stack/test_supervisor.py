@@ -47,7 +47,7 @@ class Lab:
             depends_on=frozenset(depends_on),
             url="",
             grace=0.5,
-            start_within=20,
+            start_within=120,
         )
 
     def supervisor(self, *services: Service) -> Supervisor:
@@ -69,7 +69,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         yield Lab(tmp_path, exits)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
@@ -110,7 +110,7 @@ def test_who_ignores_the_request_to_end_is_killed_after_the_grace(lab: Lab) -> N
     began = time.monotonic()
     supervisor.stop("stubborn")
 
-    assert 0.5 <= time.monotonic() - began < 5
+    assert 0.5 <= time.monotonic() - began < 60
     assert state_of(supervisor, "stubborn") is State.STOPPED
 
 

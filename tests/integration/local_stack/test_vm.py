@@ -68,7 +68,7 @@ def test_sftp_lands_in_the_vms_home(stack: Stack) -> None:
 
 def test_standard_input_reaches_the_command(stack: Stack) -> None:
     with session(stack) as client:
-        stdin, out, _ = client.exec_command("wc -c", timeout=20)
+        stdin, out, _ = client.exec_command("wc -c", timeout=60)
         stdin.write(b"x" * 200_000)
         stdin.channel.shutdown_write()
 
@@ -160,27 +160,27 @@ def test_haproxy_takes_a_pipelines_file_on_reload_and_refuses_a_broken_one(stack
         )
         file.write_text(f"{text}{one}\n")
         assert run(client, "./bin/reload-haproxy") == (0, "", "")
-        assert requests.get(f"http://127.0.0.1:{front}", timeout=5).content == b"one"
+        assert requests.get(f"http://127.0.0.1:{front}", timeout=60).content == b"one"
         assert socket.is_socket()  # the link leads to the worker's socket
 
         file.write_text("frontend iris\n  no such word\n")
         status, _, error = run(client, "reload-haproxy")
         assert status == 1
         assert "conf.d/iris.cfg:2" in error
-        assert requests.get(f"http://127.0.0.1:{front}", timeout=5).content == b"one"
+        assert requests.get(f"http://127.0.0.1:{front}", timeout=60).content == b"one"
 
         metrics = free_port()
         exporter = code_in("docs/telemetry.md", "haproxy").replace("8405", str(metrics))
         file.write_text(f"{text}{two}\n{exporter}")
         assert run(client, "reload-haproxy")[0] == 0
-        assert requests.get(f"http://127.0.0.1:{front}", timeout=5).content == b"two"
-        told = requests.get(f"http://127.0.0.1:{metrics}/metrics", timeout=5).text
+        assert requests.get(f"http://127.0.0.1:{front}", timeout=60).content == b"two"
+        told = requests.get(f"http://127.0.0.1:{metrics}/metrics", timeout=60).text
         assert 'haproxy_backend_http_responses_total{proxy="iris",code="2xx"}' in told
 
         file.unlink()
         assert run(client, "reload-haproxy")[0] == 0
         with pytest.raises(requests.ConnectionError):
-            requests.get(f"http://127.0.0.1:{front}", timeout=5)
+            requests.get(f"http://127.0.0.1:{front}", timeout=60)
 
 
 def test_the_registry_wants_its_password(stack: Stack) -> None:
@@ -188,10 +188,10 @@ def test_the_registry_wants_its_password(stack: Stack) -> None:
     login = (registry["username"], registry["password"])
     url = f"{registry['url']}/v2/"
 
-    assert requests.get(url, timeout=5).status_code == 401
-    assert requests.get(url, auth=(registry["username"], "wrong"), timeout=5).status_code == 401
-    assert requests.get(url, auth=login, timeout=5).status_code == 200
-    started = requests.post(f"{url}models/iris/blobs/uploads/", auth=login, timeout=5)
+    assert requests.get(url, timeout=60).status_code == 401
+    assert requests.get(url, auth=(registry["username"], "wrong"), timeout=60).status_code == 401
+    assert requests.get(url, auth=login, timeout=60).status_code == 200
+    started = requests.post(f"{url}models/iris/blobs/uploads/", auth=login, timeout=60)
     assert started.status_code == 202
     assert started.headers["Location"].startswith("/v2/models/iris/")
 
@@ -202,17 +202,17 @@ def test_the_vms_user_of_the_registry_may_read_and_write_nothing(stack: Stack) -
     reader = (registry["pull_username"], registry["pull_password"])
     writer = (registry["username"], registry["password"])
 
-    assert requests.get(f"{url}/", auth=reader, timeout=5).status_code == 200
-    assert requests.get(f"{url}/", auth=(reader[0], "wrong"), timeout=5).status_code == 401
+    assert requests.get(f"{url}/", auth=reader, timeout=60).status_code == 200
+    assert requests.get(f"{url}/", auth=(reader[0], "wrong"), timeout=60).status_code == 401
     for method, path in (
         ("POST", "models/iris/blobs/uploads/"),
         ("PUT", "models/iris/manifests/latest"),
         ("DELETE", "models/iris/manifests/sha256:" + "0" * 64),
         ("PATCH", "models/iris/blobs/uploads/1"),
     ):
-        refused = requests.request(method, f"{url}/{path}", auth=reader, timeout=5)
+        refused = requests.request(method, f"{url}/{path}", auth=reader, timeout=60)
         assert (refused.status_code, refused.json()["errors"][0]["code"]) == (403, "DENIED")
-    assert requests.post(f"{url}/models/iris/blobs/uploads/", auth=writer, timeout=5).status_code == 202
+    assert requests.post(f"{url}/models/iris/blobs/uploads/", auth=writer, timeout=60).status_code == 202
 
 
 def test_the_vm_forwards_to_its_own_loopback_only(stack: Stack) -> None:
@@ -220,10 +220,10 @@ def test_the_vm_forwards_to_its_own_loopback_only(stack: Stack) -> None:
     with session(stack) as client:
         transport = client.get_transport()
         assert transport is not None
-        transport.open_channel("direct-tcpip", ("127.0.0.1", registry_port), ("127.0.0.1", 0), timeout=10).close()
+        transport.open_channel("direct-tcpip", ("127.0.0.1", registry_port), ("127.0.0.1", 0), timeout=60).close()
         for elsewhere in ("localhost.localdomain", "10.0.0.1", "169.254.169.254", "127.0.0.2"):
             with pytest.raises(paramiko.ChannelException) as refused:
-                transport.open_channel("direct-tcpip", (elsewhere, registry_port), ("127.0.0.1", 0), timeout=10)
+                transport.open_channel("direct-tcpip", (elsewhere, registry_port), ("127.0.0.1", 0), timeout=60)
             assert refused.value.code == paramiko.common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
         with pytest.raises(paramiko.SSHException):
             transport.request_port_forward("127.0.0.1", 0)

@@ -12,7 +12,7 @@ from azure.servicebus import (
     ServiceBusSubQueue,
 )
 
-WAIT = 10.0  # seconds for a message to come; busy machines are slow
+WAIT = 60.0  # seconds for a message to come, longer than a lock; busy machines are slow
 
 
 class Clients:

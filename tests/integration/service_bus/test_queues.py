@@ -3,6 +3,7 @@
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusReceiveMode, ServiceBusReceiver
@@ -218,10 +219,13 @@ def test_receivers_share_a_queue_without_duplicates(client: ServiceBusClient, cl
     count = 60
     clients.send("shared", *(str(number) for number in range(count)))
 
+    begin = Barrier(4)
+
     def drain(_: int) -> list[str]:
         taken: list[str] = []
         with client.get_queue_receiver("shared") as receiver:
-            while messages := receiver.receive_messages(5, max_wait_time=1):
+            begin.wait(120)
+            while messages := receiver.receive_messages(5, max_wait_time=5):
                 for message in messages:
                     receiver.complete_message(message)
                     taken.append(str(message))

@@ -90,7 +90,7 @@ def test_a_container_that_is_gone_answers_again_after_one_look(kept: Kept) -> No
     state = kept.looks()
 
     assert "is gone" in state.drift
-    assert kept.place.version() == 1
+    wait_for(lambda: kept.place.version() == 1, "an answer")  # without another look
     assert kept.comes_back().drift == ""
     assert [event.kind.value for event in kept.events] == ["drifted", "mended"]
 
@@ -107,7 +107,7 @@ def test_a_proxy_that_gives_a_healthy_release_no_traffic_is_seen_and_corrected(k
 
             assert "gets 0 % of the traffic instead of 100 %" in state.drift
             kept.comes_back()
-            assert place.version() == 1
+            wait_for(lambda: place.version() == 1, "an answer")  # HAProxy lets it in after its own next check
 
 
 def _take_out(haproxy: HaproxyRuntime, place: Place) -> None:

@@ -19,7 +19,7 @@ from shared.messages import (
 from tests.support.driven_roll_out import a_rollout, rolled_out
 from tests.support.serving_place import Place, exactly, hammering
 
-STRATEGY = Strategy(steps=(20, 60), soak_seconds=4, least_requests=10, watch_seconds=2)
+STRATEGY = Strategy(steps=(20, 60), soak_seconds=12, least_requests=10, watch_seconds=2)
 GOOD_FOR_ONE = {"request": {"data": [1]}, "response": {"version": 2, "sum": 1}}
 
 
@@ -52,7 +52,11 @@ def test_a_model_that_fails_under_traffic_is_taken_back_by_itself(place: Place) 
 
 @pytest.mark.parametrize(
     ("behaviour", "words"),
-    [({"dies": "no module named x"}, "no module named x"), ({"status": 500}, "score"), ({"port": 9}, "")],
+    [
+        ({"dies": "no module named x"}, "no module named x"),
+        ({"status": 500}, "answered 500 to the smoke sample"),
+        ({"port": 9}, ""),
+    ],
 )
 def test_a_candidate_that_fails_leaves_the_traffic_where_it_was(
     place: Place, behaviour: dict[str, Any], words: str
@@ -60,7 +64,7 @@ def test_a_candidate_that_fails_leaves_the_traffic_where_it_was(
     first = place.release(1, 100)
     place.fulfil(first)
     second = place.release(2, **behaviour)
-    rollout = replace(a_rollout(place, second, STRATEGY), health_seconds=8)
+    rollout = replace(a_rollout(place, second, STRATEGY), health_seconds=8 if "port" in behaviour else 60)
     with hammering(place.url) as clients:
         result = rolled_out(place, rollout)
 
@@ -106,7 +110,7 @@ TELLING = {
     (RolloutPhase.SWITCHING, "writing the slot", "after"),
     (RolloutPhase.RETURNING, "taking it out", "after"),
 }
-SHORT = Strategy(steps=(30,), soak_seconds=2, least_requests=10, watch_seconds=1)
+SHORT = Strategy(steps=(30,), soak_seconds=6, least_requests=10, watch_seconds=1)
 
 
 class Breaker:

@@ -188,7 +188,11 @@ class Place:
         return self.target.observe(self.pipeline)
 
     def reach(
-        self, weights: dict[PlannedRelease, int], until: Callable[[Serving], bool] | None = None, *, seconds: float = 90
+        self,
+        weights: dict[PlannedRelease, int],
+        until: Callable[[Serving], bool] | None = None,
+        *,
+        seconds: float = 300,
     ) -> Serving:
         """Apply a plan and observe, again and again, as a roll-out does, until it is so."""
         plan = self.plan(weights)

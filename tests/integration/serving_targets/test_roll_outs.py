@@ -17,8 +17,8 @@ from shared.messages import PLANNED_ROLLOUT, Rollout, RolloutState, Strategy, Ta
 from shared.messages.serving import PlannedRelease
 from tests.integration.serving_targets.conftest import SMALL, Place
 
-STEPS = Strategy(steps=(30,), soak_seconds=6, least_requests=20, watch_seconds=2)
-_PATIENCE = 300.0
+STEPS = Strategy(steps=(30,), soak_seconds=15, least_requests=20, watch_seconds=2)
+_PATIENCE = 900.0
 
 
 def rolled_out(place: Place, release: PlannedRelease, strategy: Strategy) -> TargetResult:

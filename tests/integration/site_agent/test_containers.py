@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import threading
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from site_agent.job.containers import ContainerResult, ContainerSpec, Mount, Sto
 from site_agent.job.engine import Engine, EngineError, calls_under_way
 from site_agent.job.failures import TrainingError
 from tests.support.podman import BASE, TestPodman
+from tests.support.serving_host import wait_for
 
 MIB = 1024**2
 USER = 20_000 + secrets.randbelow(30_000)
@@ -273,16 +273,19 @@ def test_an_image_that_is_not_there_is_never_pulled(box: Box) -> None:
 
 
 def test_a_run_has_one_container_of_a_name(box: Box) -> None:
-    first = threading.Thread(target=lambda: box.run("import time; time.sleep(3)"))
+    program = "import os, time\nwhile not os.path.exists('/edgetrain/model/go'): time.sleep(0.05)"
+    first = threading.Thread(target=lambda: box.run(program, seconds=600))
     first.start()
-    while not box.podman.names():
-        time.sleep(0.05)
+    try:
+        wait_for(lambda: box.podman.names() != [], "the container")
 
-    other = replace(box.engine, run_id="run-1")
-    assert "edgetrain-job-run-1-train" in other.containers(RUN)
-    assert other.containers("run-2") == {}
-    assert replace(other, state="another installation").containers() == {}
-    first.join()
+        other = replace(box.engine, run_id="run-1")
+        assert "edgetrain-job-run-1-train" in other.containers(RUN)
+        assert other.containers("run-2") == {}
+        assert replace(other, state="another installation").containers() == {}
+    finally:
+        (box.model / "go").touch()
+        first.join()
 
 
 def test_whatever_is_raised_while_it_runs_leaves_no_container(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def test_a_run_that_is_killed_leaves_nothing_and_can_be_repeated(slow: Vm, point
     else:
         process.communicate()
         if what == "job":
-            wait_for(lambda: is_clean(slow), "what the guardian does", seconds=_CALL_SECONDS + 30)
+            wait_for(lambda: is_clean(slow), "what the guardian does", seconds=_CALL_SECONDS + 240)
     again = slow.run(order)
     assert [pid for pid, began in first.items() if began and started_at(pid) == began] == []
     assert again.status == 0, again.printed
@@ -64,7 +64,7 @@ def test_a_run_that_is_killed_leaves_nothing_and_can_be_repeated(slow: Vm, point
 def test_a_run_that_is_ended_softly_says_so_and_leaves_nothing(slow: Vm) -> None:
     slow.submit(train_py="import time; time.sleep(600)\n")
     process = slow.start(slow.order())
-    wait_for(lambda: f"{NAME}-train" in slow.podman.names(), "the training", seconds=60)
+    wait_for(lambda: f"{NAME}-train" in slow.podman.names(), "the training")
 
     os.killpg(process.pid, signal.SIGTERM)
 
@@ -79,7 +79,7 @@ def test_a_second_job_of_the_same_run_is_refused_while_the_first_lives(slow: Vm)
     slow.submit(train_py="import time; time.sleep(20)\n" + TRAIN)
     order = slow.order()
     first = slow.start(order)
-    wait_for(lambda: f"{NAME}-train" in slow.podman.names(), "the training", seconds=60)
+    wait_for(lambda: f"{NAME}-train" in slow.podman.names(), "the training")
 
     other = Vm(slow.installed, slow.podman, slow.registry, slow.hub, slow.image, slow.folder / "other", slow.container)
     other.submit()

@@ -61,13 +61,13 @@ class Client:
         return self._pool.submit(_call, part, method, arguments, named)
 
     def driver(self, method: str, *arguments: Any, **named: Any) -> Any:
-        return self.begin("driver", method, *arguments, **named).result(timeout=120)
+        return self.begin("driver", method, *arguments, **named).result(timeout=600)
 
     def registry(self, method: str, *arguments: Any, **named: Any) -> Any:
-        return self.begin("registry", method, *arguments, **named).result(timeout=120)
+        return self.begin("registry", method, *arguments, **named).result(timeout=600)
 
     def process_id(self) -> int:
-        number: int = self._pool.submit(os.getpid).result(timeout=60)
+        number: int = self._pool.submit(os.getpid).result(timeout=600)
         return number
 
     def restart(self) -> None:
@@ -142,7 +142,7 @@ class _Facts:
         begin = Barrier(times)
 
         def deliver(_: int) -> RegisteredModel:
-            begin.wait(timeout=60)
+            begin.wait(timeout=600)
             return register_model(command, registry=_parts["registry"], pipelines=Pipelines(APP_ROOT / "pipelines"))
 
         with ThreadPoolExecutor(times) as threads:

@@ -195,4 +195,4 @@ def running(command: list[str], log: Path, *, cwd: Path | None = None) -> Iterat
         yield
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)

@@ -23,7 +23,7 @@ CANARY = "4242.4242"
 
 def said_about(site: Site, job: TrainingJob, folder: Path) -> str:
     """What Azure ML has of a run: its log, tags and definition, and what the driver makes of it."""
-    log = site.client.begin("facts", "log", job.pipeline, job.run_id, str(folder)).result(timeout=60)
+    log = site.client.begin("facts", "log", job.pipeline, job.run_id, str(folder)).result(timeout=600)
     return f"{log}\n{json.dumps(site.run(job))}\n{site.end(job)!r}"
 
 
