@@ -100,6 +100,7 @@ def a_vm(status: int = 0, stdout: bytes = b"", stderr: str = "") -> ServingVm:
 
 def test_the_serving_vm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.clients.ssh_frames.secrets.token_hex", lambda _: MARK)
+    monkeypatch.setattr(ssh_login, "ANOTHER_LOGIN", ())
     good = keys.pem(keys.ED25519, PrivateFormat.OpenSSH)
     pinned = keys.public(keys.ED25519)
 
@@ -116,7 +117,8 @@ def test_the_serving_vm(monkeypatch: pytest.MonkeyPatch) -> None:
     session = ScriptedVm()
     cases = {
         "it does not answer": logged_in(TimeoutError("timed out")),
-        "it breaks off": logged_in(paramiko.SSHException("Error reading SSH protocol banner")),
+        "it hangs up": logged_in(paramiko.SSHException("Error reading SSH protocol banner")),
+        "it breaks off": logged_in(paramiko.SSHException("Channel closed.")),
         "it is too slow to log in": logged_in(paramiko.AuthenticationException("Authentication timeout.")),
         "it refuses the key": logged_in(paramiko.AuthenticationException("Authentication failed.")),
         "it shows another host key": logged_in(paramiko.BadHostKeyException("vm.example", other, other)),
