@@ -55,7 +55,7 @@ clean: ## Stop the local stack and wipe .local/
 	@touch $@
 
 test: setup-tests ## Lint, types, import rules and every test
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line check .local/cache/.filled
+	@$(MAKE) --silent --jobs 2 --output-sync=line check .local/cache/.filled
 	@$(PYTEST) -n 2 tests/unit tests/replay tests/simulation
 	@$(PYTEST) -n 4 $(SHARING) $(if $(CI),--durations=60) tests/e2e tests/integration
 

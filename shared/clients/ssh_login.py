@@ -14,6 +14,8 @@ from shared.values.texts import shortened
 
 ANOTHER_LOGIN: Final = (0.5, 2.0)
 """Seconds before another login, when the VM hung up on one."""
+AT_ONCE: Final = 2.0
+"""Seconds within which a VM that takes no more logins hangs up on one."""
 
 
 class _HungUpError(TransientError):
@@ -56,7 +58,7 @@ def trouble_on_vm(cause: str) -> TransientError:
 
 
 def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, label: str, timeout: float) -> None:
-    began = time.monotonic()
+    at_once = time.monotonic() + min(AT_ONCE, timeout / 2)
     try:
         client.connect(
             host.address,
@@ -79,11 +81,9 @@ def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, labe
     except paramiko.SSHException as error:
         if "not found in known_hosts" in str(error):  # RejectPolicy's words: it showed a key of another type
             raise _wrong_host(label) from error
-        if "protocol banner" in str(error) and time.monotonic() - began < min(timeout, 2):  # it did not wait for one
-            raise _hung_up(label, error) from error
-        raise link_trouble(f"{label}: {cause_of(error)}") from error
+        raise _trouble(label, error, hung_up="protocol banner" in str(error), at_once=at_once) from error
     except (EOFError, ConnectionResetError, BrokenPipeError) as error:
-        raise _hung_up(label, error) from error
+        raise _trouble(label, error, hung_up=True, at_once=at_once) from error
     except OSError as error:
         raise link_trouble(f"{label}: {cause_of(error)}") from error
     transport = client.get_transport()
@@ -91,8 +91,12 @@ def _connect(client: paramiko.SSHClient, host: SshHost, key: paramiko.PKey, labe
         transport.set_keepalive(15)
 
 
-def _hung_up(label: str, error: BaseException) -> _HungUpError:
-    return _HungUpError(str(link_trouble(f"{label}: the VM hung up on the login: {cause_of(error)}")))
+def _trouble(label: str, error: BaseException, *, hung_up: bool, at_once: float) -> TransientError:
+    """``at_once``: until when, by the monotonic clock; what ended later waited in vain, as another login would."""
+    if not hung_up or time.monotonic() > at_once:
+        return link_trouble(f"{label}: {cause_of(error)}")
+    check = "that this is the port of its SSH server, and how many logins that takes at a time (MaxStartups)"
+    return _HungUpError(str(transient(f"{label}: the VM hung up on the login: {cause_of(error)}", check=check)))
 
 
 def _pin(client: paramiko.SSHClient, host: SshHost, label: str) -> None:

@@ -77,7 +77,7 @@ def group_of(nodeid: str) -> str:
 
 
 class SharedServers(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no type information
-    """Gives each worker one group after the other, not before it has begun the last test but one of what it has."""
+    """Gives each worker one group after the other, not before the last test but one of what it has is over."""
 
     def _split_scope(self, nodeid: str) -> str:
         return group_of(nodeid)
@@ -86,3 +86,11 @@ class SharedServers(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist 
         """As pytest-xdist does, which gives the next group when two tests are left, and those may be long ones."""
         if not self.workqueue or self._pending_of(self.assigned_work[node]) <= 1:
             super()._reschedule(node)
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """As pytest-xdist does, which gives others what a crashed worker had finished, and they wait for its tests."""
+        units = self.assigned_work[node]
+        for scope in [scope for scope, tests in units.items() if all(tests.values())]:
+            del units[scope]
+        crashed: str | None = super().remove_node(node)
+        return crashed

@@ -49,6 +49,9 @@ def look(lab: Lab, module: str, check: str, plant: Any) -> tuple[State, str]:
     assert time.monotonic() - started < 120
     assert all(len(each.found) <= 600 and each.found.isprintable() for each in findings)
     [found] = [each for each in findings if each.check == check]
+    assert not found.found.startswith("no answer within"), (
+        "its own limit ended it, and not that of the whole examination"
+    )
     return found.state, found.found
 
 

@@ -3,7 +3,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 
-from tests.integration.leaks.attacks import ATTACKS, LIKE, Attack
+from tests.integration.leaks.attacks import ALONE, ATTACKS, LIKE, Attack
 from tests.integration.leaks.lab import LeakLab, Outcome, running_leak_lab
 from tests.support.podman import missing_podman
 
@@ -50,7 +50,7 @@ def _marks(attack: Attack, *, asked: bool) -> list[pytest.MarkDecorator]:
     """``asked``: whether tests were selected by markers, as with ``-m long``."""
     if attack.always:
         return []
-    if attack.name in LIKE:
+    if attack.name in LIKE or attack.name in ALONE:
         return [pytest.mark.on_demand]
     again = "test_guard.py carries it out on the guard alone; sealed, it runs with -m long"
     return [pytest.mark.long, *([pytest.mark.skip(reason=again)] if attack.on_guard and not asked else [])]

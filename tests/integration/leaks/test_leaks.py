@@ -6,12 +6,14 @@ docs/privacy.md, with its bound.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from local_stack.leak_search import Canaries
-from tests.integration.leaks.attacks import ATTACKS, LIKE, Attack
+from tests.integration.leaks.attacks import ALONE, ATTACKS, LIKE, Attack
 from tests.integration.leaks.freely import freely
 from tests.integration.leaks.lab import LeakLab, Outcome
 
+TESTS = Path(__file__).resolve().parents[2]
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 Run = Callable[[Attack], Outcome]
 
@@ -19,8 +21,14 @@ Run = Callable[[Attack], Outcome]
 def test_there_are_ways_enough() -> None:
     assert len(BY_NAME) == len(ATTACKS) >= 40
     assert sum(attack.always for attack in ATTACKS) >= 12
-    assert all(name in BY_NAME and like in BY_NAME and like not in LIKE for name, like in LIKE.items())
-    assert not any(BY_NAME[name].on_guard for name in (*LIKE, *LIKE.values()) if not BY_NAME[name].always)
+
+
+def test_what_does_not_run_where_ci_is_set_has_something_in_its_place() -> None:
+    assert all(name in BY_NAME and like in BY_NAME and like not in {*LIKE, *ALONE} for name, like in LIKE.items())
+    assert set(ALONE) <= BY_NAME.keys() - LIKE.keys()
+    for test in ALONE.values():
+        file, _, name = test.partition("::")
+        assert f"\ndef {name}(" in (TESTS / file).read_text(encoding="utf-8"), test
 
 
 def test_the_same_without_a_seal_is_found_everywhere(leak_lab: LeakLab) -> None:

@@ -5,13 +5,14 @@ import subprocess
 import threading
 import time
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import paramiko
 import pytest
 from pydantic import SecretStr
 
+from shared.clients import ssh_login
 from shared.clients.ssh import connected
-from shared.clients.ssh_login import ANOTHER_LOGIN
 from shared.clients.vm_containers import LoopbackHttp
 from shared.clients.vm_serving.settings import VmSettings
 from shared.errors import Code, PermanentError, TransientError
@@ -110,16 +111,25 @@ def test_nobody_answers(host: ServingHost) -> None:
 
 def test_a_login_that_a_busy_vm_hangs_up_on_is_tried_again(host: ServingHost, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a hundred connections of which nobody knows yet who they are, sshd takes no more: its ``MaxStartups``."""
-    address = (host.target.address, host.target.port)
+    address, waits = (host.target.address, host.target.port), list[float]()
     with ExitStack() as idle:
+
+        def waited(seconds: float) -> None:
+            waits.append(seconds)
+            idle.close()
+            time.sleep(seconds)
+
         for _ in range(100):
             idle.enter_context(socket.create_connection(address)).recv(4)  # its name: sshd has begun to wait for ours
-        with pytest.raises(TransientError, match=r"hung up on the login|protocol banner"):
+        monkeypatch.setattr(ssh_login, "AT_ONCE", 60.0)  # a busy machine takes its time for that
+        monkeypatch.setattr(ssh_login, "ANOTHER_LOGIN", ())
+        with pytest.raises(TransientError, match=r"hung up on the login.*MaxStartups"):
             _connect(host.target)
-        # Until sshd lets one in, a hundred of its processes must have ended: a busy machine takes its time for that.
-        monkeypatch.setattr("shared.clients.ssh_login.ANOTHER_LOGIN", (ANOTHER_LOGIN[0], *[ANOTHER_LOGIN[-1]] * 60))
-        threading.Timer(ANOTHER_LOGIN[0] / 2, idle.close).start()
+        # Until sshd lets one in, a hundred of its processes must have ended.
+        monkeypatch.setattr(ssh_login, "ANOTHER_LOGIN", (0.5, *[2.0] * 60))
+        monkeypatch.setattr(ssh_login, "time", SimpleNamespace(monotonic=time.monotonic, sleep=waited))
         _connect(host.target)
+    assert waits[0] == 0.5
 
 
 def test_the_link_breaks(host: ServingHost) -> None:

@@ -53,6 +53,7 @@ LEFT: Final = {
         "404, its session is lost",
         "JSON without a token",
         "Error reading SSH protocol banner",
+        "Channel closed.",
         "Authentication timeout.",
         "(what it printed)",
         "Slot: field pipeline: Field required",
