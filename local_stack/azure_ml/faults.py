@@ -4,7 +4,8 @@ import asyncio
 import hmac
 import re
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -13,8 +14,9 @@ from local_stack.azure_ml.answers import ServiceError, body_of
 
 @dataclass(slots=True)
 class Fault:
-    """``status`` 0: only ``delay`` seconds. Ends after ``count`` requests or at ``ends``, whichever comes first.
+    """``status`` 0: only ``delay`` seconds, or until it is cleared.
 
+    Ends after ``count`` requests or at ``ends``, whichever comes first.
     ``after``: the request is carried out first, and then its answer is lost. ``text``: what comes instead of an answer,
     with ``headers``, as from a proxy in between.
     """
@@ -27,6 +29,7 @@ class Fault:
     after: bool
     text: str | None
     headers: dict[str, str]
+    cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class InsteadError(Exception):
@@ -52,7 +55,8 @@ class Faults:
             due = fault.after is after and fault.count > 0 and time.monotonic() < fault.ends
             if due and fault.path.search(request.path):
                 fault.count -= 1
-                await asyncio.sleep(fault.delay)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(fault.cleared.wait(), fault.delay)
                 if fault.text is not None:
                     raise InsteadError(web.Response(text=fault.text, status=fault.status or 200, headers=fault.headers))
                 if fault.status:
@@ -89,6 +93,8 @@ class Faults:
 
         async def clear(request: web.Request) -> web.Response:
             check(request)
+            for fault in self._faults:
+                fault.cleared.set()
             self._faults.clear()
             return web.json_response({"faults": 0})
 

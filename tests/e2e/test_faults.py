@@ -170,16 +170,18 @@ def test_a_candidate_that_fails_its_health_check_is_removed(
 
 @pytest.mark.timeout(3000)  # the roll-out's own tries take two minutes, and its first pause one
 def test_a_vm_without_ssh_is_nobodys_fault_and_a_roll_out_waits_for_it(
-    client: AppClient, stack: Stack, azure_ml: "AzureMlFaults", first_release: Run
+    client: AppClient, stack: Stack, azure_ml: "AzureMlFaults", first_release: Run, run_without_azure_ml: str
 ) -> None:
-    """One outage, two runs: one is training, the other about to roll out."""
-    training = start(client, "ssh-outage", pause_seconds=1800)  # it trains until the outage ends it
-    wait_for(client, training, lambda run: phase_of(run) == "running")
-    azure_ml.set(r"/modelmanagement/.*models$", delay=45, count=1)  # before anything is changed on the VM
+    """One outage, two runs: one is training, the other about to roll out, which changes nothing before the outage."""
+    outcome(client, run_without_azure_ml, "failed")  # it needs its fault no more
+    azure_ml.set(r"/modelmanagement/.*models$", delay=1200, count=1)
     rolling_out = start(client, "served", inverse_regularisation=0.32)
     wait_for(client, rolling_out, lambda run: run["stage"] == "delivering")
+    training = start(client, "ssh-outage", pause_seconds=1800)  # it trains until the outage ends it
+    wait_for(client, training, lambda run: phase_of(run) == "running")
 
     stack.stop_service("vm")
+    azure_ml.clear()
     try:
         # The pause first: it lasts a minute, while a run that has failed stays so.
         waiting = wait_for(client, rolling_out, lambda run: "next_try_at" in (run["progress"] or {}), seconds=1200)

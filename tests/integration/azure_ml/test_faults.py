@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from tests.integration.azure_ml import sdk as calls
@@ -31,6 +32,12 @@ def test_a_fault_strikes_as_often_as_it_was_asked_to_and_ends_when_it_is_cleared
     assert time.monotonic() - began >= 0.3
     azure_ml.fault("/models$", status=500, seconds=0)
     assert answers(1) == [200]
+    azure_ml.fault("/models$", delay=1000)
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(answers, 1) for _ in range(3)]
+        assert wait(waiting, timeout=1).done == set()
+        azure_ml.clear_faults()
+        assert [each.result(60) for each in waiting] == [[200]] * 3
 
 
 def test_faults_need_their_key_and_a_pattern(lab: Lab) -> None:
