@@ -29,6 +29,7 @@ STACKS = {
 
 # Files that take minutes where CI is set, and better start the servers of their folder once more than wait for others.
 ALONE = (
+    "tests/integration/serving/test_roll_outs.py",
     "tests/integration/site_agent/test_killed_anywhere.py",
     "tests/integration/site_agent/test_shipped_pipelines.py",
 )
@@ -39,6 +40,7 @@ LONGEST = (
     "tests/e2e: dying hosts",
     "tests/integration/leaks",
     "tests/integration/serving",
+    "tests/integration/serving/test_roll_outs.py",
     "tests/integration/site_agent/test_shipped_pipelines.py",
     "tests/e2e: one story",
     "tests/e2e/test_clean_up.py",
