@@ -206,9 +206,12 @@ def _name_of(pid: int) -> str:
 
 
 def _names(words: Sequence[bytes], folder: Path) -> bool:
-    """Whether a command line has a path below the folder, as a word or behind an equals sign."""
+    """Whether a command line has a path below the folder, as a word or behind an equals sign.
+
+    sshd writes a title over its own, in which all words are one.
+    """
     below = f"{folder}/".encode()
-    return any(word.startswith(below) or b"=" + below in word for word in words)
+    return any(part.startswith(below) or b"=" + below in part for word in words for part in (word, *word.split()))
 
 
 def _unmount(folders: Sequence[Path]) -> None:
